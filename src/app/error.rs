@@ -6,7 +6,7 @@ use crate::{
     domain::{
         authorization_response::InvalidRedirect,
         confirmation::Confirmation,
-        dialect::{EventTooLong, InvalidRequest, ResponseFailure},
+        dialect::{EventTooLong, InvalidRequest},
         ids::{AccountName, InvalidAccountName, InvalidDisplayName},
         login::CallbackRejection,
         login_outcome::LoginEnd,
@@ -168,12 +168,6 @@ impl AppError {
 impl From<UnreadableAccount> for AppError {
     fn from(account: UnreadableAccount) -> Self {
         Self::AccountUnreadable(Box::new(account))
-    }
-}
-
-impl From<ResponseFailure> for AppError {
-    fn from(failure: ResponseFailure) -> Self {
-        Self::ProviderRefused(Box::new(failure.into()))
     }
 }
 

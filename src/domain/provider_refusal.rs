@@ -156,17 +156,25 @@ impl ProviderRefusal {
         }
     }
 
+    /// Converts a failure that followed a successful status.
+    pub fn of_failure(failure: ResponseFailure, now: Timestamp) -> Self {
+        let ResponseFailure { kind, code, message, retry_after, limit } = failure;
+        let plan_type = limit.get("plan_type").and_then(Value::as_str).map(str::to_owned);
+        let reset = RetryTime::at(now).body(&limit.into());
+        Self {
+            kind,
+            code,
+            message,
+            param: None,
+            retry_after: retry_after.max(reset.wait_from_now()),
+            resets_at: reset.latest().map(Timestamp::unix_seconds),
+            plan_type,
+        }
+    }
+
     /// Whether retries fail until a person acts or a window of the plan resets.
     pub fn is_lasting(&self) -> bool {
         !matches!(self.kind, RefusalKind::RateLimited | RefusalKind::Overloaded | RefusalKind::Failed)
-    }
-}
-
-impl From<ResponseFailure> for ProviderRefusal {
-    /// Converts a failure that followed a successful status.
-    fn from(failure: ResponseFailure) -> Self {
-        let ResponseFailure { kind, code, message, retry_after } = failure;
-        Self { kind, code, message, param: None, retry_after, resets_at: None, plan_type: None }
     }
 }
 

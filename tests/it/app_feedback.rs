@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::StreamExt;
 use goclaw::{
     app::{App, AppError, ModelRequest, Ports, ProxyRequest},
     domain::{
@@ -10,7 +11,8 @@ use goclaw::{
     },
     ports::{Clock, CredentialHistory, RequestBody, TokenStore},
 };
-use http_message::{HeaderMap, Method, StatusCode};
+use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
 
 use crate::support::fakes::{
     FakeNotifier, OPENAI, RefreshFault, Reply, ScriptedResponse, TestGateway, alice, name, settle, within,
@@ -42,6 +44,24 @@ async fn answered(gateway: &TestGateway, status: u16, body: &str) -> Result<(), 
     outcome
 }
 
+/// Lets the provider answer with a stream of these events, and sends a prompt.
+async fn streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppError> {
+    let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut response = ScriptedResponse::whole(StatusCode::OK, events);
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    gateway.upstream.play(response);
+    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into() };
+    let response = within(gateway.app.models.create_response(request)).await?;
+    within(response.body.map(drop).collect::<()>()).await;
+    settle().await;
+    Ok(())
+}
+
+async fn succeed(gateway: &TestGateway) {
+    let response = json!({"id": "resp_1", "status": "completed", "output": []});
+    streamed(gateway, &[json!({"type": "response.completed", "response": response})]).await.expect("a response");
+}
+
 const LIMIT: &str = r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600}}"#;
 
 #[tokio::test]
@@ -55,9 +75,31 @@ async fn a_plan_limit_is_told_until_it_passes_or_a_prompt_succeeds() {
     assert_eq!(gateway.status(&alice()).await.limited, None, "it has passed");
 
     assert!(answered(&gateway, 429, LIMIT).await.is_err());
-    // It is no event stream, but it is a success.
-    assert!(answered(&gateway, 200, "{}").await.is_err());
+    succeed(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.limited, None, "a prompt has succeeded");
+}
+
+#[tokio::test]
+async fn what_a_stream_reports_is_noted_too() {
+    let gateway = connected().await;
+    let resets_at = gateway.clock.now().plus(10 * MINUTE);
+    let limit = json!({"code": "usage_limit_reached", "message": "No.", "resets_at": resets_at.unix_seconds()});
+    let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": limit}});
+    let outcome = streamed(&gateway, &[failed]).await;
+    let Err(AppError::ProviderRefused(refused)) = outcome else {
+        panic!("the first news become a status: {outcome:?}")
+    };
+    assert_eq!((refused.retry_after, refused.resets_at), (Some(10 * MINUTE), Some(resets_at.unix_seconds())));
+    assert_eq!(gateway.status(&alice()).await.limited.expect("a limit").until, Some(resets_at));
+    succeed(&gateway).await;
+    assert_eq!(gateway.status(&alice()).await.limited, None);
+
+    // Later failures are noted when they arrive.
+    let deactivated = json!({"code": "deactivated_workspace", "message": "No."});
+    let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": deactivated}});
+    let news = json!({"type": "response.output_text.delta", "delta": "Hello"});
+    streamed(&gateway, &[news, failed]).await.expect("a response");
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Refused);
 }
 
 #[tokio::test]
@@ -110,8 +152,7 @@ async fn a_refused_account_is_told_until_a_prompt_succeeds() {
     // A login is started without force: the account needs one.
     gateway.start(alice()).await;
     assert!(gateway.provider.presented().is_empty(), "no refresh helps");
-    // It is no event stream, but it is a success.
-    assert!(answered(&gateway, 200, "{}").await.is_err());
+    succeed(&gateway).await;
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
 }
@@ -125,7 +166,7 @@ async fn a_refusal_is_announced_once_in_ten_minutes() {
         gateway.clock.advance(wait * MINUTE);
         assert!(answered(&gateway, 402, DEACTIVATED).await.is_err());
         assert_eq!(refusals(&gateway).await.len(), announced);
-        assert!(answered(&gateway, 200, "{}").await.is_err());
+        succeed(&gateway).await;
     }
     let called: Vec<_> = notifier.received().into_iter().map(|event| event.kind).collect();
     assert_eq!(called, [EventKind::Refused, EventKind::Refused]);
@@ -185,7 +226,7 @@ async fn refreshes_that_do_not_cure_a_401_back_off_for_hours() {
     }
     gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
     assert_eq!(gateway.provider.presented().len(), 7, "a person may always try");
-    assert!(answered(&gateway, 200, "{}").await.is_err());
+    succeed(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
 

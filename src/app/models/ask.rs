@@ -17,7 +17,7 @@ use super::{
     call::{ProviderCall, listed, peek, read_start},
 };
 use crate::{
-    app::AppError,
+    app::{AppError, ProviderRegistration},
     domain::{
         dialect::without_lone_surrogates,
         model_ref::ModelName,
@@ -96,14 +96,14 @@ impl Models {
         Ok(Target { definition, api, model: found.model })
     }
 
-    /// Sends the prompt. A non-2xx response becomes an error.
+    /// Sends the prompt. Returns the response, and the account that it came from. A non-2xx response becomes an error.
     pub(super) async fn prompt(
         &self,
         target: &Target,
         from_caller: &HeaderMap,
         body: Bytes,
         accept: &'static str,
-    ) -> Result<UpstreamResponse, AppError> {
+    ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
         let mut headers = listed(from_caller, headers::is_turn_header);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));

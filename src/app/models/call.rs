@@ -111,17 +111,17 @@ impl Models {
         Ok((account, response))
     }
 
-    /// Sends a call, notes what its response says about the account, and converts a non-2xx response into an error.
+    /// Sends a call, and converts a non-2xx response into an error, whose cause it notes. The caller notes a success: a
+    /// stream may still fail.
     pub(super) async fn call_successfully(
         &self,
         name: &AccountName,
         call: ProviderCall,
         source: FeedbackSource,
-    ) -> Result<UpstreamResponse, AppError> {
+    ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
         let (account, response) = self.exchange(name, call).await?;
         if response.status.is_success() {
-            self.tokens.note_answered(name, &account.refresh.version.login_id, source);
-            return Ok(response);
+            return Ok((account, response));
         }
         let error = refusal_of(response, self.now()).await;
         if let AppError::ProviderRefused(refusal) = &error {

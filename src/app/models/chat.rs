@@ -15,6 +15,7 @@ use crate::{
     domain::{
         dialect::{BackendRequest, ChatOptions, ChatRequest, ChatStream, CompletionReader},
         provider::Dialect,
+        provider_feedback::FeedbackSource,
     },
 };
 
@@ -33,7 +34,8 @@ impl Models {
             Dialect::ChatCompletions => {
                 let renamed = asked.with_model(&target.model);
                 drop(body);
-                let response = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
+                let (account, response) = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
+                self.note_answered(&account, FeedbackSource::Prompt);
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
                 }
@@ -50,12 +52,12 @@ impl Models {
         headers: &HeaderMap,
     ) -> Result<ProxyResponse, AppError> {
         let BackendRequest { body, stream, ignored } = request;
-        let response = self.prompt(target, headers, body.into(), "text/event-stream").await?;
+        let prompted = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         let response = if stream {
-            self.streamed(response, Form::Chat(ChatStream::new(options))).await?
+            self.streamed(prompted, Form::Chat(ChatStream::new(options))).await?
         } else {
             let mut reader = CompletionReader::new(options);
-            self.collect(response, |event| {
+            self.collect(prompted, |event| {
                 let completion = reader.on_event(event)?;
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
             })

@@ -5,6 +5,7 @@ use super::Models;
 use crate::{
     app::ProviderRegistration,
     domain::{
+        dialect::ResponseFailure,
         provider_feedback::{FeedbackSource, PlanLimit, ProviderCode},
         provider_refusal::{ProviderRefusal, RefusalKind},
         refresh::TokenState,
@@ -12,6 +13,18 @@ use crate::{
 };
 
 impl Models {
+    /// Notes that the provider has answered.
+    pub(super) fn note_answered(&self, account: &ProviderRegistration, source: FeedbackSource) {
+        self.tokens.note_answered(&account.definition.name, &account.refresh.version.login_id, source);
+    }
+
+    /// Returns the refusal that a stream reports, and notes it.
+    pub(super) fn failed(&self, account: &ProviderRegistration, failure: ResponseFailure) -> ProviderRefusal {
+        let refusal = ProviderRefusal::of_failure(failure, self.now());
+        self.note_refusal(account, &refusal, FeedbackSource::Prompt);
+        refusal
+    }
+
     /// Notes a refusal of a prompt or of the usage.
     pub(super) fn note_refusal(
         &self,

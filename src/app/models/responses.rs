@@ -12,14 +12,15 @@ use http_message::{
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
-    stream::{Events, Form, answer},
+    stream::{BrokenEvents, Events, Form, answer},
 };
 use crate::{
-    app::AppError,
+    app::{AppError, ProviderRegistration},
     domain::{
         dialect::{BackendRequest, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent},
         model_ref::ModelName,
         provider::Dialect,
+        provider_feedback::FeedbackSource,
     },
     ports::{ByteStream, UpstreamResponse},
 };
@@ -56,12 +57,12 @@ impl Models {
         let (request, echo) = asked.into_backend(&target.model)?;
         drop(body);
         let BackendRequest { body, stream, ignored } = request;
-        let response = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(response, Form::Responses(reader)).await?
+            self.streamed(prompted, Form::Responses(reader)).await?
         } else {
-            self.collect(response, |event| {
+            self.collect(prompted, |event| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
                 Ok(read.flatten().map(|whole| (whole, false)))
             })
@@ -73,14 +74,15 @@ impl Models {
     /// Returns the response as a stream. A failure as its first news is an error.
     pub(super) async fn streamed(
         self: &Arc<Self>,
-        response: UpstreamResponse,
+        (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = of_events(response)?;
         let mut events = Events::of(body);
-        events.await_news(self).await?;
+        events.await_news(self).await.map_err(|broken| self.broken(&account, broken))?;
+        self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
-        response.body = answer(Arc::clone(self), events, form);
+        response.body = answer(Arc::clone(self), account, events, form);
         Ok(response)
     }
 
@@ -88,20 +90,22 @@ impl Models {
     /// stream is to be cancelled.
     pub(super) async fn collect(
         &self,
-        response: UpstreamResponse,
+        (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         mut read: impl FnMut(&SseEvent) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = of_events(response)?;
         let (mut events, mut size) = (Events::of(body), 0);
+        let broken = |error: BrokenEvents| self.broken(&account, error);
         while let Some(frame) = events.next().await {
-            let frame = frame?;
+            let frame = frame.map_err(broken)?;
             size += frame.bytes.len();
             if size > MAX_RESPONSE_BYTES {
                 return Err(AppError::InvalidUpstreamResponse("its response is too large"));
             }
             if let Some(event) = frame.event
-                && let Some((whole, is_cancelled)) = read(&event)?
+                && let Some((whole, is_cancelled)) = read(&event).map_err(|failure| broken(failure.into()))?
             {
+                self.note_answered(&account, FeedbackSource::Prompt);
                 if !is_cancelled {
                     self.drain(events.into_body());
                 }
@@ -110,7 +114,16 @@ impl Models {
                 return Ok(response);
             }
         }
-        Err(ResponseFailure::ended_early().into())
+        Err(broken(ResponseFailure::ended_early().into()))
+    }
+
+    /// Converts the early end of a response into an error.
+    fn broken(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
+        match error {
+            BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.failed(account, failure))),
+            BrokenEvents::Upstream(error) => error.into(),
+            BrokenEvents::TooLong(error) => error.into(),
+        }
     }
 }
 

@@ -17,11 +17,8 @@ use tokio::select;
 
 use super::Models;
 use crate::{
-    app::AppError,
-    domain::{
-        dialect::{ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news},
-        provider_refusal::ProviderRefusal,
-    },
+    app::ProviderRegistration,
+    domain::dialect::{ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news},
     ports::{ByteStream, UpstreamError},
 };
 
@@ -44,15 +41,9 @@ pub(super) enum BrokenEvents {
     Upstream(#[from] UpstreamError),
     #[error(transparent)]
     TooLong(#[from] EventTooLong),
-}
-
-impl From<BrokenEvents> for AppError {
-    fn from(broken: BrokenEvents) -> Self {
-        match broken {
-            BrokenEvents::Upstream(error) => error.into(),
-            BrokenEvents::TooLong(error) => error.into(),
-        }
-    }
+    /// An event says so.
+    #[error(transparent)]
+    Failed(#[from] ResponseFailure),
 }
 
 impl Events {
@@ -81,7 +72,7 @@ impl Events {
     ///
     /// # Errors
     /// The response failed before it said anything.
-    pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), AppError> {
+    pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), BrokenEvents> {
         let mut held = VecDeque::new();
         let mut has_begun = false;
         let mut deadline = models.clock.sleep(FIRST_EVENT);
@@ -116,11 +107,11 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Writes what a frame is in this form. Returns whether it is the last one.
-    fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Result<bool, ResponseFailure> {
+    /// Writes what a frame is in this form.
+    fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Result<Written, ResponseFailure> {
         let Some(event) = &frame.event else {
             out.extend_from_slice(&frame.bytes);
-            return Ok(false);
+            return Ok(Written::More);
         };
         match self {
             Self::Chat(chat) => {
@@ -130,7 +121,7 @@ impl Form {
                 if chat.is_complete() {
                     out.extend_from_slice(b"data: [DONE]\n\n");
                 }
-                Ok(chat.is_complete())
+                Ok(if chat.is_complete() { Written::Last } else { Written::More })
             }
             Self::Responses(reader) => {
                 let read = reader.on_event(event)?;
@@ -138,7 +129,10 @@ impl Form {
                     Some(repaired) => out.extend_from_slice(repaired.as_bytes()),
                     None => out.extend_from_slice(&frame.bytes),
                 }
-                Ok(read.is_some_and(|read| read.is_last()))
+                Ok(match read {
+                    Some(read) if read.is_last() => read.into_failure().map_or(Written::Last, Written::Failure),
+                    Some(_) | None => Written::More,
+                })
             }
         }
     }
@@ -167,6 +161,14 @@ impl Form {
     }
 }
 
+/// What was written.
+enum Written {
+    More,
+    Last,
+    /// The last event, which tells the caller that the response failed.
+    Failure(ResponseFailure),
+}
+
 /// What follows what was sent.
 enum Next {
     Events,
@@ -176,6 +178,7 @@ enum Next {
 
 struct Answer {
     models: Arc<Models>,
+    account: Arc<ProviderRegistration>,
     events: Events,
     form: Form,
     next: Next,
@@ -184,8 +187,13 @@ struct Answer {
 }
 
 /// Returns the response in the caller's form.
-pub(super) fn answer(models: Arc<Models>, events: Events, form: Form) -> ByteStream {
-    let answer = Answer { models, events, form, next: Next::Events, span: tracing::Span::current() };
+pub(super) fn answer(
+    models: Arc<Models>,
+    account: Arc<ProviderRegistration>,
+    events: Events,
+    form: Form,
+) -> ByteStream {
+    let answer = Answer { models, account, events, form, next: Next::Events, span: tracing::Span::current() };
     let stream = stream::unfold(answer, |mut answer| async move {
         loop {
             match mem::replace(&mut answer.next, Next::End) {
@@ -247,8 +255,12 @@ impl Answer {
 
     fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Next {
         match self.form.write(frame, out) {
-            Ok(false) => Next::Events,
-            Ok(true) => Next::End,
+            Ok(Written::More) => Next::Events,
+            Ok(Written::Last) => Next::End,
+            Ok(Written::Failure(failure)) => {
+                self.models.failed(&self.account, failure);
+                Next::End
+            }
             Err(failure) => {
                 self.failed(failure, out);
                 Next::End
@@ -257,7 +269,7 @@ impl Answer {
     }
 
     fn failed(&self, failure: ResponseFailure, out: &mut Vec<u8>) {
-        let refusal = ProviderRefusal::from(failure);
+        let refusal = self.models.failed(&self.account, failure);
         self.form.write_error(refusal.kind.openai_type(), &refusal.code, &refusal.message, out);
     }
 
@@ -265,12 +277,13 @@ impl Answer {
         self.span.in_scope(|| tracing::warn!(error = %error, "the stream of a model broke"));
         let code = match &error {
             BrokenEvents::Upstream(_) => "upstream_unavailable",
-            BrokenEvents::TooLong(_) => "invalid_upstream_response",
+            BrokenEvents::TooLong(_) | BrokenEvents::Failed(_) => "invalid_upstream_response",
         };
         self.form.write_error("server_error", code, &error.to_string(), out);
-        match error {
-            BrokenEvents::Upstream(error) => Next::Break(error),
-            BrokenEvents::TooLong(error) => Next::Break(UpstreamError::Lost(Box::new(error))),
-        }
+        Next::Break(match error {
+            BrokenEvents::Upstream(error) => error,
+            BrokenEvents::TooLong(error) => UpstreamError::Lost(Box::new(error)),
+            BrokenEvents::Failed(failure) => UpstreamError::Lost(Box::new(failure)),
+        })
     }
 }

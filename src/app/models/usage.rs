@@ -74,10 +74,11 @@ impl Models {
         }
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
-        let response = select! {
+        let (account, response) = select! {
             response = self.call_successfully(name, call, FeedbackSource::Usage) => response?,
             () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
+        self.note_answered(&account, FeedbackSource::Usage);
         let json = json_of(response).await?;
         let usage = Usage::of_json(&json, self.now())
             .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::domain::provider_refusal::RefusalKind;
 
+/// The members of an error that say when and for whom a limit ends.
+const LIMIT: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
+
 /// A failed response, with the backend's code and message (OpenAI API reference, response object, `error.code`;
 /// ChatGPT's codes as the Codex CLI reads them).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +18,10 @@ pub struct ResponseFailure {
     /// The backend's code, or else the gateway's.
     pub code: String,
     pub message: String,
-    /// The delay before a retry, if the backend names one.
+    /// The delay before a retry, if the message names one.
     pub retry_after: Option<Duration>,
+    /// The members `resets_at`, `resets_in_seconds` and `plan_type` of the error.
+    pub limit: Map<String, Value>,
 }
 
 impl ResponseFailure {
@@ -34,7 +39,7 @@ impl ResponseFailure {
     }
 
     fn of_stream(code: &str, message: String) -> Self {
-        Self { kind: RefusalKind::Failed, code: code.to_owned(), message, retry_after: None }
+        Self { kind: RefusalKind::Failed, code: code.to_owned(), message, retry_after: None, limit: Map::new() }
     }
 
     /// Reads an error object. ChatGPT has the code in `type` instead of `code`.
@@ -48,6 +53,7 @@ impl ResponseFailure {
             code: names.next().unwrap_or("provider_failed").to_owned(),
             message: message.to_owned(),
             retry_after: retry_after(message).filter(|_| kind == RefusalKind::RateLimited),
+            limit: LIMIT.into_iter().filter_map(|name| Some((name.to_owned(), error.get(name)?.clone()))).collect(),
         }
     }
 }
@@ -56,7 +62,7 @@ impl ResponseFailure {
 fn kind_of(code: &str) -> Option<RefusalKind> {
     match code {
         "insufficient_quota" | "usage_limit_reached" => Some(RefusalKind::UsageLimit),
-        "usage_not_included" => Some(RefusalKind::NotAllowed),
+        "usage_not_included" | "account_deactivated" | "deactivated_workspace" => Some(RefusalKind::AccountRefused),
         "rate_limit_exceeded" => Some(RefusalKind::RateLimited),
         "server_is_overloaded" | "slow_down" => Some(RefusalKind::Overloaded),
         // The request is too long, against policy, or has an unreadable image.

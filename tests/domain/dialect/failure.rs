@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::domain::{dialect::ResponseFailure, provider_refusal::RefusalKind};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{event, read, reader};
 
@@ -21,14 +21,16 @@ fn known_codes_are_classified() {
         ("failed_to_download_image", RefusalKind::BadRequest),
         ("insufficient_quota", RefusalKind::UsageLimit),
         ("usage_limit_reached", RefusalKind::UsageLimit),
-        ("usage_not_included", RefusalKind::NotAllowed),
+        ("usage_not_included", RefusalKind::AccountRefused),
+        ("deactivated_workspace", RefusalKind::AccountRefused),
         ("rate_limit_exceeded", RefusalKind::RateLimited),
         ("server_is_overloaded", RefusalKind::Overloaded),
         ("slow_down", RefusalKind::Overloaded),
         ("server_error", RefusalKind::Failed),
     ] {
         let by_code = failure(json!({"code": code, "message": "No."}));
-        let expected = ResponseFailure { kind, code: code.to_owned(), message: "No.".to_owned(), retry_after: None };
+        let (code_, message) = (code.to_owned(), "No.".to_owned());
+        let expected = ResponseFailure { kind, code: code_, message, retry_after: None, limit: Map::new() };
         assert_eq!(by_code, expected);
         // ChatGPT's limits come as a type, with or without a code.
         assert_eq!(failure(json!({"type": code, "code": null})).kind, kind, "{code}");
