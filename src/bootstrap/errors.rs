@@ -5,6 +5,7 @@ use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 use crate::{
     adapters::{cipher::InvalidKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
     app::{AppError, KeyError},
+    domain::gateway_token,
     ports::{RandomError, StoreError},
 };
 
@@ -21,6 +22,11 @@ pub enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     SecretFile(#[from] SecretFileError),
+    #[error(
+        "the gateway token in {place} has fewer than {} characters and can be guessed; make one with: openssl rand -hex 32",
+        gateway_token::MIN_LENGTH
+    )]
+    WeakToken { place: String },
     #[error("the configured file {} does not exist", .0.display())]
     ConfiguredFileMissing(PathBuf),
     #[error(

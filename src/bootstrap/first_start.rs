@@ -1,6 +1,7 @@
 //! Creates the encryption key and the gateway's token at the first start, unless they are configured.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::path::Path;
+
 use secrecy::SecretString;
 
 use super::StartError;
@@ -10,11 +11,9 @@ use crate::{
         secret_file::{SecretFileOf, create_secret_file, read_secret_file},
         settings::Settings,
     },
+    domain::gateway_token,
     ports::Random,
 };
-
-/// Random bytes in the gateway's token.
-const TOKEN_BYTES: usize = 32;
 
 /// Returns the configured encryption keys, or those in the key file; None if there is no key yet.
 pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, StartError> {
@@ -80,17 +79,24 @@ pub(super) fn encryption_keys(
 }
 
 /// Returns the token that callers present: the configured one, the one in the token file, or a new one.
+///
+/// # Errors
+/// [`StartError::WeakToken`], [`StartError::ConfiguredFileMissing`], [`StartError::SecretFile`].
 pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
-    if let Some(token) = &settings.server.token {
-        return Ok(token.clone());
-    }
     let path = settings.token_file();
-    let of = token_file_of(settings);
-    if of == SecretFileOf::Gateway && read_secret_file(&path, of)?.is_none() {
-        let mut bytes = [0; TOKEN_BYTES];
+    let (token, place) = match &settings.server.token {
+        Some(token) => (token.clone(), "the setting server.token".to_owned()),
+        None => (token_in_file(&path, token_file_of(settings), random)?, path.display().to_string()),
+    };
+    if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
+}
+
+fn token_in_file(path: &Path, of: SecretFileOf, random: &dyn Random) -> Result<SecretString, StartError> {
+    if of == SecretFileOf::Gateway && read_secret_file(path, of)?.is_none() {
+        let mut bytes = [0; 32];
         random.fill(&mut bytes)?;
-        create_secret_file(&path, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
+        create_secret_file(path, &gateway_token::generate(&bytes))?;
         tracing::info!(path = %path.display(), "gateway token created; callers must present it");
     }
-    read_secret_file(&path, of)?.ok_or(StartError::ConfiguredFileMissing(path))
+    read_secret_file(path, of)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
 }

@@ -17,6 +17,7 @@ pub mod claims;
 pub mod confirmation;
 pub mod credential;
 pub mod dialect;
+pub mod gateway_token;
 pub mod history;
 pub mod ids;
 pub mod json;

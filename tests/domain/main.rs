@@ -6,6 +6,7 @@
 // Logins and tokens.
 mod authorization_response;
 mod claims;
+mod gateway_token;
 mod ids;
 mod login;
 mod networks;

@@ -14,7 +14,7 @@ use goclaw::{
 use insta::assert_snapshot;
 
 use crate::support::{
-    gateway::{CommandOutput, Home},
+    gateway::{CommandOutput, Home, http},
     provider::Provider,
 };
 
@@ -76,6 +76,7 @@ async fn the_first_start_creates_private_files_and_prints_their_paths() {
     ] {
         assert!(banner.contains(&line), "{line:?} is not in {banner}");
     }
+    assert!(gateway.token.starts_with("goclaw_gw_"), "secret scanners find it");
     assert!(!banner.contains(&gateway.token), "the banner shows the token's file, not the token");
 
     let (key, token) = (fs::read(data.join("encryption.key")).unwrap(), gateway.token.clone());
@@ -293,6 +294,60 @@ async fn configured_files_may_be_read_by_others_with_a_warning_and_not_written()
     fs::set_permissions(&key, fs::Permissions::from_mode(0o660)).unwrap();
     let output = home.run(&[]);
     assert_refused(&output, 1, &["may be changed by others (mode 0660)", &key.display().to_string()]);
+}
+
+#[test]
+fn a_token_that_can_be_guessed_prevents_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    for length in [1, 5, 31] {
+        let token = "7".repeat(length);
+        fs::write(&file, &token).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let home = Home::without_provider;
+        for home in [
+            home().with("GOCLAW_SERVER__TOKEN", &token),
+            home().with("GOCLAW_TOKEN", &token),
+            home().with("GOCLAW_SERVER__TOKEN_FILE", &file.display().to_string()),
+        ] {
+            let output = home.run(&["serve"]);
+            assert_refused(&output, 1, &["fewer than 32 characters", "openssl rand -hex 32"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_32_characters_starts() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let gateway = Home::without_provider().with("GOCLAW_SERVER__TOKEN", token).start().await;
+    assert_eq!(gateway.get("/v1/providers").await.status, 200);
+}
+
+#[tokio::test]
+async fn refused_tokens_are_told_once_with_their_number() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for number in 0..40 {
+        let request = http().get(format!("{}/v1/providers", gateway.base)).bearer_auth(format!("guess-{number}"));
+        assert_ne!(request.send().await.expect("a response").status(), 200);
+    }
+    gateway.stop().await;
+    let log = home.printed("gateway", "stdout") + &home.printed("gateway", "stderr");
+    assert_eq!(log.matches("wrong token").count(), 1, "{log}");
+    assert!(log.contains("requests=40"), "{log}");
+    assert!(!log.contains("guess-"), "{log}");
+}
+
+#[tokio::test]
+async fn no_core_file_is_written_and_other_processes_cannot_read_the_memory() {
+    let gateway = Home::without_provider().start().await;
+    let of_process = |file: &str| format!("/proc/{}/{file}", gateway.process_id());
+    let limits = fs::read_to_string(of_process("limits")).expect("the limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    // The kernel gives the files of a process that is not dumpable to root, whoever runs it (proc(5)).
+    let mode = fs::metadata(of_process("mem")).expect("a file");
+    assert_eq!((mode.uid(), mode.gid()), (0, 0));
 }
 
 #[test]

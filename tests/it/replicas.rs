@@ -9,13 +9,14 @@ use crate::support::{
     provider::Provider,
 };
 
+const TOKEN: &str = "a-gateway-token-that-all-of-them-share";
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 /// Configures a gateway on `database`.
 pub(crate) fn home(provider: &Provider, database: &Database) -> Home {
     Home::new(provider)
         .with("GOCLAW_DATABASE__URL", &database.url)
-        .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")
+        .with("GOCLAW_SERVER__TOKEN", TOKEN)
         .with("GOCLAW_ENCRYPTION__KEY", KEY)
 }
 
@@ -90,7 +91,7 @@ async fn a_gateway_with_another_key_refuses_to_start_and_changes_nothing() {
     let gateway = right.start().await;
     let wrong = Home::new(&provider)
         .with("GOCLAW_DATABASE__URL", &database.url)
-        .with("GOCLAW_SERVER__TOKEN", "t")
+        .with("GOCLAW_SERVER__TOKEN", TOKEN)
         .with("GOCLAW_ENCRYPTION__KEY", &"ab".repeat(32));
     let contents = async || {
         let columns = "concat((SELECT json_agg(k) FROM key_checks k), (SELECT json_agg(p) FROM llm_providers p))";
@@ -118,7 +119,7 @@ async fn replicas_need_a_shared_key_and_token_and_errors_hide_the_password() {
     let refused = home.run(&["serve"]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("missing setting server.token"), "{}", refused.stderr);
-    let refused = home.with("GOCLAW_SERVER__TOKEN", "t").run(&["serve"]);
+    let refused = home.with("GOCLAW_SERVER__TOKEN", TOKEN).run(&["serve"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database goclaw on 127.0.0.1"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("canary"), "{}", refused.stderr);

@@ -91,7 +91,7 @@ impl Ground {
         };
         Home::new(&self.provider)
             .with("GOCLAW_DATABASE__URL", &url)
-            .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")
+            .with("GOCLAW_SERVER__TOKEN", "a-gateway-token-that-all-of-them-share")
             .with("GOCLAW_ENCRYPTION__KEY", KEY)
             .with("RUST_LOG", "info")
     }

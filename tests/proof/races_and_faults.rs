@@ -38,7 +38,7 @@ pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home 
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     Home::new(provider)
         .with("RUST_LOG", "info")
-        .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")
+        .with("GOCLAW_SERVER__TOKEN", "a-gateway-token-that-all-of-them-share")
         .with("GOCLAW_ENCRYPTION__KEY", KEY)
         .with("GOCLAW_REFRESH__HTTP_TIMEOUT", &millis(http_timeout))
         .with("GOCLAW_REFRESH__LEASE", &millis(http_timeout * 2 + SLACK))

@@ -133,6 +133,9 @@ impl Authenticator {
         }
         let presented = bearer(request);
         let Some(credential) = presented.and_then(|token| self.credential(token)) else {
+            if presented.is_some() {
+                self.state.app.access.note_refused_token();
+            }
             return Err(match self.failed.count(caller.0) {
                 Ok(()) => ProblemJson::unauthorized(presented.is_some()),
                 Err(wait) => ProblemJson::too_many_attempts(wait),

@@ -3,6 +3,7 @@
 
 mod api_tokens;
 mod page_sessions;
+mod refused_tokens;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,6 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 pub use api_tokens::IssuedToken;
+use refused_tokens::RefusedTokens;
 
 use super::{AppError, Ports, Tasks, Vault};
 use crate::{
@@ -39,6 +41,7 @@ pub struct Access {
     reported: std::sync::Mutex<HashSet<ApiTokenId>>,
     /// Held while a token is issued, so that concurrent calls cannot exceed the limit together.
     issuing: Mutex<()>,
+    refused: RefusedTokens,
     tasks: Tasks,
 }
 
@@ -53,6 +56,7 @@ impl Access {
             reading: Mutex::default(),
             reported: std::sync::Mutex::default(),
             issuing: Mutex::default(),
+            refused: RefusedTokens::default(),
             tasks: tasks.clone(),
         }
     }

@@ -1,0 +1,38 @@
+//! Tells in the log how many requests had a wrong token, once in a while and not for each.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::select;
+
+use super::Access;
+
+/// The time that one log line sums up.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The refused requests since the last log line.
+#[derive(Debug, Default)]
+pub(super) struct RefusedTokens(AtomicU64);
+
+impl Access {
+    /// Counts a request whose token is unknown.
+    pub fn note_refused_token(self: &Arc<Self>) {
+        if self.refused.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            return;
+        }
+        let access = Arc::clone(self);
+        self.tasks.start(async move {
+            select! {
+                () = access.clock.sleep(WINDOW) => {}
+                () = access.tasks.stopping().cancelled() => {}
+            }
+            let requests = access.refused.0.swap(0, Ordering::Relaxed);
+            tracing::warn!(requests, "requests with a wrong token were refused within a minute");
+        });
+    }
+}

@@ -1,0 +1,34 @@
+//! The gateway token. The right one is compared before any limit, so that nobody can lock the owner out; its length has
+//! to resist guessing.
+
+use std::fmt::Write;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+/// The minimum length of a configured token, in bytes.
+pub const MIN_LENGTH: usize = 32;
+
+/// The prefix by which secret scanners recognise a generated token.
+const PREFIX: &str = "goclaw_gw_";
+/// Bytes of the checksum.
+const CHECKSUM: usize = 4;
+
+/// Returns a new token: the prefix, the random bytes in base64url, and after `_` the first 8 hex digits of the SHA-256 of
+/// all that. Scanners tell a token from similar text by the checksum.
+pub fn generate(random: &[u8; 32]) -> SecretString {
+    let mut token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
+    let digest = Sha256::digest(&token);
+    token.push('_');
+    for byte in digest.iter().take(CHECKSUM) {
+        // Writing to a string cannot fail.
+        let _ = write!(token, "{byte:02x}");
+    }
+    token.into()
+}
+
+/// Whether a configured token is long enough.
+pub fn is_long_enough(token: &SecretString) -> bool {
+    token.expose_secret().len() >= MIN_LENGTH
+}
