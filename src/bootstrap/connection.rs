@@ -14,17 +14,22 @@ use crate::adapters::{
     settings::{Environment, Settings},
 };
 
-pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Result<Connection, StartError> {
+pub(super) fn resolve(
+    config: Option<PathBuf>,
+    insecure: bool,
+    environment: &Environment,
+) -> Result<Connection, StartError> {
+    let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
     let token = environment.secret("GOCLAW_TOKEN");
     if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
-        return Ok(Connection { url: url.to_owned(), token, token_file: None });
+        return Ok(Connection { url: url.to_owned(), token, token_file: None, insecure });
     }
     // For the CLI, these three variables describe the gateway to connect to, not one to start.
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
         let host = host.parse().map_or_else(|_a_name| host.to_owned(), in_url);
-        return Ok(Connection { url: format!("http://{host}:{port}"), token, token_file: None });
+        return Ok(Connection { url: format!("http://{host}:{port}"), token, token_file: None, insecure });
     }
     let host = reachable(settings.server.host);
     let url = format!("http://{}:{port}", in_url(host));
@@ -35,7 +40,7 @@ pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Res
         (None, Some(path)) => read_secret_file(path, of)?,
         (configured, _) => configured,
     };
-    Ok(Connection { url, token, token_file })
+    Ok(Connection { url, token, token_file, insecure })
 }
 
 /// Returns an address as the host of a URL: IPv6 in brackets.

@@ -18,7 +18,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use crate::adapters::{
     cli::{self, AuditCommand, Cli, ClientCommand, Command, render},
     settings::{Environment, Settings},
-    system::SystemClock,
+    system::{SystemClock, keep_memory_private},
     telemetry,
 };
 
@@ -46,6 +46,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
     match cli.command.unwrap_or_default() {
         Command::Serve => {
             telemetry::start(environment.text("RUST_LOG"));
+            keep_memory_private();
             let config = cli.config;
             let settings = Settings::load(config.clone(), environment)?;
             let started = serve::start(&settings).await?;
@@ -61,9 +62,9 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;
         }
         Command::Audit(AuditCommand::Query(query)) => {
-            return ask_gateway(ClientCommand::Audit(query), cli.config, environment).await;
+            return ask_gateway(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
         }
-        Command::Client(command) => return ask_gateway(command, cli.config, environment).await,
+        Command::Client(command) => return ask_gateway(command, cli.config, cli.insecure, environment).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -72,9 +73,10 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
 async fn ask_gateway(
     command: ClientCommand,
     config: Option<PathBuf>,
+    insecure: bool,
     environment: &Environment,
 ) -> Result<ExitCode, StartError> {
-    let connection = connection::resolve(config, environment)?;
+    let connection = connection::resolve(config, insecure, environment)?;
     let can_open_browser = environment.text("SSH_CONNECTION").is_none();
     let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
     Ok(cli::run(command, connection, environment).await)

@@ -27,6 +27,7 @@ Environment:
   GOCLAW_PORT           default 3577
   GOCLAW_TOKEN          the gateway's token; by default read from the token file on this machine
   GOCLAW_CONFIG         the configuration file, like --config
+  GOCLAW_INSECURE       1 permits plain HTTP to another machine, like --insecure
 
 Exit codes: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.";
 
@@ -84,6 +85,9 @@ pub struct Cli {
     /// The configuration file [env: GOCLAW_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// Send the gateway's token to another machine without encryption [env: GOCLAW_INSECURE=1]
+    #[arg(long, global = true)]
+    pub insecure: bool,
     /// Defaults to `serve`
     #[command(subcommand)]
     pub command: Option<Command>,

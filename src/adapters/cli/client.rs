@@ -11,7 +11,6 @@ use super::{
     Connection,
     address::GatewayAddress,
     error::{CliError, TokenLookup},
-    render,
     transport::{ApiResult, Transport},
 };
 use crate::{
@@ -35,11 +34,9 @@ impl GatewayClient {
     pub fn new(connection: &Connection) -> Result<Self, CliError> {
         let address = GatewayAddress::parse(&connection.url).map_err(CliError::InvalidAddress)?;
         let authorization = connection.token.as_ref().map(bearer).transpose()?;
-        if authorization.is_some() && !address.is_encrypted() && !address.is_on_this_machine() {
-            render::error(&format!(
-                "Warning: {} is not encrypted, so others on the network can read the gateway's token. Use https or an SSH tunnel.",
-                address.as_str()
-            ));
+        let is_exposed = authorization.is_some() && !address.is_encrypted() && !address.is_on_this_machine();
+        if is_exposed && !connection.insecure {
+            return Err(CliError::Insecure(address.as_str().to_owned()));
         }
         let token_file = connection.token_file.clone();
         let token = TokenLookup::new(authorization.is_some(), token_file.clone());

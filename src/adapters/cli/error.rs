@@ -29,6 +29,8 @@ impl From<Exit> for ExitCode {
 pub enum CliError {
     #[error("the gateway's address is not usable: {0}")]
     InvalidAddress(InvalidAddress),
+    #[error("{0} is not encrypted: others on the network could read the gateway's token")]
+    Insecure(String),
     #[error("cannot reach gateway at {url}")]
     Unreachable { url: String, source: Cause, on_this_machine: bool },
     /// The response does not come from a gateway.
@@ -103,7 +105,11 @@ impl TokenLookup {
 impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
-            Self::InvalidAddress(_) | Self::InvalidToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Exit::Usage,
+            Self::InvalidAddress(_)
+            | Self::Insecure(_)
+            | Self::InvalidToken
+            | Self::InvalidSecret(_)
+            | Self::WhichSecret(_) => Exit::Usage,
             // An invalid response does not come from the gateway, so the gateway itself was not reached.
             Self::Unreachable { .. } | Self::InvalidResponse { .. } => Exit::Unreachable,
             Self::Unauthorized { .. } | Self::Refused { .. } | Self::UnknownProvider(_) => Exit::Refused,
@@ -149,6 +155,10 @@ impl CliError {
                 vec![format!("Connect it with: goclaw providers set-secret {name}")]
             }
             Self::FileExists(_) => vec!["Replace it with: goclaw onboard --force".to_owned()],
+            Self::Insecure(_) => vec![
+                "Use https or an SSH tunnel. If the network is yours alone: --insecure, or GOCLAW_INSECURE=1."
+                    .to_owned(),
+            ],
             Self::InvalidAddress(_) => {
                 vec!["It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.".to_owned()]
             }

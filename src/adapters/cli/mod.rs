@@ -49,6 +49,8 @@ pub struct Connection {
     /// The file that was searched for the token. `None` if `GOCLAW_TOKEN` is set, or if no file applies to this
     /// gateway.
     pub token_file: Option<PathBuf>,
+    /// Whether the token may be sent over a network without encryption (`--insecure`, `GOCLAW_INSECURE=1`).
+    pub insecure: bool,
 }
 
 /// The clock and the desktop, as the commands use them.

@@ -61,10 +61,37 @@ async fn the_gateway_url_overrides_host_and_port() {
     ");
 }
 
+#[test]
+fn the_token_is_not_sent_to_another_machine_without_encryption() {
+    let home = Home::without_provider();
+    // Reserved for documentation (RFC 5737): nothing answers there.
+    let url = "http://192.0.2.1:9";
+    let status = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(arguments);
+        command.env("GOCLAW_TOKEN", "CANARY").envs(variables.iter().copied());
+        CommandOutput::of(command)
+    };
+    for variables in [&[("GOCLAW_GATEWAY_URL", url)][..], &[("GOCLAW_HOST", "192.0.2.1"), ("GOCLAW_PORT", "9")]] {
+        allow_duplicates!(assert_snapshot!(shown(&home, &status(&["auth", "status"], variables)), @r"
+        ! http://192.0.2.1:9 is not encrypted: others on the network could read the gateway's token
+        ! Use https or an SSH tunnel. If the network is yours alone: --insecure, or GOCLAW_INSECURE=1.
+        [exit code 2]
+        "));
+    }
+    // With consent the command tries to connect. A name that does not resolve answers at once.
+    let nowhere = ("GOCLAW_GATEWAY_URL", "http://gateway.invalid:9");
+    for (arguments, variables) in [
+        (&["auth", "status", "--insecure"][..], &[nowhere][..]),
+        (&["auth", "status"], &[nowhere, ("GOCLAW_INSECURE", "1")]),
+    ] {
+        assert_eq!(status(arguments, variables).code, Some(3), "it tries to connect");
+    }
+}
+
 #[tokio::test]
 async fn commands_on_the_same_machine_use_the_configured_token() {
     let provider = Provider::approving();
-    let home = Home::new(&provider).with("GOCLAW_SERVER__TOKEN", "a-token-of-the-owner");
+    let home = Home::new(&provider).with("GOCLAW_SERVER__TOKEN", "a-token-of-the-owner-with-32-bytes");
     let mut gateway = home.start().await;
     gateway.sign_in().await;
     assert!(!home.data_dir().join("gateway.token").exists(), "a configured token is written nowhere");
