@@ -3,7 +3,10 @@
 use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 
 use crate::{
-    adapters::{cipher::InvalidKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
+    adapters::{
+        cipher::InvalidKey, data_folder::UnsafeFolder, secret_file::SecretFileError, settings::SettingsError,
+        store::OpenStoreError,
+    },
     app::{AppError, KeyError},
     domain::gateway_token,
     ports::{RandomError, StoreError},
@@ -20,6 +23,8 @@ pub enum StartError {
     PortTaken { address: SocketAddr },
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    UnsafeFolder(#[from] UnsafeFolder),
     #[error(transparent)]
     SecretFile(#[from] SecretFileError),
     #[error(

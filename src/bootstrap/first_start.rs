@@ -8,12 +8,26 @@ use super::StartError;
 use crate::{
     adapters::{
         cipher::{EncryptionKey, KeyRing, KeySource},
+        data_folder,
         secret_file::{SecretFileOf, create_secret_file, read_secret_file},
         settings::Settings,
     },
     domain::gateway_token,
     ports::Random,
 };
+
+/// The folder of the token journal in the data folder.
+pub(super) const JOURNAL_FOLDER: &str = "escrow";
+
+/// Checks that nobody else could put files into the data folder.
+pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
+    // Files that the owner has configured have rules of their own.
+    let token = settings.server.token_file.is_none().then_some("gateway.token");
+    let key = settings.encryption.key_file.is_none().then_some("encryption.key");
+    let secrets: Vec<&str> = token.into_iter().chain(key).collect();
+    let files = ["goclaw.db", "goclaw.db-wal", "goclaw.db-shm", "goclaw.db-journal", JOURNAL_FOLDER];
+    Ok(data_folder::check_data_folder(&settings.data_dir, &secrets, &files)?)
+}
 
 /// Returns the configured encryption keys, or those in the key file; None if there is no key yet.
 pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, StartError> {

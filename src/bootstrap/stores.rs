@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{StartError, first_start};
+use super::{
+    StartError,
+    first_start::{self, JOURNAL_FOLDER},
+};
 use crate::{
     adapters::{
         cipher::XChaChaCipher,
@@ -27,9 +30,10 @@ pub(super) struct Storage {
 impl Storage {
     /// Opens the storage. Creates its folders, and the encryption key if there is none.
     pub(super) async fn open(settings: &Settings, random: Arc<SystemRandom>) -> Result<Self, StartError> {
+        first_start::check_data_folder(settings)?;
         // An invalid key fails before anything is created.
         first_start::existing_keys(settings)?;
-        let journal = settings.data_dir.join("escrow");
+        let journal = settings.data_dir.join(JOURNAL_FOLDER);
         create_private_folder(&settings.data_dir)?;
         create_private_folder(&journal)?;
         let stores = Stores::open(&settings.database).await?;

@@ -128,6 +128,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     outbound("src/adapters/connect_failure", &[ADAPTER]),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
+    outbound("src/adapters/data_folder", &[ADAPTER, PURE, &["rustix"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/journal", &[ADAPTER, PURE, TRAITS]),
     outbound("src/adapters/system", &[ADAPTER, PURE, TRAITS, &["getrandom", "rustix"]]),

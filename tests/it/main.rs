@@ -45,6 +45,7 @@ mod callback_listener;
 mod canaries;
 mod chat;
 mod cli;
+mod data_folder;
 mod database_writer;
 mod feedback;
 mod first_start;

@@ -1,0 +1,121 @@
+//! The folder of the gateway's own files. What another user may have put there is not used: a planted key would seal new
+//! tokens for its maker, and a planted token would let its maker in.
+
+use std::{
+    fs::{self, Metadata, Permissions},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::geteuid;
+
+const STICKY: u32 = 0o1000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum UnsafeFolder {
+    #[error(
+        "{path} belongs to user {owner} (mode {mode:04o}) and this process to user {user}; look through it, then take it \
+         over with: chown -R {user} {path}"
+    )]
+    Foreign { path: PathBuf, owner: u32, user: u32, mode: u32 },
+    #[error(
+        "{path} may be changed by others (owner {owner}, mode {mode:04o}); look through it, then close it with: chmod go-w \
+         {path}"
+    )]
+    Writable { path: PathBuf, owner: u32, mode: u32 },
+    #[error(
+        "{path} may be changed by everybody (owner {owner}, mode {mode:04o}), so anybody could replace the data folder \
+         below it; close it with: chmod o-w {path}"
+    )]
+    OpenParent { path: PathBuf, owner: u32, mode: u32 },
+    #[error("{path} is a link; the gateway follows none among its own files. Replace it by what it leads to")]
+    Link { path: PathBuf },
+    #[error("cannot {doing} {path}")]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// Checks an existing data folder and what the gateway made in it: `secrets`, which others may not read (when they are
+/// read, that is an error), and `files` and folders of files, which become private. The data folder itself may be reached
+/// through a link.
+///
+/// # Errors
+/// The content cannot be trusted, or not be checked.
+pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Result<(), UnsafeFolder> {
+    let folder = match fs::canonicalize(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(failed("find", folder))?,
+    };
+    for parent in folder.ancestors().skip(1) {
+        let metadata = fs::metadata(parent).map_err(failed("check", parent))?;
+        if metadata.mode() & 0o002 != 0 && metadata.mode() & STICKY == 0 {
+            let (owner, mode) = (metadata.uid(), mode(&metadata));
+            return Err(UnsafeFolder::OpenParent { path: parent.to_owned(), owner, mode });
+        }
+    }
+    check_folder(&folder, &fs::metadata(&folder).map_err(failed("check", &folder))?)?;
+    for name in secrets {
+        own_metadata(&folder.join(name))?;
+    }
+    files.iter().try_for_each(|name| check(&folder.join(name)))
+}
+
+/// Checks a file, or a folder with its files, and makes the files private.
+fn check(path: &Path) -> Result<(), UnsafeFolder> {
+    let Some(metadata) = own_metadata(path)? else { return Ok(()) };
+    if !metadata.is_dir() {
+        return make_private(path, &metadata);
+    }
+    check_folder(path, &metadata)?;
+    for entry in fs::read_dir(path).map_err(failed("list", path))? {
+        check(&entry.map_err(failed("list", path))?.path())?;
+    }
+    Ok(())
+}
+
+/// Returns the metadata of a file of this user; None if it does not exist.
+fn own_metadata(path: &Path) -> Result<Option<Metadata>, UnsafeFolder> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found.map_err(failed("check", path))?,
+    };
+    if metadata.is_symlink() {
+        return Err(UnsafeFolder::Link { path: path.to_owned() });
+    }
+    check_owner(path, &metadata)?;
+    Ok(Some(metadata))
+}
+
+fn check_folder(path: &Path, metadata: &Metadata) -> Result<(), UnsafeFolder> {
+    check_owner(path, metadata)?;
+    if metadata.mode() & 0o022 != 0 {
+        let (owner, mode) = (metadata.uid(), mode(metadata));
+        return Err(UnsafeFolder::Writable { path: path.to_owned(), owner, mode });
+    }
+    Ok(())
+}
+
+fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), UnsafeFolder> {
+    let (owner, user) = (metadata.uid(), geteuid().as_raw());
+    if owner == user {
+        return Ok(());
+    }
+    Err(UnsafeFolder::Foreign { path: path.to_owned(), owner, user, mode: mode(metadata) })
+}
+
+/// Removes the rights of others to a file.
+fn make_private(path: &Path, metadata: &Metadata) -> Result<(), UnsafeFolder> {
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed("make private", path))?;
+        tracing::warn!(path = %path.display(), mode = %format!("{:04o}", mode(metadata)), "a file was open to others; it is private now");
+    }
+    Ok(())
+}
+
+fn mode(metadata: &Metadata) -> u32 {
+    metadata.mode() & 0o7777
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> UnsafeFolder {
+    move |source| UnsafeFolder::Io { doing, path: path.to_owned(), source }
+}

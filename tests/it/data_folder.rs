@@ -1,0 +1,104 @@
+//! A data folder into which somebody else could have put files prevents the start, and nothing in it is used.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::Path,
+};
+
+use crate::support::gateway::Home;
+
+const PLANTED: &str = "a-planted-token-with-32-characters-or-more";
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("the mode");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").permissions().mode() & 0o7777
+}
+
+/// Returns a home whose data folder has this mode.
+fn home_with(folder_mode: u32) -> Home {
+    let home = Home::without_provider();
+    fs::create_dir(home.data_dir()).expect("a folder");
+    set_mode(&home.data_dir(), folder_mode);
+    home
+}
+
+/// Asserts that the gateway does not start, and says this.
+fn assert_refused(home: &Home, words: &[&str]) {
+    let output = home.run(&["serve"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{}", output.stderr);
+    for word in words {
+        assert!(output.stderr.contains(word), "{word:?} is not in {}", output.stderr);
+    }
+}
+
+#[test]
+fn a_folder_that_others_may_change_is_refused_with_its_planted_files() {
+    let home = home_with(0o777);
+    let token = home.data_dir().join("gateway.token");
+    fs::write(&token, PLANTED).expect("a file");
+    set_mode(&token, 0o600);
+    let path = home.data_dir().display().to_string();
+    assert_refused(&home, &[&path, "mode 0777", &format!("chmod go-w {path}")]);
+    assert!(!home.data_dir().join("goclaw.db").exists(), "nothing is created");
+}
+
+#[test]
+fn a_link_among_the_files_is_refused_and_not_followed() {
+    for name in ["gateway.token", "encryption.key", "goclaw.db", "goclaw.db-wal", "escrow"] {
+        let home = home_with(0o700);
+        let target = home.path().join("elsewhere");
+        fs::write(&target, "").expect("a file");
+        let before = fs::metadata(&target).expect("a file").modified().expect("a time");
+        symlink(&target, home.data_dir().join(name)).expect("a link");
+        assert_refused(&home, &[name, "is a link"]);
+        assert_eq!(fs::read(&target).expect("a file"), b"", "{name}");
+        assert_eq!(fs::metadata(&target).expect("a file").modified().expect("a time"), before, "{name}");
+    }
+}
+
+#[test]
+fn a_parent_that_everybody_may_change_is_refused_unless_it_is_sticky() {
+    let home = Home::without_provider();
+    let parent = home.path().join("open");
+    fs::create_dir(&parent).expect("a folder");
+    fs::create_dir(parent.join("data")).expect("a folder");
+    let home = home.with("GOCLAW_DATA_DIR", &parent.join("data").display().to_string());
+    set_mode(&parent, 0o777);
+    assert_refused(&home, &["chmod o-w", &parent.display().to_string()]);
+    set_mode(&parent, 0o1777);
+    assert_eq!(home.run(&["migrate"]).code, Some(0));
+}
+
+#[tokio::test]
+async fn a_readable_database_becomes_private_and_a_linked_folder_is_followed() {
+    let home = Home::without_provider();
+    home.start().await.stop().await;
+    let database = home.data_dir().join("goclaw.db");
+    set_mode(&database, 0o644);
+    set_mode(&home.data_dir(), 0o755);
+    let real = home.path().join("real");
+    fs::rename(home.data_dir(), &real).expect("it moves");
+    symlink(&real, home.data_dir()).expect("a link");
+    let gateway = home.start().await;
+    assert_eq!(mode(&database), 0o600);
+    assert!(gateway.log().contains("open to others") && gateway.log().contains("0644"), "{}", gateway.log());
+}
+
+#[test]
+fn files_of_another_user_are_refused() {
+    let home = home_with(0o700);
+    let token = home.data_dir().join("gateway.token");
+    fs::write(&token, PLANTED).expect("a file");
+    set_mode(&token, 0o600);
+    // Only root can give files away; others find a folder of root.
+    if chown(&token, Some(12_345), None).is_err() {
+        return assert_refused(&home.with("GOCLAW_DATA_DIR", "/usr"), &["/usr belongs to user 0"]);
+    }
+    assert_refused(&home, &["belongs to user 12345", "mode 0600", "chown -R"]);
+    chown(home.data_dir(), Some(12_345), None).expect("root may do it");
+    assert_refused(&home, &["belongs to user 12345", "mode 0700", &home.data_dir().display().to_string()]);
+}
