@@ -78,7 +78,8 @@ async fn ask_gateway(
 ) -> Result<ExitCode, StartError> {
     let connection = connection::resolve(config, insecure, environment)?;
     let can_open_browser = environment.text("SSH_CONNECTION").is_none();
-    let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
+    let own_variables = environment.own_names();
+    let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser, own_variables };
     Ok(cli::run(command, connection, environment).await)
 }
 

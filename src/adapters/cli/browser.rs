@@ -1,6 +1,16 @@
 //! Opens the authorize URL in the default browser.
+//!
+//! The URL has the login's state, and arguments and environments of processes can be read by others on the machine. So the
+//! browser is given a private file that leads to the URL.
 
-use std::io;
+use std::{
+    env, fs,
+    fs::OpenOptions,
+    io::{self, Write},
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    path::PathBuf,
+    process::Stdio,
+};
 
 use url::Url;
 
@@ -13,12 +23,57 @@ pub fn openable(text: &str) -> Option<Url> {
     safe.then_some(url)
 }
 
-/// Passes the URL to the desktop as one argument, without a shell. Success means only that the browser was launched.
+/// The file that leads a browser to the URL. It is removed with this value.
+#[derive(Debug)]
+pub struct OpenedPage(PathBuf);
+
+impl Drop for OpenedPage {
+    fn drop(&mut self) {
+        // If this fails, the owner's file with a state that soon expires stays.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes the file and passes its path to the desktop as one argument, without a shell and without `own_variables`, one of
+/// which may be the gateway's token. Success means only that the browser was launched.
 ///
 /// # Errors
 ///
-/// The URL is not safe to open, or no browser can be launched.
-pub fn open(url: &str) -> io::Result<()> {
+/// The URL is not safe to open, the file cannot be written, or no browser can be launched.
+pub fn open(url: &str, own_variables: &[String]) -> io::Result<OpenedPage> {
     let url = openable(url).ok_or(io::ErrorKind::InvalidInput)?;
-    open::that_detached(url.as_str())
+    let page = OpenedPage::write(&url)?;
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for mut command in open::commands(&page.0) {
+        for name in own_variables {
+            command.env_remove(name);
+        }
+        // Ctrl-C in this terminal does not end the browser.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match command.spawn() {
+            Ok(_launched) => return Ok(page),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+impl OpenedPage {
+    /// Writes the file to the home folder, without a dot in its name: sandboxed browsers can read that.
+    fn write(url: &Url) -> io::Result<Self> {
+        let folder = env::home_dir().filter(|home| home.is_dir()).unwrap_or_else(env::temp_dir);
+        let path = folder.join(format!("goclaw-sign-in-{}.html", std::process::id()));
+        let _ = fs::remove_file(&path);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let page = Self(path);
+        // Of what ends an attribute or begins a reference, a parsed URL contains only the ampersand.
+        let address = url.as_str().replace('&', "&amp;");
+        writeln!(
+            file,
+            "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\
+             <meta http-equiv=\"refresh\" content=\"0;url={address}\"><title>goclaw</title>\
+             <a href=\"{address}\">Sign in</a>"
+        )?;
+        Ok(page)
+    }
 }

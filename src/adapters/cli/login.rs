@@ -1,6 +1,7 @@
 //! `goclaw auth login`: starts a login, opens the browser, waits, and prints the outcome.
 
 use std::{
+    future,
     io::{self, IsTerminal},
     time::Duration,
 };
@@ -25,6 +26,8 @@ use crate::{
     domain::{ids::AccountName, time::Timestamp},
 };
 
+/// How long a browser may take to read the page that leads to the URL.
+const OPENING: Duration = Duration::from_secs(60);
 /// Timeout for the cancel request after Ctrl-C.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -50,12 +53,13 @@ pub async fn login(
         ),
     })?;
     let Some(login) = PendingLogin::of(response.body) else { return Ok(Exit::Yes) };
+    let mut page = None;
     if !output.json {
         render::error(&paste_hint(&login));
         if environment.can_open_browser && !options.no_browser && io::stderr().is_terminal() {
-            let opened = browser::open(&login.auth_url);
+            page = browser::open(&login.auth_url, &environment.own_variables).ok();
             let failure = "Cannot open a browser from here. Open the URL yourself.";
-            render::error(opened.map_or(failure, |()| "Opening it in your browser."));
+            render::error(if page.is_some() { "Opening it in your browser." } else { failure });
         }
     }
 
@@ -65,9 +69,15 @@ pub async fn login(
     let remark = if is_ours { " (Ctrl-C cancels)" } else { " (Ctrl-C stops waiting only)" };
     let mut countdown = Countdown::new("Waiting for the sign-in");
     let wait = LoginWait { account, client, clock: &*environment.clock, login: &login, remark };
+    let forgotten = async {
+        environment.clock.sleep(OPENING).await;
+        drop(page);
+        future::pending().await
+    };
     let end = tokio::select! {
         end = wait.until_end(&mut countdown) => Some(end),
         _ = tokio::signal::ctrl_c() => None,
+        () = forgotten => None,
     };
     countdown.clear();
     let now = environment.clock.now();

@@ -58,6 +58,8 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// False over SSH, where a browser would open on the remote machine.
     pub can_open_browser: bool,
+    /// The names of this program's environment variables, which other programs do not get.
+    pub own_variables: Vec<String>,
 }
 
 /// Runs a client command and returns its exit code: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.

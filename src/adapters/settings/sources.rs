@@ -45,6 +45,11 @@ impl Environment {
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
+    /// Returns the names of this program's variables.
+    pub fn own_names(&self) -> Vec<String> {
+        self.0.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect()
+    }
+
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

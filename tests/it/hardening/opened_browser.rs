@@ -1,12 +1,14 @@
-//! The CLI passes the authorize URL to the browser as one argument and without a shell.
+//! The CLI passes the authorize URL to the browser in a private file: no argument and no environment of a process has it.
 
 use std::{fs, path::Path, process::Command};
 
 use crate::support::gateway::{Home, eventually};
 
-/// A fake `xdg-open` that records the number of its arguments and the first one.
-const OPENER: &str =
-    "#!/bin/sh\nprintf '%s\\n%s\\n' \"$#\" \"$1\" > \"$HOME/draft\" && mv \"$HOME/draft\" \"$HOME/opened\"\n";
+/// A fake `xdg-open` that records its arguments, its environment, and the mode and content of the file that it opens.
+const OPENER: &str = "#!/bin/sh
+{ printf '%s\\n%s\\n' \"$#\" \"$1\"; stat -c %a \"$1\"; cat \"$1\"; env; } > \"$HOME/draft\"
+mv \"$HOME/draft\" \"$HOME/opened\"
+";
 
 /// An https address full of shell syntax. The configured address is used verbatim.
 const AUTHORIZE_URL: &str = "https://issuer.example/$(touch${IFS}owned);touch${IFS}owned|&'/-flag/*";
@@ -49,15 +51,22 @@ async fn a_hostile_address_is_one_argument_and_runs_nothing() {
 
     let noted = || async { fs::read_to_string(home.path().join("opened")).ok() };
     let opened = eventually("the browser to be opened", noted).await;
-    let (count, address) = opened.trim_end().split_once('\n').expect("two lines");
-    // The opened address is the printed one and belongs to the gateway's login.
+    let [count, page, mode, content, environment] = opened.splitn(5, '\n').collect::<Vec<_>>()[..] else {
+        panic!("not all was recorded: {opened}");
+    };
+    assert_eq!((count, mode), ("1", "600"));
+    assert!(Path::new(page).starts_with(home.path()), "{page}");
+    assert!(!environment.contains("GOCLAW_") && !environment.contains("state="), "{environment}");
+    // The file leads to the printed address, which belongs to the gateway's login.
     let printed = home.printed("login", "stdout");
     let shown = printed.lines().map(str::trim).find(|line| line.starts_with("https://")).expect("an address");
-    assert_eq!((count, address), ("1", shown));
-    assert!(address.starts_with("https://issuer.example/$(touch$") && address.contains("&state="), "{address}");
+    assert!(shown.starts_with("https://issuer.example/$(touch$") && shown.contains("&state="), "{shown}");
+    let address = shown.replace('&', "&amp;");
+    assert!(content.contains(&format!("content=\"0;url={address}\"")), "{content}");
     let cancelled = gateway.post("/v1/auth/openai/cancel", serde_json::json!({})).await;
     assert_eq!(cancelled.json()["status"], "cancelled");
     let ended = || std::future::ready(child.try_wait().expect("its status"));
     eventually("the command to end", ended).await;
+    assert!(!Path::new(page).exists(), "the file is gone");
     assert!(!home.path().join("owned").exists() && !home.data_dir().join("owned").exists(), "a shell has read it");
 }
