@@ -29,6 +29,19 @@ async fn a_reopened_file_has_all_data() {
     assert_eq!(again.find(&pending.state_digest).await.unwrap(), Some(pending));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_file_that_several_open_at_once_is_migrated_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut opening = JoinSet::new();
+    for _ in 0..4 {
+        let path = folder.path().join("goclaw.db");
+        opening.spawn(async move { SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop) });
+    }
+    for opened in opening.join_all().await {
+        opened.expect("it opens");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_owner_can_read_the_file() {
     let sqlite = Sqlite::open().await;

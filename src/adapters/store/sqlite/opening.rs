@@ -1,6 +1,13 @@
 //! Opens a SQLite database: creates the file with mode 0600 and migrates the schema.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
@@ -17,6 +24,10 @@ use crate::{
 };
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// How often, and how many times, the turn to migrate is tried: for 30 s.
+const TURN: Duration = Duration::from_millis(50);
+const TURNS: usize = 600;
 
 /// Connections for readers and the writer. SQLite allows one writer at a time.
 const CONNECTIONS: usize = 4;
@@ -37,6 +48,8 @@ impl SqliteStore {
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
 
+        let turn = turn_to_migrate(path, local.as_ref()).await;
+        let _turn = turn.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
         let mut config = ManagerConfig::<Connection>::default();
         config.custom_setup = Box::new(|url| connect(url).boxed());
         let manager = AsyncDieselConnectionManager::new_with_config(name.clone(), config);
@@ -58,4 +71,18 @@ async fn connect(path: &str) -> ConnectionResult<Connection> {
     let mut connection = Connection::establish(path).await?;
     connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+/// Waits until no other process migrates a database in this folder. The turn ends with the returned file. SQLite's own
+/// locks end with each migration.
+async fn turn_to_migrate(path: &Path, clock: &dyn Clock) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder)?;
+    for _ in 0..TURNS {
+        match folder.try_lock() {
+            Err(TryLockError::WouldBlock) => clock.sleep(TURN).await,
+            locked => return locked.map(|()| folder).map_err(io::Error::from),
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
 }
