@@ -13,7 +13,7 @@ use base64::{
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
-use super::time::Timestamp;
+use super::{invisible::is_invisible, time::Timestamp};
 
 /// The maximum length of a parsed token, in bytes.
 pub const MAX_JWT_BYTES: usize = 64 * 1024;
@@ -83,8 +83,9 @@ impl UnverifiedClaims {
     }
 }
 
-/// Cleans a label for terminals and pages: no control characters, bounded length, not empty.
+/// Cleans a label for terminals and pages: no control or invisible characters, bounded length, not empty.
 fn clean(value: &Value) -> Option<String> {
-    let text: String = value.as_str()?.chars().filter(|c| !c.is_control()).take(MAX_LABEL_CHARS).collect();
+    let text: String =
+        value.as_str()?.chars().filter(|c| !c.is_control() && !is_invisible(*c)).take(MAX_LABEL_CHARS).collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::time::Timestamp;
+use super::{invisible::is_invisible, time::Timestamp};
 
 /// The maximum length of a provider name, in characters (the width of the database column).
 pub const MAX_ACCOUNT_NAME: usize = 50;
@@ -58,16 +58,16 @@ pub struct InvalidDisplayName;
 impl DisplayName {
     /// Parses a text. The white space around it is removed, but counts towards the length.
     pub fn parse(text: &str) -> Result<Self, InvalidDisplayName> {
-        // Unicode's bidirectional controls (UAX 9) and the line and paragraph separators.
-        let is_control = |c: char| {
-            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
+        // Also the line and paragraph separators, which are white space.
+        let is_refused = |c: char| is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}');
+        Self::from_stored(text).filter(|name| !name.0.contains(is_refused)).ok_or(InvalidDisplayName)
+    }
+
+    /// Parses a stored text. Earlier versions accepted more characters.
+    pub fn from_stored(text: &str) -> Option<Self> {
         let is_too_long = text.chars().count() > MAX_DISPLAY_NAME;
         let text = text.trim();
-        if text.is_empty() || is_too_long || text.contains(is_control) {
-            return Err(InvalidDisplayName);
-        }
-        Ok(Self(text.to_owned()))
+        (!text.is_empty() && !is_too_long && !text.contains(char::is_control)).then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{ids::AccountName, pasted_response::is_invisible};
+use super::{ids::AccountName, invisible::is_invisible};
 
 /// The maximum length of a detail, in characters.
 const MAX_DETAIL: usize = 300;

@@ -6,7 +6,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    pasted_response::is_invisible,
+    invisible::is_invisible,
     secret::{InvalidSecret, MAX_PASTED_SECRET_BYTES, RefreshToken},
 };
 

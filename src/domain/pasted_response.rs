@@ -8,12 +8,36 @@ use form_urlencoded::parse;
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
-use super::authorization_response::{AuthorizationResponse, InvalidRedirect, MAX_REDIRECT_BYTES};
+use super::{
+    authorization_response::{AuthorizationResponse, InvalidRedirect, MAX_REDIRECT_BYTES},
+    invisible::is_invisible,
+};
 
-/// What turns an `&` into something else: HTML, JSON, and the shells of Windows and Unix.
-const ESCAPED: [(&str, &str); 5] = [("&amp;", "&"), ("&#38;", "&"), (r"\u0026", "&"), ("^&", "&"), ("\\", "")];
+/// What turns an `&` or a `=` into something else: HTML, JSON, and the shells of Windows and Unix.
+const ESCAPED: [(&str, &str); 13] = [
+    ("&amp;amp;", "&"),
+    ("&amp;", "&"),
+    ("&AMP;", "&"),
+    ("&#38;", "&"),
+    ("&#038;", "&"),
+    ("&#x26;", "&"),
+    ("&#X26;", "&"),
+    ("&#61;", "="),
+    (r"\u0026", "&"),
+    (r"\u003d", "="),
+    ("\u{ff06}", "&"),
+    ("^", ""),
+    ("\\", ""),
+];
+/// What terminals put around pasted text (bracketed paste, xterm), after its escape character is gone.
+const BRACKETS: [&str; 2] = ["[200~", "[201~"];
+/// What mail programs and frames put around a line.
+const QUOTED: [char; 4] = ['>', '|', '\u{2502}', ' '];
 /// What may stand around an address or between two, and never in one.
-const SEPARATORS: [char; 8] = ['?', '#', '&', '"', '<', '>', '`', '|'];
+const SEPARATORS: [char; 20] = [
+    '?', '#', '&', '"', '<', '>', '`', '|', '[', ']', '\u{2502}', '\u{2026}', '\u{ab}', '\u{bb}', '\u{2018}',
+    '\u{2019}', '\u{201a}', '\u{201c}', '\u{201d}', '\u{201e}',
+];
 /// What may follow an address in a sentence, and ends neither a code nor a state.
 const TRAILING: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
@@ -32,9 +56,10 @@ impl AuthorizationResponse {
             return Err(InvalidRedirect::TooLong);
         }
         let mut text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        for (escaped, plain) in ESCAPED {
+        for (escaped, plain) in ESCAPED.into_iter().chain(BRACKETS.map(|bracket| (bracket, " "))) {
             text = text.replace(escaped, plain);
         }
+        text = text.lines().map(|line| line.trim_matches(QUOTED)).collect::<Vec<_>>().join("\n");
         let unwrapped: String = text.split_whitespace().collect();
         if !["code=", "state=", "error="].iter().any(|name| unwrapped.contains(name)) {
             return Ok(vec![of_two_words(&text)?]);
@@ -53,11 +78,16 @@ impl AuthorizationResponse {
 /// Reads the parameters of an address. White space separates them like any other character that is in no address.
 fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
     let text = text.replace("http://", "&").replace("https://", "&");
-    let parts = text.split(|c: char| c.is_whitespace() || SEPARATORS.contains(&c));
+    let ends_part = |c: char| c.is_whitespace() || SEPARATORS.contains(&c);
     let mut distinct = Vec::new();
-    for parameter in parts.map(|part| part.trim_end_matches(TRAILING)).flat_map(|part| parse(part.as_bytes())) {
-        if !distinct.contains(&parameter) {
-            distinct.push(parameter);
+    for part in text.split_inclusive(ends_part) {
+        // What follows a sentence is not cut from a parameter that another one follows.
+        let part =
+            part.strip_suffix('&').unwrap_or_else(|| part.trim_end_matches(ends_part).trim_end_matches(TRAILING));
+        for parameter in parse(part.as_bytes()) {
+            if !distinct.contains(&parameter) {
+                distinct.push(parameter);
+            }
         }
     }
     AuthorizationResponse::from_parameters(distinct.into_iter())
@@ -72,11 +102,4 @@ fn of_two_words(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
         ),
         _ => Err(InvalidRedirect::NoResponse),
     }
-}
-
-/// Byte order marks, joiners, marks of direction and soft hyphens. White space separates words.
-pub(super) fn is_invisible(c: char) -> bool {
-    let is_control = c.is_control() && !c.is_whitespace();
-    is_control
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

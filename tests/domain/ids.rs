@@ -25,7 +25,18 @@ fn provider_names_are_slugs() {
 #[test]
 fn display_names_are_one_visible_line() {
     assert_eq!(DisplayName::parse(" Work \u{1f4bc} ").unwrap().into_string(), "Work \u{1f4bc}");
-    for invalid in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
+    for invalid in [
+        "",
+        " ",
+        "a\nb",
+        "a\u{1b}[31m",
+        "a\u{202e}b",
+        "\u{2066}",
+        "a\u{200b}b",
+        "a\u{feff}b",
+        "a\u{e0041}b",
+        &"x".repeat(MAX_DISPLAY_NAME + 1),
+    ] {
         assert_eq!(DisplayName::parse(invalid), Err(InvalidDisplayName), "{invalid:?}");
     }
 }

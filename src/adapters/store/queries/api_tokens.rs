@@ -50,7 +50,7 @@ impl TryFrom<ApiTokenRow> for SealedApiToken {
     fn try_from(row: ApiTokenRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: "api_tokens", row: &row.id };
         let token = ApiToken {
-            name: DisplayName::parse(&row.name).map_err(|_| place.invalid("name"))?,
+            name: DisplayName::from_stored(&row.name).ok_or_else(|| place.invalid("name"))?,
             scope: Scope::parse(&row.scope).ok_or_else(|| place.invalid("scope"))?,
             id: ApiTokenId::from_stored(row.id),
             digest: TokenDigest::from_stored(row.digest),

@@ -1,0 +1,11 @@
+//! Characters that nobody sees. With them two names look the same, and text that was copied does not match.
+
+/// Whether a character has no shape of its own: controls, joiners, marks of direction (UAX 9), fillers, byte order marks,
+/// soft hyphens and tags. White space separates words and is none of them.
+pub fn is_invisible(c: char) -> bool {
+    (c.is_control() && !c.is_whitespace())
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
