@@ -66,3 +66,37 @@ fn white_space_in_a_paste_is_read_as_a_wrapped_line_first() {
     assert_eq!(states("http://x/?code=c&state=state thanks"), ["statethanks", "state"]);
     assert_eq!(states("http://x/?code=c\nc&state=state"), ["state"]);
 }
+
+#[test]
+fn what_programs_do_to_a_paste_changes_neither_code_nor_state() {
+    const URL: &str = "http://localhost:1455/auth/callback?code=ac_1*x!&state=s~t&scope=a";
+    for pasted in [
+        URL.to_owned(),
+        // Mail, and a frame of a terminal.
+        "> http://localhost:1455/auth/callback?code=ac_\n> 1*x!&state=s~t".to_owned(),
+        "\u{2502} http://localhost:1455/auth/callback?code=ac_ \u{2502}\n\u{2502} 1*x!&state=s~t \u{2502}".to_owned(),
+        // Shells, entities and escapes.
+        URL.replace('&', "^^^&"),
+        format!("^\"{URL}^\""),
+        URL.replace('&', "&#x26;"),
+        URL.replace('&', "&#038;"),
+        URL.replace('&', "&amp;amp;"),
+        URL.replace('&', "\u{ff06}"),
+        URL.replace('=', "&#61;"),
+        URL.replace('&', r"\u0026").replace('=', r"\u003d"),
+        // Bracketed paste, and what people write around an address.
+        format!("\u{1b}[200~{URL}\u{1b}[201~"),
+        format!("\u{201c}{URL}\u{201d}."),
+        format!("\u{ab}{URL}\u{bb}"),
+        format!("[{URL}]({URL})"),
+        format!("{URL}\u{2026}"),
+        // A sentence ends after the last parameter only.
+        "http://x/?state=s~t&code=ac_1*x!&y=z.".to_owned(),
+    ] {
+        let readings = AuthorizationResponse::from_pasted(&pasted.as_str().into());
+        let reading = readings.unwrap_or_else(|error| panic!("{pasted}: {error}")).remove(0);
+        assert_eq!(reading.state.expose_secret(), "s~t", "{pasted}");
+        let AuthorizationResult::Approved(code) = reading.result else { panic!("{pasted}: no code") };
+        assert_eq!(code.expose_secret(), "ac_1*x!", "{pasted}");
+    }
+}
