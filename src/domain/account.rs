@@ -30,6 +30,12 @@ impl AccountLabels {
         agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
     }
 
+    /// Whether these labels have every id of the other ones: a login that hides one may be of another account.
+    pub fn covers(&self, other: &Self) -> bool {
+        let has = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
+        has(&self.user_id, &other.user_id) && has(&self.account_id, &other.account_id)
+    }
+
     /// Whether both are known to be the same user in the same workspace.
     pub fn is(&self, other: &Self) -> bool {
         self.user_id.is_some() && (&self.user_id, &self.account_id) == (&other.user_id, &other.account_id)

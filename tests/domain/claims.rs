@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::domain::{
+    account::AccountLabels,
     claims::{MAX_JWT_BYTES, UnverifiedClaims},
     provider::{AuthMethod, ProviderType},
     secret::{AccessToken, IdToken},
@@ -24,7 +25,7 @@ fn claims_of(token: &str) -> Option<UnverifiedClaims> {
 #[test]
 fn labels_are_read_from_flat_and_nested_claims() {
     let claims = claims_of(&jwt(&json!({
-        "exp": 1_800_000_000, "email": "\u{1b}[31ma@b.example\n", "ns": {"plan": "plus", "id": 5}, "ns.id": "acc",
+        "exp": 1_800_000_000, "email": "\u{1b}[31ma@b\u{202e}.exam\u{e0041}ple\u{200b}\n", "ns": {"plan": "plus", "id": 5}, "ns.id": "acc",
     })))
     .unwrap();
     assert_eq!(claims.expires_at(), Some(Timestamp::from_unix_seconds(1_800_000_000)));
@@ -126,4 +127,19 @@ fn a_pasted_session_token_expires_with_its_jwt_and_a_key_never() {
     assert_eq!(metadata(AuthMethod::SessionToken, jwt(&json!({"exp": -5}))).unwrap().expires_at, None);
     assert_eq!(metadata(AuthMethod::SessionToken, jwt(&json!({"exp": 999_999}))), Err(AlreadyExpired));
     assert_eq!(metadata(AuthMethod::ApiKey, jwt(&json!({"exp": 1_000_500}))).unwrap().expires_at, None);
+}
+
+#[test]
+fn labels_that_lack_a_known_id_may_be_of_another_account() {
+    let labels = |user: Option<&str>, workspace: Option<&str>| AccountLabels {
+        user_id: user.map(str::to_owned),
+        account_id: workspace.map(str::to_owned),
+        ..AccountLabels::default()
+    };
+    let connected = labels(Some("user"), Some("blue"));
+    assert!(labels(Some("user"), Some("blue")).covers(&connected));
+    for (user, workspace) in [(Some("user"), Some("green")), (Some("user"), None), (None, Some("blue")), (None, None)] {
+        assert!(!labels(user, workspace).covers(&connected), "{user:?} {workspace:?}");
+    }
+    assert!(connected.covers(&labels(None, None)), "nothing is known of the connected account");
 }

@@ -239,7 +239,7 @@ fn may_pass(error: &AppError) -> bool {
 
 /// Whether the name belongs to another user or workspace. A conflict of types is an error of its own.
 fn is_other_account(account: &SealedCredential, session: &LoginSession, tokens: &LoginTokens) -> bool {
-    account.provider_type == session.provider_type && !tokens.metadata.account.may_be(&account.metadata.account)
+    account.provider_type == session.provider_type && !tokens.metadata.account.covers(&account.metadata.account)
 }
 
 /// Returns the tokens of a login as the account's new credential.
