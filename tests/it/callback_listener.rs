@@ -154,6 +154,9 @@ async fn only_navigations_are_accepted() {
         assert_safe(&reply, mode);
     }
     assert_eq!(send("Sec-Fetch-Dest: image\r\n", &waiting.right).await.status, 403);
+    for early in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"] {
+        assert_eq!(send(&format!("{early}\r\n"), &waiting.right).await.status, 403, "{early}");
+    }
     assert_eq!(waiting.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
     // The headers of a navigation from the provider's page.
     let navigation = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";

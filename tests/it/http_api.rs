@@ -16,7 +16,7 @@ use insta::assert_snapshot;
 use poem::{
     Body, Endpoint, Request, Response,
     endpoint::make_sync,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -110,7 +110,7 @@ fn host_headers(hosts: &[&str]) -> HeaderMap {
 fn loopback_names_the_listen_address_and_listed_names_are_accepted() {
     let hosts = Hosts::new("192.0.2.7".parse().unwrap(), &["gateway.example".to_owned()]);
     for host in ["localhost", "LOCALHOST:3577", "127.0.0.1:8080", "[::1]:3577", "192.0.2.7", "Gateway.Example:443"] {
-        assert!(hosts.accept(&host_headers(&[host])), "{host}");
+        assert!(hosts.accept(&Uri::default(), &host_headers(&[host])), "{host}");
     }
     for host in [
         "evil.example",
@@ -125,11 +125,26 @@ fn loopback_names_the_listen_address_and_listed_names_are_accepted() {
         "",
         "a b",
     ] {
-        assert!(!hosts.accept(&host_headers(&[host])), "{host}");
+        assert!(!hosts.accept(&Uri::default(), &host_headers(&[host])), "{host}");
     }
-    assert!(!hosts.accept(&host_headers(&[])) && !hosts.accept(&host_headers(&["localhost", "localhost"])));
+    assert!(
+        !hosts.accept(&Uri::default(), &host_headers(&[]))
+            && !hosts.accept(&Uri::default(), &host_headers(&["localhost", "localhost"]))
+    );
+    for (target, is_accepted) in [
+        ("http://localhost/v1", true),
+        ("http://gateway.example:443/", true),
+        ("http://evil.example/page/app.js", false),
+        ("http://localhost@evil.example/", false),
+    ] {
+        let target: Uri = target.parse().unwrap();
+        assert_eq!(hosts.accept(&target, &host_headers(&["localhost"])), is_accepted, "{target}");
+    }
     let anywhere = Hosts::new("0.0.0.0".parse().unwrap(), &[]);
-    assert!(!anywhere.accept(&host_headers(&["0.0.0.0"])) && anywhere.accept(&host_headers(&["localhost"])));
+    assert!(
+        !anywhere.accept(&Uri::default(), &host_headers(&["0.0.0.0"]))
+            && anywhere.accept(&Uri::default(), &host_headers(&["localhost"]))
+    );
 }
 
 /// Fills with one byte.

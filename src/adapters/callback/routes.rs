@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
-    http::{HeaderMap, HeaderName, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     web::Data,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,9 @@ use crate::{
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// The header of the Fetch standard, and what browsers sent before.
+const PURPOSES: [HeaderName; 3] =
+    [HeaderName::from_static("sec-purpose"), HeaderName::from_static("purpose"), HeaderName::from_static("x-moz")];
 
 #[derive(Clone)]
 struct RouteState {
@@ -51,7 +54,13 @@ fn rejection(request: &Request, port: u16) -> Option<Response> {
     }
     let is = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
     let navigates = is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document");
-    (!navigates).then(|| page::refusal(StatusCode::FORBIDDEN))
+    // A browser that fetches a page in advance shows it to nobody, and asks again if it does.
+    let is_early = PURPOSES.iter().any(|name| headers.get_all(name).iter().any(says_prefetch));
+    (!navigates || is_early).then(|| page::refusal(StatusCode::FORBIDDEN))
+}
+
+fn says_prefetch(purpose: &HeaderValue) -> bool {
+    purpose.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("prefetch"))
 }
 
 fn names_this_machine(headers: &HeaderMap, port: u16) -> bool {

@@ -4,7 +4,10 @@
 
 use std::net::IpAddr;
 
-use poem::http::{HeaderMap, header, uri::Authority};
+use poem::http::{
+    HeaderMap, header,
+    uri::{Authority, Uri},
+};
 
 /// The loopback names and addresses.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -23,11 +26,16 @@ impl Hosts {
         Self(LOOPBACK.map(str::to_owned).into_iter().chain(own).chain(listed.iter().cloned()).collect())
     }
 
-    /// Returns whether the single `Host` header (RFC 9112 section 3.2) names the gateway.
-    pub fn accept(&self, headers: &HeaderMap) -> bool {
+    /// Returns whether the single `Host` header (RFC 9112 section 3.2) names the gateway, and the target too if it is in
+    /// absolute form: a proxy may have chosen the gateway by either.
+    pub fn accept(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-        let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+        let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };
+        self.contain(&host) && target.authority().is_none_or(|authority| self.contain(authority))
+    }
+
+    fn contain(&self, authority: &Authority) -> bool {
         !authority.as_str().contains('@') && self.0.iter().any(|name| name.eq_ignore_ascii_case(authority.host()))
     }
 }
