@@ -111,7 +111,8 @@ pub trait Upstream: Send + Sync {
     /// response has arrived.
     ///
     /// Contract: MUST send the request once and follow no redirect. MUST stream the body without decoding or collecting
-    /// it. MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long. Dropping the future or
+    /// it. MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long, and with
+    /// [`UpstreamError::Lost`] if it switches to another protocol. Dropping the future or
     /// the body MUST cancel the request at the provider.
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError>;
 }

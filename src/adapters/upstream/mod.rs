@@ -12,6 +12,7 @@ mod response;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use http_message::StatusCode;
 use tokio::time::timeout;
 
 use crate::{
@@ -71,6 +72,10 @@ impl Upstream for HttpUpstream {
             };
             let sent = timeout(self.timeouts.silence, connection.send(message));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
+                // Nobody has asked for that, and what follows would be no HTTP (RFC 9110 section 7.8).
+                Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
+                }
                 Ok(response) => return Ok(self.begin(response, connection, origin)),
                 Err(mut failed) => match failed.take_message() {
                     // The pooled connection was stale and nothing was sent; retry on a new one.

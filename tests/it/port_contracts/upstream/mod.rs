@@ -20,6 +20,7 @@ contract!(fake: Fake, http: Http; [
     a_body_yields_nothing_after_its_end,
     a_body_yields_nothing_after_an_error,
     a_lost_response_is_an_error_and_is_not_retried,
+    another_protocol_is_an_error,
     a_redirect_is_passed_on_and_not_followed,
     bytes_and_headers_pass_unchanged_and_unbuffered,
     silence_before_the_head_is_an_error,
@@ -115,6 +116,12 @@ async fn a_lost_response_is_an_error_and_is_not_retried<F: Fixture>() {
     let lost = send(&fixture).await.map(drop);
     assert!(matches!(lost, Err(UpstreamError::Lost(_))), "{lost:?}");
     assert_eq!(fixture.seen(), [TOKEN]);
+}
+
+async fn another_protocol_is_an_error<F: Fixture>() {
+    let fixture = F::playing(ScriptedResponse::whole(StatusCode::SWITCHING_PROTOCOLS, "")).await;
+    let switched = send(&fixture).await.map(drop);
+    assert!(matches!(switched, Err(UpstreamError::Lost(_))), "{switched:?}");
 }
 
 async fn a_redirect_is_passed_on_and_not_followed<F: Fixture>() {

@@ -84,7 +84,9 @@ impl ScriptedResponse {
             is_over: false,
             exchange: Arc::clone(exchange),
         };
-        let Some(status) = status else { return Err(playing.end().await.unwrap_or_else(lost)) };
+        let Some(status) = status.filter(|status| *status != StatusCode::SWITCHING_PROTOCOLS) else {
+            return Err(playing.end().await.unwrap_or_else(lost));
+        };
         let body = stream::unfold(Some((playing, true)), |playing| async move {
             let (mut playing, is_first) = playing?;
             match playing.next(is_first).await? {
