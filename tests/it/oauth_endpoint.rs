@@ -109,6 +109,8 @@ async fn each_invalid_response_has_its_error_and_takes_one_request() {
         (refusing(403, r#"{"error": {"code": "account_deactivated"}}"#), "rejected 403 account_deactivated"),
         (refusing(403, r#"{"detail": {"code": "deactivated_workspace"}}"#), "rejected 403 deactivated_workspace"),
         (refusing(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
+        (refusing(401, "Unauthorized"), "rejected 401 unknown"),
+        (refusing(401, "\n<!DOCTYPE html><title>Proxy login</title>"), "unreadable 401"),
         (Fault::internal_server_error(), "server error 500"),
         (Fault::bad_gateway(), "server error 502"),
         (Fault::service_unavailable(None), "server error 503"),
@@ -138,7 +140,7 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
     for content_type in ["text/html", "text/plain; charset=utf-8", "nonsense", "application/json;charset=utf-8"] {
         let (provider, client) = provider().await;
         let grant = approved(&client).await;
-        let body = r#"{"access_token":"a","refresh_token":"r"}"#.to_owned();
+        let body = "\u{feff}{\"access_token\":\"a\",\"refresh_token\":\"r\"}".to_owned();
         let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
         provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
         let tokens = endpoint().exchange_code(&client, grant).await.expect(content_type);

@@ -123,11 +123,12 @@ fn absent(subject: &Subject) -> Vec<Option<String>> {
     vec![Some(found), Some(page), Some(command)]
 }
 
-/// Returns why the last login failed, while the account needs one.
+/// Returns why the last login failed. If the account is connected, its owner's own decisions are no news.
 fn last_failure(status: &AuthStatus) -> Option<String> {
-    let last = status.last_login.as_ref().filter(|_| !status.authenticated && status.pending.is_none())?;
-    let failed = !matches!(last.outcome, LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded);
-    failed.then(|| format!("Last sign-in: {}", last.reason))
+    let last = status.last_login.as_ref().filter(|_| status.pending.is_none())?;
+    let is_decided = matches!(last.outcome, LoginOutcome::Cancelled | LoginOutcome::Denied | LoginOutcome::Expired);
+    let succeeded = matches!(last.outcome, LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded);
+    (!(succeeded || is_decided && status.authenticated)).then(|| format!("Last sign-in: {}", last.reason))
 }
 
 /// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.

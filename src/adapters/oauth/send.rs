@@ -68,6 +68,11 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
         return Err(TokenEndpointError::RateLimited { retry_after: retry_after(response, clock.now()).await });
     }
     let body = read(response).await;
+    // A page comes from something on the way. With other statuses it counts as temporary anyway.
+    let is_page = body.as_deref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
+    if status == StatusCode::UNAUTHORIZED && is_page {
+        return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
+    }
     if status.is_client_error() {
         // A 4xx is a definite refusal, even if its body cannot be read.
         let code = error_code::known(body.as_deref().unwrap_or_default());

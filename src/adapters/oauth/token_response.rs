@@ -23,7 +23,8 @@ struct Members {
 
 /// Returns None if the body is not a token response or has neither token. As in OpenAI's client, one of them suffices.
 pub(super) fn parse(body: &[u8]) -> Option<TokenResponse> {
-    let members: Members = serde_json::from_slice(body).ok()?;
+    // Some servers begin with a byte order mark (RFC 8259 section 8.1).
+    let members: Members = serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
     let access_token = members.access_token.and_then(text).map(AccessToken::new);
     let refresh_token = members.refresh_token.and_then(text).map(RefreshToken::new);
