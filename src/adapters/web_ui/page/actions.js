@@ -75,10 +75,10 @@ function notRefreshed(error, { status }) {
 export function askWhichStays({ name, provider, status }, onAnswer = () => {}) {
 	const { login_id, replaces } = status.confirmation;
 	const error = h("div", { role: "status" });
-	const answer = async (replace_) => {
+	const answer = async (isReplaced) => {
 		for (const choice of choices) choice.disabled = true;
 		try {
-			onAnswer(await api.confirm(name, { login_id, replaces, replace: replace_ }), replace_);
+			onAnswer(await api.confirm(name, { login_id, replaces, replace: isReplaced }), isReplaced);
 			store.loadOne(name);
 		} catch (problem) {
 			for (const choice of choices) choice.disabled = false;
