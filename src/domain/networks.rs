@@ -48,7 +48,7 @@ impl TrustedProxies {
     }
 }
 
-/// Returns the addresses of a chain, the nearest last; None for what is no address.
+/// Returns the addresses of a chain, the nearest last; None for an entry that is not an address.
 fn chain(values: &[&str], address_of: impl Fn(&str) -> Option<&str>) -> Vec<Option<IpAddr>> {
     let hops = values.iter().flat_map(|value| value.split(','));
     hops.map(|hop| address_of(hop.trim()).and_then(parse_address)).collect()

@@ -30,6 +30,6 @@ impl CallerAddress {
 }
 
 fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    // What is no text has no address.
+    // A value that is not ASCII text contains no address.
     headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect()
 }

@@ -24,7 +24,7 @@ pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<Presented, Fai
 /// The response to a presentation.
 pub(super) struct Presented {
     pub(super) response: TokenResponse,
-    /// Whether the refresh goes on with the new refresh token, and for which session.
+    /// The session for which the new refresh token is presented next, if the refresh continues.
     pub(super) rest: Option<Rest>,
 }
 

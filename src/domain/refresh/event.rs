@@ -15,7 +15,7 @@ pub enum RefreshTrigger {
     Consented,
     /// The access token is dead, so a retry out of doubt risks nothing.
     AccessDead,
-    /// The last refresh replaced the refresh token and nothing else, and goes on with it at once.
+    /// The last refresh returned a new refresh token without an access token, so the new one is presented at once.
     Continued,
 }
 
