@@ -13,7 +13,12 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{RefreshOutcome, Tokens};
-use crate::domain::{ids::AccountName, refresh::RefreshTrigger, time::Timestamp};
+use crate::domain::{
+    ids::AccountName,
+    provider::ProviderDefinition,
+    refresh::{RefreshTrigger, TokenVersion},
+    time::Timestamp,
+};
 
 /// Longest sleep, because the wall clock may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
@@ -74,19 +79,19 @@ impl Tokens {
     }
 
     fn refresh_if_due(self: &Arc<Self>, name: &AccountName) {
-        let (now, Some(account)) = (self.now(), self.registry.get(name)) else { return };
-        let definition = Arc::clone(&account.definition);
-        let refresh = account.refresh.clone().at(now);
-        match refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now) {
-            Some(at) if at <= now && account.enabled && definition.enabled => {}
-            Some(at) if at > now => return self.schedule.put(at, name),
-            _ => return,
+        let Some((definition, version, at)) = self.due(name) else { return };
+        if at > self.now() {
+            return self.schedule.put(at, name);
         }
         let tokens = Arc::clone(self);
         self.tasks.start(async move {
             let name = &definition.name;
-            match tokens.refresh_on_schedule(&definition, &refresh.version).await {
-                // The result is registered, which schedules the account's next refresh.
+            match tokens.refresh_on_schedule(&definition, &version).await {
+                // The result is registered, which schedules the account's next refresh. If that one is due at once, it may
+                // have joined this refresh instead of starting.
+                RefreshOutcome::Settled if tokens.is_due(name) => {
+                    tokens.schedule.put(tokens.now().plus(MIN_WAIT), name);
+                }
                 RefreshOutcome::Settled => {}
                 // The store's clock may be behind this replica's.
                 RefreshOutcome::Waiting(until) => {
@@ -95,5 +100,21 @@ impl Tokens {
                 RefreshOutcome::StoreDown(_) => tokens.schedule.put(tokens.now().plus(STORE_PAUSE), name),
             }
         });
+    }
+
+    /// Returns when the registered tokens of an account are due; None if they never are.
+    fn due(&self, name: &AccountName) -> Option<(Arc<ProviderDefinition>, TokenVersion, Timestamp)> {
+        let (now, account) = (self.now(), self.registry.get(name)?);
+        let definition = Arc::clone(&account.definition);
+        if !account.enabled || !definition.enabled {
+            return None;
+        }
+        let refresh = account.refresh.clone().at(now);
+        let at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now)?;
+        Some((definition, refresh.version, at))
+    }
+
+    fn is_due(&self, name: &AccountName) -> bool {
+        self.due(name).is_some_and(|(.., at)| at <= self.now())
     }
 }
