@@ -157,7 +157,7 @@ impl SealedCredential {
         if effect == Effect::Stored
             && let Some(rotation) = event.rotation()
         {
-            if *self.login_id() != rotation.seen.login_id {
+            if *self.login_id() != rotation.version.login_id {
                 account.refresh_token = None;
             }
             account.take_tokens(rotation);
@@ -178,9 +178,20 @@ impl SealedCredential {
         Some(format!("{} (returned: {other}; connected: {connected})", Cause::AccountMismatch.in_words()))
     }
 
+    /// Returns the account's tokens, as a refresh would bring them.
+    pub fn rotation(&self) -> Rotation {
+        Rotation {
+            version: self.refresh.version.clone(),
+            access_token: self.access_token.clone(),
+            refresh_token: self.refresh_token.clone(),
+            metadata: self.metadata.clone(),
+            same_account: true,
+        }
+    }
+
     /// Whether the account has the tokens of this rotation.
     pub fn has_tokens_of(&self, rotation: &Rotation) -> bool {
-        self.refresh.version == rotation.seen.next() && self.access_token == rotation.access_token
+        self.refresh.version == rotation.version && self.access_token == rotation.access_token
     }
 
     /// Whether the account has other tokens than those that `order` revokes.

@@ -48,7 +48,9 @@ pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::{SessionEndpoint, SessionReply, SessionResponse};
 pub use store_error::{StoreError, StoreTrouble, chain};
-pub use token_journal::{EndedLogin, JournalError, JournalRecord, KEPT_ENDED, LoginRecord, RecordState, TokenJournal};
+pub use token_journal::{
+    EndedLogin, JournalError, JournalRecord, KEPT_ENDED, LoginRecord, PresentedToken, RecordState, TokenJournal,
+};
 pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore};
 pub use upstream::{
     BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,

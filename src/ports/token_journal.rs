@@ -48,6 +48,15 @@ impl JournalRecord {
     }
 }
 
+/// A refresh token that this gateway has presented, or is about to, without new tokens yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresentedToken {
+    pub name: AccountName,
+    pub version: TokenVersion,
+    /// How often the token was presented, as in the account's row.
+    pub attempt: u32,
+}
+
 /// A login that has ended. An older copy of the database may bring it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedLogin {
@@ -67,7 +76,8 @@ pub struct LoginRecord {
 }
 
 /// Contract: several processes may share one journal. An entry is identified by account, login and generation. An entry
-/// may be replayed while its writer still runs: committing one version twice stores it once.
+/// may be replayed while its writer still runs: committing one version twice stores it once. The version of an entry is
+/// that of its tokens.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
     /// Writes an entry, in its state.
@@ -85,18 +95,26 @@ pub trait TokenJournal: Send + Sync {
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
     /// Keeps an entry as the account's committed one, whether or not `put` succeeded before, and deletes the earlier
-    /// one and an earlier mark. If one of these belongs to a later generation of the login, MUST keep that instead.
+    /// one, an earlier mark and earlier presentations. If one of these belongs to a later generation of the login, MUST keep that instead.
     async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError>;
 
     /// Remembers that the database had this version of an account, whose tokens another gateway keeps. MUST replace the
-    /// account's committed entry and an earlier mark, but nothing of this version or a later one of the login. Returns
-    /// false if there is something of a later one: the database was newer once.
+    /// account's committed entry, an earlier mark and earlier presentations, but nothing of this version or a later one
+    /// of the login. Returns false if there is something of a later one: the database was newer once.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Returns the marks of all processes.
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError>;
 
-    /// Remembers that a login has ended, and deletes its committed entry and its mark. Idempotent; of several calls for one
+    /// Remembers how often a token was presented, in place of an earlier number; 0 forgets it.
+    ///
+    /// Contract: `Ok` MUST mean that it survives a power cut.
+    async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError>;
+
+    /// Returns the presented tokens of all processes: of each account at most the newest of a login.
+    async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
+
+    /// Remembers that a login has ended, and deletes what is kept of it, except unsaved entries. Idempotent; of several calls for one
     /// login the last counts. A journal MAY forget the oldest beyond [`KEPT_ENDED`].
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
 
@@ -115,5 +133,5 @@ pub trait TokenJournal: Send + Sync {
     /// Deletes an entry. Idempotent.
     ///
     /// Contract: MUST delete every copy that `list` would return, and no other version.
-    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError>;
+    async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError>;
 }

@@ -92,7 +92,7 @@ async fn an_account_that_is_out_contributes_its_last_models_for_a_day() {
 #[tokio::test]
 async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule() {
     let gateway = TestGateway::open().await;
-    let names: Vec<String> = (0..9).map(|number| format!("account-{number}")).collect();
+    let names: Vec<String> = (0..12).map(|number| format!("account-{number}")).collect();
     let mut tokens = Vec::new();
     for account in &names {
         gateway.connect_as(account).await;
@@ -105,7 +105,7 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
     assert_eq!((begun.len(), gateway.provider.calls_under_way()), (5, 5));
 
     let waiting: Vec<_> = (0..names.len()).filter(|number| !begun.contains(&tokens[*number])).collect();
-    let last = *waiting.last().expect("four accounts wait");
+    let last = *waiting.last().expect("seven accounts wait");
     let (app, account) = (Arc::clone(&gateway.app), name(&names[last]));
     let caller = spawn(async move { app.tokens.usable(&account).await.map(drop) });
     settle().await;
@@ -114,7 +114,8 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
     within(caller).await.expect("no panic").expect("a token");
     settle().await;
     let presented = gateway.provider.presented();
-    assert_eq!((presented.len(), &presented[5]), (names.len(), &tokens[last]), "one each, and the caller's first");
+    assert_eq!(presented.len(), names.len(), "one each");
+    assert!(presented[5..10].contains(&tokens[last]), "the caller is among the next five");
     assert_eq!(gateway.provider.reused(), 0);
 }
 

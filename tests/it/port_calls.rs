@@ -7,7 +7,7 @@ use goclaw::{
     app::{AppError, Callback, Ports, ProxyRequest, StartOptions, StartOutcome},
     domain::{
         authorization_response::AuthorizationResponse,
-        credential::AccountState,
+        credential::{AccountState, SealedCredential},
         login_outcome::{LoginEnd, LoginOutcome},
         refresh::{Cause, Effect, Failure, RefreshEvent, step},
     },
@@ -65,6 +65,12 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
     assert!(matches!(second, Err(AppError::NeedsReauth(_))), "{second:?}");
 }
 
+/// A start compares the account with its tokens in the journal.
+fn expect_comparison(store: &mut MockTokenStore, stored: &SealedCredential) {
+    let stored = stored.clone();
+    store.expect_load().times(1).return_once(move |_| Ok(Some(stored)));
+}
+
 #[tokio::test]
 async fn a_refresh_takes_two_store_steps() {
     let gateway = connected().await;
@@ -77,6 +83,7 @@ async fn a_refresh_takes_two_store_steps() {
         .expect_list()
         .times(1)
         .return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
+    expect_comparison(&mut store, &stored);
     let row = Arc::new(std::sync::Mutex::new(stored));
     // The lease before the presentation, and the result after it.
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
@@ -130,11 +137,11 @@ async fn a_valid_token_is_served_without_store_or_provider() {
     let stored = gateway.account(OPENAI).await.expect("it is connected");
     let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
     store.expect_feedback().returning(|| Ok(Vec::new()));
-    store
-        .expect_list()
-        .times(1)
-        .return_once(move || Ok(StoredAccounts { readable: vec![stored], unreadable: Vec::new() }));
-    store.expect_load().never();
+    store.expect_list().times(1).return_once({
+        let stored = stored.clone();
+        move || Ok(StoredAccounts { readable: vec![stored], unreadable: Vec::new() })
+    });
+    expect_comparison(&mut store, &stored);
     store.expect_advance().never();
     oauth.expect_refresh().never();
     let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });

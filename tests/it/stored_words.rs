@@ -170,8 +170,8 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
     let [entry] = entries.as_slice() else { panic!("one entry: {entries:?}") };
     assert_eq!(entry.name.as_str(), "openai-codex");
     let rotation = &entry.rotation;
-    assert_eq!(rotation.seen.login_id, LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned()));
-    assert_eq!(rotation.seen.generation, Generation(7));
+    assert_eq!(rotation.version.login_id, LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned()));
+    assert_eq!(rotation.version.generation, Generation(8));
     assert_eq!(rotation.access_token.as_str(), "v1:56da027d67f4f16d:new-access");
     let refresh_token = rotation.refresh_token.as_ref().expect("a refresh token");
     assert_eq!(refresh_token.as_str(), "v1:56da027d67f4f16d:new-refresh");
@@ -183,6 +183,6 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
     fs::remove_file(&file).expect("the file");
     journal.put(entry).await.expect("it is written");
     assert_eq!(fs::read_to_string(&file).expect("under the same name"), JOURNAL_FILE);
-    journal.remove(&entry.name, &rotation.seen).await.expect("it is removed");
+    journal.remove(&entry.name, &rotation.version).await.expect("it is removed");
     assert!(!file.exists());
 }

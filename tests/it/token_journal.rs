@@ -32,7 +32,7 @@ use disk::Disk;
 fn entry(generation: u64, size: usize) -> JournalRecord {
     let seen = TokenVersion { login_id: LoginId::from_stored("login".to_owned()), generation: Generation(generation) };
     let rotation = Rotation {
-        seen,
+        version: seen.next(),
         access_token: SealedSecret::from_stored("access".to_owned()),
         refresh_token: Some(SealedSecret::from_stored("r".repeat(size))),
         metadata: TokenMetadata {
@@ -75,7 +75,7 @@ async fn a_complete_draft_of_a_killed_process_is_a_record() {
     fs::rename(&file, draft_of(&file, 4_000_000)).unwrap();
 
     assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
-    journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+    journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
     assert!(files(folder.path()).is_empty(), "a committed draft is left behind");
 }
 
@@ -91,12 +91,12 @@ async fn duplicate_files_of_a_record_are_listed_once_and_removed_together() {
     journal.put(&other).await.unwrap();
 
     let mut found = journal.list().await.unwrap();
-    found.sort_by_key(|entry| entry.rotation.seen.generation.0);
+    found.sort_by_key(|entry| entry.rotation.version.generation.0);
     assert_eq!(found, [entry.clone(), other.clone()]);
-    journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+    journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
     assert_eq!(journal.list().await.unwrap(), [other], "another generation is not touched");
     assert_eq!(files(folder.path()).len(), 1);
-    journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+    journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
 }
 
 #[tokio::test]
@@ -156,6 +156,6 @@ async fn a_write_to_a_full_disk_fails_and_leaves_nothing() {
         disk.free();
         journal.put(&entry).await.unwrap();
         assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
-        journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+        journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
     }
 }

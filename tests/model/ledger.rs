@@ -200,6 +200,14 @@ fn sent_at(sent: Sent) -> Timestamp {
 }
 
 impl Version {
+    pub(crate) fn next(self) -> Self {
+        Self { generation: self.generation + 1, ..self }
+    }
+
+    pub(crate) fn before(self) -> Self {
+        Self { generation: self.generation - 1, ..self }
+    }
+
     fn real(self) -> TokenVersion {
         TokenVersion { login_id: login_id(self.login), generation: Generation(self.generation.into()) }
     }
@@ -225,7 +233,7 @@ fn number(id: &str) -> u8 {
 fn rotation(answer: &Answer) -> Rotation {
     let (obtained_at, expires_at) = life(answer.age);
     Rotation {
-        seen: answer.seen.real(),
+        version: answer.version.real(),
         access_token: SealedSecret::from_stored(String::new()),
         refresh_token: Some(SealedSecret::from_stored(String::new())),
         metadata: TokenMetadata {

@@ -37,8 +37,8 @@ proptest! {
         let (after, effect) = one_step(&row, &event, &policy);
         prop_assert_eq!(&after.version.login_id, &row.version.login_id);
         if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (&event, effect) {
-            prop_assert!(rotation.seen.generation >= row.version.generation, "older tokens were stored");
-            prop_assert_eq!(&after.version, &rotation.seen.next());
+            prop_assert!(rotation.version.generation > row.version.generation, "older tokens were stored");
+            prop_assert_eq!(&after.version, &rotation.version);
         } else {
             prop_assert_eq!(&after.version, &row.version);
         }
@@ -89,16 +89,16 @@ proptest! {
         row in rows(), rotation in rotations(), policy in policies(),
     ) {
         let (after, effect) = one_step(&row, &RefreshEvent::Succeeded(rotation.clone()), &policy);
-        let is_same_login = rotation.seen.login_id == row.version.login_id;
+        let is_same_login = rotation.version.login_id == row.version.login_id;
         // A row with an older generation was restored from a backup.
-        let is_current = is_same_login && rotation.seen.generation >= row.version.generation;
+        let is_current = is_same_login && rotation.version.generation > row.version.generation;
         match (is_current, rotation.same_account) {
             (true, true) => {
                 prop_assert_eq!(effect, Effect::Stored);
                 let metadata = &rotation.metadata;
                 let login_id = row.version.login_id.clone();
                 let fresh = RefreshState::after_login(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
-                let fresh = RefreshState { version: rotation.seen.next(), sent_at: row.sent_at, ..fresh };
+                let fresh = RefreshState { version: rotation.version.clone(), sent_at: row.sent_at, ..fresh };
                 // New tokens that would be due immediately are left alone for a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
                 let next_attempt_at = is_due.then(|| NOW.plus(policy.backoff_min));
@@ -155,8 +155,8 @@ proptest! {
         if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {
             let (seen, cause) = match event {
                 RefreshEvent::Failed { seen, failure: Failure::Rejected(cause), .. } => (seen, cause),
-                RefreshEvent::Succeeded(Rotation { seen, same_account: false, .. })
-                    if seen.login_id == row.version.login_id && seen.generation >= row.version.generation =>
+                RefreshEvent::Succeeded(Rotation { version, same_account: false, .. })
+                    if version.login_id == row.version.login_id && version.generation > row.version.generation =>
                 {
                     (row.version.clone(), Cause::AccountMismatch)
                 }
@@ -189,9 +189,9 @@ proptest! {
                 prop_assert_eq!((after, effect, kinds), (None, Effect::Recorded, vec![EventKind::SignedOut]));
             }
             (Ending::ReplacedBy(newest), Some(after)) => {
-                prop_assert_eq!((effect, &after.version), (Effect::Stored, &newest.seen.next()));
+                prop_assert_eq!((effect, &after.version), (Effect::Stored, &newest.version));
                 prop_assert_eq!((&after.state, after.attempt, after.cause), (&TokenState::Active, 0, None));
-                let expected = if newest.seen.login_id == *ended { EventKind::Refreshed } else { EventKind::SignedIn };
+                let expected = if newest.version.login_id == *ended { EventKind::Refreshed } else { EventKind::SignedIn };
                 prop_assert!(kinds == [expected] || after.version == before.version, "{:?}", kinds);
             }
             (Ending::ReplacedByUnknown, Some(after)) => {
@@ -213,7 +213,7 @@ proptest! {
         let event = RefreshEvent::Restored { known: known.clone(), attempt };
         let (after, _) = one_step(&before, &event, &policy);
         let is_older = before.version.login_id == known.login_id && before.version.generation < known.generation;
-        let may_be_spent = attempt > 0 && before.version == known;
+        let may_be_spent = attempt > before.attempt && before.version == known;
         let is_marked = before.state == TokenState::NeedsReauth || before.cause == Some(Cause::Restored);
         if is_marked || !(is_older || may_be_spent) {
             prop_assert_eq!(&after, &before);

@@ -100,7 +100,7 @@ pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
     let ends = prop::option::weighted(0.8, durations());
     (versions(), times(), ends, prop::bool::weighted(0.8), prop::bool::weighted(0.9)).prop_map(
         |(seen, obtained_at, lifetime, is_rotated, same_account)| Rotation {
-            seen,
+            version: seen.next(),
             access_token: SealedSecret::from_stored("access".to_owned()),
             refresh_token: is_rotated.then(|| SealedSecret::from_stored("refresh".to_owned())),
             metadata: TokenMetadata {

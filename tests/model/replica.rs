@@ -145,7 +145,8 @@ impl System {
         let was_good = flight.why == Why::Retry && flight.age < Age::Last && !flight.paused;
         let (outcome, what, unheard) = match new {
             Some(number) => {
-                let answer = Answer { seen, token: crate::world::Token { number, ..token }, age: Age::Fresh };
+                let answer =
+                    Answer { version: seen.next(), token: crate::world::Token { number, ..token }, age: Age::Fresh };
                 (Outcome::Answered(answer), "sends, is answered", "sends, is answered, answer lost")
             }
             None if kills => (Outcome::Rejected, "sends, KILLS THE FAMILY", "sends, KILLS THE FAMILY, answer lost"),
@@ -206,7 +207,7 @@ impl System {
 
     fn commit(&self, world: &World, at: usize, answer: Answer, moves: &mut Moves) {
         let who = Who::Replica(at);
-        let is_wanted = world.row.is_some_and(|row| row.version == answer.seen);
+        let is_wanted = world.row.is_some_and(|row| row.version.next() == answer.version);
         let (row, effect) = match self.replaced_by(world, &answer) {
             Some(row) => (Some(row), Effect::Stored),
             None => self.ledger.answered(world.row, &answer, at),
@@ -217,7 +218,7 @@ impl System {
                 to.row = row;
                 to.replicas[at] = replica;
                 // A replayed record may be older than the kept one.
-                if is_stored && to.journal.is_none_or(|kept| kept.seen < answer.seen) {
+                if is_stored && to.journal.is_none_or(|kept| kept.version < answer.version) {
                     to.journal = Some(answer);
                 }
             }
@@ -253,7 +254,7 @@ impl System {
         } else {
             // As if nothing had been sent.
             let unsent = Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None };
-            let row = self.ledger.failed(world.row, answer.seen, at, unsent);
+            let row = self.ledger.failed(world.row, answer.version.before(), at, unsent);
             let drop = moves.go(who, "cannot commit, drops its answer", |to| {
                 to.row = row;
                 to.replicas[at] = Replica::Idle;
@@ -278,6 +279,6 @@ impl System {
 
 /// Whether a response belongs to the login that replaced the row's.
 fn is_of_successor(world: &World, answer: &Answer) -> bool {
-    let row = world.row.filter(|row| row.version.login != answer.seen.login);
-    row.is_some_and(|row| world.successor(row.version.login) == Some(answer.seen.login))
+    let row = world.row.filter(|row| row.version.login != answer.version.login);
+    row.is_some_and(|row| world.successor(row.version.login) == Some(answer.version.login))
 }

@@ -3,13 +3,18 @@
 use crate::{
     system::{Moves, System, Who},
     without::Mechanism,
-    world::{Answer, Chance, End, MOST_LOGINS, Replica, Restored, Row, Version, World},
+    world::{Answer, Chance, End, MOST_LOGINS, Replica, Restored, Row, World},
 };
 
 impl System {
     /// Whether the setting has a restore. Without one, the journal's committed record makes no difference.
     pub(crate) fn is_ever_restored(&self) -> bool {
         self.budget.of(Chance::Restore) > 0
+    }
+
+    /// Returns the journal after a login.
+    pub(crate) fn journal_of(&self, row: Row) -> Option<Answer> {
+        self.is_ever_restored().then_some(Answer { version: row.version, token: row.token, age: row.age })
     }
 
     pub(crate) fn restore_moves(&self, world: &World, moves: &mut Moves) {
@@ -49,17 +54,20 @@ impl System {
 
     fn restore(&self, world: &World, old: Row, moves: &mut Moves) {
         let is_up = world.replicas.iter().any(|replica| !matches!(replica, Replica::Down(_)));
-        let restored = match world.row.filter(|row| row.version.login == old.version.login) {
-            Some(row) if is_up => Restored::Seen { version: row.version, attempt: row.attempt },
-            Some(row) if row.attempt == 0 && world.journal.is_some() => Restored::Unseen,
-            None if world.ends[usize::from(old.version.login)] != End::Unknown => Restored::Ended,
-            // Nobody remembers a presentation, the newest tokens or the end: a limit that `docs/refresh.md` states.
-            Some(_) | None => return,
+        let has_journal = self.spent(world, Chance::LostJournal) == 0;
+        let is_known = match world.row {
+            Some(row) if row.version.login == old.version.login => is_up || has_journal,
+            Some(_) | None => world.ends[usize::from(old.version.login)] != End::Unknown,
         };
+        // Otherwise nobody remembers a presentation or the end: a limit that `docs/refresh.md` states.
+        if !is_known {
+            return;
+        }
+        let newest = world.row.map(|row| (row.version, row.attempt));
         let restore = moves.go(Who::Owner, "restores the backup", |to| {
             to.row = Some(old);
             to.backup = None;
-            to.restored = Some(restored);
+            to.restored = Some(Restored { newest });
             to.ask = None;
         });
         restore.by(Chance::Restore);
@@ -68,20 +76,11 @@ impl System {
     /// Returns the row after the rules of production: the newest tokens if a journal has them, else doubt; nothing after
     /// a logout.
     fn healed(&self, world: &World, row: Row, restored: Restored) -> Option<Row> {
-        if restored == Restored::Ended {
-            return self.ended_again(world, row);
-        }
-        let is_newer = |answer: &Answer| answer.seen.login == row.version.login && answer.seen >= row.version;
-        let newest = world.journal.filter(is_newer);
-        Some(match (newest, restored) {
-            (Some(answer), Restored::Seen { version, attempt }) if next(answer.seen) == version => {
-                let healed = self.ledger.answered(Some(row), &answer, 0).0.unwrap_or(row);
-                self.ledger.restored(healed, version, attempt)
-            }
-            (_, Restored::Seen { version, attempt }) => self.ledger.restored(row, version, attempt),
-            (Some(answer), Restored::Unseen) => self.ledger.answered(Some(row), &answer, 0).0.unwrap_or(row),
-            (_, Restored::Unseen | Restored::Ended) => row,
-        })
+        let row = self.ended_again(world, row)?;
+        let Some((version, attempt)) = restored.newest else { return Some(row) };
+        let newest = world.journal.filter(|kept| kept.version == version && version.login == row.version.login);
+        let healed = newest.and_then(|answer| self.ledger.answered(Some(row), &answer, 0).0);
+        Some(self.ledger.restored(healed.unwrap_or(row), version, attempt))
     }
 
     fn ended_again(&self, world: &World, row: Row) -> Option<Row> {
@@ -90,19 +89,15 @@ impl System {
         if self.is_without(Mechanism::EndsRemembered) || successor == Some(row.version.login) {
             return Some(row);
         }
-        let newest = world.journal.filter(|kept| Some(kept.seen.login) == successor);
+        let newest = world.journal.filter(|kept| Some(kept.version.login) == successor);
         self.ledger.returned(row, successor.is_none(), newest.as_ref())
     }
 
     /// Returns the row if a response belongs to the login that replaced the restored one.
     pub(crate) fn replaced_by(&self, world: &World, answer: &Answer) -> Option<Row> {
-        let row = world.row.filter(|row| row.version.login != answer.seen.login)?;
-        let is_successor = world.successor(row.version.login) == Some(answer.seen.login);
+        let row = world.row.filter(|row| row.version.login != answer.version.login)?;
+        let is_successor = world.successor(row.version.login) == Some(answer.version.login);
         let knows = !self.is_without(Mechanism::CommitOfASuccessor);
         if is_successor && knows { self.ledger.returned(row, false, Some(answer)) } else { None }
     }
-}
-
-fn next(version: Version) -> Version {
-    Version { generation: version.generation + 1, ..version }
 }

@@ -104,7 +104,7 @@ fn in_doubt() -> Story {
 
 fn rotation(seen: &TokenVersion, now: Timestamp) -> Rotation {
     Rotation {
-        seen: seen.clone(),
+        version: seen.next(),
         access_token: SealedSecret::from_stored("access".to_owned()),
         refresh_token: Some(SealedSecret::from_stored("refresh".to_owned())),
         metadata: TokenMetadata {

@@ -115,7 +115,9 @@ impl System {
             };
             let login = moves.go(Who::Owner, "logs in", |to| {
                 self.note_end(to, End::Replaced(number));
-                to.row = Some(self.ledger.signed_in(number, Token { family, number: 0 }));
+                let row = self.ledger.signed_in(number, Token { family, number: 0 });
+                to.row = Some(row);
+                to.journal = self.journal_of(row);
                 to.families[usize::from(family)] = Family::new();
                 to.logins += 1;
                 to.ask = None;
@@ -154,7 +156,7 @@ impl System {
     fn note_end(&self, to: &mut World, end: End) {
         if let Some(row) = to.row.filter(|_| self.is_ever_restored()) {
             to.ends[usize::from(row.version.login)] = end;
-            to.journal = to.journal.filter(|kept| kept.seen.login != row.version.login);
+            to.journal = to.journal.filter(|kept| kept.version.login != row.version.login);
         }
     }
 }

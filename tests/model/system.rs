@@ -66,15 +66,16 @@ impl System {
     pub(crate) fn start(&self) -> World {
         let mut families = [Family::default(); MOST_LOGINS];
         families[0] = Family::new();
+        let row = self.ledger.signed_in(0, Token { family: 0, number: 0 });
         World {
-            row: Some(self.ledger.signed_in(0, Token { family: 0, number: 0 })),
+            row: Some(row),
             replicas: std::array::from_fn(
                 |at| if at < self.setting.replicas { Replica::Idle } else { Replica::Down(None) },
             ),
             families,
             logins: 1,
             backup: None,
-            journal: None,
+            journal: self.journal_of(row),
             ends: Default::default(),
             restored: None,
             ask: None,

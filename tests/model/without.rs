@@ -81,10 +81,13 @@ impl Mechanism {
 
     fn falsify(self, row: &mut Option<RefreshState>, event: &mut RefreshEvent) {
         match (self, event, row) {
-            (VersionCheckAtCommit, RefreshEvent::Succeeded(rotation), Some(row)) => rotation.seen = row.version.clone(),
+            (VersionCheckAtCommit, RefreshEvent::Succeeded(rotation), Some(row)) => {
+                rotation.version = row.version.next()
+            }
             (VersionCheckAtCommit, RefreshEvent::Succeeded(rotation), row @ None) => {
-                let mut revived = RefreshState::after_login(rotation.seen.login_id.clone(), true, NOW, None);
-                revived.version = rotation.seen.clone();
+                let mut revived = RefreshState::after_login(rotation.version.login_id.clone(), true, NOW, None);
+                revived.version = rotation.version.clone();
+                revived.version.generation.0 -= 1;
                 *row = Some(revived);
             }
             (RereadOnRejection, RefreshEvent::Failed { seen, failure: Failure::Rejected(_), .. }, Some(row)) => {
@@ -136,7 +139,7 @@ impl Mechanism {
                 row.state = TokenState::Active;
             }
             (CommitToARestoredRow, RefreshEvent::Succeeded(rotation), Effect::Stored)
-                if rotation.seen != before.version =>
+                if rotation.version != before.version.next() =>
             {
                 *step = Step { row: Some(before.clone()), effect: Effect::Discard, events: Vec::new() };
             }

@@ -8,8 +8,8 @@
 //! real one and back. Faults and the owner's actions are [`Chance`]s. Each may happen a few times, which bounds the
 //! search.
 //!
-//! A backup of the row can be restored while the same login is connected. One journal stands for those of all replicas,
-//! because each keeps the newest tokens that it sees.
+//! A backup of the row can be restored. One journal stands for those of all replicas, because each keeps the newest
+//! tokens that it sees. It also knows every presentation, which it remembers before the token is sent.
 
 use goclaw::domain::refresh::RefreshTrigger;
 
@@ -68,15 +68,11 @@ pub(crate) enum End {
     Replaced(u8),
 }
 
-/// What the replicas know when an older copy of the row is restored.
+/// What the replicas know when an older copy of the row is restored, from their memory or from a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Restored {
-    /// All have crashed since.
-    Unseen,
-    /// The version of the row before, and how often its token was presented.
-    Seen { version: Version, attempt: u8 },
-    /// Its login had ended.
-    Ended,
+pub(crate) struct Restored {
+    /// The version of the row before, and how often its token was presented; `None` if the owner had logged out.
+    pub(crate) newest: Option<(Version, u8)>,
 }
 
 /// The number of a login and its generation.
@@ -187,10 +183,10 @@ pub(crate) enum Outcome {
     Refused,
 }
 
-/// New tokens, and the version they replace.
+/// New tokens, and their version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Answer {
-    pub(crate) seen: Version,
+    pub(crate) version: Version,
     pub(crate) token: Token,
     pub(crate) age: Age,
 }

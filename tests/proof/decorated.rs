@@ -9,7 +9,7 @@ use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
         history::CredentialEvent,
-        ids::{AccountName, LoginId},
+        ids::{AccountName, Generation, LoginId},
         oauth_client::OAuthClient,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
         revocation::RevocationOrder,
@@ -18,8 +18,9 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, OAuthEndpoint, ProfileChange, Removal,
-        SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError, TokenJournal, TokenStore,
+        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, OAuthEndpoint, PresentedToken,
+        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError,
+        TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -231,7 +232,10 @@ impl TokenJournal for Journal {
     }
 
     async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError> {
-        self.changes.pass(GatewayPoint::BeforeCleanup).await;
+        // A login confirms its tokens too.
+        if entry.rotation.version.generation > Generation::FIRST {
+            self.changes.pass(GatewayPoint::BeforeCleanup).await;
+        }
         if self.changes.sabotage == Some(Sabotage::Journalless) { Ok(()) } else { self.inner.confirm(entry).await }
     }
 
@@ -241,6 +245,14 @@ impl TokenJournal for Journal {
 
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
         self.inner.marks().await
+    }
+
+    async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError> {
+        self.inner.note_presented(token).await
+    }
+
+    async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError> {
+        self.inner.presented().await
     }
 
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
@@ -267,8 +279,8 @@ impl TokenJournal for Journal {
         self.inner.list().await
     }
 
-    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
+    async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         self.changes.pass(GatewayPoint::BeforeCleanup).await;
-        self.inner.remove(name, seen).await
+        self.inner.remove(name, version).await
     }
 }

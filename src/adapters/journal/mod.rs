@@ -3,11 +3,16 @@
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
 //! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed once
 //! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty files
-//! remember the rest: `<account>.<login>.<generation>.seen` is a mark, and `<account>.<login>.<successor>.ended`, or
-//! `<account>.<login>.ended`, is the end of a login. `login_file` has the tokens of logins that are not saved yet.
+//! remember the rest: `<account>.<login>.<generation>.seen` is a mark, `<account>.<login>.<generation>-<attempt>.sent` a
+//! presented token, and `<account>.<login>.<successor>.ended`, or `<account>.<login>.ended`, the end of a login.
+//! `login_file` has the tokens of logins that are not saved yet.
+//!
+//! A record is named after the version that it replaces, `first` for the tokens of a login; all other files after their
+//! own version.
 
 mod ended;
 mod login_file;
+mod presented;
 mod record_file;
 
 use std::{
@@ -25,16 +30,19 @@ use crate::{
         ids::{AccountName, Generation, LoginId},
         refresh::TokenVersion,
     },
-    ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, PresentedToken, RecordState, TokenJournal},
 };
 use ended::ENDED;
 use login_file::is_login;
+use presented::SENT;
 use record_file::{RecordFile, read};
 
 /// The end of the name of a committed record.
 const COMMITTED: &str = ".committed.json";
 /// The end of the name of a mark, an empty file.
 const MARK: &str = ".seen";
+/// Stands for the generation in the name of a record that replaces none.
+const FIRST: &str = "first";
 
 #[derive(Clone)]
 pub struct FolderJournal {
@@ -104,10 +112,10 @@ impl FolderJournal {
     /// Renames the record, or writes it if it is not there, and removes its other copies and the account's older record. A
     /// newer record of the login stays instead: an older one may be replayed into a restored database.
     fn confirm_record(&self, record: &JournalRecord) -> io::Result<()> {
-        let (name, seen) = (&record.name, &record.rotation.seen);
-        let stem = stem(name, seen);
+        let (name, version) = (&record.name, &record.rotation.version);
+        let stem = record_stem(name, version);
         let [unsaved, committed] = [RecordState::Unsaved, RecordState::Committed].map(|state| self.path(&stem, state));
-        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| is_later(&kept, &seen.next())) {
+        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| is_later(&kept, version)) {
             return self.remove_where(&stem, |path| is_named_after(path, &stem));
         }
         match fs::rename(&unsaved, &committed) {
@@ -118,11 +126,12 @@ impl FolderJournal {
         }
         self.remove_where(&stem, |path| {
             *path != committed && (is_named_after(path, &stem) || kept_version(path, name).is_some())
-        })
+        })?;
+        self.forget_presented_before(name, version)
     }
 
     fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<bool> {
-        let path = self.folder.join(format!("{}{MARK}", stem(name, version)));
+        let path = self.folder.join(format!("{name}.{version}{MARK}"));
         let kept: Vec<_> = self.paths()?.iter().filter_map(|path| kept_version(path, name)).collect();
         if kept.iter().any(|kept| is_later(kept, version)) {
             return Ok(false);
@@ -132,6 +141,7 @@ impl FolderJournal {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
             self.remove_where("", |other| *other != path && kept_version(other, name).is_some())?;
         }
+        self.forget_presented_before(name, version)?;
         Ok(true)
     }
 
@@ -152,11 +162,11 @@ impl FolderJournal {
     fn read_all(&self) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
         for path in self.paths()? {
-            if path.to_str().is_some_and(|path| path.ends_with(MARK) || path.ends_with(ENDED)) {
+            if path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end))) {
                 continue;
             }
             match read(&path) {
-                Ok(record) => found.push((stem(&record.name, &record.rotation.seen), path, record)),
+                Ok(record) => found.push((record_stem(&record.name, &record.rotation.version), path, record)),
                 // Its writer has committed or renamed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(_) if is_login(&path) => {}
@@ -194,7 +204,8 @@ impl FolderJournal {
 #[async_trait]
 impl TokenJournal for FolderJournal {
     async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
-        let (stem, state, file) = (stem(&record.name, &record.rotation.seen), record.state, RecordFile::of(record));
+        let stem = record_stem(&record.name, &record.rotation.version);
+        let (state, file) = (record.state, RecordFile::of(record));
         self.blocking("write to", move |journal| journal.write(&stem, state, &serde_json::to_vec(&file)?)).await
     }
 
@@ -210,6 +221,15 @@ impl TokenJournal for FolderJournal {
 
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
         self.blocking("read", |journal| journal.read_marks()).await
+    }
+
+    async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError> {
+        let token = token.clone();
+        self.blocking("write to", move |journal| journal.write_presented(&token)).await
+    }
+
+    async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError> {
+        self.blocking("read", |journal| journal.read_presented()).await
     }
 
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
@@ -239,15 +259,19 @@ impl TokenJournal for FolderJournal {
         self.blocking("read", |journal| journal.read_all()).await
     }
 
-    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
-        let stem = stem(name, seen);
+    async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+        let stem = record_stem(name, version);
         self.blocking("empty", move |journal| journal.remove_where(&stem, |path| is_named_after(path, &stem))).await
     }
 }
 
-/// Returns the beginning of the file names of a token version, up to a dot.
-fn stem(name: &AccountName, seen: &TokenVersion) -> String {
-    format!("{name}.{seen}")
+/// Returns the beginning of the file names of a record, up to a dot.
+fn record_stem(name: &AccountName, version: &TokenVersion) -> String {
+    let login_id = &version.login_id;
+    match version.replaced() {
+        Some(generation) => format!("{name}.{login_id}.{}", generation.0),
+        None => format!("{name}.{login_id}.{FIRST}"),
+    }
 }
 
 fn is_named_after(path: &Path, stem: &str) -> bool {
@@ -258,17 +282,20 @@ fn is_named_after(path: &Path, stem: &str) -> bool {
 /// Returns the version that an account's committed record or mark stands for, from the file's name.
 fn kept_version(path: &Path, name: &AccountName) -> Option<TokenVersion> {
     let file = path.file_name()?.to_str()?.strip_prefix(name.as_str())?.strip_prefix('.')?;
-    let version = |text: &str| {
-        let (login_id, generation) = text.split_once('.')?;
-        let generation = Generation(generation.parse().ok()?);
-        Some(TokenVersion { login_id: LoginId::from_stored(login_id.to_owned()), generation })
-    };
-    match (file.strip_suffix(COMMITTED), file.strip_suffix(MARK)) {
-        // A record is named after the version that it replaces.
-        (Some(record), _) => version(record).map(|seen| seen.next()),
-        (None, Some(mark)) => version(mark),
-        (None, None) => None,
+    if let Some(record) = file.strip_suffix(COMMITTED) {
+        return match record.split_once('.')? {
+            (login_id, FIRST) => Some(TokenVersion::first_of(LoginId::from_stored(login_id.to_owned()))),
+            _ => Some(version_of(record)?.next()),
+        };
     }
+    version_of(file.strip_suffix(MARK)?)
+}
+
+/// Parses `<login>.<generation>`.
+fn version_of(text: &str) -> Option<TokenVersion> {
+    let (login_id, generation) = text.split_once('.')?;
+    let generation = Generation(generation.parse().ok()?);
+    Some(TokenVersion { login_id: LoginId::from_stored(login_id.to_owned()), generation })
 }
 
 /// Whether a version is a later generation of the same login.

@@ -21,7 +21,9 @@ use crate::{
 pub(super) struct RecordFile {
     name: String,
     login_id: String,
-    generation: u64,
+    /// The generation that a refresh replaced; absent for the tokens of a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
     access_token: String,
     refresh_token: Option<String>,
     same_account: bool,
@@ -33,8 +35,8 @@ impl RecordFile {
         let rotation = &record.rotation;
         Self {
             name: record.name.to_string(),
-            login_id: rotation.seen.login_id.to_string(),
-            generation: rotation.seen.generation.0,
+            login_id: rotation.version.login_id.to_string(),
+            generation: rotation.version.replaced().map(|replaced| replaced.0),
             access_token: rotation.access_token.as_str().to_owned(),
             refresh_token: rotation.refresh_token.as_ref().map(|token| token.as_str().to_owned()),
             same_account: rotation.same_account,
@@ -43,13 +45,15 @@ impl RecordFile {
     }
 
     fn into_record(self, state: RecordState) -> Option<JournalRecord> {
+        let login_id = LoginId::from_stored(self.login_id);
+        let version = match self.generation {
+            Some(replaced) => TokenVersion { login_id, generation: Generation(replaced) }.next(),
+            None => TokenVersion::first_of(login_id),
+        };
         Some(JournalRecord {
             name: AccountName::parse(&self.name).ok()?,
             rotation: Rotation {
-                seen: TokenVersion {
-                    login_id: LoginId::from_stored(self.login_id),
-                    generation: Generation(self.generation),
-                },
+                version,
                 access_token: SealedSecret::from_stored(self.access_token),
                 refresh_token: self.refresh_token.map(SealedSecret::from_stored),
                 metadata: ProviderSettings::from_json(self.settings).ok()?.metadata().ok()?,

@@ -8,13 +8,13 @@ use crate::{
     app::AppError,
     domain::{
         credential::SealedCredential,
-        history::{CredentialEvent, EventKind},
+        history::CredentialEvent,
         ids::{AccountName, LoginId},
         provider::ProviderDefinition,
         refresh::{Ending, RefreshEvent, Rotation, TokenVersion},
         revocation::RevocationId,
     },
-    ports::{Advanced, EndedLogin, JournalRecord, RecordState},
+    ports::{Advanced, EndedLogin, JournalRecord, PresentedToken, RecordState},
 };
 
 /// Successors that are followed, so that a cycle in the files ends.
@@ -25,6 +25,7 @@ pub(super) struct Remembered {
     committed: HashMap<AccountName, Rotation>,
     /// The newest version of each account whose tokens another gateway keeps.
     marks: HashMap<AccountName, TokenVersion>,
+    presented: Vec<PresentedToken>,
     /// The successor of each ended login.
     ended: HashMap<LoginId, Option<LoginId>>,
 }
@@ -36,7 +37,14 @@ impl Remembered {
 
     /// Returns the version of an account that the journal stands for, with or without its tokens.
     pub(super) fn version_of(&self, name: &AccountName) -> Option<TokenVersion> {
-        self.committed_of(name).map(|rotation| rotation.seen.next()).or_else(|| self.marks.get(name).cloned())
+        self.committed_of(name).map(|rotation| rotation.version.clone()).or_else(|| self.marks.get(name).cloned())
+    }
+
+    /// Returns the newest token of a login that this gateway has presented, and how often.
+    pub(super) fn presented_of(&self, name: &AccountName, login_id: &LoginId) -> Option<(TokenVersion, u32)> {
+        let of_login = self.presented.iter().filter(|it| it.name == *name && it.version.login_id == *login_id);
+        let newest = of_login.max_by_key(|it| (it.version.generation, it.attempt))?;
+        Some((newest.version.clone(), newest.attempt))
     }
 
     pub(super) fn has_ends(&self) -> bool {
@@ -46,7 +54,7 @@ impl Remembered {
     /// Returns how an account's login ended; None if it has not.
     fn ending(&self, account: &SealedCredential) -> Option<Ending> {
         let Some(successor) = self.successor(account.login_id())? else { return Some(Ending::LoggedOut) };
-        let newest = self.committed_of(&account.name).filter(|newest| newest.seen.login_id == *successor);
+        let newest = self.committed_of(&account.name).filter(|newest| newest.version.login_id == *successor);
         Some(newest.map_or(Ending::ReplacedByUnknown, |newest| Ending::ReplacedBy(Box::new(newest.clone()))))
     }
 
@@ -84,6 +92,7 @@ impl Tokens {
         Remembered {
             committed: committed.map(|record| (record.name.clone(), record.rotation.clone())).collect(),
             marks: self.journal.marks().await.unwrap_or_default().into_iter().collect(),
+            presented: self.journal.presented().await.unwrap_or_default(),
             ended: ended.into_iter().map(|ended| (ended.login_id, ended.successor)).collect(),
         }
     }
@@ -145,7 +154,7 @@ impl Tokens {
         rotation: &Rotation,
     ) -> Result<Option<Advanced>, AppError> {
         let remembered = self.remembered(&[]).await;
-        if remembered.successor(account.login_id()) != Some(Some(&rotation.seen.login_id)) {
+        if remembered.successor(account.login_id()) != Some(Some(&rotation.version.login_id)) {
             return Ok(None);
         }
         let ending = Ending::ReplacedBy(Box::new(rotation.clone()));
@@ -155,18 +164,8 @@ impl Tokens {
 
     /// Remembers the ends of logins that an account's events tell, oldest first.
     pub(in crate::app) async fn note_ends(&self, name: &AccountName, events: &[&CredentialEvent]) {
-        let Some(first) = events.first() else { return };
-        let known = self.registry.get(name).filter(|known| known.revision < first.revision);
-        let mut login = known.map(|known| known.refresh.version.login_id.clone());
-        for event in events {
-            if let Some(replaced) = login.filter(|login| *login != event.login_id) {
-                self.note_end(name, replaced, Some(event.login_id.clone())).await;
-            }
-            login = Some(event.login_id.clone());
-            if event.kind == EventKind::SignedOut {
-                self.note_end(name, event.login_id.clone(), None).await;
-                login = None;
-            }
+        for (login_id, successor) in self.followed.ends(name, events) {
+            self.note_end(name, login_id, successor).await;
         }
     }
 

@@ -7,16 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 
-use super::Tokens;
+use super::{Tokens, present::is_reusable};
 use crate::{
     app::AppError,
-    domain::{
-        credential::SealedCredential,
-        ids::AccountName,
-        provider::ProviderDefinition,
-        refresh::{RefreshEvent, TokenVersion},
-    },
-    ports::{JournalRecord, RecordState, StoreError},
+    domain::{credential::SealedCredential, provider::ProviderDefinition, refresh::RefreshEvent},
+    ports::{JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
 /// How long a start waits for the replay. It goes on in the background, e.g. for a row that cannot be written.
@@ -49,20 +44,19 @@ impl Tokens {
             };
             if let Some(definition) = self.needs_replay(&record, account.as_ref()) {
                 due.push((definition, record));
-            } else if let Some(account) =
-                account.filter(|account| account.refresh.version != record.rotation.seen.next())
-            {
+            } else if let Some(account) = account.filter(|account| account.refresh.version != record.rotation.version) {
                 // Another replica has refreshed the account meanwhile.
                 self.note_seen(&account).await;
             }
         }
-        let marks = self.journal.marks().await.unwrap_or_default();
+        let known = self.known_versions().await;
         let (tokens, (done, all_done)) = (Arc::clone(self), tokio::sync::oneshot::channel());
         self.tasks.start(async move {
             let replay = |(definition, record)| tokens.replay(definition, record);
             stream::iter(due).for_each_concurrent(CONCURRENT, replay).await;
-            for (name, version) in marks {
-                if let Err(error) = tokens.compare_with_mark(&name, version).await {
+            for known in known {
+                let name = &known.name;
+                if let Err(error) = tokens.compare_with(&known).await {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }
             }
@@ -78,14 +72,14 @@ impl Tokens {
 
     /// Returns the provider of a record that the database lacks.
     fn needs_replay(&self, record: &JournalRecord, account: Option<&SealedCredential>) -> Option<ProviderDefinition> {
-        let seen = &record.rotation.seen;
+        let version = &record.rotation.version;
         match (record.state, account) {
             // The account was removed: its tokens are revoked at the provider that the name configures.
             (RecordState::Unsaved, None) => self.directory.catalog.get(&record.name).cloned(),
             // An account that is absent stays so.
             (RecordState::Committed, None) => None,
             (RecordState::Committed, Some(account))
-                if *account.login_id() != seen.login_id || account.generation() > seen.generation =>
+                if *account.login_id() != version.login_id || account.generation() >= version.generation =>
             {
                 None
             }
@@ -94,7 +88,7 @@ impl Tokens {
     }
 
     async fn replay(&self, definition: ProviderDefinition, mut record: JournalRecord) {
-        let (name, version) = (&record.name, record.rotation.seen.next());
+        let (name, version) = (&record.name, record.rotation.version.clone());
         match record.state {
             RecordState::Unsaved => tracing::info!(provider.name = %name, "tokens found in the journal"),
             RecordState::Committed => tracing::warn!(provider.name = %name, version = %version,
@@ -115,7 +109,7 @@ impl Tokens {
     pub(super) async fn settle_record(&self, record: &JournalRecord, is_stored: bool) {
         let settled = match record.state {
             _ if is_stored => self.journal.confirm(record).await,
-            RecordState::Unsaved => self.journal.remove(&record.name, &record.rotation.seen).await,
+            RecordState::Unsaved => self.journal.remove(&record.name, &record.rotation.version).await,
             // The account has newer tokens, and their record replaces this one.
             RecordState::Committed => Ok(()),
         };
@@ -124,19 +118,60 @@ impl Tokens {
         }
     }
 
-    /// Puts an account in doubt if this gateway has seen a later generation than the database has.
-    async fn compare_with_mark(&self, name: &AccountName, known: TokenVersion) -> Result<(), AppError> {
+    /// Returns what the journal knows of tokens that it does not have: their versions, and how often they were presented.
+    async fn known_versions(&self) -> Vec<PresentedToken> {
+        let marks = self.journal.marks().await.unwrap_or_default();
+        let marks = marks.into_iter().map(|(name, version)| PresentedToken { name, version, attempt: 0 });
+        marks.chain(self.journal.presented().await.unwrap_or_default()).collect()
+    }
+
+    /// Puts an account in doubt if this gateway has seen a later generation, or a later presentation, than the database has.
+    async fn compare_with(&self, known: &PresentedToken) -> Result<(), AppError> {
+        let PresentedToken { name, version, attempt } = known;
         let Some(account) = self.store.load(name).await? else { return Ok(()) };
-        let is_older = *account.login_id() == known.login_id && account.generation() < known.generation;
+        let (row, is_same_login) = (&account.refresh, *account.login_id() == version.login_id);
+        let is_older = is_same_login
+            && (row.version.generation, row.attempt) < (version.generation, *attempt)
+            && !row.is_restored();
         let definition = self.directory.definition_of(name, account.provider_type);
         if let Some(definition) = definition.filter(|_| is_older) {
-            tracing::warn!(provider.name = %name, version = %known,
+            tracing::warn!(provider.name = %name, version = %version,
                 "the database is older than the token journal, so a backup was restored; the newest tokens are unknown");
-            let restored = RefreshEvent::Restored { known, attempt: 0 };
+            let restored = RefreshEvent::Restored { known: version.clone(), attempt: *attempt };
             let compared = self.advance(&definition, &restored).await?;
             self.adopt(name, account.login_id(), compared.credential);
         }
         Ok(())
+    }
+
+    /// Remembers that an account's token is presented, unless that does not spend it. If this fails, the token is
+    /// presented all the same.
+    pub(super) async fn note_presentation(&self, account: &SealedCredential) {
+        self.note_attempts(account, account.refresh.attempt).await;
+    }
+
+    /// Forgets the last presentation of a token that was not consumed. The row forgets it later, so that a restored row is
+    /// the only one that can have fewer presentations than the journal.
+    pub(super) async fn take_back_presentation(&self, account: &SealedCredential) {
+        self.note_attempts(account, account.refresh.attempt.saturating_sub(1)).await;
+    }
+
+    async fn note_attempts(&self, account: &SealedCredential, attempt: u32) {
+        if is_reusable(account) {
+            return;
+        }
+        let (name, version) = (account.name.clone(), account.refresh.version.clone());
+        let noted = self.journal.note_presented(&PresentedToken { name, version, attempt }).await;
+        if let Err(error) = noted {
+            tracing::warn!(provider.name = %account.name, error = %error, "the token journal is out of date");
+        }
+    }
+
+    /// Keeps the tokens of a login, which the database has.
+    pub(super) async fn keep_login(&self, account: &SealedCredential) {
+        let (name, rotation) = (account.name.clone(), account.rotation());
+        let record = JournalRecord { name, rotation, state: RecordState::Committed };
+        self.settle_record(&record, true).await;
     }
 
     /// Remembers the version that another replica has stored. Returns false if a later one of the same login is known, so

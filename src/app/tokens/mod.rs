@@ -4,6 +4,7 @@
 mod breaker;
 mod ended;
 mod feedback;
+mod followed;
 mod journal;
 mod late;
 mod login_tokens;
@@ -55,6 +56,7 @@ use crate::{
 };
 use breaker::Breakers;
 use feedback::Feedback;
+use followed::FollowedLogins;
 use late::LateCalls;
 use lookup::Lookups;
 use refused::RefusedTokens;
@@ -86,6 +88,7 @@ pub struct Tokens {
     feedback: Feedback,
     /// Why the last refresh could not be begun or recorded.
     store_trouble: Mutex<Option<StoreTrouble>>,
+    followed: FollowedLogins,
     schedule: RefreshSchedule,
     slots: RefreshSlots,
     proactive: bool,
@@ -114,6 +117,7 @@ impl Tokens {
             refused: RefusedTokens::default(),
             feedback: Feedback::default(),
             store_trouble: Mutex::default(),
+            followed: FollowedLogins::default(),
             schedule: RefreshSchedule::default(),
             slots: RefreshSlots::default(),
             proactive,
@@ -127,7 +131,9 @@ impl Tokens {
 
     /// Registers every stored account, and quarantines those that are unreadable.
     pub(super) async fn register_all(&self) -> Result<(), AppError> {
-        self.directory.all().await?.into_iter().for_each(|account| self.meet(account));
+        let stored = self.directory.all().await?;
+        self.followed.reset(readable(&stored));
+        stored.into_iter().for_each(|account| self.meet(account));
         Ok(())
     }
 
@@ -239,6 +245,7 @@ impl Tokens {
         for gone in before.iter().filter(|known| !names.contains(&known.definition.name)) {
             self.registry.unregister(&gone.definition.name, &gone.refresh.version.login_id);
         }
+        self.followed.reset(readable(&stored));
         stored.into_iter().for_each(|account| self.meet(account));
         Ok(())
     }
@@ -272,4 +279,11 @@ impl Tokens {
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
+}
+
+fn readable(stored: &[StoredAccount]) -> impl Iterator<Item = &SealedCredential> {
+    stored.iter().filter_map(|account| match account {
+        StoredAccount::Readable(account) => Some(account.as_ref()),
+        StoredAccount::Unreadable(_) => None,
+    })
 }

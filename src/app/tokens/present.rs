@@ -113,9 +113,12 @@ impl CookieOutcome {
 
 /// Returns what a failure means for the presented secret. A cookie that was never replaced is not spent.
 pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
-    let metadata = &credential.metadata;
-    let is_reusable = metadata.auth_method == AuthMethod::SessionToken && !metadata.cookie_rotates;
-    if is_reusable { failure.for_reusable_secret() } else { failure }
+    if is_reusable(credential) { failure.for_reusable_secret() } else { failure }
+}
+
+/// Whether presenting the account's secret does not spend it.
+pub(super) fn is_reusable(credential: &SealedCredential) -> bool {
+    credential.metadata.auth_method == AuthMethod::SessionToken && !credential.metadata.cookie_rotates
 }
 
 /// Returns what an error means for the presented token. The row keeps its kind only, so the log gets the whole text.

@@ -1,7 +1,7 @@
 //! One refresh from the lease to the commit. The domain's `step` decides what each outcome means for the row; this file
 //! keeps the order:
 //!
-//! 1. The lease is durable before the token is presented.
+//! 1. The lease is durable before the token is presented, and the journal remembers the presentation.
 //! 2. The response is in the journal before the store is called.
 //! 3. The commit is retried until the store responds; only then is the journal record removed.
 
@@ -10,8 +10,9 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::{Presented, fate},
+    present::{Presented, Rest, fate},
     run::{Next, Progress},
+    slots::Slot,
 };
 use crate::{
     app::AppError,
@@ -32,6 +33,16 @@ const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// An account whose token may be presented.
+struct Leased {
+    credential: SealedCredential,
+    lease: LeaseId,
+    /// When the lease was asked for, as the time since boot.
+    asked_at: Duration,
+    rest: Option<Rest>,
+    slot: Slot,
+}
+
 impl Tokens {
     /// Presents the refresh token once, under a lease of its own.
     pub(super) async fn acquire_and_present(
@@ -46,8 +57,11 @@ impl Tokens {
         // A retry uses the same lease id, so a lease granted by a failed try belongs to this refresh.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.give_back(definition))?;
-        let credential = match (begun.effect, begun.credential) {
-            (Effect::Send, Some(credential)) => credential,
+        match (begun.effect, begun.credential) {
+            (Effect::Send, Some(credential)) => {
+                let leased = Leased { credential, lease, asked_at, rest, slot };
+                self.present_and_settle(definition, leased).await
+            }
             (effect, credential) => {
                 self.give_back(definition);
                 self.adopt(name, &seen.login_id, credential);
@@ -56,9 +70,20 @@ impl Tokens {
                 } else {
                     RefreshOutcome::Settled
                 };
-                return Ok(Progress::Ended(outcome));
+                Ok(Progress::Ended(outcome))
             }
-        };
+        }
+    }
+
+    /// Presents the token of a row whose lease was granted, and stores or records the result.
+    async fn present_and_settle(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        leased: Leased,
+    ) -> Result<Progress, AppError> {
+        let Leased { credential, lease, asked_at, rest, slot } = leased;
+        let (name, seen) = (&definition.name, &credential.refresh.version);
+        self.note_presentation(&credential).await;
         let is_late = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
         let failure = match self.open_refresh_token(&credential, is_late) {
             Ok(token) => {
@@ -68,7 +93,7 @@ impl Tokens {
                 match self.in_time(definition, &mut call).await {
                     Some(Ok(Presented { response, rest })) => {
                         // What follows needs the database. The slot is kept only if the endpoint is called again.
-                        let next = rest.map(|rest| Next::after(&seen, rest, slot));
+                        let next = rest.map(|rest| Next::after(seen, rest, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
                             (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
                             (outcome, _) => Progress::Ended(outcome),
@@ -78,7 +103,7 @@ impl Tokens {
                     None => {
                         let timed_out = fate(&credential, Failure::Unknown(Cause::TimedOut));
                         self.note_outcome::<()>(definition, &Err(timed_out));
-                        let recorded = self.record_failure(definition, &seen, lease.clone(), timed_out).await;
+                        let recorded = self.record_failure(definition, seen, lease.clone(), timed_out).await;
                         let outcome = recorded.map_or_else(down, |()| RefreshOutcome::Settled);
                         return Ok(Progress::Late(outcome, Box::new(LateCall { presented: credential, lease, call })));
                     }
@@ -89,7 +114,10 @@ impl Tokens {
                 Failure::NotConsumed { cause, retry_after: None }
             }
         };
-        self.record_failure(definition, &seen, lease, failure).await?;
+        if matches!(failure, Failure::NotConsumed { .. }) {
+            self.take_back_presentation(&credential).await;
+        }
+        self.record_failure(definition, seen, lease, failure).await?;
         Ok(Progress::Ended(RefreshOutcome::Settled))
     }
 
@@ -169,7 +197,7 @@ impl Tokens {
         record: JournalRecord,
         is_safe: bool,
     ) -> RefreshOutcome {
-        let (name, seen) = (&record.name, &record.rotation.seen);
+        let (name, version) = (&record.name, &record.rotation.version);
         let succeeded = RefreshEvent::Succeeded(record.rotation.clone());
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
@@ -196,13 +224,13 @@ impl Tokens {
         if committed.effect == Effect::Revoke {
             let user_id = record.rotation.metadata.account.user_id.as_deref();
             let token = record.rotation.refresh_token.as_ref();
-            if let Err(error) = self.revoke_surplus(definition, &seen.next(), token, user_id).await {
+            if let Err(error) = self.revoke_surplus(definition, version, token, user_id).await {
                 tracing::warn!(provider.name = %name, error = %error, "surplus tokens are left to expire");
             }
         } else if committed.effect != Effect::Stored && !is_there {
-            tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded");
+            tracing::warn!(provider.name = %name, version = %version, "surplus tokens discarded");
         }
-        self.adopt(name, &seen.login_id, committed.credential);
+        self.adopt(name, &version.login_id, committed.credential);
         self.settle_record(&record, is_there).await;
         RefreshOutcome::Settled
     }
@@ -215,7 +243,7 @@ impl Tokens {
     ) -> Result<Advanced, AppError> {
         let committed = self.advance(definition, succeeded).await?;
         match &committed.credential {
-            Some(account) if *account.login_id() != rotation.seen.login_id => {
+            Some(account) if *account.login_id() != rotation.version.login_id => {
                 Ok(self.replace_again(definition, account, rotation).await?.unwrap_or(committed))
             }
             Some(_) | None => Ok(committed),

@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Tokens, ended::Remembered};
+use super::{Tokens, ended::Remembered, readable};
 use crate::{
     app::{AppError, directory::StoredAccount},
     domain::{
@@ -21,6 +21,7 @@ impl Tokens {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
         let remembered = self.remembered_now().await;
         let stored = self.directory.all().await?;
+        self.followed.reset(readable(&stored));
         let names: HashSet<_> = stored.iter().map(|account| account.name().clone()).collect();
         for name in self.registry.names() {
             if !names.contains(&name) {
@@ -70,9 +71,11 @@ impl Tokens {
         let registered = self.registry.get(&name).map(|known| (known.refresh.version.clone(), known.refresh.attempt));
         let registered = registered.filter(|(version, _)| is_of_login(version));
         let in_journal = remembered.version_of(&name).filter(is_of_login).map(|version| (version, 0));
-        let known = registered.into_iter().chain(in_journal).max_by_key(|(version, _)| version.generation);
+        let presented = remembered.presented_of(&name, &own.login_id);
+        let known = registered.into_iter().chain(in_journal).chain(presented);
+        let known = known.max_by_key(|(version, attempt)| (version.generation, *attempt));
         let Some((known, attempt)) = known else { return Ok(account) };
-        let newest = remembered.committed_of(&name).filter(|rotation| rotation.seen.next() == known);
+        let newest = remembered.committed_of(&name).filter(|rotation| rotation.version == known);
         let own_call = u32::from(self.single_flight.is_running(&name, &known));
         let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
         let compared = RefreshEvent::Restored { known, attempt: attempt + own_call };

@@ -53,7 +53,7 @@ impl Tokens {
                 if let Some(replaced) = replaced {
                     self.note_end(&name, replaced, Some(saved.login_id().clone())).await;
                 }
-                self.note_seen(&saved).await;
+                self.keep_login(&saved).await;
                 self.register(&saved);
                 if let Some(order) = sealed.superseded {
                     self.start_revoking(order.revocation.id);
@@ -69,7 +69,10 @@ impl Tokens {
             SaveOutcome::LoginEnded(outcome @ (LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded)) => {
                 let account = self.store.load(&name).await?;
                 match account.filter(|account| *account.login_id() == sealed.login_id) {
-                    Some(account) => Ok(self.connected(&account)),
+                    Some(account) => {
+                        self.keep_login(&account).await;
+                        Ok(self.connected(&account))
+                    }
                     None => Err(AppError::LoginEnded(outcome.into())),
                 }
             }

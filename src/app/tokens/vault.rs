@@ -99,8 +99,7 @@ impl Vault {
         metadata: TokenMetadata,
         same_account: bool,
     ) -> Result<Rotation, VaultError> {
-        let seen = presented.refresh.version.clone();
-        let version = seen.next();
+        let version = presented.refresh.version.next();
         let place = TokenPlace { version: &version, ..presented.token_place() };
         let seal_access =
             |token: &AccessToken| self.cipher.seal(&SealContext::AccessToken(place), token.expose_secret());
@@ -117,7 +116,7 @@ impl Vault {
                 kept.map(|token| self.seal_refresh_token(place, &token)).transpose()?
             }
         };
-        Ok(Rotation { seen, access_token, refresh_token, metadata, same_account })
+        Ok(Rotation { version: version.clone(), access_token, refresh_token, metadata, same_account })
     }
 
     /// Opens the refresh token of an account, if it has one.
@@ -257,8 +256,7 @@ impl Vault {
         provider_type: ProviderType,
         rotation: &Rotation,
     ) -> Result<Option<Rotation>, VaultError> {
-        let version = rotation.seen.next();
-        let place = TokenPlace { name, provider_type, version: &version };
+        let place = TokenPlace { name, provider_type, version: &rotation.version };
         let first = self.cipher.key_id();
         let is_current = |sealed: &SealedSecret| !sealed.is_first_format() && sealed.key_id().as_ref() == Some(&first);
         if is_current(&rotation.access_token) && rotation.refresh_token.as_ref().is_none_or(is_current) {

@@ -19,11 +19,11 @@ pub enum RefreshTrigger {
     Continued,
 }
 
-/// The sealed tokens of a token response, ready for the journal and the store.
+/// The sealed tokens of a token response, or of a login, ready for the journal and the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rotation {
-    /// The version of the presented refresh token.
-    pub seen: TokenVersion,
+    /// The version of these tokens: the one after that of the presented refresh token.
+    pub version: TokenVersion,
     pub access_token: SealedSecret,
     /// None if the old refresh token remains valid (RFC 6749 section 6).
     pub refresh_token: Option<SealedSecret>,

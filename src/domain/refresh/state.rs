@@ -21,6 +21,11 @@ impl TokenVersion {
         Self { login_id, generation: Generation::FIRST }
     }
 
+    /// Returns the generation that a refresh replaced by this one; None for the tokens of a login.
+    pub fn replaced(&self) -> Option<Generation> {
+        self.generation.0.checked_sub(1).map(Generation)
+    }
+
     /// Returns the version after one more committed refresh.
     #[must_use]
     pub fn next(&self) -> Self {

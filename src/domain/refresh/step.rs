@@ -114,14 +114,14 @@ fn begin(
 }
 
 fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
-    if row.version.login_id != rotation.seen.login_id {
+    if row.version.login_id != rotation.version.login_id {
         // Revoking the whole grant would end the newer login too.
         return match policy.revocation {
             RevocationScope::Family => Effect::Revoke,
             RevocationScope::Grant => Effect::Discard,
         };
     }
-    if row.version.generation > rotation.seen.generation {
+    if row.version.generation >= rotation.version.generation {
         return Effect::Discard;
     }
     if !rotation.same_account {
@@ -133,15 +133,15 @@ fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy
 
 /// Sets the row to the tokens of a rotation.
 fn store(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
-    let is_same_login = row.version.login_id == rotation.seen.login_id;
+    let is_same_login = row.version.login_id == rotation.version.login_id;
     let reset = RefreshState::after_login(
-        rotation.seen.login_id.clone(),
+        rotation.version.login_id.clone(),
         if is_same_login { row.refreshable } else { rotation.refresh_token.is_some() },
         rotation.metadata.obtained_at,
         rotation.metadata.expires_at,
     );
     let cookie_rotates = rotation.metadata.cookie_rotates;
-    *row = RefreshState { version: rotation.seen.next(), sent_at: row.sent_at, cookie_rotates, ..reset };
+    *row = RefreshState { version: rotation.version.clone(), sent_at: row.sent_at, cookie_rotates, ..reset };
     // Without a new access token, the old one is still due. Do not retry at once.
     if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
         row.next_attempt_at = Some(now.plus(policy.backoff_min));
@@ -191,7 +191,7 @@ fn failed(
 /// Marks a restored row whose refresh token is spent, or may be: the row does not say so, but this process has seen it.
 fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
     let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
-    let may_be_spent = row.version == *known && attempt > 0;
+    let may_be_spent = row.version == *known && row.attempt < attempt;
     if is_spent || may_be_spent {
         doubt_restored(row, if may_be_spent { attempt } else { 1 }, now)
     } else {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use goclaw::{
     adapters::journal::FolderJournal,
     domain::{
-        ids::{Generation, LoginId},
+        ids::{AccountName, Generation, LoginId},
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
     },
-    ports::{EndedLogin, JournalRecord, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalRecord, PresentedToken, RecordState, TokenJournal},
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -30,6 +30,9 @@ contract!(memory: Memory, folder: Folder; [
     an_end_deletes_the_committed_record_of_its_login_only,
     ended_logins_are_remembered_by_every_process,
     a_mark_replaces_the_committed_record_and_no_later_version,
+    the_tokens_of_a_login_are_a_committed_record_before_every_refresh,
+    presentations_are_remembered_until_newer_tokens_replace_theirs,
+    presentations_end_with_their_login,
     a_record_under_concurrent_writes_is_always_present_and_complete,
 ]);
 
@@ -64,11 +67,15 @@ impl Fixture for Folder {
     }
 }
 
+fn version(login: u8, generation: u64) -> TokenVersion {
+    TokenVersion { login_id: LoginId::from_bytes([login; 16]), generation: Generation(generation) }
+}
+
 /// Builds the record of a refresh of `login` at `generation`. `number` makes its tokens unique.
 fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord {
     let sealed = |what: &str| SealedSecret::from_stored(format!("v1:key:{what}-{number}"));
     let rotation = Rotation {
-        seen: TokenVersion { login_id: LoginId::from_bytes([login; 16]), generation: Generation(generation) },
+        version: version(login, generation).next(),
         access_token: sealed("access"),
         refresh_token: number.is_multiple_of(2).then(|| sealed("refresh")),
         metadata: credential(number, account).metadata,
@@ -77,10 +84,14 @@ fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord
     JournalRecord::unsaved(name(account), rotation)
 }
 
-/// Lists all records, sorted by name.
+fn order(name: &AccountName, version: &TokenVersion) -> (String, String, u64) {
+    (name.to_string(), version.login_id.to_string(), version.generation.0)
+}
+
+/// Lists all records, sorted by version.
 async fn listed(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
     let mut entries = journal.list().await.expect("the records");
-    entries.sort_by_key(|entry| format!("{}.{}", entry.name, entry.rotation.seen));
+    entries.sort_by_key(|entry| order(&entry.name, &entry.rotation.version));
     entries
 }
 
@@ -120,7 +131,7 @@ async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
         journal.put(entry).await.expect("it is kept");
     }
     for _ in 0..2 {
-        journal.remove(&removed.name, &removed.rotation.seen).await.expect("it is gone");
+        journal.remove(&removed.name, &removed.rotation.version).await.expect("it is gone");
         assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&kept));
     }
 }
@@ -172,7 +183,7 @@ async fn an_end_deletes_the_committed_record_of_its_login_only<F: Fixture>() {
     assert_eq!(listed(&journal).await.len(), 3);
     for _ in 0..2 {
         journal.end(&end("work", 1, None)).await.expect("it is kept");
-        assert_eq!(listed(&fixture.process()).await, [committed(&other), unsaved.clone()]);
+        assert_eq!(listed(&fixture.process()).await, [unsaved.clone(), committed(&other)]);
     }
 }
 
@@ -193,10 +204,6 @@ async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>()
     let fixture = F::open();
     let journal = fixture.process();
     let (record, unsaved) = (entry("work", 1, 4, 1), entry("work", 1, 9, 2));
-    let version = |login: u8, generation| TokenVersion {
-        login_id: LoginId::from_bytes([login; 16]),
-        generation: Generation(generation),
-    };
     let marks = async || fixture.process().marks().await.expect("the marks");
     journal.put(&unsaved).await.expect("it is kept");
     journal.confirm(&record).await.expect("it is kept");
@@ -216,6 +223,73 @@ async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>()
     assert_eq!(marks().await, [(name("work-2"), version(1, 3))]);
     journal.end(&end("work-2", 1, None)).await.expect("it is gone");
     assert_eq!(marks().await, []);
+}
+
+async fn the_tokens_of_a_login_are_a_committed_record_before_every_refresh<F: Fixture>() {
+    let fixture = F::open();
+    let journal = fixture.process();
+    let mut login = committed(&entry("work", 1, 0, 1));
+    login.rotation.version = version(1, 0);
+    journal.mark(&login.name, &version(1, 0)).await.expect("it is kept");
+    for _ in 0..2 {
+        fixture.process().confirm(&login).await.expect("it is kept");
+        assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&login));
+        assert_eq!(journal.marks().await.expect("the marks"), []);
+    }
+    let refreshed = committed(&entry("work", 1, 0, 2));
+    journal.confirm(&refreshed).await.expect("it is kept");
+    journal.confirm(&login).await.expect("it is ignored");
+    assert_eq!(listed(&fixture.process()).await, [refreshed]);
+    journal.remove(&login.name, &login.rotation.version).await.expect("there is none");
+    assert_eq!(listed(&fixture.process()).await.len(), 1);
+}
+
+fn presented(account: &str, version: TokenVersion, attempt: u32) -> PresentedToken {
+    PresentedToken { name: name(account), version, attempt }
+}
+
+async fn all_presented<F: Fixture>(fixture: &F) -> Vec<PresentedToken> {
+    let mut presented = fixture.process().presented().await.expect("the presentations");
+    presented.sort_by_key(|token| order(&token.name, &token.version));
+    presented
+}
+
+async fn presentations_are_remembered_until_newer_tokens_replace_theirs<F: Fixture>() {
+    let fixture = F::open();
+    let journal = fixture.process();
+    assert_eq!(all_presented(&fixture).await, []);
+    let other = presented("work-2", version(2, 7), 1);
+    journal.note_presented(&other).await.expect("it is kept");
+    for attempt in [1, 2, 12, 1] {
+        let token = presented("work", version(1, 3), attempt);
+        fixture.process().note_presented(&token).await.expect("it is kept");
+        assert_eq!(all_presented(&fixture).await, [token, other.clone()]);
+    }
+    journal.note_presented(&presented("work", version(1, 3), 0)).await.expect("it is forgotten");
+    assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
+    assert_eq!(listed(&journal).await, [], "a presentation is no record");
+
+    let token = presented("work", version(1, 3), 1);
+    journal.note_presented(&token).await.expect("it is kept");
+    journal.mark(&token.name, &token.version).await.expect("its own version");
+    assert_eq!(all_presented(&fixture).await, [token.clone(), other.clone()]);
+    journal.mark(&token.name, &version(1, 4)).await.expect("another gateway has newer tokens");
+    assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
+
+    journal.note_presented(&presented("work", version(1, 4), 1)).await.expect("it is kept");
+    journal.confirm(&entry("work", 1, 4, 1)).await.expect("this gateway has newer tokens");
+    assert_eq!(all_presented(&fixture).await, [other]);
+}
+
+async fn presentations_end_with_their_login<F: Fixture>() {
+    let fixture = F::open();
+    let journal = fixture.process();
+    let tokens = [presented("work", version(1, 0), 1), presented("work", version(2, 0), 1)];
+    for token in &tokens {
+        journal.note_presented(token).await.expect("it is kept");
+    }
+    journal.end(&end("work", 1, Some(2))).await.expect("it is kept");
+    assert_eq!(all_presented(&fixture).await, tokens[1..]);
 }
 
 async fn a_record_under_concurrent_writes_is_always_present_and_complete<F: Fixture>() {

@@ -61,7 +61,7 @@ fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
 fn rotation(number: u8, seen: TokenVersion) -> Rotation {
     let new = credential(number, "work");
     let (access_token, refresh_token) = (new.access_token, new.refresh_token);
-    Rotation { seen, access_token, refresh_token, metadata: new.metadata, same_account: true }
+    Rotation { version: seen.next(), access_token, refresh_token, metadata: new.metadata, same_account: true }
 }
 
 async fn advance(store: &impl TokenStore, event: &RefreshEvent, now: Timestamp) -> Advanced {

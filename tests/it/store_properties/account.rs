@@ -187,7 +187,13 @@ impl Account {
                 let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
                 let refresh_token = refresh_token.filter(|_| has_one);
                 let seen = self.version(&seen);
-                RefreshEvent::Succeeded(Rotation { seen, access_token, refresh_token, metadata, same_account })
+                RefreshEvent::Succeeded(Rotation {
+                    version: seen.next(),
+                    access_token,
+                    refresh_token,
+                    metadata,
+                    same_account,
+                })
             }
             Event::Again => match &self.last {
                 Some(last) => last.clone(),

@@ -1,10 +1,14 @@
-//! An older copy of the database is put back again and again, in a random order with refreshes, new logins, logouts and
-//! kills. The login of the copy gets its newest tokens back, or those of the login that has replaced it. It stays ended if it
-//! was ended, an account that is absent in the copy stays absent, and no token is presented twice.
+//! An older copy of the database is put back again and again, in a random order with refreshes, some without a response,
+//! new logins, logouts and kills. The login of the copy gets its newest tokens back, or those of the login that has replaced
+//! it. It stays ended if it was ended, an account that is absent in the copy stays absent, and no token is presented
+//! twice.
 
 mod backup;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -29,6 +33,7 @@ const STEPS: (u32, u32) = (24, 1_000);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Refresh,
+    LoseAnswer,
     LogIn,
     LogOut,
     BackUp,
@@ -39,7 +44,7 @@ enum Step {
 /// The steps, each as often as it is drawn.
 const DRAWN: [Step; 10] = [
     Step::Refresh,
-    Step::Refresh,
+    Step::LoseAnswer,
     Step::Refresh,
     Step::LogIn,
     Step::LogOut,
@@ -62,6 +67,8 @@ struct Scene {
     newest: Option<Version>,
     /// The successor of each login that ended; `None` after a logout.
     ends: HashMap<String, Option<String>>,
+    /// The logins whose newest refresh token is spent, without a response.
+    doubted: HashSet<String>,
     /// The newest generation of each login.
     generations: HashMap<String, u64>,
     /// The login in the backup.
@@ -102,6 +109,7 @@ impl Scene {
             gateways: Vec::new(),
             newest: None,
             ends: HashMap::new(),
+            doubted: HashSet::new(),
             generations: HashMap::new(),
             backup: None,
             restores: 0,
@@ -123,12 +131,17 @@ impl Scene {
 
     async fn take(&mut self, step: Step, replica: usize) {
         match step {
-            Step::Refresh if self.newest.is_some() => {
+            Step::Refresh | Step::LoseAnswer if !self.is_refreshable() => {}
+            Step::LoseAnswer => {
+                self.ground.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
+                self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
+                self.doubted.extend(self.newest.iter().map(|(login_id, _)| login_id.clone()));
+            }
+            Step::Refresh => {
                 let answer = self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
                 assert_eq!(answer.status, 200, "{}", answer.text);
                 self.note(version_of(&answer.json()));
             }
-            Step::Refresh => {}
             Step::LogIn => self.log_in(replica).await,
             Step::LogOut => {
                 let path = format!("/v1/auth/{ACCOUNT}/logout");
@@ -148,6 +161,11 @@ impl Scene {
         }
     }
 
+    /// Whether the newest refresh token is there and unspent.
+    fn is_refreshable(&self) -> bool {
+        self.newest.as_ref().is_some_and(|(login_id, _)| !self.doubted.contains(login_id))
+    }
+
     async fn log_in(&mut self, replica: usize) {
         let caller = self.caller(replica);
         let start = caller.post(&format!("/v1/auth/{ACCOUNT}/start"), json!({"force": true})).await;
@@ -157,10 +175,7 @@ impl Scene {
         let paste = json!({"redirect_url": approved["callback_url"]});
         let answer = caller.post(&format!("/v1/auth/{ACCOUNT}/callback"), paste).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);
-        // Only the tokens of a refresh are in a journal.
-        let answer = caller.refresh(ACCOUNT).await.expect("an answer");
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        let version = version_of(&answer.json());
+        let version = version_of(&caller.status(ACCOUNT).await);
         if let Some((replaced, _)) = self.newest.take() {
             self.ends.insert(replaced, Some(version.0.clone()));
         }
@@ -214,7 +229,10 @@ impl Scene {
     fn is_right(&self, status: &Value) -> bool {
         let state = status["state"].as_str().unwrap_or_default();
         match &self.newest {
-            Some(newest) => state == "active" && version_of(status) == *newest,
+            Some(newest) => {
+                let expected = if self.doubted.contains(&newest.0) { "in_doubt" } else { "active" };
+                state == expected && version_of(status) == *newest
+            }
             None => state == "absent",
         }
     }

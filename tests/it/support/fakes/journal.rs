@@ -8,7 +8,7 @@ use goclaw::{
         ids::{AccountName, LoginId},
         refresh::TokenVersion,
     },
-    ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, PresentedToken, RecordState, TokenJournal},
 };
 
 #[derive(Default)]
@@ -20,6 +20,7 @@ pub(crate) struct MemoryJournal {
 struct Contents {
     entries: Vec<JournalRecord>,
     marks: Vec<(AccountName, TokenVersion)>,
+    presented: Vec<PresentedToken>,
     ended: Vec<EndedLogin>,
     logins: Vec<LoginRecord>,
     /// Whether every write of a login fails, as on a full disk.
@@ -57,14 +58,25 @@ impl Contents {
         let is_later = |kept: &TokenVersion| kept.login_id == version.login_id && kept.generation > version.generation;
         let is_committed = |entry: &JournalRecord| entry.name == *name && entry.state == RecordState::Committed;
         let mut entries = self.entries.iter();
-        if entries.any(|entry| is_committed(entry) && is_later(&entry.rotation.seen.next()))
+        if entries.any(|entry| is_committed(entry) && is_later(&entry.rotation.version))
             || self.marks.iter().any(|(of, mark)| of == name && is_later(mark))
         {
             return true;
         }
         self.entries.retain(|entry| !is_committed(entry));
+        self.forget_presented_before(name, version);
         self.marks.retain(|(of, _)| of != name);
         false
+    }
+}
+
+impl Contents {
+    fn forget_presented_before(&mut self, name: &AccountName, version: &TokenVersion) {
+        self.presented.retain(|token| {
+            token.name != *name
+                || token.version.login_id != version.login_id
+                || token.version.generation >= version.generation
+        });
     }
 }
 
@@ -74,7 +86,7 @@ impl TokenJournal for MemoryJournal {
         tokio::task::yield_now().await;
         // One lock, so a reader sees the old entry or the new one.
         let mut contents = self.lock();
-        contents.entries.retain(|other| other.name != entry.name || other.rotation.seen != entry.rotation.seen);
+        contents.entries.retain(|other| other.name != entry.name || other.rotation.version != entry.rotation.version);
         contents.entries.push(entry.clone());
         Ok(())
     }
@@ -83,10 +95,10 @@ impl TokenJournal for MemoryJournal {
         tokio::task::yield_now().await;
         let mut contents = self.lock();
         contents.entries.retain(|other| {
-            let is_same = other.name == entry.name && other.rotation.seen == entry.rotation.seen;
+            let is_same = other.name == entry.name && other.rotation.version == entry.rotation.version;
             !is_same || other.state == RecordState::Committed
         });
-        if !contents.make_room(&entry.name, &entry.rotation.seen.next()) {
+        if !contents.make_room(&entry.name, &entry.rotation.version) {
             contents.entries.push(JournalRecord { state: RecordState::Committed, ..entry.clone() });
         }
         Ok(())
@@ -96,9 +108,10 @@ impl TokenJournal for MemoryJournal {
         tokio::task::yield_now().await;
         let mut contents = self.lock();
         let is_kept = |entry: &JournalRecord| {
-            entry.state == RecordState::Committed && entry.name == *name && entry.rotation.seen.next() == *version
+            entry.state == RecordState::Committed && entry.name == *name && entry.rotation.version == *version
         };
         if contents.entries.iter().any(is_kept) {
+            contents.forget_presented_before(name, version);
             return Ok(true);
         }
         if contents.make_room(name, version) {
@@ -113,14 +126,31 @@ impl TokenJournal for MemoryJournal {
         Ok(self.lock().marks.clone())
     }
 
+    async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
+        let PresentedToken { name, version, attempt } = token;
+        let mut contents = self.lock();
+        contents.forget_presented_before(name, &version.next());
+        if *attempt > 0 {
+            contents.presented.push(token.clone());
+        }
+        Ok(())
+    }
+
+    async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError> {
+        tokio::task::yield_now().await;
+        Ok(self.lock().presented.clone())
+    }
+
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
         let EndedLogin { name, login_id, .. } = ended;
         let mut contents = self.lock();
         contents.entries.retain(|entry| {
-            entry.name != *name || entry.rotation.seen.login_id != *login_id || entry.state == RecordState::Unsaved
+            entry.name != *name || entry.rotation.version.login_id != *login_id || entry.state == RecordState::Unsaved
         });
         contents.marks.retain(|(of, mark)| of != name || mark.login_id != *login_id);
+        contents.presented.retain(|token| token.version.login_id != *login_id);
         contents.ended.retain(|other| other.login_id != *login_id);
         contents.ended.push(ended.clone());
         Ok(())
@@ -158,9 +188,9 @@ impl TokenJournal for MemoryJournal {
         Ok(self.contents())
     }
 
-    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
+    async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
-        self.lock().entries.retain(|entry| entry.name != *name || entry.rotation.seen != *seen);
+        self.lock().entries.retain(|entry| entry.name != *name || entry.rotation.version != *version);
         Ok(())
     }
 }

@@ -1,0 +1,63 @@
+//! Presented tokens: empty files whose names say which token, and how often.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use super::{FolderJournal, is_later, version_of};
+use crate::{
+    domain::{ids::AccountName, refresh::TokenVersion},
+    ports::PresentedToken,
+};
+
+/// The end of the name of such a file.
+pub(super) const SENT: &str = ".sent";
+
+impl FolderJournal {
+    /// Writes the file before it removes the others, so that no reader finds none.
+    pub(super) fn write_presented(&self, token: &PresentedToken) -> io::Result<()> {
+        let path = self.folder.join(file_name(token));
+        if token.attempt > 0 {
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        }
+        self.remove_where("", |other| {
+            let is_replaced = |known: &PresentedToken| {
+                known.name == token.name
+                    && known.version.login_id == token.version.login_id
+                    && !is_later(&known.version, &token.version)
+            };
+            (token.attempt == 0 || *other != path) && read_presented(other).as_ref().is_some_and(is_replaced)
+        })?;
+        fs::File::open(&self.folder)?.sync_all()
+    }
+
+    pub(super) fn read_presented(&self) -> io::Result<Vec<PresentedToken>> {
+        let mut found: Vec<PresentedToken> = self.paths()?.iter().filter_map(|path| read_presented(path)).collect();
+        // While a number is replaced, both are there.
+        found.sort_by_cached_key(|token| (token.name.to_string(), token.version.to_string(), u32::MAX - token.attempt));
+        found.dedup_by(|less, more| less.name == more.name && less.version == more.version);
+        Ok(found)
+    }
+
+    /// Forgets the presentations of tokens that these have replaced.
+    pub(super) fn forget_presented_before(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
+        self.remove_where("", |path| {
+            let presented = read_presented(path).filter(|token| token.name == *name);
+            presented.is_some_and(|token| is_later(version, &token.version))
+        })
+    }
+}
+
+fn file_name(PresentedToken { name, version, attempt }: &PresentedToken) -> String {
+    format!("{name}.{version}-{attempt}{SENT}")
+}
+
+pub(super) fn read_presented(path: &Path) -> Option<PresentedToken> {
+    let (name, rest) = path.file_name()?.to_str()?.strip_suffix(SENT)?.split_once('.')?;
+    let (version, attempt) = rest.rsplit_once('-')?;
+    let (version, attempt) = (version_of(version)?, attempt.parse().ok()?);
+    Some(PresentedToken { name: AccountName::parse(name).ok()?, version, attempt })
+}

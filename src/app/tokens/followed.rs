@@ -1,0 +1,58 @@
+//! The login of each account, as of the last event that was followed. The registry may be ahead of the events, because a
+//! refresh registers what it finds in the store; a login that ended in between would not be noticed there.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::domain::{
+    credential::SealedCredential,
+    history::{CredentialEvent, EventKind, Revision},
+    ids::{AccountName, LoginId},
+};
+
+#[derive(Debug, Default)]
+pub(super) struct FollowedLogins(Mutex<HashMap<AccountName, Followed>>);
+
+#[derive(Debug, Default, Clone)]
+struct Followed {
+    as_of: Revision,
+    login_id: Option<LoginId>,
+}
+
+/// The end of a login, and the login that replaced it; None if the owner logged out.
+pub(super) type End = (LoginId, Option<LoginId>);
+
+impl FollowedLogins {
+    /// Begins again with the accounts as stored.
+    pub(super) fn reset<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
+        let followed = |account: &SealedCredential| {
+            let login_id = Some(account.login_id().clone());
+            (account.name.clone(), Followed { as_of: account.revision, login_id })
+        };
+        *self.lock() = stored.map(followed).collect();
+    }
+
+    /// Returns the logins that ended with an account's events, which are given oldest first.
+    pub(super) fn ends(&self, name: &AccountName, events: &[&CredentialEvent]) -> Vec<End> {
+        let mut logins = self.lock();
+        let followed = logins.entry(name.clone()).or_default();
+        let mut ends = Vec::new();
+        for event in events.iter().filter(|event| event.revision > followed.as_of) {
+            let replaced = followed.login_id.replace(event.login_id.clone()).filter(|login| *login != event.login_id);
+            ends.extend(replaced.map(|login| (login, Some(event.login_id.clone()))));
+            if event.kind == EventKind::SignedOut {
+                ends.extend(followed.login_id.take().map(|login| (login, None)));
+            }
+        }
+        if let Some(last) = events.last() {
+            followed.as_of = followed.as_of.max(last.revision);
+        }
+        ends
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, Followed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
