@@ -125,6 +125,8 @@ pub trait TokenStore: Send + Sync {
     /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
     ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
     ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both tokens.
+    /// - An unreadable row MUST be an error and stay as it is. Only new tokens of its login, whose login and generation can be
+    ///   read, MUST be stored, in place of what is damaged.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(

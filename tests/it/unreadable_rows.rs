@@ -104,3 +104,60 @@ async fn the_command_line_says_what_to_do_about_an_unreadable_account() {
     assert_eq!(gateway.sign_in().await.status, 200);
     assert_eq!(home.run(&["auth", "status"]).code, Some(0));
 }
+
+/// The damages that new tokens repair: login and generation can still be read.
+const REPAIRED: [&str; 4] = [
+    "UPDATE llm_providers SET settings = '[]'",
+    "UPDATE llm_providers SET state = 'asleep'",
+    "UPDATE llm_providers SET cause = 'boredom', api_key = 'not-a-seal'",
+    "UPDATE config_secrets SET value = 'x' WHERE key LIKE 'oauth.%'",
+];
+
+#[tokio::test]
+async fn a_response_repairs_the_row_that_was_damaged_meanwhile() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    for home in [home(&provider, &database), Home::new(&provider)] {
+        let gateway = home.start().await;
+        for (refreshes, damage) in (0_u64..).zip(REPAIRED) {
+            if refreshes == 0 {
+                gateway.sign_in().await;
+            }
+            provider.post_control("/stops/clear", json!({})).await;
+            provider.post_control("/stops", json!({"step": "rotated"})).await;
+            let damaging = async {
+                provider.post_control("/stops/await", json!({"step": "rotated"})).await;
+                if home.data_dir().join("goclaw.db").exists() {
+                    home.change_database(damage);
+                } else {
+                    database.execute(damage).await;
+                }
+                provider.post_control("/stops/release", json!({"release": "continue"})).await;
+            };
+            tokio::join!(gateway.post("/v1/auth/openai/refresh", json!({})), damaging);
+            let status = gateway.status().await;
+            let seen = (&status["state"], &status["generation"], &status["authenticated"]);
+            assert_eq!(seen, (&json!("active"), &json!(refreshes + 1), &json!(true)), "{damage}: {status}");
+            assert_eq!(gateway.get("/v1/proxy/openai/wham/usage").await.status, 200, "{damage}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_repairs_a_damaged_row_with_the_tokens_in_its_journal() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    gateway.stop().await;
+    let journal = home.data_dir().join("escrow");
+    let record = std::fs::read_dir(&journal).expect("the journal").flatten().map(|file| file.path());
+    let record = record.into_iter().find(|path| path.to_string_lossy().ends_with(".committed.json")).expect("a record");
+    // As if the gateway had been killed before the commit.
+    std::fs::rename(&record, record.to_string_lossy().replace(".committed", "")).expect("it is renamed");
+    home.change_database("UPDATE llm_providers SET generation = 0, state = 'asleep'");
+    let gateway = home.start().await;
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(1)), "{status}");
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+}

@@ -9,7 +9,7 @@ use crate::domain::{
     ids::{AccountName, Generation, LoginId, ProviderId},
     provider::ProviderType,
     provider_settings::ProviderSettings,
-    refresh::{Cause, Lease, LeaseId, RefreshState, TokenState, TokenVersion},
+    refresh::{Cause, Lease, LeaseId, RefreshState, Rotation, TokenState, TokenVersion},
     sealed::SealedSecret,
     time::Timestamp,
     unreadable::UnreadableRow,
@@ -71,6 +71,27 @@ impl From<&SealedCredential> for ProviderRow {
             cause: refresh.cause.map(|cause| cause.as_str().to_owned()),
             revision: account.revision.0,
         }
+    }
+}
+
+impl ProviderRow {
+    /// Returns a damaged row with everything replaced that new tokens of its login replace anyway. None if it is the row
+    /// of another login, or if it has later tokens.
+    pub(super) fn mended_by(self, rotation: &Rotation) -> Option<Self> {
+        let Rotation { version, metadata, .. } = rotation;
+        let generation: u64 = self.generation.try_into().ok()?;
+        let is_of_login = self.login_id == version.login_id.as_str();
+        (is_of_login && generation < version.generation.0 && rotation.same_account).then(|| Self {
+            settings: Document(ProviderSettings::default().with_metadata(metadata).into_json().to_string()),
+            state: TokenState::Active.as_str().to_owned(),
+            attempt: 0,
+            failures: 0,
+            lease_id: None,
+            lease_until: None,
+            next_attempt_at: None,
+            cause: None,
+            ..self
+        })
     }
 }
 

@@ -37,7 +37,10 @@ impl Tokens {
         for record in records {
             let account = match self.store.load(&record.name).await {
                 Err(StoreError::Unreadable(row)) => {
-                    tracing::warn!(provider.name = %record.name, "a journal record waits for an account that cannot be read: {row}");
+                    tracing::warn!(provider.name = %record.name, "a journal record has tokens of an account that cannot be read: {row}");
+                    let definition = row.provider_type.and_then(|it| self.directory.definition_of(&record.name, it));
+                    let unsaved = definition.filter(|_| record.state == RecordState::Unsaved);
+                    due.extend(unsaved.map(|definition| (definition, record)));
                     continue;
                 }
                 account => account?,

@@ -130,7 +130,10 @@ impl TokenStore for Store {
     ) -> Result<Advanced, StoreError> {
         self.write("refresh an account", async |connection| {
             let now = self.clock(connection, now).await?;
-            let before = find(connection, name).await?;
+            let before = match find(connection, name).await {
+                Err(error) if error.is_of_row() => Some(mended(connection, name, event).await?.ok_or(error)?),
+                found => found?,
+            };
             let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
             let Step { row, effect, events } = stepped;
             let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
@@ -204,6 +207,18 @@ impl TokenStore for Store {
 
 async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<SealedCredential>, TransactionError> {
     Ok(rows(connection, Some(name)).await?.pop().map(account).transpose()?)
+}
+
+/// Returns an unreadable account without its damage, if new tokens of its login replace what is damaged.
+async fn mended(
+    connection: &mut Connection,
+    name: &AccountName,
+    event: &RefreshEvent,
+) -> QueryResult<Option<SealedCredential>> {
+    let RefreshEvent::Succeeded(rotation) = event else { return Ok(None) };
+    let damaged = rows(connection, Some(name)).await?.pop();
+    let mended = damaged.and_then(|(row, refresh_token)| Some((row.mended_by(rotation)?, refresh_token)));
+    Ok(mended.and_then(|row| account(row).ok()))
 }
 
 /// Returns the event of the removal of an unreadable account, which other replicas follow.

@@ -8,7 +8,7 @@ use goclaw::{
         history::{CredentialEvent, EventKind},
         ids::AccountName,
         provider_feedback::ANNOUNCED_FOR,
-        refresh::{RefreshEvent, RefreshPolicy, StepEvent, step},
+        refresh::{RefreshEvent, RefreshPolicy, Rotation, StepEvent, TokenVersion, step},
         revocation::RevocationOrder,
         time::Timestamp,
         unreadable::UnreadableAccount,
@@ -89,6 +89,16 @@ impl TokenStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         let mut tables = self.tables_to("refresh an account").await?;
+        let is_mended = |rotation: &Rotation| {
+            let stored = tables.credentials.get(name).map(|account| &account.refresh.version);
+            let is_newer = |stored: &TokenVersion| {
+                stored.login_id == rotation.version.login_id && stored.generation < rotation.version.generation
+            };
+            rotation.same_account && stored.is_some_and(is_newer)
+        };
+        if matches!(event, RefreshEvent::Succeeded(rotation) if is_mended(rotation)) {
+            tables.unreadable.remove(name);
+        }
         let account = tables.find(name)?;
         let stepped = step(account.as_ref().map(|account| &account.refresh), event, policy, now);
         let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
