@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly proofs=(kill storm soak races provider_faults store_faults restores)
+readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
 readonly all=(dependencies clients "${proofs[@]}" page)
 readonly deny_version=0.20.2
 readonly logs=target/full

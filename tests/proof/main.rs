@@ -30,6 +30,7 @@ mod seed;
 // The harnesses, one file or folder each.
 mod bystanders;
 mod kill;
+mod pauses;
 mod provider_faults;
 mod races;
 mod races_and_faults;
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
         Trial::test("bystanders_on_sqlite", move || bystanders::run(Engine::Sqlite, extent)),
         Trial::test("kill_on_postgres", move || kill::run(Engine::Postgres, extent)),
         Trial::test("kill_on_sqlite", move || kill::run(Engine::Sqlite, extent)),
+        Trial::test("pauses_on_postgres", move || pauses::run(Engine::Postgres, extent)),
+        Trial::test("pauses_on_sqlite", move || pauses::run(Engine::Sqlite, extent)),
         Trial::test("provider_faults", move || provider_faults::run(extent)),
         Trial::test("races", move || races::run(extent)),
         Trial::test("restores_on_postgres", move || restores::run(Engine::Postgres, extent)),

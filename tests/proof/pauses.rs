@@ -1,0 +1,90 @@
+//! A gateway is stopped with SIGSTOP at each step of its refresh, as by a laptop's lid or a full machine, for less and for
+//! more than its lease, and goes on. Meanwhile another gateway on the same database is asked for a refresh. The response
+//! that has arrived in the socket is stored, and the token is presented once.
+
+use std::{process::Command, time::Duration};
+
+use libtest_mimic::Failed;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::{
+    composed,
+    extent::Extent,
+    fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    support::gateway::Gateway,
+};
+
+const ACCOUNT: &str = "openai";
+/// The steps of the provider while the gateway stands still.
+const STEPS: [&str; 6] = ["arrived", "body_read", "rotated", "headers_sent", "body_half", "body_sent"];
+/// Below and above the lease of the short form.
+const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(5)];
+/// With the default settings, whose lease is longer than a minute only at the last one.
+const LONG_PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(35), Duration::from_secs(60)];
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+
+pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+    block_on(async move {
+        let mut ground = Ground::new(engine, &["--access-lifetime", "1h"]).await;
+        let pauses = extent.of(&PAUSES[..], &LONG_PAUSES[..]);
+        let mut flaws = Vec::new();
+        for step in STEPS {
+            for length in pauses {
+                flaws.extend(stand_still(&mut ground, step, *length, extent).await);
+            }
+        }
+        let cases = STEPS.len() * pauses.len();
+        println!("pauses on {}: {cases} pauses, {} flaws", engine.in_words(), flaws.len());
+        if flaws.is_empty() { Ok(()) } else { Err(flaws.join("\n").into()) }
+    })
+}
+
+/// Runs one case; returns what was wrong.
+async fn stand_still(ground: &mut Ground, step: &str, length: Duration, extent: Extent) -> Option<String> {
+    ground.reset().await;
+    ground.order("/settings", json!({"access_lifetime": "1h"})).await;
+    let homes = [(); 2].map(|()| {
+        let home = ground.home();
+        if extent.long {
+            home
+        } else {
+            home.with("GOCLAW_REFRESH__HTTP_TIMEOUT", "500ms").with("GOCLAW_REFRESH__LEASE", "3s")
+        }
+    });
+    let paused = composed::start(&homes[0], extent.sabotage).await;
+    let other = composed::start(&homes[1], extent.sabotage).await;
+    ground.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
+    ground.order("/stops", json!({ "step": step })).await;
+
+    let standing_still = async {
+        ground.order("/stops/await", json!({ "step": step })).await;
+        signal(&paused, "STOP");
+        ground.order("/stops/release", json!({"release": "continue"})).await;
+        pause(length).await;
+        // It may wait for the lease longer than this client does.
+        let _ = Caller::of(&other).refresh(ACCOUNT).await;
+        signal(&paused, "CONT");
+    };
+    let caller = Caller::of(&paused);
+    tokio::join!(caller.refresh(ACCOUNT), standing_still);
+    for gateway in [&paused, &other] {
+        let caller = Caller::of(gateway);
+        let is_settled = || async {
+            let status = caller.status(ACCOUNT).await;
+            (status["state"] == "active" && status["generation"] == 1).then_some(())
+        };
+        if timeout(SETTLED_WITHIN, until_some(is_settled)).await.is_err() {
+            return Some(format!("{step}, {length:?}: {}", caller.status(ACCOUNT).await));
+        }
+    }
+    let totals = ground.totals().await;
+    let is_once = (totals.presentations, totals.rotated, totals.reuse_refused) == (1, 1, 0);
+    (!is_once).then(|| format!("{step}, {length:?}: {totals:?}"))
+}
+
+fn signal(gateway: &Gateway, signal: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &gateway.process_id().to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "SIG{signal}");
+}
