@@ -21,8 +21,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const PAGE: usize = 500;
 /// Events kept, enough for weeks with a few accounts.
 const KEPT_EVENTS: usize = 10_000;
-/// Reads between two prunings of the history.
-const PRUNE_EVERY: u32 = 7_200;
+/// Reads in an hour.
+const HOURLY: u32 = 7_200;
 
 #[derive(Clone)]
 pub(super) struct Follower {
@@ -87,11 +87,21 @@ impl Follower {
                     tracing::debug!(error = %error, "changes of other replicas cannot be read");
                 }
                 reads = reads.wrapping_add(1);
-                if reads.is_multiple_of(PRUNE_EVERY) && follower.history.prune(KEPT_EVENTS).await.is_err() {
-                    tracing::debug!("old events could not be pruned");
+                if reads.is_multiple_of(HOURLY) {
+                    follower.keep_house().await;
                 }
             }
         });
+    }
+
+    /// Prunes the history and reports the journal. What fails is tried again in an hour.
+    pub(super) async fn keep_house(&self) {
+        if self.history.prune(KEPT_EVENTS).await.is_err() {
+            tracing::debug!("old events could not be pruned");
+        }
+        if let Err(error) = self.keys.report_journal().await {
+            tracing::debug!(error = %error, "the token journal could not be reported");
+        }
     }
 
     /// Tells each service that the database has changed for it. A mark counts as seen once its change was passed on.
@@ -109,6 +119,7 @@ impl Follower {
 
     async fn meet_new_keys(&self) -> Result<(), AppError> {
         self.keys.meet_new_keys().await?;
+        self.keys.report_journal().await?;
         self.tokens.retry_unreadable().await
     }
 

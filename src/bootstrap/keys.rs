@@ -86,10 +86,17 @@ The keys are configured, so change them there, on every gateway that shares the 
 fn list(keys: &[KeyUse]) -> String {
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let row = |key: &KeyUse| {
-        let (values, journal_records) = (key.values.to_string(), key.journal_records.to_string());
+        let journal_records: usize = key.journal_records.values().sum();
+        let (values, journal_records) = (key.values.to_string(), journal_records.to_string());
         [key.key_id.to_string(), yes(key.is_first), yes(key.is_configured), values, journal_records]
     };
-    table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL"], keys.iter().map(row))
+    let mut text = table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNALS"], keys.iter().map(row));
+    for key in keys.iter().filter(|key| !key.is_first) {
+        for (place, records) in &key.journal_records {
+            text += &format!("\n{}: {records} in the journal {place}; run there: goclaw keys reseal", key.key_id);
+        }
+    }
+    text
 }
 
 fn resealed(done: &Resealed) -> String {

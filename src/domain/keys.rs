@@ -1,6 +1,8 @@
 //! Encryption keys as the database shows them: which values each key has sealed, and a check for each key in use.
 
-use super::{ids::KeyId, sealed::SealedSecret};
+use std::collections::BTreeMap;
+
+use super::{ids::KeyId, sealed::SealedSecret, time::Timestamp};
 
 /// The constant that a key check seals. The text states what its existence means: values of the first format and API
 /// tokens without a mark are no longer accepted.
@@ -45,6 +47,16 @@ pub struct SealedValue {
     pub row: String,
     /// None for an API token without a mark.
     pub value: Option<SealedSecret>,
+}
+
+/// What the token journal of one gateway has sealed with each key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalUse {
+    /// Host and folder.
+    pub place: String,
+    pub seen_at: Timestamp,
+    /// The number of records by key.
+    pub records: BTreeMap<KeyId, usize>,
 }
 
 /// A sealed value that is to be replaced if it still is `old`.

@@ -1,9 +1,12 @@
-//! Storage of the key checks, and of every value that is sealed with a key.
+//! Storage of the key checks, of every value that is sealed with a key, and of what gateways say of their journals.
 
 use async_trait::async_trait;
 
 use super::{Author, StoreError};
-use crate::domain::keys::{KeyCheck, Replacement, SealedValue};
+use crate::domain::{
+    keys::{JournalUse, KeyCheck, Replacement, SealedValue},
+    time::Timestamp,
+};
 
 #[async_trait]
 pub trait KeyStore: Send + Sync {
@@ -25,6 +28,12 @@ pub trait KeyStore: Send + Sync {
     /// Returns every sealed value that is still needed: tokens of accounts, queued revocations and marks of API tokens.
     /// Logins are not among them: they end within minutes.
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
+
+    /// Stores what a gateway says of its journal, in place of what it said before. Forgets what was said before `since`.
+    async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError>;
+
+    /// Returns what all gateways said of their journals, in the order of their places.
+    async fn journals(&self) -> Result<Vec<JournalUse>, StoreError>;
 
     /// Replaces one value, if it still is the old one. Returns whether it did. No other value may change.
     async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError>;

@@ -80,6 +80,9 @@ pub struct LoginRecord {
 /// that of its tokens.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
+    /// Returns where the journal is, in words for its owner: host and folder. Different for each journal.
+    fn place(&self) -> String;
+
     /// Writes an entry, in its state.
     ///
     /// Contract: `Ok` MUST mean that the whole entry is on disk and survives a power cut; a short write MUST be an

@@ -130,7 +130,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/data_folder", &[ADAPTER, PURE, &["rustix"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
-    outbound("src/adapters/journal", &[ADAPTER, PURE, TRAITS]),
+    outbound("src/adapters/journal", &[ADAPTER, PURE, TRAITS, &["rustix"]]),
     outbound("src/adapters/system", &[ADAPTER, PURE, TRAITS, &["getrandom", "rustix"]]),
     outbound("src/adapters/webhook", &[ADAPTER, PURE, TRAITS, &["hmac", "reqwest"]]),
     outbound("src/adapters/telemetry", &[ADAPTER, PURE, &["tracing_subscriber"]]),

@@ -1,7 +1,7 @@
 //! Encryption keys: a wrong key stops the start, a key is replaced without a loss, and a database of the first format is
 //! adopted once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -13,17 +13,17 @@ use goclaw::{
         cipher::{EncryptionKey, KeyRing, XChaChaCipher},
         system::SystemRandom,
     },
-    app::{Adoption, App, AppError, KeyError, Keys, Ports, Resealed, Vault},
+    app::{Adoption, App, AppError, KeyError, KeyUse, Keys, Ports, Resealed, Vault},
     domain::{
         api_token::{Scope, TokenDigest},
         keys::{Replacement, SealedColumn, SealedValue},
         sealed::SealedSecret,
     },
-    ports::{KeyStore, SecretCipher},
+    ports::{KeyStore, SecretCipher, TokenJournal},
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::support::fakes::{MemoryStore, OPENAI, TestGateway, name, within};
+use crate::support::fakes::{MemoryJournal, MemoryStore, OPENAI, TestGateway, name, within};
 
 fn key(number: u8) -> EncryptionKey {
     EncryptionKey::from_bytes([number; 32])
@@ -113,11 +113,27 @@ async fn a_key_is_replaced_without_a_loss() {
     assert_eq!(done, expected, "access token, refresh token, mark; the tokens in the journal");
     assert_eq!(gateway.keys(&[2, 1]).reseal().await.expect("it seals"), Resealed::default(), "nothing is left");
     let uses = gateway.keys(&[2, 1]).list().await.expect("a list");
-    let uses: Vec<_> = uses.iter().map(|key| (key.key_id.clone(), key.is_first, key.values)).collect();
-    assert_eq!(uses, [(key(2).id(), true, 3), (key(1).id(), false, 0)]);
+    let records = |key: &KeyUse| key.journal_records.values().sum::<usize>();
+    let uses: Vec<_> = uses.iter().map(|key| (key.key_id.clone(), key.is_first, key.values, records(key))).collect();
+    assert_eq!(uses, [(key(2).id(), true, 3, 1), (key(1).id(), false, 0, 0)]);
     let new = gateway.with_keys(&[2]);
     new.start().await.expect("the old key is not needed");
     assert!(new.access.find(&token).is_some() && new.tokens.cached(&name(OPENAI)).is_some());
+}
+
+#[tokio::test]
+async fn the_journals_of_other_gateways_are_listed_for_a_day() {
+    let (gateway, _) = used().await;
+    let journal = Arc::new(MemoryJournal::default());
+    journal.confirm(&gateway.journal.contents()[0]).await.expect("it is kept");
+    let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
+    other.start().await.expect("it starts");
+    let records = async || gateway.keys(&[1]).list().await.expect("a list")[0].journal_records.clone();
+    let of_both = [(gateway.journal.place(), 1), (journal.place(), 1)];
+    assert_eq!(records().await, of_both.clone().into());
+    gateway.clock.advance(Duration::from_secs(25 * 60 * 60));
+    let [own, _] = of_both;
+    assert_eq!(records().await, [own].into());
 }
 
 /// Seals a text as the first format did.

@@ -223,6 +223,10 @@ struct Journal {
 
 #[async_trait]
 impl TokenJournal for Journal {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
         if self.changes.sabotage != Some(Sabotage::Journalless) {
             self.inner.put(entry).await?;

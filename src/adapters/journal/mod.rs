@@ -24,6 +24,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use rustix::system::uname;
 
 use crate::{
     domain::{
@@ -203,6 +204,11 @@ impl FolderJournal {
 
 #[async_trait]
 impl TokenJournal for FolderJournal {
+    fn place(&self) -> String {
+        let system = uname();
+        format!("{}:{}", system.nodename().to_string_lossy(), self.folder.display())
+    }
+
     async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
         let stem = record_stem(&record.name, &record.rotation.version);
         let (state, file) = (record.state, RecordFile::of(record));

@@ -134,6 +134,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    replicas (name) {
+        name -> Text,
+        seen_at -> BigInt,
+        records -> crate::adapters::store::json_text::JsonText,
+    }
+}
+
+diesel::table! {
     key_checks (key_id) {
         key_id -> Text,
         value -> Text,

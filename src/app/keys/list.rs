@@ -1,9 +1,19 @@
-//! Lists the keys of the database, with what each has sealed.
+//! Lists the keys of the database, with what each has sealed: in the database, and in the journals of all gateways.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::Keys;
-use crate::{app::AppError, domain::ids::KeyId};
+use crate::{
+    app::AppError,
+    domain::{ids::KeyId, keys::JournalUse},
+    ports::JournalError,
+};
+
+/// How long what a gateway said of its journal counts.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One key and its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +25,9 @@ pub struct KeyUse {
     pub is_configured: bool,
     /// Values in the database that only this key opens.
     pub values: usize,
-    /// Records in this gateway's journal that only this key opens.
-    pub journal_records: usize,
+    /// Records that only this key opens, by the journal they are in: of this gateway, and of all others that were seen in
+    /// the last 24 hours.
+    pub journal_records: BTreeMap<String, usize>,
 }
 
 impl Keys {
@@ -25,24 +36,22 @@ impl Keys {
     /// # Errors
     /// [`AppError::Store`], [`AppError::Journal`].
     pub async fn list(&self) -> Result<Vec<KeyUse>, AppError> {
-        let mut uses: BTreeMap<KeyId, (usize, usize)> = BTreeMap::new();
+        let mut uses: BTreeMap<KeyId, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
         for value in self.store.sealed_values().await? {
             if let Some(id) = value.value.and_then(|value| value.key_id()) {
                 uses.entry(id).or_default().0 += 1;
             }
         }
-        for record in self.journal.list().await? {
-            let rotation = record.rotation;
-            let sealed = rotation.refresh_token.iter().chain([&rotation.access_token]);
-            for id in sealed.filter_map(|sealed| sealed.key_id()).collect::<BTreeSet<_>>() {
-                uses.entry(id).or_default().1 += 1;
+        for journal in self.journals().await? {
+            for (key_id, records) in journal.records {
+                uses.entry(key_id).or_default().1.insert(journal.place.clone(), records);
             }
         }
         let configured = self.cipher.key_ids();
         for id in &configured {
             uses.entry(id.clone()).or_default();
         }
-        let used = |(key_id, (values, journal_records)): (KeyId, (usize, usize))| KeyUse {
+        let used = |(key_id, (values, journal_records))| KeyUse {
             is_first: key_id == self.cipher.key_id(),
             is_configured: configured.contains(&key_id),
             key_id,
@@ -52,5 +61,37 @@ impl Keys {
         let mut uses: Vec<KeyUse> = uses.into_iter().map(used).collect();
         uses.sort_by_key(|key| (!key.is_first, !key.is_configured));
         Ok(uses)
+    }
+
+    /// Tells the other gateways which keys this gateway's journal needs.
+    pub(in crate::app) async fn report_journal(&self) -> Result<(), AppError> {
+        let own = self.own_journal().await?;
+        Ok(self.store.report_journal(&own, own.seen_at.minus(KEPT)).await?)
+    }
+
+    /// Returns this gateway's journal, and those of all gateways that were seen lately.
+    async fn journals(&self) -> Result<Vec<JournalUse>, AppError> {
+        let own = self.own_journal().await?;
+        let mut journals = self.store.journals().await?;
+        journals.retain(|other| other.place != own.place && other.seen_at > own.seen_at.minus(KEPT));
+        journals.push(own);
+        Ok(journals)
+    }
+
+    async fn own_journal(&self) -> Result<JournalUse, JournalError> {
+        let mut records: BTreeMap<KeyId, usize> = BTreeMap::new();
+        for record in self.journal.list().await? {
+            let rotation = record.rotation;
+            let sealed = rotation.refresh_token.iter().chain([&rotation.access_token]);
+            for id in sealed.filter_map(|sealed| sealed.key_id()).collect::<BTreeSet<_>>() {
+                *records.entry(id).or_default() += 1;
+            }
+        }
+        for login in self.journal.logins().await? {
+            if let Some(id) = login.tokens.key_id() {
+                *records.entry(id).or_default() += 1;
+            }
+        }
+        Ok(JournalUse { place: self.journal.place(), seen_at: self.now(), records })
     }
 }

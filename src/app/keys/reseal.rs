@@ -55,6 +55,7 @@ impl Keys {
             }
         }
         self.note_resealed(&done).await?;
+        self.report_journal().await?;
         Ok(done)
     }
 

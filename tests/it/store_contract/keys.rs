@@ -4,7 +4,7 @@ use goclaw::{
     domain::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
         ids::{DisplayName, KeyId},
-        keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
+        keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
         sealed::SealedSecret,
     },
     ports::{KeyStore, TokenStore},
@@ -22,6 +22,7 @@ contract!(
     a_check_is_added_to_exactly_the_seen_ones,
     a_check_and_its_replacements_are_one_step,
     every_sealed_value_is_listed_and_replaced_once,
+    what_gateways_say_of_their_journals_is_kept_for_a_while,
 );
 
 fn sealed(text: &str) -> SealedSecret {
@@ -95,4 +96,22 @@ async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
         Replacement { column: SealedColumn::Revocation, row: "unknown".to_owned(), old: None, new: sealed("new") };
     assert!(!store.reseal(&unknown).await.unwrap());
     assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, Some(sealed("new")));
+}
+
+async fn what_gateways_say_of_their_journals_is_kept_for_a_while(fixture: impl Fixture) {
+    let store = fixture.store();
+    let journal = |place: &str, second, records: &[(&str, usize)]| JournalUse {
+        place: place.to_owned(),
+        seen_at: at(second),
+        records: records.iter().map(|(key, records)| (KeyId::new(*key), *records)).collect(),
+    };
+    assert_eq!(store.journals().await.unwrap(), []);
+    let (first, other) = (journal("b:/data", 1, &[("key", 2), ("other", 1)]), journal("a:/data", 5, &[]));
+    for said in [&journal("b:/data", 0, &[("old", 1)]), &first, &other] {
+        store.report_journal(said, at(0)).await.unwrap();
+    }
+    assert_eq!(store.journals().await.unwrap(), [other.clone(), first]);
+    let later = journal("c:/data", 9, &[("key", 1)]);
+    store.report_journal(&later, at(5)).await.unwrap();
+    assert_eq!(store.journals().await.unwrap(), [other, later]);
 }

@@ -7,13 +7,14 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use crate::fleet::{Ground, SHARED_FILE, Storage};
 
 /// All tables that a gateway writes, the change feed last: a restored server has its older marks too.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "llm_providers",
     "config_secrets",
     "login_sessions",
     "revocations",
     "api_tokens",
     "key_checks",
+    "replicas",
     "audit_log",
     "credential_events",
     "change_feed",

@@ -1,4 +1,6 @@
-//! Key checks (`key_checks`), and the sealed values of all tables.
+//! Key checks (`key_checks`), the sealed values of all tables, and what gateways say of their journals (`replicas`).
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use diesel::{prelude::*, result::Error as DieselError};
@@ -8,13 +10,17 @@ use super::{Connection, Store, audit::append};
 use crate::{
     adapters::store::{
         error::{TransactionError, is_rollback},
-        schema::{api_tokens, config_secrets, key_checks, llm_providers, revocations},
+        json_text::Document,
+        rows::Place,
+        schema::{api_tokens, config_secrets, key_checks, llm_providers, replicas, revocations},
     },
     domain::{
         audit::{AuditAction, AuditEvent},
         ids::KeyId,
-        keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
+        keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
         sealed::SealedSecret,
+        time::Timestamp,
+        unreadable::UnreadableRow,
     },
     ports::{Author, KeyStore, StoreError},
 };
@@ -76,8 +82,61 @@ impl KeyStore for Store {
         .await
     }
 
+    async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError> {
+        let row = replicas::table;
+        self.write("report the token journal", async |connection| {
+            let place = Place { table: "replicas", row: &journal.place };
+            let records: BTreeMap<&str, usize> =
+                journal.records.iter().map(|(key_id, records)| (key_id.as_str(), *records)).collect();
+            let said = (
+                replicas::seen_at.eq(journal.seen_at.unix_millis()),
+                replicas::records.eq(place.encode("records", &records)?),
+            );
+            diesel::delete(row.filter(replicas::seen_at.lt(since.unix_millis()))).execute(connection).await?;
+            diesel::insert_into(row)
+                .values((replicas::name.eq(&journal.place), said.clone()))
+                .on_conflict(replicas::name)
+                .do_update()
+                .set(said)
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn journals(&self) -> Result<Vec<JournalUse>, StoreError> {
+        self.run("read what gateways say of their journals", async |connection| {
+            let rows = replicas::table.order(replicas::name).select(ReplicaRow::as_select());
+            Ok(self.skipped.readable::<ReplicaRow, _>(rows.load(connection).await?))
+        })
+        .await
+    }
+
     async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError> {
         self.write("seal a value again", async |connection| replace(connection, value).await).await
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = replicas)]
+struct ReplicaRow {
+    name: String,
+    seen_at: i64,
+    records: Document,
+}
+
+impl TryFrom<ReplicaRow> for JournalUse {
+    type Error = UnreadableRow;
+
+    fn try_from(row: ReplicaRow) -> Result<Self, UnreadableRow> {
+        let place = Place { table: "replicas", row: &row.name };
+        let records: BTreeMap<String, usize> = place.decode("records", &row.records)?;
+        Ok(Self {
+            records: records.into_iter().map(|(key_id, records)| (KeyId::new(key_id), records)).collect(),
+            place: row.name,
+            seen_at: Timestamp::from_unix_millis(row.seen_at),
+        })
     }
 }
 

@@ -82,6 +82,10 @@ impl Contents {
 
 #[async_trait]
 impl TokenJournal for MemoryJournal {
+    fn place(&self) -> String {
+        format!("memory:{:p}", std::ptr::from_ref(self))
+    }
+
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
         // One lock, so a reader sees the old entry or the new one.

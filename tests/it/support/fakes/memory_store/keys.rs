@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         audit::{AuditAction, AuditEvent},
-        keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
+        keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
         sealed::{SealedSecret, refresh_token_key},
+        time::Timestamp,
     },
     ports::{Author, KeyStore, StoreError},
 };
@@ -41,6 +42,18 @@ impl KeyStore for MemoryStore {
 
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError> {
         Ok(self.tables_to("read the sealed values").await?.sealed_values())
+    }
+
+    async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables_to("report the token journal").await?;
+        tables.journals.retain(|other| other.place != journal.place && other.seen_at >= since);
+        tables.journals.push(journal.clone());
+        tables.journals.sort_by_key(|journal| journal.place.clone());
+        Ok(())
+    }
+
+    async fn journals(&self) -> Result<Vec<JournalUse>, StoreError> {
+        Ok(self.tables_to("read what gateways say of their journals").await?.journals.clone())
     }
 
     async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError> {

@@ -16,9 +16,17 @@ use std::{
 
 use goclaw::{
     domain::{
-        api_token::SealedApiToken, audit::AuditEntry, credential::SealedCredential, history::CredentialEvent,
-        ids::AccountName, keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings,
-        revocation::PendingRevocation, time::Timestamp, unreadable::UnreadableRow,
+        api_token::SealedApiToken,
+        audit::AuditEntry,
+        credential::SealedCredential,
+        history::CredentialEvent,
+        ids::AccountName,
+        keys::{JournalUse, KeyCheck},
+        login::SealedLogin,
+        provider_settings::ProviderSettings,
+        revocation::PendingRevocation,
+        time::Timestamp,
+        unreadable::UnreadableRow,
     },
     ports::{StoreError, StoreTrouble, StoredFeedback},
 };
@@ -42,6 +50,7 @@ struct Tables {
     revocations: Vec<(PendingRevocation, Timestamp)>,
     api_tokens: Vec<SealedApiToken>,
     key_checks: Vec<KeyCheck>,
+    journals: Vec<JournalUse>,
     audit: Vec<AuditEntry>,
     feedback: BTreeMap<AccountName, StoredFeedback>,
     recorded: i64,

@@ -1,0 +1,6 @@
+-- What each gateway last said of its token journal: how many records each encryption key has sealed.
+CREATE TABLE replicas (
+    name    TEXT NOT NULL PRIMARY KEY -- host and data folder
+  , seen_at INTEGER NOT NULL -- Unix milliseconds
+  , records TEXT NOT NULL -- JSON: numbers by key id
+) STRICT;
