@@ -3,9 +3,8 @@
 //! A server's statements may contradict each other, e.g. because one of the clocks is wrong. Too late a retry costs time,
 //! too early a one costs another refusal; so the latest plausible statement counts. None is invented.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use jiff::fmt::rfc2822::DateTimeParser;
 use serde_json::Value;
 
 use super::{provider_refusal::error_object, time::Timestamp};
@@ -14,9 +13,6 @@ use super::{provider_refusal::error_object, time::Timestamp};
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 /// Greater numbers are milliseconds since the Unix epoch, not seconds.
 const MOST_SECONDS: f64 = 1e11;
-
-/// The date format of RFC 9110 section 5.6.7 that servers send is one of RFC 2822.
-const HTTP_DATE: DateTimeParser = DateTimeParser::new();
 
 /// Collects statements.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +35,8 @@ impl RetryTime {
         self.wait(seconds).wait(millis).time(retry_after.and_then(date))
     }
 
-    /// Adds `resets_at` (a time) and `resets_in_seconds` (a wait) of the error in a JSON body.
+    /// Adds `resets_at` (a time), `resets_in_seconds` (a wait) and "try again in" of the message of the error in a JSON
+    /// body.
     #[must_use]
     pub fn body(self, body: &Value) -> Self {
         let Some(error) = error_object(body) else { return self };
@@ -52,7 +49,8 @@ impl RetryTime {
             Some(Value::String(text)) => number(text),
             other => other.and_then(Value::as_f64),
         };
-        self.time(resets_at).wait(resets_in)
+        let in_words = stated("message").and_then(Value::as_str).and_then(stated_wait);
+        self.time(resets_at).wait(resets_in).wait(in_words.map(|wait| wait.as_secs_f64()))
     }
 
     /// Adds a time, unless it is past or too far ahead.
@@ -87,9 +85,42 @@ fn epoch(number: f64) -> Option<Timestamp> {
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }
 
-/// Reads a date of RFC 3339 or RFC 9110.
+/// Reads a date of RFC 3339, or of RFC 9110 section 5.6.7 in any of its three forms.
 fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let time: Option<jiff::Timestamp> = text.parse().ok().or_else(|| HTTP_DATE.parse_timestamp(text).ok());
-    time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(Timestamp::from_unix_millis(time.as_millisecond()));
+    }
+    let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_unix_seconds(since.as_secs().try_into().ok()?))
+}
+
+/// Reads the delay from a text like "Please try again in 11.054s.". A delay may have several units ("1m2s").
+pub fn stated_wait(message: &str) -> Option<Duration> {
+    const BEFORE: &str = "try again in ";
+    let lower = message.to_ascii_lowercase();
+    let (_, mut rest) = lower.split_once(BEFORE)?;
+    let mut total: Option<Duration> = None;
+    while let Some((part, after)) = leading_duration(rest) {
+        total = total.unwrap_or_default().checked_add(part);
+        rest = after;
+    }
+    total
+}
+
+/// Reads a number and its unit at the start of a text. Returns the duration and the rest of the text.
+fn leading_duration(text: &str) -> Option<(Duration, &str)> {
+    let text = text.trim_start();
+    let (number, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit() && c != '.')?)?;
+    let rest = rest.trim_start();
+    let (unit, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len()));
+    let scale = match unit {
+        "ms" | "millisecond" | "milliseconds" => 0.001,
+        "s" | "second" | "seconds" => 1.0,
+        "m" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        _ => return None,
+    };
+    let seconds: f64 = number.parse().ok()?;
+    Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
 }

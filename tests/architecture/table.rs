@@ -79,7 +79,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         at: "src/domain",
         inside: &[],
         // Dates as text; not its clock and time zones.
-        outside: &[PURE_STD, PURE, &["ipnet", "jiff::Timestamp", "jiff::fmt"]],
+        outside: &[PURE_STD, PURE, &["httpdate", "ipnet", "jiff::Timestamp"]],
         in_tests: &[],
     },
     Layer {
@@ -114,7 +114,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             ],
         ],
     ),
-    outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "reqwest"]]),
+    outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "cookie", "reqwest"]]),
     outbound(
         "src/adapters/upstream",
         &[

@@ -30,6 +30,7 @@ fn every_form_of_a_time_or_a_wait_is_read() {
         json!({"resets_at": "Fri, 15 Jan 2027 08:10:00 GMT"}),
         json!({"resets_in_seconds": 600}),
         json!({"resets_in_seconds": "600"}),
+        json!({"message": "Rate limit reached. Please try again in 10m0s."}),
     ] {
         assert_eq!(wait([None, None], &error), Some(600.0), "{error}");
     }
@@ -38,6 +39,8 @@ fn every_form_of_a_time_or_a_wait_is_read() {
         ([Some(" 600 "), None], 600.0),
         ([Some("1.5"), None], 1.5),
         ([Some("Fri, 15 Jan 2027 08:10:00 GMT"), None], 600.0),
+        ([Some("Friday, 15-Jan-27 08:10:00 GMT"), None], 600.0),
+        ([Some("Fri Jan 15 08:10:00 2027"), None], 600.0),
         ([None, Some("40000")], 40.0),
     ] {
         assert_eq!(wait(headers, &json!({})), Some(expected), "{headers:?}");

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cookie::Cookie;
 use reqwest::{
-    Method, RequestBuilder, StatusCode,
-    header::{ACCEPT, COOKIE, HeaderMap, HeaderValue, SET_COOKIE},
+    Method, RequestBuilder, Response, StatusCode,
+    header::{ACCEPT, COOKIE, HeaderValue, SET_COOKIE},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ use crate::{
     domain::{
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
         session_client::{SessionClient, SessionId},
+        time::Timestamp,
     },
     ports::{Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
 };
@@ -57,7 +59,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
         let mut replaced = None;
         let answered = within(limit, async {
             let response = request.send().await.map_err(|error| send_error(&error))?;
-            replaced = new_cookie(response.headers(), client.cookie, cookie);
+            replaced = new_cookie(&response, client.cookie, cookie, self.clock.now());
             within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await
         })
         .await;
@@ -91,16 +93,33 @@ impl HttpOAuthEndpoint {
     }
 }
 
-/// Returns the cookie that a response sets (RFC 6265 section 5.2), unless it has no value or the known one. Of several,
-/// the last counts.
-fn new_cookie(headers: &HeaderMap, name: &str, known: &RefreshToken) -> Option<RefreshToken> {
+/// Returns the cookie that a response sets for this host (RFC 6265 section 5.3), unless it has expired, has no value or
+/// is the known one. Of several, the last counts.
+fn new_cookie(response: &Response, name: &str, known: &RefreshToken, now: Timestamp) -> Option<RefreshToken> {
+    let host = response.url().host_str().unwrap_or_default();
     let value = |header: &HeaderValue| {
-        let (set, value) = header.to_str().ok()?.split(';').next()?.split_once('=')?;
-        (set.trim() == name).then(|| RefreshToken::new(value.trim().trim_matches('"')))
+        let cookie = Cookie::parse(header.to_str().ok()?).ok()?;
+        let is_meant = cookie.name() == name && is_for(cookie.domain(), host) && !has_expired(&cookie, now);
+        is_meant.then(|| RefreshToken::new(cookie.value_trimmed()))
     };
+    let headers = response.headers();
     let last = headers.get_all(SET_COOKIE).iter().filter_map(value).next_back()?;
     let (new, known) = (last.expose_secret(), known.expose_secret());
     (!new.is_empty() && new != known && new.len() <= MAX_PASTED_SECRET_BYTES).then_some(last)
+}
+
+/// Whether a cookie of this domain is sent to the host (RFC 6265 section 5.1.3); without a domain it is the host's own.
+fn is_for(domain: Option<&str>, host: &str) -> bool {
+    let Some(domain) = domain.map(|domain| domain.trim_start_matches('.').to_ascii_lowercase()) else { return true };
+    host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// Whether the response deletes the cookie.
+fn has_expired(cookie: &Cookie<'_>, now: Timestamp) -> bool {
+    match cookie.max_age() {
+        Some(age) => !age.is_positive(),
+        None => cookie.expires_datetime().is_some_and(|at| at.unix_timestamp() <= now.unix_seconds()),
+    }
 }
 
 fn token(parsed: SessionToken) -> SessionReply {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::domain::provider_refusal::RefusalKind;
+use crate::domain::{provider_refusal::RefusalKind, retry_time::stated_wait};
 
 /// The members of an error that say when and for whom a limit ends.
 const LIMIT: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
@@ -52,7 +52,7 @@ impl ResponseFailure {
             kind,
             code: names.next().unwrap_or("provider_failed").to_owned(),
             message: message.to_owned(),
-            retry_after: retry_after(message).filter(|_| kind == RefusalKind::RateLimited),
+            retry_after: stated_wait(message).filter(|_| kind == RefusalKind::RateLimited),
             limit: LIMIT.into_iter().filter_map(|name| Some((name.to_owned(), error.get(name)?.clone()))).collect(),
         }
     }
@@ -73,34 +73,4 @@ fn kind_of(code: &str) -> Option<RefusalKind> {
         code if code.contains("image") => Some(RefusalKind::BadRequest),
         _ => None,
     }
-}
-
-/// Reads the delay from a text like "Please try again in 11.054s.". A delay may have several units ("1m2s").
-fn retry_after(message: &str) -> Option<Duration> {
-    const BEFORE: &str = "try again in ";
-    let lower = message.to_ascii_lowercase();
-    let (_, mut rest) = lower.split_once(BEFORE)?;
-    let mut total: Option<Duration> = None;
-    while let Some((part, after)) = leading_duration(rest) {
-        total = total.unwrap_or_default().checked_add(part);
-        rest = after;
-    }
-    total
-}
-
-/// Reads a number and its unit at the start of a text. Returns the duration and the rest of the text.
-fn leading_duration(text: &str) -> Option<(Duration, &str)> {
-    let text = text.trim_start();
-    let (number, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit() && c != '.')?)?;
-    let rest = rest.trim_start();
-    let (unit, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len()));
-    let scale = match unit {
-        "ms" | "millisecond" | "milliseconds" => 0.001,
-        "s" | "second" | "seconds" => 1.0,
-        "m" | "minute" | "minutes" => 60.0,
-        "h" | "hour" | "hours" => 3600.0,
-        _ => return None,
-    };
-    let seconds: f64 = number.parse().ok()?;
-    Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
 }

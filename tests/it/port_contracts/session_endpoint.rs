@@ -13,13 +13,14 @@ use goclaw::{
     ports::{ConnectProblem, Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
 };
 use goclaw_simulator::{CookieRotation, Endpoint, Fault, FaultOrder, Options, Simulator, Site};
+use reqwest::{StatusCode, header::SET_COOKIE};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::contract;
+use super::{contract, scripted_server::ScriptedServer};
 use crate::support::{
-    fakes::{FakeProvider, NOW, within},
+    fakes::{FakeProvider, NOW, ScriptedResponse, within},
     gateway::http,
 };
 
@@ -271,4 +272,32 @@ async fn an_unreachable_provider_is_unavailable<F: Fixture>() {
         matches!(&error, TokenEndpointError::Unreachable(why) if why.problem == ConnectProblem::Refused),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_cookie_counts_if_it_is_for_this_host_and_lives() {
+    let _ = http();
+    let endpoint =
+        HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock)).expect("a client");
+    for (set_cookie, expected) in [
+        ("__client=new; Path=/; HttpOnly; Secure", Some("new")),
+        ("__client=\"new\"; Domain=127.0.0.1; Max-Age=600", Some("new")),
+        ("__client=new; Expires=Wed, 21 Oct 2099 07:28:00 GMT", Some("new")),
+        ("__client=new; Domain=elsewhere.example", None),
+        ("__client=new; Domain=0.0.1", Some("new")),
+        ("__client=new; Domain=7.0.0.1", None),
+        ("__client=gone; Expires=Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("__client=gone; Max-Age=0", None),
+        ("__client=; Path=/", None),
+        ("__other=new", None),
+    ] {
+        let mut script = ScriptedResponse::whole(StatusCode::OK, r#"{"jwt":"a-token"}"#);
+        script.headers.insert(SET_COOKIE, set_cookie.parse().expect("a header"));
+        let server = ScriptedServer::start(script).await;
+        let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
+        let session = SessionId::parse("sess_1").expect("an id");
+        let response = within(endpoint.ask(&client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
+        let replaced = response.replaced.as_ref().map(|cookie| cookie.expose_secret());
+        assert_eq!(replaced, expected, "{set_cookie}");
+    }
 }
