@@ -79,10 +79,15 @@ impl AuthorizationResponse {
         let result = match (error.as_deref(), code) {
             (Some(error), _) => refused(error, description.as_deref()),
             (None, Some(code)) => AuthorizationResult::Approved(AuthorizationCode::new(code)),
-            (None, None) => AuthorizationResult::Empty,
+            // RFC 6749 requires the error too, but the description says what went wrong.
+            (None, None) => description.as_deref().map_or(AuthorizationResult::Empty, refused_without_code),
         };
         Ok(Self { state, issuer, result })
     }
+}
+
+fn refused_without_code(description: &str) -> AuthorizationResult {
+    AuthorizationResult::Refused { outcome: LoginOutcome::ProviderError, detail: LoginDetail::new(description) }
 }
 
 fn refused(error: &str, description: Option<&str>) -> AuthorizationResult {

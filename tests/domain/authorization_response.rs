@@ -35,6 +35,7 @@ fn errors_and_codes_become_results() {
     ] {
         assert_eq!(refused(&format!("state=s&error={query}")), (outcome, detail(words)));
     }
+    assert_eq!(refused("state=s&error_description=A+policy"), (LoginOutcome::ProviderError, detail("A policy")));
     assert!(matches!(result("state=s&code="), AuthorizationResult::Empty));
 }
 
