@@ -16,6 +16,8 @@ const MAX_BYTES: u64 = 64 * 1024;
 pub enum SecretFileError {
     #[error("cannot {doing} {path}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{path} is not a regular file")]
+    NotAFile { path: PathBuf },
     #[error("{path} is empty; put the secret back, or remove the file")]
     Empty { path: PathBuf },
     #[error("{path} may be read by others (mode {mode:04o}); make it private with: chmod 600 {path}")]
@@ -90,8 +92,12 @@ fn write_draft(
 ///
 /// # Errors
 /// [`SecretFileError::NotPrivate`] or [`SecretFileError::Writable`] by the rule of `of`, [`SecretFileError::Empty`],
-/// [`SecretFileError::Io`].
+/// [`SecretFileError::NotAFile`], [`SecretFileError::Io`].
 pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretString>, SecretFileError> {
+    // Opening a named pipe would wait for a writer.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(SecretFileError::NotAFile { path: path.to_owned() });
+    }
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(failed("open", path))?,

@@ -47,6 +47,19 @@ fn a_secret_file_that_others_may_read_is_refused() {
     assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::Empty { .. })));
 }
 
+/// A named pipe would be waited for, and a secret file is read more than once.
+#[test]
+fn a_folder_and_a_named_pipe_are_no_secret_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+    for path in [folder.path(), &pipe] {
+        for of in [SecretFileOf::Gateway, SecretFileOf::Owner] {
+            assert!(matches!(read_secret_file(path, of), Err(SecretFileError::NotAFile { .. })), "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn a_configured_file_may_be_read_by_others_and_not_written() {
     let folder = tempfile::tempdir().unwrap();
