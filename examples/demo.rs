@@ -60,7 +60,7 @@ async fn print_guide(
     base: &str,
     token_file: &str,
 ) -> Result<(), Box<dyn Error>> {
-    let link = gateway.access.create_page_link().await?.secret;
+    let link = gateway.access.create_page_link(None).await?.secret;
     render::line(&format!("A simulated provider runs at {}, a gateway at {base}.\n", provider.issuer()))?;
     render::line("Open this link in a browser, connect ChatGPT (choose Approve or Deny), and send it a prompt:\n")?;
     render::line(&format!("  {base}/#link={}\n", link.expose_secret()))?;

@@ -86,6 +86,8 @@ pub enum AppError {
     LinkUsed,
     #[error("no token has this id")]
     UnknownToken,
+    #[error("no session or link of the page has this id, or it has ended")]
+    UnknownSession,
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),
     /// The retry with consent cannot begin yet.

@@ -39,7 +39,7 @@ pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, 
 use tokens::{CookieOutcome, Unauthorized};
 
 use crate::{
-    domain::model_ref::ModelNames,
+    domain::{api_token::TokenDigest, model_ref::ModelNames},
     ports::{
         ApiTokenStore, AuditLog, CallbackAddress, CallbackListener, ChangeFeed, Clock, CredentialHistory, KeyStore,
         LoginStore, Notifier, OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint,
@@ -83,6 +83,8 @@ pub struct AppSettings {
     pub proactive: bool,
     /// Whether the start adopts a database of the first format.
     pub adoption: Adoption,
+    /// The digest of the gateway's token.
+    pub gateway_token: TokenDigest,
 }
 
 /// The services of one gateway process.
@@ -105,7 +107,7 @@ impl App {
         let (tasks, directory) = (Tasks::default(), Directory::new(&ports, settings.catalog.clone()));
         let tokens = Arc::new(Tokens::new(&ports, &directory, &tasks, settings.proactive));
         let logins = Arc::new(Logins::new(&ports, &settings, &directory, &tokens, &tasks));
-        let access = Arc::new(Access::new(&ports, &tasks));
+        let access = Arc::new(Access::new(&ports, settings.gateway_token.clone(), &tasks));
         let keys = Arc::new(Keys::new(&ports));
         Arc::new(Self {
             accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),

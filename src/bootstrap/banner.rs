@@ -45,7 +45,7 @@ pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: So
 /// one.
 async fn page(base: &str, goclaw: &str, app: &App) -> String {
     if io::stdout().is_terminal()
-        && let Ok(IssuedToken { secret, .. }) = app.access.create_page_link().await
+        && let Ok(IssuedToken { secret, .. }) = app.access.create_page_link(None).await
     {
         return format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret());
     }

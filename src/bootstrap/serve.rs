@@ -95,6 +95,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
             adoption: adoption(&settings.database),
+            gateway_token: token.digest().clone(),
         },
     );
     app.start().await?;

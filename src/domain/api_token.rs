@@ -42,6 +42,8 @@ stored_words!(Scope);
 impl Scope {
     /// The scopes of tokens that an owner creates.
     pub const GRANTED: [Self; 1] = [Self::Proxy];
+    /// The scopes of the page. Such a token ends with the gateway's token under which it was made.
+    pub const OF_THE_PAGE: [Self; 2] = [Self::Page, Self::Link];
 
     /// Returns the lifetime of a new token; None if it is valid until revoked.
     fn lifetime(self) -> Option<Duration> {
@@ -82,6 +84,18 @@ pub struct ApiToken {
     pub created_at: Timestamp,
     /// None if it does not expire.
     pub expires_at: Option<Timestamp>,
+    /// The session that made the link which this is, or from which this session started; None if the gateway's token did.
+    /// It ends with that session.
+    pub parent: Option<ApiTokenId>,
+    /// The latest end of a session, or of the sessions that a link starts; None if the session's length decides.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// What a link or a session comes from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lineage {
+    parent: Option<ApiTokenId>,
+    ends_at: Option<Timestamp>,
 }
 
 impl ApiToken {
@@ -91,7 +105,16 @@ impl ApiToken {
 
     /// Returns the latest end of a session.
     pub fn session_ends_at(&self) -> Timestamp {
-        self.created_at.plus(LONGEST_SESSION)
+        self.ends_at.unwrap_or(self.created_at.plus(LONGEST_SESSION))
+    }
+
+    /// Returns the lineage of what this session or link opens: a session's link ends with the session, and the session
+    /// that a link starts takes the link's place.
+    pub fn lineage(&self) -> Lineage {
+        match self.scope {
+            Scope::Page => Lineage { parent: Some(self.id.clone()), ends_at: Some(self.session_ends_at()) },
+            Scope::Link | Scope::Proxy => Lineage { parent: self.parent.clone(), ends_at: self.ends_at },
+        }
     }
 
     /// Extends a session that is used at `now`.
@@ -105,13 +128,16 @@ impl ApiToken {
         id: ApiTokenId,
         name: DisplayName,
         scope: Scope,
+        lineage: Lineage,
         entropy: &[u8; ENTROPY],
         now: Timestamp,
     ) -> (Self, ApiTokenSecret) {
         let secret = ApiTokenSecret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy)));
         let digest = TokenDigest::of(secret.expose_secret());
+        let Lineage { parent, ends_at } = lineage;
         let expires_at = scope.lifetime().map(|lifetime| now.plus(lifetime));
-        (Self { id, name, scope, digest, created_at: now, expires_at }, secret)
+        let expires_at = expires_at.map(|at| ends_at.map_or(at, |end| at.min(end)));
+        (Self { id, name, scope, digest, created_at: now, expires_at, parent, ends_at }, secret)
     }
 }
 

@@ -14,8 +14,8 @@ use super::{
 };
 
 stored_text!(
-    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. An empty secret is a row mark: it hides
-    /// nothing and authenticates the context.
+    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. A row mark authenticates its
+    /// context; it hides nothing, or what the row depends on.
     #[derive(Debug)]
     SealedSecret
 );
@@ -124,14 +124,24 @@ impl<'a> SealContext<'a> {
                 fields.extend(user_id.map(Cow::from));
                 fields
             }
-            Self::ApiToken(token) => vec![
-                token.id.as_str().into(),
-                token.name.as_str().into(),
-                token.scope.as_str().into(),
-                token.digest.as_str().into(),
-                token.created_at.unix_millis().to_string().into(),
-                token.expires_at.map(Timestamp::unix_millis).map_or_else(String::new, |at| at.to_string()).into(),
-            ],
+            Self::ApiToken(token) => {
+                let time =
+                    |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.unix_millis().to_string()).into();
+                let mut fields: Vec<Cow<'a, str>> = vec![
+                    token.id.as_str().into(),
+                    token.name.as_str().into(),
+                    token.scope.as_str().into(),
+                    token.digest.as_str().into(),
+                    token.created_at.unix_millis().to_string().into(),
+                    time(token.expires_at),
+                ];
+                // Tokens of programs, and of earlier versions, have neither.
+                if token.parent.is_some() || token.ends_at.is_some() {
+                    fields.push(token.parent.as_ref().map_or("", |parent| parent.as_str()).into());
+                    fields.push(time(token.ends_at));
+                }
+                fields
+            }
             Self::KeyCheck => Vec::new(),
             Self::AuditEntry(digest) => vec![digest.into()],
         }

@@ -1,7 +1,7 @@
 //! Secrets from outside, and the tokens that the gateway issues.
 
 use goclaw::domain::{
-    api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, TokenDigest},
+    api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, TokenDigest},
     ids::DisplayName,
     secret::{AccessToken, InvalidSecret, MAX_PASTED_SECRET_BYTES, PkceVerifier, RefreshToken},
     time::Timestamp,
@@ -27,7 +27,8 @@ fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
 #[test]
 fn a_stored_token_has_the_digest_and_not_the_secret() {
     let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("editor").unwrap());
-    let (token, secret) = ApiToken::issue(id, name, Scope::Proxy, &[7; ENTROPY], Timestamp::from_unix_seconds(1));
+    let (token, secret) =
+        ApiToken::issue(id, name, Scope::Proxy, Lineage::default(), &[7; ENTROPY], Timestamp::from_unix_seconds(1));
     assert_eq!(token.digest, TokenDigest::of(secret.expose_secret()));
     let text = secret.expose_secret();
     assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
@@ -39,13 +40,14 @@ fn a_stored_token_has_the_digest_and_not_the_secret() {
 fn a_session_in_use_lasts_at_most_twelve_hours() {
     let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
-    let (mut session, _) = ApiToken::issue(id.clone(), name.clone(), Scope::Page, &[7; ENTROPY], at(0));
+    let (mut session, _) =
+        ApiToken::issue(id.clone(), name.clone(), Scope::Page, Lineage::default(), &[7; ENTROPY], at(0));
     assert!(session.is_good(at(29)) && !session.is_good(at(30)));
     for minutes in (0..720).step_by(20) {
         assert!(session.is_good(at(minutes)));
         session = session.refreshed(at(minutes));
     }
     assert_eq!(session.expires_at, Some(at(720)));
-    let (link, _) = ApiToken::issue(id, name, Scope::Link, &[7; ENTROPY], at(0));
+    let (link, _) = ApiToken::issue(id, name, Scope::Link, Lineage::default(), &[7; ENTROPY], at(0));
     assert!(link.is_good(at(9)) && !link.is_good(at(10)));
 }

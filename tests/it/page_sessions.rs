@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     models::signed_in,
@@ -86,6 +86,94 @@ async fn a_link_opens_one_session_and_nothing_else() {
         assert_eq!(with(&gateway, Method::POST, "/v1/session", &link).await.status, 401);
     }
     assert!(!gateway.log().contains("#link="), "the start prints a link only to a terminal");
+}
+
+async fn session_of(gateway: &Gateway, token: &str) -> Value {
+    let listed = with(gateway, Method::GET, "/v1/sessions", token).await.json();
+    let own = listed["sessions"].as_array().expect("sessions").iter().find(|session| session["is_own"] == true);
+    own.unwrap_or_else(|| panic!("{listed}")).clone()
+}
+
+/// Returns whether a token of the page is accepted.
+async fn is_good(gateway: &Gateway, token: &str) -> bool {
+    with(gateway, Method::POST, "/v1/session", token).await.status == 200
+}
+
+async fn link_of(gateway: &Gateway, session: &str) -> String {
+    let made = with(gateway, Method::POST, "/v1/session/link", session).await.json();
+    made["link"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+}
+
+#[tokio::test]
+async fn what_a_session_opened_ends_with_it() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    for home in [Home::without_provider(), replicas::home(&provider, &database)] {
+        let gateway = home.start().await;
+        let (first, other) = (session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await);
+        pause(Duration::from_millis(1_100)).await;
+        let child = session(&gateway, &link_of(&gateway, &first).await).await;
+        let grandchild = session(&gateway, &link_of(&gateway, &child).await).await;
+        let unopened = link_of(&gateway, &grandchild).await;
+        let [of_first, of_child] = [session_of(&gateway, &first).await, session_of(&gateway, &child).await];
+        assert_eq!((&of_child["parent"], &of_child["ends_at"]), (&of_first["id"], &of_first["ends_at"]), "{of_child}");
+
+        assert_eq!(with(&gateway, Method::DELETE, "/v1/session", &first).await.status, 200);
+        for token in [&first, &child, &grandchild, &unopened] {
+            assert!(!is_good(&gateway, token).await);
+        }
+        assert!(is_good(&gateway, &other).await, "nobody else is signed out");
+    }
+}
+
+#[tokio::test]
+async fn sessions_and_links_end_with_the_gateway_token() {
+    let tokens = ["a-gateway-token-of-thirty-two-letters", "another-gateway-token-of-enough-letters"];
+    let home = Home::without_provider().with("GOCLAW_SERVER__TOKEN", tokens[0]);
+    let gateway = home.start().await;
+    let (session, link) = (session(&gateway, tokens[0]).await, link_of(&gateway, tokens[0]).await);
+    let made =
+        http().post(format!("{}/v1/tokens", gateway.base)).bearer_auth(tokens[0]).json(&json!({"name": "editor"}));
+    let program = HttpResponse::of(made.send().await.expect("a response")).await.json()["token"].clone();
+    gateway.stop().await;
+    let home = home.with("GOCLAW_SERVER__TOKEN", tokens[1]);
+    let gateway = home.start().await;
+    for token in [&session, &link] {
+        assert!(!is_good(&gateway, token).await);
+    }
+    let program = program.as_str().expect("a token");
+    assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 200, "programs keep their tokens");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let [first, second, third] =
+        [session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await, link(&gateway).await];
+    let made = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    let program = made["token"].as_str().expect("a token");
+    let listed = home.run(&["sessions", "list"]);
+    assert_eq!(listed.stdout.lines().count(), 4, "{}{}", listed.stdout, listed.stderr);
+    for hidden in [&first, &second, &third] {
+        assert!(!listed.stdout.contains(hidden.as_str()));
+    }
+    let id = session_of(&gateway, &first).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(home.run(&["sessions", "end", &id]).code, Some(0));
+    assert!(!is_good(&gateway, &first).await && is_good(&gateway, &second).await);
+    let again = with(&gateway, Method::DELETE, &format!("/v1/sessions/{id}"), &gateway.token).await;
+    assert_eq!((again.status, &again.json()["code"]), (404, &json!("unknown_session")));
+    let program_id = made["id"].as_str().expect("an id");
+    let wrong = with(&gateway, Method::DELETE, &format!("/v1/sessions/{program_id}"), &gateway.token).await;
+    assert_eq!(wrong.status, 404, "a program's token is no session");
+
+    let ended = with(&gateway, Method::DELETE, "/v1/sessions", &second).await;
+    assert_eq!(ended.json(), json!({"ended": 2}));
+    assert!(!is_good(&gateway, &second).await && !is_good(&gateway, &third).await);
+    assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 200);
+    let ended = home.run(&["sessions", "end", "--all", "--tokens"]);
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "Ended: 1."), "{}", ended.stderr);
+    assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 401);
+    assert_eq!(home.run(&["sessions", "end"]).code, Some(2), "it says which");
 }
 
 #[tokio::test]

@@ -84,6 +84,8 @@ fn api_token(expires_at: Option<i64>) -> ApiToken {
         digest: TokenDigest::from_stored("digest".into()),
         created_at: Timestamp::from_unix_millis(1_000),
         expires_at: expires_at.map(Timestamp::from_unix_millis),
+        parent: None,
+        ends_at: None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgGroup, Args, Parser, Subcommand, error::ErrorKind};
 
 use super::render;
 use crate::{
@@ -165,6 +165,9 @@ pub enum ClientCommand {
     /// Create, list and revoke tokens for programs
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
+    /// List and end the sessions of the page and the links to it
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
     /// Print a link that opens the gateway's page once
     ///
     /// It is valid for ten minutes and signs in anyone who opens it. Do not share it.
@@ -323,6 +326,26 @@ pub enum TokensCommand {
     Revoke {
         /// The token's id, as listed (not the token itself)
         id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// List the sessions, and the links that have not been opened
+    List(Output),
+    /// End a session or a link, with everything that was opened with its links
+    #[command(group(ArgGroup::new("which").required(true).args(["id", "all"])))]
+    End {
+        /// The id, as listed
+        id: Option<String>,
+        /// End all of them
+        #[arg(long)]
+        all: bool,
+        /// With --all: revoke the tokens of programs too
+        #[arg(long, requires = "all")]
+        tokens: bool,
         #[command(flatten)]
         output: Output,
     },

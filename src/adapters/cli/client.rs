@@ -17,8 +17,8 @@ use crate::{
     adapters::contract::{
         AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
         CreateTokenRequest, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
-        RefreshRequest, SecretRequest, StartLoginRequest, TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest,
-        Usage,
+        RefreshRequest, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest, TokenCreated,
+        TokenList, TokenRevoked, UpdateProviderRequest, Usage,
     },
     domain::ids::AccountName,
 };
@@ -106,6 +106,18 @@ impl GatewayClient {
     pub async fn audit(&self, limit: usize) -> Result<AuditPage, CliError> {
         let split = |page: AuditPage| (page.entries, page.next_cursor);
         Ok(AuditPage { entries: self.transport.list(&["v1", "audit"], limit, split).await?, next_cursor: None })
+    }
+
+    pub async fn sessions(&self) -> ApiResult<SessionList> {
+        self.transport.call(Method::GET, &["v1", "sessions"], NO_BODY).await
+    }
+
+    pub async fn end_session(&self, id: &str) -> ApiResult<SessionEnded> {
+        self.transport.call(Method::DELETE, &["v1", "sessions", id], NO_BODY).await
+    }
+
+    pub async fn end_all_sessions(&self, with_tokens: bool) -> ApiResult<SessionsEnded> {
+        self.transport.delete(&["v1", "sessions"], ("tokens", if with_tokens { "true" } else { "false" })).await
     }
 
     pub async fn create_page_link(&self) -> ApiResult<PageLink> {

@@ -26,6 +26,7 @@ pub mod page_link;
 pub mod pasted_lines;
 pub mod providers;
 pub mod render;
+pub mod sessions;
 pub mod shell;
 pub mod status_text;
 pub mod tokens;
@@ -85,6 +86,7 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
         }
         ClientCommand::Audit(AuditQuery::Export) => audit::export(&client()?).await,
         ClientCommand::Tokens(command) => tokens::run(&command, &client()?, times).await,
+        ClientCommand::Sessions(command) => sessions::run(&command, &client()?, times).await,
         ClientCommand::Providers(command) => providers::run(&command, &client()?, times).await,
         ClientCommand::Auth(command) => {
             let client = &client()?;

@@ -73,6 +73,12 @@ impl Transport {
         self.send(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
+    pub async fn delete<T: DeserializeOwned>(&self, path: &[&str], query: (&str, &str)) -> ApiResult<T> {
+        let mut url = self.address.endpoint(path);
+        url.query_pairs_mut().append_pair(query.0, query.1);
+        self.send(self.http.delete(url)).await
+    }
+
     /// Reads the pages of a list until it has `limit` items. `split` splits a page into its items and the cursor of the next page.
     pub async fn list<P: DeserializeOwned, T>(
         &self,

@@ -59,6 +59,8 @@ enums! {
     CancelStatus { Cancelled = "cancelled", NoPendingLogin = "no_pending_login" }
     LogoutStatus { LoggedOut = "logged out" }
     SessionEndStatus { SignedOut = "signed out" }
+    /// A session of the page, or a link that has not been opened.
+    SessionKind { Session = "session", Link = "link" }
     TokenRevocationStatus { Revoked = "revoked" }
     HealthStatus { Ok = "ok" }
     ModelObject { Model = "model" }

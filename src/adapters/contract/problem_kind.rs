@@ -93,6 +93,7 @@ kinds! {
     ModelNotFound: NOT_FOUND, "model_not_found", "Model not found";
     NoUsage: NOT_FOUND, "no_usage", "No usage reported";
     UnknownToken: NOT_FOUND, "unknown_token", "Unknown token";
+    UnknownSession: NOT_FOUND, "unknown_session", "Unknown session";
     UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
     BodyTimeout: REQUEST_TIMEOUT, "body_timeout", "Body timed out";

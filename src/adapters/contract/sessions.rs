@@ -4,8 +4,14 @@ use poem_openapi::Object;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::{HealthStatus, SessionEndStatus};
-use crate::{app::IssuedToken, domain::api_token::ApiToken};
+use super::{HealthStatus, SessionEndStatus, SessionKind};
+use crate::{
+    app::IssuedToken,
+    domain::{
+        api_token::{ApiToken, Scope},
+        time::Timestamp,
+    },
+};
 
 // Without `Debug`: it may hold the token.
 /// A session of the page.
@@ -32,6 +38,57 @@ impl From<IssuedToken> for Session {
     fn from(IssuedToken { token, secret }: IssuedToken) -> Self {
         Self { token: Some(secret.expose_secret().to_owned()), ..token.into() }
     }
+}
+
+/// A session of the page or a link to it, without its token.
+#[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct SessionInfo {
+    pub id: String,
+    pub kind: SessionKind,
+    /// When it was created, in Unix seconds.
+    pub created_at: i64,
+    /// When it ends unless it is used, in Unix seconds.
+    pub expires_at: i64,
+    /// When it, or the session that the link starts, ends even if it is used, in Unix seconds. Absent for a link of the
+    /// gateway's token, whose session gets its own end.
+    pub ends_at: Option<i64>,
+    /// The id of the session that made the link; absent if the gateway's token did. It ends with that session.
+    pub parent: Option<String>,
+    /// Whether it is the caller's own session.
+    pub is_own: bool,
+}
+
+impl SessionInfo {
+    /// Returns `None` for the token of a program.
+    pub fn of(session: ApiToken, own: &str) -> Option<Self> {
+        let (kind, ends_at) = match session.scope {
+            Scope::Page => (SessionKind::Session, Some(session.session_ends_at())),
+            Scope::Link => (SessionKind::Link, session.ends_at),
+            Scope::Proxy => return None,
+        };
+        Some(Self {
+            kind,
+            created_at: session.created_at.unix_seconds(),
+            expires_at: session.expires_at?.unix_seconds(),
+            ends_at: ends_at.map(Timestamp::unix_seconds),
+            parent: session.parent.map(|parent| parent.as_str().to_owned()),
+            is_own: session.id.as_str() == own,
+            id: session.id.as_str().to_owned(),
+        })
+    }
+}
+
+/// The sessions of the page and the links to it, oldest first.
+#[derive(Debug, Object, Deserialize)]
+pub struct SessionList {
+    pub sessions: Vec<SessionInfo>,
+}
+
+#[derive(Debug, Object, Deserialize)]
+pub struct SessionsEnded {
+    /// The number of sessions, links and tokens that ended.
+    pub ended: u64,
 }
 
 #[derive(Debug, Object, Deserialize)]

@@ -83,6 +83,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::NoUsage(_) => (Kind::NoUsage, None),
         AppError::LinkUsed => with(Kind::Unauthorized, "make a new one: goclaw open"),
         AppError::UnknownToken => (Kind::UnknownToken, None),
+        AppError::UnknownSession => (Kind::UnknownSession, None),
         AppError::TooManyTokens(_) => (Kind::TooManyTokens, None),
         AppError::InvalidSecret(_) => (Kind::InvalidSecret, None),
         AppError::ExpiredSecret(_) => (Kind::ExpiredSecret, None),

@@ -5,7 +5,6 @@ use std::{net::IpAddr, sync::Arc};
 use poem::{Request, Response, http::header};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{
@@ -22,18 +21,22 @@ use crate::{
     },
 };
 
-/// The gateway's own token, as a SHA-256 digest: the token itself is not kept in memory.
+/// The gateway's own token, as its digest: the token itself is not kept in memory.
 #[derive(Clone)]
-pub struct GatewayToken(Arc<[u8; 32]>);
+pub struct GatewayToken(TokenDigest);
 
 impl GatewayToken {
     pub fn new(token: &SecretString) -> Self {
-        Self(Arc::new(Sha256::digest(token.expose_secret().as_bytes()).into()))
+        Self(TokenDigest::of(token.expose_secret()))
+    }
+
+    pub fn digest(&self) -> &TokenDigest {
+        &self.0
     }
 
     /// Compares digests in constant time, so the timing of the response does not leak how much of a guess matches.
-    fn matches(&self, presented: &str) -> bool {
-        Sha256::digest(presented.as_bytes()).ct_eq(self.0.as_slice()).into()
+    fn matches(&self, presented: &TokenDigest) -> bool {
+        presented.as_str().as_bytes().ct_eq(self.0.as_str().as_bytes()).into()
     }
 }
 
@@ -114,10 +117,11 @@ impl Authenticator {
 
     /// Returns the credential for a presented token; `None` if the token is unknown.
     fn credential(&self, presented: &str) -> Option<Credential> {
-        if self.token.matches(presented) {
+        let presented = TokenDigest::of(presented);
+        if self.token.matches(&presented) {
             return Some(Credential::GatewayToken);
         }
-        self.state.app.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
+        self.state.app.access.find(&presented).map(Credential::ApiToken)
     }
 
     /// Accepts a request if its path is open, or if its token permits the path. Requests with a valid token are never

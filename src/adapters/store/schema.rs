@@ -95,6 +95,8 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> Nullable<BigInt>,
         mac -> Nullable<Text>,
+        parent -> Nullable<Text>,
+        ends_at -> Nullable<BigInt>,
     }
 }
 

@@ -6,7 +6,7 @@ use super::Access;
 use crate::{
     app::{AppError, random_bytes},
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope},
         ids::DisplayName,
         secret::ApiTokenSecret,
     },
@@ -29,14 +29,24 @@ impl Access {
     /// [`AppError::InvalidDisplayName`], [`AppError::TooManyTokens`], [`AppError::Store`].
     #[tracing::instrument(name = "access.create_token", skip_all)]
     pub async fn create_token(self: &Arc<Self>, name: String, scope: Scope) -> Result<IssuedToken, AppError> {
-        self.issue(DisplayName::parse(&name)?, scope).await
+        self.issue(DisplayName::parse(&name)?, scope, Lineage::default()).await
     }
 
-    pub(super) async fn issue(self: &Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
-        self.tasks.run(Arc::clone(self).store_new(name, scope)).await
+    pub(super) async fn issue(
+        self: &Arc<Self>,
+        name: DisplayName,
+        scope: Scope,
+        lineage: Lineage,
+    ) -> Result<IssuedToken, AppError> {
+        self.tasks.run(Arc::clone(self).store_new(name, scope, lineage)).await
     }
 
-    async fn store_new(self: Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
+    async fn store_new(
+        self: Arc<Self>,
+        name: DisplayName,
+        scope: Scope,
+        lineage: Lineage,
+    ) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
         let of_scope = self.stored().await?.into_iter().filter(|token| token.scope == scope);
@@ -44,9 +54,10 @@ impl Access {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
-        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
-        let mac = Some(self.vault.mark(&token)?);
-        self.store.put(&SealedApiToken { token: token.clone(), mac }, &self.author()).await?;
+        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, lineage, &entropy, self.now());
+        if !self.store.put(&self.marked(&token)?, &self.author()).await? {
+            return Err(AppError::UnknownToken);
+        }
         self.reload().await?;
         tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
         Ok(IssuedToken { token, secret })

@@ -19,7 +19,7 @@ use refused_tokens::RefusedTokens;
 use super::{AppError, Ports, Tasks, Vault};
 use crate::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
         time::Timestamp,
     },
     ports::{ApiTokenStore, Author, Clock, Random},
@@ -33,6 +33,8 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     vault: Vault,
+    /// The digest of the gateway's token: the page's tokens end with it.
+    gateway_token: TokenDigest,
     /// The stored tokens by digest, at most half a second behind other replicas.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
@@ -46,12 +48,13 @@ pub struct Access {
 }
 
 impl Access {
-    pub(super) fn new(ports: &Ports, tasks: &Tasks) -> Self {
+    pub(super) fn new(ports: &Ports, gateway_token: TokenDigest, tasks: &Tasks) -> Self {
         Self {
             store: Arc::clone(&ports.api_tokens),
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),
             vault: Vault::new(Arc::clone(&ports.cipher)),
+            gateway_token,
             tokens: ArcSwap::default(),
             reading: Mutex::default(),
             reported: std::sync::Mutex::default(),
@@ -81,7 +84,7 @@ impl Access {
         for sealed in self.store.list().await? {
             let id = sealed.token.id.clone();
             match self.vault.open_api_token(sealed) {
-                Ok(token) => tokens.push(token),
+                Ok((token, gateway_token)) => tokens.extend(self.is_of_now(&token, gateway_token).then_some(token)),
                 Err(error) => {
                     let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
                     if reported.len() < MAX_REPORTED && reported.insert(id.clone()) {
@@ -93,6 +96,18 @@ impl Access {
             }
         }
         Ok(tokens)
+    }
+
+    /// Whether a token of the page was made under the present token of the gateway.
+    fn is_of_now(&self, token: &ApiToken, gateway_token: Option<TokenDigest>) -> bool {
+        !Scope::OF_THE_PAGE.contains(&token.scope) || gateway_token.as_ref() == Some(&self.gateway_token)
+    }
+
+    /// Returns a token with its mark.
+    fn marked(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
+        let is_of_page = Scope::OF_THE_PAGE.contains(&token.scope);
+        let mac = Some(self.vault.mark(token, is_of_page.then_some(&self.gateway_token))?);
+        Ok(SealedApiToken { token: token.clone(), mac })
     }
 
     fn author(&self) -> Author {

@@ -1,5 +1,8 @@
 //! Sessions of the page. The gateway's token or a single-use link starts one, use extends it, signing out ends it. They
 //! are API tokens, so every replica accepts them.
+//!
+//! A session can make a link. What starts from it ends with that session, at the latest when the session would have
+//! ended. All of them end when the gateway's token changes.
 
 use std::sync::Arc;
 
@@ -7,34 +10,44 @@ use super::{Access, IssuedToken};
 use crate::{
     app::AppError,
     domain::{
-        api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, Lineage, Scope},
         ids::DisplayName,
     },
 };
 
 impl Access {
-    /// Creates a link that starts one session, within ten minutes.
+    /// Creates a link that starts one session, within ten minutes. `session` makes it; None: the gateway's token does.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownToken`] if the session has ended.
     #[tracing::instrument(name = "access.create_page_link", skip_all)]
-    pub async fn create_page_link(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue(DisplayName::parse("page")?, Scope::Link).await
+    pub async fn create_page_link(self: &Arc<Self>, session: Option<&ApiToken>) -> Result<IssuedToken, AppError> {
+        self.issue_for_page(Scope::Link, session.map(ApiToken::lineage).unwrap_or_default()).await
     }
 
     /// Starts a session for a caller that presented the gateway's token.
     #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue(DisplayName::parse("page")?, Scope::Page).await
+        self.issue_for_page(Scope::Page, Lineage::default()).await
     }
 
     /// Starts a session for a link. Only one caller can use a link, also with several replicas.
     ///
     /// # Errors
-    /// [`AppError::LinkUsed`].
+    /// [`AppError::LinkUsed`], also if the session that made the link has ended.
     #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
-    pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
-        if !self.store.remove(link, &self.author()).await? {
+    pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiToken) -> Result<IssuedToken, AppError> {
+        if !self.store.remove(&link.id, &self.author()).await? {
             return Err(AppError::LinkUsed);
         }
-        self.start_page_session().await
+        match self.issue_for_page(Scope::Page, link.lineage()).await {
+            Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
+            issued => issued,
+        }
+    }
+
+    async fn issue_for_page(self: &Arc<Self>, scope: Scope, lineage: Lineage) -> Result<IssuedToken, AppError> {
+        self.issue(DisplayName::parse("page")?, scope, lineage).await
     }
 
     /// Extends a session and returns it with its new expiry.
@@ -44,17 +57,50 @@ impl Access {
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
         let extended = session.clone().refreshed(self.now());
-        let mac = Some(self.vault.mark(&extended)?);
-        if self.store.extend(&SealedApiToken { token: extended.clone(), mac }).await? {
+        if self.store.extend(&self.marked(&extended)?).await? {
             self.reload().await?;
             return Ok(extended);
         }
         Err(AppError::UnknownToken)
     }
 
+    /// Returns the sessions and links that are valid now, oldest first.
+    #[tracing::instrument(name = "access.list_sessions", skip_all)]
+    pub async fn list_sessions(&self) -> Result<Vec<ApiToken>, AppError> {
+        let (tokens, now) = (self.stored().await?.into_iter(), self.now());
+        Ok(tokens.filter(|token| Scope::OF_THE_PAGE.contains(&token.scope) && token.is_good(now)).collect())
+    }
+
+    /// Ends a session or a link, and everything that comes from it.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownSession`], also for the id of a program's token and for a text that cannot be an id.
     #[tracing::instrument(name = "access.end_page_session", skip_all)]
-    pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
-        self.store.remove(session, &self.author()).await?;
-        self.reload().await
+    pub async fn end_page_session(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
+        let id = ApiTokenId::parse(id).ok_or(AppError::UnknownSession)?;
+        let is_session = self.list_sessions().await?.iter().any(|session| session.id == id);
+        let access = Arc::clone(self);
+        let end = async move {
+            if !is_session || !access.store.remove(&id, &access.author()).await? {
+                return Err(AppError::UnknownSession);
+            }
+            access.reload().await
+        };
+        self.tasks.run(end).await
+    }
+
+    /// Ends all sessions and links, and revokes the tokens of programs too if `with_programs`. Returns their number.
+    #[tracing::instrument(name = "access.end_all_sessions", skip_all)]
+    pub async fn end_all_sessions(self: &Arc<Self>, with_programs: bool) -> Result<usize, AppError> {
+        let access = Arc::clone(self);
+        let mut scopes = Scope::OF_THE_PAGE.to_vec();
+        scopes.extend(Scope::GRANTED.iter().filter(|_| with_programs));
+        let end = async move {
+            let ended = access.store.remove_all(&scopes, &access.author()).await?;
+            access.reload().await?;
+            tracing::info!(ended, programs = with_programs, "all sessions of the page were ended");
+            Ok(ended)
+        };
+        self.tasks.run(end).await
     }
 }

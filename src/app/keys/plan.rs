@@ -91,7 +91,7 @@ impl Keys {
             plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
         }
         for stored in self.api_tokens.list().await? {
-            let new = self.vault.mark(&stored.token);
+            let new = self.vault.mark(&stored.token, None);
             plan.add(SealedColumn::ApiToken, stored.token.id.as_str(), None, new);
         }
         Ok(plan)

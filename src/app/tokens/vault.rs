@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use crate::{
     app::actor,
     domain::{
-        api_token::{ApiToken, SealedApiToken},
+        api_token::{ApiToken, SealedApiToken, TokenDigest},
         audit::AuditEntry,
         credential::{NewCredential, NewSealedCredential, SealedCredential},
         ids::{AccountName, ProviderId},
@@ -208,20 +208,23 @@ impl Vault {
         self.open_access_token(sealed).map_err(unreadable("llm_providers", "api_key", sealed.name.to_string()))
     }
 
-    /// Returns the mark of an API token, which authenticates all its values.
-    pub fn mark(&self, token: &ApiToken) -> Result<SealedSecret, VaultError> {
-        Ok(self.cipher.seal(&SealContext::ApiToken(token), "")?)
+    /// Returns the mark of an API token, which authenticates all its values. It hides the digest of the gateway's token
+    /// if the token ends with that.
+    pub fn mark(&self, token: &ApiToken, gateway_token: Option<&TokenDigest>) -> Result<SealedSecret, VaultError> {
+        let hidden = gateway_token.map_or("", TokenDigest::as_str);
+        Ok(self.cipher.seal(&SealContext::ApiToken(token), hidden)?)
     }
 
-    /// Returns an API token whose mark is valid.
-    pub fn open_api_token(&self, sealed: SealedApiToken) -> Result<ApiToken, VaultError> {
+    /// Returns an API token whose mark is valid, and the digest that the mark hides.
+    pub fn open_api_token(&self, sealed: SealedApiToken) -> Result<(ApiToken, Option<TokenDigest>), VaultError> {
         let SealedApiToken { token, mac } = sealed;
         let opened = match &mac {
-            Some(mac) => self.cipher.open(&SealContext::ApiToken(&token), mac).map(drop),
+            Some(mac) => self.cipher.open(&SealContext::ApiToken(&token), mac),
             None => Err(OpenError::Malformed),
         };
-        opened.map_err(|source| VaultError::Open { what: "API token", source })?;
-        Ok(token)
+        let opened = opened.map_err(|source| VaultError::Open { what: "API token", source })?;
+        let hidden = Some(opened.expose_secret()).filter(|digest| !digest.is_empty());
+        Ok((token, hidden.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
     }
 
     /// Returns the check of the first key.

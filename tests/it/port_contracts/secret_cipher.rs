@@ -9,7 +9,7 @@ use goclaw::{
         system::SystemRandom,
     },
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, TokenDigest},
         ids::{AccountName, DisplayName, LoginId, Principal},
         login::LoginSession,
         oauth_client::EndpointUrl,
@@ -113,7 +113,7 @@ impl Places {
         ];
         let label = |text| DisplayName::parse(text).expect("a name");
         let (id, secret) = (ApiTokenId::from_bytes([1; 16]), [1; ENTROPY]);
-        let (token, _) = ApiToken::issue(id, label("editor"), Scope::Proxy, &secret, at(0));
+        let (token, _) = ApiToken::issue(id, label("editor"), Scope::Proxy, Lineage::default(), &secret, at(0));
         let tokens = vec![
             token.clone(),
             ApiToken { id: ApiTokenId::from_bytes([2; 16]), ..token.clone() },
@@ -121,6 +121,8 @@ impl Places {
             ApiToken { scope: Scope::Page, ..token.clone() },
             ApiToken { digest: TokenDigest::of("another"), ..token.clone() },
             ApiToken { created_at: at(1), ..token.clone() },
+            ApiToken { parent: Some(token.id.clone()), ..token.clone() },
+            ApiToken { ends_at: Some(at(1)), ..token.clone() },
             ApiToken { expires_at: Some(at(1)), ..token },
         ];
         Self { names: [name("work"), name("home")], versions, logins, revocations, tokens }

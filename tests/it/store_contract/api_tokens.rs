@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
         ids::DisplayName,
         sealed::SealedSecret,
     },
@@ -25,19 +25,21 @@ contract!(
     an_extension_changes_expiry_and_mark_of_one_token,
     concurrent_removals_of_a_token_succeed_once,
     expired_tokens_are_deleted,
+    what_comes_from_a_token_goes_with_it,
+    tokens_of_some_scopes_are_deleted_together,
 );
 
 /// Returns the token `number`, created `seconds` after the start of the test.
 fn token(number: u8, scope: Scope, seconds: i64) -> SealedApiToken {
     let name = DisplayName::parse(&format!("Program {number}")).expect("a name");
     let id = ApiTokenId::from_bytes([number; 16]);
-    let (token, _) = ApiToken::issue(id, name, scope, &[number; ENTROPY], at(seconds));
+    let (token, _) = ApiToken::issue(id, name, scope, Lineage::default(), &[number; ENTROPY], at(seconds));
     SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:mark-{number}"))) }
 }
 
 async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[SealedApiToken]) {
     for token in tokens {
-        store.put(token, &author(at(0))).await.expect("it is stored");
+        assert!(store.put(token, &author(at(0))).await.expect("no store error"));
     }
 }
 
@@ -106,4 +108,38 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     put(&store, &[past, now, future.clone(), endless.clone()]).await;
     store.remove_expired(at(10)).await.unwrap();
     assert_eq!(store.list().await.unwrap(), [future, endless]);
+}
+
+/// Returns a token that comes from `parent`.
+fn from(parent: &SealedApiToken, number: u8, scope: Scope) -> SealedApiToken {
+    let SealedApiToken { token, mac } = token(number, scope, i64::from(number));
+    let token = ApiToken { parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
+    SealedApiToken { token, mac }
+}
+
+async fn what_comes_from_a_token_goes_with_it(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (root, other) = (token(1, Scope::Page, 0), token(2, Scope::Page, 2));
+    let child = from(&root, 3, Scope::Link);
+    let (grandchildren, of_other) =
+        ([from(&child, 4, Scope::Page), from(&child, 5, Scope::Link)], from(&other, 6, Scope::Link));
+    assert!(!store.put(&child, &author(at(0))).await.unwrap(), "its parent is not there");
+    put(&store, &[root.clone(), other.clone(), child.clone(), grandchildren[0].clone(), grandchildren[1].clone()])
+        .await;
+    put(&store, std::slice::from_ref(&of_other)).await;
+    assert_eq!(store.list().await.unwrap().len(), 6);
+    assert!(store.remove(&child.token.id, &author(at(0))).await.unwrap());
+    assert_eq!(store.list().await.unwrap(), [root.clone(), other.clone(), of_other.clone()]);
+    assert!(!store.put(&grandchildren[0], &author(at(0))).await.unwrap(), "its parent is gone");
+    assert!(store.remove(&other.token.id, &author(at(0))).await.unwrap());
+    assert_eq!(store.list().await.unwrap(), [root]);
+}
+
+async fn tokens_of_some_scopes_are_deleted_together(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (session, program) = (token(1, Scope::Page, 0), token(2, Scope::Proxy, 1));
+    put(&store, &[session.clone(), program.clone(), from(&session, 3, Scope::Link)]).await;
+    assert_eq!(store.remove_all(&[Scope::Page, Scope::Link], &author(at(0))).await.unwrap(), 2);
+    assert_eq!(store.list().await.unwrap(), [program]);
+    assert_eq!(store.remove_all(&[], &author(at(0))).await.unwrap(), 0);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
         audit::{AuditAction, AuditEntry, AuditEvent},
         ids::{DisplayName, KeyId, LoginId},
         keys::KeyCheck,
@@ -36,7 +36,8 @@ async fn told(log: &impl AuditLog) -> Vec<(String, String, String)> {
 
 fn token(scope: Scope) -> SealedApiToken {
     let label = DisplayName::parse("editor").expect("a name");
-    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([7; 16]), label, scope, &[7; ENTROPY], at(0));
+    let (token, _) =
+        ApiToken::issue(ApiTokenId::from_bytes([7; 16]), label, scope, Lineage::default(), &[7; ENTROPY], at(0));
     SealedApiToken { token, mac: None }
 }
 

@@ -2,7 +2,7 @@
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
         ids::{DisplayName, KeyId},
         keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
         sealed::SealedSecret,
@@ -80,7 +80,8 @@ async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     store.save_login(&credential(2, "home"), &author(at(0))).await.unwrap();
     let label = DisplayName::parse("editor").unwrap();
-    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), label, Scope::Proxy, &[1; ENTROPY], at(0));
+    let (token, _) =
+        ApiToken::issue(ApiTokenId::from_bytes([1; 16]), label, Scope::Proxy, Lineage::default(), &[1; ENTROPY], at(0));
     tokens.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.unwrap();
 
     let values = store.sealed_values().await.unwrap();

@@ -10,7 +10,7 @@ use goclaw::{
     },
     app::Vault,
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
         confirmation::Replaces,
         credential::{NewCredential, NewSealedCredential},
         history::Revision,
@@ -127,6 +127,7 @@ async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
         ApiTokenId::from_bytes([1; 16]),
         DisplayName::parse("editor").expect("a name"),
         Scope::Proxy,
+        Lineage::default(),
         &[1; ENTROPY],
         at(0),
     );
@@ -135,7 +136,7 @@ async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
         store.change_profile(&account, &off, &author(at(1))).await.map(drop),
         TokenStore::remove(&*store, &account, None, &author(at(1))).await.map(drop),
         store.cancel_all(&account, &author(at(1))).await.map(drop),
-        tokens.put(&SealedApiToken { token, mac: None }, &author(at(1))).await,
+        tokens.put(&SealedApiToken { token, mac: None }, &author(at(1))).await.map(drop),
     ] {
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     }

@@ -1,12 +1,14 @@
 //! API tokens: `api_tokens`.
 
+use std::mem;
+
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, audit::append};
+use super::{Connection, Store, audit::append};
 use crate::{
-    adapters::store::{rows::Place, schema::api_tokens as table},
+    adapters::store::{error::TransactionError, rows::Place, schema::api_tokens as table},
     domain::{
         api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
         audit::AuditEvent,
@@ -28,6 +30,8 @@ struct ApiTokenRow {
     created_at: i64,
     expires_at: Option<i64>,
     mac: Option<String>,
+    parent: Option<String>,
+    ends_at: Option<i64>,
 }
 
 impl From<&SealedApiToken> for ApiTokenRow {
@@ -40,6 +44,8 @@ impl From<&SealedApiToken> for ApiTokenRow {
             created_at: token.created_at.unix_millis(),
             expires_at: token.expires_at.map(Timestamp::unix_millis),
             mac: mac.as_ref().map(|mac| mac.as_str().to_owned()),
+            parent: token.parent.as_ref().map(|parent| parent.as_str().to_owned()),
+            ends_at: token.ends_at.map(Timestamp::unix_millis),
         }
     }
 }
@@ -56,18 +62,35 @@ impl TryFrom<ApiTokenRow> for SealedApiToken {
             digest: TokenDigest::from_stored(row.digest),
             created_at: Timestamp::from_unix_millis(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_unix_millis),
+            parent: row.parent.map(ApiTokenId::from_stored),
+            ends_at: row.ends_at.map(Timestamp::from_unix_millis),
         };
         Ok(Self { token, mac: row.mac.map(SealedSecret::from_stored) })
     }
 }
 
+async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Result<bool, TransactionError> {
+    let row = diesel::delete(table::table.find(id)).returning((table::name, table::scope));
+    let removed: Option<(String, String)> = row.get_result(connection).await.optional()?;
+    let Some((name, scope)) = removed else { return Ok(false) };
+    let id = ApiTokenId::from_stored(id.to_owned());
+    append(connection, AuditEvent::token_revoked(&id, name, Scope::parse(&scope)), author).await?;
+    Ok(true)
+}
+
 #[async_trait]
 impl ApiTokenStore for Store {
-    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<(), StoreError> {
-        let insert = diesel::insert_into(table::table).values(ApiTokenRow::from(token));
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
         self.write("keep a token", async |connection| {
-            insert.execute(connection).await?;
-            append(connection, AuditEvent::token_created(&token.token), author).await
+            if let Some(parent) = &token.token.parent {
+                let of_parent = table::table.find(parent.as_str()).count();
+                if of_parent.get_result::<i64>(connection).await? == 0 {
+                    return Ok(false);
+                }
+            }
+            diesel::insert_into(table::table).values(ApiTokenRow::from(token)).execute(connection).await?;
+            append(connection, AuditEvent::token_created(&token.token), author).await?;
+            Ok(true)
         })
         .await
     }
@@ -86,12 +109,32 @@ impl ApiTokenStore for Store {
     }
 
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {
-        let row = diesel::delete(table::table.find(id.as_str())).returning((table::name, table::scope));
         self.write("forget a token", async |connection| {
-            let removed: Option<(String, String)> = row.get_result(connection).await.optional()?;
-            let Some((name, scope)) = removed else { return Ok(false) };
-            append(connection, AuditEvent::token_revoked(id, name, Scope::parse(&scope)), author).await?;
+            if !delete(connection, id.as_str(), author).await? {
+                return Ok(false);
+            }
+            let mut parents = vec![id.as_str().to_owned()];
+            while !parents.is_empty() {
+                let children = table::table.filter(table::parent.eq_any(mem::take(&mut parents))).select(table::id);
+                parents = children.load(connection).await?;
+                for child in &parents {
+                    delete(connection, child, author).await?;
+                }
+            }
             Ok(true)
+        })
+        .await
+    }
+
+    async fn remove_all(&self, scopes: &[Scope], author: &Author) -> Result<usize, StoreError> {
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        self.write("forget tokens", async |connection| {
+            let ids = table::table.filter(table::scope.eq_any(&scopes)).order(table::id).select(table::id);
+            let ids: Vec<String> = ids.load(connection).await?;
+            for id in &ids {
+                delete(connection, id, author).await?;
+            }
+            Ok(ids.len())
         })
         .await
     }

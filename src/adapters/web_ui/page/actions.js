@@ -136,22 +136,17 @@ async function disconnect(account, slot, go, keep) {
 
 function disconnected({ name, provider }, revocation) {
 	const v = vendor(provider);
-	const what = signsIn(provider) ? "Both tokens are" : `The ${secretName(provider)} is`;
-	switch (revocation) {
-		case "waiting":
-			return notice("off", `Disconnected ${name}`,
-				`${what} deleted here. ${v} would end every sign-in of this user, so they are not revoked while another account uses one.`);
-		case "revoked":
-			return notice("off", `Disconnected ${name}`, `${what} deleted here, and ${v} confirmed that it revoked them.`);
-		case "pending":
-			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-				`${what} deleted here. ${v} didn’t confirm the revocation yet; the gateway retries for a day. To be sure, end this session in your account’s security settings there.`);
-		case "failed":
-			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-				`${what} deleted here. ${v} did not revoke them, so they stay valid there until they expire. To be sure, end this session in your account’s security settings there.`);
-		default:
-			return notice("off", `Disconnected ${name}`, `${what} deleted here.`);
-	}
+	const here = `${signsIn(provider) ? "Both tokens are" : `The ${secretName(provider)} is`} deleted here`;
+	const said = {
+		waiting: `. ${v} would end every sign-in of this user, so they are not revoked while another account uses one.`,
+		revoked: `, and ${v} confirmed that it revoked them.`,
+		pending: `. ${v} didn’t confirm the revocation yet; the gateway retries for a day.`,
+		failed: `. ${v} did not revoke them, so they stay valid there until they expire.`,
+	}[revocation] ?? ".";
+	return revocation === "pending" || revocation === "failed"
+		? notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
+			`${here}${said} To be sure, end this session in your account’s security settings there.`)
+		: notice("off", `Disconnected ${name}`, here + said);
 }
 
 export async function setEnabled(account, enabled, slot) {

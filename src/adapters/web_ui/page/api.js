@@ -123,6 +123,7 @@ export const api = {
 	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
 	refreshSession: () => json("POST", "/v1/session"),
 	signOut: () => json("DELETE", "/v1/session"),
+	signOutEverywhere: (tokens) => json("DELETE", `/v1/sessions?tokens=${tokens}`),
 };
 
 /** Yields server-sent events as `{event, data}`. `data` is null for a comment, which serves as keep-alive. */

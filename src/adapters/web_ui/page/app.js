@@ -2,7 +2,7 @@
 import { notices } from "./actions.js";
 import { activityView } from "./activity.js";
 import { connectView } from "./connect.js";
-import { replace } from "./dom.js";
+import { button, h, notice, replace } from "./dom.js";
 import { line, listen, onLive, stopListening } from "./live.js";
 import { providerView } from "./provider.js";
 import { providersView } from "./providers.js";
@@ -82,11 +82,14 @@ function screenOf(name, rest, draft) {
 
 function open({ focus = true } = {}) {
 	ended = null;
-	document.getElementById("nav").hidden = false;
-	document.getElementById("leave").hidden = false;
+	setSignedIn(true);
 	store.loadAll();
 	listen();
 	route({ force: true, focus });
+}
+
+function setSignedIn(is) {
+	for (const id of ["nav", "leave", "everywhere"]) document.getElementById(id).hidden = !is;
 }
 
 /** Ends the session and clears all account data. */
@@ -94,8 +97,7 @@ function endSession(reason) {
 	ended = reason;
 	stopListening();
 	store.forget();
-	document.getElementById("nav").hidden = true;
-	document.getElementById("leave").hidden = true;
+	setSignedIn(false);
 	shownAt = null;
 	showSessionStart();
 }
@@ -120,6 +122,13 @@ document.addEventListener("visibilitychange", () => {
 	if (!document.hidden && session.isOpen) store.loadAll();
 });
 document.getElementById("leave").addEventListener("click", () => session.signOut());
+document.getElementById("everywhere").addEventListener("click", () => {
+	const tokens = h("input", { type: "checkbox" });
+	const go = () => session.signOutEverywhere(tokens.checked).catch((error) => notices.show(notice("bad", "Not signed out", error.sentence)));
+	notices.show(notice("warn", "Sign out everywhere?",
+		["This ends all sessions and links, on every device. ", h("label", null, tokens, " Also revoke the tokens of programs")],
+		{ actions: [button("Sign out everywhere", go, { kind: "btn-danger" })] }));
+});
 // The router would treat a plain "#main" as a screen.
 document.getElementById("skip").addEventListener("click", (event) => {
 	event.preventDefault();

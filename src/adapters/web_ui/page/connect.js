@@ -9,6 +9,8 @@ import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
 import { ending, person, secretName, typeName, vendor, whoLine } from "./words.js";
 
+const back = (options = { kind: "btn-text" }) => link("Back to providers", "#/providers", options);
+
 const POLL = 2000;
 let clicked = null;
 
@@ -135,12 +137,12 @@ export function connectView(name, provider, draft) {
 		}
 		const [tone, title, text] = ending(outcome, reason, provider);
 		show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
-			button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+			button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), back()] }));
 	}
 
 	function kept(status) {
 		show(notice("ok", `${person(status.account)} stays connected`, "The tokens of the other account are discarded.",
-			{ role: "status", actions: [link("Back to providers", "#/providers", { kind: "btn-fill", "data-first": true })] }));
+			{ role: "status", actions: [back({ kind: "btn-fill", "data-first": true })] }));
 	}
 
 	function succeeded() {
@@ -149,7 +151,7 @@ export function connectView(name, provider, draft) {
 		const next = account?.status.next_refresh_at;
 		heading.textContent = `${label} is connected`;
 		show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Next automatic refresh: ${moment(next)}.`],
-			{ role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+			{ role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), back()] }));
 	}
 
 	onTick(stage, () => {

@@ -64,6 +64,10 @@ export const session = {
 		try { await api.signOut(); } catch { /* the session expires at the gateway anyway */ }
 		end("left");
 	},
+	async signOutEverywhere(tokens) {
+		await api.signOutEverywhere(tokens);
+		end("left");
+	},
 };
 
 connectApi({

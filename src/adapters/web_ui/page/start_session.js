@@ -5,17 +5,19 @@ import { secretField } from "./secret_form.js";
 import { session } from "./session.js";
 import { now, onTick } from "./time.js";
 
+const RUNNING = "The gateway and your programs keep running.";
 const OVER = {
-	idle: ["You were signed out of this page after 30 minutes without use", "The gateway and your programs keep running. Sign in to continue."],
-	day: ["You were signed out of this page after 12 hours", "A sign-in lasts at most 12 hours. The gateway and your programs keep running. Sign in to continue."],
-	unknown: ["This page’s session has ended", "It was revoked, or the gateway was restarted. Your programs keep running. Sign in to continue."],
-	left: ["You are signed out of this page", "The gateway and your programs keep running."],
+	idle: ["You were signed out of this page after 30 minutes without use", RUNNING],
+	day: ["You were signed out of this page after 12 hours", `A sign-in lasts at most 12 hours. ${RUNNING}`],
+	unknown: ["This page’s session has ended", `It was ended elsewhere, or the gateway has a new token. ${RUNNING}`],
+	left: ["You are signed out of this page", RUNNING],
 };
+const openCommand = () => code("goclaw open");
 
 /** Asks for the gateway token. `reason` is why the last session ended, if there was one. */
 export function startSessionView(reason, onOpen) {
 	const heading = h("h1", { tabindex: -1 }, "Sign in to this gateway");
-	const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", code("goclaw open"), " there for a one-time link: it works once, for 10 minutes."],
+	const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", openCommand(), " there for a one-time link: it works once, for 10 minutes."],
 		{ name: "gateway_token", autocomplete: "current-password" });
 	const go = h("button", { class: "btn btn-fill" }, "Sign in");
 	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, token.node, go);
@@ -65,7 +67,8 @@ export function startSessionView(reason, onOpen) {
 
 /** Redeems a one-time link and shows the result. */
 export function linkView(onOpen, onToken) {
-	const heading = h("h1", { tabindex: -1 }, "Signing in with your one-time link");
+	const title = "Signing in with your one-time link";
+	const heading = h("h1", { tabindex: -1 }, title);
 	const words = h("p", { class: "small" }, "The link is removed from the address bar and works only once.");
 	const row = h("div", { class: "row" });
 	const node = h("div", { class: "start" }, h("div", { role: "status" }, heading, words), row);
@@ -78,12 +81,12 @@ export function linkView(onOpen, onToken) {
 			onOpen();
 		} catch (error) {
 			if (error.isOffline) {
-				end("The gateway doesn’t respond", ["Cannot reach the gateway at ", location.origin, ". Start it with ", code("goclaw"), " and try again. If the link no longer works, run ", code("goclaw open"), "."],
+				end("The gateway doesn’t respond", ["Cannot reach the gateway at ", location.origin, ". Start it with ", code("goclaw"), " and try again. If the link no longer works, run ", openCommand(), "."],
 					button("Try again", again, { kind: "btn-fill" }), useToken());
 			} else if (error.status === 429) {
-				end("Too many attempts", [`Wait ${error.retryAfter ?? 60} s, then make a new link with `, code("goclaw open"), ". Your programs are not affected."], useToken("btn-fill"));
+				end("Too many attempts", [`Wait ${error.retryAfter ?? 60} s, then make a new link with `, openCommand(), ". Your programs are not affected."], useToken("btn-fill"));
 			} else if (error.status === 401) {
-				end("This link no longer works", ["It was used or has expired. Make a new one with ", code("goclaw open"), ". If it is less than 10 minutes old and you didn’t use it, somebody else did: change the gateway token."], useToken("btn-fill"));
+				end("This link no longer works", ["It was used or has expired. Make a new one with ", openCommand(), ". If it is less than 10 minutes old and you didn’t use it, somebody else did: change the gateway token."], useToken("btn-fill"));
 			} else end("The gateway rejected the link", error.sentence, useToken("btn-fill"));
 		}
 	}
@@ -96,7 +99,7 @@ export function linkView(onOpen, onToken) {
 	}
 
 	function again() {
-		replace(heading, "Signing in with your one-time link");
+		replace(heading, title);
 		replace(words, "Trying once more.");
 		replace(row);
 		redeem();

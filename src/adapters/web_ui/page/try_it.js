@@ -117,15 +117,17 @@ export function tryIt(account) {
 		const v = vendor(provider);
 		const title = { needs_reauth: "This account needs a new sign-in", not_connected: "This account is not connected", account_unreadable: "This account can’t be read", model_not_found: `Model ${model.value} not found`,
 			offline: "The gateway didn’t respond", stream_ended_early: "The answer ended early" }[error.code] ?? (error.status >= 500 || error.status === 200 ? `${v} didn’t respond` : `${v} refused this request`);
-		return notice("warn", title, [error.sentence, error.status >= 400 && [` Programs get the same error (${error.status}, `, h("code", null, error.code), ")."]], { role: "alert", level: "h3" });
+		return notice("warn", title, [error.sentence, error.status >= 400 && [" ", same(error), "."]], { role: "alert", level: "h3" });
 	}
+
+	const same = ({ status, code }) => [`Programs get the same error (${status}, `, h("code", null, code), ")"];
 
 	function limit(error) {
 		const used = store.get(name)?.usage?.windows.find((window) => window.used_percent >= 100);
 		const resets = error.resetsAt ?? used?.resets_at ?? (error.retryAfter ? now() + error.retryAfter : null);
 		const which = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
 		return notice("warn", which, [resets && ["It resets ", when(resets, atMoment), ", in ", left(resets), ". "],
-			`Programs get the same error (${error.status}, `, h("code", null, error.code), ") until then."], { role: "alert", level: "h3" });
+			same(error), " until then."], { role: "alert", level: "h3" });
 	}
 
 	const node = h("section", { class: "panel", "aria-labelledby": ids.title }, h("h2", { id: ids.title }, "Try it"),

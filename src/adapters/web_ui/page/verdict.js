@@ -20,10 +20,8 @@ export function kindOf(account, at) {
 	if (status.state === "absent") return provider.enabled ? "absent" : "off";
 	if (status.state === "unreadable") return "unreadable";
 	if (status.state === "disabled" || !provider.enabled) return "off";
-	if (status.state === "needs_reauth") return "needs";
-	if (status.state === "in_doubt") return "doubt";
-	if (status.state === "refused") return "refused";
-	if (status.state === "refreshing") return "refreshing";
+	const named = { needs_reauth: "needs", in_doubt: "doubt", refused: "refused", refreshing: "refreshing" }[status.state];
+	if (named) return named;
 	const refreshes = status.next_refresh_at > 0;
 	if (!status.authenticated) return refreshes && status.expires_at <= at ? "stalled" : "needs";
 	if (isLimited(status, at)) return "limited";

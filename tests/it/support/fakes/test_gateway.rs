@@ -120,6 +120,7 @@ impl TestGateway {
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
             adoption: Adoption::IfASecretOpens,
+            gateway_token: goclaw::domain::api_token::TokenDigest::of("gateway-token"),
         };
         let world = World::new();
         let app = App::new(world.ports(1), settings.clone());

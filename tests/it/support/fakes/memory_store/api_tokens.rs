@@ -3,18 +3,18 @@
 use async_trait::async_trait;
 use goclaw::{
     domain::{
-        api_token::{ApiTokenId, SealedApiToken},
+        api_token::{ApiTokenId, Scope, SealedApiToken},
         audit::AuditEvent,
         time::Timestamp,
     },
     ports::{ApiTokenStore, Author, StoreError, StoreTrouble},
 };
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl ApiTokenStore for MemoryStore {
-    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<(), StoreError> {
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
         const DOING: &str = "keep a token";
         let mut tables = self.tables_to(DOING).await?;
         if tables
@@ -28,9 +28,13 @@ impl ApiTokenStore for MemoryStore {
                 source: "the token is not unique".into(),
             });
         }
+        let is_there = |parent: &ApiTokenId| tables.api_tokens.iter().any(|stored| stored.token.id == *parent);
+        if !token.token.parent.as_ref().is_none_or(is_there) {
+            return Ok(false);
+        }
         tables.api_tokens.push(token.clone());
         tables.append(AuditEvent::token_created(&token.token), author);
-        Ok(())
+        Ok(true)
     }
 
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError> {
@@ -57,11 +61,37 @@ impl ApiTokenStore for MemoryStore {
 
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("forget a token").await?;
-        let Some(position) = tables.api_tokens.iter().position(|stored| stored.token.id == *id) else {
+        if !tables.delete_token(id, author) {
             return Ok(false);
-        };
-        let token = tables.api_tokens.remove(position).token;
-        tables.append(AuditEvent::token_revoked(id, token.name.into_string(), Some(token.scope)), author);
+        }
+        let mut parents = vec![id.clone()];
+        while let Some(parent) = parents.pop() {
+            let children = tables.api_tokens.iter().filter(|stored| stored.token.parent.as_ref() == Some(&parent));
+            let children: Vec<ApiTokenId> = children.map(|stored| stored.token.id.clone()).collect();
+            for child in children {
+                tables.delete_token(&child, author);
+                parents.push(child);
+            }
+        }
         Ok(true)
+    }
+
+    async fn remove_all(&self, scopes: &[Scope], author: &Author) -> Result<usize, StoreError> {
+        let mut tables = self.tables_to("forget tokens").await?;
+        let of_scopes = tables.api_tokens.iter().filter(|stored| scopes.contains(&stored.token.scope));
+        let ids: Vec<ApiTokenId> = of_scopes.map(|stored| stored.token.id.clone()).collect();
+        for id in &ids {
+            tables.delete_token(id, author);
+        }
+        Ok(ids.len())
+    }
+}
+
+impl Tables {
+    fn delete_token(&mut self, id: &ApiTokenId, author: &Author) -> bool {
+        let Some(position) = self.api_tokens.iter().position(|stored| stored.token.id == *id) else { return false };
+        let token = self.api_tokens.remove(position).token;
+        self.append(AuditEvent::token_revoked(id, token.name.into_string(), Some(token.scope)), author);
+        true
     }
 }
