@@ -114,6 +114,9 @@ class StandIn {
       case "/v1/session":
         this.session = null;
         return { status: "signed out" };
+      case "/v1/sessions":
+        this.session = null;
+        return { ended: 2 };
       case "/v1/events": return this.follow(response);
       case "/v1/providers": return { providers: [...this.accounts.values()].map(listed) };
       case "/v1/activity": return { events: activity(this) };

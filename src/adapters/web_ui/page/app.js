@@ -1,4 +1,4 @@
-// Starts the page: routes the URL hash to a screen and passes changes to it.
+// Starts the page: routes the hash to a screen and passes changes to it.
 import { notices } from "./actions.js";
 import { activityView } from "./activity.js";
 import { connectView } from "./connect.js";
