@@ -3,7 +3,7 @@
 //! A server's statements may contradict each other, e.g. because one of the clocks is wrong. Too late a retry costs time,
 //! too early a one costs another refusal; so the latest plausible statement counts. None is invented.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -88,11 +88,9 @@ fn epoch(number: f64) -> Option<Timestamp> {
 /// Reads a date of RFC 3339, or of RFC 9110 section 5.6.7 in any of its three forms.
 fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Some(Timestamp::from_unix_millis(time.as_millisecond()));
-    }
-    let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(Timestamp::from_unix_seconds(since.as_secs().try_into().ok()?))
+    let http_date = || httpdate::parse_http_date(text).ok()?.try_into().ok();
+    let time: Option<jiff::Timestamp> = text.parse().ok().or_else(http_date);
+    time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
 }
 
 /// Reads the delay from a text like "Please try again in 11.054s.". A delay may have several units ("1m2s").
