@@ -26,6 +26,7 @@ use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLo
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
     stall_timeout: Duration::from_millis(300),
+    body_timeout: Duration::from_millis(900),
     connections: 4,
     connections_per_peer: 2,
     header_bytes: 16 * 1024,
@@ -125,7 +126,8 @@ async fn idle_connections_do_not_block_others() {
 }
 
 /// Limits under which only a full listener ends connections.
-const PATIENT: Limits = Limits { header_timeout: TEST_DEADLINE, stall_timeout: TEST_DEADLINE, ..LIMITS };
+const PATIENT: Limits =
+    Limits { header_timeout: TEST_DEADLINE, stall_timeout: TEST_DEADLINE, body_timeout: TEST_DEADLINE, ..LIMITS };
 const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// Responds to `/endless` without end, to `/quiet` after a signal, and to other paths at once.
@@ -202,6 +204,28 @@ async fn a_body_without_progress_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_body_that_trickles_in_is_given_up_at_its_deadline() {
+    let endpoint = make(|request: Request| async move {
+        let read = request.into_body().into_bytes().await;
+        Ok::<_, poem::Error>(if read.is_ok() { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT }.into())
+    });
+    let (address, _stop, _handle) = served(endpoint).await;
+    let mut caller = send(address, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").await;
+    let mut start = [0; 12];
+    loop {
+        // Well within the time without progress.
+        match timeout(LIMITS.stall_timeout / 6, caller.read_exact(&mut start)).await {
+            Ok(read) => {
+                read.expect("a response");
+                break;
+            }
+            Err(_none_yet) => caller.write_all(b"x").await.expect("the connection is open"),
+        }
+    }
+    assert_eq!(&start, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
 async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (begun, wait) = (Arc::clone(&started), Arc::clone(&go));
@@ -275,5 +299,77 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
         let text = log.text();
         let line = text.lines().find(|line| line.contains("a request panicked") && line.contains(id));
         assert!(line.is_some_and(|line| line.contains("on purpose") && line.contains("ERROR")), "{text}");
+    }
+}
+
+/// Serves requests, and responds with the path and the length of the body.
+async fn echoing() -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    served(make(|mut request: Request| async move {
+        let body = request.take_body().into_bytes().await?;
+        let lines = body.iter().filter(|byte| **byte == b'\n').count();
+        Ok::<_, poem::Error>(format!("[{} {} {lines}]", request.uri().path(), body.len()).into())
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_bare_line_feed_in_a_head_is_refused_wherever_the_head_is() {
+    let (address, _stop, _handle) = echoing().await;
+    let good = "GET /good HTTP/1.1\r\nhost: x\r\n\r\n";
+    let with_body = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\na\nb\n\n";
+    for bad in [
+        "GET /bad HTTP/1.1\nhost: x\r\n\r\n",
+        "GET /bad HTTP/1.1\r\nhost: x\n\r\n",
+        "GET /bad HTTP/1.1\r\nhost: x\r\na: b\nc: d\r\n\r\n",
+        "GET /bad HTTP/1.1\r\nhost: x\n\n",
+        "GET /bad HTTP/1.1\r\nhost: x\r\n\n",
+        "\n\nGET /bad HTTP/1.1\r\nhost: x\r\n\r\n",
+        "\r\n\r\nGET /bad HTTP/1.1\r\nhost: x\n\r\n",
+    ] {
+        for before in ["", good, with_body, &format!("{with_body}{good}\r\n{with_body}")] {
+            let text = read_to_close(&mut send(address, &format!("{before}{bad}{good}")).await).await;
+            assert!(text.contains("HTTP/1.1 400") && !text.contains("[/bad"), "{before}{bad}: {text}");
+            assert_eq!(text.matches("[/body 5 3]").count(), before.matches("/body").count(), "{before}{bad}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_served_however_they_are_cut() {
+    let (address, _stop, _handle) = echoing().await;
+    let requests = "\r\nPOST /1 HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n\r\n\r\nab\n\n\
+                    GET /2 HTTP/1.1\r\nhost: x\r\n\r\nPOST /3 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n\
+                    POST /4 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n\n\n\r\n0\r\n\r\n";
+    for cut in 0..=requests.len() {
+        let (start, rest) = requests.split_at(cut);
+        let mut stream = send(address, start).await;
+        tokio::task::yield_now().await;
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let text = read_to_close(&mut stream).await;
+        let bodies: Vec<&str> = text.split('[').skip(1).filter_map(|part| part.split(']').next()).collect();
+        assert_eq!(bodies, ["/1 8 4", "/2 0 0", "/3 0 0", "/4 2 2"], "{cut}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_chunked_once_and_nothing_follows_it() {
+    let (address, _stop, _handle) = echoing().await;
+    let request = |headers: &str| format!("POST /1 HTTP/1.1\r\nhost: x\r\n{headers}\r\n1\r\na\r\n0\r\n\r\n");
+    for headers in [
+        "transfer-encoding: chunked, chunked\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n",
+        "transfer-encoding: identity\r\n",
+        "transfer-encoding: xchunked\r\n",
+    ] {
+        let text = read_to_close(&mut send(address, &request(headers)).await).await;
+        assert!(text.starts_with("HTTP/1.1 400") && !text.contains('['), "{headers}: {text}");
+    }
+    // The transfer coding wins (RFC 9112 section 6.3), and the connection ends.
+    for headers in ["transfer-encoding: Chunked\r\n", "content-length: 3\r\ntransfer-encoding: chunked\r\n"] {
+        let smuggled = "GET /2 HTTP/1.1\r\nhost: x\r\n\r\n";
+        let text = read_to_close(&mut send(address, &format!("{}{smuggled}", request(headers))).await).await;
+        assert!(text.contains("[/1 1 0]") && !text.contains("/2"), "{headers}: {text}");
     }
 }

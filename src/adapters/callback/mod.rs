@@ -24,6 +24,7 @@ const QUEUE: usize = 16;
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(5),
     stall_timeout: Duration::from_secs(30),
+    body_timeout: Duration::from_secs(30),
     connections: 64,
     connections_per_peer: 64,
     header_bytes: 16 * 1024,

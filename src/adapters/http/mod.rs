@@ -59,6 +59,7 @@ use crate::{
 pub const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(10),
     stall_timeout: Duration::from_secs(30),
+    body_timeout: Duration::from_secs(120),
     connections: 4096,
     connections_per_peer: 256,
     header_bytes: 32 * 1024,

@@ -6,6 +6,7 @@
 
 mod activity;
 mod connections;
+mod heads;
 mod static_text;
 mod watched_body;
 mod watched_stream;
@@ -21,7 +22,13 @@ use std::{
 };
 
 use futures_util::future::select_all;
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, StatusCode,
+    body::{Body, Incoming},
+    header::{CONNECTION, HeaderMap, HeaderValue, TRANSFER_ENCODING},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -41,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 use activity::Activity;
 use connections::Connections;
+use heads::Heads;
 pub use static_text::StaticText;
 use watched_body::{AnyBody, ReceivedBody, SentBody};
 use watched_stream::WatchedStream;
@@ -52,6 +60,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a write, or the body of a request, may make no progress.
     pub stall_timeout: Duration,
+    /// How long a caller may take to send a body.
+    pub body_timeout: Duration,
     /// Connections served at a time. At this number, one that waits for its caller makes room for a new one.
     pub connections: usize,
     /// Connections of one address, unless many callers share it.
@@ -158,13 +168,22 @@ impl Connection {
         if timeout(limits.header_timeout, stream.readable()).await.is_err() {
             return;
         }
-        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits.stall_timeout);
+        let heads = Arc::<Heads>::default();
+        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits.stall_timeout, Arc::clone(&heads));
         let service = service_fn(move |request: Request<Incoming>| {
             let (endpoint, activity) = (Arc::clone(&endpoint), Arc::clone(&activity));
+            let is_last = heads.end_head(request.body().size_hint().exact());
             async move {
-                let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP);
-                let request = watched(from.into(), &activity, limits.stall_timeout);
-                let response = hyper::Response::<AnyBody>::from(endpoint.get_response(request).await);
+                let response = if is_framed_once(request.headers()) {
+                    let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP);
+                    endpoint.get_response(watched(from.into(), &activity, limits)).await
+                } else {
+                    StatusCode::BAD_REQUEST.into()
+                };
+                let mut response = hyper::Response::<AnyBody>::from(response);
+                if is_last {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity)))
             }
         });
@@ -178,14 +197,22 @@ impl Connection {
     }
 }
 
+/// Whether a body is chunked once or not at all. hyper also accepts other codings before `chunked`, and several of it,
+/// which others read in another way (RFC 9112 section 6.1).
+fn is_framed_once(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
+}
+
 /// Notes when the request has been received completely, and limits the wait for its body.
-fn watched(mut request: poem::Request, activity: &Arc<Activity>, limit: Duration) -> poem::Request {
+fn watched(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {
         activity.answer();
         return request;
     }
-    let body = ReceivedBody::new(body.into(), Arc::clone(activity), limit);
+    let body = ReceivedBody::new(body.into(), Arc::clone(activity), limits);
     request.set_body(poem::Body::from(AnyBody::new(body)));
     request
 }

@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,22 +13,24 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use super::{activity::Activity, timer};
+use super::{Limits, activity::Activity, timer};
 
 pub(super) type AnyBody = BoxBody<Bytes, io::Error>;
 
-/// A request's body. It fails if its caller sends nothing for too long.
+/// A request's body. It fails if its caller sends nothing for too long, or takes too long for all of it.
 pub(super) struct ReceivedBody {
     body: AnyBody,
     activity: Arc<Activity>,
-    limit: Duration,
+    limits: Limits,
     /// Runs while no byte arrives.
     idle: Option<Pin<Box<Sleep>>>,
+    /// Runs from the first wait for bytes on.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl ReceivedBody {
-    pub(super) fn new(body: AnyBody, activity: Arc<Activity>, limit: Duration) -> Self {
-        Self { body, activity, limit, idle: None }
+    pub(super) fn new(body: AnyBody, activity: Arc<Activity>, limits: Limits) -> Self {
+        Self { body, activity, limits, idle: None, deadline: None }
     }
 }
 
@@ -46,9 +47,10 @@ impl Body for ReceivedBody {
             }
             return Poll::Ready(frame);
         }
-        let limit = self.limit;
-        let idle = self.idle.get_or_insert_with(|| timer(limit));
-        idle.as_mut().poll(cx).map(|()| Some(Err(io::ErrorKind::TimedOut.into())))
+        let Limits { stall_timeout, body_timeout, .. } = self.limits;
+        let is_idle = self.idle.get_or_insert_with(|| timer(stall_timeout)).as_mut().poll(cx).is_ready();
+        let is_late = self.deadline.get_or_insert_with(|| timer(body_timeout)).as_mut().poll(cx).is_ready();
+        if is_idle || is_late { Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))) } else { Poll::Pending }
     }
 
     fn is_end_stream(&self) -> bool {

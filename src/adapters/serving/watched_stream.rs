@@ -1,4 +1,5 @@
-//! A socket that notes its progress, and that fails when its caller takes no output for too long.
+//! A socket that notes its progress, that fails when its caller takes no output for too long, and that hands out one
+//! request's head at a time.
 
 use std::{
     future::Future,
@@ -9,13 +10,14 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::Sleep,
 };
 
-use super::{activity::Activity, timer};
+use super::{activity::Activity, heads::Heads, timer};
 
 pub(super) struct WatchedStream {
     stream: TcpStream,
@@ -24,11 +26,14 @@ pub(super) struct WatchedStream {
     limit: Duration,
     /// Runs while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
+    heads: Arc<Heads>,
+    /// What was read behind a head or a body, at most a buffer of hyper.
+    held: BytesMut,
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, limit: Duration) -> Self {
-        Self { stream, activity, limit, stalled: None }
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, limit: Duration, heads: Arc<Heads>) -> Self {
+        Self { stream, activity, limit, stalled: None, heads, held: BytesMut::new() }
     }
 
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -47,11 +52,24 @@ impl WatchedStream {
 impl AsyncRead for WatchedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.activity.progress();
+        if self.held.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+            if buffer.filled().len() > before {
+                self.activity.progress();
+            }
+        } else {
+            let length = self.held.len().min(buffer.remaining());
+            buffer.put_slice(&self.held.split_to(length));
         }
-        read
+        let (_, read) = buffer.filled_mut().split_at_mut(before);
+        let passed = self.heads.pass(read);
+        let (_, behind) = read.split_at(passed);
+        if !behind.is_empty() {
+            let later = std::mem::replace(&mut self.held, BytesMut::from(behind));
+            self.held.unsplit(later);
+            buffer.set_filled(before + passed);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,0 +1,79 @@
+//! Finds the heads of requests in the bytes of a connection, and spoils those with a line that ends in a bare line feed.
+//!
+//! Some proxies take a bare line feed for the end of a line and others do not, so two of them can see two different
+//! requests (RFC 9112 section 11.2). hyper accepts it and has no setting. It refuses a NUL with a 400, so a bare line feed
+//! becomes one.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Where the next bytes of a connection belong.
+#[derive(Debug, Default)]
+pub(super) struct Heads(Mutex<Place>);
+
+#[derive(Debug)]
+enum Place {
+    /// A head, and its last bytes. Line ends before its first line are skipped, as hyper does.
+    Head { has_begun: bool, last: [u8; 3] },
+    /// The rest of a body of known length.
+    Body(u64),
+    /// Unknown: a chunked body, whose end only hyper sees. No other request follows on the connection.
+    Unknown,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Head { has_begun: false, last: [0; 3] }
+    }
+}
+
+impl Heads {
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that hyper has read a head, and the length of its body. Returns whether the connection must end with the
+    /// response.
+    pub(super) fn end_head(&self, body: Option<u64>) -> bool {
+        *self.lock() = match body {
+            Some(0) => Place::default(),
+            Some(length) => Place::Body(length),
+            None => Place::Unknown,
+        };
+        body.is_none()
+    }
+
+    /// Returns how many of the bytes hyper may read before it knows what follows.
+    pub(super) fn pass(&self, bytes: &mut [u8]) -> usize {
+        let mut place = self.lock();
+        match &mut *place {
+            Place::Head { has_begun, last } => {
+                for (index, byte) in bytes.iter_mut().enumerate() {
+                    let [.., before] = *last;
+                    if *byte == b'\n' && before != b'\r' {
+                        *byte = 0;
+                    }
+                    *has_begun |= !matches!(*byte, b'\r' | b'\n');
+                    let ends = *has_begun && *byte == b'\n' && last == b"\r\n\r";
+                    last.rotate_left(1);
+                    let [.., newest] = last;
+                    *newest = *byte;
+                    if ends {
+                        // Until hyper has parsed it.
+                        *place = Place::Unknown;
+                        return index + 1;
+                    }
+                }
+                bytes.len()
+            }
+            Place::Body(rest) => {
+                let passed = usize::try_from(*rest).unwrap_or(usize::MAX).min(bytes.len());
+                *rest -= passed as u64;
+                if *rest == 0 {
+                    *place = Place::default();
+                }
+                passed
+            }
+            Place::Unknown => bytes.len(),
+        }
+    }
+}
