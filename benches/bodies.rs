@@ -7,7 +7,7 @@
 #![cfg(test)]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use goclaw::domain::dialect::{ChatRequest, ResponsesRequest};
+use goclaw::domain::dialect::{ChatRequest, ResponsesRequest, model_of};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -28,9 +28,11 @@ fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
     bencher.bench_local(|| {
         let body = black_box(body);
         if is_chat {
-            ChatRequest::parse(body).and_then(|request| request.into_backend("m")).map(|(request, _)| request)
+            model_of(body).and_then(|_| ChatRequest::of_checked(body)?.into_backend("m")).map(|(request, _)| request)
         } else {
-            ResponsesRequest::parse(body).and_then(|request| request.into_backend("m")).map(|(request, _)| request)
+            model_of(body)
+                .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m"))
+                .map(|(request, _)| request)
         }
     });
 }

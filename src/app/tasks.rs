@@ -1,17 +1,34 @@
 //! Tasks that finish even if the caller disconnects. All state changes run in such tasks, and a shutdown waits for
-//! them.
+//! them. Long computations have their own threads.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use super::{AppError, actor};
 
-#[derive(Debug, Clone, Default)]
+/// The input of a computation that is long: about a millisecond for a body.
+const LONG_BYTES: usize = 128 * 1024;
+/// Long computations at a time. Each keeps the memory of its input and its result.
+const COMPUTATIONS: usize = 2;
+
+#[derive(Debug, Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
     stopping: CancellationToken,
+    computations: Arc<Semaphore>,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            computations: Arc::new(Semaphore::new(COMPUTATIONS)),
+        }
+    }
 }
 
 impl Tasks {
@@ -24,6 +41,27 @@ impl Tasks {
             Ok(result) => result,
             Err(panic) => {
                 tracing::error!(error = %panic, "a task that changes state panicked");
+                Err(AppError::TaskDied)
+            }
+        }
+    }
+
+    /// Computes something from an input of `bytes`. A long computation leaves the async workers to other requests.
+    pub async fn compute<T: Send + 'static, E: Into<AppError> + Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, AppError> {
+        if bytes < LONG_BYTES {
+            return work().map_err(Into::into);
+        }
+        let turn = Arc::clone(&self.computations).acquire_owned().await;
+        // The turn ends with the work, also if the caller has left.
+        let work = move || (work(), turn).0;
+        match self.tracker.spawn_blocking(work).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(panic) => {
+                tracing::error!(error = %panic, "a computation panicked");
                 Err(AppError::TaskDied)
             }
         }

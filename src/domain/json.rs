@@ -1,4 +1,4 @@
-//! Checks a caller's JSON before it is parsed into values.
+//! Checks a caller's or a provider's JSON before it is parsed into values.
 //!
 //! Small JSON values grow more than tenfold as a tree. Parsers also disagree on which of two members with one name to
 //! use, so two programs can read one body as different requests (RFC 8259 section 4). [`check`] reads a body once,
@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize,
-    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
 
 /// The deepest nesting that serde_json parses. Higher limits have no effect.
@@ -26,8 +26,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For requests to models: long conversations have tens of thousands of values.
-    pub const MODEL_BODY: Self = Self { depth: MAX_DEPTH, values: 1_000_000, members: 50_000 };
+    /// For requests to models and for a provider's JSON: long conversations have tens of thousands of values.
+    pub const MODEL_BODY: Self = Self { depth: MAX_DEPTH, values: 250_000, members: 50_000 };
     /// For requests to the control API, which are flat objects of a few members.
     pub const CONTROL_BODY: Self = Self { depth: 16, values: 1_000, members: 100 };
 }
@@ -54,6 +54,29 @@ pub enum InvalidJsonReason {
     TooManyValues { limit: usize },
     #[error("has an object with too many members: at most {limit}")]
     TooManyMembers { limit: usize },
+}
+
+impl InvalidJsonReason {
+    /// Whether the JSON is valid but exceeds a limit.
+    pub fn is_too_large(self) -> bool {
+        match self {
+            Self::TooDeep { .. } | Self::TooManyValues { .. } | Self::TooManyMembers { .. } => true,
+            Self::Syntax | Self::RepeatedMember => false,
+        }
+    }
+}
+
+/// Parses a provider's JSON, of which a hostile one could make a tree of many times its length.
+///
+/// # Errors
+///
+/// It is not JSON of the type, or exceeds [`Limits::MODEL_BODY`].
+pub fn parse_tree<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    // A value takes at least two bytes, so short texts need no check.
+    if bytes.len() / 2 > Limits::MODEL_BODY.values {
+        check(bytes, &Limits::MODEL_BODY).map_err(|error| serde_json::Error::custom(error.reason))?;
+    }
+    serde_json::from_slice(bytes)
 }
 
 /// Checks a whole body.

@@ -1,6 +1,6 @@
 //! The check of a caller's JSON.
 
-use goclaw::domain::json::{InvalidJsonReason, Limits, MAX_DEPTH, check};
+use goclaw::domain::json::{InvalidJsonReason, Limits, MAX_DEPTH, check, parse_tree};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -50,6 +50,16 @@ fn the_deepest_limit_is_that_of_the_parser() {
     let too_deep = Some(InvalidJsonReason::TooDeep { limit: MAX_DEPTH });
     assert_eq!(reason(&nested(MAX_DEPTH + 1), &Limits { depth: 1000, ..ANY }), too_deep);
     assert_eq!(reason(&nested(100_000), &ANY), too_deep);
+}
+
+#[test]
+fn the_json_of_a_provider_has_the_same_limits() {
+    let items = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    let Limits { values, .. } = Limits::MODEL_BODY;
+    assert!(parse_tree::<Value>(items(values - 1).as_bytes()).is_ok());
+    let error = parse_tree::<Value>(items(values + 1).as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "has too many values: at most 250000");
+    assert!(parse_tree::<Vec<Value>>(b"[{}]").is_ok() && parse_tree::<Vec<Value>>(b"{}").is_err());
 }
 
 /// Returns the limits that a value just meets.

@@ -77,6 +77,24 @@ async fn the_gateway_adapts_requests_to_the_backend() {
 }
 
 #[tokio::test]
+async fn a_body_with_too_many_values_or_levels_is_too_large() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let deep = (0..200).fold(json!(0), |inner, _| json!([inner]));
+    for (input, reason) in [(json!(vec![0; 250_000]), "too many values: at most 250000"), (deep, "at most 127 levels")]
+    {
+        for path in ["/v1/responses", "/v1/chat/completions"] {
+            let response = gateway.post(path, json!({"model": MODEL, "metadata": input})).await;
+            let error = &response.json()["error"];
+            assert_eq!((response.status, &error["code"]), (413, &json!("body_too_large")), "{}", response.text);
+            assert!(error["message"].as_str().is_some_and(|text| text.contains(reason)), "{error}");
+        }
+    }
+    let refused =
+        gateway.post("/v1/tokens", json!({"name": (0..20).fold(json!("a"), |inner, _| json!([inner]))})).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (413, &json!("body_too_large")), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn a_stream_passes_unchanged_and_unbuffered() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;

@@ -69,7 +69,8 @@ impl Coding {
             if unpacked.len() + length > MAX_BYTES {
                 return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
             }
-            room.extend_to(packed.len() + unpacked.len() + length)?;
+            // The packed body is gone before the other two that the cost is for.
+            room.extend_to(unpacked.len() + length)?;
             unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
             yield_now().await;
         }

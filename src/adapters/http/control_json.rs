@@ -48,8 +48,11 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, is
 
 /// Parses a JSON object. A null has no members if the body is optional.
 fn parse<T: DeserializeOwned>(bytes: &[u8], is_required: bool) -> Result<T, Problem> {
-    json::check(bytes, &json::Limits::CONTROL_BODY)
-        .map_err(|error| Problem::new(ProblemKind::MalformedJson, format!("the body {error}")))?;
+    json::check(bytes, &json::Limits::CONTROL_BODY).map_err(|error| {
+        let is_too_large = error.reason.is_too_large();
+        let kind = if is_too_large { ProblemKind::BodyTooLarge } else { ProblemKind::MalformedJson };
+        Problem::new(kind, format!("the body {error}"))
+    })?;
     let members = match bytes.trim_ascii_start() {
         // Serde would accept an array as the members in order.
         [b'{', ..] => bytes,

@@ -5,20 +5,15 @@ use std::{
     collections::HashMap,
     io,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use poem::{
     Body,
     http::{HeaderMap, header},
 };
-use tokio::{
-    select,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     adapters::contract::{Problem, ProblemKind},
@@ -31,10 +26,13 @@ pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
 /// The memory for all buffered bodies.
 const BUDGET_KIB: usize = 256 * 1024;
-/// One caller may use an n-th of it, so that no program keeps the others from sending bodies.
-const SHARES: usize = 4;
-/// How long a caller may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+/// What a body costs, in its own lengths: while it is translated, it is in memory with the translation and with what its
+/// response repeats.
+const COST: usize = 3;
+/// One caller's part of the budget, so that no program keeps the others from sending bodies: one of the largest size.
+const fn share_of(kib: usize) -> usize {
+    kib / 8 * 3
+}
 
 /// The memory budget for bodies, in KiB.
 pub struct LargeBodies {
@@ -51,12 +49,8 @@ pub struct BudgetedBody<T> {
     pub room: Room,
 }
 
-/// What a body uses of the memory budget and of its caller's share.
-pub struct Room {
-    budgets: [Arc<Semaphore>; 2],
-    taken: Vec<OwnedSemaphorePermit>,
-    kib: usize,
-}
+/// What a body uses of its caller's share and of the memory budget.
+pub struct Room([OwnedSemaphorePermit; 2]);
 
 impl Default for LargeBodies {
     fn default() -> Self {
@@ -66,11 +60,11 @@ impl Default for LargeBodies {
 
 impl LargeBodies {
     pub fn with_budget(kib: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(kib)), share: kib / SHARES, callers: Mutex::default() }
+        Self { all: Arc::new(Semaphore::new(kib)), share: share_of(kib), callers: Mutex::default() }
     }
 
     /// Returns the room of a body, still empty.
-    fn room(&self, caller: &str) -> Room {
+    fn room(&self, caller: &str) -> Result<Room, BodyError> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = callers.get(caller).and_then(Weak::upgrade);
         let share = known.unwrap_or_else(|| {
@@ -79,7 +73,8 @@ impl LargeBodies {
             callers.insert(caller.to_owned(), Arc::downgrade(&share));
             share
         });
-        Room { budgets: [share, Arc::clone(&self.all)], taken: Vec::new(), kib: 0 }
+        drop(callers);
+        Ok(Room([taken_from(&share, 0)?, taken_from(&self.all, 0)?]))
     }
 
     /// Reads a whole body. `caller` is the name under which its memory is counted.
@@ -123,7 +118,7 @@ impl LargeBodies {
         headers: &HeaderMap,
         limit: usize,
     ) -> Result<(BudgetedBody<Bytes>, Option<BodyStream>), BodyError> {
-        let mut room = self.room(caller);
+        let mut room = self.room(caller)?;
         if body.is_empty() {
             return Ok((BudgetedBody { body: Bytes::new(), room }, None));
         }
@@ -131,65 +126,74 @@ impl LargeBodies {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         let mut chunks = bounded(body);
-        let (mut start, mut size) = (Vec::new(), 0);
+        // Most bodies are one chunk. Many are copied, because a list of small ones would cost more than their bytes.
+        let (mut first, mut joined, mut size) = (Bytes::new(), Vec::new(), 0);
         while size <= limit
             && let Some(chunk) = chunks.next().await
         {
             let chunk = chunk?;
+            room.extend_to(size + chunk.len())?;
+            if size == 0 {
+                first = chunk.clone();
+            } else {
+                joined.extend_from_slice(&std::mem::take(&mut first));
+                joined.extend_from_slice(&chunk);
+            }
             size += chunk.len();
-            room.extend_to(size)?;
-            start.push(chunk);
         }
-        let body = match <[Bytes; 1]>::try_from(start) {
-            Ok([only]) => only,
-            Err(several) => several.concat().into(),
-        };
+        let body = if joined.is_empty() { first } else { joined.into() };
         Ok((BudgetedBody { body, room }, (size > limit).then_some(chunks)))
     }
 }
 
 impl Room {
-    /// Returns how much memory the body uses.
+    /// Returns how much of the budget the body uses.
     pub fn kib(&self) -> usize {
-        self.kib
+        let Self([share, _all]) = self;
+        share.num_permits()
     }
 
-    /// Extends the room to `size` bytes.
+    /// Extends the room to a body of `size` bytes.
     pub(super) fn extend_to(&mut self, size: usize) -> Result<(), BodyError> {
-        let kib = size.div_ceil(1024).max(self.kib);
-        if kib > self.kib {
-            let missing = u32::try_from(kib - self.kib).map_err(|_| BodyError::OverBudget)?;
-            for budget in &self.budgets {
-                let more = Arc::clone(budget).try_acquire_many_owned(missing);
-                self.taken.push(more.map_err(|_| BodyError::OverBudget)?);
-            }
+        let missing = cost(size).saturating_sub(self.kib());
+        for taken in &mut self.0 {
+            let more = taken_from(taken.semaphore(), missing)?;
+            taken.merge(more);
         }
-        self.kib = kib;
         Ok(())
+    }
+
+    /// Gives back what `size` bytes do not need.
+    pub fn shrink_to(&mut self, size: usize) {
+        let surplus = self.kib().saturating_sub(cost(size));
+        self.0.iter_mut().for_each(|taken| drop(taken.split(surplus)));
     }
 }
 
-/// Streams the body with a size limit and a deadline.
+/// Returns the cost of a body in KiB.
+fn cost(size: usize) -> usize {
+    size.saturating_mul(COST).div_ceil(1024)
+}
+
+fn taken_from(budget: &Arc<Semaphore>, kib: usize) -> Result<OwnedSemaphorePermit, BodyError> {
+    let kib = u32::try_from(kib).map_err(|_| BodyError::OverBudget)?;
+    Arc::clone(budget).try_acquire_many_owned(kib).map_err(|_| BodyError::OverBudget)
+}
+
+/// Streams the body with a size limit.
 fn bounded(body: Body) -> BodyStream {
     let chunks = Box::pin(body.into_bytes_stream());
-    #[expect(clippy::disallowed_methods, reason = "a deadline for a real connection, like a timeout")]
-    let deadline = Box::pin(sleep(BODY_TIMEOUT));
-    Box::pin(stream::try_unfold((chunks, deadline, 0), |(mut chunks, mut deadline, size)| async move {
-        let chunk = select! {
-            biased;
-            chunk = chunks.next() => chunk,
-            () = &mut deadline => return Err(BodyError::TooSlow),
-        };
-        let Some(chunk) = chunk.transpose().map_err(|error| broken(&error))? else { return Ok(None) };
+    Box::pin(stream::try_unfold((chunks, 0), |(mut chunks, size)| async move {
+        let Some(chunk) = chunks.try_next().await.map_err(|error| broken(&error))? else { return Ok(None) };
         let size = size + chunk.len();
         if size > MAX_BYTES {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
-        Ok(Some((chunk, (chunks, deadline, size))))
+        Ok(Some((chunk, (chunks, size))))
     }))
 }
 
-/// The listener ends a body that makes no progress.
+/// The listener ends a body that makes no progress or takes too long.
 pub(super) fn broken(error: &io::Error) -> BodyError {
     if error.kind() == io::ErrorKind::TimedOut { BodyError::TooSlow } else { BodyError::Broken }
 }

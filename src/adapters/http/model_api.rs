@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     adapters::contract::{Model, ModelList},
-    app::{IGNORED_PARAMETERS, ModelListing, ModelRequest, ProxyResponse},
+    app::{IGNORED_PARAMETERS, ModelListing, ModelRequest},
     domain::ids::AccountName,
 };
 
@@ -73,9 +73,9 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
-        // The body's memory stays reserved until the response begins.
-        let BudgetedBody { body, room: _room } = body.bytes;
-        Ok(caller.app().models.create_response(ModelRequest { headers: headers.clone(), body }).await?.into())
+        let BudgetedBody { body, room } = body.bytes;
+        let response = caller.app().models.create_response(ModelRequest { headers: headers.clone(), body }).await?;
+        Ok(ModelResponse(proxy_api::streamed(response, room)))
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
@@ -88,8 +88,10 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, room: _room } = body.bytes;
-        Ok(caller.app().models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await?.into())
+        let BudgetedBody { body, room } = body.bytes;
+        let request = ModelRequest { headers: headers.clone(), body };
+        let response = caller.app().models.create_chat_completion(request).await?;
+        Ok(ModelResponse(proxy_api::streamed(response, room)))
     }
 
     /// List the models of all connected accounts.
@@ -151,12 +153,6 @@ impl ApiResponse for ListResponse {
 
 /// A model's response, whole or as a stream.
 struct ModelResponse(Response);
-
-impl From<ProxyResponse> for ModelResponse {
-    fn from(response: ProxyResponse) -> Self {
-        Self(proxy_api::streamed(response))
-    }
-}
 
 impl IntoResponse for ModelResponse {
     fn into_response(self) -> Response {

@@ -14,7 +14,7 @@ use crate::{
     adapters::contract::{OpenAiErrorBody, OpenAiErrorDetails, Problem},
     app::AppError,
     domain::{
-        dialect::InvalidRequest,
+        dialect::{InvalidRequest, TOO_LARGE},
         provider_refusal::{ProviderRefusal, RefusalKind, SHOULD_RETRY},
         time::retry_after_seconds,
     },
@@ -38,7 +38,8 @@ impl OpenAiError {
             return Self::refused(refusal);
         }
         if let AppError::InvalidModelRequest(InvalidRequest { message, param, code }) = error {
-            let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
+            let status = if *code == TOO_LARGE { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+            let mut error = Self::new(status, "invalid_request_error", code, message);
             error.details.param.clone_from(param);
             return Self { is_permanent: true, ..error };
         }

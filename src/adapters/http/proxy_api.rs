@@ -22,7 +22,7 @@ use super::{
     ApiState,
     authenticator::AuthContext,
     kept_alive::{SILENCE, kept_alive, takes_comments},
-    large_body::BudgetedBody,
+    large_body::{BudgetedBody, Room},
     openai_error::OpenAiError,
     paths,
     problem_json::ProblemJson,
@@ -59,7 +59,7 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
     let refused = |error: AppError| OpenAiError::of(&error).into_response();
     let caller = request.data::<AuthContext>().map_or("", AuthContext::token_id).to_owned();
     let body = state.bodies.buffer_or_stream(&caller, request.take_body(), request.headers()).await;
-    let BudgetedBody { body, room: _room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
+    let BudgetedBody { body, room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
     let (uri, method) = (request.uri().clone(), request.method().clone());
     let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -71,14 +71,17 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
         headers: std::mem::take(request.headers_mut()),
         body,
     });
-    Ok(streamed(forwarded.await.map_err(refused)?))
+    Ok(streamed(forwarded.await.map_err(refused)?, room))
 }
 
-/// Converts a provider's response; the body is streamed unchanged, but for comments in a silent event stream.
-pub(super) fn streamed(forwarded: ProxyResponse) -> Response {
+/// Converts a provider's response; the body is streamed unchanged, but for comments in a silent event stream. `room` is
+/// that of the request's body, of which the response keeps what it needs.
+pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room) -> Response {
+    room.shrink_to(forwarded.kept);
     // The body is streamed after the handler has returned; keep the request's span for its log lines.
     let span = tracing::Span::current();
     let body: ByteStream = Box::pin(forwarded.body.inspect_err(move |error| {
+        let _held = &room;
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
     let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };

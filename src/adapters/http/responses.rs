@@ -47,7 +47,7 @@ const ERRORS: [(u16, u16, &str); 17] = [
     (LARGE_BODY, 408, "The body took too long to arrive."),
     (CONFLICT, 409, "The state of the account does not allow it."),
     (LOGIN, 410, "The login is over."),
-    (BODY | LARGE_BODY, 413, "The body is too large."),
+    (BODY | LARGE_BODY, 413, "The body is too large, nested too deeply, or has too many values."),
     (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or its content encoding is not supported."),
     (EVERY, 421, "The gateway does not accept this host name."),
     (LARGE_BODY, 426, "There is no WebSocket here; use plain HTTP."),

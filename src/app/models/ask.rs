@@ -19,7 +19,8 @@ use super::{
 use crate::{
     app::{AppError, ProviderRegistration},
     domain::{
-        dialect::without_lone_surrogates,
+        dialect::{InvalidRequest, model_of, without_lone_surrogates},
+        json,
         model_ref::ModelName,
         provider::{Dialect, ModelApi, ProviderDefinition},
         provider_feedback::FeedbackSource,
@@ -46,16 +47,15 @@ pub struct ModelRequest {
     pub body: Bytes,
 }
 
-impl ModelRequest {
-    /// Returns the headers, and the body as JSON that every parser accepts.
-    pub(super) fn into_parts(self) -> (HeaderMap, Bytes) {
-        let Self { headers, body } = self;
-        let mended = match without_lone_surrogates(&body) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(mended) => Some(mended),
-        };
-        (headers, mended.map_or(body, Bytes::from))
-    }
+/// Checks a body. Returns it as JSON that every parser accepts, and the model that it names.
+fn checked(body: Bytes) -> Result<(Bytes, ModelName), InvalidRequest> {
+    let mended = match without_lone_surrogates(&body) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(mended) => Some(mended),
+    };
+    let body = mended.map_or(body, Bytes::from);
+    let model = model_of(&body)?;
+    Ok((body, model))
 }
 
 /// The model that a request is for.
@@ -67,12 +67,19 @@ pub(super) struct Target {
 }
 
 impl Models {
+    /// Checks a body, and finds the model that it names.
+    pub(super) async fn checked(&self, body: Bytes) -> Result<(Bytes, ModelName, Target), AppError> {
+        let (body, name) = self.tasks.compute(body.len(), || checked(body)).await?;
+        let target = self.target(&name).await?;
+        Ok((body, name, target))
+    }
+
     /// Resolves the name of a model.
     ///
     /// # Errors
     /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`], [`AppError::AccountUnreadable`],
     /// [`AppError::Store`].
-    pub(super) async fn target(&self, asked: &ModelName) -> Result<Target, AppError> {
+    async fn target(&self, asked: &ModelName) -> Result<Target, AppError> {
         let unknown = match self.names.account_in(asked) {
             None => None,
             Some(name) => match self.definition(&name).await {
@@ -128,9 +135,9 @@ impl Models {
     }
 }
 
-/// Returns the JSON of a short response, or null if it is not JSON.
+/// Returns the JSON of a short response, or null if it is not JSON or exceeds a limit.
 pub(super) async fn json_of(response: UpstreamResponse) -> Result<Value, AppError> {
-    Ok(serde_json::from_slice(&read_start(response.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
+    Ok(json::parse_tree(&read_start(response.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
 }
 
 /// Whether a response is an event stream. A proxy in front of the provider may send a page instead.

@@ -22,18 +22,18 @@ use crate::{
 impl Models {
     #[tracing::instrument(name = "models.create_chat_completion", level = "debug", skip_all)]
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let (headers, body) = request.into_parts();
-        let asked = ChatRequest::parse(&body)?;
-        let target = self.target(asked.model()).await?;
+        let ModelRequest { headers, body } = request;
+        let (body, _name, target) = self.checked(body).await?;
+        let (model, size) = (target.model.clone(), body.len());
         match target.api.dialect {
             Dialect::Codex => {
-                let (request, options) = asked.into_backend(&target.model)?;
-                drop(body);
+                let translate = move || ChatRequest::of_checked(&body)?.into_backend(&model);
+                let (request, options) = self.tasks.compute(size, translate).await?;
                 self.translated(request, options, &target, &headers).await
             }
             Dialect::ChatCompletions => {
-                let renamed = asked.with_model(&target.model);
-                drop(body);
+                let rename = move || ChatRequest::of_checked(&body).map(|asked| asked.with_model(&model));
+                let renamed = self.tasks.compute(size, rename).await?;
                 let (account, response) = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
                 self.note_answered(&account, FeedbackSource::Prompt);
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
@@ -54,7 +54,7 @@ impl Models {
         let BackendRequest { body, stream, ignored } = request;
         let prompted = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         let response = if stream {
-            self.streamed(prompted, Form::Chat(ChatStream::new(options))).await?
+            self.streamed(prompted, Form::Chat(ChatStream::new(options)), 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             self.collect(prompted, |event| {

@@ -36,6 +36,8 @@ pub struct ProxyResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: ByteStream,
+    /// The bytes that the gateway keeps in memory until the body has been sent.
+    pub kept: usize,
 }
 
 impl Models {
@@ -89,6 +91,6 @@ impl ProxyResponse {
             return Err(AppError::UpstreamRedirect);
         }
         let headers = listed(&response.headers, headers::is_forwarded_to_caller);
-        Ok(Self { status: response.status, headers, body: response.body })
+        Ok(Self { status: response.status, headers, body: response.body, kept: 0 })
     }
 }

@@ -41,10 +41,8 @@ const MODEL: &str = "openai-model";
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let (headers, body) = request.into_parts();
-        let asked = ResponsesRequest::parse(&body)?;
-        let name = asked.model().clone();
-        let target = self.target(&name).await?;
+        let ModelRequest { headers, body } = request;
+        let (body, name, target) = self.checked(body).await?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => {
@@ -54,13 +52,15 @@ impl Models {
                 });
             }
         }
-        let (request, echo) = asked.into_backend(&target.model)?;
-        drop(body);
+        let (model, size) = (target.model.clone(), body.len());
+        let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(&model);
+        let (request, echo) = self.tasks.compute(size, translate).await?;
         let BackendRequest { body, stream, ignored } = request;
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let kept = echo.size();
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(reader)).await?
+            self.streamed(prompted, Form::Responses(reader), kept).await?
         } else {
             self.collect(prompted, |event| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
@@ -71,13 +71,15 @@ impl Models {
         Ok(response.with_model(&target.model, &name).with_ignored(&ignored))
     }
 
-    /// Returns the response as a stream. A failure as its first news is an error.
+    /// Returns the response as a stream, which keeps `kept` bytes. A failure as its first news is an error.
     pub(super) async fn streamed(
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
+        kept: usize,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = of_events(response)?;
+        response.kept = kept;
         let mut events = Events::of(body);
         events.await_news(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
@@ -109,6 +111,7 @@ impl Models {
                 if !is_cancelled {
                     self.drain(events.into_body());
                 }
+                response.kept = whole.len();
                 response.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
                 response.set_content_type("application/json");
                 return Ok(response);

@@ -27,6 +27,10 @@ use crate::{
 const FIRST_EVENT: Duration = Duration::from_secs(10);
 const FIRST_NEWS: Duration = Duration::from_millis(100);
 
+/// The frames that are held until then, and their bytes.
+const MAX_HELD: usize = 1000;
+const MAX_HELD_BYTES: usize = 1024 * 1024;
+
 /// The provider's events.
 pub(super) struct Events {
     body: ByteStream,
@@ -73,7 +77,7 @@ impl Events {
     /// # Errors
     /// The response failed before it said anything.
     pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), BrokenEvents> {
-        let mut held = VecDeque::new();
+        let (mut held, mut size) = (VecDeque::new(), 0);
         let mut has_begun = false;
         let mut deadline = models.clock.sleep(FIRST_EVENT);
         loop {
@@ -86,8 +90,9 @@ impl Events {
                 return Err(ResponseFailure::ended_early().into());
             }
             let is_news = frame.event.as_ref().map(is_news).transpose()?;
+            size += frame.bytes.len();
             held.push_back(frame);
-            if is_news == Some(true) {
+            if is_news == Some(true) || held.len() > MAX_HELD || size > MAX_HELD_BYTES {
                 break;
             }
             if is_news == Some(false) && !mem::replace(&mut has_begun, true) {
@@ -126,6 +131,7 @@ impl Form {
             Self::Responses(reader) => {
                 let read = reader.on_event(event)?;
                 match read.as_ref().and_then(|read| read.repaired_frame()) {
+                    Some(repaired) if out.is_empty() => *out = repaired.into_bytes(),
                     Some(repaired) => out.extend_from_slice(repaired.as_bytes()),
                     None => out.extend_from_slice(&frame.bytes),
                 }

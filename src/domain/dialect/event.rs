@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{ResponseFailure, SseEvent, without_lone_surrogates};
+use crate::domain::json;
 
 /// An event of a response stream: its `type` and its members (OpenAI API reference, streaming events).
 #[derive(Debug)]
@@ -17,7 +18,7 @@ impl BackendEvent {
         if matches!(event.data.trim(), "" | "[DONE]") {
             return Ok(None);
         }
-        let members: Map<String, Value> = serde_json::from_slice(&without_lone_surrogates(event.data.as_bytes()))
+        let members: Map<String, Value> = json::parse_tree(&without_lone_surrogates(event.data.as_bytes()))
             .map_err(|_source| ResponseFailure::garbled("an event that is not a JSON object"))?;
         let kind = members.get("type").and_then(Value::as_str).unwrap_or(&event.event).to_owned();
         Ok(Some(Self { kind, members }))

@@ -3,18 +3,21 @@
 
 use crate::domain::json::InvalidJson;
 
+/// The code of a body that exceeds a limit.
+pub const TOO_LARGE: &str = "body_too_large";
+
 /// The maximum length of a caller's word in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 64;
 
 /// A request that cannot be translated: the caller must change it. The fields are those of `error` in a response with
-/// status 400 (OpenAI API reference, error codes).
+/// status 400, or 413 for [`TOO_LARGE`] (OpenAI API reference, error codes).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidRequest {
     pub message: String,
     /// The place in the body, e.g. `messages[2].content`.
     pub param: Option<String>,
-    /// One of `invalid_json`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
+    /// One of `invalid_json`, `body_too_large`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
     /// `unsupported_value`.
     pub code: &'static str,
 }
@@ -51,7 +54,7 @@ impl From<InvalidJson> for InvalidRequest {
         Self {
             message: format!("The body {reason} (line {line}, column {column})."),
             param: None,
-            code: "invalid_json",
+            code: if reason.is_too_large() { TOO_LARGE } else { "invalid_json" },
         }
     }
 }

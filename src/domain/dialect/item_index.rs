@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use super::event::BackendEvent;
 
+/// How many ids are remembered, and how long each may be: a stream may go on for ever.
+const MAX_IDS: usize = 10_000;
+const MAX_ID_BYTES: usize = 1024;
+
 /// The items of one stream.
 #[derive(Debug, Default)]
 pub(super) struct ItemIndexes {
@@ -25,7 +29,10 @@ impl ItemIndexes {
         let is_another = by_id.is_none() && id.is_some() && self.by_id.values().any(|index| *index == newest);
         let next = if begins || is_finished || is_another { newest.saturating_add(1) } else { newest };
         let index = event.number("output_index").or(by_id).unwrap_or(next);
-        if let (Some(id), None) = (id, by_id) {
+        if let (Some(id), None) = (id, by_id)
+            && id.len() <= MAX_ID_BYTES
+            && self.by_id.len() < MAX_IDS
+        {
             self.by_id.insert(id.to_owned(), index);
         }
         let is_about_item = id.is_some() || event.kind.starts_with("response.output_item.");

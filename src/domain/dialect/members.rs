@@ -25,10 +25,15 @@ pub(super) struct Members<'a> {
     list: MemberList<'a>,
 }
 
+/// Checks a body, and returns the model that it names.
+pub fn model_of(body: &[u8]) -> Result<ModelName, InvalidRequest> {
+    json::check(body, &Limits::MODEL_BODY)?;
+    Members::of_body(body)?.take_model()
+}
+
 impl<'a> Members<'a> {
-    /// Checks and opens a body.
+    /// Opens a body that [`model_of`] has checked.
     pub(super) fn of_body(body: &'a [u8]) -> Result<Self, InvalidRequest> {
-        json::check(body, &Limits::MODEL_BODY)?;
         Self::read(str::from_utf8(body).unwrap_or_default(), String::new())
     }
 

@@ -1,11 +1,13 @@
 //! Examples of requests in the Chat Completions dialect, for each parameter. Messages are in [`super::messages`].
 
-use goclaw::domain::dialect::{BackendRequest, ChatOptions, ChatRequest, InvalidRequest, request::REFUSED};
+use goclaw::domain::dialect::{BackendRequest, ChatOptions, InvalidRequest, model_of, request::REFUSED};
 use serde_json::{Value, json};
+
+use super::parsed_chat;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), InvalidRequest> {
     let body = body.to_string();
-    let (sent, options) = ChatRequest::parse(body.as_bytes())?.into_backend("gpt-x")?;
+    let (sent, options) = parsed_chat(body.as_bytes())?.into_backend("gpt-x")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 
@@ -247,17 +249,17 @@ fn errors_name_the_malformed_parameter() {
         let refused = refusal(&members);
         assert_eq!((refused.0, refused.1.as_deref()), (code, Some(param)), "{members}");
     }
-    assert_eq!(ChatRequest::parse(b"").unwrap_err().code, "invalid_json");
-    assert_eq!(ChatRequest::parse(b"[]").unwrap_err().code, "invalid_type");
-    assert_eq!(ChatRequest::parse(b"{}").unwrap_err().code, "missing_required_parameter");
+    assert_eq!(parsed_chat(b"").unwrap_err().code, "invalid_json");
+    assert_eq!(parsed_chat(b"[]").unwrap_err().code, "invalid_type");
+    assert_eq!(parsed_chat(b"{}").unwrap_err().code, "missing_required_parameter");
 }
 
 #[test]
 fn only_the_model_changes_for_a_provider_with_this_dialect() {
     let body = json!({"model": "dashscope/qwen", "messages": [], "unheard_of": null, "stop": ["END"]});
     let body = body.to_string();
-    let request = ChatRequest::parse(body.as_bytes()).unwrap();
-    assert_eq!(request.model().as_str(), "dashscope/qwen");
+    let request = parsed_chat(body.as_bytes()).unwrap();
+    assert_eq!(model_of(body.as_bytes()).unwrap().as_str(), "dashscope/qwen");
     let sent: Value = serde_json::from_slice(&request.with_model("qwen")).unwrap();
     assert_eq!(sent, json!({"model": "qwen", "messages": [], "unheard_of": null, "stop": ["END"]}));
 }

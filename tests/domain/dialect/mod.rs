@@ -13,6 +13,7 @@ mod responses_request;
 mod chat_stream;
 mod completion;
 mod failure;
+mod hostile_provider;
 mod response_reader;
 mod sse;
 mod stop;
@@ -20,11 +21,22 @@ mod streams;
 
 use goclaw::domain::{
     dialect::{
-        ChatOptions, CompletionReader, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent, chat::StopSequences,
+        ChatOptions, ChatRequest, CompletionReader, InvalidRequest, ResponseFailure, ResponseReader, ResponsesRequest,
+        SseEvent, chat::StopSequences, model_of,
     },
     model_ref::ModelName,
 };
 use serde_json::{Value, json};
+
+fn parsed_response(body: &[u8]) -> Result<ResponsesRequest<'_>, InvalidRequest> {
+    model_of(body)?;
+    ResponsesRequest::of_checked(body)
+}
+
+fn parsed_chat(body: &[u8]) -> Result<ChatRequest<'_>, InvalidRequest> {
+    model_of(body)?;
+    ChatRequest::of_checked(body)
+}
 
 fn options() -> ChatOptions {
     let model = ModelName::parse("openai/gpt-x").unwrap();
@@ -42,7 +54,7 @@ fn reader(members: &Value) -> ResponseReader {
     let mut body = json!({"model": "openai/gpt-x", "input": "Hi"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let body = body.to_string();
-    ResponseReader::new(ResponsesRequest::parse(body.as_bytes()).unwrap().into_backend("gpt-x").unwrap().1)
+    ResponseReader::new(parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x").unwrap().1)
 }
 
 /// Handles an event. Returns the whole response at the last one.

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use goclaw::domain::dialect::{BackendRequest, ChatRequest, InvalidRequest, ResponsesRequest};
+use goclaw::domain::dialect::{BackendRequest, InvalidRequest};
+
+use super::{parsed_chat, parsed_response};
 
 /// The members that the backend accepts.
 const ACCEPTED: [&str; 14] = [
@@ -24,11 +26,11 @@ const ACCEPTED: [&str; 14] = [
 ];
 
 fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    ResponsesRequest::parse(body)?.into_backend("gpt-x").map(|(request, _)| request)
+    parsed_response(body)?.into_backend("gpt-x").map(|(request, _)| request)
 }
 
 fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    ChatRequest::parse(body)?.into_backend("gpt-x").map(|(request, _)| request)
+    parsed_chat(body)?.into_backend("gpt-x").map(|(request, _)| request)
 }
 
 /// Checks that the backend accepts a body.

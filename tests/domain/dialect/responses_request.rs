@@ -1,11 +1,13 @@
 //! Examples of requests in the Responses dialect, for each rule.
 
-use goclaw::domain::dialect::{BackendRequest, InvalidRequest, ResponsesRequest, request::REFUSED};
+use goclaw::domain::dialect::{BackendRequest, InvalidRequest, TOO_LARGE, request::REFUSED};
 use serde_json::{Value, json};
+
+use super::parsed_response;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
     let body = body.to_string();
-    let (sent, _echo) = ResponsesRequest::parse(body.as_bytes())?.into_backend("gpt-x")?;
+    let (sent, _echo) = parsed_response(body.as_bytes())?.into_backend("gpt-x")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
@@ -177,40 +179,43 @@ fn errors_name_the_malformed_parameter() {
         let refused = refusal(&body);
         assert_eq!((refused.0, refused.1.as_deref()), (code, param), "{body}");
     }
-    assert_eq!(ResponsesRequest::parse(b"{\"model\": ").unwrap_err().code, "invalid_json");
-    assert_eq!(ResponsesRequest::parse(b"{\"model\": \"\xff\"}").unwrap_err().code, "invalid_json");
+    assert_eq!(parsed_response(b"{\"model\": ").unwrap_err().code, "invalid_json");
+    assert_eq!(parsed_response(b"{\"model\": \"\xff\"}").unwrap_err().code, "invalid_json");
 }
 
 #[test]
 fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
     let nested = format!("{{\"metadata\": {}{}}}", "[".repeat(200), "]".repeat(200));
-    let values = format!("{{\"metadata\": [{}0]}}", "0,".repeat(1_000_000));
+    let values = format!("{{\"metadata\": [{}0]}}", "0,".repeat(250_000));
     let members: Vec<String> = (0..60_000).map(|number| format!("\"{number}\": 0")).collect();
-    for (body, message) in [
+    for (body, message, code) in [
         (
             r#"{"model": "a", "model": "b"}"#.to_owned(),
             "The body has two members with the same name in one object (line 1, column 22).",
+            "invalid_json",
         ),
         (
             r#"{"model": "a", "input": [{"a": 1, "\u0061": 2}]}"#.to_owned(),
             "The body has two members with the same name in one object (line 1, column 42).",
+            "invalid_json",
         ),
-        (nested, "The body is nested too deeply: at most 127 levels (line 1, column 140)."),
-        (values, "The body has too many values: at most 1000000 (line 1, column 2000010)."),
+        (nested, "The body is nested too deeply: at most 127 levels (line 1, column 140).", TOO_LARGE),
+        (values, "The body has too many values: at most 250000 (line 1, column 500010).", TOO_LARGE),
         (
             format!("{{{}}}", members.join(",")),
             "The body has an object with too many members: at most 50000 (line 1, column 538898).",
+            TOO_LARGE,
         ),
     ] {
-        let error = ResponsesRequest::parse(body.as_bytes()).unwrap_err();
-        assert_eq!((error.code, error.param, error.message.as_str()), ("invalid_json", None, message));
+        let error = parsed_response(body.as_bytes()).unwrap_err();
+        assert_eq!((error.code, error.param, error.message.as_str()), (code, None, message));
     }
 }
 
 #[test]
 fn numbers_and_escapes_keep_their_spelling() {
     let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;
-    let sent = ResponsesRequest::parse(body).unwrap().into_backend("m").unwrap().0.body;
+    let sent = parsed_response(body).unwrap().into_backend("m").unwrap().0.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#"{"a": 1.0, "b": 123456789012345678901234567890}"#), "{sent}");
     assert!(sent.contains(r#""\ud83d\ude00 \u0061""#), "{sent}");

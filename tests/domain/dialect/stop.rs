@@ -1,15 +1,15 @@
 //! Stop sequences cut the text, however it is split into pieces.
 
-use goclaw::domain::dialect::{ChatOptions, ChatRequest, ChatStream, CompletionReader, chat::StopSequences};
+use goclaw::domain::dialect::{ChatOptions, ChatStream, CompletionReader, chat::StopSequences};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{event, options};
+use super::{event, options, parsed_chat};
 
 fn options_with(stop: &Value) -> ChatOptions {
     let body = json!({"model": "openai/gpt-x", "messages": [{"role": "user", "content": "Hi"}], "stop": stop});
     let body = body.to_string();
-    let (request, options) = ChatRequest::parse(body.as_bytes()).unwrap().into_backend("m").unwrap();
+    let (request, options) = parsed_chat(body.as_bytes()).unwrap().into_backend("m").unwrap();
     assert!(request.ignored.is_empty() && !String::from_utf8_lossy(&request.body).contains("stop"));
     options
 }
@@ -80,7 +80,7 @@ fn calls_are_not_cut_and_collected_completions_are() {
 fn too_many_sequences_are_refused() {
     for stop in [json!(vec!["x"; 17]), json!(["x".repeat(1025)])] {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": stop}).to_string();
-        let error = ChatRequest::parse(body.as_bytes()).unwrap().into_backend("m").unwrap_err();
+        let error = parsed_chat(body.as_bytes()).unwrap().into_backend("m").unwrap_err();
         assert_eq!((error.code, error.param.as_deref()), ("unsupported_value", Some("stop")));
     }
     assert_eq!(options().stop, StopSequences::default());

@@ -5,6 +5,7 @@ mod authentication;
 mod callback_flood;
 mod entropy;
 mod error_disclosure;
+mod large_requests;
 mod opened_browser;
 mod pasted_addresses;
 mod recipes;

@@ -28,8 +28,8 @@ impl CallDeltas {
         Self { begun: HashMap::new(), as_function_call }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.begun.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.begun.len()
     }
 
     /// Returns the delta that begins a call, the first time only.

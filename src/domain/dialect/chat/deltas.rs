@@ -14,6 +14,9 @@ use super::{
 };
 use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
+/// The most texts and calls of a response.
+const MAX_PARTS: usize = 10_000;
+
 #[derive(Debug)]
 pub(super) struct Deltas {
     texts: TextDeltas,
@@ -33,7 +36,12 @@ impl Deltas {
     }
 
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+        self.calls.len() > 0
+    }
+
+    /// Whether the response has more texts and calls than are remembered.
+    pub(super) fn has_too_many_parts(&self) -> bool {
+        self.texts.len() + self.calls.len() > MAX_PARTS
     }
 
     /// Whether a stop sequence has ended the content.

@@ -47,6 +47,9 @@ impl ChatStream {
             self.begin(response, &mut chunks);
         }
         let mut deltas = self.deltas.on_event(&event);
+        if self.deltas.has_too_many_parts() {
+            return Err(ResponseFailure::garbled("a response with too many parts"));
+        }
         let ended = event.into_ended_response()?.map(Value::Object);
         if let Some(response) = &ended {
             deltas.extend(self.deltas.on_end(response));

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use super::{StopSequences, item::citation, stop::TextCutter};
 
+/// The most citations of a response. Each takes many times the memory of its text.
+const MAX_CITATIONS: usize = 1_000;
+
 /// The kinds of text, each a member of the chunks' `delta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum TextKind {
@@ -40,11 +43,18 @@ pub(super) struct TextDeltas {
     joined: HashMap<TextKind, Joined>,
     /// Cuts the content.
     cutter: TextCutter,
+    /// The citations that were sent.
+    citations: usize,
 }
 
 impl TextDeltas {
     pub(super) fn new(stop: StopSequences) -> Self {
-        Self { sent: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop) }
+        Self { sent: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop), citations: 0 }
+    }
+
+    /// Returns the number of texts so far.
+    pub(super) fn len(&self) -> usize {
+        self.sent.len()
     }
 
     /// Whether a stop sequence has ended the content.
@@ -84,9 +94,11 @@ impl TextDeltas {
     }
 
     /// Returns the delta for the citations of a finished text; an empty text has none.
-    pub(super) fn citations(&self, place: Place, annotations: &[Value]) -> Option<Value> {
+    pub(super) fn citations(&mut self, place: Place, annotations: &[Value]) -> Option<Value> {
         let start = self.sent.get(&(TextKind::Content, place))?.start;
-        let citations: Vec<Value> = annotations.iter().filter_map(|annotation| citation(annotation, start)).collect();
+        let citations = annotations.iter().filter_map(|annotation| citation(annotation, start));
+        let citations: Vec<Value> = citations.take(MAX_CITATIONS.saturating_sub(self.citations)).collect();
+        self.citations += citations.len();
         (!citations.is_empty()).then(|| json!({"annotations": citations}))
     }
 }

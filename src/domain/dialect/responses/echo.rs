@@ -42,13 +42,22 @@ impl RequestEcho {
         Self { model, members }
     }
 
-    /// Returns a response as JSON, with the caller's name of the model and all promised members.
-    pub(super) fn complete(&self, response: &Map<String, Value>) -> String {
-        let mut out = JsonWriter::default();
-        out.begin_object();
+    /// Returns its size in memory, in bytes.
+    pub fn size(&self) -> usize {
+        self.members.iter().flatten().map(|member| member.len()).sum()
+    }
+
+    /// Returns a response as JSON, with the caller's name of the model and all promised members. `output` replaces the
+    /// response's own.
+    pub(super) fn complete(&self, response: &Map<String, Value>, output: Option<&str>) -> String {
+        let mut out = JsonWriter::for_body(self.size() + output.map_or(0, str::len));
         out.word("model", self.model.as_str());
-        for (name, value) in response.iter().filter(|(name, value)| *name != "model" && !is_filled(name, value)) {
+        let is_replaced = |name: &str| name == "model" || name == "output" && output.is_some();
+        for (name, value) in response.iter().filter(|(name, value)| !is_replaced(name) && !is_filled(name, value)) {
             out.json(name, &value.to_string());
+        }
+        if let Some(output) = output {
+            out.json("output", output);
         }
         let given = self.members.iter().map(Option::as_deref).chain(std::iter::repeat(None));
         for ((name, default), given) in FILLED.into_iter().zip(given) {

@@ -1,4 +1,5 @@
-//! The output of a response as its events report it, for a last event without output.
+//! The output of a response as its events report it, for a last event without output. Items are kept as text: a tree
+//! takes many times as much memory.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,14 @@ use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
 /// The maximum size of the collected output, in bytes. The output of a longer response is not collected.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What an item or a text takes besides its bytes.
+const OVERHEAD: usize = 256;
 
 /// The items by index.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     indexes: ItemIndexes,
-    finished: BTreeMap<u64, Value>,
+    finished: BTreeMap<u64, String>,
     /// The items that have begun. Only those that never finish are used.
     begun: BTreeMap<u64, BegunItem>,
     bytes: usize,
@@ -31,8 +34,10 @@ enum TextKind {
 
 #[derive(Debug, Default)]
 struct BegunItem {
-    /// The item as it was announced.
-    item: Map<String, Value>,
+    /// The item as it was announced, as JSON.
+    item: String,
+    /// The id of the item in the events of its text.
+    id: Option<String>,
     texts: BTreeMap<u64, (TextKind, String)>,
 }
 
@@ -41,14 +46,15 @@ impl Output {
         let index = self.indexes.of(event);
         match event.kind.as_str() {
             "response.output_item.added" => {
-                if let Some(Value::Object(item)) = event.members.remove("item") {
+                if let Some(item) = event.members.remove("item").map(|item| item.to_string()) {
+                    self.count(item.len());
                     self.begun.entry(index).or_default().item = item;
                 }
             }
             "response.output_item.done" => {
                 self.begun.remove(&index);
-                if let Some(item) = event.members.remove("item") {
-                    self.bytes = self.bytes.saturating_add(size_of_text(&item));
+                if let Some(item) = event.members.remove("item").map(|item| item.to_string()) {
+                    self.count(item.len());
                     self.finished.insert(index, item);
                 }
             }
@@ -58,6 +64,10 @@ impl Output {
             self.finished.clear();
             self.begun.clear();
         }
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
     }
 
     fn note_text(&mut self, index: u64, event: &BackendEvent) {
@@ -80,33 +90,43 @@ impl Output {
         }
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
         let begun = self.begun.entry(index).or_default();
-        if let Some(id) = event.text("item_id") {
-            begun.item.entry("id").or_insert_with(|| id.into());
+        let mut grown = piece.len() + whole.map_or(0, str::len);
+        if let (None, Some(id)) = (&begun.id, event.text("item_id")) {
+            begun.id = Some(id.to_owned());
+            grown += id.len() + OVERHEAD;
         }
-        let (_, so_far) = begun.texts.entry(part).or_insert((kind, String::new()));
+        let (_, so_far) = begun.texts.entry(part).or_insert_with(|| {
+            grown += OVERHEAD;
+            (kind, String::new())
+        });
         match whole {
             Some(whole) => *so_far = whole.to_owned(),
             None => so_far.push_str(piece),
         }
-        self.bytes = self.bytes.saturating_add(piece.len());
+        self.bytes = self.bytes.saturating_add(grown);
     }
 
-    /// Returns the items, and empties the output.
-    pub(super) fn take(&mut self, status: &str) -> Vec<Value> {
+    /// Returns the items as a JSON array, and empties the output.
+    pub(super) fn take(&mut self, status: &str) -> String {
         let mut items = std::mem::take(&mut self.finished);
         for (index, begun) in std::mem::take(&mut self.begun) {
             if let Some(item) = begun.into_item(status) {
-                items.insert(index, item);
+                items.insert(index, item.to_string());
             }
         }
-        items.into_values().collect()
+        let items: Vec<String> = items.into_values().collect();
+        format!("[{}]", items.join(","))
     }
 }
 
 impl BegunItem {
     /// Returns the item with the text that arrived; None without text, or for a call without a name.
     fn into_item(self, status: &str) -> Option<Value> {
-        let Self { mut item, texts } = self;
+        let Self { item, id, texts } = self;
+        let mut item: Map<String, Value> = serde_json::from_str(&item).unwrap_or_default();
+        if let Some(id) = id {
+            item.entry("id").or_insert_with(|| id.into());
+        }
         let (first, _) = texts.values().next()?;
         let (item_type, member) = match first {
             TextKind::Text | TextKind::Refusal => ("message", "content"),
@@ -138,15 +158,5 @@ fn part(kind: TextKind, text: String) -> Value {
         TextKind::Refusal => json!({"type": "refusal", "refusal": text}),
         TextKind::Summary => json!({"type": "summary_text", "text": text}),
         TextKind::Arguments | TextKind::Input => Value::String(text),
-    }
-}
-
-/// Returns about how much memory the texts of an item take.
-fn size_of_text(item: &Value) -> usize {
-    match item {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(size_of_text).sum(),
-        Value::Object(members) => members.values().map(size_of_text).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 16,
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the events of a response and repairs what deviates from OpenAI's API.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{RequestEcho, output::Output};
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent, json_writer::JsonWriter};
@@ -37,10 +37,12 @@ impl ResponseReader {
             (
                 "response.created" | "response.queued" | "response.in_progress" | "response.failed",
                 Some(Value::Object(response)),
-            ) => Some(self.echo.complete(response)),
+            ) => Some(self.echo.complete(response, None)),
             ("response.completed" | "response.incomplete", Some(Value::Object(response))) => {
-                self.fill_output(response);
-                Some(self.echo.complete(response))
+                let status = response.get("status").and_then(Value::as_str).unwrap_or("completed");
+                let collected = self.output.take(status);
+                let has_output = response.get("output").and_then(Value::as_array).is_some_and(|own| !own.is_empty());
+                Some(self.echo.complete(response, Some(&*collected).filter(|_| !has_output)))
             }
             ("response.completed" | "response.incomplete", _) => {
                 return Err(ResponseFailure::garbled("a finished response without the response"));
@@ -48,15 +50,6 @@ impl ResponseReader {
             _ => None,
         };
         Ok(Some(ReadEvent { event, response, failure }))
-    }
-
-    fn fill_output(&mut self, response: &mut Map<String, Value>) {
-        let status = response.get("status").and_then(Value::as_str).unwrap_or("completed");
-        let items = self.output.take(status);
-        let has_output = response.get("output").and_then(Value::as_array).is_some_and(|output| !output.is_empty());
-        if !has_output {
-            response.insert("output".to_owned(), Value::Array(items));
-        }
     }
 }
 
@@ -74,8 +67,7 @@ impl ReadEvent {
     /// Returns the frame to send instead of the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
         let response = self.response.as_deref()?;
-        let mut out = JsonWriter::default();
-        out.begin_object();
+        let mut out = JsonWriter::for_body(response.len());
         out.word("type", &self.event.kind);
         for (name, value) in self.event.members.iter().filter(|(name, _)| !matches!(name.as_str(), "type" | "response"))
         {
@@ -83,7 +75,10 @@ impl ReadEvent {
         }
         out.json("response", response);
         out.end_object();
-        Some(format!("event: {}\ndata: {}\n\n", self.event.kind, out.into_text()))
+        let mut frame = out.into_text();
+        frame.insert_str(0, &format!("event: {}\ndata: ", self.event.kind));
+        frame.push_str("\n\n");
+        Some(frame)
     }
 
     /// Returns the whole response of the last event, as JSON; None for other events.

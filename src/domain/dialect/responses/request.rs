@@ -20,16 +20,11 @@ pub struct ResponsesRequest<'a> {
 }
 
 impl<'a> ResponsesRequest<'a> {
-    /// Parses a body: a JSON object that names a model.
-    pub fn parse(body: &'a [u8]) -> Result<Self, InvalidRequest> {
+    /// Opens a body that [`model_of`](crate::domain::dialect::model_of) has checked.
+    pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
         Ok(Self { model: body.take_model()?, body, size })
-    }
-
-    /// Returns the model as the caller named it.
-    pub fn model(&self) -> &ModelName {
-        &self.model
     }
 
     /// Writes the body for the backend. `model` is the backend's name of the model.

@@ -1,0 +1,39 @@
+//! A provider that sends JSON of few bytes and many values. What the gateway keeps of it is bounded.
+
+use goclaw::domain::dialect::{ChatStream, CompletionReader};
+use serde_json::{Value, json};
+
+use super::{event, options, reader};
+
+#[test]
+fn an_event_with_too_many_values_breaks_its_stream() {
+    let with = |values: usize| json!({"type": "response.in_progress", "response": {"a": vec![0; values]}});
+    let read = |values| reader(&json!({})).on_event(&event(&with(values))).map(drop).map_err(|failure| failure.code);
+    assert_eq!(read(249_000), Ok(()));
+    assert_eq!(read(300_000), Err("provider_garbled".to_owned()));
+}
+
+#[test]
+fn a_response_with_too_many_parts_breaks_its_stream() {
+    let mut chat = ChatStream::new(options());
+    let mut delta = |index: u64| {
+        let delta = json!({"type": "response.output_text.delta", "output_index": index, "delta": "a"});
+        chat.on_event(&event(&delta)).map(drop).map_err(|failure| failure.code)
+    };
+    assert_eq!((0..10_000).try_for_each(&mut delta), Ok(()));
+    assert_eq!(delta(10_000), Err("provider_garbled".to_owned()));
+}
+
+#[test]
+fn a_response_has_a_thousand_citations_at_most() {
+    let citation = json!({"type": "url_citation", "url": "https://a.example", "title": "A"});
+    let part = json!({"type": "output_text", "text": "a", "annotations": vec![citation; 600]});
+    let message = json!({"type": "message", "role": "assistant", "content": [part, part, part]});
+    let done = json!({"type": "response.output_item.done", "output_index": 0, "item": message});
+    let mut completion = CompletionReader::new(options());
+    assert_eq!(completion.on_event(&event(&done)).unwrap(), None);
+    let completed = json!({"type": "response.completed", "response": {"id": "resp_1", "status": "completed"}});
+    let whole = completion.on_event(&event(&completed)).unwrap().expect("a completion");
+    let annotations = whole.pointer("/choices/0/message/annotations").and_then(Value::as_array);
+    assert_eq!(annotations.map(Vec::len), Some(1000));
+}

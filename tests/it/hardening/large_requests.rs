@@ -1,0 +1,115 @@
+//! A program that sends the largest bodies with the most values on several connections, and reads no response. The
+//! gateway's memory stays within its budget, and health checks get through.
+
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    task::JoinSet,
+};
+
+use crate::support::{
+    gateway::{Gateway, Home, pause},
+    provider::Provider,
+};
+
+const LARGEST: usize = 32 * 1024 * 1024;
+const CONNECTIONS: usize = 8;
+/// The most that the attack may add to the memory of a gateway at rest.
+const MOST_MIB: u64 = 300;
+/// Far below what parsing the bodies takes without optimizations. The tests share the machine.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Returns a request with `body`, filled up to the largest size by repeating `filling` before `end`.
+fn request(token: &str, start: &str, filling: &str, end: &str) -> Arc<Vec<u8>> {
+    let body = [start, &filling.repeat((LARGEST - start.len() - end.len()) / filling.len()), end].concat();
+    let head = format!(
+        "POST /v1/responses HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Arc::new([head.into_bytes(), body.into_bytes()].concat())
+}
+
+/// Sends a request on a connection that can hold little unread data. A refusal may close it before the end.
+async fn send(port: u16, request: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(2048).expect("a small buffer");
+    let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await.expect("a connection");
+    let _ = stream.write_all(request).await;
+    stream
+}
+
+/// The status of a response, if one came, and the connection with the rest of it.
+type Attack = (Option<u16>, TcpStream);
+
+/// Sends a request and reads no more than the status of the response.
+async fn attack(port: u16, request: Arc<Vec<u8>>) -> Vec<Attack> {
+    let mut stream = send(port, &request).await;
+    let mut start = [0; 12];
+    let read = stream.read_exact(&mut start).await;
+    let status = str::from_utf8(&start).ok().and_then(|start| start.split(' ').nth(1)?.parse().ok());
+    vec![(status.filter(|_| read.is_ok()), stream)]
+}
+
+fn memory_mib(gateway: &Gateway, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.process_id())).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+    line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}
+
+/// Asks for the health until the attackers are done. Returns the longest wait.
+async fn slowest_probe(gateway: &Gateway, attackers: &mut JoinSet<Vec<Attack>>) -> (Duration, Vec<u16>) {
+    let (mut slowest, mut attacks) = (Duration::ZERO, Vec::new());
+    loop {
+        #[expect(clippy::disallowed_methods, reason = "the processes under test have no fake clock")]
+        let begun = Instant::now();
+        assert_eq!(gateway.get("/healthz").await.status, 200);
+        slowest = slowest.max(begun.elapsed());
+        while let Some(done) = attackers.try_join_next() {
+            attacks.extend(done.expect("an attacker"));
+        }
+        if attackers.is_empty() {
+            return (slowest, attacks.iter().filter_map(|(status, _unread)| *status).collect());
+        }
+        pause(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_largest_bodies_of_one_program_stay_within_the_memory_budget() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("RUST_LOG", "info");
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let token = gateway.post("/v1/tokens", json!({"name": "editor", "scope": "proxy"})).await.json();
+    let token = token["token"].as_str().expect("a token");
+    let small_values = request(token, r#"{"model":"openai-codex/gpt-5.5","input":["#, "0,", "0]}");
+    let start = r#"{"model":"openai-codex/gpt-5.5","stream":true,"input":"hi","metadata":{"a":""#;
+    let repeated = request(token, start, "abcdefghijklmnopqrstuvwxyz", r#""}}"#);
+    let rest = memory_mib(&gateway, "VmRSS");
+    let mut attackers = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        attackers.spawn(attack(home.port, Arc::clone(&small_values)));
+    }
+    let port = home.port;
+    attackers.spawn(async move {
+        let mut unread = Vec::new();
+        for _ in 0..CONNECTIONS {
+            unread.extend(attack(port, Arc::clone(&repeated)).await);
+        }
+        unread
+    });
+    let (slowest, statuses) = slowest_probe(&gateway, &mut attackers).await;
+    let most = memory_mib(&gateway, "VmHWM").saturating_sub(rest);
+    eprintln!("{rest} MiB at rest, {most} MiB more; the slowest health check took {slowest:?}; {statuses:?}");
+    assert!(most <= MOST_MIB, "{most} MiB above {rest} MiB");
+    assert!(slowest < SOON, "a health check took {slowest:?}");
+    assert!(statuses.iter().all(|status| [200, 400, 413, 503].contains(status)), "{statuses:?}");
+}
