@@ -1,20 +1,29 @@
 //! The files of the page: embedded, small, and without requests to other origins.
 
-use std::{fs, io::Read};
+use std::{collections::BTreeSet, fs, io::Read};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::read::GzDecoder;
 use goclaw::{
     adapters::{
-        http::{self, GatewayToken, Hosts, RequestIds},
+        http::{self, GatewayToken, Hosts, RequestIds, openapi_document},
         system::SystemRandom,
         web_ui::endpoint,
     },
     domain::networks::TrustedProxies,
 };
-use poem::{Endpoint, Request, http::StatusCode};
+use poem::{Endpoint, Request, Response, http::StatusCode};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::fakes::TestGateway;
+
+fn whole_endpoint(gateway: &TestGateway) -> impl Endpoint<Output = Response> + use<> {
+    let (token, hosts) = (GatewayToken::new(&"token".into()), Hosts::new([127, 0, 0, 1].into(), &[]));
+    let (ids, stop) = (RequestIds::new(&SystemRandom).expect("random bytes"), CancellationToken::new());
+    http::endpoint(&gateway.app, token, hosts, TrustedProxies::default(), ids, endpoint(), stop)
+}
 
 /// Requests every file in the folder of the page and returns its name, content type and text.
 async fn served() -> Vec<(String, String, String)> {
@@ -40,6 +49,41 @@ async fn every_file_is_embedded_and_the_page_stays_small() {
     assert!(bytes > 0 && bytes < 150_000, "{bytes} bytes");
 }
 
+/// Returns the value of each attribute `name`, without the quotes.
+fn attributes<'a>(html: &'a str, name: &str) -> BTreeSet<&'a str> {
+    let start = format!(" {name}=\"");
+    html.split(&start).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[tokio::test]
+async fn the_api_reference_runs_nothing_and_names_every_operation() {
+    let gateway = TestGateway::open().await;
+    let whole = whole_endpoint(&gateway);
+    let request = Request::builder().uri_str("/docs").header("host", "localhost").finish();
+    let response = whole.get_response(request).await;
+    let policy = response.header("content-security-policy").expect("a policy").to_owned();
+    let html = response.into_body().into_string().await.unwrap();
+    let (_, style) = html.split_once("<style>").expect("a style");
+    let (style, _) = style.split_once("</style>").expect("its end");
+    let hash = STANDARD.encode(Sha256::digest(style));
+    let expected = format!("style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    assert_eq!(policy, format!("default-src 'none'; {expected}"));
+    for forbidden in ["<script", "<iframe", "<form", "javascript:", " src=", " style=", " onload=", " onclick="] {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+    let document: Value = serde_json::from_str(&openapi_document()).unwrap();
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let ids = attributes(&html, "id");
+    for operation in operations {
+        assert!(ids.contains(operation["operationId"].as_str().unwrap()), "{operation}");
+    }
+    for link in attributes(&html, "href") {
+        assert!(link == "/openapi.json" || ids.contains(link.trim_start_matches('#')), "{link} leads nowhere");
+    }
+    assert!(html.len() < 200_000, "{} bytes", html.len());
+}
+
 #[tokio::test]
 async fn page_loads_nothing_from_other_origins() {
     for (name, _, text) in served().await {
@@ -54,9 +98,7 @@ async fn page_loads_nothing_from_other_origins() {
 #[tokio::test]
 async fn static_answers_are_compressed_for_callers_that_accept_it() {
     let gateway = TestGateway::open().await;
-    let (token, hosts) = (GatewayToken::new(&"token".into()), Hosts::new([127, 0, 0, 1].into(), &[]));
-    let (ids, stop) = (RequestIds::new(&SystemRandom).expect("random bytes"), CancellationToken::new());
-    let whole = http::endpoint(&gateway.app, token, hosts, TrustedProxies::default(), ids, endpoint(), stop);
+    let whole = whole_endpoint(&gateway);
     let get = async |path: &str, accepted: Option<&str>| {
         let request = Request::builder().uri_str(path).header("host", "localhost");
         let request = accepted.iter().fold(request, |request, codings| request.header("accept-encoding", *codings));

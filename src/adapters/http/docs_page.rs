@@ -1,16 +1,23 @@
-//! `/docs`: the API documentation as an interactive page. It is self-contained, so it works offline.
+//! `/docs`: the API reference as a page without scripts, so that it can read nothing that the gateway's page stores.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use poem::{Endpoint, IntoResponse, Request, Response, endpoint::make_sync, http::header};
+use sha2::{Digest, Sha256};
 
+use super::reference;
 use crate::adapters::serving::StaticText;
 
-/// The generated page has inline scripts and styles. It may connect only to this gateway.
-const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
-                      font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub(super) const STYLE: &str = include_str!("reference.css");
 
-pub(super) fn endpoint(html: String) -> impl Endpoint<Output = Response> {
-    let page = StaticText::new("text/html; charset=utf-8", html);
+/// Serves the reference of an OpenAPI document.
+pub(super) fn endpoint(document: &str) -> impl Endpoint<Output = Response> + use<> {
+    let page = StaticText::new("text/html; charset=utf-8", reference::html(document));
+    // Only this style, by its hash, and nothing else.
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
     make_sync(move |request: Request| {
-        page.response(&request).with_header(header::CONTENT_SECURITY_POLICY, POLICY).into_response()
+        page.response(&request).with_header(header::CONTENT_SECURITY_POLICY, &policy).into_response()
     })
 }

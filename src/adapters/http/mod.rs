@@ -28,6 +28,7 @@ mod paths;
 mod problem_json;
 mod providers_api;
 mod proxy_api;
+mod reference;
 mod responses;
 mod session_api;
 mod tags;
@@ -115,9 +116,8 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     page: P,
     stop: CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<P> {
-    // Requests from `/docs` go to the gateway that served the page.
     let (service, document) = (service("/"), openapi_document());
-    let docs = docs_page::endpoint(service.swagger_ui_html());
+    let docs = docs_page::endpoint(&document);
     let state = Arc::new(ApiState {
         app: Arc::clone(app),
         bodies: LargeBodies::default(),
