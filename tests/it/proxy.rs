@@ -226,15 +226,23 @@ async fn an_exhausted_plan_passes_unchanged_with_retry_headers() {
 #[tokio::test]
 async fn unsafe_response_headers_are_removed_and_redirects_are_not_followed() {
     let (provider, _home, gateway) = signed_in().await;
-    let hostile = [["set-cookie", "a=b"], ["www-authenticate", "Bearer"], ["location", "https://elsewhere.example/"]];
+    let hostile = [
+        ["set-cookie", "a=b"],
+        ["www-authenticate", "Bearer"],
+        ["location", "https://elsewhere.example/"],
+        ["expires", "Thu, 01 Jan 2099 00:00:00 GMT"],
+        ["cache-control", "public, max-age=604800"],
+    ];
     provider
         .post_control("/faults", json!({"endpoint": "backend", "fault": {"kind": "headers", "headers": hostile}}))
         .await;
     let response = gateway.get(USAGE).await;
     assert_eq!(response.status, 200);
-    for [name, _] in hostile {
-        assert!(!response.headers.contains_key(name), "{name}");
+    for [name, value] in hostile {
+        assert!(response.headers.get_all(name).iter().all(|header| header != value), "{name}");
+        assert_eq!(response.headers.contains_key(name), name == "cache-control", "{name}");
     }
+    assert_eq!(response.header("cache-control"), "no-store");
     let redirect = json!({"kind": "redirect", "status": 307, "location": "https://elsewhere.example/"});
     provider.post_control("/faults", json!({"endpoint": "backend", "fault": redirect})).await;
     let response = gateway.get(USAGE).await;

@@ -34,10 +34,10 @@ const DESCRIBING: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// Headers from the provider to the caller.
-const DOWNSTREAM: [&str; 17] = [
+/// Headers from the provider to the caller. A response must not be stored on its way, so those about caching are not among
+/// them.
+const DOWNSTREAM: [&str; 15] = [
     "accept-ranges",
-    "cache-control",
     "content-disposition",
     "content-encoding",
     "content-language",
@@ -45,7 +45,6 @@ const DOWNSTREAM: [&str; 17] = [
     "content-range",
     "content-type",
     "etag",
-    "expires",
     "last-modified",
     "retry-after",
     "vary",

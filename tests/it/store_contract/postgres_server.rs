@@ -9,7 +9,11 @@ use goclaw::{
     },
     ports::TokenStore,
 };
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinSet,
+};
 
 use super::{
     fixtures::{Fixture, Postgres},
@@ -61,4 +65,41 @@ async fn the_tables_have_the_documented_content() {
     assert_eq!(postgres.database.cell("settings ->> 'expires_at'", "llm_providers").await, expires_at);
     let secret = "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";
     assert_eq!(postgres.database.cell("count(*)", secret).await.as_deref(), Some("1"));
+}
+
+/// Opens a store at a server that offers no TLS. Returns whether the store went on without it.
+async fn goes_on_without_tls(host: &str, options: &str) -> bool {
+    const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+    let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let url = format!("postgres://user:password@{host}:{port}/database{options}").into();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut start = [0; 8];
+        stream.read_exact(&mut start).await.expect("a request");
+        if start != TLS_REQUEST {
+            return true;
+        }
+        stream.write_all(b"N").await.expect("an answer");
+        stream.read(&mut start).await.is_ok_and(|length| length > 0)
+    };
+    let (opened, goes_on) = tokio::join!(PostgresStore::open(&url, Arc::new(SystemClock)), server);
+    assert!(matches!(opened.map(drop), Err(OpenStoreError::Connect { .. })), "{host}{options}");
+    goes_on
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_is_optional_on_this_machine_only() {
+    for (host, options, expected) in [
+        // Any other name or address than a loopback one counts as another machine.
+        ("0.0.0.0", "", false),
+        ("0.0.0.0", "?sslmode=prefer", false),
+        ("0.0.0.0", "?sslmode=require", false),
+        ("0.0.0.0", "?sslmode=disable", true),
+        ("127.0.0.1", "", true),
+        ("localhost", "", true),
+        ("localhost", "?sslmode=require", false),
+    ] {
+        assert_eq!(goes_on_without_tls(host, options).await, expected, "{host}{options}");
+    }
 }

@@ -1,7 +1,6 @@
-//! Opens a PostgreSQL database: connects, with verified TLS if the server offers it, and migrates the schema, one
-//! replica at a time.
+//! Opens a PostgreSQL database: connects, with verified TLS, and migrates the schema, one replica at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use diesel::{
     ConnectionError, ConnectionResult, QueryableByName, result::Error as DieselError, sql_query, sql_types::Text,
@@ -15,7 +14,10 @@ use futures_util::FutureExt;
 use rustls_platform_verifier::ConfigVerifierExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
-use tokio_postgres::Config;
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Connection, PostgresStore};
@@ -88,11 +90,27 @@ impl PostgresStore {
 async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<Connection> {
     let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
     let mut config: Config = url.parse().map_err(bad)?;
+    // Whoever is on the way to another machine could take TLS out of an offer.
+    if config.get_ssl_mode() == SslMode::Prefer && !is_on_this_machine(&config) {
+        config.ssl_mode(SslMode::Require);
+    }
     config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
     let (client, driver) = config.connect((*tls).clone()).await.map_err(bad)?;
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
     connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+fn is_on_this_machine(config: &Config) -> bool {
+    let is_loopback =
+        |name: &str| name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    match config.get_hostaddrs() {
+        [] => config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => is_loopback(name),
+            Host::Unix(_) => true,
+        }),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
+    }
 }
 
 /// Returns the error's text with its cause, which `Display` omits.
