@@ -55,6 +55,25 @@ async fn a_session_is_started_extended_and_ended() {
 }
 
 #[tokio::test]
+async fn all_sessions_of_the_page_and_the_gateway_token_are_one_owner() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let (one, other) = (session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await);
+    let post = async |token: &str, path: &str, body: Value| {
+        let request = http().post(format!("{}/v1/auth/openai/{path}", gateway.base)).bearer_auth(token).json(&body);
+        HttpResponse::of(request.send().await.expect("a response")).await
+    };
+    let started = post(&one, "start", json!({})).await.json();
+    for token in [&other, &gateway.token] {
+        assert_eq!(post(token, "start", json!({})).await.json()["login_id"], started["login_id"], "the same login");
+    }
+    let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an address")).await;
+    let pasted = post(&other, "callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((pasted.status, &pasted.json()["authenticated"]), (200, &json!(true)), "{}", pasted.text);
+}
+
+#[tokio::test]
 async fn an_idle_session_ends() {
     let home = Home::without_provider();
     let gateway = home.start().await;

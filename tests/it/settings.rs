@@ -89,6 +89,7 @@ fn additional_accounts_and_endpoints_can_be_configured() {
         ("GOCLAW_PROVIDERS__WORK__SCOPES", "openid, offline_access"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://id.example/realm"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
+        ("GOCLAW_PROVIDERS__DASHSCOPE__REQUIRES_ISS", "true"),
     ])
     .unwrap();
     let oauth = |name: &str| {
@@ -100,6 +101,23 @@ fn additional_accounts_and_endpoints_can_be_configured() {
     assert_eq!(oauth("dashscope").token_url.as_str(), "https://id.example/realm/oauth/token");
     let unconfigured = load(&[]).unwrap();
     assert!(unconfigured.providers.iter().all(|p| p.oauth.is_some() == (p.provider_type == ProviderType::OpenaiCodex)));
+}
+
+#[test]
+fn at_most_one_server_of_a_callback_address_may_leave_out_its_issuer() {
+    let other = ("GOCLAW_PROVIDERS__WORK__ISSUER", "https://id.example");
+    let work = ("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex");
+    let refusal = load(&[work, other]).map(drop).unwrap_err().to_string();
+    assert!(refusal.starts_with("invalid setting providers.work.requires_iss = \"false\": "), "{refusal}");
+    for fix in [
+        ("GOCLAW_PROVIDERS__WORK__REQUIRES_ISS", "true"),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__REQUIRES_ISS", "true"),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false"),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", "https://id.example"),
+    ] {
+        assert!(load(&[work, other, fix]).is_ok(), "{fix:?}");
+    }
+    assert!(load(&[work]).is_ok(), "two accounts at one server");
 }
 
 #[test]

@@ -68,6 +68,20 @@ pub(super) enum Credential {
     ApiToken(Arc<ApiToken>),
 }
 
+impl Credential {
+    /// Returns whose logins the caller may finish. The gateway token and the page's sessions belong to one owner, and each
+    /// program to another.
+    fn principal(&self) -> Principal {
+        match self {
+            Self::GatewayToken => Principal::gateway_token(),
+            Self::ApiToken(token) => match token.scope {
+                Scope::Page | Scope::Link => Principal::gateway_token(),
+                Scope::Proxy => Principal::named(format!("token:{}", token.id.as_str())),
+            },
+        }
+    }
+}
+
 // [`Authenticator::authenticate`] has checked the token already; this only declares the security scheme.
 /// The gateway's own token or the token of a page session; for the models and the proxy also a program's token.
 #[derive(SecurityScheme)]
@@ -158,7 +172,7 @@ impl Authenticator {
             Credential::GatewayToken | Credential::ApiToken(_) => {}
         }
         let state = Arc::clone(&self.state);
-        request.set_data(AuthContext { principal: Principal::gateway_token(), credential, state });
+        request.set_data(AuthContext { principal: credential.principal(), credential, state });
         Ok(())
     }
 }
@@ -176,6 +190,11 @@ fn permits(scope: Scope, path: &str) -> bool {
 fn bearer(request: &Request) -> Option<&str> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (headers.next(), headers.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    bearer_token(value.to_str().ok()?)
+}
+
+/// Returns the token of an `Authorization` header (RFC 6750 section 2.1).
+pub fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

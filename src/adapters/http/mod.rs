@@ -41,7 +41,7 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
 use authenticator::Authenticator;
-pub use authenticator::GatewayToken;
+pub use authenticator::{GatewayToken, bearer_token};
 pub use current_request::RequestIds;
 use entry_point::EntryPoint;
 pub use failed_attempts::FailedAttempts;

@@ -72,7 +72,27 @@ pub(super) fn definitions(
     for built_in in ProviderType::ALL {
         sections.entry(built_in.as_str().to_owned()).or_default();
     }
-    sections.into_iter().map(|(name, section)| section.definition(&name, callback_port, policy)).collect()
+    let definitions: Vec<_> = sections
+        .into_iter()
+        .map(|(name, section)| section.definition(&name, callback_port, policy))
+        .collect::<Result<_, _>>()?;
+    check_issuers(&definitions)?;
+    Ok(definitions)
+}
+
+/// Refuses two servers whose callbacks cannot be told apart: one could pass off a code of the other as its own (RFC 9700
+/// section 4.4). All logins return to one address, so at most one server may leave out `iss`.
+fn check_issuers(definitions: &[ProviderDefinition]) -> Result<(), SettingsError> {
+    let enabled = definitions.iter().filter(|definition| definition.enabled);
+    let clients = enabled.filter_map(|definition| Some((&definition.name, definition.oauth.as_ref()?)));
+    let mut nameless = clients.filter(|(_, client)| !client.requires_issuer);
+    let Some((first, client)) = nameless.next() else { return Ok(()) };
+    let Some((second, _)) = nameless.find(|(_, other)| other.issuer != client.issuer) else { return Ok(()) };
+    let allowed = format!(
+        "the logins of {first} and {second} return to one address from two issuers; set it to true for the one whose server \
+         sends `iss`, or disable one"
+    );
+    Err(SettingsError::invalid(format!("providers.{second}.requires_iss"), "false", allowed))
 }
 
 impl ProviderSection {

@@ -163,6 +163,7 @@ async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
     let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://dashscope.example"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
+        ("GOCLAW_PROVIDERS__DASHSCOPE__REQUIRES_ISS", "true"),
     ])
     .await;
     for (account, secret) in

@@ -123,24 +123,31 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
     let (first, second) = (Provider::approving(), Provider::approving());
     let home = Home::new(&first)
         .with("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex")
-        .with("GOCLAW_PROVIDERS__WORK__ISSUER", &second.issuer);
+        .with("GOCLAW_PROVIDERS__WORK__ISSUER", &second.issuer)
+        .with("GOCLAW_PROVIDERS__WORK__REQUIRES_ISS", "true");
     let gateway = home.start().await;
     let of_first = approved(&gateway, &first).await;
     let started = gateway.post("/v1/auth/work/start", json!({})).await.json();
+    let from =
+        |issuer: &str| format!("&iss={}", url::form_urlencoded::byte_serialize(issuer.as_bytes()).collect::<String>());
     let of_second = second.redirect_for(started["auth_url"].as_str().unwrap()).await;
+    let of_second = of_second + &from(&second.issuer);
 
     let invalid_state = (400, "invalid_state".to_owned());
     assert_eq!(paste(&gateway, "work", &of_first).await, invalid_state);
     assert_eq!(paste(&gateway, "openai", &of_second).await, invalid_state);
-    // A mix-up (RFC 9700 section 4.4): a code of the first with the state of the second. If the first sends `iss`, both
-    // the callback and the paste reject it.
-    let state = |url: &str| url.split_once("state=").map(|(_, rest)| rest.to_owned()).unwrap();
-    let crossed = of_first.replace(&state(&of_first), &state(&of_second));
-    let issuer: String = url::form_urlencoded::byte_serialize(first.issuer.as_bytes()).collect();
-    let crossed = format!("{crossed}&iss={issuer}");
-    assert_ne!(state(&of_first), state(&of_second));
-    assert_eq!(paste(&gateway, "work", &crossed).await, (400, "wrong_issuer".to_owned()));
-    assert_eq!(http().get(&crossed).send().await.unwrap().status(), 400);
+    // A mix-up (RFC 9700 section 4.4): a code of one with the state of the other, whether the first sends `iss` or not.
+    let state = |url: &str| url.split_once("state=").and_then(|(_, rest)| rest.split('&').next()).unwrap().to_owned();
+    let (first_state, second_state) = (state(&of_first), state(&of_second));
+    let to_second = of_first.replace(&first_state, &second_state);
+    let to_first = of_second.replace(&second_state, &first_state);
+    assert_ne!(first_state, second_state);
+    for (account, crossed) in
+        [("work", to_second.clone()), ("work", format!("{to_second}{}", from(&first.issuer))), ("openai", to_first)]
+    {
+        assert_eq!(paste(&gateway, account, &crossed).await, (400, "wrong_issuer".to_owned()), "{crossed}");
+        assert_eq!(http().get(&crossed).send().await.unwrap().status(), 400, "{crossed}");
+    }
     for provider in [&first, &second] {
         assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
     }
