@@ -9,12 +9,14 @@
 #   kill, storm, soak, races, provider_faults, store_faults, restores
 #                    the long form of each proof, in a release build
 #   page             screenshots, accessibility and behaviour of the page
+#   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
+#   mutants          changes the code of refresh, authorization responses, sealing and header filters: a test must notice
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
-readonly all=(dependencies clients "${proofs[@]}" page)
-readonly deny_version=0.20.2
+readonly all=(dependencies clients "${proofs[@]}" page fuzz mutants)
+readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
 
@@ -26,24 +28,43 @@ contains() {
     return 1
 }
 
-# Prints the path of cargo-deny. Installs it into target/ if it is missing.
-cargo_deny() {
-    local folder=$PWD/target/cargo-deny-$deny_version
-    if has cargo-deny; then
-        command -v cargo-deny
+# cargo_tool NAME VERSION: prints the path of a tool of cargo. Installs it into target/ if it is missing.
+cargo_tool() {
+    local name=$1 version=$2 folder=$PWD/target/$1-$2
+    if has "$name"; then
+        command -v "$name"
         return
     fi
-    if [ ! -x "$folder/bin/cargo-deny" ]; then
-        say "installing cargo-deny $deny_version into ${folder#"$PWD"/} (a few minutes)"
-        cargo install cargo-deny --version "$deny_version" --locked --quiet --root "$folder" >&2 || return 1
+    if [ ! -x "$folder/bin/$name" ]; then
+        say "installing $name $version into ${folder#"$PWD"/} (a few minutes)"
+        cargo install "$name" --version "$version" --locked --quiet --root "$folder" >&2 || return 1
     fi
-    printf '%s\n' "$folder/bin/cargo-deny"
+    printf '%s\n' "$folder/bin/$name"
 }
 
 check_dependencies() {
     local deny
-    deny=$(cargo_deny) || return 1
+    deny=$(cargo_tool cargo-deny "$deny_version") || return 1
     "$deny" check bans licenses sources
+}
+
+# The inputs that were found stay in fuzz/corpus, so that the next run begins with them.
+fuzz() {
+    local tool target
+    tool=$(cargo_tool cargo-fuzz "$fuzz_version") || return 1
+    for target in $(cd fuzz && RUSTUP_TOOLCHAIN=nightly "$tool" fuzz list); do
+        RUSTUP_TOOLCHAIN=nightly "$tool" fuzz run "$target" -- -max_total_time="${FUZZ_SECONDS:-600}" || return 1
+    done
+}
+
+# Only what the quick tests of the core cover: each mutant is a build.
+find_mutants() {
+    local tool
+    tool=$(cargo_tool cargo-mutants "$mutants_version") || return 1
+    "$tool" mutants --output target/mutants --timeout 120 --no-shuffle \
+        --file 'src/domain/refresh/*.rs' --file src/domain/authorization_response.rs \
+        --file src/domain/pasted_response.rs --file src/domain/sealed.rs --file src/domain/login.rs \
+        --file 'src/domain/proxy/*.rs' -- --test domain --test model
 }
 
 # One proof at a time, because each needs the whole machine.
@@ -54,6 +75,8 @@ run_step() {
         dependencies) check_dependencies ;;
         clients) tests/generated_clients/run.sh ;;
         page) tests/page.sh ;;
+        fuzz) fuzz ;;
+        mutants) find_mutants ;;
         *) run_proof "$1" ;;
     esac
 }

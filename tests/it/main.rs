@@ -22,6 +22,7 @@ mod port_calls;
 
 // Adapters against real systems.
 mod contract;
+mod hostile_texts;
 mod http_api;
 mod http_edge;
 mod migrations;

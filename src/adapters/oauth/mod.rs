@@ -24,6 +24,8 @@ use crate::{
     },
     ports::{Clock, Doubt, OAuthEndpoint, TokenEndpointError},
 };
+pub use token_response::parse as parse_token_response;
+
 use send::{SuccessResponse, send, within};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

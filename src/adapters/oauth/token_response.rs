@@ -22,7 +22,7 @@ struct Members {
 }
 
 /// Returns None if the body is not a token response or has neither token. As in OpenAI's client, one of them suffices.
-pub(super) fn parse(body: &[u8]) -> Option<TokenResponse> {
+pub fn parse(body: &[u8]) -> Option<TokenResponse> {
     // Some servers begin with a byte order mark (RFC 8259 section 8.1).
     let members: Members = serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());

@@ -178,7 +178,9 @@ proptest! {
             for response in AuthorizationResponse::from_pasted(&text.as_str().into()).into_iter().flatten() {
                 let state = response.state.expose_secret().to_owned();
                 let is_plain = state.chars().all(|c| c.is_ascii_alphanumeric());
-                prop_assert!(!is_plain || text.replace(['+', '%', '\\', ' '], "").contains(&state) || text.contains('%'), "{:?}: {:?}", text, state);
+                // The characters that a paste may have around and within the address.
+                let kept: String = text.chars().filter(|c| c.is_ascii_graphic() && !"+%\\".contains(*c)).collect();
+                prop_assert!(!is_plain || kept.contains(&state) || text.contains('%'), "{:?}: {:?}", text, state);
             }
         }
     }

@@ -1,0 +1,31 @@
+//! Sealed secrets as somebody could write them into the database: none opens.
+#![no_main]
+
+use std::sync::Arc;
+
+use goclaw::{
+    adapters::cipher::{EncryptionKey, XChaChaCipher},
+    domain::sealed::{SealContext, SealedSecret},
+    ports::{Random, RandomError, SecretCipher},
+};
+use libfuzzer_sys::fuzz_target;
+
+struct Fixed;
+
+impl Random for Fixed {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
+
+fuzz_target!(|text: &str| {
+    let cipher = XChaChaCipher::new(&EncryptionKey::from_bytes([7; 32]).into(), Arc::new(Fixed));
+    let context = SealContext::KeyCheck;
+    let genuine = cipher.seal(&context, "secret").expect("it seals");
+    for forged in [text.to_owned(), format!("v2:{}:{text}", cipher.key_id().as_str())] {
+        let forged = SealedSecret::new(forged);
+        assert!(forged == genuine || cipher.open(&context, &forged).is_err());
+        assert!(cipher.open_first_format(&context, &forged).is_err());
+    }
+});

@@ -1,0 +1,24 @@
+//! Bodies of prompts: no panic, and each translation is JSON.
+#![no_main]
+
+use goclaw::domain::dialect::{ChatRequest, ResponsesRequest, model_of, without_lone_surrogates};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+fn check(translated: &[u8]) {
+    assert!(serde_json::from_slice::<Value>(translated).is_ok(), "{}", String::from_utf8_lossy(translated));
+}
+
+fuzz_target!(|body: &[u8]| {
+    let body = &*without_lone_surrogates(body);
+    if model_of(body).is_err() {
+        return;
+    }
+    if let Ok((request, _)) = ResponsesRequest::of_checked(body).and_then(|asked| asked.into_backend("m")) {
+        check(&request.body);
+    }
+    if let Ok((request, _)) = ChatRequest::of_checked(body).and_then(|asked| asked.into_backend("m")) {
+        check(&request.body);
+    }
+    check(&ChatRequest::of_checked(body).expect("a checked body").with_model("m"));
+});
