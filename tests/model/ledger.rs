@@ -139,7 +139,7 @@ impl Ledger {
                 real::TokenState::InDoubt => TokenState::InDoubt,
                 real::TokenState::NeedsReauth => TokenState::NeedsReauth,
             },
-            attempt: state.attempt.min(3) as u8,
+            attempt: state.attempt.min(6) as u8,
             // Other states, and providers without a grace window, do not use it.
             sent: if is_out && !self.policy.grace.is_zero() {
                 SENDS.into_iter().rfind(sent_before).unwrap_or(Sent::LongAgo)

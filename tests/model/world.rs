@@ -47,7 +47,7 @@ pub(crate) struct World {
 pub(crate) struct Row {
     pub(crate) version: Version,
     pub(crate) state: TokenState,
-    /// At most 3: production counts further, but its decisions depend only on whether there were two.
+    /// At most 6: production counts further, but no search has so many faults.
     pub(crate) attempt: u8,
     pub(crate) sent: Sent,
     pub(crate) age: Age,
