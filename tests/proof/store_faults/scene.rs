@@ -58,14 +58,14 @@ impl Held {
 }
 
 /// Returns for each file of a journal that waits for the database whether it holds a complete record, whatever its name.
-/// Committed records and marks do not count.
+/// What the journal remembers besides does not count.
 fn journal(data_dir: &Path) -> Vec<bool> {
     let is_complete =
         |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok_and(|record| record["refresh_token"].is_string());
     let files = fs::read_dir(data_dir.join("escrow")).expect("the journal").map(|file| file.expect("a file").path());
     let waits = |path: &PathBuf| {
         let path = path.to_string_lossy();
-        !path.ends_with(".committed.json") && !path.ends_with(".seen")
+        ![".committed.json", ".seen", ".sent", ".ended"].iter().any(|end| path.ends_with(end))
     };
     let files = files.filter(waits);
     // A missing file was committed or moved meanwhile.
