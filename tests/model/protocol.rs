@@ -21,7 +21,9 @@ const LEAVING_UNHARMED: Chances = &[(LostAnswer, 1), (Database, 1), (Logout, 1),
 const PAUSE_UNHARMED: Chances = &[(LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
 const LEAVING_ASLEEP: Chances = &[(LostAnswer, 1), (Pause, 1), (Logout, 1), (Login, 1)];
 const RESTORED: Chances = &[(LostAnswer, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Ask, 1)];
-const RESTORED_AND_CRASHED: Chances = &[(Crash, 2), (LostAnswer, 1), (Backup, 1), (Restore, 1)];
+const RESTORED_AND_CRASHED: Chances = &[(Crash, 2), (Backup, 1), (Restore, 1)];
+/// With one replica, so that it can be down during the restore.
+const RESTORED_WHILE_DOWN: Chances = &[(Crash, 2), (LostAnswer, 1), (Backup, 1), (Restore, 1)];
 const RESTORED_AND_LEFT: Chances = &[(Crash, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
 const RESTORED_UNHARMED: Chances = &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
 const OUTAGE: Chances = &[(Crash, 1), (LostRequest, 5), (Refused, 2), (Ask, 1)];
@@ -63,6 +65,7 @@ holds! {
         Setting::new(Kills, 2, RESTORED), 6_000;
         Setting::new(Refuses, 2, RESTORED), 4_000;
         Setting::new(Kills, 2, RESTORED_AND_CRASHED), 40_000;
+        Setting::new(Kills, 2, RESTORED_WHILE_DOWN).replicas(1), 12_000;
     }
 
     a_backup_of_a_login_that_has_ended {
