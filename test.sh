@@ -25,8 +25,8 @@ export TEST_PYTHON TEST_NODE TEST_NODE_SDK
 start_postgres
 
 say "running all tests of the workspace"
-# Most tests wait for processes and timeouts, so two of them fit on a core.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))} cargo test --workspace --locked
+# Most tests wait for processes and timeouts, so more than two of them fit on a core.
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc) + 1))} cargo test --workspace --locked
 
 say "validating openapi/v1.json"
 "$venv/bin/openapi-spec-validator" openapi/v1.json
