@@ -21,7 +21,7 @@ const STEPS: [&str; 2] = ["rotated", "body_half"];
 const LONG_STEPS: [&str; 6] = ["arrived", "body_read", "rotated", "headers_sent", "body_half", "body_sent"];
 /// Below and above the lease of the short form.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(5)];
-/// With the default settings, whose lease is longer than a minute only at the last one.
+/// With the default settings.
 const LONG_PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(35), Duration::from_secs(60)];
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
