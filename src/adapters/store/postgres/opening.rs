@@ -90,7 +90,7 @@ impl PostgresStore {
 async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<Connection> {
     let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
     let mut config: Config = url.parse().map_err(bad)?;
-    // Whoever is on the way to another machine could take TLS out of an offer.
+    // An attacker between the two machines could remove TLS from what the server offers.
     if config.get_ssl_mode() == SslMode::Prefer && !is_on_this_machine(&config) {
         config.ssl_mode(SslMode::Require);
     }
