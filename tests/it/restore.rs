@@ -1,6 +1,6 @@
 //! An older copy of the database is put back. The token journal keeps the login, or says that the newest tokens are lost.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{cell::RefCell, collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 
@@ -257,23 +257,18 @@ async fn a_login_that_was_replaced_after_the_backup_is_replaced_again() {
     for refreshes in [1, 0] {
         let provider = Provider::approving();
         let home = Home::new(&provider);
-        let backup = tempfile::tempdir().expect("a folder");
-        let gateway = home.start().await;
-        gateway.sign_in().await;
-        let old = gateway.status().await["login_id"].clone();
-        gateway.stop().await;
-        copy_database(&home.data_dir(), backup.path());
-        let gateway = home.start().await;
-        gateway.sign_in_again().await;
-        for _ in 0..refreshes {
-            assert_eq!(refresh(&gateway).await, 200);
-        }
-        let new = gateway.status().await["login_id"].clone();
-        assert_ne!(new, old);
-        gateway.stop().await;
-        copy_database(backup.path(), &home.data_dir());
-        let gateway = home.start().await;
-        let status = gateway.status().await;
+        let new = RefCell::new(Value::Null);
+        let change = async |gateway: &Gateway| {
+            let old = gateway.status().await["login_id"].clone();
+            gateway.sign_in_again().await;
+            for _ in 0..refreshes {
+                assert_eq!(refresh(gateway).await, 200);
+            }
+            new.replace(gateway.status().await["login_id"].clone());
+            assert_ne!(*new.borrow(), old);
+        };
+        let gateway = restored_after(&provider, &home, change).await;
+        let (status, new) = (gateway.status().await, new.take());
         assert_eq!((&status["login_id"], &status["state"]), (&new, &json!("active")), "{status}");
         assert_eq!(refresh(&gateway).await, 200);
         assert_eq!(gateway.status().await["generation"], refreshes + 1);
