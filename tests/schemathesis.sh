@@ -148,25 +148,39 @@ export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 # Keeps Hypothesis's database out of the working folder.
 export HYPOTHESIS_STORAGE_DIRECTORY=$folder/hypothesis
 
+with_token() {
+    # The token is in the environment of that process, because every user of the machine can read arguments.
+    {
+        cat schemathesis.toml
+        printf '\n[auth.openapi.GatewayToken]\nbearer = "${GOCLAW_GATEWAY_TOKEN}"\n'
+    } >"$folder/with-token.toml"
+    GOCLAW_GATEWAY_TOKEN=$(<"$folder/with-token/gateway.token") run_schemathesis with-token "$folder/with-token.toml"
+    if grep --quiet --fixed-strings --file="$folder/with-token/gateway.token" \
+        "$folder"/with-token.{report,har,gateway.log} "$folder/simulator.log"; then
+        fail "the token is in a report or a log"
+    fi
+}
+
+without_token() {
+    call_each_operation_without_token || fail "an operation does not require a token"
+    # The excluded check accepts only a 401 for a missing token, but the rate limit correctly responds with 429. The calls
+    # above and the check below replace it. The warnings are off because all operations return the same errors here, as
+    # intended.
+    run_schemathesis without-token schemathesis.toml --generation-with-security-parameters true \
+        --exclude-checks missing_required_header --warnings off
+    check_responses_without_token || fail "a request under /v1 was accepted without a token"
+}
+
 start_simulator
 
+# Both runs at once. The subshells must not run the trap: it would stop the gateway of the other one.
 start_gateway with-token
-# The token is in the environment of that process, because every user of the machine can read arguments.
-{
-    cat schemathesis.toml
-    printf '\n[auth.openapi.GatewayToken]\nbearer = "${GOCLAW_GATEWAY_TOKEN}"\n'
-} >"$folder/with-token.toml"
-GOCLAW_GATEWAY_TOKEN=$(<"$folder/with-token/gateway.token") run_schemathesis with-token "$folder/with-token.toml"
-if grep --quiet --fixed-strings --file="$folder/with-token/gateway.token" \
-    "$folder"/*.report "$folder"/*.har "$folder"/*.log; then
-    fail "the token is in a report or a log"
-fi
-
+(trap - EXIT INT TERM && with_token) &
+with_token=$!
 start_gateway without-token
-call_each_operation_without_token || fail "an operation does not require a token"
-# The excluded check accepts only a 401 for a missing token, but the rate limit correctly responds with 429. The calls
-# above and the check below replace it. The warnings are off because all operations return the same errors here, as
-# intended.
-run_schemathesis without-token schemathesis.toml --generation-with-security-parameters true \
-    --exclude-checks missing_required_header --warnings off
-check_responses_without_token || fail "a request under /v1 was accepted without a token"
+(trap - EXIT INT TERM && without_token) &
+without_token=$!
+failed=0
+wait "$with_token" || failed=1
+wait "$without_token" || failed=1
+exit "$failed"

@@ -20,8 +20,8 @@ const ACCOUNTS: usize = 20;
 const DAMAGED: usize = 0;
 const DEAD: usize = 1;
 const DEACTIVATED: usize = 2;
-const LIFETIME: &str = "4s";
-const PAUSE: Duration = Duration::from_millis(700);
+const LIFETIME: &str = "8s";
+const PAUSE: Duration = Duration::from_millis(1_400);
 
 #[derive(Debug, Clone, Copy)]
 struct Size {

@@ -68,5 +68,9 @@ fn main() -> ExitCode {
         Trial::test("store_faults_on_postgres", move || store_faults::on_postgres(extent)),
         Trial::test("store_faults_on_sqlite", move || store_faults::on_sqlite(extent)),
     ];
-    libtest_mimic::run(&Arguments::from_iter(arguments), trials).exit_code()
+    let mut arguments = Arguments::from_iter(arguments);
+    // The harnesses wait for processes most of the time.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(cores + 1);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
