@@ -8,7 +8,7 @@ use crate::{
     domain::{
         credential::SealedCredential,
         ids::AccountName,
-        provider::{ProviderDefinition, ProviderType, openai_codex},
+        provider::{ProviderDefinition, ProviderType, openai_codex::canonical},
         unreadable::UnreadableAccount,
     },
     ports::{StoreError, TokenStore},
@@ -32,10 +32,6 @@ pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(AccountName, O
     let name = AccountName::parse(canonical(text))?;
     let known = ProviderType::parse(canonical(new_type));
     Ok((name, Some(known.ok_or_else(|| AppError::UnknownProviderType(new_type.to_owned()))?)))
-}
-
-fn canonical(text: &str) -> &str {
-    if text == openai_codex::ALIAS { openai_codex::NAME } else { text }
 }
 
 /// What is stored under a name.

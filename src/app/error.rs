@@ -13,6 +13,7 @@ use crate::{
         provider::{AuthMethod, ProviderType},
         provider_refusal::ProviderRefusal,
         proxy::{InvalidPath, ProxyPath},
+        scope::InvalidScope,
         secret::InvalidSecret,
         token_response::AlreadyExpired,
         unreadable::UnreadableAccount,
@@ -61,6 +62,9 @@ pub enum AppError {
     /// The path is not among the account's `proxy_paths`.
     #[error("the path {path} is not allowed for provider {name}")]
     PathNotAllowed { name: AccountName, path: ProxyPath },
+    /// The method and path are not among the account's `program_paths`, and the caller is a program.
+    #[error("{method} {path} is not allowed for programs at provider {name}")]
+    PathOfOwner { name: AccountName, method: String, path: ProxyPath },
     /// The provider could not be reached or its response failed.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),
@@ -84,8 +88,17 @@ pub enum AppError {
     NoUsage(AccountName),
     #[error("this link was used or has expired")]
     LinkUsed,
-    #[error("no token has this id")]
+    #[error("no token has this id or name")]
     UnknownToken,
+    #[error("{0} tokens have this name or begin like this; use the whole id")]
+    AmbiguousToken(usize),
+    #[error("another token is called \"{0}\"; choose another name, or revoke that one")]
+    TokenNameTaken(String),
+    #[error(transparent)]
+    InvalidScope(#[from] InvalidScope),
+    /// The text is the scope that the caller's token lacks.
+    #[error("this token lacks the scope {0}")]
+    InsufficientScope(String),
     #[error("no session or link of the page has this id, or it has ended")]
     UnknownSession,
     #[error("there are {0} tokens already; revoke some")]

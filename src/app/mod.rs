@@ -22,7 +22,7 @@ mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::{Access, IssuedToken};
+pub use access::{Access, IssuedToken, KnownToken};
 pub use accounts::{
     AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
 };

@@ -1,13 +1,19 @@
-//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and reach models and the
-//! proxy only, and the page's links and sessions.
+//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and permit what their scopes
+//! say, and the page's links and sessions.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use super::{ids::DisplayName, sealed::SealedSecret, secret::ApiTokenSecret, time::Timestamp};
+use super::{
+    ids::DisplayName,
+    scope::{Rights, Scopes},
+    sealed::SealedSecret,
+    secret::ApiTokenSecret,
+    time::Timestamp,
+};
 
 /// The prefix of every token, by which secret scanners and people recognise it.
 const PREFIX: &str = "goclaw_";
@@ -24,33 +30,59 @@ const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// Lifetime of a link that has not been opened.
 const LINK: Duration = Duration::from_secs(10 * 60);
+/// How long a noted use stands for all others.
+const USE_NOTED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// The operations that a token authorizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum Scope {
-    /// Models and the proxy: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
-    Proxy,
+/// What a token is for, and what it permits.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Grant {
+    /// A program, with these scopes.
+    Program(Arc<Scopes>),
     /// A page session: all operations of the owner.
     Page,
     /// Starting one page session, once.
     Link,
 }
 
-stored_words!(Scope);
+impl Grant {
+    /// The stored texts of the page's tokens; all others are scopes of programs.
+    pub const OF_THE_PAGE: [&'static str; 2] = ["page", "link"];
 
-impl Scope {
-    /// The scopes of tokens that an owner creates.
-    pub const GRANTED: [Self; 1] = [Self::Proxy];
-    /// The scopes of the page. Such a token ends with the gateway's token under which it was made.
-    pub const OF_THE_PAGE: [Self; 2] = [Self::Page, Self::Link];
-
-    /// Returns the lifetime of a new token; None if it is valid until revoked.
-    fn lifetime(self) -> Option<Duration> {
+    /// Returns the stored text, which the mark of the token's row covers.
+    pub fn as_stored(&self) -> &str {
+        let [page, link] = Self::OF_THE_PAGE;
         match self {
-            Self::Proxy => None,
-            Self::Page => Some(SESSION_IDLE),
-            Self::Link => Some(LINK),
+            Self::Program(scopes) => scopes.as_stored(),
+            Self::Page => page,
+            Self::Link => link,
+        }
+    }
+
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let [page, link] = Self::OF_THE_PAGE;
+        if text == page {
+            Some(Self::Page)
+        } else if text == link {
+            Some(Self::Link)
+        } else {
+            Some(Self::Program(Arc::new(Scopes::from_stored(text)?)))
+        }
+    }
+
+    /// Whether the token is the page's. Such a token ends with the gateway's token under which it was made.
+    pub fn is_of_page(&self) -> bool {
+        match self {
+            Self::Page | Self::Link => true,
+            Self::Program(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program(scopes) => scopes.fmt(f),
+            Self::Page | Self::Link => f.write_str(self.as_stored()),
         }
     }
 }
@@ -79,7 +111,7 @@ pub struct ApiToken {
     pub id: ApiTokenId,
     /// The owner's name for the program that uses it.
     pub name: DisplayName,
-    pub scope: Scope,
+    pub grant: Grant,
     pub digest: TokenDigest,
     pub created_at: Timestamp,
     /// None if it does not expire.
@@ -89,6 +121,8 @@ pub struct ApiToken {
     pub parent: Option<ApiTokenId>,
     /// The latest end of a session, or of the sessions that a link starts; None if the session's length decides.
     pub ends_at: Option<Timestamp>,
+    /// When it was last used, to the hour. It decides nothing, so the mark does not cover it.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// What a link or a session comes from.
@@ -98,9 +132,46 @@ pub struct Lineage {
     ends_at: Option<Timestamp>,
 }
 
+/// A token to issue.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    pub name: DisplayName,
+    pub grant: Grant,
+    lineage: Lineage,
+    /// None: it does not expire.
+    lifetime: Option<Duration>,
+}
+
+impl NewToken {
+    pub fn program(name: DisplayName, scopes: Scopes, lifetime: Option<Duration>) -> Self {
+        Self { name, grant: Grant::Program(Arc::new(scopes)), lineage: Lineage::default(), lifetime }
+    }
+
+    pub fn session(name: DisplayName, lineage: Lineage) -> Self {
+        Self { name, grant: Grant::Page, lineage, lifetime: Some(SESSION_IDLE) }
+    }
+
+    pub fn link(name: DisplayName, lineage: Lineage) -> Self {
+        Self { name, grant: Grant::Link, lineage, lifetime: Some(LINK) }
+    }
+}
+
 impl ApiToken {
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|at| now < at)
+    }
+
+    /// Whether a use at `now` is worth noting: the first one within an hour.
+    pub fn is_use_news(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|at| at.plus(USE_NOTED_FOR) <= now)
+    }
+
+    /// Returns what its holder may do.
+    pub fn rights(&self) -> Rights {
+        match &self.grant {
+            Grant::Program(scopes) => Rights::Program(Arc::clone(scopes)),
+            Grant::Page | Grant::Link => Rights::Owner,
+        }
     }
 
     /// Returns the latest end of a session.
@@ -111,9 +182,9 @@ impl ApiToken {
     /// Returns the lineage of what this session or link opens: a session's link ends with the session, and the session
     /// that a link starts takes the link's place.
     pub fn lineage(&self) -> Lineage {
-        match self.scope {
-            Scope::Page => Lineage { parent: Some(self.id.clone()), ends_at: Some(self.session_ends_at()) },
-            Scope::Link | Scope::Proxy => Lineage { parent: self.parent.clone(), ends_at: self.ends_at },
+        match self.grant {
+            Grant::Page => Lineage { parent: Some(self.id.clone()), ends_at: Some(self.session_ends_at()) },
+            Grant::Link | Grant::Program(_) => Lineage { parent: self.parent.clone(), ends_at: self.ends_at },
         }
     }
 
@@ -124,20 +195,13 @@ impl ApiToken {
     }
 
     /// Creates a token and its secret, which is shown once.
-    pub fn issue(
-        id: ApiTokenId,
-        name: DisplayName,
-        scope: Scope,
-        lineage: Lineage,
-        entropy: &[u8; ENTROPY],
-        now: Timestamp,
-    ) -> (Self, ApiTokenSecret) {
+    pub fn issue(id: ApiTokenId, new: NewToken, entropy: &[u8; ENTROPY], now: Timestamp) -> (Self, ApiTokenSecret) {
+        let NewToken { name, grant, lineage: Lineage { parent, ends_at }, lifetime } = new;
         let secret = ApiTokenSecret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy)));
         let digest = TokenDigest::of(secret.expose_secret());
-        let Lineage { parent, ends_at } = lineage;
-        let expires_at = scope.lifetime().map(|lifetime| now.plus(lifetime));
+        let expires_at = lifetime.map(|lifetime| now.plus(lifetime));
         let expires_at = expires_at.map(|at| ends_at.map_or(at, |end| at.min(end)));
-        (Self { id, name, scope, digest, created_at: now, expires_at, parent, ends_at }, secret)
+        (Self { id, name, grant, digest, created_at: now, expires_at, parent, ends_at, last_used_at: None }, secret)
     }
 }
 

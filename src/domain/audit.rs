@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    api_token::{ApiToken, ApiTokenId, Scope},
+    api_token::{ApiToken, ApiTokenId, Grant},
     ids::{AccountName, LoginId},
     login::LoginSession,
     login_outcome::LoginOutcome,
@@ -99,20 +99,21 @@ impl AuditEvent {
     }
 
     pub fn token_created(token: &ApiToken) -> Self {
-        let action = match token.scope {
-            Scope::Proxy => AuditAction::TokenCreated,
-            Scope::Page => AuditAction::SessionStarted,
-            Scope::Link => AuditAction::LinkCreated,
+        let name = token.name.as_str();
+        let (action, detail) = match &token.grant {
+            Grant::Program(scopes) => (AuditAction::TokenCreated, format!("{name}, {scopes}")),
+            Grant::Page => (AuditAction::SessionStarted, name.to_owned()),
+            Grant::Link => (AuditAction::LinkCreated, name.to_owned()),
         };
-        Self::done(action, token.id.as_str(), Some(token.name.as_str().to_owned()))
+        Self::done(action, token.id.as_str(), Some(detail))
     }
 
     /// The token `id` was deleted before its expiry.
-    pub fn token_revoked(id: &ApiTokenId, name: String, scope: Option<Scope>) -> Self {
-        let action = match scope {
-            Some(Scope::Page) => AuditAction::SessionEnded,
-            Some(Scope::Link) => AuditAction::LinkUsed,
-            Some(Scope::Proxy) | None => AuditAction::TokenRevoked,
+    pub fn token_revoked(id: &ApiTokenId, name: String, grant: Option<&Grant>) -> Self {
+        let action = match grant {
+            Some(Grant::Page) => AuditAction::SessionEnded,
+            Some(Grant::Link) => AuditAction::LinkUsed,
+            Some(Grant::Program(_)) | None => AuditAction::TokenRevoked,
         };
         Self::done(action, id.as_str(), Some(name))
     }

@@ -40,6 +40,7 @@ pub mod proxy;
 pub mod refresh;
 pub mod retry_time;
 pub mod revocation;
+pub mod scope;
 pub mod sealed;
 pub mod secret;
 pub mod session_client;

@@ -52,7 +52,7 @@ impl ModelRef {
     fn split(text: &str) -> Option<Self> {
         let (provider, model) = text.split_once('/')?;
         // The alias of the required routes, which users of other gateways send too.
-        let provider = if provider == openai_codex::ALIAS { openai_codex::NAME } else { provider };
+        let provider = openai_codex::canonical(provider);
         Some(Self { provider: AccountName::parse(provider).ok()?, model: model.to_owned() })
     }
 }

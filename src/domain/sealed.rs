@@ -130,7 +130,7 @@ impl<'a> SealContext<'a> {
                 let mut fields: Vec<Cow<'a, str>> = vec![
                     token.id.as_str().into(),
                     token.name.as_str().into(),
-                    token.scope.as_str().into(),
+                    token.grant.as_stored().into(),
                     token.digest.as_str().into(),
                     token.created_at.unix_millis().to_string().into(),
                     time(token.expires_at),

@@ -4,16 +4,27 @@ use async_trait::async_trait;
 
 use super::{Author, StoreError};
 use crate::domain::{
-    api_token::{ApiTokenId, Scope, SealedApiToken},
+    api_token::{ApiTokenId, SealedApiToken},
     time::Timestamp,
 };
 
+/// The result of storing a new token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStored {
+    Stored,
+    /// Another program's token has this name.
+    NameTaken,
+    /// The session that it comes from has ended.
+    ParentGone,
+}
+
 #[async_trait]
 pub trait ApiTokenStore: Send + Sync {
-    /// Stores a new token, unless its parent is gone. Returns whether it did.
+    /// Stores a new token, unless its parent is gone or another program's token has its name.
     ///
-    /// Contract: MUST be one transaction. A second token of the same id or digest MUST be an error and change nothing.
-    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;
+    /// Contract: MUST be one transaction, of which several replicas run one at a time. A second token of the same id or
+    /// digest MUST be an error and change nothing.
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError>;
 
     /// Returns all tokens, oldest first. An unreadable one MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
@@ -25,8 +36,12 @@ pub trait ApiTokenStore: Send + Sync {
     /// calls for one token, exactly one returns true.
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError>;
 
-    /// Deletes all tokens of these scopes in one transaction. Returns their number.
-    async fn remove_all(&self, scopes: &[Scope], author: &Author) -> Result<usize, StoreError>;
+    /// Deletes all sessions and links of the page, and with `programs` all other tokens too, in one transaction. Returns
+    /// their number.
+    async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError>;
+
+    /// Notes when a token was last used. An unknown token is no error.
+    async fn note_use(&self, id: &ApiTokenId, at: Timestamp) -> Result<(), StoreError>;
 
     /// Deletes the tokens that have expired.
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;

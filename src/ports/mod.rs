@@ -30,7 +30,7 @@ mod token_journal;
 mod token_store;
 mod upstream;
 
-pub use api_token_store::ApiTokenStore;
+pub use api_token_store::{ApiTokenStore, TokenStored};
 pub use audit_log::{AuditLog, Author};
 pub use callback_listener::{
     BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,

@@ -15,6 +15,7 @@ mod pasted_cookie;
 mod provider_settings;
 mod refresh;
 mod retry_time;
+mod scopes;
 mod secrets;
 
 // Accounts in memory.

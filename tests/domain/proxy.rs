@@ -1,8 +1,11 @@
 //! The allowlists of the proxy: paths and headers.
 
-use goclaw::domain::proxy::{
-    InvalidPath, ProxyPath,
-    headers::{is_forwarded_to_caller, is_forwarded_to_provider, is_turn_header},
+use goclaw::domain::{
+    provider::ProviderType,
+    proxy::{
+        InvalidPath, InvalidRule, ProxyPath, ProxyRule,
+        headers::{is_forwarded_to_caller, is_forwarded_to_provider, is_turn_header},
+    },
 };
 use proptest::prelude::*;
 
@@ -88,15 +91,52 @@ fn plain_paths_are_accepted_and_disguised_ones_are_refused() {
 
 #[test]
 fn only_listed_paths_are_allowed() {
-    let allowed = ["codex/*".to_owned(), "wham/usage".to_owned()];
-    let is_allowed = |path: &str| ProxyPath::parse(path).unwrap().is_allowed_by(&allowed);
+    let rules = ["codex/*", "wham/usage"].map(|text| ProxyRule::parse(text).unwrap());
+    let is_allowed = |path: &str| rules.iter().any(|rule| rule.covers("GET", &ProxyPath::parse(path).unwrap()));
     for path in ["codex/responses", "codex/responses/compact", "wham/usage"] {
         assert!(is_allowed(path), "{path}");
     }
     for path in ["codex", "codex/", "codexx/a", "wham", "wham/usage/", "wham/tasks", "Codex/a", "c%6fdex/a"] {
         assert!(!is_allowed(path), "{path}");
     }
-    assert!(!ProxyPath::parse("codex/responses").unwrap().is_allowed_by(&[]));
+}
+
+#[test]
+fn a_rule_may_name_a_method() {
+    let covers =
+        |rule: &str, method, path| ProxyRule::parse(rule).unwrap().covers(method, &ProxyPath::parse(path).unwrap());
+    assert!(covers("POST codex/responses", "POST", "codex/responses"));
+    assert!(!covers("POST codex/responses", "DELETE", "codex/responses"));
+    assert!(covers("GET feed/*", "GET", "feed/v2") && !covers("GET feed/*", "HEAD", "feed/v2"));
+    assert!(covers("*", "DELETE", "user/me") && covers("GET *", "GET", "a/b"));
+    for (text, error) in [
+        ("get codex/models", InvalidRule::UnknownMethod),
+        ("OPTIONS codex/models", InvalidRule::UnknownMethod),
+        ("codex*", InvalidRule::Wildcard),
+        ("*/codex", InvalidRule::Wildcard),
+        ("/codex", InvalidRule::Path(InvalidPath::EmptySegment)),
+        ("", InvalidRule::Path(InvalidPath::Empty)),
+        ("GET ", InvalidRule::Path(InvalidPath::Empty)),
+        ("GET  a", InvalidRule::Path(InvalidPath::InvalidCharacter)),
+    ] {
+        assert_eq!(ProxyRule::parse(text), Err(error), "{text}");
+    }
+}
+
+#[test]
+fn programs_may_use_a_part_of_what_the_owner_may() {
+    for provider_type in ProviderType::ALL {
+        let descriptor = provider_type.descriptor();
+        let owner: Vec<ProxyRule> =
+            descriptor.proxy_paths.iter().map(|text| ProxyRule::parse(text).expect("a rule")).collect();
+        for text in descriptor.program_paths {
+            ProxyRule::parse(text).expect("a rule");
+            let (method, path) = text.split_once(' ').expect("a rule for programs names its method");
+            let path = ProxyPath::parse(&path.replace('*', "x")).expect("a path");
+            assert!(owner.iter().any(|rule| rule.covers(method, &path)), "{text}");
+            assert!(["GET", "POST"].contains(&method), "{text}: nothing is deleted or replaced");
+        }
+    }
 }
 
 proptest! {

@@ -26,6 +26,7 @@ fn definition() -> Arc<ProviderDefinition> {
         display_name: String::new(),
         api_base: String::new(),
         proxy_paths: Vec::new(),
+        program_paths: Vec::new(),
         user_agent: None,
         client_version: None,
         models: Vec::new(),

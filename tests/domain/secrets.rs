@@ -1,8 +1,9 @@
 //! Secrets from outside, and the tokens that the gateway issues.
 
 use goclaw::domain::{
-    api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, TokenDigest},
+    api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, NewToken, TokenDigest},
     ids::DisplayName,
+    scope::Scopes,
     secret::{AccessToken, InvalidSecret, MAX_PASTED_SECRET_BYTES, PkceVerifier, RefreshToken},
     time::Timestamp,
 };
@@ -27,8 +28,8 @@ fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
 #[test]
 fn a_stored_token_has_the_digest_and_not_the_secret() {
     let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("editor").unwrap());
-    let (token, secret) =
-        ApiToken::issue(id, name, Scope::Proxy, Lineage::default(), &[7; ENTROPY], Timestamp::from_unix_seconds(1));
+    let new = NewToken::program(name, Scopes::default(), None);
+    let (token, secret) = ApiToken::issue(id, new, &[7; ENTROPY], Timestamp::from_unix_seconds(1));
     assert_eq!(token.digest, TokenDigest::of(secret.expose_secret()));
     let text = secret.expose_secret();
     assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
@@ -40,14 +41,14 @@ fn a_stored_token_has_the_digest_and_not_the_secret() {
 fn a_session_in_use_lasts_at_most_twelve_hours() {
     let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
-    let (mut session, _) =
-        ApiToken::issue(id.clone(), name.clone(), Scope::Page, Lineage::default(), &[7; ENTROPY], at(0));
+    let new = NewToken::session(name.clone(), Lineage::default());
+    let (mut session, _) = ApiToken::issue(id.clone(), new, &[7; ENTROPY], at(0));
     assert!(session.is_good(at(29)) && !session.is_good(at(30)));
     for minutes in (0..720).step_by(20) {
         assert!(session.is_good(at(minutes)));
         session = session.refreshed(at(minutes));
     }
     assert_eq!(session.expires_at, Some(at(720)));
-    let (link, _) = ApiToken::issue(id, name, Scope::Link, Lineage::default(), &[7; ENTROPY], at(0));
+    let (link, _) = ApiToken::issue(id, NewToken::link(name, Lineage::default()), &[7; ENTROPY], at(0));
     assert!(link.is_good(at(9)) && !link.is_good(at(10)));
 }

@@ -8,6 +8,7 @@ use goclaw::{
     domain::{
         credential::AccountState,
         history::{CredentialEvent, EventKind},
+        scope::Rights,
     },
     ports::{Clock, CredentialHistory, RequestBody, TokenStore},
 };
@@ -31,7 +32,7 @@ async fn connected() -> TestGateway {
 }
 
 async fn prompt(app: &Arc<App>) -> Result<(), AppError> {
-    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into() };
+    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into(), rights: Rights::Owner };
     within(app.models.create_response(request)).await.map(drop)
 }
 
@@ -50,7 +51,7 @@ async fn streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppErro
     let mut response = ScriptedResponse::whole(StatusCode::OK, events);
     response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     gateway.upstream.play(response);
-    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into() };
+    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into(), rights: Rights::Owner };
     let response = within(gateway.app.models.create_response(request)).await?;
     within(response.body.map(drop).collect::<()>()).await;
     settle().await;
@@ -177,6 +178,7 @@ async fn a_request_of_the_proxy_says_nothing_about_the_account() {
     let gateway = connected().await;
     gateway.upstream.play(ScriptedResponse::whole(StatusCode::PAYMENT_REQUIRED, DEACTIVATED));
     let request = ProxyRequest {
+        rights: Rights::Owner,
         name: name(OPENAI),
         method: Method::GET,
         path: "wham/usage".to_owned(),

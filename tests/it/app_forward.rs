@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use goclaw::{
     app::{App, AppError, ProxyRequest},
-    domain::ids::Generation,
+    domain::{ids::Generation, scope::Rights},
     ports::RequestBody,
 };
 use http_message::{HeaderMap, Method};
@@ -30,6 +30,7 @@ async fn usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
 
 async fn usage_from(app: &App) -> Result<(u16, String), AppError> {
     let request = ProxyRequest {
+        rights: Rights::Owner,
         name: name(OPENAI),
         method: Method::GET,
         path: "wham/usage".to_owned(),
@@ -135,6 +136,7 @@ async fn missing_accounts_and_forbidden_paths_are_distinct_errors() {
     assert!(matches!(usage(&gateway).await, Err(AppError::NotConnected(_))));
     gateway.connect().await;
     let request = |account: &str, path: &str| ProxyRequest {
+        rights: Rights::Owner,
         name: name(account),
         method: Method::GET,
         path: path.to_owned(),

@@ -15,7 +15,7 @@ use goclaw::{
     },
     app::{Adoption, App, AppError, KeyError, KeyUse, Keys, Ports, Resealed, Vault},
     domain::{
-        api_token::{Scope, TokenDigest},
+        api_token::TokenDigest,
         keys::{Replacement, SealedColumn, SealedValue},
         sealed::SealedSecret,
     },
@@ -65,7 +65,7 @@ impl TestGateway {
 async fn used() -> (TestGateway, TokenDigest) {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
-    let issued = within(gateway.app.access.create_token("editor".into(), Scope::Proxy)).await.expect("a token");
+    let issued = within(gateway.app.access.create_token("editor".into(), None, None)).await.expect("a token");
     (gateway, TokenDigest::of(issued.secret.expose_secret()))
 }
 

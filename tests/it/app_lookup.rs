@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use goclaw::{
     app::{App, AppError, ModelRequest, ProxyRequest},
+    domain::scope::Rights,
     ports::RequestBody,
 };
 use http_message::{HeaderMap, Method, StatusCode};
@@ -13,6 +14,7 @@ use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, name, settle,
 /// Calls the usage of an account through the proxy and returns the status.
 pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
     let request = ProxyRequest {
+        rights: Rights::Owner,
         name: name(account),
         method: Method::GET,
         path: "wham/usage".to_owned(),
@@ -25,7 +27,9 @@ pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
 
 async fn prompt(app: &Arc<App>, account: &str) -> AppError {
     let body = format!(r#"{{"model": "{account}/gpt-5.5", "input": "hi"}}"#).into();
-    let answered = within(app.models.create_response(ModelRequest { headers: HeaderMap::new(), body })).await;
+    let answered =
+        within(app.models.create_response(ModelRequest { headers: HeaderMap::new(), body, rights: Rights::Owner }))
+            .await;
     answered.map(drop).expect_err("the fake backend sends no events")
 }
 
@@ -67,7 +71,7 @@ async fn an_account_that_is_out_contributes_its_last_models_for_a_day() {
     gateway.connect_as("work").await;
     gateway.upstream.play(ScriptedResponse::whole(StatusCode::OK, r#"{"models": [{"slug": "gpt-canary"}]}"#));
     let list = async || {
-        let listing = within(gateway.app.models.list()).await;
+        let listing = within(gateway.app.models.list(&Rights::Owner)).await;
         let ids: Vec<_> =
             listing.models.into_iter().map(|model| model.id).filter(|id| id.ends_with("canary")).collect();
         (ids, listing.incomplete)

@@ -10,7 +10,7 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_que
 use goclaw::{
     adapters::store::SqliteStore,
     app::{App, PastedSecret, Ports, ProxyRequest, Secret},
-    domain::api_token::{Scope, TokenDigest},
+    domain::{api_token::TokenDigest, scope::Rights},
     ports::{Clock, RequestBody, RevocationQueue},
 };
 use http_message::{HeaderMap, Method};
@@ -68,7 +68,7 @@ impl Target {
             unchecked: true,
         };
         within(gateway.app.accounts.register_secret(name("dashscope"), key)).await.expect("a key");
-        within(gateway.app.access.create_token("editor".into(), Scope::Proxy)).await.expect("a token");
+        within(gateway.app.access.create_token("editor".into(), None, None)).await.expect("a token");
         let pending = gateway.start_forced(alice()).await;
         let redirect_url = gateway.provider.approve(&pending.auth_url);
         within(gateway.app.shut_down()).await;
@@ -100,6 +100,7 @@ impl Target {
     async fn use_all(&self, app: &Arc<App>, store: &SqliteStore) {
         for account in [OPENAI, "dashscope", "leaving"] {
             let request = ProxyRequest {
+                rights: Rights::Owner,
                 name: name(account),
                 method: Method::GET,
                 path: if account == "dashscope" { "compatible-mode/v1/models" } else { "wham/usage" }.to_owned(),

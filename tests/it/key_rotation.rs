@@ -24,7 +24,8 @@ async fn models_with(gateway: &Gateway, token: &str) -> u16 {
 }
 
 async fn new_token(gateway: &Gateway) -> String {
-    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    let number = gateway.get("/v1/tokens").await.json()["tokens"].as_array().expect("tokens").len();
+    let created = gateway.post("/v1/tokens", json!({"name": format!("editor {number}")})).await;
     created.json()["token"].as_str().unwrap_or_else(|| panic!("{}", created.text)).to_owned()
 }
 

@@ -6,6 +6,7 @@
 mod support;
 
 // Use cases, with fakes.
+mod app_access;
 mod app_accounts;
 mod app_feedback;
 mod app_forward;
@@ -64,6 +65,7 @@ mod sdks;
 mod seal_vectors;
 mod sign_in;
 mod tls;
+mod token_scopes;
 mod tokens;
 mod unreadable_rows;
 mod webhook;

@@ -10,6 +10,7 @@ use goclaw::{
         credential::{AccountState, SealedCredential},
         login_outcome::{LoginEnd, LoginOutcome},
         refresh::{Cause, Effect, Failure, RefreshEvent, step},
+        scope::Rights,
     },
     ports::{Advanced, BindError, RequestBody, StoredAccounts, TokenEndpointError},
 };
@@ -161,6 +162,7 @@ async fn a_forbidden_path_and_a_status_start_no_refresh() {
     let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     let request = ProxyRequest {
+        rights: Rights::Owner,
         name: name(OPENAI),
         method: Method::GET,
         path: "wham/tasks".to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use goclaw::{
     adapters::cipher::{EncryptionKey, XChaChaCipher},
     domain::{
-        api_token::{ApiToken, ApiTokenId, Scope, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, Grant, TokenDigest},
         ids::{DisplayName, Generation, LoginId, Principal},
         keys::KEY_CHECK,
         login::LoginSession,
@@ -80,12 +80,14 @@ fn api_token(expires_at: Option<i64>) -> ApiToken {
     ApiToken {
         id: ApiTokenId::from_stored("f".repeat(32)),
         name: DisplayName::parse("editor").expect("a name"),
-        scope: Scope::Proxy,
+        // As earlier versions stored it.
+        grant: Grant::from_stored("proxy").expect("scopes"),
         digest: TokenDigest::from_stored("digest".into()),
         created_at: Timestamp::from_unix_millis(1_000),
         expires_at: expires_at.map(Timestamp::from_unix_millis),
         parent: None,
         ends_at: None,
+        last_used_at: None,
     }
 }
 

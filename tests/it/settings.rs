@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use goclaw::{
     adapters::settings::{DatabaseSettings, Environment, Settings, SettingsError},
-    domain::provider::ProviderType,
+    domain::{provider::ProviderType, proxy::ProxyRule},
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -146,7 +146,7 @@ fn a_dashscope_endpoint_has_its_region_and_its_chat_path() {
         let hint = dashscope.secret_hint().unwrap();
         assert!(hint.contains(&format!("api_base is {base} ({region})")), "{hint}");
         assert_eq!(dashscope.check_path().is_none(), chat == plan);
-        assert_eq!(dashscope.proxy_paths == ["v1/*"], chat == plan);
+        assert_eq!(dashscope.proxy_paths == [ProxyRule::parse("v1/*").unwrap()], chat == plan);
     }
 }
 
@@ -220,7 +220,7 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
     invalid setting providers.openai-codex.revocation = "all": it must be family or grant
     invalid setting providers.openai-codex.redirect_host = "gateway.example": it must be localhost, 127.0.0.1 or [::1], because the browser is redirected to its own machine
     invalid setting providers.openai-codex.extra_authorize_params.state = "x": the gateway sets this parameter itself
-    invalid setting providers.openai-codex.proxy_paths = "/wham": it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*
+    invalid setting providers.openai-codex.proxy_paths = "/wham": it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*, each after a method or for all of them, e.g. GET codex/models
     invalid setting providers.openai-codex.user_agent = "goclaw\n": it must be visible ASCII
     "#);
 }
@@ -236,7 +236,7 @@ fn an_unknown_key_is_named_with_the_known_ones() {
     unknown setting encryption.keyz; expected one of key, key_file, keys
     unknown setting agent.model; expected one of key, provider
     unknown setting serverr; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
-    unknown setting providers.work.secret; expected one of api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
+    unknown setting providers.work.secret; expected one of api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, program_paths, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
     "#);
 }
 

@@ -12,13 +12,13 @@ use goclaw::{
         settings::{Environment, Settings},
     },
     domain::{
-        api_token::Scope,
         history::EventKind,
         ids::{Generation, LoginId},
         login_outcome::{LoginOutcome, LoginProgress},
         oauth_client::{BodyFormat, OAuthClient},
         provider::{AuthMethod, ProviderType},
         refresh::{Cause, Lease, LeaseId, RevocationScope, TokenState},
+        scope::Permission,
         time::Timestamp,
     },
     ports::TokenJournal,
@@ -109,7 +109,8 @@ fn stored_codes_are_read_and_written() {
         ProviderType::as_str,
     );
     assert_stored(&["oauth", "session_token", "api_key"], AuthMethod::ALL, AuthMethod::parse, AuthMethod::as_str);
-    assert_stored(&["proxy", "page", "link"], Scope::ALL, Scope::parse, Scope::as_str);
+    let permissions = ["models", "proxy", "status:read", "auth:write", "admin"];
+    assert_stored(&permissions, Permission::ALL, Permission::parse, Permission::as_str);
 }
 
 #[test]

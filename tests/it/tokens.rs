@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn create(gateway: &Gateway, name: &str) -> Value {
-    let response = gateway.post("/v1/tokens", json!({"name": name, "scope": "proxy"})).await;
+    let response = gateway.post("/v1/tokens", json!({"name": name})).await;
     assert_eq!(response.status, 200, "{}", response.text);
     response.json()
 }
@@ -30,17 +30,18 @@ async fn an_api_token_grants_models_only() {
     assert_eq!(models_with(&gateway, &token).await.status, 200);
     let with =
         |method: Method, path: &str| http().request(method, format!("{}{path}", gateway.base)).bearer_auth(&token);
-    let usage = with(Method::GET, "/v1/proxy/openai/wham/usage").send().await.expect("a response");
-    assert_eq!(usage.status(), 200);
     for (method, path) in [
         (Method::GET, "/v1/auth/openai/status"),
         (Method::POST, "/v1/auth/openai/logout"),
         (Method::GET, "/v1/providers"),
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
+        (Method::GET, "/v1/proxy/openai/wham/usage"),
     ] {
         let response = HttpResponse::of(with(method, path).send().await.expect("a response")).await;
-        assert_eq!((response.status, &response.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
+        let body = response.json();
+        let code = if path.contains("proxy") { &body["error"]["code"] } else { &body["code"] };
+        assert_eq!((response.status, code), (403, &json!("insufficient_scope")), "{path}");
     }
     for path in ["/v1/proxy", "/v1/nothing", "/v1/responses/", "/responses"] {
         assert_eq!(with(Method::GET, path).send().await.expect("a response").status(), 404, "{path}");
@@ -64,7 +65,15 @@ async fn a_revoked_api_token_is_rejected_and_others_are_not() {
     let left = gateway.get("/v1/tokens").await.json();
     assert_eq!((left["tokens"].as_array().expect("tokens").len(), &left["tokens"][0]["name"]), (1, &json!("other")));
     assert!(left["tokens"][0].get("token").is_none(), "the token is returned once");
-    for body in [json!({"name": "x", "scope": "admin"}), json!({"name": " "}), json!({})] {
+    for body in [
+        json!({"name": "x", "scope": "everything"}),
+        json!({"name": "x", "scope": "proxy"}),
+        json!({"name": "x", "scope": " "}),
+        json!({"name": "x", "scope": null}),
+        json!({"name": "x", "expires_in": 59}),
+        json!({"name": " "}),
+        json!({}),
+    ] {
         assert_eq!(gateway.post("/v1/tokens", body.clone()).await.status, 400, "{body}");
     }
 }
@@ -105,6 +114,18 @@ async fn the_cli_prints_a_token_once() {
     assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(0));
     assert_eq!(models_with(&gateway, token).await.status, 401);
     assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4));
+    let arguments =
+        ["tokens", "create", "bot", "--scope", "proxy:suno", "--scope", "status:read", "--expires-in", "90d"];
+    assert_eq!(home.run(&arguments).code, Some(0));
+    let listed = home.run(&["tokens", "list", "--json"]).stdout;
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let bot = &listed["tokens"][0];
+    assert_eq!(bot["scope"], "proxy:suno status:read");
+    let lifetime = bot["expires_at"].as_i64().expect("an end") - bot["created_at"].as_i64().expect("a time");
+    assert_eq!(lifetime, 90 * 24 * 60 * 60);
+    assert_eq!(home.run(&arguments).code, Some(4), "the name is taken");
+    assert_eq!(home.run(&["tokens", "create", "x", "--scope", "everything"]).code, Some(2));
+    assert_eq!(home.run(&["tokens", "revoke", "bot"]).code, Some(0));
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! The command-line grammar. No argument takes a secret: arguments are visible to every process on the machine and end
 //! up in the shell's history.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, error::ErrorKind};
 
 use super::render;
-use crate::{
-    adapters::contract::TokenScope,
-    domain::{audit::Checkpoint, ids::AccountName, provider::openai_codex},
+use crate::domain::{
+    audit::Checkpoint,
+    ids::AccountName,
+    provider::openai_codex,
+    scope::{InvalidScope, Scopes},
 };
 
 const EXAMPLES: &str = "\
@@ -314,9 +316,14 @@ pub enum TokensCommand {
         /// The name of the program that uses the token
         #[arg(default_value = "program")]
         name: String,
-        /// The operations that the token permits
-        #[arg(long, value_enum, default_value_t = TokenScope::Proxy)]
-        scope: TokenScope,
+        /// What the token permits; may be given several times. `models`, `status:read`, `auth:write`, each for all accounts
+        /// or for one (`models:work`), `models:work/gpt-5.5` for one model, `proxy:suno` for the pass-through of an account,
+        /// `admin` for everything but sessions of the page
+        #[arg(long, default_value = "models", value_parser = scopes)]
+        scope: Vec<Scopes>,
+        /// When the token expires, e.g. 90d or 12h (by default it is valid until it is revoked)
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        expires_in: Option<Duration>,
         #[command(flatten)]
         output: Output,
     },
@@ -324,7 +331,7 @@ pub enum TokensCommand {
     List(Output),
     /// Revoke a token
     Revoke {
-        /// The token's id, as listed (not the token itself)
+        /// The token's name or its id, as listed (not the token itself); the first six digits of the id suffice
         id: String,
         #[command(flatten)]
         output: Output,
@@ -349,6 +356,10 @@ pub enum SessionsCommand {
         #[command(flatten)]
         output: Output,
     },
+}
+
+fn scopes(text: &str) -> Result<Scopes, InvalidScope> {
+    Scopes::parse(text)
 }
 
 impl Cli {

@@ -7,12 +7,22 @@ use super::{
     render,
     words::{TimeFormatter, table},
 };
-use crate::adapters::contract::{CreateTokenRequest, TokenInfo};
+use crate::{
+    adapters::contract::{CreateTokenRequest, TokenInfo},
+    domain::scope::Scopes,
+};
+
+/// The digits of an id in the list. They tell tokens apart, and revoke one.
+const SHORT_ID: usize = 8;
 
 pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
     match command {
-        TokensCommand::Create { name, scope, output } => {
-            let request = CreateTokenRequest { name: name.as_str().into(), scope: Some(*scope) };
+        TokensCommand::Create { name, scope, expires_in, output } => {
+            let request = CreateTokenRequest {
+                name: name.as_str().into(),
+                scope: Some(scope.iter().map(Scopes::to_string).collect::<Vec<_>>().join(" ").as_str().into()),
+                expires_in: expires_in.map(|lifetime| lifetime.as_secs()),
+            };
             let response = client.create_token(&request).await?;
             let id = &response.body.id;
             // Only the token goes to stdout, so that scripts can read it.
@@ -22,7 +32,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
                 return Err(unprinted.into());
             }
             if !output.json {
-                render::error(&format!("The token is shown only once. Revoke it with: goclaw tokens revoke {id}"));
+                render::error(&format!("The token is shown only once. Revoke it with: goclaw tokens revoke {name}"));
             }
         }
         TokensCommand::List(output) => {
@@ -37,7 +47,9 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
         }
         TokensCommand::Revoke { id, output } => {
             let response = client.revoke_token(id).await?;
-            output.print(&response, |_| "Revoked. All replicas reject it within a second.".to_owned())?;
+            output.print(&response, |_| {
+                "Revoked. All replicas reject it within a second, and end what it started.".to_owned()
+            })?;
         }
     }
     Ok(Exit::Yes)
@@ -45,7 +57,10 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
 
 pub fn list(tokens: &[TokenInfo], times: &TimeFormatter) -> String {
     let row = |token: &TokenInfo| {
-        [token.id.clone(), token.name.clone(), token.scope.as_str().to_owned(), times.time(token.created_at)]
+        let time = |at: Option<i64>, none: &str| at.map_or_else(|| none.to_owned(), |at| times.time(at));
+        let short_id = token.id.chars().take(SHORT_ID).collect();
+        let (expires, used) = (time(token.expires_at, "never"), time(token.last_used_at, "never"));
+        [short_id, token.name.clone(), token.scope.clone(), times.time(token.created_at), expires, used]
     };
-    table(["ID", "NAME", "SCOPE", "MADE"], tokens.iter().map(row))
+    table(["ID", "NAME", "SCOPE", "MADE", "EXPIRES", "LAST USED"], tokens.iter().map(row))
 }

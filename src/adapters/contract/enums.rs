@@ -13,7 +13,7 @@ pub use crate::{
     },
 };
 
-use crate::domain::{api_token::Scope, history};
+use crate::domain::history;
 
 impl_enum! {
     AccountState as "AccountState", "The state of an account.";
@@ -50,9 +50,6 @@ enums! {
         Refreshed = "refreshed", RefreshPostponed = "refresh_postponed", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
         Refused = "refused", SignInEnded = "sign_in_ended"
     }
-    /// The operations that a token permits: `proxy`, which is the models and the proxy.
-    #[derive(clap::ValueEnum)]
-    TokenScope { Proxy = "proxy" }
     /// Whether the login waits for approval or is not needed.
     LoginStartStatus { Pending = "pending", AlreadyAuthenticated = "already_authenticated" }
     /// Whether there was a login to cancel.
@@ -70,25 +67,6 @@ enums! {
 impl AccountState {
     pub fn in_words(self) -> String {
         self.as_str().replace('_', " ")
-    }
-}
-
-impl TokenScope {
-    /// Returns the scope of a program's token; `None` for the tokens of the page.
-    pub fn of_program(scope: Scope) -> Option<Self> {
-        (scope == Scope::Proxy).then_some(Self::Proxy)
-    }
-
-    pub fn as_str(self) -> &'static str {
-        Scope::from(self).as_str()
-    }
-}
-
-impl From<TokenScope> for Scope {
-    fn from(scope: TokenScope) -> Self {
-        match scope {
-            TokenScope::Proxy => Self::Proxy,
-        }
     }
 }
 

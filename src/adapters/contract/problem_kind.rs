@@ -82,6 +82,7 @@ kinds! {
     NoCode: BAD_REQUEST, "no_code", "No authorization code";
     NoModels: BAD_REQUEST, "no_models", "No language models";
     UnsupportedApi: BAD_REQUEST, "unsupported_api", "Unsupported API";
+    InvalidScope: BAD_REQUEST, "invalid_scope", "Invalid scope";
     InvalidPath: BAD_REQUEST, "invalid_path", "Invalid path";
     Unauthorized: UNAUTHORIZED, "unauthorized", "Unauthorized";
     InsufficientScope: FORBIDDEN, "insufficient_scope", "Insufficient scope";
@@ -106,6 +107,8 @@ kinds! {
     NothingToRefresh: CONFLICT, "nothing_to_refresh", "Cannot be refreshed";
     StaleConsent: CONFLICT, "stale_consent", "Consent is out of date";
     NeedsReauth: CONFLICT, "needs_reauth", "Sign in again";
+    TokenNameTaken: CONFLICT, "token_name_taken", "Token name taken";
+    AmbiguousToken: CONFLICT, "ambiguous_token", "Ambiguous token";
     TooManyTokens: CONFLICT, "too_many_tokens", "Too many tokens";
     NoPendingLogin: CONFLICT, "no_pending_login", "No pending login";
     ConfirmationNeeded: CONFLICT, "confirmation_needed", "Another account signed in";

@@ -8,7 +8,7 @@ use super::{HealthStatus, SessionEndStatus, SessionKind};
 use crate::{
     app::IssuedToken,
     domain::{
-        api_token::{ApiToken, Scope},
+        api_token::{ApiToken, Grant},
         time::Timestamp,
     },
 };
@@ -62,10 +62,10 @@ pub struct SessionInfo {
 impl SessionInfo {
     /// Returns `None` for the token of a program.
     pub fn of(session: ApiToken, own: &str) -> Option<Self> {
-        let (kind, ends_at) = match session.scope {
-            Scope::Page => (SessionKind::Session, Some(session.session_ends_at())),
-            Scope::Link => (SessionKind::Link, session.ends_at),
-            Scope::Proxy => return None,
+        let (kind, ends_at) = match session.grant {
+            Grant::Page => (SessionKind::Session, Some(session.session_ends_at())),
+            Grant::Link => (SessionKind::Link, session.ends_at),
+            Grant::Program(_) => return None,
         };
         Some(Self {
             kind,

@@ -14,6 +14,7 @@ use crate::domain::{
     ids::{MAX_ACCOUNT_NAME, MAX_DISPLAY_NAME},
     pasted_cookie::MAX_PASTED_COOKIE_BYTES,
     provider::{ProviderType, openai_codex},
+    scope::MAX_SCOPES,
     secret::MAX_PASTED_SECRET_BYTES,
 };
 
@@ -64,6 +65,13 @@ texts! {
         let visible = format!("[^{SPACE}{CONTROLS}]");
         format!("{visible}([^{CONTROLS}]*{visible})?")
     });
+    /// The scopes of a token, separated by spaces, as `Scopes::parse` accepts them.
+    ScopeList(String, as_str) = {
+        let account = format!("[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?", MAX_ACCOUNT_NAME - 2);
+        let scope = format!("(models(:{account}(/[!-~]{{1,200}})?)?|proxy:{account}|(status:read|auth:write)(:{account})?|admin)");
+        let pattern = format!("^ *{scope}( +{scope})* *$");
+        MetaSchema { min_length: Some(1), max_length: Some(MAX_SCOPES), ..matching(pattern) }
+    };
     /// The provider type of a new account. It is a string and not an enum because the alias `openai` is accepted too,
     /// and an unknown type has a separate error that lists the known ones.
     ProviderTypeName(String, as_str) = {

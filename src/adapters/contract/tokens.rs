@@ -1,31 +1,47 @@
 //! The tokens of programs. Only the response that creates one contains the token itself.
 
+use std::time::Duration;
+
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::{Label, TokenRevocationStatus, TokenScope};
-use crate::{app::IssuedToken, domain::api_token::ApiToken};
+use super::{Label, Problem, ScopeList, TokenRevocationStatus};
+use crate::{
+    app::IssuedToken,
+    domain::{api_token::ApiToken, time::Timestamp},
+};
+
+/// The lifetimes of a token that expires, in seconds: a minute to ten years.
+const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=315_360_000;
 
 /// A program's token, without the token itself.
 #[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct TokenInfo {
     pub id: String,
     /// The program's name.
     pub name: String,
-    pub scope: TokenScope,
+    /// What the token permits: scopes, separated by spaces.
+    pub scope: String,
     /// When it was created, in Unix seconds.
     pub created_at: i64,
+    /// When it expires, in Unix seconds; absent if it is valid until it is revoked.
+    pub expires_at: Option<i64>,
+    /// When it was last used, to the hour, in Unix seconds; absent if it was not used yet.
+    pub last_used_at: Option<i64>,
 }
 
 impl TokenInfo {
     /// Returns `None` for a token of the page.
     pub fn of(token: ApiToken) -> Option<Self> {
-        Some(Self {
+        (!token.grant.is_of_page()).then(|| Self {
             id: token.id.as_str().to_owned(),
+            scope: token.grant.to_string(),
             name: token.name.into_string(),
-            scope: TokenScope::of_program(token.scope)?,
             created_at: token.created_at.unix_seconds(),
+            expires_at: token.expires_at.map(Timestamp::unix_seconds),
+            last_used_at: token.last_used_at.map(Timestamp::unix_seconds),
         })
     }
 }
@@ -43,32 +59,59 @@ pub struct TokenList {
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTokenRequest {
-    /// The name of the program that uses the token.
+    /// The name of the program that uses the token. No other token may have it.
     pub name: Label,
-    // The default is `proxy`.
+    /// What the token permits, separated by spaces; `models` by default. `models`, `status:read` and `auth:write` may name
+    /// an account (`models:work`), `models` also a model (`models:work/gpt-5.5`), and `proxy` must name one (`proxy:suno`).
+    /// `admin` is everything.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
-    pub scope: Option<TokenScope>,
+    pub scope: Option<ScopeList>,
+    /// The lifetime of the token in seconds, 60 to 315,360,000; without it, the token is valid until it is revoked.
+    #[oai(validator(minimum(value = "60"), maximum(value = "315360000")))]
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+}
+
+impl CreateTokenRequest {
+    /// Returns the lifetime of the token; None if it does not expire.
+    ///
+    /// # Errors
+    /// It is too short or too long.
+    pub fn lifetime(&self) -> Result<Option<Duration>, Problem> {
+        match self.expires_in {
+            Some(seconds) if !LIFETIMES.contains(&seconds) => {
+                let (shortest, longest) = (LIFETIMES.start(), LIFETIMES.end());
+                Err(Problem::body(format!("expires_in is {shortest} to {longest} seconds")))
+            }
+            seconds => Ok(seconds.map(Duration::from_secs)),
+        }
+    }
 }
 
 // Without `Debug`: it holds the token.
 /// A new token.
 #[derive(Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct TokenCreated {
     pub id: String,
     pub name: String,
-    pub scope: TokenScope,
+    /// What the token permits: scopes, separated by spaces.
+    pub scope: String,
     pub created_at: i64,
+    /// When it expires, in Unix seconds; absent if it is valid until it is revoked.
+    pub expires_at: Option<i64>,
     /// The token itself, for `Authorization: Bearer <token>`. It is shown only once.
     pub token: String,
 }
 
-impl TokenCreated {
-    pub fn of(scope: TokenScope, IssuedToken { token, secret }: IssuedToken) -> Self {
+impl From<IssuedToken> for TokenCreated {
+    fn from(IssuedToken { token, secret }: IssuedToken) -> Self {
         Self {
             id: token.id.as_str().to_owned(),
-            name: token.name.into_string(),
-            scope,
+            scope: token.grant.to_string(),
             created_at: token.created_at.unix_seconds(),
+            expires_at: token.expires_at.map(Timestamp::unix_seconds),
+            name: token.name.into_string(),
             token: secret.expose_secret().to_owned(),
         }
     }

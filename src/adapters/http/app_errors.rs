@@ -68,6 +68,9 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::PathNotAllowed { name, .. } => {
             with(Kind::PathNotAllowed, &format!("the setting providers.{name}.proxy_paths lists the allowed paths"))
         }
+        AppError::PathOfOwner { name, .. } => {
+            with(Kind::PathNotAllowed, &format!("the setting providers.{name}.program_paths lists what is"))
+        }
         AppError::Upstream(UpstreamError::Body(error)) => (Problem::from(*error).code, Some(error.to_string())),
         AppError::Upstream(error @ UpstreamError::Silent) => fixed(Kind::UpstreamTimeout, &error.to_string()),
         AppError::Upstream(error) => fixed(Kind::UpstreamUnavailable, &error.to_string()),
@@ -83,6 +86,10 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::NoUsage(_) => (Kind::NoUsage, None),
         AppError::LinkUsed => with(Kind::Unauthorized, "make a new one: goclaw open"),
         AppError::UnknownToken => (Kind::UnknownToken, None),
+        AppError::AmbiguousToken(_) => (Kind::AmbiguousToken, None),
+        AppError::TokenNameTaken(_) => (Kind::TokenNameTaken, None),
+        AppError::InvalidScope(_) => (Kind::InvalidScope, None),
+        AppError::InsufficientScope(_) => with(Kind::InsufficientScope, "see goclaw tokens create --help"),
         AppError::UnknownSession => (Kind::UnknownSession, None),
         AppError::TooManyTokens(_) => (Kind::TooManyTokens, None),
         AppError::InvalidSecret(_) => (Kind::InvalidSecret, None),

@@ -2,22 +2,24 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use poem::{Request, Response, http::header};
+use poem::{IntoResponse, Request, Response, http::header};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts, paths,
-    problem_json::ProblemJson,
+    ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts, operations::Refusal,
+    paths, problem_json::ProblemJson,
 };
 use crate::{
     adapters::contract::ProblemKind,
-    app::App,
+    app::{App, AppError, KnownToken},
     domain::{
-        api_token::{ApiToken, Scope, TokenDigest},
+        api_token::{Grant, TokenDigest},
         audit::Actor,
         ids::Principal,
+        scope::Rights,
     },
 };
 
@@ -45,6 +47,7 @@ impl GatewayToken {
 #[derive(Clone)]
 pub(super) struct AuthContext {
     pub(super) principal: Principal,
+    pub(super) rights: Rights,
     pub(super) credential: Credential,
     pub(super) state: Arc<ApiState>,
 }
@@ -54,7 +57,15 @@ impl AuthContext {
     pub(super) fn token_id(&self) -> &str {
         match &self.credential {
             Credential::GatewayToken => "",
-            Credential::ApiToken(token) => token.id.as_str(),
+            Credential::ApiToken(known) => known.token.id.as_str(),
+        }
+    }
+
+    /// Returns a token that is cancelled when the caller's token is revoked; None for the gateway's own token.
+    pub(super) fn revoked(&self) -> Option<CancellationToken> {
+        match &self.credential {
+            Credential::GatewayToken => None,
+            Credential::ApiToken(known) => Some(known.revoked.clone()),
         }
     }
 }
@@ -65,7 +76,7 @@ pub(super) enum Credential {
     /// The gateway's own token.
     GatewayToken,
     /// An API token that the gateway issued.
-    ApiToken(Arc<ApiToken>),
+    ApiToken(Arc<KnownToken>),
 }
 
 impl Credential {
@@ -74,10 +85,17 @@ impl Credential {
     fn principal(&self) -> Principal {
         match self {
             Self::GatewayToken => Principal::gateway_token(),
-            Self::ApiToken(token) => match token.scope {
-                Scope::Page | Scope::Link => Principal::gateway_token(),
-                Scope::Proxy => Principal::named(format!("token:{}", token.id.as_str())),
+            Self::ApiToken(known) => match &known.token.grant {
+                Grant::Page | Grant::Link => Principal::gateway_token(),
+                Grant::Program(_) => Principal::named(format!("token:{}", known.token.id.as_str())),
             },
+        }
+    }
+
+    fn rights(&self) -> Rights {
+        match self {
+            Self::GatewayToken => Rights::Owner,
+            Self::ApiToken(known) => known.token.rights(),
         }
     }
 }
@@ -96,6 +114,10 @@ impl Caller {
     pub(super) fn principal(&self) -> Principal {
         self.0.principal.clone()
     }
+
+    pub(super) fn rights(&self) -> &Rights {
+        &self.0.rights
+    }
 }
 
 async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthContext> {
@@ -107,11 +129,14 @@ impl AuthContext {
     pub(super) fn actor(&self, address: IpAddr) -> Actor {
         let name = match &self.credential {
             Credential::GatewayToken => "gateway token".to_owned(),
-            Credential::ApiToken(token) => match token.scope {
-                Scope::Page => format!("page session {}", token.id.as_str()),
-                Scope::Link => format!("link {}", token.id.as_str()),
-                Scope::Proxy => format!("token {} ({})", token.id.as_str(), token.name.as_str()),
-            },
+            Credential::ApiToken(known) => {
+                let (id, name) = (known.token.id.as_str(), known.token.name.as_str());
+                match &known.token.grant {
+                    Grant::Page => format!("page session {id}"),
+                    Grant::Link => format!("link {id}"),
+                    Grant::Program(_) => format!("token {id} ({name})"),
+                }
+            }
         };
         Actor { name, address: Some(address.to_string()), request_id: current_request::id() }
     }
@@ -159,31 +184,55 @@ impl Authenticator {
                 Err(wait) => ProblemJson::too_many_attempts(wait),
             });
         };
-        match &credential {
-            Credential::ApiToken(token) if !permits(token.scope, path) => {
-                // No scope permits a path that does not exist, so a 403 would mislead.
-                if self.state.methods.of(path).is_none() {
-                    let detail = "this path does not exist; the base URL of an OpenAI client ends in /v1";
-                    return Err(ProblemJson::response(ProblemKind::NotFound, detail));
-                }
-                let detail = "this token does not permit this path; use the gateway's own token";
-                return Err(ProblemJson::response(ProblemKind::InsufficientScope, detail));
-            }
-            Credential::GatewayToken | Credential::ApiToken(_) => {}
+        let (principal, rights) = (credential.principal(), credential.rights());
+        if let Credential::ApiToken(known) = &credential {
+            self.check(request, &known.token.grant, &rights)?;
+            self.state.app.access.note_use(known);
         }
         let state = Arc::clone(&self.state);
-        request.set_data(AuthContext { principal: credential.principal(), credential, state });
+        request.set_data(AuthContext { principal, rights, credential, state });
         Ok(())
+    }
+
+    /// Checks whether the holder of an API token may make this request.
+    fn check(&self, request: &Request, grant: &Grant, rights: &Rights) -> Result<(), Response> {
+        let path = request.uri().path();
+        let refusal = match grant {
+            Grant::Page => return Ok(()),
+            Grant::Link if path == paths::SESSION => return Ok(()),
+            Grant::Link => return Err(insufficient_scope("owner")),
+            Grant::Program(_) => match self.state.operations.check(request.method(), path, rights) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
+            },
+        };
+        Err(match refusal {
+            // No scope permits a path that does not exist, so a 403 would mislead.
+            Refusal::NoSuchPath => {
+                let detail = "this path does not exist; the base URL of an OpenAI client ends in /v1";
+                ProblemJson::response(ProblemKind::NotFound, detail)
+            }
+            Refusal::NoSuchMethod => {
+                let detail = "this path does not support this method; see /docs";
+                let allow = self.state.operations.methods_of(path).unwrap_or_default();
+                ProblemJson::response(ProblemKind::MethodNotAllowed, detail)
+                    .with_header(header::ALLOW, allow)
+                    .into_response()
+            }
+            Refusal::Lacks(scope) => insufficient_scope(&scope),
+        })
     }
 }
 
-/// Returns whether a token's scope permits a path.
-fn permits(scope: Scope, path: &str) -> bool {
-    match scope {
-        Scope::Proxy => paths::speaks_openai(path),
-        Scope::Page => true,
-        Scope::Link => path == paths::SESSION,
-    }
+/// Returns the 403 of RFC 6750 section 3.1 for a token without a scope.
+fn insufficient_scope(scope: &str) -> Response {
+    let detail = match scope {
+        "owner" => "this needs the gateway's own token or a session of the page".to_owned(),
+        scope => AppError::InsufficientScope(scope.to_owned()).to_string() + "; see goclaw tokens create --help",
+    };
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+    let response = ProblemJson::response(ProblemKind::InsufficientScope, detail);
+    response.with_header(header::WWW_AUTHENTICATE, challenge).into_response()
 }
 
 /// Returns the bearer token of the single `Authorization` header. Tokens in other places are ignored.

@@ -3,7 +3,7 @@
 use poem::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::paths;
+use super::{operations::Need, paths};
 
 /// Examples by operation: of the request and of the response.
 const EXAMPLES: &str = include_str!("examples.json");
@@ -17,6 +17,7 @@ pub(super) fn document(generated: &str) -> String {
     for operation in operations(&mut document) {
         bodies.extend(body_schema(operation));
         add_examples(operation, &examples);
+        add_required_scope(operation);
         share_errors(operation, &mut responses);
         share_parameters(operation, &mut parameters);
     }
@@ -82,6 +83,14 @@ fn add_examples(operation: &mut Value, examples: &Value) {
         if let (Some(media), Some(example)) = (media, of_operation.get(part)) {
             set(media, "", "example", example.clone());
         }
+    }
+}
+
+/// Names the scope that a program's token needs; `owner` if no scope suffices.
+fn add_required_scope(operation: &mut Value) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+    if let Some(need) = Need::of_operation(id) {
+        set(operation, "", "x-required-scope", need.scope("{provider}").into());
     }
 }
 

@@ -121,7 +121,8 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         let mut response = result.unwrap_or_else(problem_json::from_framework);
         // The framework does not set `Allow`.
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(allow) = self.state.methods.of(&path).and_then(|methods| HeaderValue::from_str(methods).ok())
+            && let Some(allow) =
+                self.state.operations.methods_of(&path).and_then(|methods| HeaderValue::from_str(&methods).ok())
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }

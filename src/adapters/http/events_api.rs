@@ -9,6 +9,7 @@ use poem_openapi::{
     registry::{MetaResponses, Registry},
 };
 use tokio::{select, sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ApiState,
@@ -29,11 +30,14 @@ impl EventsApi {
     ///
     /// `ready` once at the beginning, then `change` whenever an account or a login has changed, here or on another
     /// replica. Both have the data `{}`; read what has changed with the other operations. The stream ends with the
-    /// caller's session.
+    /// caller's session or token.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
     async fn follow(&self, caller: Caller) -> Result<Changes, ErrorResponse<0>> {
+        // Never cancelled for the gateway's own token.
+        let revoked = caller.0.revoked().unwrap_or_default();
         let AuthContext { credential, state, .. } = caller.0;
-        let listener = Listener { changes: state.app.tokens.registry().changes(), credential, state, is_new: true };
+        let changes = state.app.tokens.registry().changes();
+        let listener = Listener { changes, credential, revoked, state, is_new: true };
         let frames = stream::unfold(listener, |mut listener| async {
             let frame = listener.next().await?;
             Some((Ok::<_, std::io::Error>(frame), listener))
@@ -45,6 +49,7 @@ impl EventsApi {
 struct Listener {
     changes: watch::Receiver<()>,
     credential: Credential,
+    revoked: CancellationToken,
     state: Arc<ApiState>,
     is_new: bool,
 }
@@ -61,10 +66,12 @@ impl Listener {
                 Err(_quiet) => ": \n\n",
             },
             () = self.state.stopping.cancelled() => return None,
+            () = self.revoked.cancelled() => return None,
         };
+        // Revocation ends the stream at once, and expiry with the next frame.
         let is_authorized = match &self.credential {
             Credential::GatewayToken => true,
-            Credential::ApiToken(token) => self.state.app.access.find(&token.digest).is_some(),
+            Credential::ApiToken(known) => self.state.app.access.find(&known.token.digest).is_some(),
         };
         is_authorized.then_some(frame)
     }

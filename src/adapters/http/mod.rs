@@ -24,6 +24,7 @@ mod large_body;
 mod model_api;
 mod model_body;
 mod openai_error;
+mod operations;
 mod paths;
 mod problem_json;
 mod providers_api;
@@ -48,7 +49,7 @@ pub use failed_attempts::FailedAttempts;
 pub use hosts::Hosts;
 pub use kept_alive::kept_alive;
 pub use large_body::{BudgetedBody, LargeBodies};
-use paths::AllowedMethods;
+use operations::Operations;
 
 use crate::{
     adapters::serving::{Limits, StaticText},
@@ -71,7 +72,7 @@ pub const LIMITS: Limits = Limits {
 struct ApiState {
     app: Arc<App>,
     bodies: LargeBodies,
-    methods: AllowedMethods,
+    operations: Operations,
     /// Cancelled when the gateway starts to shut down, so that open event streams do not delay it.
     stopping: CancellationToken,
 }
@@ -91,7 +92,8 @@ fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
         .description(
             "Everything under `/v1` needs `Authorization: Bearer <token>`: the gateway's own token, or the token of a session \
-             of the gateway's page. The models and the proxy accept a program's token of `/v1/tokens` too. Times are Unix \
+             of the gateway's page. A program's token of `/v1/tokens` permits what its scopes say; `x-required-scope` names the scope of \
+             each operation. Times are Unix \
              seconds. Errors are `application/problem+json` (RFC 9457) with a stable `code`; the models and the proxy have \
              errors in OpenAI's form. Lists are paged: pass `next_cursor` as `cursor` for the next page.",
         )
@@ -121,7 +123,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     let state = Arc::new(ApiState {
         app: Arc::clone(app),
         bodies: LargeBodies::default(),
-        methods: AllowedMethods::of_document(&document),
+        operations: Operations::of_document(&document),
         stopping: stop,
     });
     let document = StaticText::new("application/json", document);

@@ -74,8 +74,9 @@ impl ModelApi {
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let response = caller.app().models.create_response(ModelRequest { headers: headers.clone(), body }).await?;
-        Ok(ModelResponse(proxy_api::streamed(response, room)))
+        let request = ModelRequest { headers: headers.clone(), body, rights: caller.rights().clone() };
+        let response = caller.app().models.create_response(request).await?;
+        Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
@@ -89,9 +90,9 @@ impl ModelApi {
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest { headers: headers.clone(), body };
+        let request = ModelRequest { headers: headers.clone(), body, rights: caller.rights().clone() };
         let response = caller.app().models.create_chat_completion(request).await?;
-        Ok(ModelResponse(proxy_api::streamed(response, room)))
+        Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
 
     /// List the models of all connected accounts.
@@ -100,7 +101,7 @@ impl ModelApi {
     /// last known list.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
     async fn models(&self, caller: Caller) -> Result<ListResponse, OpenAiErrorResponse<0>> {
-        Ok(ListResponse(caller.app().models.list().await))
+        Ok(ListResponse(caller.app().models.list(caller.rights()).await))
     }
 
     /// Find a model by its name.
@@ -112,7 +113,7 @@ impl ModelApi {
         caller: Caller,
         model: Path<String>,
     ) -> Result<Json<Model>, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND | PROVIDER }>> {
-        Ok(Json(caller.app().models.find(&model.0).await?.into()))
+        Ok(Json(caller.app().models.find(&model.0, caller.rights()).await?.into()))
     }
 }
 

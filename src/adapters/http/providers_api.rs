@@ -14,6 +14,7 @@ use super::{
 use crate::{
     adapters::contract::{AccountName, Page, PageLimit, ProviderList, ProviderSummary, UpdateProviderRequest},
     app::account_name,
+    domain::scope::Permission,
 };
 
 pub(super) struct ProvidersApi;
@@ -22,7 +23,7 @@ pub(super) struct ProvidersApi;
 impl ProvidersApi {
     /// List the providers.
     ///
-    /// Connected or not, in the order of their names.
+    /// Connected or not, in the order of their names. A program gets those whose status it may read.
     #[oai(path = "/v1/providers", method = "get", operation_id = "listProviders")]
     async fn list(
         &self,
@@ -32,7 +33,8 @@ impl ProvidersApi {
         /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> ApiResult<ProviderList, { BAD_REQUEST }> {
-        let views = caller.app().accounts.list().await?;
+        let mut views = caller.app().accounts.list().await?;
+        views.retain(|view| caller.rights().permits(Permission::StatusRead, &view.name));
         let page = Page::of(views, |view| view.name.to_string(), limit.0, &cursor.0)?;
         let (providers, next_cursor) = page.into_parts();
         Ok(Json(ProviderList { providers, next_cursor }))

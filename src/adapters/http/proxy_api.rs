@@ -1,9 +1,10 @@
 //! `/v1/proxy/{provider}/{path}`: forwards to a provider's own API with an account's token. Bodies pass unchanged and
 //! are not parsed. See `docs/proxy.md` for the rules.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io};
 
-use futures_util::TryStreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
 use poem::{
     Body, IntoResponse, Request, Response,
     endpoint::BoxEndpoint,
@@ -17,6 +18,7 @@ use poem_openapi::{
     },
     types::Type,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ApiState,
@@ -57,26 +59,28 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
         return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
     }
     let refused = |error: AppError| OpenAiError::of(&error).into_response();
-    let caller = request.data::<AuthContext>().map_or("", AuthContext::token_id).to_owned();
-    let body = state.bodies.buffer_or_stream(&caller, request.take_body(), request.headers()).await;
+    let Some(caller) = request.data::<AuthContext>().cloned() else { return Err(ProblemJson::unauthorized(false)) };
+    let body = state.bodies.buffer_or_stream(caller.token_id(), request.take_body(), request.headers()).await;
     let BudgetedBody { body, room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
     let (uri, method) = (request.uri().clone(), request.method().clone());
     let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
     let forwarded = state.app.models.forward(ProxyRequest {
         name: account_name(name).map_err(refused)?,
+        rights: caller.rights.clone(),
         method,
         path: path.to_owned(),
         query: uri.query().map(str::to_owned),
         headers: std::mem::take(request.headers_mut()),
         body,
     });
-    Ok(streamed(forwarded.await.map_err(refused)?, room))
+    Ok(streamed(forwarded.await.map_err(refused)?, room, &caller))
 }
 
 /// Converts a provider's response; the body is streamed unchanged, but for comments in a silent event stream. `room` is
-/// that of the request's body, of which the response keeps what it needs.
-pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room) -> Response {
+/// that of the request's body, of which the response keeps what it needs. The response breaks off when the caller's token
+/// is revoked.
+pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room, caller: &AuthContext) -> Response {
     room.shrink_to(forwarded.kept);
     // The body is streamed after the handler has returned; keep the request's span for its log lines.
     let span = tracing::Span::current();
@@ -85,10 +89,25 @@ pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room) -> Response {
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
     let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };
-    let mut response =
-        Response::builder().status(forwarded.status).body(Body::from_bytes_stream(body.map_err(std::io::Error::other)));
+    let body = body.map_err(std::io::Error::other);
+    let body = match caller.revoked() {
+        Some(revoked) => Body::from_bytes_stream(until_revoked(body, revoked)),
+        None => Body::from_bytes_stream(body),
+    };
+    let mut response = Response::builder().status(forwarded.status).body(body);
     *response.headers_mut() = forwarded.headers;
     response
+}
+
+/// Ends a body with an error once a token is revoked, so that the caller does not take it for a whole one.
+fn until_revoked(
+    body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    revoked: CancellationToken,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let cut_off = revoked.clone();
+    let cut_off =
+        stream::once(async move { cut_off.is_cancelled().then(|| Err(io::Error::other("the token was revoked"))) });
+    body.take_until(revoked.cancelled_owned()).chain(cut_off.filter_map(future::ready))
 }
 
 /// Describes the proxy in the document. It registers no routes: [`forward`] handles the requests before the framework,

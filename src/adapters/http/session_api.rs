@@ -17,7 +17,7 @@ use crate::{
         SessionsEnded,
     },
     app::AppError,
-    domain::api_token::Scope,
+    domain::api_token::Grant,
 };
 
 pub(super) struct SessionApi;
@@ -33,8 +33,10 @@ impl SessionApi {
         let access = &caller.app().access;
         Ok(Json(match &caller.0.credential {
             Credential::GatewayToken => access.start_page_session().await?.into(),
-            Credential::ApiToken(link) if link.scope == Scope::Link => access.redeem_page_link(link).await?.into(),
-            Credential::ApiToken(session) => access.extend_page_session(session).await?.into(),
+            Credential::ApiToken(known) => match known.token.grant {
+                Grant::Link => access.redeem_page_link(&known.token).await?.into(),
+                Grant::Page | Grant::Program(_) => access.extend_page_session(&known.token).await?.into(),
+            },
         }))
     }
 
@@ -47,7 +49,7 @@ impl SessionApi {
             let detail = "the gateway's own token is not a session, so it cannot be ended";
             return Err(Problem::new(ProblemKind::NoSession, detail).into());
         };
-        match caller.app().access.end_page_session(session.id.as_str()).await {
+        match caller.app().access.end_page_session(session.token.id.as_str()).await {
             Ok(()) | Err(AppError::UnknownSession) => {}
             Err(error) => return Err(error.into()),
         }
@@ -62,7 +64,7 @@ impl SessionApi {
     async fn link(&self, caller: Caller) -> ApiResult<PageLink, { NOT_FOUND | CONFLICT }> {
         let session = match &caller.0.credential {
             Credential::GatewayToken => None,
-            Credential::ApiToken(session) => Some(session.as_ref()),
+            Credential::ApiToken(session) => Some(&session.token),
         };
         Ok(Json(caller.app().access.create_page_link(session).await?.into()))
     }

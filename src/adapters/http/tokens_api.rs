@@ -14,7 +14,6 @@ use super::{
 use crate::{
     adapters::contract::{
         CreateTokenRequest, Page, PageLimit, TokenCreated, TokenInfo, TokenList, TokenRevocationStatus, TokenRevoked,
-        TokenScope,
     },
     domain::api_token::ApiToken,
 };
@@ -32,10 +31,10 @@ impl TokensApi {
         caller: Caller,
         body: ControlJson<CreateTokenRequest>,
     ) -> ApiResult<TokenCreated, { BODY | CONFLICT }> {
-        let CreateTokenRequest { name, scope } = body.0;
-        let scope = scope.unwrap_or(TokenScope::Proxy);
-        let issued = caller.app().access.create_token(name.0, scope.into()).await?;
-        Ok(Json(TokenCreated::of(scope, issued)))
+        let lifetime = body.0.lifetime()?;
+        let CreateTokenRequest { name, scope, .. } = body.0;
+        let scope = scope.as_ref().map(|scope| scope.0.as_str());
+        Ok(Json(caller.app().access.create_token(name.0, scope, lifetime).await?.into()))
     }
 
     /// List the tokens of programs.
@@ -59,9 +58,14 @@ impl TokensApi {
 
     /// Revoke a token.
     ///
-    /// All replicas reject it within a second.
+    /// All replicas reject it within a second, and end the streams that it started.
     #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
-    async fn revoke(&self, caller: Caller, id: Path<String>) -> ApiResult<TokenRevoked, { NOT_FOUND }> {
+    async fn revoke(
+        &self,
+        caller: Caller,
+        /// The token's id, its name, or the first six or more digits of its id.
+        id: Path<String>,
+    ) -> ApiResult<TokenRevoked, { NOT_FOUND | CONFLICT }> {
         caller.app().access.revoke_token(&id.0).await?;
         Ok(Json(TokenRevoked { status: TokenRevocationStatus::Revoked }))
     }

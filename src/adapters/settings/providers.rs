@@ -12,6 +12,7 @@ use crate::domain::{
     ids::AccountName,
     oauth_client::{EndpointUrl, OAuthClient},
     provider::{OAuthDefaults, ProviderDefinition, ProviderType, dashscope},
+    proxy::ProxyRule,
     refresh::{RefreshPolicy, RevocationScope},
     session_client::SessionClient,
 };
@@ -30,7 +31,9 @@ pub(super) struct ProviderSection {
     #[serde(deserialize_with = "url")]
     api_base: Option<EndpointUrl>,
     #[serde(deserialize_with = "proxy_paths")]
-    proxy_paths: Option<Vec<String>>,
+    proxy_paths: Option<Vec<ProxyRule>>,
+    #[serde(deserialize_with = "proxy_paths")]
+    program_paths: Option<Vec<ProxyRule>>,
     #[serde(deserialize_with = "header")]
     user_agent: Option<String>,
     client_version: Option<String>,
@@ -114,18 +117,20 @@ impl ProviderSection {
         });
         let default_grace = if descriptor.sessions.is_some() { GRACE_OF_A_COOKIE } else { policy.grace };
         let mut api_base = self.api_base.map_or_else(|| descriptor.api_base.to_owned(), String::from);
-        let mut proxy_paths = descriptor.proxy_paths;
+        let mut paths = [descriptor.proxy_paths, descriptor.program_paths];
         if provider_type == ProviderType::Dashscope {
             api_base = dashscope::api_base(&api_base).to_owned();
-            proxy_paths = dashscope::proxy_paths(&api_base);
+            paths = dashscope::paths(&api_base);
         }
+        let [proxy_paths, program_paths] = paths;
         let default_version = descriptor.models.and_then(|api| api.client_version);
         Ok(ProviderDefinition {
             name: AccountName::parse(name).map_err(|error| SettingsError::invalid("providers", name, error))?,
             provider_type,
             display_name: descriptor.display_name.to_owned(),
             api_base,
-            proxy_paths: self.proxy_paths.unwrap_or_else(|| owned(proxy_paths)),
+            proxy_paths: self.proxy_paths.unwrap_or_else(|| rules(proxy_paths)),
+            program_paths: self.program_paths.unwrap_or_else(|| rules(program_paths)),
             user_agent: self.user_agent,
             client_version: self.client_version.or_else(|| default_version.map(str::to_owned)),
             models: self.models,
@@ -204,6 +209,11 @@ impl ProviderSection {
             extra_params: self.extra_authorize_params.clone().into_iter().collect(),
         }))
     }
+}
+
+/// The rules of a type. A test parses all of them.
+fn rules(texts: &[&str]) -> Vec<ProxyRule> {
+    texts.iter().filter_map(|text| ProxyRule::parse(text).ok()).collect()
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {

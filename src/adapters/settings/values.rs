@@ -18,7 +18,7 @@ use crate::domain::{
     networks::{IpNet, parse_network},
     oauth_client::EndpointUrl,
     provider::ProviderType,
-    proxy::ProxyPath,
+    proxy::ProxyRule,
     refresh::RevocationScope,
 };
 
@@ -116,33 +116,28 @@ pub(super) fn secret_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 pub(super) fn list<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer: D) -> Result<T, D::Error> {
-    checked_list(deserializer, "", |_| true).map(T::from)
+    parsed_list(deserializer, "", |text| Some(text.to_owned())).map(T::from)
 }
 
 /// Reads host names without scheme, port or path, in the form that the URL parser returns.
 pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let allowed =
         "it must be a host name in lower case or an IP address, without scheme and port, e.g. gateway.example";
-    checked_list(deserializer, allowed, |host| {
-        let url = Url::parse(&format!("http://{host}/")).ok();
-        url.is_some_and(|url| url.host_str() == Some(host) && url.as_str() == format!("http://{host}/"))
+    parsed_list(deserializer, allowed, |host| {
+        let url = Url::parse(&format!("http://{host}/")).ok()?;
+        (url.host_str() == Some(host) && url.as_str() == format!("http://{host}/")).then(|| host.to_owned())
     })
 }
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let allowed = "it must be an IP address or a network like 10.0.0.0/8";
-    let networks = checked_list(deserializer, allowed, |text| parse_network(text).is_some())?;
-    Ok(networks.iter().filter_map(|text| parse_network(text)).collect())
+    parsed_list(deserializer, allowed, parse_network)
 }
 
-pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    let allowed =
-        "it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*";
-    let paths = checked_list(deserializer, allowed, |pattern| {
-        let path = pattern.strip_suffix("/*").unwrap_or(pattern);
-        pattern == "*" || (!path.contains('*') && ProxyPath::parse(path).is_ok())
-    });
-    paths.map(Some)
+pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<ProxyRule>>, D::Error> {
+    let allowed = "it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*, each \
+                   after a method or for all of them, e.g. GET codex/models";
+    parsed_list(deserializer, allowed, |rule| ProxyRule::parse(rule).ok()).map(Some)
 }
 
 /// A list, or one text with commas as in variables. The text of `expecting` has the form of `rejected_secret`.
@@ -153,17 +148,14 @@ enum List {
     Items(Vec<String>),
 }
 
-fn checked_list<'de, D: Deserializer<'de>>(
+fn parsed_list<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     allowed: &str,
-    is_valid: impl Fn(&str) -> bool,
-) -> Result<Vec<String>, D::Error> {
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, D::Error> {
     let items = match List::deserialize(deserializer)? {
         List::Items(items) => items,
         List::Text(text) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect(),
     };
-    match items.iter().find(|item| !is_valid(item)) {
-        None => Ok(items),
-        Some(item) => Err(D::Error::custom(rejected(item, allowed))),
-    }
+    items.iter().map(|item| parse(item).ok_or_else(|| D::Error::custom(rejected(item, allowed)))).collect()
 }

@@ -97,6 +97,7 @@ diesel::table! {
         mac -> Nullable<Text>,
         parent -> Nullable<Text>,
         ends_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 

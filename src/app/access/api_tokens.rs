@@ -1,19 +1,26 @@
 //! Tokens for programs: creates, lists and revokes them.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
-use super::Access;
+use super::{Access, KnownToken};
 use crate::{
     app::{AppError, random_bytes},
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, NewToken},
         ids::DisplayName,
+        scope::Scopes,
         secret::ApiTokenSecret,
     },
+    ports::TokenStored,
 };
 
-/// Maximum number of tokens of one scope.
+/// Maximum number of tokens of programs, and of those of the page.
 const MAX_TOKENS: usize = 1_000;
+/// The digits of an id that suffice to name a token.
+const SHORT_ID: usize = 6;
 
 /// A new token with its text, which is not stored and cannot be shown again.
 #[derive(Debug)]
@@ -23,43 +30,43 @@ pub struct IssuedToken {
 }
 
 impl Access {
-    /// Creates a token for a program.
+    /// Creates a token for a program. `lifetime` None: it is valid until it is revoked.
     ///
     /// # Errors
-    /// [`AppError::InvalidDisplayName`], [`AppError::TooManyTokens`], [`AppError::Store`].
+    /// [`AppError::InvalidDisplayName`], [`AppError::InvalidScope`], [`AppError::TokenNameTaken`],
+    /// [`AppError::TooManyTokens`], [`AppError::Store`].
     #[tracing::instrument(name = "access.create_token", skip_all)]
-    pub async fn create_token(self: &Arc<Self>, name: String, scope: Scope) -> Result<IssuedToken, AppError> {
-        self.issue(DisplayName::parse(&name)?, scope, Lineage::default()).await
-    }
-
-    pub(super) async fn issue(
+    pub async fn create_token(
         self: &Arc<Self>,
-        name: DisplayName,
-        scope: Scope,
-        lineage: Lineage,
+        name: String,
+        scope: Option<&str>,
+        lifetime: Option<Duration>,
     ) -> Result<IssuedToken, AppError> {
-        self.tasks.run(Arc::clone(self).store_new(name, scope, lineage)).await
+        let scopes = scope.map_or_else(|| Ok(Scopes::default()), Scopes::parse)?;
+        self.issue(NewToken::program(DisplayName::parse(&name)?, scopes, lifetime)).await
     }
 
-    async fn store_new(
-        self: Arc<Self>,
-        name: DisplayName,
-        scope: Scope,
-        lineage: Lineage,
-    ) -> Result<IssuedToken, AppError> {
+    pub(super) async fn issue(self: &Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
+        self.tasks.run(Arc::clone(self).store_new(new)).await
+    }
+
+    async fn store_new(self: Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
-        let of_scope = self.stored().await?.into_iter().filter(|token| token.scope == scope);
-        if of_scope.count() >= MAX_TOKENS {
+        let is_of_page = new.grant.is_of_page();
+        let alike = self.stored().await?.into_iter().filter(|token| token.grant.is_of_page() == is_of_page);
+        if alike.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
-        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, lineage, &entropy, self.now());
-        if !self.store.put(&self.marked(&token)?, &self.author()).await? {
-            return Err(AppError::UnknownToken);
+        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), new, &entropy, self.now());
+        match self.store.put(&self.marked(&token)?, &self.author()).await? {
+            TokenStored::Stored => {}
+            TokenStored::ParentGone => return Err(AppError::UnknownToken),
+            TokenStored::NameTaken => return Err(AppError::TokenNameTaken(token.name.into_string())),
         }
         self.reload().await?;
-        tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
+        tracing::info!(token.id = token.id.as_str(), scope = token.grant.as_stored(), "token created");
         Ok(IssuedToken { token, secret })
     }
 
@@ -67,16 +74,16 @@ impl Access {
     #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
         let tokens = self.stored().await?.into_iter();
-        Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
+        Ok(tokens.filter(|token| !token.grant.is_of_page()).collect())
     }
 
-    /// Revokes a token.
+    /// Revokes a token by its id, its name, or the first six or more digits of its id. What it started ends too.
     ///
     /// # Errors
-    /// [`AppError::UnknownToken`], also for a text that cannot be an id.
+    /// [`AppError::UnknownToken`], [`AppError::AmbiguousToken`].
     #[tracing::instrument(name = "access.revoke_token", skip_all)]
-    pub async fn revoke_token(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
-        let (access, id) = (Arc::clone(self), ApiTokenId::parse(id).ok_or(AppError::UnknownToken)?);
+    pub async fn revoke_token(self: &Arc<Self>, named: &str) -> Result<(), AppError> {
+        let (access, id) = (Arc::clone(self), self.id_of(named).await?);
         let revoke = async move {
             if !access.store.remove(&id, &access.author()).await? {
                 return Err(AppError::UnknownToken);
@@ -86,5 +93,43 @@ impl Access {
             Ok(())
         };
         self.tasks.run(revoke).await
+    }
+
+    async fn id_of(&self, named: &str) -> Result<ApiTokenId, AppError> {
+        let tokens = self.list_tokens().await?;
+        let with = |matches: &dyn Fn(&ApiToken) -> bool| {
+            tokens.iter().filter(|token| matches(token)).map(|token| token.id.clone()).collect::<Vec<_>>()
+        };
+        let by_id = with(&|token| token.id.as_str() == named);
+        let by_name = with(&|token| token.name.as_str() == named);
+        let by_short_id = with(&|token| named.len() >= SHORT_ID && token.id.as_str().starts_with(named));
+        match [by_id, by_name, by_short_id].into_iter().find(|ids| !ids.is_empty()).as_deref() {
+            None | Some([]) => Err(AppError::UnknownToken),
+            Some([id]) => Ok(id.clone()),
+            Some(several) => Err(AppError::AmbiguousToken(several.len())),
+        }
+    }
+
+    /// Notes that a token is used, in the background and at most once an hour.
+    pub fn note_use(self: &Arc<Self>, known: &KnownToken) {
+        let (now, id) = (self.now(), known.token.id.clone());
+        if known.token.grant.is_of_page() || !known.token.is_use_news(now) {
+            return;
+        }
+        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !noting.insert(id.clone()) {
+            return;
+        }
+        let access = Arc::clone(self);
+        self.tasks.start(async move {
+            let noted = async {
+                access.store.note_use(&id, now).await?;
+                access.reload().await
+            };
+            if let Err(error) = noted.await {
+                tracing::warn!(token.id = id.as_str(), error = %error, "the use of a token could not be noted");
+            }
+            access.noting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        });
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 pub use api_tokens::IssuedToken;
 use refused_tokens::RefusedTokens;
@@ -19,7 +20,7 @@ use refused_tokens::RefusedTokens;
 use super::{AppError, Ports, Tasks, Vault};
 use crate::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, SealedApiToken, TokenDigest},
         time::Timestamp,
     },
     ports::{ApiTokenStore, Author, Clock, Random},
@@ -27,6 +28,14 @@ use crate::{
 
 /// Tokens that are reported at most.
 const MAX_REPORTED: usize = 1_000;
+
+/// A token in memory.
+#[derive(Debug)]
+pub struct KnownToken {
+    pub token: ApiToken,
+    /// Cancelled when the token is revoked, here or on another replica: what it started ends then.
+    pub revoked: CancellationToken,
+}
 
 pub struct Access {
     store: Arc<dyn ApiTokenStore>,
@@ -36,13 +45,15 @@ pub struct Access {
     /// The digest of the gateway's token: the page's tokens end with it.
     gateway_token: TokenDigest,
     /// The stored tokens by digest, at most half a second behind other replicas.
-    tokens: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
+    tokens: ArcSwap<HashMap<TokenDigest, Arc<KnownToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
     reading: Mutex<()>,
     /// Tokens without a valid mark that are in the log already.
     reported: std::sync::Mutex<HashSet<ApiTokenId>>,
     /// Held while a token is issued, so that concurrent calls cannot exceed the limit together.
     issuing: Mutex<()>,
+    /// The uses that are being noted.
+    noting: std::sync::Mutex<HashSet<ApiTokenId>>,
     refused: RefusedTokens,
     tasks: Tasks,
 }
@@ -59,22 +70,31 @@ impl Access {
             reading: Mutex::default(),
             reported: std::sync::Mutex::default(),
             issuing: Mutex::default(),
+            noting: std::sync::Mutex::default(),
             refused: RefusedTokens::default(),
             tasks: tasks.clone(),
         }
     }
 
     /// Returns the token with that digest from memory if it is valid now.
-    pub fn find(&self, digest: &TokenDigest) -> Option<Arc<ApiToken>> {
-        self.tokens.load().get(digest).filter(|token| token.is_good(self.now())).cloned()
+    pub fn find(&self, digest: &TokenDigest) -> Option<Arc<KnownToken>> {
+        self.tokens.load().get(digest).filter(|known| known.token.is_good(self.now())).cloned()
     }
 
     /// Replaces the tokens in memory by those in the store.
     pub(super) async fn reload(&self) -> Result<(), AppError> {
         let _alone = self.reading.lock().await;
-        let tokens = self.stored().await?;
-        let tokens = tokens.into_iter().map(|token| (token.digest.clone(), Arc::new(token))).collect();
+        let (before, stored) = (self.tokens.load_full(), self.stored().await?);
+        let known = |token: ApiToken| {
+            let revoked = before.get(&token.digest).map(|known| known.revoked.clone()).unwrap_or_default();
+            (token.digest.clone(), Arc::new(KnownToken { token, revoked }))
+        };
+        let tokens: HashMap<_, _> = stored.into_iter().map(known).collect();
+        let gone = before.iter().filter(|(digest, _)| !tokens.contains_key(*digest));
+        let gone: Vec<_> = gone.map(|(_, known)| known.revoked.clone()).collect();
         self.tokens.store(Arc::new(tokens));
+        // Only now: what ends looks whether its token is still there.
+        gone.iter().for_each(CancellationToken::cancel);
         Ok(())
     }
 
@@ -100,13 +120,12 @@ impl Access {
 
     /// Whether a token of the page was made under the present token of the gateway.
     fn is_of_now(&self, token: &ApiToken, gateway_token: Option<TokenDigest>) -> bool {
-        !Scope::OF_THE_PAGE.contains(&token.scope) || gateway_token.as_ref() == Some(&self.gateway_token)
+        !token.grant.is_of_page() || gateway_token.as_ref() == Some(&self.gateway_token)
     }
 
     /// Returns a token with its mark.
     fn marked(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
-        let is_of_page = Scope::OF_THE_PAGE.contains(&token.scope);
-        let mac = Some(self.vault.mark(token, is_of_page.then_some(&self.gateway_token))?);
+        let mac = Some(self.vault.mark(token, token.grant.is_of_page().then_some(&self.gateway_token))?);
         Ok(SealedApiToken { token: token.clone(), mac })
     }
 

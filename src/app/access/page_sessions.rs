@@ -10,7 +10,7 @@ use super::{Access, IssuedToken};
 use crate::{
     app::AppError,
     domain::{
-        api_token::{ApiToken, ApiTokenId, Lineage, Scope},
+        api_token::{ApiToken, ApiTokenId, Lineage, NewToken},
         ids::DisplayName,
     },
 };
@@ -22,13 +22,13 @@ impl Access {
     /// [`AppError::UnknownToken`] if the session has ended.
     #[tracing::instrument(name = "access.create_page_link", skip_all)]
     pub async fn create_page_link(self: &Arc<Self>, session: Option<&ApiToken>) -> Result<IssuedToken, AppError> {
-        self.issue_for_page(Scope::Link, session.map(ApiToken::lineage).unwrap_or_default()).await
+        self.issue(NewToken::link(label()?, session.map(ApiToken::lineage).unwrap_or_default())).await
     }
 
     /// Starts a session for a caller that presented the gateway's token.
     #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue_for_page(Scope::Page, Lineage::default()).await
+        self.issue(NewToken::session(label()?, Lineage::default())).await
     }
 
     /// Starts a session for a link. Only one caller can use a link, also with several replicas.
@@ -40,14 +40,10 @@ impl Access {
         if !self.store.remove(&link.id, &self.author()).await? {
             return Err(AppError::LinkUsed);
         }
-        match self.issue_for_page(Scope::Page, link.lineage()).await {
+        match self.issue(NewToken::session(label()?, link.lineage())).await {
             Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
             issued => issued,
         }
-    }
-
-    async fn issue_for_page(self: &Arc<Self>, scope: Scope, lineage: Lineage) -> Result<IssuedToken, AppError> {
-        self.issue(DisplayName::parse("page")?, scope, lineage).await
     }
 
     /// Extends a session and returns it with its new expiry.
@@ -68,7 +64,7 @@ impl Access {
     #[tracing::instrument(name = "access.list_sessions", skip_all)]
     pub async fn list_sessions(&self) -> Result<Vec<ApiToken>, AppError> {
         let (tokens, now) = (self.stored().await?.into_iter(), self.now());
-        Ok(tokens.filter(|token| Scope::OF_THE_PAGE.contains(&token.scope) && token.is_good(now)).collect())
+        Ok(tokens.filter(|token| token.grant.is_of_page() && token.is_good(now)).collect())
     }
 
     /// Ends a session or a link, and everything that comes from it.
@@ -93,14 +89,17 @@ impl Access {
     #[tracing::instrument(name = "access.end_all_sessions", skip_all)]
     pub async fn end_all_sessions(self: &Arc<Self>, with_programs: bool) -> Result<usize, AppError> {
         let access = Arc::clone(self);
-        let mut scopes = Scope::OF_THE_PAGE.to_vec();
-        scopes.extend(Scope::GRANTED.iter().filter(|_| with_programs));
         let end = async move {
-            let ended = access.store.remove_all(&scopes, &access.author()).await?;
+            let ended = access.store.remove_all(with_programs, &access.author()).await?;
             access.reload().await?;
             tracing::info!(ended, programs = with_programs, "all sessions of the page were ended");
             Ok(ended)
         };
         self.tasks.run(end).await
     }
+}
+
+/// The name of the page's tokens.
+fn label() -> Result<DisplayName, AppError> {
+    Ok(DisplayName::parse("page")?)
 }

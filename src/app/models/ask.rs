@@ -26,6 +26,7 @@ use crate::{
         provider_feedback::FeedbackSource,
         provider_refusal::{ErrorResponse, ProviderRefusal},
         proxy::{ProxyPath, headers},
+        scope::Rights,
         time::Timestamp,
         usage::Usage,
     },
@@ -45,6 +46,7 @@ pub struct ModelRequest {
     pub headers: HeaderMap,
     /// The JSON body as received.
     pub body: Bytes,
+    pub rights: Rights,
 }
 
 /// Checks a body. Returns it as JSON that every parser accepts, and the model that it names.
@@ -67,10 +69,14 @@ pub(super) struct Target {
 }
 
 impl Models {
-    /// Checks a body, and finds the model that it names.
-    pub(super) async fn checked(&self, body: Bytes) -> Result<(Bytes, ModelName, Target), AppError> {
+    /// Checks a body, and finds the model that it names, which the caller must be allowed to ask.
+    pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
         let (body, name) = self.tasks.compute(body.len(), || checked(body)).await?;
         let target = self.target(&name).await?;
+        let (account, model) = (&target.definition.name, &target.model);
+        if !rights.permits_model(account, model) {
+            return Err(AppError::InsufficientScope(format!("models:{account}/{model}")));
+        }
         Ok((body, name, target))
     }
 

@@ -22,8 +22,8 @@ use crate::{
 impl Models {
     #[tracing::instrument(name = "models.create_chat_completion", level = "debug", skip_all)]
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body } = request;
-        let (body, _name, target) = self.checked(body).await?;
+        let ModelRequest { headers, body, rights } = request;
+        let (body, _name, target) = self.checked(body, &rights).await?;
         let (model, size) = (target.model.clone(), body.len());
         match target.api.dialect {
             Dialect::Codex => {

@@ -27,6 +27,7 @@ use crate::{
         model_list,
         provider::{ModelApi, ProviderDefinition},
         proxy::ProxyPath,
+        scope::{Permission, Rights},
         time::Timestamp,
     },
 };
@@ -99,19 +100,21 @@ impl ModelLists {
 }
 
 impl Models {
-    /// Returns the agents, then the models of every account that is switched on. An account that cannot be asked now
-    /// contributes its last known list, and hides no other.
+    /// Returns the agents, then the models of every account that is switched on, as far as the caller may ask them. An
+    /// account that cannot be asked now contributes its last known list, and hides no other.
     #[tracing::instrument(name = "models.list", skip_all)]
-    pub async fn list(&self) -> ModelListing {
-        let agents = self.names.agents.keys();
-        let agents = agents.map(|key| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
+    pub async fn list(&self, rights: &Rights) -> ModelListing {
+        let agents = self.names.agents.iter().filter(|(_, of)| rights.permits_model(&of.provider, &of.model));
+        let agents = agents.map(|(key, _)| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
         let registry = self.tokens.registry();
         let mut names: Vec<_> = registry.names().into_iter().chain(registry.unreadable_names()).collect();
+        names.retain(|name| rights.permits(Permission::Models, name));
         names.sort();
         let lists = join_all(names.iter().map(|name| self.models_of(name))).await;
         let mut listing = ModelListing { models: agents.collect(), incomplete: Vec::new() };
         for (name, (models, is_current)) in names.into_iter().zip(lists) {
-            listing.models.extend(models.into_iter().map(|(model, created)| ListedModel {
+            let models = models.into_iter().filter(|(model, _)| rights.permits_model(&name, model));
+            listing.models.extend(models.map(|(model, created)| ListedModel {
                 id: format!("{name}/{model}"),
                 owned_by: name.to_string(),
                 created,
@@ -128,8 +131,8 @@ impl Models {
     /// # Errors
     /// [`AppError::UnknownModel`].
     #[tracing::instrument(name = "models.find", skip_all)]
-    pub async fn find(&self, id: &str) -> Result<ListedModel, AppError> {
-        let mut models = self.list().await.models.into_iter();
+    pub async fn find(&self, id: &str, rights: &Rights) -> Result<ListedModel, AppError> {
+        let mut models = self.list(rights).await.models.into_iter();
         models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
     }
 

@@ -12,7 +12,8 @@ use crate::{
     domain::{
         ids::AccountName,
         provider_refusal::SHOULD_RETRY,
-        proxy::{ProxyPath, headers},
+        proxy::{ProxyPath, ProxyRule, headers},
+        scope::Rights,
         time::retry_after_seconds,
     },
     ports::{ByteStream, RequestBody, UpstreamResponse},
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct ProxyRequest {
     pub name: AccountName,
+    pub rights: Rights,
     pub method: Method,
     /// The path as received: without a leading slash, not decoded.
     pub path: String,
@@ -44,17 +46,21 @@ impl Models {
     /// Forwards a request to the account's provider.
     ///
     /// # Errors
-    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::UnknownProvider`],
-    /// [`AppError::UpstreamRedirect`], [`AppError::Upstream`], [`AppError::RetryRequest`], and those of
+    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::PathOfOwner`],
+    /// [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`], [`AppError::Upstream`], [`AppError::RetryRequest`], and those of
     /// [`Tokens::usable`](crate::app::Tokens::usable).
     #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
-        let ProxyRequest { name, method, path, query, headers, body } = request;
+        let ProxyRequest { name, rights, method, path, query, headers, body } = request;
         let definition = self.definition(&name).await?;
         let path = ProxyPath::parse(&path)?;
         // Checked before the token is looked up, because a rejected path must not start a refresh.
-        if !path.is_allowed_by(&definition.proxy_paths) {
+        let is_covered = |rules: &[ProxyRule]| rules.iter().any(|rule| rule.covers(method.as_str(), &path));
+        if !is_covered(&definition.proxy_paths) {
             return Err(AppError::PathNotAllowed { name, path });
+        }
+        if !is_covered(&definition.program_paths) && !rights.manages_accounts() {
+            return Err(AppError::PathOfOwner { name, method: method.to_string(), path });
         }
         let url = definition.url_of(&path, query.as_deref());
         let call = ProviderCall { method, url, headers, body };

@@ -41,8 +41,8 @@ const MODEL: &str = "openai-model";
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body } = request;
-        let (body, name, target) = self.checked(body).await?;
+        let ModelRequest { headers, body, rights } = request;
+        let (body, name, target) = self.checked(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => {

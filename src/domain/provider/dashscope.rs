@@ -23,6 +23,15 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     sessions: None,
     api_base: "https://dashscope.aliyuncs.com",
     proxy_paths: &["api/v1/services/*", "api/v1/tasks/*", "compatible-mode/v1/*"],
+    program_paths: &[
+        "POST api/v1/services/*",
+        "GET api/v1/tasks/*",
+        "POST compatible-mode/v1/chat/completions",
+        "POST compatible-mode/v1/completions",
+        "POST compatible-mode/v1/embeddings",
+        "POST compatible-mode/v1/responses",
+        "GET compatible-mode/v1/models",
+    ],
     models: Some(&ModelApi {
         dialect: Dialect::ChatCompletions,
         prompt_path: "compatible-mode/v1/chat/completions",
@@ -64,9 +73,13 @@ pub fn is_coding_plan(api_base: &str) -> bool {
     api_base.split_once("://").is_some_and(|(_, host)| host.starts_with("coding.") || host.starts_with("coding-"))
 }
 
-/// Returns the paths below `api_base` that callers may use.
-pub fn proxy_paths(api_base: &str) -> &'static [&'static str] {
-    if is_coding_plan(api_base) { &["v1/*"] } else { DESCRIPTOR.proxy_paths }
+/// Returns the paths below `api_base` that the owner and that programs may use.
+pub fn paths(api_base: &str) -> [&'static [&'static str]; 2] {
+    if is_coding_plan(api_base) {
+        [&["v1/*"], &["POST v1/chat/completions", "POST v1/messages", "GET v1/models"]]
+    } else {
+        [DESCRIPTOR.proxy_paths, DESCRIPTOR.program_paths]
+    }
 }
 
 /// Returns why a key may be refused at `api_base`, and where else it may be valid.

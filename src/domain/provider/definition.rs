@@ -6,7 +6,10 @@ use super::{
     provider_type::ProviderType,
 };
 use crate::domain::{
-    ids::AccountName, oauth_client::OAuthClient, proxy::ProxyPath, refresh::RefreshPolicy,
+    ids::AccountName,
+    oauth_client::OAuthClient,
+    proxy::{ProxyPath, ProxyRule},
+    refresh::RefreshPolicy,
     session_client::SessionClient,
 };
 
@@ -17,8 +20,10 @@ pub struct ProviderDefinition {
     pub provider_type: ProviderType,
     pub display_name: String,
     pub api_base: String,
-    /// The paths below `api_base` that callers may use.
-    pub proxy_paths: Vec<String>,
+    /// The paths below `api_base` that the owner may use, and programs as far as `program_paths` allows.
+    pub proxy_paths: Vec<ProxyRule>,
+    /// The paths below `api_base` that programs may use: none that manages the account.
+    pub program_paths: Vec<ProxyRule>,
     /// The `User-Agent` for this provider; None for the gateway's own.
     pub user_agent: Option<String>,
     /// The `client_version` parameter of the model list, if the provider requires it.

@@ -90,8 +90,10 @@ pub struct Descriptor {
     pub sessions: Option<&'static SessionDefaults>,
     /// The base URL of the API.
     pub api_base: &'static str,
-    /// The paths that callers may use: see [`crate::domain::proxy::ProxyPath::is_allowed_by`].
+    /// The paths that the owner may use, as [`crate::domain::proxy::ProxyRule`] parses them.
     pub proxy_paths: &'static [&'static str],
+    /// Those of them that programs may use: none that manages the account or shows whose it is.
+    pub program_paths: &'static [&'static str],
     /// The model API; None if the provider has no language models.
     pub models: Option<&'static ModelApi>,
     /// A free request that succeeds only with a valid secret. Pasted secrets are checked with it before they are saved.

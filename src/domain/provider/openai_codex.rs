@@ -9,6 +9,11 @@ pub const NAME: &str = "openai-codex";
 /// A second name of the built-in provider: `/v1/auth/openai/...` means `/v1/auth/openai-codex/...`.
 pub const ALIAS: &str = "openai";
 
+/// Returns the name for which a name of an account or a provider type stands.
+pub fn canonical(name: &str) -> &str {
+    if name == ALIAS { NAME } else { name }
+}
+
 pub const ISSUER: &str = "https://auth.openai.com";
 
 /// Namespaces of claims in OpenAI's tokens.
@@ -34,6 +39,14 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     sessions: None,
     api_base: "https://chatgpt.com/backend-api",
     proxy_paths: &["codex/*", "wham/usage"],
+    program_paths: &[
+        "POST codex/responses",
+        "POST codex/responses/compact",
+        "GET codex/models",
+        "POST codex/memories/trace_summarize",
+        "POST codex/images/generations",
+        "POST codex/images/edits",
+    ],
     models: Some(&ModelApi {
         dialect: Dialect::Codex,
         prompt_path: "codex/responses",

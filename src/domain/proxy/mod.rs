@@ -2,5 +2,7 @@
 
 pub mod headers;
 mod path;
+mod rule;
 
 pub use path::{InvalidPath, ProxyPath};
+pub use rule::{InvalidRule, ProxyRule};

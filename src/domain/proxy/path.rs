@@ -60,14 +60,6 @@ impl ProxyPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether a pattern matches: `codex/*` matches every path below `codex/`, and `wham/usage` only itself.
-    pub fn is_allowed_by(&self, patterns: &[String]) -> bool {
-        patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => self.0.len() > prefix.len() && self.0.starts_with(prefix),
-            None => self.0 == *pattern,
-        })
-    }
 }
 
 impl fmt::Display for ProxyPath {

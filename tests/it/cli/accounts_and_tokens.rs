@@ -12,7 +12,7 @@ use goclaw::{
         contract::{
             Account, AccountState,
             AuthMethod::{self, ApiKey, OAuth, SessionToken},
-            Category, LogoutResult, LogoutStatus, ProviderSummary, ProviderType, Revocation, TokenInfo, TokenScope,
+            Category, LogoutResult, LogoutStatus, ProviderSummary, ProviderType, Revocation, TokenInfo,
         },
     },
     domain::{ids::AccountName, time::Timestamp},
@@ -83,14 +83,16 @@ fn the_table_of_tokens_is_aligned() {
     let token = |id: &str, name: &str| TokenInfo {
         id: id.to_owned(),
         name: name.to_owned(),
-        scope: TokenScope::Proxy,
+        scope: "models".to_owned(),
         created_at: 0,
+        expires_at: (name == "x").then_some(60),
+        last_used_at: (name == "x").then_some(0),
     };
     let times = TimeFormatter { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
-    assert_snapshot!(tokens::list(&[token("ab", "editor"), token("c", "x")], &times), @r"
-    ID  NAME    SCOPE  MADE
-    ab  editor  proxy  1970-01-01 00:00
-    c   x       proxy  1970-01-01 00:00
+    assert_snapshot!(tokens::list(&[token("0123456789abcdef", "editor"), token("c", "x")], &times), @r"
+    ID        NAME    SCOPE   MADE              EXPIRES           LAST USED
+    01234567  editor  models  1970-01-01 00:00  never             never
+    c         x       models  1970-01-01 00:00  1970-01-01 00:01  1970-01-01 00:00
     ");
 }
 

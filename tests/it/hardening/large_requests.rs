@@ -88,7 +88,7 @@ async fn the_largest_bodies_of_one_program_stay_within_the_memory_budget() {
     let home = Home::new(&provider).with("RUST_LOG", "info");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let token = gateway.post("/v1/tokens", json!({"name": "editor", "scope": "proxy"})).await.json();
+    let token = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
     let token = token["token"].as_str().expect("a token");
     let small_values = request(token, r#"{"model":"openai-codex/gpt-5.5","input":["#, "0,", "0]}");
     let start = r#"{"model":"openai-codex/gpt-5.5","stream":true,"input":"hi","metadata":{"a":""#;

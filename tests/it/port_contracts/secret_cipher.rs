@@ -9,13 +9,14 @@ use goclaw::{
         system::SystemRandom,
     },
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, NewToken, TokenDigest},
         ids::{AccountName, DisplayName, LoginId, Principal},
         login::LoginSession,
         oauth_client::EndpointUrl,
         provider::ProviderType,
         refresh::TokenVersion,
         revocation::{PendingRevocation, RevocationId},
+        scope::Scopes,
         sealed::{SealContext, SealedSecret, TokenPlace},
     },
     ports::{OpenError, Random, RandomError, SecretCipher},
@@ -113,12 +114,13 @@ impl Places {
         ];
         let label = |text| DisplayName::parse(text).expect("a name");
         let (id, secret) = (ApiTokenId::from_bytes([1; 16]), [1; ENTROPY]);
-        let (token, _) = ApiToken::issue(id, label("editor"), Scope::Proxy, Lineage::default(), &secret, at(0));
+        let (token, _) =
+            ApiToken::issue(id, NewToken::program(label("editor"), Scopes::default(), None), &secret, at(0));
         let tokens = vec![
             token.clone(),
             ApiToken { id: ApiTokenId::from_bytes([2; 16]), ..token.clone() },
             ApiToken { name: label("other"), ..token.clone() },
-            ApiToken { scope: Scope::Page, ..token.clone() },
+            ApiToken { grant: Grant::Page, ..token.clone() },
             ApiToken { digest: TokenDigest::of("another"), ..token.clone() },
             ApiToken { created_at: at(1), ..token.clone() },
             ApiToken { parent: Some(token.id.clone()), ..token.clone() },

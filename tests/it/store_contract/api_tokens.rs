@@ -1,14 +1,15 @@
 //! Contract of `ApiTokenStore`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, Lineage, NewToken, SealedApiToken, TokenDigest},
         ids::DisplayName,
+        scope::Scopes,
         sealed::SealedSecret,
     },
-    ports::ApiTokenStore,
+    ports::{ApiTokenStore, TokenStored},
 };
 use tokio::task::JoinSet;
 
@@ -26,43 +27,61 @@ contract!(
     concurrent_removals_of_a_token_succeed_once,
     expired_tokens_are_deleted,
     what_comes_from_a_token_goes_with_it,
-    tokens_of_some_scopes_are_deleted_together,
+    the_tokens_of_the_page_are_deleted_together_and_with_them_all_others,
+    programs_have_different_names,
+    a_use_is_noted,
 );
 
+/// Returns a token of a program with all scopes that a token can have at once.
+fn program(number: u8, seconds: i64) -> SealedApiToken {
+    let scopes = Scopes::parse("models:work/gpt-5.5 proxy:suno status:read auth:write:work admin").expect("scopes");
+    issued(number, NewToken::program(named(number), scopes, None), seconds)
+}
+
+fn session(number: u8, seconds: i64) -> SealedApiToken {
+    issued(number, NewToken::session(named(number), Lineage::default()), seconds)
+}
+
+fn link(number: u8, seconds: i64) -> SealedApiToken {
+    issued(number, NewToken::link(named(number), Lineage::default()), seconds)
+}
+
+fn named(number: u8) -> DisplayName {
+    DisplayName::parse(&format!("Program {number}")).expect("a name")
+}
+
 /// Returns the token `number`, created `seconds` after the start of the test.
-fn token(number: u8, scope: Scope, seconds: i64) -> SealedApiToken {
-    let name = DisplayName::parse(&format!("Program {number}")).expect("a name");
-    let id = ApiTokenId::from_bytes([number; 16]);
-    let (token, _) = ApiToken::issue(id, name, scope, Lineage::default(), &[number; ENTROPY], at(seconds));
+fn issued(number: u8, new: NewToken, seconds: i64) -> SealedApiToken {
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([number; 16]), new, &[number; ENTROPY], at(seconds));
     SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:mark-{number}"))) }
 }
 
 async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[SealedApiToken]) {
     for token in tokens {
-        assert!(store.put(token, &author(at(0))).await.expect("no store error"));
+        assert_eq!(store.put(token, &author(at(0))).await.expect("no store error"), TokenStored::Stored);
     }
 }
 
 async fn a_token_is_listed_unchanged(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     assert_eq!(store.list().await.unwrap(), []);
-    for (number, &scope) in Scope::ALL.iter().enumerate() {
-        let token = token(u8::try_from(number).unwrap(), scope, 0);
+    let expiring = issued(4, NewToken::program(named(4), Scopes::default(), Some(Duration::from_secs(60))), 3);
+    for token in [program(1, 0), session(2, 1), link(3, 2), expiring] {
         store.put(&token, &author(at(0))).await.unwrap();
-        assert_eq!(store.list().await.unwrap().last(), Some(&token), "{scope:?}");
+        assert_eq!(store.list().await.unwrap().last(), Some(&token), "{:?}", token.token.grant);
     }
 }
 
 async fn tokens_are_listed_oldest_first(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let (oldest, middle, newest) = (token(3, Scope::Proxy, 0), token(1, Scope::Proxy, 1), token(2, Scope::Proxy, 2));
+    let (oldest, middle, newest) = (program(3, 0), program(1, 1), program(2, 2));
     put(&store, &[newest.clone(), oldest.clone(), middle.clone()]).await;
     assert_eq!(store.list().await.unwrap(), [oldest, middle, newest]);
 }
 
 async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let (first, other) = (token(1, Scope::Proxy, 0), token(2, Scope::Proxy, 1));
+    let (first, other) = (program(1, 0), program(2, 1));
     put(&store, std::slice::from_ref(&first)).await;
     let same_id = ApiToken { id: first.token.id.clone(), ..other.token.clone() };
     let same_digest = ApiToken { digest: first.token.digest.clone(), ..other.token };
@@ -74,19 +93,19 @@ async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl 
 
 async fn an_extension_changes_expiry_and_mark_of_one_token(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let (extended, other) = (token(1, Scope::Page, 0), token(2, Scope::Page, 1));
+    let (extended, other) = (session(1, 0), session(2, 1));
     put(&store, &[extended.clone(), other.clone()]).await;
     let mac = Some(SealedSecret::from_stored("v2:key:another-mark".to_owned()));
     let extended = SealedApiToken { token: ApiToken { expires_at: Some(at(9_000)), ..extended.token }, mac };
     assert!(store.extend(&extended).await.unwrap());
-    assert!(!store.extend(&token(9, Scope::Page, 0)).await.unwrap(), "an unknown token");
+    assert!(!store.extend(&session(9, 0)).await.unwrap(), "an unknown token");
     assert_eq!(store.list().await.unwrap(), [extended, other]);
 }
 
 async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
     const CALLS: usize = 20;
     let store = fixture.api_tokens();
-    let (removed, other) = (token(1, Scope::Link, 0), token(2, Scope::Link, 1));
+    let (removed, other) = (link(1, 0), link(2, 1));
     put(&store, &[removed.clone(), other.clone()]).await;
     let mut calls = JoinSet::new();
     for _ in 0..CALLS {
@@ -101,7 +120,7 @@ async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
 async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let until = |number, seconds: Option<i64>| {
-        let SealedApiToken { token, mac } = token(number, Scope::Page, i64::from(number));
+        let SealedApiToken { token, mac } = session(number, i64::from(number));
         SealedApiToken { token: ApiToken { expires_at: seconds.map(at), ..token }, mac }
     };
     let (past, now, future, endless) = (until(1, Some(9)), until(2, Some(10)), until(3, Some(11)), until(4, None));
@@ -111,35 +130,75 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
 }
 
 /// Returns a token that comes from `parent`.
-fn from(parent: &SealedApiToken, number: u8, scope: Scope) -> SealedApiToken {
-    let SealedApiToken { token, mac } = token(number, scope, i64::from(number));
-    let token = ApiToken { parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
+fn from(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
+    let SealedApiToken { token, mac } = link(number, i64::from(number));
+    let token = ApiToken { grant, parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
     SealedApiToken { token, mac }
 }
 
 async fn what_comes_from_a_token_goes_with_it(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let (root, other) = (token(1, Scope::Page, 0), token(2, Scope::Page, 2));
-    let child = from(&root, 3, Scope::Link);
+    let (root, other) = (session(1, 0), session(2, 2));
+    let child = from(&root, 3, Grant::Link);
     let (grandchildren, of_other) =
-        ([from(&child, 4, Scope::Page), from(&child, 5, Scope::Link)], from(&other, 6, Scope::Link));
-    assert!(!store.put(&child, &author(at(0))).await.unwrap(), "its parent is not there");
+        ([from(&child, 4, Grant::Page), from(&child, 5, Grant::Link)], from(&other, 6, Grant::Link));
+    assert_eq!(store.put(&child, &author(at(0))).await.unwrap(), TokenStored::ParentGone, "its parent is not there");
     put(&store, &[root.clone(), other.clone(), child.clone(), grandchildren[0].clone(), grandchildren[1].clone()])
         .await;
     put(&store, std::slice::from_ref(&of_other)).await;
     assert_eq!(store.list().await.unwrap().len(), 6);
     assert!(store.remove(&child.token.id, &author(at(0))).await.unwrap());
     assert_eq!(store.list().await.unwrap(), [root.clone(), other.clone(), of_other.clone()]);
-    assert!(!store.put(&grandchildren[0], &author(at(0))).await.unwrap(), "its parent is gone");
+    assert_eq!(
+        store.put(&grandchildren[0], &author(at(0))).await.unwrap(),
+        TokenStored::ParentGone,
+        "its parent is gone"
+    );
     assert!(store.remove(&other.token.id, &author(at(0))).await.unwrap());
     assert_eq!(store.list().await.unwrap(), [root]);
 }
 
-async fn tokens_of_some_scopes_are_deleted_together(fixture: impl Fixture) {
+async fn the_tokens_of_the_page_are_deleted_together_and_with_them_all_others(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let (session, program) = (token(1, Scope::Page, 0), token(2, Scope::Proxy, 1));
-    put(&store, &[session.clone(), program.clone(), from(&session, 3, Scope::Link)]).await;
-    assert_eq!(store.remove_all(&[Scope::Page, Scope::Link], &author(at(0))).await.unwrap(), 2);
+    let (session, program) = (session(1, 0), program(2, 1));
+    put(&store, &[session.clone(), program.clone(), from(&session, 3, Grant::Link)]).await;
+    assert_eq!(store.remove_all(false, &author(at(0))).await.unwrap(), 2);
     assert_eq!(store.list().await.unwrap(), [program]);
-    assert_eq!(store.remove_all(&[], &author(at(0))).await.unwrap(), 0);
+    put(&store, &[session]).await;
+    assert_eq!(store.remove_all(true, &author(at(0))).await.unwrap(), 2);
+    assert_eq!(store.list().await.unwrap(), []);
+    assert_eq!(store.remove_all(true, &author(at(0))).await.unwrap(), 0);
+}
+
+async fn programs_have_different_names(fixture: impl Fixture) {
+    const CALLS: u8 = 10;
+    let store = fixture.api_tokens();
+    let mut calls = JoinSet::new();
+    for number in 1..=CALLS {
+        let store = Arc::clone(&store);
+        let SealedApiToken { token, mac } = program(number, 0);
+        let token = SealedApiToken { token: ApiToken { name: named(0), ..token }, mac };
+        calls.spawn(async move { store.put(&token, &author(at(0))).await.expect("no store error") });
+    }
+    let results = calls.join_all().await;
+    assert_eq!(results.iter().filter(|result| **result == TokenStored::Stored).count(), 1);
+    assert_eq!(results.iter().filter(|result| **result == TokenStored::NameTaken).count(), usize::from(CALLS) - 1);
+    assert_eq!(store.list().await.unwrap().len(), 1);
+    // The page's own tokens share one name, and take none from a program.
+    let SealedApiToken { token, mac } = session(20, 1);
+    let session = |number: u8| {
+        let (id, digest) = (ApiTokenId::from_bytes([number; 16]), TokenDigest::of(&number.to_string()));
+        SealedApiToken { token: ApiToken { id, digest, ..token.clone() }, mac: mac.clone() }
+    };
+    put(&store, &[session(21), session(22), program(20, 2)]).await;
+}
+
+async fn a_use_is_noted(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (used, other) = (program(1, 0), program(2, 1));
+    put(&store, &[used.clone(), other.clone()]).await;
+    store.note_use(&used.token.id, at(5)).await.unwrap();
+    store.note_use(&ApiTokenId::from_bytes([9; 16]), at(5)).await.expect("an unknown token is no error");
+    let used = SealedApiToken { token: ApiToken { last_used_at: Some(at(5)), ..used.token }, mac: used.mac };
+    assert_eq!(store.list().await.unwrap(), [used, other]);
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, NewToken, SealedApiToken},
         audit::{AuditAction, AuditEntry, AuditEvent},
         ids::{DisplayName, KeyId, LoginId},
         keys::KeyCheck,
         login_outcome::LoginOutcome,
+        scope::Scopes,
         sealed::{SealContext, SealedSecret},
     },
     ports::{AuditLog, KeyStore, LoginStore, ProfileChange, TokenStore},
@@ -34,15 +35,14 @@ async fn told(log: &impl AuditLog) -> Vec<(String, String, String)> {
     entries.into_iter().map(|entry| (entry.action, entry.subject, entry.result)).collect()
 }
 
-fn token(scope: Scope) -> SealedApiToken {
-    let label = DisplayName::parse("editor").expect("a name");
-    let (token, _) =
-        ApiToken::issue(ApiTokenId::from_bytes([7; 16]), label, scope, Lineage::default(), &[7; ENTROPY], at(0));
+fn token() -> SealedApiToken {
+    let new = NewToken::program(DisplayName::parse("editor").expect("a name"), Scopes::default(), None);
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([7; 16]), new, &[7; ENTROPY], at(0));
     SealedApiToken { token, mac: None }
 }
 
 async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
-    let (store, tokens, token) = (fixture.store(), fixture.api_tokens(), token(Scope::Proxy));
+    let (store, tokens, token) = (fixture.store(), fixture.api_tokens(), token());
     let pending = login(1, "work", "alice", at(0));
     let check = KeyCheck { key_id: KeyId::new("a-key"), value: SealedSecret::from_stored("v2:a-key:x".into()) };
     let change = ProfileChange { display_name: Some("Mine".into()), enabled: Some(false) };

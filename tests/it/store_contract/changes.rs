@@ -2,7 +2,7 @@
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, NewToken, SealedApiToken},
         ids::{DisplayName, KeyId},
         keys::KeyCheck,
         login_outcome::LoginOutcome,
@@ -86,14 +86,8 @@ async fn every_change_of_an_account_replaces_its_mark_only(fixture: impl Fixture
 async fn every_change_of_an_api_token_replaces_its_mark_only(fixture: impl Fixture) {
     let (tokens, mut watch) = (fixture.api_tokens(), Watch::of(fixture.store()).await);
     let display_name = DisplayName::parse("page").unwrap();
-    let (token, _) = ApiToken::issue(
-        ApiTokenId::from_bytes([1; 16]),
-        display_name,
-        Scope::Page,
-        Lineage::default(),
-        &[1; ENTROPY],
-        at(0),
-    );
+    let new = NewToken::session(display_name, Lineage::default());
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[1; ENTROPY], at(0));
     let mac = Some(SealedSecret::from_stored("v2:key:mark".to_owned()));
     tokens.put(&SealedApiToken { token: token.clone(), mac: mac.clone() }, &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);

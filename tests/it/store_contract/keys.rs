@@ -2,9 +2,10 @@
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, NewToken, SealedApiToken},
         ids::{DisplayName, KeyId},
         keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
+        scope::Scopes,
         sealed::SealedSecret,
     },
     ports::{KeyStore, TokenStore},
@@ -79,9 +80,8 @@ async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
     let (store, tokens) = (fixture.store(), fixture.api_tokens());
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     store.save_login(&credential(2, "home"), &author(at(0))).await.unwrap();
-    let label = DisplayName::parse("editor").unwrap();
-    let (token, _) =
-        ApiToken::issue(ApiTokenId::from_bytes([1; 16]), label, Scope::Proxy, Lineage::default(), &[1; ENTROPY], at(0));
+    let new = NewToken::program(DisplayName::parse("editor").unwrap(), Scopes::default(), None);
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[1; ENTROPY], at(0));
     tokens.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.unwrap();
 
     let values = store.sealed_values().await.unwrap();

@@ -10,12 +10,13 @@ use goclaw::{
     },
     app::Vault,
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, NewToken, SealedApiToken},
         confirmation::Replaces,
         credential::{NewCredential, NewSealedCredential},
         history::Revision,
         ids::{DisplayName, Principal, ProviderId},
         login::PendingLogin,
+        scope::Scopes,
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
         unreadable::UnreadableAccount,
     },
@@ -123,14 +124,8 @@ async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
     let logins = store.open_logins(at(0)).await.unwrap();
     sqlite.execute("CREATE TRIGGER no_entry BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no'); END;");
     let off = ProfileChange { enabled: Some(false), ..ProfileChange::default() };
-    let (token, _) = ApiToken::issue(
-        ApiTokenId::from_bytes([1; 16]),
-        DisplayName::parse("editor").expect("a name"),
-        Scope::Proxy,
-        Lineage::default(),
-        &[1; ENTROPY],
-        at(0),
-    );
+    let new = NewToken::program(DisplayName::parse("editor").expect("a name"), Scopes::default(), None);
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[1; ENTROPY], at(0));
     for failed in [
         store.save_login(&credential(2, "openai-codex"), &author(at(1))).await.map(drop),
         store.change_profile(&account, &off, &author(at(1))).await.map(drop),

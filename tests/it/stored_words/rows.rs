@@ -149,7 +149,7 @@ async fn events_tokens_and_revocations_are_read() {
     assert_eq!(causes, CAUSES);
 
     let tokens = ApiTokenStore::list(&store).await.expect("every token is read");
-    let mut scopes: Vec<_> = tokens.iter().map(|token| token.token.scope.as_str()).collect();
+    let mut scopes: Vec<_> = tokens.iter().map(|token| token.token.grant.as_stored()).collect();
     scopes.sort_unstable();
     assert_eq!(scopes, ["link", "page", "proxy"]);
 

@@ -10,14 +10,14 @@ use super::{Connection, Store, audit::append};
 use crate::{
     adapters::store::{error::TransactionError, rows::Place, schema::api_tokens as table},
     domain::{
-        api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, Grant, SealedApiToken, TokenDigest},
         audit::AuditEvent,
         ids::DisplayName,
         sealed::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
     },
-    ports::{ApiTokenStore, Author, StoreError},
+    ports::{ApiTokenStore, Author, StoreError, TokenStored},
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -32,6 +32,7 @@ struct ApiTokenRow {
     mac: Option<String>,
     parent: Option<String>,
     ends_at: Option<i64>,
+    last_used_at: Option<i64>,
 }
 
 impl From<&SealedApiToken> for ApiTokenRow {
@@ -39,13 +40,14 @@ impl From<&SealedApiToken> for ApiTokenRow {
         Self {
             id: token.id.as_str().to_owned(),
             name: token.name.as_str().to_owned(),
-            scope: token.scope.as_str().to_owned(),
+            scope: token.grant.as_stored().to_owned(),
             digest: token.digest.as_str().to_owned(),
             created_at: token.created_at.unix_millis(),
             expires_at: token.expires_at.map(Timestamp::unix_millis),
             mac: mac.as_ref().map(|mac| mac.as_str().to_owned()),
             parent: token.parent.as_ref().map(|parent| parent.as_str().to_owned()),
             ends_at: token.ends_at.map(Timestamp::unix_millis),
+            last_used_at: token.last_used_at.map(Timestamp::unix_millis),
         }
     }
 }
@@ -57,13 +59,14 @@ impl TryFrom<ApiTokenRow> for SealedApiToken {
         let place = Place { table: "api_tokens", row: &row.id };
         let token = ApiToken {
             name: DisplayName::from_stored(&row.name).ok_or_else(|| place.invalid("name"))?,
-            scope: Scope::parse(&row.scope).ok_or_else(|| place.invalid("scope"))?,
+            grant: Grant::from_stored(&row.scope).ok_or_else(|| place.invalid("scope"))?,
             id: ApiTokenId::from_stored(row.id),
             digest: TokenDigest::from_stored(row.digest),
             created_at: Timestamp::from_unix_millis(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_unix_millis),
             parent: row.parent.map(ApiTokenId::from_stored),
             ends_at: row.ends_at.map(Timestamp::from_unix_millis),
+            last_used_at: row.last_used_at.map(Timestamp::from_unix_millis),
         };
         Ok(Self { token, mac: row.mac.map(SealedSecret::from_stored) })
     }
@@ -74,23 +77,30 @@ async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Resul
     let removed: Option<(String, String)> = row.get_result(connection).await.optional()?;
     let Some((name, scope)) = removed else { return Ok(false) };
     let id = ApiTokenId::from_stored(id.to_owned());
-    append(connection, AuditEvent::token_revoked(&id, name, Scope::parse(&scope)), author).await?;
+    append(connection, AuditEvent::token_revoked(&id, name, Grant::from_stored(&scope).as_ref()), author).await?;
     Ok(true)
 }
 
 #[async_trait]
 impl ApiTokenStore for Store {
-    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError> {
         self.write("keep a token", async |connection| {
+            if !token.token.grant.is_of_page() {
+                let of_programs = table::table.filter(table::scope.ne_all(Grant::OF_THE_PAGE));
+                let same_name = of_programs.filter(table::name.eq(token.token.name.as_str())).count();
+                if same_name.get_result::<i64>(connection).await? > 0 {
+                    return Ok(TokenStored::NameTaken);
+                }
+            }
             if let Some(parent) = &token.token.parent {
                 let of_parent = table::table.find(parent.as_str()).count();
                 if of_parent.get_result::<i64>(connection).await? == 0 {
-                    return Ok(false);
+                    return Ok(TokenStored::ParentGone);
                 }
             }
             diesel::insert_into(table::table).values(ApiTokenRow::from(token)).execute(connection).await?;
             append(connection, AuditEvent::token_created(&token.token), author).await?;
-            Ok(true)
+            Ok(TokenStored::Stored)
         })
         .await
     }
@@ -126,17 +136,24 @@ impl ApiTokenStore for Store {
         .await
     }
 
-    async fn remove_all(&self, scopes: &[Scope], author: &Author) -> Result<usize, StoreError> {
-        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError> {
         self.write("forget tokens", async |connection| {
-            let ids = table::table.filter(table::scope.eq_any(&scopes)).order(table::id).select(table::id);
-            let ids: Vec<String> = ids.load(connection).await?;
+            let mut tokens = table::table.order(table::id).select(table::id).into_boxed();
+            if !programs {
+                tokens = tokens.filter(table::scope.eq_any(Grant::OF_THE_PAGE));
+            }
+            let ids: Vec<String> = tokens.load(connection).await?;
             for id in &ids {
                 delete(connection, id, author).await?;
             }
             Ok(ids.len())
         })
         .await
+    }
+
+    async fn note_use(&self, id: &ApiTokenId, at: Timestamp) -> Result<(), StoreError> {
+        let row = diesel::update(table::table.find(id.as_str())).set(table::last_used_at.eq(at.unix_millis()));
+        self.run("note the use of a token", async |connection| Ok(row.execute(connection).await.map(drop)?)).await
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {

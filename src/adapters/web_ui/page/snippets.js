@@ -1,4 +1,4 @@
-// Code examples of a call for curl and OpenAI's SDKs, with a placeholder for the API token.
+// Code examples for curl and OpenAI's SDKs. A variable stands for the API token.
 import { button, code, copy, h, say, uid } from "./dom.js";
 
 const quoted = (text) => JSON.stringify(text);
@@ -73,12 +73,12 @@ for await (const event of stream)
     process.stdout.write(event.delta);`;
 }
 
-const proxy = (base, name) => `curl ${base}/proxy/${name}/billing/info/ \\
+const proxy = (base, name) => `curl ${base}/proxy/${name}/feed/v2 \\
   -H "Authorization: Bearer $GOCLAW_API_TOKEN"`;
 
 const LANGUAGES = [["curl", curl], ["Python", python], ["Node", node]];
 
-/** Returns the examples as tabs. The tabs are radio buttons, which support arrow keys. `update` changes the call. */
+/** Returns the examples as tabs: radio buttons, which support arrow keys. `update` changes the call. */
 export function snippets(call, name = null) {
 	const base = `${location.origin}/v1`;
 	const group = uid("lang");
@@ -92,7 +92,7 @@ export function snippets(call, name = null) {
 		onchange: () => { language = label; write = writer; draw(); } }), label);
 	const node = h("div", { class: "snip" },
 		h("div", { class: "snip-top" }, h("div", { class: "tabs", role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
-		h("p", { class: "small gap" }, "Create an API token: ", code("export GOCLAW_API_TOKEN=$(goclaw tokens create my-program)")));
+		h("p", { class: "small gap" }, "Make an API token: ", code(`export GOCLAW_API_TOKEN=$(goclaw tokens create app${call ? "" : ` --scope proxy:${name}`})`)));
 	draw();
 	return { node, update: (next) => { current = next; draw(); } };
 }

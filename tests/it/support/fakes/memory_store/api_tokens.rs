@@ -3,18 +3,18 @@
 use async_trait::async_trait;
 use goclaw::{
     domain::{
-        api_token::{ApiTokenId, Scope, SealedApiToken},
+        api_token::{ApiToken, ApiTokenId, SealedApiToken},
         audit::AuditEvent,
         time::Timestamp,
     },
-    ports::{ApiTokenStore, Author, StoreError, StoreTrouble},
+    ports::{ApiTokenStore, Author, StoreError, StoreTrouble, TokenStored},
 };
 
 use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl ApiTokenStore for MemoryStore {
-    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError> {
         const DOING: &str = "keep a token";
         let mut tables = self.tables_to(DOING).await?;
         if tables
@@ -28,13 +28,18 @@ impl ApiTokenStore for MemoryStore {
                 source: "the token is not unique".into(),
             });
         }
+        let is_program = |token: &ApiToken| !token.grant.is_of_page();
+        let has_name = |stored: &SealedApiToken| is_program(&stored.token) && stored.token.name == token.token.name;
+        if is_program(&token.token) && tables.api_tokens.iter().any(has_name) {
+            return Ok(TokenStored::NameTaken);
+        }
         let is_there = |parent: &ApiTokenId| tables.api_tokens.iter().any(|stored| stored.token.id == *parent);
         if !token.token.parent.as_ref().is_none_or(is_there) {
-            return Ok(false);
+            return Ok(TokenStored::ParentGone);
         }
         tables.api_tokens.push(token.clone());
         tables.append(AuditEvent::token_created(&token.token), author);
-        Ok(true)
+        Ok(TokenStored::Stored)
     }
 
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError> {
@@ -76,14 +81,21 @@ impl ApiTokenStore for MemoryStore {
         Ok(true)
     }
 
-    async fn remove_all(&self, scopes: &[Scope], author: &Author) -> Result<usize, StoreError> {
+    async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("forget tokens").await?;
-        let of_scopes = tables.api_tokens.iter().filter(|stored| scopes.contains(&stored.token.scope));
-        let ids: Vec<ApiTokenId> = of_scopes.map(|stored| stored.token.id.clone()).collect();
+        let removed = tables.api_tokens.iter().filter(|stored| programs || stored.token.grant.is_of_page());
+        let ids: Vec<ApiTokenId> = removed.map(|stored| stored.token.id.clone()).collect();
         for id in &ids {
             tables.delete_token(id, author);
         }
         Ok(ids.len())
+    }
+
+    async fn note_use(&self, id: &ApiTokenId, at: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables_to("note the use of a token").await?;
+        let used = tables.api_tokens.iter_mut().find(|stored| stored.token.id == *id);
+        used.into_iter().for_each(|stored| stored.token.last_used_at = Some(at));
+        Ok(())
     }
 }
 
@@ -91,7 +103,7 @@ impl Tables {
     fn delete_token(&mut self, id: &ApiTokenId, author: &Author) -> bool {
         let Some(position) = self.api_tokens.iter().position(|stored| stored.token.id == *id) else { return false };
         let token = self.api_tokens.remove(position).token;
-        self.append(AuditEvent::token_revoked(id, token.name.into_string(), Some(token.scope)), author);
+        self.append(AuditEvent::token_revoked(id, token.name.clone().into_string(), Some(&token.grant)), author);
         true
     }
 }

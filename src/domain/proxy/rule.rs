@@ -1,0 +1,63 @@
+//! The rules of the pass-through: which methods of which paths it forwards.
+
+use super::{InvalidPath, ProxyPath};
+
+/// The methods that a rule can name.
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/// A path that is forwarded, e.g. `wham/usage`, or everything below one, e.g. `codex/*`; `POST codex/responses` for one
+/// method only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyRule {
+    /// None: all methods.
+    method: Option<&'static str>,
+    /// None: this path. Otherwise everything that begins with `path`.
+    wildcard: bool,
+    path: String,
+}
+
+/// A text is not a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRule {
+    #[error("a rule is [METHOD ]PATH, and the method one of GET, HEAD, POST, PUT, PATCH, DELETE")]
+    UnknownMethod,
+    #[error("`*` stands only at the end of a path, after `/`")]
+    Wildcard,
+    #[error(transparent)]
+    Path(#[from] InvalidPath),
+}
+
+impl ProxyRule {
+    /// Parses `[METHOD ]PATH`. A path of `*` is everything.
+    pub fn parse(text: &str) -> Result<Self, InvalidRule> {
+        let (method, pattern) = match text.split_once(' ') {
+            Some((method, pattern)) => {
+                let known = METHODS.into_iter().find(|known| *known == method);
+                (Some(known.ok_or(InvalidRule::UnknownMethod)?), pattern)
+            }
+            None => (None, text),
+        };
+        let (path, wildcard) = match pattern.strip_suffix('*') {
+            Some(path) => (path, true),
+            None => (pattern, false),
+        };
+        if path.contains('*') || (wildcard && !path.is_empty() && !path.ends_with('/')) {
+            return Err(InvalidRule::Wildcard);
+        }
+        if !wildcard || !path.is_empty() {
+            ProxyPath::parse(path)?;
+        }
+        Ok(Self { method, wildcard, path: path.to_owned() })
+    }
+
+    /// Whether the rule is about this method of this path. `codex/*` is not about `codex/` itself.
+    pub fn covers(&self, method: &str, path: &ProxyPath) -> bool {
+        let path = path.as_str();
+        let has_path = if self.wildcard {
+            path.len() > self.path.len() && path.starts_with(&self.path)
+        } else {
+            path == self.path
+        };
+        has_path && self.method.is_none_or(|own| own == method)
+    }
+}

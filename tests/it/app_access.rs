@@ -1,0 +1,79 @@
+//! Tokens of programs: their end, their last use, and the ways to name them.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, IssuedToken},
+    domain::api_token::{ApiToken, TokenDigest},
+};
+use secrecy::ExposeSecret;
+
+use crate::support::fakes::{NOW, TestGateway, settle, within};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn create(gateway: &TestGateway, name: &str, lifetime: Option<Duration>) -> Result<IssuedToken, AppError> {
+    within(gateway.app.access.create_token(name.into(), None, lifetime)).await
+}
+
+fn digest(issued: &IssuedToken) -> TokenDigest {
+    TokenDigest::of(issued.secret.expose_secret())
+}
+
+async fn tokens(gateway: &TestGateway) -> Vec<ApiToken> {
+    within(gateway.app.access.list_tokens()).await.expect("a list")
+}
+
+#[tokio::test]
+async fn a_token_expires_and_its_name_is_free_again() {
+    let gateway = TestGateway::open().await;
+    let (short, endless) = (create(&gateway, "short", Some(MINUTE)).await, create(&gateway, "endless", None).await);
+    let (short, endless) = (digest(&short.expect("a token")), digest(&endless.expect("a token")));
+    gateway.clock.advance(MINUTE - Duration::from_millis(1));
+    assert!(gateway.app.access.find(&short).is_some());
+    gateway.clock.advance(Duration::from_millis(1));
+    assert!(gateway.app.access.find(&short).is_none() && gateway.app.access.find(&endless).is_some());
+    create(&gateway, "short", None).await.expect("the name is free");
+    let taken = create(&gateway, "endless", None).await;
+    assert!(matches!(taken, Err(AppError::TokenNameTaken(name)) if name == "endless"));
+}
+
+#[tokio::test]
+async fn a_use_is_noted_once_an_hour() {
+    let gateway = TestGateway::open().await;
+    let token = digest(&create(&gateway, "editor", None).await.expect("a token"));
+    let used = async || {
+        let known = gateway.app.access.find(&token).expect("a valid token");
+        gateway.app.access.note_use(&known);
+        gateway.app.access.note_use(&known);
+        settle().await;
+        tokens(&gateway).await[0].last_used_at
+    };
+    assert_eq!(tokens(&gateway).await[0].last_used_at, None);
+    assert_eq!(used().await, Some(NOW));
+    gateway.clock.advance(59 * MINUTE);
+    assert_eq!(used().await, Some(NOW));
+    gateway.clock.advance(MINUTE);
+    assert_eq!(used().await, Some(NOW.plus(60 * MINUTE)));
+}
+
+#[tokio::test]
+async fn a_token_is_revoked_by_its_name_or_a_part_of_its_id() {
+    let gateway = TestGateway::open().await;
+    let revoke = async |named: &str| within(gateway.app.access.revoke_token(named)).await;
+    let id = |issued: Result<IssuedToken, AppError>| issued.expect("a token").token.id.as_str().to_owned();
+    let (by_id, by_short_id) = (id(create(&gateway, "a", None).await), id(create(&gateway, "b", None).await));
+    create(&gateway, "by name", None).await.expect("a token");
+    let stays = create(&gateway, "stays", None).await.expect("a token");
+    for unknown in ["", "by", &by_id[..5], "no such token"] {
+        assert!(matches!(revoke(unknown).await, Err(AppError::UnknownToken)), "{unknown}");
+    }
+    revoke(&by_id).await.expect("it is revoked");
+    revoke(&by_short_id[..8]).await.expect("it is revoked");
+    revoke("by name").await.expect("it is revoked");
+    assert_eq!(tokens(&gateway).await, std::slice::from_ref(&stays.token));
+    let known = gateway.app.access.find(&digest(&stays)).expect("a valid token");
+    assert!(!known.revoked.is_cancelled());
+    revoke("stays").await.expect("it is revoked");
+    assert!(known.revoked.is_cancelled(), "what it started ends");
+}

@@ -1,0 +1,278 @@
+//! What the tokens of programs permit. The matrix tries every operation of the contract with every kind of scope.
+
+use std::net::SocketAddr;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    models::signed_in,
+    replicas,
+    support::{
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
+        postgres::Database,
+        provider::Provider,
+        wire::raw,
+    },
+};
+
+const DOCUMENT: &str = include_str!("../../openapi/v1.json");
+const MODEL: &str = "openai-codex/gpt-5.5";
+/// Scopes of all kinds, each for all accounts and for one.
+const SCOPES: [&str; 9] = [
+    "models",
+    "models:suno",
+    "proxy:suno",
+    "proxy:openai-codex",
+    "status:read",
+    "status:read:suno",
+    "auth:write",
+    "auth:write:suno",
+    "admin",
+];
+/// Operations about all accounts at once: a scope for one of them is not enough.
+const ABOUT_ALL: [&str; 1] = ["listActivity"];
+
+/// Creates a token with these scopes; returns it.
+async fn token(gateway: &Gateway, name: &str, scope: &str) -> String {
+    let made = gateway.post("/v1/tokens", json!({"name": name, "scope": scope})).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    made.json()["token"].as_str().expect("a token").to_owned()
+}
+
+async fn call(gateway: &Gateway, token: &str, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
+    let request = http().request(method, format!("{}{path}", gateway.base)).bearer_auth(token);
+    let request = match body {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    HttpResponse::of(request.send().await.expect("a response")).await
+}
+
+/// The code of an error in either form.
+fn code(response: &HttpResponse) -> (u16, String) {
+    let body = response.json();
+    let code = body["code"].as_str().or(body["error"]["code"].as_str()).unwrap_or_default();
+    (response.status, code.to_owned())
+}
+
+fn refused(code: &str) -> (u16, String) {
+    (403, code.to_owned())
+}
+
+/// An operation of the contract, for an account.
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+    /// The scope that it needs, for this account.
+    needs: String,
+    account: &'static str,
+}
+
+fn operations(account: &'static str) -> Vec<Operation> {
+    let document: Value = serde_json::from_str(DOCUMENT).expect("JSON");
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let id = operation["operationId"].as_str().expect("an id").to_owned();
+            let needs = operation["x-required-scope"].as_str();
+            let needs = needs.unwrap_or_else(|| panic!("{id} has no scope: add it to NEEDS in operations.rs"));
+            let fill = |text: &str| text.replace("{provider}", account).replace("{path}", "x/y");
+            let path = fill(path).replace("{id}", "0123456789abcdef").replace("{model}", "gpt-5.5");
+            let method = method.to_uppercase().parse().expect("a method");
+            operations.push(Operation { id, method, path, needs: fill(needs), account });
+        }
+    }
+    operations
+}
+
+/// Whether a scope permits an operation, as docs/security.md says it.
+fn permits(scope: &str, operation: &Operation) -> bool {
+    let own = ["models", "proxy", "status:read", "auth:write", "admin"].into_iter().find(|own| scope.starts_with(own));
+    let own = own.expect("a known scope");
+    let account = scope.strip_prefix(own).expect("a prefix").strip_prefix(':');
+    let included: &[&str] = match own {
+        "admin" => &["models", "proxy", "status:read", "auth:write", "admin"],
+        "auth:write" => &["auth:write", "status:read"],
+        own => &[own],
+    };
+    let fits = account.is_none_or(|own| own == operation.account) || !operation.needs.ends_with(operation.account);
+    let is_enough = fits && !(account.is_some() && ABOUT_ALL.contains(&operation.id.as_str()));
+    operation.needs == "none" || (is_enough && included.iter().any(|known| operation.needs.starts_with(known)))
+}
+
+#[tokio::test]
+async fn every_operation_needs_its_scope() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let mut tried = 0;
+    for scope in SCOPES {
+        let token = token(&gateway, scope, scope).await;
+        for operation in operations("suno").iter().chain(&operations("openai-codex")) {
+            let Operation { id, method, path, needs, .. } = operation;
+            let request = http().request(method.clone(), format!("{}{path}", gateway.base)).bearer_auth(&token);
+            let response = request.send().await.expect("a response");
+            let challenge = response.headers().get("www-authenticate").map(|value| value.to_str().expect("text"));
+            let expected = format!("Bearer error=\"insufficient_scope\", scope=\"{needs}\"");
+            let is_refused = response.status() == StatusCode::FORBIDDEN && challenge == Some(&*expected);
+            assert_eq!(!is_refused, permits(scope, operation), "{id} with {scope}: {response:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 2 * 30 * SCOPES.len(), "{tried}");
+}
+
+#[tokio::test]
+async fn the_account_itself_is_out_of_reach_of_programs() {
+    let (provider, _home, gateway) = signed_in().await;
+    let (editor, composer) =
+        (token(&gateway, "editor", "models").await, token(&gateway, "composer", "proxy:suno").await);
+    for (method, path) in [
+        (Method::DELETE, "suno/user/me"),
+        (Method::POST, "suno/billing/cancel"),
+        (Method::DELETE, "dashscope/compatible-mode/v1/files/file-1"),
+        (Method::DELETE, "openai/codex/tasks/1"),
+        (Method::GET, "openai/wham/usage"),
+    ] {
+        let path = format!("/v1/proxy/{path}");
+        let response = call(&gateway, &editor, method.clone(), &path, None).await;
+        assert_eq!(code(&response), refused("insufficient_scope"), "{path}");
+        let response = call(&gateway, &composer, method, &path, None).await;
+        let expected = if path.contains("/suno/") { "path_not_allowed" } else { "insufficient_scope" };
+        assert_eq!(code(&response), refused(expected), "{path}");
+    }
+    let prompt = json!({"model": MODEL, "input": "Hello"});
+    assert_eq!(call(&gateway, &editor, Method::POST, "/v1/responses", Some(prompt)).await.status, 200);
+    let secret = json!({"session_token": "a-session-token", "unchecked": true});
+    assert_eq!(gateway.call(Method::PUT, "/v1/auth/suno/secret", Some(secret)).await.status, 200);
+    call(&gateway, &composer, Method::POST, "/v1/proxy/suno/generate/v2/", Some(json!({}))).await;
+    let journal = provider.get_control("/journal").await;
+    let paths: Vec<&str> =
+        journal.as_array().expect("entries").iter().filter_map(|entry| entry["path"].as_str()).collect();
+    assert!(paths.contains(&"/api/generate/v2/"), "{paths:?}");
+    for closed in ["user", "billing", "files", "tasks", "wham"] {
+        assert!(!paths.iter().any(|path| path.contains(closed)), "{paths:?}");
+    }
+    // The owner may use all of it.
+    assert_eq!(gateway.get("/v1/proxy/openai/wham/usage").await.status, 200);
+    let admin = token(&gateway, "admin", "admin").await;
+    assert_eq!(call(&gateway, &admin, Method::GET, "/v1/proxy/openai/wham/usage", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_for_one_model_asks_and_sees_only_that() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let bound = token(&gateway, "bound", &format!("models:{MODEL} status:read:suno")).await;
+    let listed = call(&gateway, &bound, Method::GET, "/v1/models", None).await.json();
+    let ids: Vec<&str> =
+        listed["data"].as_array().expect("models").iter().filter_map(|model| model["id"].as_str()).collect();
+    assert_eq!(ids, [MODEL]);
+    assert_eq!(call(&gateway, &bound, Method::GET, "/v1/models/openai-codex%2Fgpt-5.5", None).await.status, 200);
+    let ask = async |path: &str, model: &str| {
+        let body = json!({"model": model, "input": "Hello", "messages": [{"role": "user", "content": "Hello"}]});
+        call(&gateway, &bound, Method::POST, path, Some(body)).await
+    };
+    for path in ["/v1/responses", "/v1/chat/completions"] {
+        assert_eq!(ask(path, MODEL).await.status, 200);
+        assert_eq!(ask(path, "gpt-5.5").await.status, 200, "the same model by its short name");
+        for other in ["gpt-5.4", "openai-codex/gpt-5.4", "dashscope/qwen-max"] {
+            assert_eq!(code(&ask(path, other).await), refused("insufficient_scope"), "{path} {other}");
+        }
+    }
+    let providers = call(&gateway, &bound, Method::GET, "/v1/providers", None).await.json();
+    let names: Vec<&str> =
+        providers["providers"].as_array().expect("accounts").iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["suno"]);
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_path_opens_nothing() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let bound = token(&gateway, "bound", "status:read:suno models").await;
+    for path in [
+        "/v1/auth/openai-codex/status",
+        "/v1/auth/openai%2Dcodex/status",
+        "/v1/auth/open%61i-codex/status",
+        "/v1/auth/suno/../openai-codex/status",
+        "/v1/auth/suno%2F..%2Fopenai-codex/status",
+        "/v1/%61uth/openai-codex/status",
+        "/v1//auth/openai-codex/status",
+        "/v1/tokens/",
+        "/v1/toke%6Es",
+    ] {
+        let response = raw_get(&gateway, path, &bound).await;
+        assert!(response.starts_with("HTTP/1.1 40") && !response.contains("authenticated"), "{path}: {response}");
+    }
+    let head = call(&gateway, &bound, Method::HEAD, "/v1/auth/openai-codex/status", None).await;
+    assert_ne!(head.status, 200);
+}
+
+/// Sends a path as it is: a client library would write some of them in another way.
+async fn raw_get(gateway: &Gateway, path: &str, token: &str) -> String {
+    let host: SocketAddr = gateway.base.trim_start_matches("http://").parse().expect("an address");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    raw(host, &request).await.1
+}
+
+#[tokio::test]
+async fn two_programs_are_two_owners_of_their_logins() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let (one, other) = (token(&gateway, "one", "auth:write").await, token(&gateway, "other", "auth:write").await);
+    let post = async |token: &str, path: &str, body: Value| {
+        call(&gateway, token, Method::POST, &format!("/v1/auth/openai/{path}"), Some(body)).await
+    };
+    let started = post(&one, "start", json!({})).await.json();
+    let theirs = post(&other, "start", json!({})).await.json();
+    assert_ne!(theirs["login_id"], started["login_id"], "each has a login of its own");
+    let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an address")).await;
+    let stolen = post(&other, "callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!(code(&stolen), refused("not_your_login"), "{}", stolen.text);
+    assert_eq!(post(&other, "cancel", json!({})).await.json()["status"], "cancelled");
+    let pasted = post(&one, "callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((pasted.status, &pasted.json()["authenticated"]), (200, &json!(true)), "{}", pasted.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_ends_running_streams_on_all_replicas() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
+    let (one, other) = tokio::join!(homes[0].start(), homes[1].start());
+    one.sign_in().await;
+    provider.post_control("/settings", json!({"stream_deltas": 100_000, "stream_pause": "20ms"})).await;
+    let token = token(&one, "editor", "models status:read").await;
+    let (mut streams, mut changes) = (Vec::new(), Vec::new());
+    for gateway in [&one, &other] {
+        eventually("the token to be known", || async {
+            (call(gateway, &token, Method::GET, "/v1/models", None).await.status == 200).then_some(())
+        })
+        .await;
+        let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&token);
+        let request = request.json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
+        let mut stream = request.send().await.expect("a response");
+        stream.chunk().await.expect("a piece").expect("more to come");
+        streams.push(stream);
+        let events = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&token);
+        changes.push(events.send().await.expect("a response"));
+    }
+    assert_eq!(provider.get_control("/streams").await["open"], 2);
+    assert_eq!(one.call(Method::DELETE, "/v1/tokens/editor", None).await.status, 200);
+    for mut stream in streams {
+        let ending = async {
+            loop {
+                match stream.chunk().await {
+                    Ok(Some(_)) => {}
+                    ended => break ended,
+                }
+            }
+        };
+        assert!(ending.await.is_err(), "a cut-off response must not look whole");
+    }
+    for stream in changes {
+        stream.bytes().await.expect("it ends");
+    }
+    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 2).then_some(()) };
+    eventually("both streams to end at the provider", ended).await;
+}
