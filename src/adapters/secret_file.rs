@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 /// Bytes of a secret file that are read at most.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -112,7 +112,8 @@ pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretSt
         }
         SecretFileOf::Gateway | SecretFileOf::Owner => {}
     }
-    let mut text = String::new();
+    // A buffer that grew would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize));
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
     match text.trim() {
         "" => Err(SecretFileError::Empty { path: path.to_owned() }),

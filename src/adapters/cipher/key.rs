@@ -5,7 +5,7 @@ use base64::{
     alphabet::{STANDARD, URL_SAFE},
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroizing};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -26,7 +26,8 @@ pub struct EncryptionKey(SecretBox<[u8; KEY_BYTES]>);
 
 impl EncryptionKey {
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(SecretBox::new(Box::new(bytes)))
+        let bytes = Zeroizing::new(bytes);
+        Self(SecretBox::init_with_mut(|key: &mut [u8; KEY_BYTES]| key.copy_from_slice(bytes.as_slice())))
     }
 
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
@@ -43,7 +44,8 @@ impl EncryptionKey {
             64 => from_hex(text),
             _ => decode(&STANDARD).or_else(|| decode(&URL_SAFE)),
         };
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self::from_bytes).ok_or(InvalidKey)
+        let bytes = Zeroizing::new(bytes.ok_or(InvalidKey)?);
+        bytes.as_slice().try_into().map(Self::from_bytes).map_err(|_other_length| InvalidKey)
     }
 
     /// Returns the key as a key file holds it.

@@ -18,7 +18,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroizing};
 
 pub use key::{EncryptionKey, InvalidKey};
 pub use key_ring::KeyRing;
@@ -127,7 +127,8 @@ impl XChaChaCipher {
         let payload = Payload { msg: ciphertext, aad: &associated_data(version, fields, key_id) };
         // An AEAD error has no details by design.
         let opened = aead.decrypt(XNonce::from_slice(nonce), payload).map_err(|_opaque| OpenError::Tampered)?;
-        String::from_utf8(opened).map(SecretString::from).map_err(|_not_text| OpenError::Malformed)
+        let opened = Zeroizing::new(opened);
+        str::from_utf8(&opened).map(SecretString::from).map_err(|_not_text| OpenError::Malformed)
     }
 }
 

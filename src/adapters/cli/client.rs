@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use reqwest::{Method, header::HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -155,8 +155,8 @@ const NO_BODY: Option<&()> = None;
 
 /// Returns the value of the `Authorization` header.
 fn bearer(token: &SecretString) -> Result<HeaderValue, CliError> {
-    let text = format!("Bearer {}", token.expose_secret());
-    let mut value = HeaderValue::try_from(text).map_err(|_error_may_show_the_token| CliError::InvalidToken)?;
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    let mut value = HeaderValue::from_str(&text).map_err(|_error_may_show_the_token| CliError::InvalidToken)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -3,6 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header};
+use secrecy::zeroize::Zeroizing;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -23,7 +24,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 /// A 2xx response.
 pub(super) struct SuccessResponse {
     pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
+    /// Zeroed when it is dropped: it holds tokens.
+    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 /// Returns the pause that a response asks for in its headers or its body.
@@ -69,13 +71,13 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
     }
     let body = read(response).await;
     // A page comes from something on the way. With other statuses it counts as temporary anyway.
-    let is_page = body.as_deref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
+    let is_page = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
     if status == StatusCode::UNAUTHORIZED && is_page {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
     if status.is_client_error() {
         // A 4xx is a definite refusal, even if its body cannot be read.
-        let code = error_code::known(body.as_deref().unwrap_or_default());
+        let code = error_code::known(&body.unwrap_or_default());
         return Err(TokenEndpointError::Rejected { status: status.as_u16(), code });
     }
     if !status.is_success() {
@@ -85,9 +87,10 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
 }
 
 /// Reads a body up to the limit.
-async fn read(mut response: Response) -> Result<Vec<u8>, TokenEndpointError> {
+async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpointError> {
     let status = response.status().as_u16();
-    let mut body = Vec::new();
+    // A buffer that grew would leave copies behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
     while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error))? {
         if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status)));

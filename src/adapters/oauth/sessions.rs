@@ -9,7 +9,7 @@ use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, COOKIE, HeaderValue, SET_COOKIE},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use serde::Deserialize;
 
 use super::{
@@ -86,8 +86,9 @@ impl HttpOAuthEndpoint {
             None => (Method::GET, "/v1/client".to_owned()),
         };
         let url = client.url.join_path(&path).map_err(|_not_joined| unusable("its URL is not valid"))?;
-        let mut value = HeaderValue::from_str(&format!("{}={}", client.cookie, cookie.expose_secret()))
-            .map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
+        let pair = Zeroizing::new(format!("{}={}", client.cookie, cookie.expose_secret()));
+        let mut value =
+            HeaderValue::from_str(&pair).map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
         value.set_sensitive(true);
         Ok(self.client.request(method, url.as_str()).header(ACCEPT, "application/json").header(COOKIE, value))
     }

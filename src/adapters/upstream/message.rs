@@ -8,7 +8,7 @@ use http_message::{
     uri::{Parts, PathAndQuery},
 };
 use hyper::body::Frame;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
 use super::idle_pool::Origin;
 use crate::{
@@ -36,7 +36,7 @@ pub(super) fn of(
     else {
         return Err("the URL is not absolute".into());
     };
-    let mut credential = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))?;
+    let mut credential = HeaderValue::from_str(&Zeroizing::new(format!("Bearer {}", bearer.expose_secret())))?;
     credential.set_sensitive(true);
     let mut headers = request.headers;
     headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
