@@ -29,6 +29,33 @@ pub enum FeedbackSource {
     Usage,
 }
 
+/// The codes of errors about the whole account, whatever their status. They last until a person acts.
+const ACCOUNT_CODES: [(&str, &str); 9] = [
+    ("account_deactivated", "the provider has deactivated the account"),
+    ("account_suspended", "the provider has suspended the account"),
+    ("deactivated_workspace", "the provider has deactivated the workspace of the account"),
+    ("workspace_access_denied", "the account may not use its workspace any more"),
+    ("usage_not_included", "the plan of the account does not include this API"),
+    ("billing_not_active", "the account has no active billing"),
+    // Alibaba Cloud's.
+    ("Arrearage", "the account has an overdue payment"),
+    ("AccessDenied.Unpurchased", "the account has not activated this service"),
+    ("AllocationQuota.FreeTierOnly", "the account has used up its free quota and permits nothing else"),
+];
+
+/// Codes that the gateway gives, or that are about the token.
+const TOKEN_CODES: [(&str, &str); 4] = [
+    ("payment_required", "the provider requires a payment for the account"),
+    ("missing_scope", "the access token lacks a permission"),
+    ("insufficient_scope", "the access token lacks a permission"),
+    ("token_refused", "the provider does not accept the account's access token"),
+];
+
+/// Returns the code as the table has it, if it is about the whole account.
+pub fn account_code(code: &str) -> Option<&'static str> {
+    ACCOUNT_CODES.iter().find(|(known, _)| *known == code).map(|(known, _)| *known)
+}
+
 /// A provider's error code, safe to show in a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String")]
@@ -48,14 +75,8 @@ impl ProviderCode {
 
     /// Returns what the code says about the account, as the end of a sentence.
     pub fn in_words(&self) -> &'static str {
-        match self.as_str() {
-            "account_deactivated" => "the provider has deactivated the account",
-            "deactivated_workspace" => "the provider has deactivated the workspace of the account",
-            "payment_required" => "the provider requires a payment for the account",
-            "usage_not_included" => "the plan of the account does not include this API",
-            "missing_scope" | "insufficient_scope" => "the access token lacks a permission",
-            _ => "the provider does not accept the account's access token",
-        }
+        let known = ACCOUNT_CODES.iter().chain(&TOKEN_CODES).find(|(code, _)| *code == self.as_str());
+        known.map_or("the provider refuses the account", |(_, words)| words)
     }
 }
 

@@ -7,7 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{dialect::ResponseFailure, provider_feedback::ProviderCode, retry_time::RetryTime, time::Timestamp};
+use super::{
+    dialect::ResponseFailure,
+    provider_feedback::{ProviderCode, account_code},
+    retry_time::RetryTime,
+    time::Timestamp,
+};
 
 /// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
@@ -101,9 +106,9 @@ impl ProviderRefusal {
             _ if is("usage_limit_reached") || is("insufficient_quota") => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
-            _ if is("usage_not_included") => (RefusalKind::AccountRefused, "usage_not_included"),
-            _ if is("account_deactivated") => (RefusalKind::AccountRefused, "account_deactivated"),
-            _ if is("deactivated_workspace") => (RefusalKind::AccountRefused, "deactivated_workspace"),
+            _ if let Some(code) = [code, kind].into_iter().flatten().find_map(account_code) => {
+                (RefusalKind::AccountRefused, code)
+            }
             // A refresh does not add a scope (RFC 6749 section 6).
             401 | 403 if is("missing_scope") || is("insufficient_scope") => {
                 (RefusalKind::AccountRefused, "missing_scope")

@@ -159,6 +159,29 @@ async fn a_refused_account_is_told_until_a_prompt_succeeds() {
 }
 
 #[tokio::test]
+async fn a_lasting_refusal_is_a_state_whatever_its_status() {
+    for (status, body, code) in [
+        (403, r#"{"error": {"code": "workspace_access_denied", "message": "No."}}"#, "workspace_access_denied"),
+        (429, r#"{"error": {"code": "billing_not_active", "message": "No."}}"#, "billing_not_active"),
+        (400, r#"{"code": "Arrearage", "message": "Access denied.", "request_id": "r"}"#, "Arrearage"),
+        (402, r#"{"detail": {"code": "a_new_code"}}"#, "a_new_code"),
+    ] {
+        let gateway = connected().await;
+        let answer = answered(&gateway, status, body).await;
+        assert!(matches!(&answer, Err(AppError::ProviderRefused(refusal)) if refusal.code == code), "{code}");
+        let told = gateway.status(&alice()).await;
+        assert_eq!((told.state, told.authenticated), (AccountState::Refused, false), "{code}");
+        assert!(told.reason.is_some_and(|reason| reason.contains(code) && !reason.contains("access token")), "{code}");
+        succeed(&gateway).await;
+        assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "{code}");
+    }
+    let gateway = connected().await;
+    let forbidden = r#"{"error": {"code": "model_access_denied", "message": "Not this model."}}"#;
+    assert!(answered(&gateway, 403, forbidden).await.is_err());
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "another model may be allowed");
+}
+
+#[tokio::test]
 async fn a_refusal_is_announced_once_in_ten_minutes() {
     let notifier = Arc::new(FakeNotifier::default());
     let gateway = TestGateway::with_ports(|ports| Ports { notifier: Some(notifier.clone()), ..ports }).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::domain::{provider_refusal::RefusalKind, retry_time::stated_wait};
+use crate::domain::{provider_feedback::account_code, provider_refusal::RefusalKind, retry_time::stated_wait};
 
 /// The members of an error that say when and for whom a limit ends.
 const LIMIT: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
@@ -62,7 +62,7 @@ impl ResponseFailure {
 fn kind_of(code: &str) -> Option<RefusalKind> {
     match code {
         "insufficient_quota" | "usage_limit_reached" => Some(RefusalKind::UsageLimit),
-        "usage_not_included" | "account_deactivated" | "deactivated_workspace" => Some(RefusalKind::AccountRefused),
+        code if account_code(code).is_some() => Some(RefusalKind::AccountRefused),
         "rate_limit_exceeded" => Some(RefusalKind::RateLimited),
         "server_is_overloaded" | "slow_down" => Some(RefusalKind::Overloaded),
         // The request is too long, against policy, or has an unreadable image.
