@@ -98,6 +98,18 @@ impl LoginEnd {
         Self { outcome, reason: Cow::Borrowed(outcome.sentence()) }
     }
 
+    /// Returns the end of a login whose tokens are saved. `others` are the names under which the same user and workspace is
+    /// connected too.
+    pub fn completed(others: &[AccountName]) -> Self {
+        let outcome = LoginOutcome::Completed;
+        if others.is_empty() {
+            return Self::of(outcome);
+        }
+        let names: Vec<&str> = others.iter().map(AccountName::as_str).collect();
+        let (names, sentence) = (names.join(", "), outcome.sentence());
+        Self { outcome, reason: format!("{sentence} The same user and workspace is also connected as {names}.").into() }
+    }
+
     /// Returns the end of a login of the account `name`.
     pub fn explained(outcome: LoginOutcome, detail: Option<&LoginDetail>, name: &AccountName) -> Self {
         let Some(LoginDetail(detail)) = detail else { return Self::of(outcome) };

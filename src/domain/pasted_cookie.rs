@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     invisible::is_invisible,
+    provider::ProviderType,
     secret::{InvalidSecret, MAX_PASTED_SECRET_BYTES, RefreshToken},
 };
 
@@ -37,6 +38,12 @@ impl RefreshToken {
         }
         Ok(Self::new(value))
     }
+}
+
+/// Whether a pasted text has the cookie that refreshes a session token under its name.
+pub fn names_client_cookie(text: &SecretString) -> bool {
+    let names = ProviderType::ALL.into_iter().filter_map(|known| known.descriptor().sessions.map(|known| known.cookie));
+    names.into_iter().any(|name| text.expose_secret().contains(&format!("{name}=")))
 }
 
 /// Joins lines that were wrapped, also inside a value. A line that begins something new stays separate.

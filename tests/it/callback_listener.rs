@@ -297,6 +297,7 @@ async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
         let reason = status["last_login"]["reason"].as_str().expect("a reason");
         assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
         assert_eq!(status["last_login"]["outcome"], "provider_error");
+        assert_eq!(waiting.gateway.get("/v1/activity").await.json()["events"][0]["reason"], reason);
         assert!(waiting.gateway.log().contains(&description[..10]), "{}", waiting.gateway.log());
         let printed = waiting.home.run(&["auth", "status"]).stdout;
         assert!(printed.contains(&format!("Last sign-in: {reason}")), "{printed}");

@@ -35,8 +35,8 @@ pub(super) fn with_safe_headers(mut response: Response) -> Response {
 /// Returns the page for the outcome of a login or the rejection of a callback.
 pub(super) fn outcome(reply: &CallbackReply) -> Response {
     match reply {
-        CallbackReply::Ended(LoginEnd { outcome: LoginOutcome::Completed, .. }) => {
-            html(StatusCode::OK, "done", "Connected", "The tokens are saved.")
+        CallbackReply::Ended(LoginEnd { outcome: LoginOutcome::Completed, reason }) => {
+            html(StatusCode::OK, "done", "Connected", reason)
         }
         CallbackReply::Ended(end) => html(StatusCode::OK, "failed", "Not connected", &end.reason),
         CallbackReply::Question(question) => html(

@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         ids::AccountName,
-        pasted_cookie::MAX_PASTED_COOKIE_BYTES,
+        pasted_cookie::{MAX_PASTED_COOKIE_BYTES, names_client_cookie},
         provider::{AuthMethod, ProviderType, openai_codex},
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES},
     },
@@ -73,6 +73,11 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     let is_api_key = method == AuthMethod::ApiKey;
     let kind = if is_api_key { "API key" } else { "Session token" };
     let (secret, cookie) = read_secrets(name, kind, options.client_cookie).map_err(CliError::SecretInput)?;
+    let (secret, cookie) = match secret {
+        // Cookies were pasted where a session token was asked for.
+        Some(text) if !is_api_key && cookie.is_none() && names_client_cookie(&text) => (None, Some(text)),
+        secret => (secret, cookie),
+    };
     // Validate before sending: an invalid secret need not leave this machine.
     secret.as_ref().map(AccessToken::from_pasted).transpose()?;
     let secret = secret.map(PastedToken);
@@ -135,7 +140,7 @@ fn read_secrets(
     let limit = limit_of(MAX_PASTED_SECRET_BYTES);
     let (mut stdin, mut secret, mut cookie) = (stdin.lock(), String::new(), String::new());
     if !with_cookie {
-        stdin.take(limit).read_to_string(&mut secret)?;
+        stdin.take(limit_of(MAX_PASTED_COOKIE_BYTES)).read_to_string(&mut secret)?;
         return Ok((Some(secret.into()), None));
     }
     (&mut stdin).take(limit).read_line(&mut secret)?;

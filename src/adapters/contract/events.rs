@@ -60,7 +60,7 @@ pub struct ActivityEvent {
     pub cause: Option<RefreshCause>,
     /// The provider's code of `refused`.
     pub code: Option<String>,
-    /// The cause, the code or the outcome as a sentence.
+    /// The cause, the code or the outcome as a sentence, with what the provider said about a login.
     pub reason: Option<String>,
     pub outcome: Option<LoginOutcome>,
     pub login_id: String,
@@ -81,14 +81,14 @@ impl From<ActivityEntry> for ActivityEvent {
                 login_id: event.login_id.to_string(),
                 generation: Some(event.generation.0),
             },
-            ActivityEntry::Login { name, login_id, outcome, at } => Self {
+            ActivityEntry::Login { name, login_id, end, at } => Self {
                 at: at.unix_seconds(),
                 provider: name.to_string(),
                 event: EventKind::SignInEnded,
                 cause: None,
                 code: None,
-                reason: Some(outcome.sentence().to_owned()),
-                outcome: Some(outcome),
+                reason: Some(end.reason.into_owned()),
+                outcome: Some(end.outcome),
                 login_id: login_id.to_string(),
                 generation: None,
             },

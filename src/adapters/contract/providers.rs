@@ -3,7 +3,7 @@
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountState, AuthMethod, Category, Label, ProviderType};
+use super::{Account, AccountState, AuthMethod, Category, Label, ProviderType, status::names};
 use crate::{app::ProviderView, domain::time::Timestamp, ports::ProfileChange};
 
 /// An account, connected or not.
@@ -25,6 +25,8 @@ pub struct ProviderSummary {
     /// When the access token expires, in Unix seconds.
     pub expires_at: Option<i64>,
     pub account: Option<Account>,
+    /// Other accounts here of the same user and workspace.
+    pub same_account_as: Option<Vec<String>>,
 }
 
 impl From<ProviderView> for ProviderSummary {
@@ -41,6 +43,7 @@ impl From<ProviderView> for ProviderSummary {
             authenticated: view.authenticated,
             expires_at: view.expires_at.map(Timestamp::unix_seconds),
             account: Account::of(view.account),
+            same_account_as: names(&view.other_names),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
+        time::retry_after_seconds,
     },
     ports::{StoreTrouble, UpstreamError, chain},
 };
@@ -62,7 +63,10 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::StaleConsent(_) => with(Kind::StaleConsent, "read the status again"),
         AppError::NeedsReauth(_) => with(Kind::NeedsReauth, "sign in again"),
         AppError::RefreshNotYet { .. } => (Kind::RefreshUnavailable, None),
-        AppError::RefreshNotBegun { .. } => with(Kind::RefreshUnavailable, "try again in a moment"),
+        AppError::RefreshNotBegun { wait: Some(wait), .. } => {
+            with(Kind::RefreshUnavailable, &format!("try again in {} s", retry_after_seconds(*wait)))
+        }
+        AppError::RefreshNotBegun { wait: None, .. } => with(Kind::RefreshUnavailable, "try again in a moment"),
         AppError::RetryRequest(_) => (Kind::RetryRequest, None),
         AppError::InvalidPath(_) => (Kind::InvalidPath, None),
         AppError::PathNotAllowed { name, .. } => {

@@ -84,7 +84,7 @@ impl AuthApi {
 
     /// Cancel the pending login.
     ///
-    /// Only the caller that started the login can cancel it.
+    /// Only the caller that started the login can cancel it. A login that waits for a confirmation is declined.
     #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
     async fn cancel(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<CancelResult, { NOT_FOUND }> {
         Ok(Json(caller.app().logins.cancel(account_name(&provider.0.0)?, caller.principal()).await?.into()))

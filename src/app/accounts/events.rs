@@ -8,7 +8,7 @@ use crate::{
     domain::{
         history::CredentialEvent,
         ids::{AccountName, LoginId},
-        login_outcome::{LoginOutcome, LoginProgress},
+        login_outcome::{LoginEnd, LoginOutcome, LoginProgress},
         time::Timestamp,
     },
 };
@@ -24,7 +24,7 @@ pub enum ActivityEntry {
     Login {
         name: AccountName,
         login_id: LoginId,
-        outcome: LoginOutcome,
+        end: LoginEnd,
         at: Timestamp,
     },
 }
@@ -60,9 +60,9 @@ impl Accounts {
         let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);
         let logins = self.login_store.ended(MAX_LOGINS).await?.into_iter().filter_map(|login| match login.progress {
             LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::Login {
+                end: LoginEnd::explained(outcome, login.detail.as_ref(), &login.session.name),
                 name: login.session.name,
                 login_id: login.session.id,
-                outcome,
                 at: login.progress_since,
             }),
             LoginProgress::Ended(_)

@@ -30,6 +30,8 @@ pub struct ProviderView {
     pub authenticated: bool,
     pub expires_at: Option<Timestamp>,
     pub account: AccountLabels,
+    /// The names under which the same user and workspace is connected too.
+    pub other_names: Vec<AccountName>,
 }
 
 impl Accounts {
@@ -74,6 +76,7 @@ impl Accounts {
             authenticated: false,
             expires_at: None,
             account: AccountLabels::default(),
+            other_names: Vec::new(),
             name: account.name,
         }
     }
@@ -88,6 +91,7 @@ impl Accounts {
             category: Some(definition.descriptor().category),
             enabled: definition.enabled && stored.is_none_or(|credential| credential.enabled),
             display_name: stored.and_then(|found| found.display_name.clone()).unwrap_or(definition.display_name),
+            other_names: self.tokens.registry().other_names(&definition.name),
             name: definition.name,
             provider_type: Some(definition.provider_type),
             api_base: Some(definition.api_base),

@@ -13,11 +13,7 @@ use tracing::Instrument;
 use super::{Callback, Logins};
 use crate::{
     app::{AppError, acting_as},
-    domain::{
-        audit::Actor,
-        authorization_response::AuthorizationResponse,
-        login_outcome::{LoginEnd, LoginOutcome},
-    },
+    domain::{audit::Actor, authorization_response::AuthorizationResponse, login_outcome::LoginEnd},
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
 };
 
@@ -146,7 +142,7 @@ impl Logins {
     /// Completes the login and returns the reply for the browser after the login has ended.
     async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
         match acting_as(Actor::named("callback"), self.complete(Callback::Received(response))).await {
-            Ok(_connected) => CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)),
+            Ok(connected) => CallbackReply::Ended(LoginEnd::completed(&connected.other_names)),
             Err(AppError::LoginFailed(end) | AppError::LoginEnded(end)) => CallbackReply::Ended(end),
             Err(AppError::ConfirmationNeeded(question)) => CallbackReply::Question(question),
             Err(AppError::TokensUnsaved { .. }) => CallbackReply::Unsaved,

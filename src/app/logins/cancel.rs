@@ -22,8 +22,14 @@ impl Logins {
     }
 
     async fn cancel_pending(self: Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
-        let pending = self.store.latest(&name, &principal).await?.filter(|login| login.is_open(self.now()));
-        let Some(login) = pending else {
+        let latest = self.store.latest(&name, &principal).await?;
+        if let Some(waiting) = latest.as_ref().filter(|login| login.confirm_until(self.now()).is_some()) {
+            // Its user or workspace is another one, and nobody has answered yet.
+            self.decline(waiting, LoginOutcome::Cancelled).await?;
+            self.notify_changed();
+            return Ok(true);
+        }
+        let Some(login) = latest.filter(|login| login.is_open(self.now())) else {
             // An unknown account is reported as such.
             self.directory.check_known(&name).await?;
             return Ok(false);

@@ -88,7 +88,7 @@ impl Logins {
     }
 
     /// Ends an unconfirmed login and queues its tokens for revocation.
-    async fn decline(&self, login: &SealedLogin, outcome: LoginOutcome) -> Result<(), AppError> {
+    pub(super) async fn decline(&self, login: &SealedLogin, outcome: LoginOutcome) -> Result<(), AppError> {
         let tokens = self.vault.open_unconfirmed(login);
         let revocation = tokens.and_then(|tokens| self.tokens.revocation_of_login(&login.session, &tokens));
         if self.store.decline(&login.session.id, outcome, revocation.as_ref(), &self.author()).await? {

@@ -104,6 +104,19 @@ async fn a_declined_login_is_revoked_unless_that_would_end_the_connected_account
 }
 
 #[tokio::test]
+async fn a_cancel_declines_a_login_that_waits_for_an_answer() {
+    let (gateway, _question) = asking(&[FAMILY]).await;
+    let cancelled = async || gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no error");
+    assert!(cancelled().await);
+    settle().await;
+    let status = gateway.status(&alice()).await;
+    assert_eq!((workspace(&status), status.confirmation.as_ref()), (Some("blue"), None));
+    assert_eq!(status.last_login.expect("an end").end.outcome, LoginOutcome::Cancelled);
+    assert_eq!(gateway.provider.revoked(), ["refresh-2"]);
+    assert!(!cancelled().await, "nothing is left to cancel");
+}
+
+#[tokio::test]
 async fn an_unanswered_question_ends_after_ten_minutes() {
     let (gateway, question) = asking(&[FAMILY]).await;
     for _ in 0..9 {
@@ -188,4 +201,10 @@ async fn one_account_under_two_names_is_reported() {
     gateway.connect().await;
     gateway.connect_as("studio").await;
     assert_eq!(gateway.status(&alice()).await.other_names, [name("studio")]);
+    let listed = gateway.app.accounts.list().await.expect("a list");
+    let others = |of: &str| listed.iter().find(|view| view.name == name(of)).expect("it is listed").other_names.clone();
+    assert_eq!((others(OPENAI), others("studio")), (vec![name("studio")], vec![name(OPENAI)]));
+    let login = gateway.start_forced(alice()).await;
+    let CallbackReply::Ended(end) = gateway.approve(&login).shown().await else { panic!("no end") };
+    assert!(end.reason.ends_with("also connected as studio."), "{}", end.reason);
 }

@@ -33,6 +33,7 @@ fn provider(name: &str, auth_methods: &[AuthMethod]) -> ProviderSummary {
         authenticated: false,
         expires_at: None,
         account: None,
+        same_account_as: None,
     }
 }
 
