@@ -12,11 +12,10 @@ use tokio::{
 
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, eventually, http},
+    leaks::MARKERS,
     provider::Provider,
 };
 
-/// Markers in the simulator's codes and tokens, plain and as encoded in its JWTs.
-const MARKERS: [&str; 2] = ["CANARY", "eyJqdGkiOiJDQU5B"];
 const SESSION_TOKEN: &str = "canary-session-token-4711";
 const API_KEY: &str = "sk-canary-api-key-4711";
 const GATEWAY_TOKEN: &str = "canary-gateway-token-4711-of-this-test";
@@ -308,6 +307,7 @@ async fn the_search_finds_planted_secrets() {
     run.visit(&redirect_url).await;
     // Written through the database, as an adapter would.
     let issued = run.provider.issued().await;
+    run.home.is_planted = true;
     // A long secret could be split over database pages.
     let token = issued.iter().min_by_key(|secret| secret.len()).unwrap();
     run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));

@@ -18,7 +18,7 @@ use reqwest::{Client, Method, header::HeaderMap, redirect};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::provider::Provider;
+use super::{leaks::files_with_secrets, provider::Provider};
 
 /// Poll interval of [`eventually`].
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -92,6 +92,8 @@ pub(crate) struct Home {
     pub(crate) port: u16,
     pub(crate) callback_port: u16,
     variables: Vec<(String, String)>,
+    /// Whether the test itself has put secrets into the files.
+    pub(crate) is_planted: bool,
 }
 
 impl Home {
@@ -112,6 +114,7 @@ impl Home {
             port: free_port(),
             callback_port: free_port(),
             variables: Vec::new(),
+            is_planted: false,
         }
     }
 
@@ -222,6 +225,16 @@ impl Home {
     fn query_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
         let path = self.data_dir().join("goclaw.db").display().to_string();
         query(&mut SqliteConnection::establish(&path).expect("a database")).expect("the query runs")
+    }
+}
+
+impl Drop for Home {
+    /// Checks that the test left no secret in plain text, unless it has failed already.
+    fn drop(&mut self) {
+        if !std::thread::panicking() && !self.is_planted {
+            let found = files_with_secrets(self.path(), &self.data_dir());
+            assert!(found.is_empty(), "secrets in plain text: {found:?}");
+        }
     }
 }
 

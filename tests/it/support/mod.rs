@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod fakes;
 pub(crate) mod gateway;
+pub(crate) mod leaks;
 pub(crate) mod log;
 pub(crate) mod mocks;
 pub(crate) mod postgres;

@@ -1,0 +1,43 @@
+//! Searches what a gateway leaves behind for secrets. Every test that ends does this with its folder, so the whole suite
+//! runs as a search, at the most verbose log level.
+
+use std::{fs, path::Path};
+
+/// Markers in all codes and tokens of the simulator, plain and as encoded in its JWTs.
+pub(crate) const MARKERS: [&str; 2] = ["CANARY", "eyJqdGkiOiJDQU5B"];
+
+/// The files that hold one secret each.
+const SECRET_FILES: [&str; 2] = ["gateway.token", "encryption.key"];
+
+/// Returns the logs in `logs`, and the files below `data_dir`, that contain a marker or the gateway's token.
+pub(crate) fn files_with_secrets(logs: &Path, data_dir: &Path) -> Vec<String> {
+    let token = fs::read_to_string(data_dir.join(SECRET_FILES[0])).unwrap_or_default();
+    let mut secrets = MARKERS.to_vec();
+    secrets.extend(Some(token.trim()).filter(|token| !token.is_empty()));
+    let is_log = |name: &str| name.ends_with(".stdout") || name.ends_with(".stderr");
+    let mut found = Vec::new();
+    search(logs, &is_log, &secrets, &mut found);
+    search(data_dir, &|name| !SECRET_FILES.contains(&name), &secrets, &mut found);
+    found
+}
+
+/// Adds the files with a chosen name that contain a secret. Deeper folders are searched if they are chosen too.
+fn search(folder: &Path, is_chosen: &dyn Fn(&str) -> bool, secrets: &[&str], found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if !is_chosen(&name.to_string_lossy()) {
+            continue;
+        }
+        let kind = entry.file_type().expect("a file type");
+        if kind.is_dir() {
+            search(&path, is_chosen, secrets, found);
+        } else if kind.is_file() {
+            // Secrets are ASCII, so the lossy conversion of binary files keeps them.
+            let content = fs::read(&path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&content);
+            let start = |secret: &str| secret.chars().take(6).collect::<String>();
+            let places = secrets.iter().filter(|secret| text.contains(**secret));
+            found.extend(places.map(|secret| format!("{}: {}...", path.display(), start(secret))));
+        }
+    }
+}
