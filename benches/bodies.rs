@@ -7,7 +7,7 @@
 #![cfg(test)]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use goclaw::domain::dialect::{ChatRequest, ResponsesRequest, model_of};
+use goclaw::domain::dialect::{ChatRequest, NOTHING, ResponsesRequest, model_of};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -31,8 +31,8 @@ fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
             model_of(body).and_then(|_| ChatRequest::of_checked(body)?.into_backend("m")).map(|(request, _)| request)
         } else {
             model_of(body)
-                .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m"))
-                .map(|(request, _)| request)
+                .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m", &NOTHING))
+                .map(|translated| translated.request)
         }
     });
 }

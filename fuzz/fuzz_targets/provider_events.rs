@@ -2,7 +2,7 @@
 #![no_main]
 
 use goclaw::domain::dialect::{
-    ChatRequest, ChatStream, CompletionReader, ResponseReader, ResponsesRequest, SseEvent,
+    ChatRequest, ChatStream, CompletionReader, NOTHING, ResponseReader, ResponsesRequest, SseEvent,
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -12,7 +12,7 @@ const RESPONSES: &[u8] = br#"{"model":"m","metadata":{"a":"b"},"input":"a"}"#;
 
 fuzz_target!(|lines: &str| {
     let options = || ChatRequest::of_checked(CHAT).and_then(|asked| asked.into_backend("m")).expect("a request").1;
-    let echo = ResponsesRequest::of_checked(RESPONSES).and_then(|asked| asked.into_backend("m")).expect("a request").1;
+    let echo = ResponsesRequest::of_checked(RESPONSES).and_then(|asked| asked.into_backend("m", &NOTHING)).expect("a request").echo;
     let (mut reader, mut chat) = (ResponseReader::new(echo), ChatStream::new(options()));
     let mut completion = CompletionReader::new(options());
     for line in lines.lines() {

@@ -96,6 +96,12 @@ pub enum AppError {
     TokenNameTaken(String),
     #[error(transparent)]
     InvalidScope(#[from] InvalidScope),
+    /// A remembered response that is not there, or not for this caller. The text is the message of OpenAI's API.
+    #[error("{0}")]
+    ResponseNotFound(String),
+    /// A reference to an item that is not remembered. The text is the message of OpenAI's API.
+    #[error("{0}")]
+    ItemNotFound(String),
     /// The text is the scope that the caller's token lacks.
     #[error("this token lacks the scope {0}")]
     InsufficientScope(String),

@@ -42,8 +42,8 @@ use crate::{
     domain::{api_token::TokenDigest, model_ref::ModelNames},
     ports::{
         ApiTokenStore, AuditLog, CallbackAddress, CallbackListener, ChangeFeed, Clock, CredentialHistory, KeyStore,
-        LoginStore, Notifier, OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint,
-        TokenJournal, TokenStore, Upstream,
+        LoginStore, Notifier, OAuthEndpoint, Random, RandomError, ResponseMemory, RevocationQueue, SecretCipher,
+        SessionEndpoint, TokenJournal, TokenStore, Upstream,
     },
 };
 use directory::Directory;
@@ -58,6 +58,7 @@ pub struct Ports {
     pub logins: Arc<dyn LoginStore>,
     pub revocations: Arc<dyn RevocationQueue>,
     pub api_tokens: Arc<dyn ApiTokenStore>,
+    pub responses: Arc<dyn ResponseMemory>,
     pub keys: Arc<dyn KeyStore>,
     pub audit: Arc<dyn AuditLog>,
     pub oauth: Arc<dyn OAuthEndpoint>,
@@ -76,6 +77,8 @@ pub struct Ports {
 pub struct AppSettings {
     pub catalog: ProviderCatalog,
     pub models: ModelNames,
+    /// How long a response is remembered after its last use; zero: not at all.
+    pub remember: Duration,
     pub callback_address: CallbackAddress,
     /// How long a login waits for its callback.
     pub login_lifetime: Duration,

@@ -75,6 +75,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         logins: stores.logins,
         revocations: stores.revocations,
         api_tokens: stores.api_tokens,
+        responses: stores.responses,
         keys: stores.keys,
         audit: stores.audit,
         sessions: oauth.clone(),
@@ -91,6 +92,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         AppSettings {
             catalog: ProviderCatalog::new(settings.providers.iter().cloned()),
             models: settings.models.clone(),
+            remember: settings.remember,
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,

@@ -16,8 +16,8 @@ use crate::{
         system::{SystemClock, SystemRandom},
     },
     ports::{
-        ApiTokenStore, AuditLog, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, RevocationQueue,
-        StoreError, TokenStore,
+        ApiTokenStore, AuditLog, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, ResponseMemory,
+        RevocationQueue, StoreError, TokenStore,
     },
 };
 
@@ -52,6 +52,7 @@ pub(super) struct Stores {
     pub(super) logins: Arc<dyn LoginStore>,
     pub(super) revocations: Arc<dyn RevocationQueue>,
     pub(super) api_tokens: Arc<dyn ApiTokenStore>,
+    pub(super) responses: Arc<dyn ResponseMemory>,
     pub(super) keys: Arc<dyn KeyStore>,
     pub(super) audit: Arc<dyn AuditLog>,
     /// The clock of all replicas on this database.
@@ -66,7 +67,10 @@ impl Stores {
         let local = Arc::new(SystemClock);
         Ok(match settings {
             DatabaseSettings::Sqlite(path) => {
-                Self::of(SqliteStore::open(path, local.clone()).await?, local, path.display().to_string())
+                let store = SqliteStore::open(path, local.clone()).await?;
+                // A file of its own with the same schema: no refresh waits for its writer.
+                let responses = SqliteStore::open(&path.with_extension("responses.db"), local.clone()).await?;
+                Self { responses: Arc::new(responses), ..Self::of(store, local, path.display().to_string()) }
             }
             DatabaseSettings::Postgres(url) => {
                 let store = PostgresStore::open(url, local).await?;
@@ -84,6 +88,7 @@ impl Stores {
             + LoginStore
             + RevocationQueue
             + ApiTokenStore
+            + ResponseMemory
             + KeyStore
             + AuditLog
             + 'static,
@@ -96,6 +101,7 @@ impl Stores {
             logins: store.clone(),
             revocations: store.clone(),
             api_tokens: store.clone(),
+            responses: store.clone(),
             keys: store.clone(),
             audit: store,
             clock,

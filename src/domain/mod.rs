@@ -38,6 +38,7 @@ pub mod provider_refusal;
 pub mod provider_settings;
 pub mod proxy;
 pub mod refresh;
+pub mod response_memory;
 pub mod retry_time;
 pub mod revocation;
 pub mod scope;

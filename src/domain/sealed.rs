@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::{
     api_token::ApiToken,
-    ids::{AccountName, KeyId, LoginId},
+    ids::{AccountName, KeyId, LoginId, Principal},
     login::LoginSession,
     oauth_client::OAuthClient,
     provider::ProviderType,
     refresh::TokenVersion,
+    response_memory::ResponseId,
     revocation::RevocationId,
     time::Timestamp,
 };
@@ -65,6 +66,12 @@ pub enum SealContext<'a> {
     KeyCheck,
     /// The mark of an audit entry, by its digest.
     AuditEntry(&'a str),
+    /// What is remembered of a response.
+    Response {
+        id: &'a ResponseId,
+        owner: &'a Principal,
+        previous: Option<&'a ResponseId>,
+    },
 }
 
 /// The account and version of a token.
@@ -89,6 +96,7 @@ impl<'a> SealContext<'a> {
             Self::ApiToken(_) => "api_tokens.mac",
             Self::KeyCheck => "key_checks.value",
             Self::AuditEntry(_) => "audit_log.mark",
+            Self::Response { .. } => "responses.content",
         }
     }
 
@@ -144,6 +152,11 @@ impl<'a> SealContext<'a> {
             }
             Self::KeyCheck => Vec::new(),
             Self::AuditEntry(digest) => vec![digest.into()],
+            Self::Response { id, owner, previous } => {
+                let mut fields: Vec<Cow<'a, str>> = vec![id.as_str().into(), owner.as_str().into()];
+                fields.extend(previous.map(|previous| previous.as_str().into()));
+                fields
+            }
         }
     }
 
@@ -166,7 +179,8 @@ impl<'a> SealContext<'a> {
             | Self::LoginTokens(_)
             | Self::ApiToken(_)
             | Self::KeyCheck
-            | Self::AuditEntry(_) => None,
+            | Self::AuditEntry(_)
+            | Self::Response { .. } => None,
         }
     }
 }

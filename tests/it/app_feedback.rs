@@ -32,7 +32,8 @@ async fn connected() -> TestGateway {
 }
 
 async fn prompt(app: &Arc<App>) -> Result<(), AppError> {
-    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into(), rights: Rights::Owner };
+    let request =
+        ModelRequest { headers: HeaderMap::new(), body: PROMPT.into(), rights: Rights::Owner, caller: alice() };
     within(app.models.create_response(request)).await.map(drop)
 }
 
@@ -51,7 +52,8 @@ async fn streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppErro
     let mut response = ScriptedResponse::whole(StatusCode::OK, events);
     response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     gateway.upstream.play(response);
-    let request = ModelRequest { headers: HeaderMap::new(), body: PROMPT.into(), rights: Rights::Owner };
+    let request =
+        ModelRequest { headers: HeaderMap::new(), body: PROMPT.into(), rights: Rights::Owner, caller: alice() };
     let response = within(gateway.app.models.create_response(request)).await?;
     within(response.body.map(drop).collect::<()>()).await;
     settle().await;

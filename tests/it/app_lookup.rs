@@ -9,7 +9,7 @@ use goclaw::{
 };
 use http_message::{HeaderMap, Method, StatusCode};
 
-use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, name, settle, spawn, within};
+use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, alice, name, settle, spawn, within};
 
 /// Calls the usage of an account through the proxy and returns the status.
 pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
@@ -27,9 +27,13 @@ pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
 
 async fn prompt(app: &Arc<App>, account: &str) -> AppError {
     let body = format!(r#"{{"model": "{account}/gpt-5.5", "input": "hi"}}"#).into();
-    let answered =
-        within(app.models.create_response(ModelRequest { headers: HeaderMap::new(), body, rights: Rights::Owner }))
-            .await;
+    let answered = within(app.models.create_response(ModelRequest {
+        headers: HeaderMap::new(),
+        body,
+        rights: Rights::Owner,
+        caller: alice(),
+    }))
+    .await;
     answered.map(drop).expect_err("the fake backend sends no events")
 }
 

@@ -92,8 +92,8 @@ async fn a_405_lists_the_methods_of_the_document() {
 #[tokio::test]
 async fn openai_routes_match_whole_segments() {
     for (paths, is_openai) in [
-        (["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x"], true),
-        (["/v1/responses/x", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"], false),
+        (["/v1/responses", "/v1/responses/x", "/v1/models/a", "/v1/proxy/openai/x"], true),
+        (["/v1/responsesx", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"], false),
     ] {
         for path in paths {
             let (status, _, problem) = call("GET", path, "wrong", "").await;

@@ -40,15 +40,6 @@ async fn token(gateway: &Gateway, name: &str, scope: &str) -> String {
     made.json()["token"].as_str().expect("a token").to_owned()
 }
 
-async fn call(gateway: &Gateway, token: &str, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
-    let request = http().request(method, format!("{}{path}", gateway.base)).bearer_auth(token);
-    let request = match body {
-        Some(body) => request.json(&body),
-        None => request,
-    };
-    HttpResponse::of(request.send().await.expect("a response")).await
-}
-
 /// The code of an error in either form.
 fn code(response: &HttpResponse) -> (u16, String) {
     let body = response.json();
@@ -135,17 +126,17 @@ async fn the_account_itself_is_out_of_reach_of_programs() {
         (Method::GET, "openai/wham/usage"),
     ] {
         let path = format!("/v1/proxy/{path}");
-        let response = call(&gateway, &editor, method.clone(), &path, None).await;
+        let response = gateway.call_as(&editor, method.clone(), &path, None).await;
         assert_eq!(code(&response), refused("insufficient_scope"), "{path}");
-        let response = call(&gateway, &composer, method, &path, None).await;
+        let response = gateway.call_as(&composer, method, &path, None).await;
         let expected = if path.contains("/suno/") { "path_not_allowed" } else { "insufficient_scope" };
         assert_eq!(code(&response), refused(expected), "{path}");
     }
     let prompt = json!({"model": MODEL, "input": "Hello"});
-    assert_eq!(call(&gateway, &editor, Method::POST, "/v1/responses", Some(prompt)).await.status, 200);
+    assert_eq!(gateway.call_as(&editor, Method::POST, "/v1/responses", Some(prompt)).await.status, 200);
     let secret = json!({"session_token": "a-session-token", "unchecked": true});
     assert_eq!(gateway.call(Method::PUT, "/v1/auth/suno/secret", Some(secret)).await.status, 200);
-    call(&gateway, &composer, Method::POST, "/v1/proxy/suno/generate/v2/", Some(json!({}))).await;
+    gateway.call_as(&composer, Method::POST, "/v1/proxy/suno/generate/v2/", Some(json!({}))).await;
     let journal = provider.get_control("/journal").await;
     let paths: Vec<&str> =
         journal.as_array().expect("entries").iter().filter_map(|entry| entry["path"].as_str()).collect();
@@ -156,21 +147,21 @@ async fn the_account_itself_is_out_of_reach_of_programs() {
     // The owner may use all of it.
     assert_eq!(gateway.get("/v1/proxy/openai/wham/usage").await.status, 200);
     let admin = token(&gateway, "admin", "admin").await;
-    assert_eq!(call(&gateway, &admin, Method::GET, "/v1/proxy/openai/wham/usage", None).await.status, 200);
+    assert_eq!(gateway.call_as(&admin, Method::GET, "/v1/proxy/openai/wham/usage", None).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_token_for_one_model_asks_and_sees_only_that() {
     let (_provider, _home, gateway) = signed_in().await;
     let bound = token(&gateway, "bound", &format!("models:{MODEL} status:read:suno")).await;
-    let listed = call(&gateway, &bound, Method::GET, "/v1/models", None).await.json();
+    let listed = gateway.call_as(&bound, Method::GET, "/v1/models", None).await.json();
     let ids: Vec<&str> =
         listed["data"].as_array().expect("models").iter().filter_map(|model| model["id"].as_str()).collect();
     assert_eq!(ids, [MODEL]);
-    assert_eq!(call(&gateway, &bound, Method::GET, "/v1/models/openai-codex%2Fgpt-5.5", None).await.status, 200);
+    assert_eq!(gateway.call_as(&bound, Method::GET, "/v1/models/openai-codex%2Fgpt-5.5", None).await.status, 200);
     let ask = async |path: &str, model: &str| {
         let body = json!({"model": model, "input": "Hello", "messages": [{"role": "user", "content": "Hello"}]});
-        call(&gateway, &bound, Method::POST, path, Some(body)).await
+        gateway.call_as(&bound, Method::POST, path, Some(body)).await
     };
     for path in ["/v1/responses", "/v1/chat/completions"] {
         assert_eq!(ask(path, MODEL).await.status, 200);
@@ -179,7 +170,7 @@ async fn a_token_for_one_model_asks_and_sees_only_that() {
             assert_eq!(code(&ask(path, other).await), refused("insufficient_scope"), "{path} {other}");
         }
     }
-    let providers = call(&gateway, &bound, Method::GET, "/v1/providers", None).await.json();
+    let providers = gateway.call_as(&bound, Method::GET, "/v1/providers", None).await.json();
     let names: Vec<&str> =
         providers["providers"].as_array().expect("accounts").iter().filter_map(|one| one["name"].as_str()).collect();
     assert_eq!(names, ["suno"]);
@@ -203,7 +194,7 @@ async fn another_spelling_of_a_path_opens_nothing() {
         let response = raw_get(&gateway, path, &bound).await;
         assert!(response.starts_with("HTTP/1.1 40") && !response.contains("authenticated"), "{path}: {response}");
     }
-    let head = call(&gateway, &bound, Method::HEAD, "/v1/auth/openai-codex/status", None).await;
+    let head = gateway.call_as(&bound, Method::HEAD, "/v1/auth/openai-codex/status", None).await;
     assert_ne!(head.status, 200);
 }
 
@@ -222,7 +213,7 @@ async fn two_programs_are_two_owners_of_their_logins() {
     let gateway = home.start().await;
     let (one, other) = (token(&gateway, "one", "auth:write").await, token(&gateway, "other", "auth:write").await);
     let post = async |token: &str, path: &str, body: Value| {
-        call(&gateway, token, Method::POST, &format!("/v1/auth/openai/{path}"), Some(body)).await
+        gateway.call_as(token, Method::POST, &format!("/v1/auth/openai/{path}"), Some(body)).await
     };
     let started = post(&one, "start", json!({})).await.json();
     let theirs = post(&other, "start", json!({})).await.json();
@@ -246,7 +237,7 @@ async fn a_revocation_ends_running_streams_on_all_replicas() {
     let (mut streams, mut changes) = (Vec::new(), Vec::new());
     for gateway in [&one, &other] {
         eventually("the token to be known", || async {
-            (call(gateway, &token, Method::GET, "/v1/models", None).await.status == 200).then_some(())
+            (gateway.call_as(&token, Method::GET, "/v1/models", None).await.status == 200).then_some(())
         })
         .await;
         let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&token);

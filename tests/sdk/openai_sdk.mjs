@@ -66,6 +66,11 @@ const text = await runner.finalContent();
 assert.deepEqual(called, ["get_weather", "get_time"]);
 assert(text.includes("result of get_weather") && text.includes("result of get_time"), text);
 
+// A conversation that the gateway remembers.
+const first = await client.responses.create({ model, input: "Hello" });
+const second = await client.responses.create({ model, input: "Again", previous_response_id: first.id });
+assert.equal((await client.responses.retrieve(second.id)).previous_response_id, first.id);
+
 // Structured output.
 const schema = {
   type: "object",

@@ -83,6 +83,30 @@ assert [calls[index]["name"] for index in sorted(calls)] == ["get_weather", "get
 assert all(json.loads(call["arguments"]) for call in calls.values())
 
 
+# Conversations that the gateway remembers: by the previous response, and by references to its items.
+flat = [{"type": "function", **tool["function"]} for tool in tools]
+question = {"role": "user", "content": "Use get_weather and get_time."}
+first = client.responses.create(model=MODEL, input=[question], tools=flat)
+results = [
+    {"type": "function_call_output", "call_id": item.call_id, "output": f"result of {item.name}"}
+    for item in first.output
+    if item.type == "function_call"
+]
+assert len(results) == 2, first.output
+second = client.responses.create(model=MODEL, input=results, tools=flat, previous_response_id=first.id)
+references = [{"type": "item_reference", "id": item.id} for item in first.output]
+by_reference = client.responses.create(model=MODEL, input=[question, *references, *results], tools=flat)
+for answer in (second, by_reference):
+    assert "result of get_weather" in answer.output_text and "result of get_time" in answer.output_text, answer
+with client.responses.stream(model=MODEL, input="Thanks", previous_response_id=second.id) as thanks:
+    assert thanks.get_final_response().previous_response_id == second.id
+assert client.responses.retrieve(second.id).output_text == second.output_text
+listed = list(client.responses.input_items.list(second.id, order="asc", limit=1))
+assert [item.output for item in listed] == [result["output"] for result in results], listed
+client.responses.delete(second.id)
+refused(openai.NotFoundError, lambda: client.responses.retrieve(second.id))
+
+
 # Structured output, both ways of asking.
 class Answer(BaseModel):
     name: str
@@ -108,7 +132,7 @@ assert raw.headers["goclaw-ignored-parameters"] == "temperature"
 
 # Errors, as the SDK tells them apart.
 error = refused(openai.BadRequestError, lambda: client.responses.create(model=MODEL, input="x", previous_response_id="resp_1"))
-assert error.code == "unsupported_parameter" and error.param == "previous_response_id"
+assert error.code == "previous_response_not_found" and error.param == "previous_response_id"
 error = refused(openai.BadRequestError, lambda: client.responses.create(model="suno/v5", input="x"))
 assert error.code == "no_models"
 stranger = OpenAI(api_key="not-a-token")

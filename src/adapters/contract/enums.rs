@@ -62,6 +62,8 @@ enums! {
     HealthStatus { Ok = "ok" }
     ModelObject { Model = "model" }
     ModelListObject { List = "list" }
+    ResponseObject { Response = "response" }
+    ItemOrder { Asc = "asc", Desc = "desc" }
 }
 
 impl AccountState {

@@ -18,6 +18,7 @@ mod problem_kind;
 mod providers;
 mod sessions;
 mod status;
+mod stored_responses;
 mod texts;
 mod tokens;
 
@@ -32,6 +33,7 @@ pub use problem_kind::ProblemKind;
 pub use providers::*;
 pub use sessions::*;
 pub use status::*;
+pub use stored_responses::*;
 pub use texts::*;
 pub use tokens::*;
 

@@ -92,6 +92,8 @@ kinds! {
     PathNotAllowed: FORBIDDEN, "path_not_allowed", "Path not allowed";
     NotFound: NOT_FOUND, "not_found", "Not found";
     ModelNotFound: NOT_FOUND, "model_not_found", "Model not found";
+    ResponseNotFound: NOT_FOUND, "response_not_found", "Response not found";
+    ItemNotFound: NOT_FOUND, "item_not_found", "Item not found";
     NoUsage: NOT_FOUND, "no_usage", "No usage reported";
     UnknownToken: NOT_FOUND, "unknown_token", "Unknown token";
     UnknownSession: NOT_FOUND, "unknown_session", "Unknown session";

@@ -93,6 +93,8 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::AmbiguousToken(_) => (Kind::AmbiguousToken, None),
         AppError::TokenNameTaken(_) => (Kind::TokenNameTaken, None),
         AppError::InvalidScope(_) => (Kind::InvalidScope, None),
+        AppError::ResponseNotFound(_) => (Kind::ResponseNotFound, None),
+        AppError::ItemNotFound(_) => (Kind::ItemNotFound, None),
         AppError::InsufficientScope(_) => with(Kind::InsufficientScope, "see goclaw tokens create --help"),
         AppError::UnknownSession => (Kind::UnknownSession, None),
         AppError::TooManyTokens(_) => (Kind::TooManyTokens, None),

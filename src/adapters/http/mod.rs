@@ -32,6 +32,7 @@ mod proxy_api;
 mod reference;
 mod responses;
 mod session_api;
+mod stored_responses_api;
 mod tags;
 mod tokens_api;
 
@@ -82,6 +83,7 @@ fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
         auth_api::AuthApi,
         providers_api::ProvidersApi,
         model_api::ModelApi,
+        stored_responses_api::StoredResponsesApi,
         proxy_api::ProxyApi,
         tokens_api::TokensApi,
         session_api::SessionApi,

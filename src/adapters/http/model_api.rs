@@ -51,11 +51,11 @@ fn array_of_objects() -> MetaSchema {
 }
 
 /// An object with any members: a bare `object` lets some generators accept none.
-fn any_object() -> MetaSchema {
+pub(super) fn any_object() -> MetaSchema {
     MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") }
 }
 
-fn inline(schema: MetaSchema) -> MetaSchemaRef {
+pub(super) fn inline(schema: MetaSchema) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(schema))
 }
 
@@ -74,7 +74,12 @@ impl ModelApi {
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest { headers: headers.clone(), body, rights: caller.rights().clone() };
+        let request = ModelRequest {
+            headers: headers.clone(),
+            body,
+            rights: caller.rights().clone(),
+            caller: caller.principal(),
+        };
         let response = caller.app().models.create_response(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -90,7 +95,12 @@ impl ModelApi {
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest { headers: headers.clone(), body, rights: caller.rights().clone() };
+        let request = ModelRequest {
+            headers: headers.clone(),
+            body,
+            rights: caller.rights().clone(),
+            caller: caller.principal(),
+        };
         let response = caller.app().models.create_chat_completion(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }

@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
 /// table with the document.
-const NEEDS: [(&str, Need); 35] = [
+const NEEDS: [(&str, Need); 38] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -47,8 +47,11 @@ const NEEDS: [(&str, Need); 35] = [
     ("listProviders", ForSome(StatusRead)),
     ("createChatCompletion", ForSome(Models)),
     ("createResponse", ForSome(Models)),
+    ("deleteResponse", ForSome(Models)),
     ("getModel", ForSome(Models)),
+    ("listInputItems", ForSome(Models)),
     ("listModels", ForSome(Models)),
+    ("retrieveResponse", ForSome(Models)),
     ("proxyDelete", ForAccount(Proxy)),
     ("proxyGet", ForAccount(Proxy)),
     ("proxyHead", ForAccount(Proxy)),

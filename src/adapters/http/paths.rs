@@ -9,7 +9,8 @@ pub(super) const PROXY: &str = "/v1/proxy/";
 const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
 
 /// Routes of OpenAI's API. A trailing slash includes all paths below.
-const OPENAI: [&str; 5] = ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/models/", PROXY];
+const OPENAI: [&str; 6] =
+    ["/v1/responses", "/v1/responses/", "/v1/chat/completions", "/v1/models", "/v1/models/", PROXY];
 
 pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_page(path)

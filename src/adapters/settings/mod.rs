@@ -10,7 +10,7 @@ mod sections;
 mod sources;
 mod values;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -35,6 +35,7 @@ struct Sections {
     webhook: sections::WebhookSection,
     agent: Option<sections::Agent>,
     agents: BTreeMap<String, sections::Agent>,
+    models: sections::ModelsSection,
     #[serde(deserialize_with = "values::provider_name")]
     default_provider: Option<AccountName>,
     providers: BTreeMap<String, providers::ProviderSection>,
@@ -52,6 +53,8 @@ pub struct Settings {
     /// None if no webhook is configured.
     pub webhook: Option<WebhookSettings>,
     pub models: ModelNames,
+    /// How long a response is remembered after its last use; zero: not at all.
+    pub remember: Duration,
     /// The built-in providers and the configured ones.
     pub providers: Vec<ProviderDefinition>,
 }
@@ -80,6 +83,7 @@ impl Settings {
         Ok(Self {
             data_dir,
             models: sections::model_names(sections.agent, sections.agents, sections.default_provider)?,
+            remember: sections.models.remember,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
             webhook: sections.webhook.settings()?,
             server,

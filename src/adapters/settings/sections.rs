@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, networks, port, positive_duration,
+        database, flag, header_token, hosts, ip, login_lifetime, model, networks, port, positive_duration, remembered,
         secret_lines, url, webhook_secret,
     },
 };
@@ -213,6 +213,20 @@ pub(super) struct Agent {
     /// The account and model that serve it.
     #[serde(default, deserialize_with = "model")]
     provider: Option<ModelRef>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ModelsSection {
+    /// How long a response is remembered after its last use.
+    #[serde(deserialize_with = "remembered")]
+    pub(super) remember: Duration,
+}
+
+impl Default for ModelsSection {
+    fn default() -> Self {
+        Self { remember: Duration::from_secs(24 * 60 * 60) }
+    }
 }
 
 /// Collects the agents of both sections. `default_provider` may be an unknown name: its account can be connected later.

@@ -26,6 +26,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    responses (id) {
+        id -> Text,
+        owner -> Text,
+        previous -> Nullable<Text>,
+        content -> Text,
+        size -> BigInt,
+        used_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    response_items (item, response) {
+        item -> Text,
+        response -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(llm_providers, config_secrets);
 
 diesel::table! {

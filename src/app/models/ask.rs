@@ -20,6 +20,7 @@ use crate::{
     app::{AppError, ProviderRegistration},
     domain::{
         dialect::{InvalidRequest, model_of, without_lone_surrogates},
+        ids::Principal,
         json,
         model_ref::ModelName,
         provider::{Dialect, ModelApi, ProviderDefinition},
@@ -47,6 +48,8 @@ pub struct ModelRequest {
     /// The JSON body as received.
     pub body: Bytes,
     pub rights: Rights,
+    /// Whose conversations the request may continue.
+    pub caller: Principal,
 }
 
 /// Checks a body. Returns it as JSON that every parser accepts, and the model that it names.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
-        dialect::{BackendRequest, ChatOptions, ChatRequest, ChatStream, CompletionReader},
+        dialect::{BackendRequest, ChatOptions, ChatRequest, ChatStream, CompletionReader, SseEvent},
         provider::Dialect,
         provider_feedback::FeedbackSource,
     },
@@ -22,7 +22,7 @@ use crate::{
 impl Models {
     #[tracing::instrument(name = "models.create_chat_completion", level = "debug", skip_all)]
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body, rights } = request;
+        let ModelRequest { headers, body, rights, caller: _ } = request;
         let (body, _name, target) = self.checked(body, &rights).await?;
         let (model, size) = (target.model.clone(), body.len());
         match target.api.dialect {
@@ -54,14 +54,15 @@ impl Models {
         let BackendRequest { body, stream, ignored } = request;
         let prompted = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         let response = if stream {
-            self.streamed(prompted, Form::Chat(ChatStream::new(options)), 0).await?
+            self.streamed(prompted, Form::Chat(ChatStream::new(options)), None, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
-            self.collect(prompted, |event| {
+            let read = |event: &SseEvent| {
                 let completion = reader.on_event(event)?;
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
-            })
-            .await?
+            };
+            let (response, completion) = self.collect(prompted, read).await?;
+            response.with_json(completion)
         };
         Ok(response.with_ignored(&ignored))
     }

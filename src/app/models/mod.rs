@@ -5,6 +5,7 @@ mod call;
 mod chat;
 mod feedback;
 mod list;
+mod memory;
 mod proxy;
 mod responses;
 mod stream;
@@ -19,12 +20,13 @@ pub use list::{ListedModel, ModelListing};
 pub use proxy::{ProxyRequest, ProxyResponse};
 pub use responses::IGNORED_PARAMETERS;
 
-use super::{AppSettings, Ports, ProviderCatalog, Tasks, Tokens};
+use super::{AppSettings, Ports, ProviderCatalog, Tasks, Tokens, Vault};
 use crate::{
     domain::{model_ref::ModelNames, time::Timestamp},
     ports::{Clock, Upstream},
 };
 use list::ModelLists;
+use memory::Memory;
 use usage::Usages;
 
 pub struct Models {
@@ -32,6 +34,7 @@ pub struct Models {
     clock: Arc<dyn Clock>,
     catalog: ProviderCatalog,
     names: ModelNames,
+    memory: Memory,
     lists: ModelLists,
     usages: Usages,
     tokens: Arc<Tokens>,
@@ -45,6 +48,11 @@ impl Models {
             clock: Arc::clone(&ports.clock),
             catalog: settings.catalog,
             names: settings.models,
+            memory: Memory {
+                store: Arc::clone(&ports.responses),
+                vault: Vault::new(Arc::clone(&ports.cipher)),
+                lifetime: settings.remember,
+            },
             lists: ModelLists::default(),
             usages: Usages::default(),
             tokens: Arc::clone(tokens),

@@ -12,15 +12,20 @@ use http_message::{
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
+    memory::Unremembered,
     stream::{BrokenEvents, Events, Form, answer},
 };
 use crate::{
     app::{AppError, ProviderRegistration},
     domain::{
-        dialect::{BackendRequest, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent},
+        dialect::{
+            BackendRequest, Recalled, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent, TranslatedResponse,
+        },
+        ids::Principal,
         model_ref::ModelName,
         provider::Dialect,
         provider_feedback::FeedbackSource,
+        response_memory::ResponseId,
     },
     ports::{ByteStream, UpstreamResponse},
 };
@@ -41,7 +46,7 @@ const MODEL: &str = "openai-model";
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body, rights } = request;
+        let ModelRequest { headers, body, rights, caller } = request;
         let (body, name, target) = self.checked(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
@@ -52,23 +57,61 @@ impl Models {
                 });
             }
         }
-        let (model, size) = (target.model.clone(), body.len());
-        let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(&model);
-        let (request, echo) = self.tasks.compute(size, translate).await?;
-        let BackendRequest { body, stream, ignored } = request;
+        let (translated, previous) = self.translate_response(body, &target.model, &caller).await?;
+        let TranslatedResponse { request: BackendRequest { body, stream, ignored }, echo, own_input, store, .. } =
+            translated;
+        let unremembered =
+            (store && self.memory.is_on()).then_some(Unremembered { owner: caller, previous, input: own_input });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
-        let kept = echo.size();
+        let kept = echo.size() + unremembered.as_ref().map_or(0, |kept| kept.input.len());
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(reader), kept).await?
+            self.streamed(prompted, Form::Responses(reader), unremembered, kept).await?
         } else {
-            self.collect(prompted, |event| {
+            let read = |event: &SseEvent| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
                 Ok(read.flatten().map(|whole| (whole, false)))
-            })
-            .await?
+            };
+            let (response, whole) = self.collect(prompted, read).await?;
+            if let Some(unremembered) = unremembered {
+                self.remember(unremembered, whole.clone()).await;
+            }
+            response.with_json(whole)
         };
         Ok(response.with_model(&target.model, &name).with_ignored(&ignored))
+    }
+
+    /// Translates a request, with what it refers to of earlier responses. Returns also the response that it continues.
+    async fn translate_response(
+        &self,
+        body: Bytes,
+        model: &str,
+        caller: &Principal,
+    ) -> Result<(TranslatedResponse, Option<ResponseId>), AppError> {
+        let translate = async |recalled: Arc<Recalled>| {
+            let (body, model) = (body.clone(), model.to_owned());
+            let size = body.len() + recalled.earlier.iter().map(String::len).sum::<usize>();
+            let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(&model, &recalled);
+            self.tasks.compute(size, translate).await
+        };
+        let previous = ResponsesRequest::of_checked(&body)?.previous()?;
+        let earlier = match &previous {
+            Some(previous) => self.recall(caller, previous).await?,
+            None => Vec::new(),
+        };
+        let recalled = Arc::new(Recalled { earlier, ..Recalled::default() });
+        let mut translated = translate(Arc::clone(&recalled)).await?;
+        if !translated.missing.is_empty() {
+            let items = self.recall_items(caller, &translated.missing).await?;
+            if !items.is_empty() {
+                let earlier = recalled.earlier.clone();
+                translated = translate(Arc::new(Recalled { earlier, items })).await?;
+            }
+        }
+        match translated.missing.needed() {
+            Some(id) => Err(self.item_not_found(id)),
+            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse))),
+        }
     }
 
     /// Returns the response as a stream, which keeps `kept` bytes. A failure as its first news is an error.
@@ -76,6 +119,7 @@ impl Models {
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
+        unremembered: Option<Unremembered>,
         kept: usize,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = of_events(response)?;
@@ -84,7 +128,7 @@ impl Models {
         events.await_news(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
-        response.body = answer(Arc::clone(self), account, events, form);
+        response.body = answer(Arc::clone(self), account, events, form, unremembered);
         Ok(response)
     }
 
@@ -94,8 +138,8 @@ impl Models {
         &self,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         mut read: impl FnMut(&SseEvent) -> Result<Option<(String, bool)>, ResponseFailure>,
-    ) -> Result<ProxyResponse, AppError> {
-        let (mut response, body) = of_events(response)?;
+    ) -> Result<(ProxyResponse, String), AppError> {
+        let (response, body) = of_events(response)?;
         let (mut events, mut size) = (Events::of(body), 0);
         let broken = |error: BrokenEvents| self.broken(&account, error);
         while let Some(frame) = events.next().await {
@@ -111,10 +155,7 @@ impl Models {
                 if !is_cancelled {
                     self.drain(events.into_body());
                 }
-                response.kept = whole.len();
-                response.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
-                response.set_content_type("application/json");
-                return Ok(response);
+                return Ok((response, whole));
             }
         }
         Err(broken(ResponseFailure::ended_early().into()))
@@ -142,6 +183,14 @@ fn of_events(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), 
 }
 
 impl ProxyResponse {
+    /// Returns the response with a JSON document as its body.
+    pub(super) fn with_json(mut self, whole: String) -> Self {
+        self.kept = whole.len();
+        self.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
+        self.set_content_type("application/json");
+        self
+    }
+
     /// Sets the type of a body that the gateway created.
     pub(super) fn set_content_type(&mut self, content_type: &'static str) {
         self.headers.remove(CONTENT_LENGTH);

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::select;
 
-use super::Models;
+use super::{Models, memory::Unremembered};
 use crate::{
     app::ProviderRegistration,
     domain::dialect::{ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news},
@@ -135,10 +135,13 @@ impl Form {
                     Some(repaired) => out.extend_from_slice(repaired.as_bytes()),
                     None => out.extend_from_slice(&frame.bytes),
                 }
-                Ok(match read {
-                    Some(read) if read.is_last() => read.into_failure().map_or(Written::Last, Written::Failure),
-                    Some(_) | None => Written::More,
-                })
+                match read {
+                    Some(read) if read.is_last() => match read.into_response() {
+                        Ok(whole) => Ok(whole.map_or(Written::Last, Written::Whole)),
+                        Err(failure) => Ok(Written::Failure(failure)),
+                    },
+                    Some(_) | None => Ok(Written::More),
+                }
             }
         }
     }
@@ -171,6 +174,8 @@ impl Form {
 enum Written {
     More,
     Last,
+    /// The last event, with the whole response as JSON.
+    Whole(String),
     /// The last event, which tells the caller that the response failed.
     Failure(ResponseFailure),
 }
@@ -188,6 +193,10 @@ struct Answer {
     events: Events,
     form: Form,
     next: Next,
+    /// Whether the response is remembered, and what it needs for that.
+    unremembered: Option<Unremembered>,
+    /// The response, once it is complete.
+    whole: Option<String>,
     /// The request's span, for log lines while the body streams.
     span: tracing::Span,
 }
@@ -198,13 +207,21 @@ pub(super) fn answer(
     account: Arc<ProviderRegistration>,
     events: Events,
     form: Form,
+    unremembered: Option<Unremembered>,
 ) -> ByteStream {
-    let answer = Answer { models, account, events, form, next: Next::Events, span: tracing::Span::current() };
+    let span = tracing::Span::current();
+    let answer = Answer { models, account, events, form, next: Next::Events, unremembered, whole: None, span };
     let stream = stream::unfold(answer, |mut answer| async move {
         loop {
             match mem::replace(&mut answer.next, Next::End) {
                 Next::Events => {
                     let piece = answer.piece().await;
+                    // The next turn may reach another gateway before this one has sent the last event.
+                    if let Some(whole) = answer.whole.take()
+                        && let Some(unremembered) = answer.unremembered.take()
+                    {
+                        answer.models.remember(unremembered, whole).await;
+                    }
                     if !piece.is_empty() {
                         return Some((Ok(Bytes::from(piece)), answer));
                     }
@@ -263,6 +280,10 @@ impl Answer {
         match self.form.write(frame, out) {
             Ok(Written::More) => Next::Events,
             Ok(Written::Last) => Next::End,
+            Ok(Written::Whole(whole)) => {
+                self.whole = Some(whole);
+                Next::End
+            }
             Ok(Written::Failure(failure)) => {
                 self.models.failed(&self.account, failure);
                 Next::End

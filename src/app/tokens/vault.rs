@@ -10,7 +10,7 @@ use crate::{
         api_token::{ApiToken, SealedApiToken, TokenDigest},
         audit::AuditEntry,
         credential::{NewCredential, NewSealedCredential, SealedCredential},
-        ids::{AccountName, ProviderId},
+        ids::{AccountName, Principal, ProviderId},
         keys::{KEY_CHECK, KeyCheck},
         login::{PendingLogin, SealedLogin},
         login_outcome::LoginProgress,
@@ -18,6 +18,7 @@ use crate::{
         provider::ProviderType,
         provider_settings::TokenMetadata,
         refresh::{Rotation, TokenVersion},
+        response_memory::{RememberedResponse, ResponseId},
         revocation::{PendingRevocation, RevocationId, RevocationOrder},
         sealed::{SealContext, SealedSecret, TokenPlace, refresh_token_key},
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
@@ -225,6 +226,25 @@ impl Vault {
         let opened = opened.map_err(|source| VaultError::Open { what: "API token", source })?;
         let hidden = Some(opened.expose_secret()).filter(|digest| !digest.is_empty());
         Ok((token, hidden.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
+    }
+
+    /// Seals what is remembered of a response.
+    pub fn seal_response(
+        &self,
+        id: &ResponseId,
+        owner: &Principal,
+        previous: Option<&ResponseId>,
+        content: &str,
+    ) -> Result<SealedSecret, VaultError> {
+        Ok(self.cipher.seal(&SealContext::Response { id, owner, previous }, content)?)
+    }
+
+    /// Returns the content of a remembered response; None if it does not open: it is forgotten then.
+    pub fn open_response(&self, response: &RememberedResponse) -> Option<String> {
+        let RememberedResponse { id, owner, previous, content, .. } = response;
+        let context = SealContext::Response { id, owner, previous: previous.as_ref() };
+        let opened = self.cipher.open(&context, content).ok()?;
+        Some(opened.expose_secret().to_owned())
     }
 
     /// Returns the check of the first key.

@@ -18,7 +18,7 @@ pub struct InvalidRequest {
     /// The place in the body, e.g. `messages[2].content`.
     pub param: Option<String>,
     /// One of `invalid_json`, `body_too_large`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
-    /// `unsupported_value`.
+    /// `unsupported_value`, `previous_response_not_found`.
     pub code: &'static str,
 }
 
@@ -41,6 +41,12 @@ impl InvalidRequest {
     pub(super) fn refused(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported parameter: {param}. {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
+    }
+
+    /// Returns the error of a response that is not remembered. `rule` is the reason.
+    pub fn previous_response_not_found(id: &str, rule: &str) -> Self {
+        let message = format!("Previous response with id '{}' not found. {rule}", shown(id));
+        Self { message, param: Some("previous_response_id".to_owned()), code: "previous_response_not_found" }
     }
 
     pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {

@@ -4,7 +4,8 @@
 use serde_json::value::RawValue;
 
 use super::{
-    InvalidRequest, call_id, json_writer::JsonWriter, members::Members, raw_json::Text, system_text::SystemTexts,
+    InvalidRequest, call_id, json_writer::JsonWriter, members::Members, raw_json::Text, recalled::Recall,
+    system_text::SystemTexts,
 };
 
 /// Whether an item is a message. Its type is optional.
@@ -15,25 +16,42 @@ pub(super) fn is_message(item: &Members<'_>) -> bool {
 /// Writes an item, or collects the text of a system message.
 pub(super) fn write<'a>(
     raw: &'a RawValue,
-    item: Members<'a>,
+    path: String,
+    recall: &mut Recall<'a>,
     system: &mut SystemTexts<'a>,
     out: &mut JsonWriter,
 ) -> Result<(), InvalidRequest> {
+    let item = Members::of(raw, path)?;
     match (item.word("type").as_deref(), item.word("role").as_deref()) {
         (None | Some("message"), Some("system")) => system.push(system_text(item)?),
-        (Some("item_reference"), _) => return Err(refused_reference(&item)),
         // The type of a reference is optional.
-        (None, None) if item.word("id").is_some() => return Err(refused_reference(&item)),
-        // The backend stores nothing, so it finds no reasoning under an id.
-        (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {}
+        (Some("item_reference"), _) | (None, None) if item.word("id").is_some() => write_referenced(&item, recall, out),
+        (Some("item_reference"), _) => return Err(InvalidRequest::missing(&format!("{}.id", item.path()))),
+        (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {
+            write_reasoning(&item, recall, out);
+        }
         (Some(kind), _) if kind.contains("call") => write_call(raw, item, out),
         _ => out.item(raw),
     }
     Ok(())
 }
 
-fn refused_reference(item: &Members<'_>) -> InvalidRequest {
-    InvalidRequest::unsupported_value(item.path(), "the provider stores no items: send the item itself.")
+/// Writes the item that a reference names.
+fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
+    let id = reference.word("id").unwrap_or_default();
+    match recall.item(&id) {
+        Some(item) => out.item(item),
+        None => recall.missing.references.push(id.into_owned()),
+    }
+}
+
+/// Writes reasoning whose encrypted content the caller left out: the backend stores nothing under its id.
+fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
+    let Some(id) = item.word("id") else { return };
+    match recall.item(&id) {
+        Some(item) => out.item(item),
+        None => recall.missing.reasoning.push(id.into_owned()),
+    }
 }
 
 /// Writes a call or its output, with an id and an output that the backend accepts.

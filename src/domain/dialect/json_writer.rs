@@ -28,6 +28,11 @@ impl JsonWriter {
         self.0.len()
     }
 
+    /// Returns what was written after the first `length` bytes.
+    pub(super) fn since(&self, length: usize) -> &str {
+        self.0.get(length..).unwrap_or_default()
+    }
+
     /// Removes everything after the first `length` bytes.
     pub(super) fn truncate(&mut self, length: usize) {
         self.0.truncate(length);

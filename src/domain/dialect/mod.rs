@@ -20,6 +20,7 @@ mod json_writer;
 mod members;
 mod raw_json;
 mod reasoning;
+mod recalled;
 pub mod request;
 pub mod responses;
 mod schema;
@@ -34,7 +35,8 @@ pub use event::is_news;
 pub use failure::ResponseFailure;
 pub use invalid_request::{InvalidRequest, TOO_LARGE};
 pub use members::model_of;
-pub use responses::{RequestEcho, ResponseReader, ResponsesRequest};
+pub use recalled::{Missing, NOTHING, Recalled, ResponseItems, items_by_id};
+pub use responses::{RequestEcho, ResponseReader, ResponsesRequest, TranslatedResponse};
 pub use sse::{EventTooLong, SseDecoder, SseEvent, SseFrame};
 pub use surrogates::without_lone_surrogates;
 

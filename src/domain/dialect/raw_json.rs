@@ -59,6 +59,11 @@ impl<'a> List<'a> {
         value.get().starts_with('[').then_some(Self { path, json: value.get() })
     }
 
+    /// Opens an array that the gateway has kept.
+    pub(super) fn of_json(json: &'a str) -> Self {
+        Self { path: "input".to_owned(), json }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         serde_json::from_str::<[IgnoredAny; 0]>(self.json).is_ok()
     }

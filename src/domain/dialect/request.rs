@@ -3,16 +3,15 @@
 //! Few parameters are refused, because leaving them out would change the meaning. What has a twin in the backend's form
 //! is translated. Everything else is left out and named, also parameters that nobody knows.
 
-use serde_json::value::RawValue;
-
 use super::{
-    BackendRequest, InvalidRequest,
+    BackendRequest, InvalidRequest, Missing, Recalled,
     chat::messages,
     items,
     json_writer::JsonWriter,
     members::{Members, TextOrList},
     raw_json::{Text, read},
     reasoning::{self, Summary},
+    recalled::Recall,
     system_text::{SystemTexts, write_text_message},
     text_format, tools,
 };
@@ -21,9 +20,8 @@ use super::{
 pub const PASSED: [&str; 4] = ["client_metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier"];
 
 /// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
-pub const REFUSED: [(&str, &str); 4] = [
+pub const REFUSED: [(&str, &str); 3] = [
     ("audio", "The provider responds in text only: leave it out."),
-    ("previous_response_id", "The provider stores no responses: send the whole conversation in `input`."),
     ("conversation", "The provider stores no conversations: send the whole conversation in `input`."),
     ("prompt", "The provider has no stored prompts: send the text in `instructions` and `input`."),
 ];
@@ -34,44 +32,50 @@ const ENCRYPTED_REASONING: &str = r#""reasoning.encrypted_content""#;
 /// The translation of a request whose `model`, and the options of the response, were taken out.
 pub(super) struct Translation {
     pub(super) request: BackendRequest,
+    /// The request's own part of the input, as a JSON array of items.
+    pub(super) own_input: String,
+    pub(super) missing: Missing,
+    /// Whether the caller wants the response to be stored, if it says so.
+    pub(super) store: Option<bool>,
     /// Whether the caller sent `functions` and expects a `function_call` in the response.
     pub(super) wants_function_call: bool,
 }
 
 /// How the two APIs differ.
-pub(super) struct Api {
+pub(super) struct Api<'a> {
     /// The member with the conversation: `input` or `messages`. The other one is accepted in its place.
     pub(super) prompt: &'static str,
     pub(super) summary: Summary,
+    pub(super) recalled: &'a Recalled,
 }
 
 /// Writes the body for the backend. `model` is the backend's name of the model, and `size` the length of the caller's
 /// body.
-pub(super) fn translate(
-    mut body: Members<'_>,
+pub(super) fn translate<'a>(
+    mut body: Members<'a>,
     size: usize,
     model: &str,
-    api: &Api,
+    api: &Api<'a>,
 ) -> Result<Translation, InvalidRequest> {
     body.refuse_all(&REFUSED)?;
     refuse_values(&mut body)?;
     let stream = body.take_flag("stream")?;
-    let is_stored = body.take_flag("store")?;
+    let store = body.has("store").then(|| body.take_flag("store")).transpose()?;
     let mut out = JsonWriter::for_body(size);
     let wants_function_call = tools::translate(&mut body, &mut out)?;
     body.pass_all(&PASSED, &mut out);
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
     let mut ignored = reasoning::translate(&mut body, api.summary, &mut out)?;
     write_include(&mut body, &mut out)?;
-    let has_names = write_input(&mut body, api, wants_json_object, &mut out)?;
+    let Input { own, has_names, missing } = write_input(&mut body, api, wants_json_object, &mut out)?;
     ignored.extend(body.names().map(str::to_owned));
-    ignored.extend(is_stored.then(|| "store".to_owned()));
     ignored.extend(has_names.then(|| "messages.name".to_owned()));
     out.word("model", model);
     out.flag("store", false);
     out.flag("stream", true);
     out.end_object();
-    Ok(Translation { request: BackendRequest { body: out.into_bytes(), stream, ignored }, wants_function_call })
+    let request = BackendRequest { body: out.into_bytes(), stream, ignored };
+    Ok(Translation { request, own_input: own, missing, store, wants_function_call })
 }
 
 /// Refuses values that would change the meaning, and takes out those that are the backend's fixed behaviour.
@@ -120,36 +124,51 @@ fn write_include(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Inv
     Ok(())
 }
 
-/// Writes the `input` and the `instructions`. Returns whether messages have names, which items do not.
-fn write_input(
-    body: &mut Members<'_>,
-    api: &Api,
+/// The input of a request, as far as its response needs it.
+struct Input {
+    own: String,
+    /// Whether messages have names, which items do not.
+    has_names: bool,
+    missing: Missing,
+}
+
+/// Writes the `input`, after that of earlier responses, and the `instructions`.
+fn write_input<'a>(
+    body: &mut Members<'a>,
+    api: &Api<'a>,
     wants_json_object: bool,
     out: &mut JsonWriter,
-) -> Result<bool, InvalidRequest> {
+) -> Result<Input, InvalidRequest> {
     let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
     let sent = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(api.prompt);
     let name = if body.has(api.prompt) { api.prompt } else { sent };
     out.begin_array_in("input");
     let start = out.len();
+    let (mut recall, mut earlier_system) = (Recall::of(api.recalled), SystemTexts::default());
+    recall.write_earlier(&mut earlier_system, out)?;
+    let own_start = out.len();
     let (system, has_names) = if name == "input" {
-        (write_items(body.need_text_or_list(name)?, out)?, false)
+        (write_items(body.need_text_or_list(name)?, &mut recall, out)?, false)
     } else {
-        let conversation = messages::translate(body.need_list(name)?, out)?;
+        let conversation = messages::translate(body.need_list(name)?, &mut recall, out)?;
         (conversation.system, conversation.has_names)
     };
+    let own = [&system.as_items(), out.since(own_start).trim_start_matches(',')];
+    let own = own.into_iter().filter(|items| !items.is_empty()).collect::<Vec<_>>().join(",");
     system.place(instructions, start, wants_json_object, out);
-    Ok(has_names)
+    Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing })
 }
 
 /// Writes the items of an input and returns the texts of its system messages.
-fn write_items<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<SystemTexts<'a>, InvalidRequest> {
+fn write_items<'a>(
+    input: TextOrList<'a>,
+    recall: &mut Recall<'a>,
+    out: &mut JsonWriter,
+) -> Result<SystemTexts<'a>, InvalidRequest> {
     let mut system = SystemTexts::default();
     match input {
         TextOrList::Text(text) => write_text_message("user", &text, out),
-        TextOrList::List(list) => {
-            list.each_raw(|raw: &'a RawValue, path| items::write(raw, Members::of(raw, path)?, &mut system, out))?;
-        }
+        TextOrList::List(list) => list.each_raw(|raw, path| items::write(raw, path, recall, &mut system, out))?,
     }
     Ok(system)
 }

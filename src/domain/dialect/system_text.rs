@@ -17,6 +17,13 @@ impl<'a> SystemTexts<'a> {
         }
     }
 
+    /// Returns the texts as items of an input.
+    pub(super) fn as_items(&self) -> String {
+        let mut out = JsonWriter::default();
+        self.0.iter().for_each(|text| write_developer_item(text, &mut out));
+        out.into_text()
+    }
+
     /// Ends the array of the input, whose items begin at `start`, and writes the `instructions`: the caller's `own`,
     /// then the system messages. `instructions` is sent even if it is empty, because the backend may require it.
     pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) {

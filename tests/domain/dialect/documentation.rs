@@ -14,7 +14,7 @@ fn refused_parameters_are_listed() {
     for (name, _) in REFUSED {
         assert!(listed.contains(name), "no row {name}");
     }
-    let by_value = ["background", "functions", "logprobs", "modalities", "n", "top_logprobs"];
+    let by_value = ["background", "functions", "logprobs", "modalities", "n", "previous_response_id", "top_logprobs"];
     assert_eq!(listed.len(), REFUSED.len() + by_value.len());
     assert!(by_value.iter().all(|name| listed.contains(name)), "{listed:?}");
 }

@@ -1,6 +1,6 @@
 //! Examples of requests that the backend would refuse and that are mended, in both dialects.
 
-use goclaw::domain::dialect::{InvalidRequest, without_lone_surrogates};
+use goclaw::domain::dialect::{InvalidRequest, NOTHING, without_lone_surrogates};
 use serde_json::{Value, json};
 
 use super::{parsed_chat, parsed_response};
@@ -13,7 +13,7 @@ fn of_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
 
 fn of_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m", "input": "Hi"}), members);
-    let (sent, _echo) = parsed_response(body.as_bytes())?.into_backend("m")?;
+    let sent = parsed_response(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 
@@ -70,7 +70,7 @@ fn schemas_get_properties_at_any_depth_and_keep_their_spelling() {
     let sent = of_responses(json!({"tools": [namespace]})).unwrap().0;
     assert_eq!(sent["tools"][0]["tools"][0]["parameters"], none);
     let spelled = r#"{"model":"m","input":"Hi","tools":[{"type":"function","name":"f","parameters":{ "type":"object","maximum":1.0}}]}"#;
-    let sent = parsed_response(spelled.as_bytes()).unwrap().into_backend("m").unwrap().0.body;
+    let sent = parsed_response(spelled.as_bytes()).unwrap().into_backend("m", &NOTHING).unwrap().request.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#""parameters":{ "type":"object","maximum":1.0,"properties":{}}"#), "{sent}");
 }

@@ -21,8 +21,8 @@ mod streams;
 
 use goclaw::domain::{
     dialect::{
-        ChatOptions, ChatRequest, CompletionReader, InvalidRequest, ResponseFailure, ResponseReader, ResponsesRequest,
-        SseEvent, chat::StopSequences, model_of,
+        ChatOptions, ChatRequest, CompletionReader, InvalidRequest, NOTHING, ResponseFailure, ResponseReader,
+        ResponsesRequest, SseEvent, chat::StopSequences, model_of,
     },
     model_ref::ModelName,
 };
@@ -54,7 +54,7 @@ fn reader(members: &Value) -> ResponseReader {
     let mut body = json!({"model": "openai/gpt-x", "input": "Hi"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let body = body.to_string();
-    ResponseReader::new(parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x").unwrap().1)
+    ResponseReader::new(parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING).unwrap().echo)
 }
 
 /// Handles an event. Returns the whole response at the last one.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use goclaw::domain::dialect::{BackendRequest, InvalidRequest};
+use goclaw::domain::dialect::{BackendRequest, InvalidRequest, NOTHING};
 
 use super::{parsed_chat, parsed_response};
 
@@ -26,7 +26,7 @@ const ACCEPTED: [&str; 14] = [
 ];
 
 fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    parsed_response(body)?.into_backend("gpt-x").map(|(request, _)| request)
+    parsed_response(body)?.into_backend("gpt-x", &NOTHING).map(|translated| translated.request)
 }
 
 fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {

@@ -1,13 +1,15 @@
 //! Examples of requests in the Responses dialect, for each rule.
 
-use goclaw::domain::dialect::{BackendRequest, InvalidRequest, TOO_LARGE, request::REFUSED};
+use goclaw::domain::dialect::{
+    BackendRequest, InvalidRequest, Missing, NOTHING, Recalled, TOO_LARGE, request::REFUSED,
+};
 use serde_json::{Value, json};
 
 use super::parsed_response;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
     let body = body.to_string();
-    let (sent, _echo) = parsed_response(body.as_bytes())?.into_backend("gpt-x")?;
+    let sent = parsed_response(body.as_bytes())?.into_backend("gpt-x", &NOTHING)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
@@ -120,8 +122,7 @@ fn system_messages_stay_in_the_input_for_json_object() {
 fn the_backend_always_streams_and_never_stores() {
     let (body, sent) = translate(&with(&json!({"stream": true, "store": true}))).unwrap();
     assert_eq!((&body["stream"], &body["store"]), (&json!(true), &json!(false)));
-    assert!(sent.stream);
-    assert_eq!(sent.ignored, ["store"]);
+    assert!(sent.stream && sent.ignored.is_empty(), "the gateway remembers the response");
 
     let (body, sent) = translate(&with(&json!({"stream": false, "store": false}))).unwrap();
     assert_eq!((&body["stream"], &body["store"]), (&json!(true), &json!(false)));
@@ -150,13 +151,58 @@ fn parameters_that_change_the_meaning_are_refused() {
 }
 
 #[test]
-fn references_to_stored_items_are_refused() {
+fn references_to_items_are_resolved_or_reported() {
+    let user = json!({"role": "user", "content": "Hi"});
+    let known = json!({"type": "message", "role": "assistant", "id": "msg_1", "content": []});
+    let reasoning = json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "opaque", "summary": []});
+    let recalled = Recalled {
+        items: [("msg_1".to_owned(), known.to_string()), ("rs_1".to_owned(), reasoning.to_string())].into(),
+        ..Recalled::default()
+    };
+    let translated = |item: &Value, recalled: &Recalled| {
+        let body = with(&json!({"input": [user, item]})).to_string();
+        let translated = parsed_response(body.as_bytes()).unwrap().into_backend("m", recalled).unwrap();
+        let sent: Value = serde_json::from_slice(&translated.request.body).unwrap();
+        (sent["input"].clone(), translated.missing)
+    };
     for item in
         [json!({"type": "item_reference", "id": "msg_1"}), json!({"id": "msg_1"}), json!({"id": "msg_1", "type": null})]
     {
-        let (code, param, _) = refusal(&with(&json!({"input": [{"role": "user", "content": "Hi"}, item]})));
-        assert_eq!((code, param.as_deref()), ("unsupported_value", Some("input[1]")));
+        assert_eq!(translated(&item, &recalled), (json!([user, known]), Missing::default()));
+        let (sent, missing) = translated(&item, &NOTHING);
+        assert_eq!((sent, missing.needed()), (json!([user]), Some("msg_1")));
     }
+    let bare = json!({"type": "reasoning", "id": "rs_1", "summary": []});
+    assert_eq!(translated(&bare, &recalled), (json!([user, reasoning]), Missing::default()));
+    let (sent, missing) = translated(&bare, &NOTHING);
+    assert_eq!((sent, missing.needed(), &*missing.reasoning), (json!([user]), None, &["rs_1".to_owned()][..]));
+    let (_, missing) = translated(&json!({"type": "item_reference", "id": "rs_2"}), &recalled);
+    assert_eq!((missing.needed(), missing.is_empty()), (None, false), "reasoning is optional");
+    assert_eq!(refusal(&with(&json!({"input": [{"type": "item_reference"}]}))).0, "missing_required_parameter");
+}
+
+#[test]
+fn earlier_items_precede_the_request_and_its_own_are_kept() {
+    let earlier = [r#"[{"role":"user","content":"One"}]"#, r#"[{"type":"message","role":"assistant","content":[]}]"#];
+    let recalled = Recalled { earlier: earlier.map(str::to_owned).into(), ..Recalled::default() };
+    let body = with(&json!({
+        "instructions": "Short.",
+        "previous_response_id": "resp_1",
+        "input": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Two"}],
+    }));
+    let body = body.to_string();
+    let request = parsed_response(body.as_bytes()).unwrap();
+    assert_eq!(request.previous().unwrap().as_deref(), Some("resp_1"));
+    let translated = request.into_backend("m", &recalled).unwrap();
+    let sent: Value = serde_json::from_slice(&translated.request.body).unwrap();
+    let roles: Vec<_> = sent["input"].as_array().unwrap().iter().map(|item| item["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    assert_eq!((&sent["instructions"], sent.get("previous_response_id")), (&json!("Short.\n\nBe kind."), None));
+    let own: Value = serde_json::from_str(&translated.own_input).unwrap();
+    let developer =
+        json!({"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be kind."}]});
+    assert_eq!(own, json!([developer, {"role": "user", "content": "Two"}]), "without what came before");
+    assert!(translated.store);
 }
 
 #[test]
@@ -215,7 +261,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
 #[test]
 fn numbers_and_escapes_keep_their_spelling() {
     let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;
-    let sent = parsed_response(body).unwrap().into_backend("m").unwrap().0.body;
+    let sent = parsed_response(body).unwrap().into_backend("m", &NOTHING).unwrap().request.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#"{"a": 1.0, "b": 123456789012345678901234567890}"#), "{sent}");
     assert!(sent.contains(r#""\ud83d\ude00 \u0061""#), "{sent}");

@@ -77,7 +77,8 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     // The gateway token is not a session, so it cannot be ended.
     let ends_nothing = |method: &Method, path: &str| (method, path) == (&Method::DELETE, "/v1/session");
     for (method, path, body) in operations {
-        if in_memory.contains(&path.as_str()) || ends_nothing(&method, &path) {
+        // Stored responses are in a file of their own.
+        if in_memory.contains(&path.as_str()) || ends_nothing(&method, &path) || path.starts_with("/v1/responses/") {
             continue;
         }
         let context = format!("{method} {path}");
@@ -107,6 +108,23 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     }
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!(pasted.status, 200, "the code was not spent meanwhile: {}", pasted.text);
+}
+
+#[tokio::test]
+async fn with_a_broken_file_of_responses_models_go_on() {
+    let (_provider, home, gateway) = crate::models::signed_in().await;
+    let prompt = json!({"model": "gpt-5.5", "input": "Hello"});
+    let stored = gateway.post("/v1/responses", prompt.clone()).await.json();
+    home.change_responses("ALTER TABLE responses RENAME TO gone");
+    let path = format!("/v1/responses/{}", stored["id"].as_str().unwrap());
+    let items = format!("{path}/input_items");
+    for (method, path) in [(Method::GET, &path), (Method::DELETE, &path), (Method::GET, &items)] {
+        let response = gateway.call(method, path, None).await;
+        let error = &response.json()["error"];
+        assert_eq!((response.status, &error["code"]), (503, &json!("store_unavailable")), "{}", response.text);
+        assert_tells_nothing(&home, &[], &response, path);
+    }
+    assert_eq!(gateway.post("/v1/responses", prompt).await.status, 200);
 }
 
 #[tokio::test]

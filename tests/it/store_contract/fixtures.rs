@@ -10,7 +10,8 @@ use goclaw::{
     },
     domain::ids::AccountName,
     ports::{
-        ApiTokenStore, AuditLog, ChangeFeed, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore,
+        ApiTokenStore, AuditLog, ChangeFeed, CredentialHistory, KeyStore, LoginStore, ResponseMemory, RevocationQueue,
+        TokenStore,
     },
 };
 use serde_json::Value;
@@ -25,6 +26,7 @@ pub(crate) trait Fixture {
         + CredentialHistory
         + KeyStore
         + LoginStore
+        + ResponseMemory
         + RevocationQueue
         + 'static;
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Seek, Write},
+    io::{Seek, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -18,10 +18,11 @@ use reqwest::{Client, Method, header::HeaderMap, redirect};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use super::command_output::CommandOutput;
 use super::{leaks::files_with_secrets, provider::Provider};
 
 /// Poll interval of [`eventually`].
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Limit for every wait in a test. It exceeds the gateway's own timeout for provider requests.
 pub(crate) const TEST_DEADLINE: Duration = Duration::from_secs(40);
 /// Below Linux's ephemeral ports: an outgoing connection could take one of those between the probe and its use.
@@ -222,8 +223,17 @@ impl Home {
         self.query_database(|database| diesel::sql_query(statement).execute(database));
     }
 
+    /// Runs a statement on the file of the remembered responses.
+    pub(crate) fn change_responses(&self, statement: &str) {
+        self.query_file("goclaw.responses.db", |file| diesel::sql_query(statement).execute(file));
+    }
+
     fn query_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
-        let path = self.data_dir().join("goclaw.db").display().to_string();
+        self.query_file("goclaw.db", query)
+    }
+
+    fn query_file<T>(&self, name: &str, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
+        let path = self.data_dir().join(name).display().to_string();
         query(&mut SqliteConnection::establish(&path).expect("a database")).expect("the query runs")
     }
 }
@@ -235,40 +245,6 @@ impl Drop for Home {
             let found = files_with_secrets(self.path(), &self.data_dir());
             assert!(found.is_empty(), "secrets in plain text: {found:?}");
         }
-    }
-}
-
-/// The output and exit code of a command.
-pub(crate) struct CommandOutput {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl CommandOutput {
-    /// Runs a command until it exits, and panics after [`TEST_DEADLINE`].
-    pub(crate) fn of(mut command: Command) -> Self {
-        let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
-        let share = |file: &fs::File| file.try_clone().expect("an output file");
-        let mut child = command.stdout(share(&stdout)).stderr(share(&stderr)).spawn().expect("it starts");
-        let looks = TEST_DEADLINE.as_millis() / LOOK_EVERY.as_millis();
-        let status = (0..looks).find_map(|_| {
-            let ended = child.try_wait().expect("its status");
-            if ended.is_none() {
-                sleep_thread(LOOK_EVERY);
-            }
-            ended
-        });
-        let Some(status) = status else {
-            let _ = child.kill();
-            panic!("{command:?} did not end");
-        };
-        let read = |file: &mut fs::File| {
-            let mut text = String::new();
-            file.rewind().and_then(|()| file.read_to_string(&mut text)).expect("text");
-            text
-        };
-        Self { code: status.code(), stdout: read(&mut stdout), stderr: read(&mut stderr) }
     }
 }
 
@@ -331,7 +307,12 @@ impl Gateway {
 
     /// Sends a request with the gateway token.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
-        let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    /// Sends a request with any token.
+    pub(crate) async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
+        let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(token);
         let request = if let Some(body) = body { request.json(&body) } else { request };
         HttpResponse::of(request.send().await.expect("a response")).await
     }

@@ -1,6 +1,7 @@
 //! Shared test support.
 
 pub(crate) mod browser;
+pub(crate) mod command_output;
 pub(crate) mod fakes;
 pub(crate) mod gateway;
 pub(crate) mod leaks;

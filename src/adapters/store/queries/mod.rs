@@ -15,6 +15,7 @@ mod feedback;
 mod history;
 mod keys;
 mod logins;
+mod responses;
 mod revocations;
 
 use super::{Backend, Connection, Store, now_on_server};

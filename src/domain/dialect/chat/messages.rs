@@ -11,6 +11,7 @@ use crate::domain::dialect::{
     json_writer::JsonWriter,
     members::Members,
     raw_json::{List, Text},
+    recalled::Recall,
     system_text::{SystemTexts, begin_message, end_message, write_developer_item},
 };
 
@@ -25,6 +26,7 @@ pub(in crate::domain::dialect) struct Conversation<'a> {
 /// Writes the items of `messages`.
 pub(in crate::domain::dialect) fn translate<'a>(
     messages: List<'a>,
+    recall: &mut Recall<'a>,
     out: &mut JsonWriter,
 ) -> Result<Conversation<'a>, InvalidRequest> {
     if messages.is_empty() {
@@ -38,11 +40,11 @@ pub(in crate::domain::dialect) fn translate<'a>(
         function_calls: 0,
     };
     messages.each_raw(|raw, path| {
-        let message = Members::of(raw, path)?;
+        let message = Members::of(raw, path.clone())?;
         if items::is_message(&message) {
             translation.add(message)
         } else {
-            items::write(raw, message, &mut translation.conversation.system, translation.out)
+            items::write(raw, path, recall, &mut translation.conversation.system, translation.out)
         }
     })?;
     Ok(translation.conversation)

@@ -3,7 +3,7 @@
 use super::StopSequences;
 use crate::domain::{
     dialect::{
-        BackendRequest, InvalidRequest,
+        BackendRequest, InvalidRequest, NOTHING,
         json_writer::JsonWriter,
         members::Members,
         reasoning::Summary,
@@ -53,13 +53,22 @@ impl<'a> ChatRequest<'a> {
     /// Writes the body for the backend. `model` is the backend's name of the model.
     pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
+        body.refuse_all(&[(
+            "previous_response_id",
+            "A chat completion continues no response: send the whole conversation in `messages`, or use /v1/responses.",
+        )])?;
         let include_usage = match body.take_object("stream_options")? {
             Some(mut options) => options.take_flag("include_usage")?,
             None => false,
         };
         let stop = StopSequences::take(&mut body)?;
-        let Translation { request, wants_function_call } =
-            translate(body, size, model, &Api { prompt: "messages", summary: Summary::WithEffort })?;
+        let api = Api { prompt: "messages", summary: Summary::WithEffort, recalled: &NOTHING };
+        let Translation { mut request, wants_function_call, missing, store, .. } = translate(body, size, model, &api)?;
+        if missing.needed().is_some() {
+            let advice = "a chat completion refers to no stored items: send the item itself.";
+            return Err(InvalidRequest::unsupported_value("messages", advice));
+        }
+        request.ignored.extend((store == Some(true)).then(|| "store".to_owned()));
         Ok((request, ChatOptions { model: named_model, include_usage, stop, wants_function_call }))
     }
 }

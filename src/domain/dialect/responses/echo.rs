@@ -9,7 +9,8 @@ use crate::domain::{
 
 /// The members that are filled in, with their defaults (OpenAI API reference, "the response object"). Those after
 /// `tools` do not depend on the request.
-const FILLED: [(&str, &str); 11] = [
+const FILLED: [(&str, &str); 12] = [
+    ("previous_response_id", "null"),
     ("instructions", "null"),
     ("metadata", "{}"),
     ("parallel_tool_calls", "true"),
@@ -22,7 +23,7 @@ const FILLED: [(&str, &str); 11] = [
     ("temperature", "1.0"),
     ("top_p", "1.0"),
 ];
-const OF_REQUEST: usize = 6;
+const OF_REQUEST: usize = 7;
 
 /// The members of a request that its response repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]

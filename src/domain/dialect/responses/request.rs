@@ -3,7 +3,7 @@
 use super::RequestEcho;
 use crate::domain::{
     dialect::{
-        BackendRequest, InvalidRequest,
+        BackendRequest, InvalidRequest, Missing, Recalled,
         members::Members,
         reasoning::Summary,
         request::{Api, Translation, translate},
@@ -19,6 +19,19 @@ pub struct ResponsesRequest<'a> {
     size: usize,
 }
 
+/// A request for the backend, and what its response needs.
+#[derive(Debug)]
+pub struct TranslatedResponse {
+    pub request: BackendRequest,
+    pub echo: RequestEcho,
+    /// The request's own part of the input, as a JSON array of items.
+    pub own_input: String,
+    /// What the request refers to and was not recalled. The backend gets the request without it.
+    pub missing: Missing,
+    /// Whether later requests may refer to the response.
+    pub store: bool,
+}
+
 impl<'a> ResponsesRequest<'a> {
     /// Opens a body that [`model_of`](crate::domain::dialect::model_of) has checked.
     pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
@@ -27,11 +40,20 @@ impl<'a> ResponsesRequest<'a> {
         Ok(Self { model: body.take_model()?, body, size })
     }
 
+    /// Returns the response that the request continues.
+    pub fn previous(&self) -> Result<Option<String>, InvalidRequest> {
+        let id = self.body.clone().take_text("previous_response_id")?;
+        Ok(id.map(|id| id.unescaped().into_owned()))
+    }
+
     /// Writes the body for the backend. `model` is the backend's name of the model.
-    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, RequestEcho), InvalidRequest> {
-        let echo = RequestEcho::of(self.model, &self.body);
-        let api = Api { prompt: "input", summary: Summary::AsSent };
-        let Translation { request, wants_function_call: _ } = translate(self.body, self.size, model, &api)?;
-        Ok((request, echo))
+    pub fn into_backend(self, model: &str, recalled: &Recalled) -> Result<TranslatedResponse, InvalidRequest> {
+        let Self { model: named_model, mut body, size } = self;
+        let echo = RequestEcho::of(named_model, &body);
+        let _recalled = body.take("previous_response_id");
+        let api = Api { prompt: "input", summary: Summary::AsSent, recalled };
+        let Translation { request, own_input, missing, store, wants_function_call: _ } =
+            translate(body, size, model, &api)?;
+        Ok(TranslatedResponse { request, echo, own_input, missing, store: store.unwrap_or(true) })
     }
 }

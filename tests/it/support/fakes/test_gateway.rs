@@ -116,6 +116,7 @@ impl TestGateway {
         let settings = AppSettings {
             catalog: ProviderCatalog::new(settings.providers),
             models: settings.models,
+            remember: settings.remember,
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
@@ -241,6 +242,7 @@ impl World {
             logins: self.store.clone(),
             revocations: self.store.clone(),
             api_tokens: self.store.clone(),
+            responses: self.store.clone(),
             keys: self.store.clone(),
             audit: self.store.clone(),
             oauth: self.provider.clone(),

@@ -14,7 +14,7 @@ use goclaw::{
 };
 use http_message::{HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scripted_response::{Exchange, ScriptedResponse};
 
@@ -36,6 +36,8 @@ struct State {
     seen: Vec<String>,
     /// The hosts of all requests, in order.
     hosts: Vec<String>,
+    /// The bodies of all requests that had one in memory, in order.
+    bodies: Vec<Bytes>,
 }
 
 impl FakeUpstream {
@@ -78,6 +80,11 @@ impl FakeUpstream {
         state.hosts.iter().cloned().zip(state.seen.iter().cloned()).collect()
     }
 
+    /// Returns the last body as JSON.
+    pub(crate) fn last_body(&self) -> Value {
+        self.state().bodies.last().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
+    }
+
     /// Records the request and returns its response.
     fn receive(&self, token: &str) -> ScriptedResponse {
         let mut state = self.state();
@@ -109,8 +116,9 @@ impl Upstream for FakeUpstream {
         if self.state().is_unreachable {
             return Err(UpstreamError::Unreachable(super::refused()));
         }
-        if let RequestBody::Streamed { stream, .. } = request.body {
-            let _read: Vec<Bytes> = stream.try_collect().await?;
+        match request.body {
+            RequestBody::Streamed { stream, .. } => drop(stream.try_collect::<Vec<Bytes>>().await?),
+            RequestBody::Buffered(body) => self.state().bodies.push(body),
         }
         let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unsendable(Box::new(error)))?;
         self.state().hosts.push(url.host().unwrap_or_default().to_owned());

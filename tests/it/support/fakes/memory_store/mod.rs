@@ -7,6 +7,7 @@ mod credentials;
 mod history;
 mod keys;
 mod logins;
+mod responses;
 mod revocations;
 
 use std::{
@@ -24,6 +25,7 @@ use goclaw::{
         keys::{JournalUse, KeyCheck},
         login::SealedLogin,
         provider_settings::ProviderSettings,
+        response_memory::RememberedResponse,
         revocation::PendingRevocation,
         time::Timestamp,
         unreadable::UnreadableRow,
@@ -49,6 +51,7 @@ struct Tables {
     /// Each with the time of its next attempt.
     revocations: Vec<(PendingRevocation, Timestamp)>,
     api_tokens: Vec<SealedApiToken>,
+    responses: Vec<RememberedResponse>,
     key_checks: Vec<KeyCheck>,
     journals: Vec<JournalUse>,
     audit: Vec<AuditEntry>,

@@ -1,0 +1,2 @@
+DROP TABLE response_items;
+DROP TABLE responses;

@@ -1,0 +1,90 @@
+//! `/v1/responses/{id}`: the responses that the gateway remembers (OpenAI API reference, Responses).
+
+use poem::{IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Path, Query},
+    registry::{MetaMediaType, MetaResponses, Registry},
+};
+
+use super::{
+    authenticator::Caller,
+    model_api::{any_object, inline},
+    responses::{BAD_REQUEST, JSON, Json, NOT_FOUND, OpenAiErrorResponse, success},
+    tags::Tag,
+};
+use crate::adapters::contract::{InputItemList, ItemOrder, ResponseDeleted, ResponseObject};
+
+/// The items of one page by default.
+const PAGE: usize = 20;
+
+pub(super) struct StoredResponsesApi;
+
+/// A response is stored for its token unless the request said `store: false`; see `docs/models.md`.
+#[OpenApi(tag = "Tag::Models")]
+impl StoredResponsesApi {
+    /// Retrieve a stored response.
+    #[oai(path = "/v1/responses/:id", method = "get", operation_id = "retrieveResponse")]
+    async fn retrieve(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+    ) -> Result<StoredResponse, OpenAiErrorResponse<NOT_FOUND>> {
+        Ok(StoredResponse(caller.app().models.retrieve_response(&caller.0.principal, &id.0).await?))
+    }
+
+    /// Delete a stored response.
+    ///
+    /// Responses that continue it cannot be continued any more.
+    #[oai(path = "/v1/responses/:id", method = "delete", operation_id = "deleteResponse")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+    ) -> Result<Json<ResponseDeleted>, OpenAiErrorResponse<NOT_FOUND>> {
+        caller.app().models.delete_response(&caller.0.principal, &id.0).await?;
+        Ok(Json(ResponseDeleted { id: id.0, object: ResponseObject::Response, deleted: true }))
+    }
+
+    /// List the input items of a stored response.
+    ///
+    /// Items that came without an id have one here.
+    #[oai(path = "/v1/responses/:id/input_items", method = "get", operation_id = "listInputItems")]
+    async fn input_items(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+        /// The maximum number of items to return, 20 by default.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<u32>>,
+        /// The order, `desc` (newest first) by default.
+        order: Query<Option<ItemOrder>>,
+        /// The id of the last item of the previous page.
+        after: Query<Option<String>>,
+    ) -> Result<Json<InputItemList>, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND }>> {
+        let mut items = caller.app().models.list_input_items(&caller.0.principal, &id.0).await?;
+        if order.0 != Some(ItemOrder::Asc) {
+            items.reverse();
+        }
+        let limit = limit.0.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE);
+        Ok(Json(InputItemList::page(items, after.0.as_deref(), limit)))
+    }
+}
+
+/// A stored response, as its caller got it.
+struct StoredResponse(String);
+
+impl IntoResponse for StoredResponse {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(JSON).body(self.0)
+    }
+}
+
+impl ApiResponse for StoredResponse {
+    fn meta() -> MetaResponses {
+        let whole = MetaMediaType { content_type: JSON, schema: inline(any_object()) };
+        MetaResponses { responses: vec![success(vec![whole], Vec::new())] }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}

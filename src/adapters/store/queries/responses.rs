@@ -1,0 +1,169 @@
+//! Remembered responses: `responses` and `response_items`.
+
+use async_trait::async_trait;
+use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::{Connection, Store};
+use crate::{
+    adapters::store::{
+        error::TransactionError,
+        schema::{response_items, responses as table},
+    },
+    domain::{
+        ids::Principal,
+        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::{ResponseMemory, StoreError},
+};
+
+/// Rows that one step forgets at most, so that it stays short.
+const AT_ONCE: i64 = 500;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = table)]
+struct ResponseRow {
+    id: String,
+    owner: String,
+    previous: Option<String>,
+    content: String,
+    size: i64,
+    used_at: i64,
+}
+
+impl ResponseRow {
+    fn of(response: &RememberedResponse) -> Self {
+        Self {
+            id: response.id.as_str().to_owned(),
+            owner: response.owner.as_str().to_owned(),
+            previous: response.previous.as_ref().map(|previous| previous.as_str().to_owned()),
+            content: response.content.as_str().to_owned(),
+            size: response.size(),
+            used_at: response.used_at.unix_millis(),
+        }
+    }
+
+    fn into_response(self, items: Vec<String>) -> RememberedResponse {
+        RememberedResponse {
+            id: ResponseId::from_stored(self.id),
+            owner: Principal::named(self.owner),
+            previous: self.previous.map(ResponseId::from_stored),
+            items,
+            content: SealedSecret::from_stored(self.content),
+            used_at: Timestamp::from_unix_millis(self.used_at),
+        }
+    }
+}
+
+async fn load(connection: &mut Connection, id: &str) -> Result<Option<RememberedResponse>, TransactionError> {
+    let row = table::table.find(id).select(ResponseRow::as_select());
+    let Some(row) = row.first(connection).await.optional()? else { return Ok(None) };
+    let items = response_items::table.filter(response_items::response.eq(id)).order(response_items::item);
+    let items = items.select(response_items::item).load(connection).await?;
+    Ok(Some(row.into_response(items)))
+}
+
+/// Forgets the rows that were used least recently, until `excess` bytes are gone. `owner` None: of all owners.
+async fn forget_oldest(
+    connection: &mut Connection,
+    owner: Option<&str>,
+    mut excess: i64,
+) -> Result<(), TransactionError> {
+    while excess > 0 {
+        let mut oldest = table::table.order((table::used_at, table::id)).select((table::id, table::size)).into_boxed();
+        if let Some(owner) = owner {
+            oldest = oldest.filter(table::owner.eq(owner));
+        }
+        let rows: Vec<(String, i64)> = oldest.limit(AT_ONCE).load(connection).await?;
+        if rows.is_empty() {
+            break;
+        }
+        let mut gone = Vec::new();
+        for (id, size) in rows {
+            if excess > 0 {
+                excess -= size;
+                gone.push(id);
+            }
+        }
+        diesel::delete(table::table.filter(table::id.eq_any(gone))).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// The bytes of the selected rows. PostgreSQL's sums are decimal numbers, which would need a library.
+fn total_size() -> SqlLiteral<BigInt> {
+    sql("CAST(COALESCE(SUM(size), 0) AS BIGINT)")
+}
+
+#[async_trait]
+impl ResponseMemory for Store {
+    async fn remember(
+        &self,
+        response: &RememberedResponse,
+        oldest: Timestamp,
+        limits: MemoryLimits,
+    ) -> Result<(), StoreError> {
+        self.write("remember a response", async |connection| {
+            diesel::delete(table::table.filter(table::used_at.lt(oldest.unix_millis()))).execute(connection).await?;
+            let row = ResponseRow::of(response);
+            let owner = row.owner.clone();
+            let insert = diesel::insert_into(table::table).values(row).on_conflict_do_nothing();
+            if insert.execute(connection).await? == 0 {
+                return Ok(());
+            }
+            let item = |item: &String| {
+                (response_items::item.eq(item.clone()), response_items::response.eq(response.id.as_str().to_owned()))
+            };
+            let items: Vec<_> = response.items.iter().map(item).collect();
+            for item in items {
+                diesel::insert_into(response_items::table)
+                    .values(item)
+                    .on_conflict_do_nothing()
+                    .execute(connection)
+                    .await?;
+            }
+            let of_owner = table::table.filter(table::owner.eq(&owner)).select(total_size());
+            let of_owner: i64 = of_owner.get_result(connection).await?;
+            forget_oldest(connection, Some(&owner), of_owner.saturating_sub(limits.per_owner)).await?;
+            let of_all: i64 = table::table.select(total_size()).get_result(connection).await?;
+            forget_oldest(connection, None, of_all.saturating_sub(limits.in_all)).await
+        })
+        .await
+    }
+
+    async fn chain(&self, id: &ResponseId, most: usize, now: Timestamp) -> Result<Vec<RememberedResponse>, StoreError> {
+        self.write("read remembered responses", async |connection| {
+            let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
+            while let Some(id) = next.take().filter(|_| chain.len() < most) {
+                let Some(response) = load(connection, id.as_str()).await? else { break };
+                next.clone_from(&response.previous);
+                chain.push(response);
+            }
+            let ids: Vec<&str> = chain.iter().map(|response| response.id.as_str()).collect();
+            let used = diesel::update(table::table.filter(table::id.eq_any(ids)));
+            used.set(table::used_at.eq(now.unix_millis())).execute(connection).await?;
+            Ok(chain)
+        })
+        .await
+    }
+
+    async fn with_items(&self, items: &[String]) -> Result<Vec<RememberedResponse>, StoreError> {
+        self.run("read remembered items", async |connection| {
+            let ids = response_items::table.filter(response_items::item.eq_any(items));
+            let ids: Vec<String> = ids.select(response_items::response).distinct().load(connection).await?;
+            let mut found = Vec::new();
+            for id in &ids {
+                found.extend(load(connection, id).await?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError> {
+        let row = diesel::delete(table::table.find(id.as_str()));
+        self.run("forget a response", async |connection| Ok(row.execute(connection).await? > 0)).await
+    }
+}

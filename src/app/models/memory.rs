@@ -1,0 +1,230 @@
+//! The memory of responses: clients continue a conversation with `previous_response_id` or refer to single items, although
+//! the backend stores nothing. A failure costs the memory, never the response.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
+use tokio::select;
+
+use super::Models;
+use crate::{
+    app::{AppError, Vault},
+    domain::{
+        dialect::{InvalidRequest, Missing, ResponseItems, items_by_id},
+        ids::Principal,
+        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+    },
+    ports::ResponseMemory,
+};
+
+/// Bytes that are remembered at most, for each token and in all.
+const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 20 };
+/// The responses of one conversation.
+const LONGEST_CHAIN: usize = 1_000;
+/// The items that one request refers to.
+const MAX_REFERENCES: usize = 1_000;
+/// How long the end of a response waits until it is remembered.
+const WAIT: Duration = Duration::from_millis(250);
+
+/// What is remembered, for how long, and where.
+#[derive(Clone)]
+pub(super) struct Memory {
+    pub(super) store: Arc<dyn ResponseMemory>,
+    pub(super) vault: Vault,
+    /// Since the last use. Zero: nothing is remembered.
+    pub(super) lifetime: Duration,
+}
+
+/// A response that is to be remembered when it is complete.
+#[derive(Debug)]
+pub(super) struct Unremembered {
+    pub(super) owner: Principal,
+    pub(super) previous: Option<ResponseId>,
+    /// The items of the request, as a JSON array.
+    pub(super) input: String,
+}
+
+/// The sealed content of a remembered response.
+#[derive(Serialize, Deserialize)]
+struct Content<'a> {
+    #[serde(borrow)]
+    input: &'a RawValue,
+    /// The response as its caller got it.
+    #[serde(borrow)]
+    response: &'a RawValue,
+}
+
+/// The opened parts of a remembered response, as JSON.
+struct Opened {
+    input: String,
+    response: String,
+}
+
+impl Opened {
+    fn of(text: &str) -> Option<Self> {
+        let Content { input, response } = serde_json::from_str(text).ok()?;
+        Some(Self { input: input.get().to_owned(), response: response.get().to_owned() })
+    }
+
+    fn output(&self) -> String {
+        ResponseItems::of(&self.response).map_or_else(|| "[]".to_owned(), |items| items.output)
+    }
+}
+
+impl Models {
+    /// Returns the items before a request that continues `previous`.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidModelRequest`] if the response is not remembered for this caller, [`AppError::Store`].
+    pub(super) async fn recall(&self, caller: &Principal, previous: &str) -> Result<Vec<String>, AppError> {
+        let id = ResponseId::parse(previous).filter(|_| self.memory.is_on());
+        let chain = match &id {
+            Some(id) => self.memory.store.chain(id, LONGEST_CHAIN, self.now()).await?,
+            None => Vec::new(),
+        };
+        let whole = chain.last().is_some_and(|first| first.previous.is_none());
+        let opened: Option<Vec<Opened>> = chain.iter().map(|response| self.memory.open(response, caller)).collect();
+        match opened {
+            Some(opened) if whole => {
+                let parts = |known: Opened| [known.output(), known.input];
+                let mut earlier: Vec<String> = opened.into_iter().flat_map(parts).collect();
+                earlier.reverse();
+                Ok(earlier)
+            }
+            Some(_) | None => Err(InvalidRequest::previous_response_not_found(previous, &self.memory.rule()).into()),
+        }
+    }
+
+    /// Returns those of the missing items that are remembered for this caller.
+    pub(super) async fn recall_items(
+        &self,
+        caller: &Principal,
+        missing: &Missing,
+    ) -> Result<BTreeMap<String, String>, AppError> {
+        let ids = missing.references.iter().chain(&missing.reasoning).take(MAX_REFERENCES);
+        let wanted: Vec<String> = ids.filter(|id| ResponseId::parse(id).is_some()).cloned().collect();
+        if wanted.is_empty() || !self.memory.is_on() {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.memory.store.with_items(&wanted).await?;
+        let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
+        let mut items: BTreeMap<_, _> = opened.flat_map(|known| items_by_id(&known.output())).collect();
+        items.retain(|id, _| wanted.contains(id));
+        Ok(items)
+    }
+
+    /// Returns the error of a reference to an item that is not remembered.
+    pub(super) fn item_not_found(&self, id: &str) -> AppError {
+        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shown(id), self.memory.rule()))
+    }
+
+    /// Remembers a complete response. Returns when it is stored, at the latest after [`WAIT`].
+    pub(super) async fn remember(self: &Arc<Self>, unremembered: Unremembered, response: String) {
+        let models = Arc::clone(self);
+        let stored = self.tasks.run(async move { models.store_response(unremembered, &response).await });
+        select! {
+            stored = stored => {
+                if let Err(error) = stored {
+                    tracing::warn!(error = %error, "a response is not remembered");
+                }
+            }
+            () = self.clock.sleep(WAIT) => tracing::warn!("a response is not remembered yet"),
+        }
+    }
+
+    async fn store_response(&self, unremembered: Unremembered, response: &str) -> Result<(), AppError> {
+        let Unremembered { owner, previous, input } = unremembered;
+        let Some(ResponseItems { id, item_ids, .. }) = ResponseItems::of(response) else { return Ok(()) };
+        let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
+        let raw = |json| serde_json::from_str::<&RawValue>(json).ok();
+        let (Some(input), Some(whole)) = (raw(&input), raw(response)) else { return Ok(()) };
+        let content = serde_json::to_string(&Content { input, response: whole }).unwrap_or_default();
+        let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
+        let items = item_ids.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
+        let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
+        let oldest = self.now().minus(self.memory.lifetime);
+        Ok(self.memory.store.remember(&remembered, oldest, LIMITS).await?)
+    }
+
+    /// Returns a remembered response, as its caller got it.
+    ///
+    /// # Errors
+    /// [`AppError::ResponseNotFound`], [`AppError::Store`].
+    #[tracing::instrument(name = "models.retrieve_response", skip_all)]
+    pub async fn retrieve_response(&self, caller: &Principal, id: &str) -> Result<String, AppError> {
+        self.remembered(caller, id).await.map(|known| known.response)
+    }
+
+    /// Forgets a response. Those that continue it cannot be continued any more.
+    ///
+    /// # Errors
+    /// [`AppError::ResponseNotFound`], [`AppError::Store`].
+    #[tracing::instrument(name = "models.delete_response", skip_all)]
+    pub async fn delete_response(self: &Arc<Self>, caller: &Principal, id: &str) -> Result<(), AppError> {
+        self.remembered(caller, id).await?;
+        let (models, parsed) = (Arc::clone(self), ResponseId::parse(id));
+        let forget = async move {
+            match parsed {
+                Some(id) => Ok(models.memory.store.forget(&id).await.map(drop)?),
+                None => Ok(()),
+            }
+        };
+        self.tasks.run(forget).await
+    }
+
+    /// Returns the input items of a remembered response, each with an id.
+    ///
+    /// # Errors
+    /// [`AppError::ResponseNotFound`], [`AppError::Store`].
+    #[tracing::instrument(name = "models.list_input_items", skip_all)]
+    pub async fn list_input_items(&self, caller: &Principal, id: &str) -> Result<Vec<Value>, AppError> {
+        let known = self.remembered(caller, id).await?;
+        let mut items: Vec<Value> = serde_json::from_str(&known.input).unwrap_or_default();
+        for (number, item) in items.iter_mut().enumerate() {
+            if let Some(item) = item.as_object_mut() {
+                item.entry("id").or_insert_with(|| json!(format!("in_{number}_{id}")));
+            }
+        }
+        Ok(items)
+    }
+
+    async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
+        let not_found = || {
+            AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shown(id), self.memory.rule()))
+        };
+        let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
+        let found = self.memory.store.chain(&parsed, 1, self.now()).await?;
+        found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)
+    }
+}
+
+impl Memory {
+    pub(super) fn is_on(&self) -> bool {
+        !self.lifetime.is_zero()
+    }
+
+    /// Opens a response for its owner; None for others. A response that was sealed with another key is forgotten.
+    fn open(&self, response: &RememberedResponse, caller: &Principal) -> Option<Opened> {
+        let may_read = response.owner == *caller || *caller == Principal::gateway_token();
+        may_read.then(|| Opened::of(&self.vault.open_response(response)?)).flatten()
+    }
+
+    /// Returns why something may not be remembered, as a sentence.
+    fn rule(&self) -> String {
+        if !self.is_on() {
+            return "The setting models.remember is 0, so no response is stored: send the whole conversation in `input`."
+                .to_owned();
+        }
+        let hours = self.lifetime.as_secs_f64() / 3600.0;
+        format!(
+            "A response is stored for {hours:.1} h after its last use (setting models.remember), for the token that got it, \
+             unless its request says `store: false`."
+        )
+    }
+}
+
+/// Shortens a caller's id for a message.
+fn shown(id: &str) -> String {
+    id.chars().filter(char::is_ascii_graphic).take(64).collect()
+}

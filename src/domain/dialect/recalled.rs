@@ -1,0 +1,112 @@
+//! What earlier responses add to a request that refers to them, and what later requests may refer to.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{InvalidRequest, items, json_writer::JsonWriter, raw_json::List, system_text::SystemTexts};
+
+/// No earlier response.
+pub static NOTHING: Recalled = Recalled { earlier: Vec::new(), items: BTreeMap::new() };
+
+/// Items of earlier responses.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    /// The inputs and outputs before this request, as JSON arrays of items, oldest first.
+    pub earlier: Vec<String>,
+    /// Single items as JSON, by their ids.
+    pub items: BTreeMap<String, String>,
+}
+
+/// The ids of items that a request refers to and that were not recalled.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// References to items. The conversation is incomplete without them.
+    pub references: Vec<String>,
+    /// Reasoning without its encrypted content. It is left out.
+    pub reasoning: Vec<String>,
+}
+
+impl Missing {
+    pub fn is_empty(&self) -> bool {
+        self.references.is_empty() && self.reasoning.is_empty()
+    }
+
+    /// Returns the first id without which the request cannot be sent. Reasoning is opaque, and optional.
+    pub fn needed(&self) -> Option<&str> {
+        self.references.iter().map(String::as_str).find(|id| !id.starts_with("rs_"))
+    }
+}
+
+/// Resolves the references of one request.
+#[derive(Debug)]
+pub(super) struct Recall<'a> {
+    known: &'a Recalled,
+    pub(super) missing: Missing,
+}
+
+impl<'a> Recall<'a> {
+    pub(super) fn of(known: &'a Recalled) -> Self {
+        Self { known, missing: Missing::default() }
+    }
+
+    /// Returns an item by its id.
+    pub(super) fn item(&self, id: &str) -> Option<&'a RawValue> {
+        serde_json::from_str(self.known.items.get(id)?).ok()
+    }
+
+    /// Writes the items of earlier responses.
+    pub(super) fn write_earlier(
+        &mut self,
+        system: &mut SystemTexts<'a>,
+        out: &mut JsonWriter,
+    ) -> Result<(), InvalidRequest> {
+        for array in &self.known.earlier {
+            List::of_json(array).each_raw(|raw, path| items::write(raw, path, self, system, out))?;
+        }
+        Ok(())
+    }
+}
+
+/// A whole response as a caller gets it, of which only the parts that identify items are read.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    id: Option<String>,
+    #[serde(borrow)]
+    output: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: Option<String>,
+}
+
+/// The id of a response, and its items.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ResponseItems {
+    pub id: String,
+    pub item_ids: Vec<String>,
+    /// The output, as a JSON array.
+    pub output: String,
+}
+
+impl ResponseItems {
+    /// Reads a response as JSON; None without an id or an output.
+    pub fn of(response: &str) -> Option<Self> {
+        let Whole { id: Some(id), output: Some(output) } = serde_json::from_str(response).ok()? else { return None };
+        let items: Vec<Identified> = serde_json::from_str(output.get()).ok()?;
+        let item_ids = items.into_iter().filter_map(|item| item.id).collect();
+        Some(Self { id, item_ids, output: output.get().to_owned() })
+    }
+}
+
+/// Returns the items of a JSON array by their ids; those without one are left out.
+pub fn items_by_id(array: &str) -> BTreeMap<String, String> {
+    let items: Vec<&RawValue> = serde_json::from_str(array).unwrap_or_default();
+    let with_id = |item: &RawValue| {
+        let Identified { id } = serde_json::from_str(item.get()).ok()?;
+        Some((id?, item.get().to_owned()))
+    };
+    items.into_iter().filter_map(with_id).collect()
+}

@@ -1,0 +1,51 @@
+//! The responses that the gateway remembers. The backend stores none, but clients refer to earlier ones (OpenAI API
+//! reference, `previous_response_id` and `item_reference`).
+
+use super::{ids::Principal, sealed::SealedSecret, time::Timestamp};
+
+/// The maximum length of an id of a response or an item, in bytes.
+const MAX_ID: usize = 128;
+
+stored_text!(
+    /// The id of a response, as the provider gave it.
+    #[derive(Debug, PartialOrd, Ord)]
+    ResponseId
+);
+
+impl ResponseId {
+    /// Parses 1 to 128 letters, digits, `_` and `-`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        (!text.is_empty() && text.len() <= MAX_ID && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
+    }
+}
+
+/// How much is remembered: bytes of sealed content, for each owner and in all. The oldest are forgotten first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryLimits {
+    pub per_owner: i64,
+    pub in_all: i64,
+}
+
+/// A remembered response.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RememberedResponse {
+    pub id: ResponseId,
+    /// Who can read it: the owner's sessions, or the program that got it.
+    pub owner: Principal,
+    /// The response that it continues.
+    pub previous: Option<ResponseId>,
+    /// The ids of the items in its output.
+    pub items: Vec<String>,
+    /// Its input, its output and its other members, sealed.
+    pub content: SealedSecret,
+    /// When it, or a response that continues it, was used last.
+    pub used_at: Timestamp,
+}
+
+impl RememberedResponse {
+    /// Returns what it counts, in bytes.
+    pub fn size(&self) -> i64 {
+        i64::try_from(self.content.as_str().len()).unwrap_or(i64::MAX)
+    }
+}

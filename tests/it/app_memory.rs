@@ -1,0 +1,187 @@
+//! The memory of responses: conversations go on with `previous_response_id` and with references to items.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use goclaw::{
+    app::{AppError, ModelRequest},
+    domain::{ids::Principal, scope::Rights},
+};
+use http_message::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::support::fakes::{ScriptedResponse, TestGateway, settle, within};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+async fn connected(variables: &[(&str, &str)]) -> TestGateway {
+    let gateway = TestGateway::configured(variables).await;
+    gateway.connect().await;
+    gateway
+}
+
+/// Lets the backend answer with a response of this id, which has reasoning and a text.
+fn answer_with(gateway: &TestGateway, id: &str, text: &str) {
+    let output = output(id, text);
+    let done = output.as_array().expect("items").iter().enumerate();
+    let mut events: Vec<Value> = done
+        .map(|(index, item)| json!({"type": "response.output_item.done", "output_index": index, "item": item}))
+        .collect();
+    let response = json!({"id": id, "status": "completed", "output": [], "store": false});
+    events.push(json!({"type": "response.completed", "response": response}));
+    let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut response = ScriptedResponse::whole(StatusCode::OK, events);
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    gateway.upstream.play(response);
+}
+
+fn output(id: &str, text: &str) -> Value {
+    json!([
+        {"type": "reasoning", "id": format!("rs_{id}"), "summary": [], "encrypted_content": format!("opaque-{id}")},
+        {"type": "message", "id": format!("msg_{id}"), "role": "assistant",
+         "content": [{"type": "output_text", "text": text}]},
+    ])
+}
+
+fn owner() -> Principal {
+    Principal::gateway_token()
+}
+
+fn program() -> Principal {
+    Principal::named("token:one")
+}
+
+/// Sends a request and returns the whole response.
+async fn ask(gateway: &TestGateway, caller: &Principal, members: Value) -> Result<String, AppError> {
+    let mut body = json!({"model": "openai-codex/gpt-5.5"});
+    body.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+    let body = body.to_string().into();
+    let request = ModelRequest { headers: HeaderMap::new(), body, rights: Rights::Owner, caller: caller.clone() };
+    let response = within(gateway.app.models.create_response(request)).await?;
+    let pieces: Vec<_> = within(response.body.collect()).await;
+    settle().await;
+    Ok(pieces.into_iter().map(|piece| String::from_utf8(piece.expect("no break").into()).expect("text")).collect())
+}
+
+fn message(error: &AppError) -> String {
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_with_the_previous_response() {
+    let gateway = connected(&[]).await;
+    for stream in [false, true] {
+        let id = |turn: &str| format!("resp_{turn}_{stream}");
+        answer_with(&gateway, &id("1"), "Hello, Ada");
+        let first = json!({"input": "My name is Ada.", "instructions": "One word.", "stream": stream});
+        ask(&gateway, &program(), first).await.expect("a response");
+        answer_with(&gateway, &id("2"), "Ada");
+        let second = json!({"input": "My name?", "previous_response_id": id("1"), "stream": stream});
+        let whole = ask(&gateway, &program(), second).await.expect("a response");
+        assert!(whole.contains(&format!("\"previous_response_id\":\"{}\"", id("1"))), "{whole}");
+        let sent = gateway.upstream.last_body();
+        assert_eq!((sent.get("previous_response_id"), &sent["instructions"]), (None, &json!("")));
+        let texts: Vec<&str> = sent["input"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .filter_map(|item| item["content"][0]["text"].as_str())
+            .collect();
+        assert_eq!(texts, ["My name is Ada.", "Hello, Ada", "My name?"]);
+        assert_eq!(sent["input"][1]["encrypted_content"], format!("opaque-{}", id("1")));
+        answer_with(&gateway, &id("3"), "Bye");
+        let third = json!({"input": "Thanks", "previous_response_id": id("2"), "stream": stream});
+        ask(&gateway, &program(), third).await.expect("a response");
+        assert_eq!(gateway.upstream.last_body()["input"].as_array().expect("items").len(), 7);
+    }
+}
+
+#[tokio::test]
+async fn a_response_belongs_to_the_token_that_got_it_and_to_the_owner() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", "Hello, Ada");
+    ask(&gateway, &program(), json!({"input": "My name is Ada."})).await.expect("a response");
+    let asked = gateway.upstream.seen().len();
+    let other = Principal::named("token:other");
+    let refused = ask(&gateway, &other, json!({"input": "Hi", "previous_response_id": "resp_1"})).await.unwrap_err();
+    assert!(
+        matches!(&refused, AppError::InvalidModelRequest(invalid) if invalid.code == "previous_response_not_found")
+    );
+    assert!(!message(&refused).contains("Ada"));
+    let reference = json!({"input": [{"type": "item_reference", "id": "msg_resp_1"}]});
+    assert!(matches!(ask(&gateway, &other, reference.clone()).await, Err(AppError::ItemNotFound(_))));
+    let models = &gateway.app.models;
+    assert!(matches!(within(models.retrieve_response(&other, "resp_1")).await, Err(AppError::ResponseNotFound(_))));
+    assert!(matches!(within(models.delete_response(&other, "resp_1")).await, Err(AppError::ResponseNotFound(_))));
+    assert_eq!(gateway.upstream.seen().len(), asked, "nothing was sent");
+    for caller in [program(), owner()] {
+        ask(&gateway, &caller, reference.clone()).await.expect("a response");
+        assert!(within(models.retrieve_response(&caller, "resp_1")).await.expect("it is there").contains("Hello, Ada"));
+    }
+    within(models.delete_response(&program(), "resp_1")).await.expect("it is deleted");
+    assert!(matches!(within(models.retrieve_response(&program(), "resp_1")).await, Err(AppError::ResponseNotFound(_))));
+}
+
+#[tokio::test]
+async fn items_are_referred_to_and_bare_reasoning_gets_its_content() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
+    let input = json!([
+        {"role": "user", "content": "Hi"},
+        {"type": "item_reference", "id": "rs_resp_1"},
+        {"id": "msg_resp_1"},
+        {"type": "reasoning", "id": "rs_resp_1", "summary": []},
+        {"type": "reasoning", "id": "rs_unknown", "summary": []},
+        {"type": "item_reference", "id": "rs_unknown"},
+        {"role": "user", "content": "And now?"},
+    ]);
+    ask(&gateway, &program(), json!({ "input": input })).await.expect("a response");
+    let known = output("resp_1", "Hello");
+    let sent = gateway.upstream.last_body()["input"].clone();
+    assert_eq!(sent, json!([input[0], known[0], known[1], known[0], input[6]]));
+    let unknown = ask(&gateway, &program(), json!({"input": [{"type": "item_reference", "id": "msg_x"}]})).await;
+    let error = unknown.unwrap_err();
+    assert!(message(&error).starts_with("Item with id 'msg_x' not found."), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_if_the_request_or_the_setting_says_so() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi", "store": false})).await.expect("a response");
+    let go_on = json!({"input": "Hi", "previous_response_id": "resp_1"});
+    let error = ask(&gateway, &program(), go_on.clone()).await.unwrap_err();
+    assert!(message(&error).contains("`store: false`"), "{error}");
+    let gateway = connected(&[("GOCLAW_MODELS__REMEMBER", "0")]).await;
+    answer_with(&gateway, "resp_1", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
+    let error = ask(&gateway, &program(), go_on).await.unwrap_err();
+    assert!(message(&error).contains("models.remember"), "{error}");
+}
+
+#[tokio::test]
+async fn a_response_is_forgotten_a_day_after_its_last_use() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
+    gateway.clock.advance(23 * HOUR);
+    answer_with(&gateway, "resp_2", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi", "previous_response_id": "resp_1"})).await.expect("a response");
+    gateway.clock.advance(25 * HOUR);
+    answer_with(&gateway, "resp_3", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
+    let late = ask(&gateway, &program(), json!({"input": "Hi", "previous_response_id": "resp_2"})).await;
+    assert!(matches!(late, Err(AppError::InvalidModelRequest(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_failing_memory_costs_no_response() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", "Hello");
+    gateway.store.fail_to("remember a response");
+    for stream in [false, true] {
+        let whole = ask(&gateway, &program(), json!({"input": "Hi", "stream": stream})).await.expect("a response");
+        assert!(whole.contains("Hello"), "{whole}");
+    }
+}

@@ -1,0 +1,126 @@
+//! Contract of `ResponseMemory`.
+
+use std::sync::Arc;
+
+use goclaw::{
+    domain::{
+        ids::Principal,
+        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        sealed::SealedSecret,
+    },
+    ports::ResponseMemory,
+};
+
+use super::{contract, fixtures::Fixture, samples::at};
+
+contract!(
+    a_response_is_read_unchanged_with_those_before_it,
+    a_second_response_of_an_id_replaces_nothing,
+    reading_a_chain_counts_as_its_use,
+    a_chain_ends_at_its_limit_and_at_what_is_forgotten,
+    responses_are_found_by_their_items,
+    old_responses_are_forgotten,
+    the_oldest_make_room_within_the_limits,
+);
+
+const PLENTY: MemoryLimits = MemoryLimits { per_owner: 1_000_000, in_all: 1_000_000 };
+
+fn id(text: &str) -> ResponseId {
+    ResponseId::parse(text).expect("an id")
+}
+
+/// Returns a response of 100 bytes that is used at `seconds`.
+fn response(text: &str, previous: Option<&str>, owner: &str, seconds: i64) -> RememberedResponse {
+    RememberedResponse {
+        id: id(text),
+        owner: Principal::named(owner),
+        previous: previous.map(id),
+        items: vec![format!("msg_{text}"), format!("rs_{text}")],
+        content: SealedSecret::from_stored("x".repeat(100)),
+        used_at: at(seconds),
+    }
+}
+
+async fn remember(store: &Arc<impl ResponseMemory>, responses: &[RememberedResponse], limits: MemoryLimits) {
+    for response in responses {
+        store.remember(response, at(0), limits).await.expect("no store error");
+    }
+}
+
+async fn ids(store: &Arc<impl ResponseMemory>, last: &str, seconds: i64) -> Vec<String> {
+    let chain = store.chain(&id(last), 100, at(seconds)).await.expect("no store error");
+    chain.into_iter().map(|response| response.id.as_str().to_owned()).collect()
+}
+
+async fn a_response_is_read_unchanged_with_those_before_it(fixture: impl Fixture) {
+    let store = fixture.store();
+    let (first, second, other) =
+        (response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "y", 3));
+    remember(&store, &[first.clone(), second.clone(), other], PLENTY).await;
+    assert_eq!(store.chain(&id("b"), 100, at(4)).await.unwrap(), [second, first]);
+    assert_eq!(store.chain(&id("none"), 100, at(4)).await.unwrap(), []);
+}
+
+async fn a_second_response_of_an_id_replaces_nothing(fixture: impl Fixture) {
+    let store = fixture.store();
+    let first = response("a", None, "x", 1);
+    remember(&store, &[first.clone(), response("a", Some("b"), "y", 1)], PLENTY).await;
+    assert_eq!(store.chain(&id("a"), 100, at(1)).await.unwrap(), [first]);
+}
+
+async fn reading_a_chain_counts_as_its_use(fixture: impl Fixture) {
+    let store = fixture.store();
+    let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "x", 3)];
+    remember(&store, &chain, PLENTY).await;
+    assert_eq!(ids(&store, "b", 10).await, ["b", "a"]);
+    store.remember(&response("d", None, "x", 11), at(10), PLENTY).await.unwrap();
+    assert_eq!((ids(&store, "b", 12).await.len(), ids(&store, "c", 12).await.len()), (2, 0));
+}
+
+async fn a_chain_ends_at_its_limit_and_at_what_is_forgotten(fixture: impl Fixture) {
+    let store = fixture.store();
+    let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", Some("b"), "x", 3)];
+    remember(&store, &chain, PLENTY).await;
+    assert_eq!(store.chain(&id("c"), 2, at(4)).await.unwrap().len(), 2);
+    assert!(store.forget(&id("a")).await.unwrap());
+    assert!(!store.forget(&id("a")).await.unwrap());
+    assert_eq!(ids(&store, "c", 4).await, ["c", "b"]);
+    assert_eq!(store.with_items(&["msg_a".to_owned()]).await.unwrap(), [], "its items are forgotten too");
+}
+
+async fn responses_are_found_by_their_items(fixture: impl Fixture) {
+    let store = fixture.store();
+    let (first, second) = (response("a", None, "x", 1), response("b", Some("a"), "x", 2));
+    remember(&store, &[first.clone(), second.clone()], PLENTY).await;
+    let items = ["rs_a", "msg_a", "msg_none"].map(str::to_owned);
+    assert_eq!(store.with_items(&items).await.unwrap(), [first]);
+    assert_eq!(store.with_items(&[]).await.unwrap(), []);
+}
+
+async fn old_responses_are_forgotten(fixture: impl Fixture) {
+    let store = fixture.store();
+    remember(&store, &[response("a", None, "x", 1), response("b", None, "x", 2)], PLENTY).await;
+    store.remember(&response("c", None, "x", 3), at(2), PLENTY).await.unwrap();
+    assert_eq!((ids(&store, "a", 3).await.len(), ids(&store, "b", 3).await.len()), (0, 1));
+}
+
+async fn the_oldest_make_room_within_the_limits(fixture: impl Fixture) {
+    let store = fixture.store();
+    let limits = MemoryLimits { per_owner: 250, in_all: 450 };
+    let of = |text: &str, owner, seconds| response(text, None, owner, seconds);
+    remember(&store, &[of("a", "x", 1), of("b", "y", 2), of("c", "x", 3), of("d", "x", 4)], limits).await;
+    let left = async || {
+        let mut left = Vec::new();
+        for text in ["a", "b", "c", "d", "e", "f", "g"] {
+            let found = store.with_items(&[format!("msg_{text}")]).await.unwrap();
+            left.extend(found.into_iter().map(|response| response.id.as_str().to_owned()));
+        }
+        left
+    };
+    assert_eq!(left().await, ["b", "c", "d"], "three of x are too many");
+    remember(&store, &[of("e", "z", 5), of("f", "z", 6)], limits).await;
+    assert_eq!(left().await, ["c", "d", "e", "f"], "five in all are too many");
+    let huge = RememberedResponse { content: SealedSecret::from_stored("x".repeat(251)), ..of("g", "w", 7) };
+    remember(&store, &[huge], limits).await;
+    assert_eq!(left().await, ["c", "d", "e", "f"], "it exceeds the limit alone");
+}

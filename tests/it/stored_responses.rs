@@ -1,0 +1,101 @@
+//! Stored responses through the HTTP API, on several gateways.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    replicas,
+    support::{
+        gateway::{Gateway, eventually},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+const MODEL: &str = "gpt-5.5";
+
+async fn token(gateway: &Gateway, name: &str) -> String {
+    let made = gateway.post("/v1/tokens", json!({ "name": name })).await;
+    made.json()["token"].as_str().expect("a token").to_owned()
+}
+
+/// Returns the id of the response in the last event of a stream.
+fn streamed_id(text: &str) -> String {
+    let last = text.lines().rfind(|line| line.starts_with("data: {")).expect("an event");
+    let event: Value = serde_json::from_str(&last["data: ".len()..]).expect("JSON");
+    event["response"]["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_turn_may_reach_another_gateway() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
+    let (one, other) = tokio::join!(homes[0].start(), homes[1].start());
+    one.sign_in().await;
+    let editor = token(&one, "editor").await;
+    eventually("the token to be known", || async {
+        (other.call_as(&editor, Method::GET, "/v1/models", None).await.status == 200).then_some(())
+    })
+    .await;
+    let gateways = [&one, &other];
+    let mut previous: Option<String> = None;
+    for turn in 0..6 {
+        let stream = turn % 2 == 0;
+        let mut body = json!({"model": MODEL, "input": format!("Turn {turn}"), "stream": stream});
+        if let Some(previous) = &previous {
+            body["previous_response_id"] = json!(previous);
+        }
+        // The event that ends the stream is sent after the response is stored.
+        let response = gateways[turn % 2].call_as(&editor, Method::POST, "/v1/responses", Some(body)).await;
+        let log = one.log() + &other.log();
+        let told: Vec<&str> = log.lines().filter(|line| line.contains("remembered")).collect();
+        assert_eq!(response.status, 200, "turn {turn}: {} {told:?}", response.text);
+        let id = if stream {
+            streamed_id(&response.text)
+        } else {
+            response.json()["id"].as_str().expect("an id").to_owned()
+        };
+        previous = Some(id);
+    }
+}
+
+#[tokio::test]
+async fn a_stored_response_is_retrieved_listed_and_deleted() {
+    let (_provider, home, gateway) = crate::models::signed_in().await;
+    let (editor, other) = (token(&gateway, "editor").await, token(&gateway, "other").await);
+    let input = json!([{"role": "user", "content": "One"}, {"role": "user", "content": "Two", "id": "msg_two"}]);
+    let body = json!({"model": MODEL, "input": input, "metadata": {"a": "b"}});
+    let whole = gateway.call_as(&editor, Method::POST, "/v1/responses", Some(body)).await.json();
+    let path = format!("/v1/responses/{}", whole["id"].as_str().expect("an id"));
+    for reader in [&editor, &gateway.token] {
+        assert_eq!(gateway.call_as(reader, Method::GET, &path, None).await.json(), whole);
+    }
+    let listed = async |query: &str| {
+        let listed = gateway.call_as(&editor, Method::GET, &format!("{path}/input_items{query}"), None).await;
+        assert_eq!(listed.status, 200, "{}", listed.text);
+        let list = listed.json();
+        let texts = list["data"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|item| item["content"].as_str().expect("a text").to_owned());
+        (texts.collect::<Vec<_>>(), list["last_id"].as_str().map(str::to_owned), list["has_more"].as_bool())
+    };
+    let (texts, first_id, _) = listed("").await;
+    assert_eq!(texts, ["Two", "One"]);
+    assert_eq!(listed("?order=asc&limit=1").await, (vec!["One".to_owned()], first_id.clone(), Some(true)));
+    let after = format!("?order=asc&after={}", first_id.expect("an id"));
+    assert_eq!(listed(&after).await, (vec!["Two".to_owned()], Some("msg_two".to_owned()), Some(false)));
+
+    for (method, path) in
+        [(Method::GET, path.clone()), (Method::DELETE, path.clone()), (Method::GET, format!("{path}/input_items"))]
+    {
+        let refused = gateway.call_as(&other, method, &path, None).await;
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!("response_not_found")), "{path}");
+    }
+    let deleted = gateway.call_as(&editor, Method::DELETE, &path, None).await.json();
+    assert_eq!(deleted, json!({"id": whole["id"], "object": "response", "deleted": true}));
+    assert_eq!(gateway.call_as(&editor, Method::GET, &path, None).await.status, 404);
+    let stored = home.data_dir().join("goclaw.responses.db");
+    assert!(stored.exists(), "responses have a file of their own");
+}

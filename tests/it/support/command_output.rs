@@ -1,0 +1,43 @@
+//! Runs a command of the gateway until it exits.
+
+use std::{
+    fs,
+    io::{Read, Seek},
+    process::Command,
+};
+
+use super::gateway::{LOOK_EVERY, TEST_DEADLINE, sleep_thread};
+
+/// The output and exit code of a command.
+pub(crate) struct CommandOutput {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl CommandOutput {
+    /// Runs a command until it exits, and panics after [`TEST_DEADLINE`].
+    pub(crate) fn of(mut command: Command) -> Self {
+        let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
+        let share = |file: &fs::File| file.try_clone().expect("an output file");
+        let mut child = command.stdout(share(&stdout)).stderr(share(&stderr)).spawn().expect("it starts");
+        let looks = TEST_DEADLINE.as_millis() / LOOK_EVERY.as_millis();
+        let status = (0..looks).find_map(|_| {
+            let ended = child.try_wait().expect("its status");
+            if ended.is_none() {
+                sleep_thread(LOOK_EVERY);
+            }
+            ended
+        });
+        let Some(status) = status else {
+            let _ = child.kill();
+            panic!("{command:?} did not end");
+        };
+        let read = |file: &mut fs::File| {
+            let mut text = String::new();
+            file.rewind().and_then(|()| file.read_to_string(&mut text)).expect("text");
+            text
+        };
+        Self { code: status.code(), stdout: read(&mut stdout), stderr: read(&mut stderr) }
+    }
+}

@@ -1,0 +1,68 @@
+//! Remembered responses in memory.
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        time::Timestamp,
+    },
+    ports::{ResponseMemory, StoreError},
+};
+
+use super::MemoryStore;
+
+#[async_trait]
+impl ResponseMemory for MemoryStore {
+    async fn remember(
+        &self,
+        response: &RememberedResponse,
+        oldest: Timestamp,
+        limits: MemoryLimits,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables_to("remember a response").await?;
+        let all = &mut tables.responses;
+        all.retain(|known| known.used_at >= oldest);
+        if all.iter().any(|known| known.id == response.id) {
+            return Ok(());
+        }
+        all.push(response.clone());
+        all.sort_by_key(|known| (known.used_at, known.id.clone()));
+        let is_own = |known: &RememberedResponse| known.owner == response.owner;
+        forget_oldest(all, is_own, limits.per_owner);
+        forget_oldest(all, |_| true, limits.in_all);
+        Ok(())
+    }
+
+    async fn chain(&self, id: &ResponseId, most: usize, now: Timestamp) -> Result<Vec<RememberedResponse>, StoreError> {
+        let mut tables = self.tables_to("read remembered responses").await?;
+        let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
+        while let Some(id) = next.take().filter(|_| chain.len() < most) {
+            let Some(known) = tables.responses.iter_mut().find(|known| known.id == id) else { break };
+            next = known.previous.clone();
+            chain.push(known.clone());
+            known.used_at = now;
+        }
+        Ok(chain)
+    }
+
+    async fn with_items(&self, items: &[String]) -> Result<Vec<RememberedResponse>, StoreError> {
+        let tables = self.tables_to("read remembered items").await?;
+        let has_one = |known: &&RememberedResponse| known.items.iter().any(|item| items.contains(item));
+        Ok(tables.responses.iter().filter(has_one).cloned().collect())
+    }
+
+    async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("forget a response").await?;
+        let before = tables.responses.len();
+        tables.responses.retain(|known| known.id != *id);
+        Ok(tables.responses.len() < before)
+    }
+}
+
+/// Forgets the first of the chosen responses until the others fit.
+fn forget_oldest(all: &mut Vec<RememberedResponse>, is_chosen: impl Fn(&RememberedResponse) -> bool, limit: i64) {
+    while all.iter().filter(|known| is_chosen(known)).map(RememberedResponse::size).sum::<i64>() > limit {
+        let Some(first) = all.iter().position(&is_chosen) else { break };
+        all.remove(first);
+    }
+}
