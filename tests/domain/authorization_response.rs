@@ -50,6 +50,30 @@ fn repeated_and_missing_parameters_are_refused() {
 }
 
 #[test]
+fn the_longest_response_is_read_and_one_byte_more_is_not() {
+    let filled = |length: usize| {
+        let start = "code=a&state=s&x=";
+        format!("{start}{}", "y".repeat(length - start.len()))
+    };
+    assert_eq!(MAX_REDIRECT_BYTES, 8_192);
+    assert!(AuthorizationResponse::from_query(&filled(MAX_REDIRECT_BYTES)).is_ok());
+    let pasted = |length| AuthorizationResponse::from_pasted(&filled(length).into());
+    assert!(pasted(MAX_REDIRECT_BYTES).is_ok());
+    assert_eq!(pasted(MAX_REDIRECT_BYTES + 1).unwrap_err(), InvalidRedirect::TooLong);
+}
+
+#[test]
+fn a_code_and_a_state_alone_are_a_response() {
+    for text in ["ac_1 st_1", "ac_1#st_1", "  ac_1\n st_1 ", "ac_1  #  st_1"] {
+        let responses = AuthorizationResponse::from_pasted(&text.into()).expect(text);
+        let [AuthorizationResponse { state, result: AuthorizationResult::Approved(code), .. }] = &responses[..] else {
+            panic!("{text}: {responses:?}")
+        };
+        assert_eq!((code.expose_secret(), state.expose_secret()), ("ac_1", "st_1"), "{text}");
+    }
+}
+
+#[test]
 fn a_text_without_a_response_is_refused() {
     for text in ["", "ac_code", "http://", "localhost:1455", "http://localhost:1455/auth/callback", "one two three"] {
         let error = AuthorizationResponse::from_pasted(&text.into()).unwrap_err();

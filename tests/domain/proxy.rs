@@ -90,6 +90,13 @@ fn plain_paths_are_accepted_and_disguised_ones_are_refused() {
 }
 
 #[test]
+fn the_longest_path_is_accepted_and_written_as_it_is() {
+    let longest = "a".repeat(4_096);
+    assert_eq!(ProxyPath::parse(&longest).unwrap().to_string(), longest);
+    assert_eq!(ProxyPath::parse(&format!("{longest}a")), Err(InvalidPath::TooLong));
+}
+
+#[test]
 fn only_listed_paths_are_allowed() {
     let rules = ["codex/*", "wham/usage"].map(|text| ProxyRule::parse(text).unwrap());
     let is_allowed = |path: &str| rules.iter().any(|rule| rule.covers("GET", &ProxyPath::parse(path).unwrap()));

@@ -46,6 +46,9 @@ fn scopes_are_read_as_they_are_written() {
 
 #[test]
 fn other_texts_are_no_scopes() {
+    assert_eq!(Scopes::parse("models nonsense"), Err(InvalidScope::Unknown(2)), "the second one");
+    let longest = format!("models{}", " ".repeat(MAX_SCOPES - "models".len()));
+    assert!(Scopes::parse(&longest).is_ok());
     for text in [
         "model",
         "models:",

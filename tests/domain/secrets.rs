@@ -1,7 +1,7 @@
 //! Secrets from outside, and the tokens that the gateway issues.
 
 use goclaw::domain::{
-    api_token::{ApiToken, ApiTokenId, ENTROPY, Lineage, NewToken, TokenDigest},
+    api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, Lineage, NewToken, TokenDigest},
     ids::DisplayName,
     scope::Scopes,
     secret::{AccessToken, InvalidSecret, MAX_PASTED_SECRET_BYTES, PkceVerifier, RefreshToken},
@@ -51,4 +51,44 @@ fn a_session_in_use_lasts_at_most_twelve_hours() {
     assert_eq!(session.expires_at, Some(at(720)));
     let (link, _) = ApiToken::issue(id, NewToken::link(name, Lineage::default()), &[7; ENTROPY], at(0));
     assert!(link.is_good(at(9)) && !link.is_good(at(10)));
+}
+
+#[test]
+fn grants_are_stored_as_words_and_told_apart() {
+    let name = || DisplayName::parse("editor").unwrap();
+    let program = NewToken::program(name(), Scopes::parse("models proxy:suno").unwrap(), None).grant;
+    let (page, link) =
+        (NewToken::session(name(), Lineage::default()).grant, NewToken::link(name(), Lineage::default()).grant);
+    for (grant, stored, is_of_page) in
+        [(program, "models proxy:suno", false), (page, "page", true), (link, "link", true)]
+    {
+        assert_eq!((grant.as_stored(), grant.is_of_page(), grant.to_string().as_str()), (stored, is_of_page, stored));
+        assert_eq!(Grant::from_stored(stored), Some(grant));
+    }
+    assert_eq!(Grant::from_stored("nonsense"), None);
+}
+
+#[test]
+fn a_use_is_news_after_an_hour() {
+    let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
+    let new = NewToken::program(DisplayName::parse("editor").unwrap(), Scopes::default(), None);
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[7; ENTROPY], at(0));
+    assert!(token.is_use_news(at(0)));
+    let used = ApiToken { last_used_at: Some(at(0)), ..token };
+    assert!(!used.is_use_news(at(59)) && used.is_use_news(at(60)));
+}
+
+#[test]
+fn what_a_session_opens_ends_with_it() {
+    let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
+    let label = || DisplayName::parse("page").unwrap();
+    let issue =
+        |number: u8, new| ApiToken::issue(ApiTokenId::from_bytes([number; 16]), new, &[number; ENTROPY], at(0)).0;
+    let session = issue(1, NewToken::session(label(), Lineage::default()));
+    let link = issue(2, NewToken::link(label(), session.lineage()));
+    let opened = issue(3, NewToken::session(label(), link.lineage()));
+    for token in [&link, &opened] {
+        assert_eq!((token.parent.as_ref(), token.ends_at), (Some(&session.id), Some(session.session_ends_at())));
+    }
+    assert_eq!(session.session_ends_at(), at(12 * 60));
 }
