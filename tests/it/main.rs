@@ -54,6 +54,7 @@ mod first_start;
 mod fixed_words;
 mod hardening;
 mod key_rotation;
+mod model_names;
 mod model_streams;
 mod models;
 mod page;

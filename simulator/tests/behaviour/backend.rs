@@ -54,6 +54,8 @@ impl Party {
             ("tools", tool(json!({"type": "object"})), 400, json!("invalid_function_parameters")),
             ("tools", tool(json!({})), 400, json!("invalid_function_parameters")),
             ("tools", tool(nested), 400, json!("invalid_function_parameters")),
+            ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),
+            ("service_tier", json!("fast"), 400, Value::Null),
         ] {
             let mut body = prompt();
             body[member] = value;

@@ -101,6 +101,9 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     }
 
     async fn handle(&self, mut request: Request, caller: CallerAddress) -> Response {
+        if let Some(encoded) = paths::encoded_model(request.uri()) {
+            *request.uri_mut() = encoded;
+        }
         let checked = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request, caller));
         if let Err(refusal) = checked.and_then(|()| no_upgrade(&request)) {
             return refusal;

@@ -3,7 +3,7 @@
 use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
     ApiResponse, OpenApi,
-    param::Path,
+    param::{Path, Query},
     registry::{MetaMediaType, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
@@ -17,7 +17,7 @@ use super::{
     tags::Tag,
 };
 use crate::{
-    adapters::contract::{Model, ModelList},
+    adapters::contract::{CatalogEntry, Model, ModelList},
     app::{IGNORED_PARAMETERS, ModelListing, ModelRequest},
     domain::ids::AccountName,
 };
@@ -98,15 +98,21 @@ impl ModelApi {
     /// List the models of all connected accounts.
     ///
     /// The lists come from the providers and are cached for a minute. An account that cannot be asked now contributes its
-    /// last known list.
+    /// last known list. The models of the default provider have two names. With `client_version`, as the Codex CLI sends
+    /// it, the response also has the member `models` in the form of the Codex backend's catalogue.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
-    async fn models(&self, caller: Caller) -> Result<ListResponse, OpenAiErrorResponse<0>> {
-        Ok(ListResponse(caller.app().models.list(caller.rights()).await))
+    async fn models(
+        &self,
+        caller: Caller,
+        client_version: Query<Option<String>>,
+    ) -> Result<ListResponse, OpenAiErrorResponse<BAD_REQUEST>> {
+        let listing = caller.app().models.list(caller.rights()).await;
+        Ok(ListResponse { listing, with_catalog: client_version.0.is_some() })
     }
 
     /// Find a model by its name.
     ///
-    /// `model` is a name as listed, or the key of an agent.
+    /// `model` is a name as listed, or the key of an agent. Its slash may be encoded or not.
     #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
     async fn model(
         &self,
@@ -124,12 +130,16 @@ const PROMPT: u16 = LARGE_BODY | NOT_FOUND | PROVIDER;
 const INCOMPLETE_MODELS: &str = "goclaw-incomplete-models";
 
 /// The list of models.
-struct ListResponse(ModelListing);
+struct ListResponse {
+    listing: ModelListing,
+    with_catalog: bool,
+}
 
 impl IntoResponse for ListResponse {
     fn into_response(self) -> Response {
-        let ModelListing { models, incomplete } = self.0;
-        let response = Json(ModelList::from(models)).into_response();
+        let ModelListing { models: listed, catalog, incomplete } = self.listing;
+        let models = self.with_catalog.then(|| catalog.into_iter().map(CatalogEntry).collect());
+        let response = Json(ModelList { models, ..ModelList::from(listed) }).into_response();
         if incomplete.is_empty() {
             return response;
         }

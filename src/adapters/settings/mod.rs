@@ -37,6 +37,7 @@ struct Sections {
     agents: BTreeMap<String, sections::Agent>,
     #[serde(deserialize_with = "values::provider_name")]
     default_provider: Option<AccountName>,
+    models: sections::ModelsSection,
     providers: BTreeMap<String, providers::ProviderSection>,
 }
 
@@ -79,7 +80,7 @@ impl Settings {
         }
         Ok(Self {
             data_dir,
-            models: sections::model_names(sections.agent, sections.agents, sections.default_provider)?,
+            models: sections::model_names(sections.agent, sections.agents, sections.default_provider, sections.models)?,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
             webhook: sections.webhook.settings()?,
             server,

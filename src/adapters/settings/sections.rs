@@ -13,14 +13,14 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, networks, port, positive_duration,
-        secret_lines, url, webhook_secret,
+        database, flag, header_token, hosts, ip, login_lifetime, model, model_name, networks, port,
+        positive_duration, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
     domain::{
         ids::AccountName,
-        model_ref::{ModelNames, ModelRef},
+        model_ref::{ModelName, ModelNames, ModelRef},
         networks::IpNet,
         oauth_client::EndpointUrl,
         provider::openai_codex,
@@ -215,11 +215,19 @@ pub(super) struct Agent {
     provider: Option<ModelRef>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ModelsSection {
+    #[serde(deserialize_with = "model_name")]
+    fallback: Option<ModelName>,
+}
+
 /// Collects the agents of both sections. `default_provider` may be an unknown name: its account can be connected later.
 pub(super) fn model_names(
     single: Option<Agent>,
     listed: BTreeMap<String, Agent>,
     default_provider: Option<AccountName>,
+    models: ModelsSection,
 ) -> Result<ModelNames, SettingsError> {
     let why = "an agent needs a key and a provider, e.g. my-agent and openai-codex/gpt-5.5";
     let single = single.map(|agent| ("agent".to_owned(), agent));
@@ -236,5 +244,5 @@ pub(super) fn model_names(
     let default_provider = default_provider.map_or_else(|| AccountName::parse(openai_codex::NAME), Ok);
     let default_provider =
         default_provider.map_err(|error| SettingsError::invalid("default_provider", openai_codex::NAME, error))?;
-    Ok(ModelNames { agents, default_provider })
+    Ok(ModelNames { agents, default_provider, fallback: models.fallback })
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{
     ids::AccountName,
-    model_ref::ModelRef,
+    model_ref::{ModelName, ModelRef},
     networks::{IpNet, parse_network},
     oauth_client::EndpointUrl,
     provider::ProviderType,
@@ -44,6 +44,7 @@ kinds! {
     url: EndpointUrl = EndpointUrl::parse;
     provider_name: AccountName = AccountName::parse;
     model: ModelRef = ModelRef::parse;
+    model_name: ModelName = ModelName::parse;
     provider_type: ProviderType = |text| {
         let allowed = || format!("it must be one of {}", ProviderType::ALL.map(ProviderType::as_str).join(", "));
         ProviderType::parse(text).ok_or_else(allowed)

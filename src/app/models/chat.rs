@@ -27,12 +27,12 @@ impl Models {
         let (model, size) = (target.model.clone(), body.len());
         match target.api.dialect {
             Dialect::Codex => {
-                let translate = move || ChatRequest::of_checked(&body)?.into_backend(&model);
+                let translate = move || ChatRequest::of_checked(&body)?.into_backend(model);
                 let (request, options) = self.tasks.compute(size, translate).await?;
                 self.translated(request, options, &target, &headers).await
             }
             Dialect::ChatCompletions => {
-                let rename = move || ChatRequest::of_checked(&body).map(|asked| asked.with_model(&model));
+                let rename = move || ChatRequest::of_checked(&body).map(|asked| asked.with_model(&model.name));
                 let renamed = self.tasks.compute(size, rename).await?;
                 let (account, response) = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
                 self.note_answered(&account, FeedbackSource::Prompt);

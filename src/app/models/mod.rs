@@ -5,6 +5,7 @@ mod call;
 mod chat;
 mod feedback;
 mod list;
+mod provider_models;
 mod proxy;
 mod responses;
 mod stream;
@@ -24,7 +25,7 @@ use crate::{
     domain::{model_ref::ModelNames, time::Timestamp},
     ports::{Clock, Upstream},
 };
-use list::ModelLists;
+use provider_models::ModelLists;
 use usage::Usages;
 
 pub struct Models {

@@ -53,7 +53,7 @@ impl Models {
             }
         }
         let (model, size) = (target.model.clone(), body.len());
-        let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(&model);
+        let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(model);
         let (request, echo) = self.tasks.compute(size, translate).await?;
         let BackendRequest { body, stream, ignored } = request;
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
@@ -68,7 +68,7 @@ impl Models {
             })
             .await?
         };
-        Ok(response.with_model(&target.model, &name).with_ignored(&ignored))
+        Ok(response.with_model(&target.model.name, &name).with_ignored(&ignored))
     }
 
     /// Returns the response as a stream, which keeps `kept` bytes. A failure as its first news is an error.

@@ -38,6 +38,23 @@ pub use responses::{RequestEcho, ResponseReader, ResponsesRequest};
 pub use sse::{EventTooLong, SseDecoder, SseEvent, SseFrame};
 pub use surrogates::without_lone_surrogates;
 
+use crate::domain::model_suffix::ModelSuffixes;
+
+/// The model that the backend is asked for, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackendModel {
+    /// The backend's name of the model.
+    pub name: String,
+    /// What the caller's name of it asks for.
+    pub suffixes: ModelSuffixes,
+}
+
+impl From<&str> for BackendModel {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
+
 /// A request for the backend: `store` is always false and `stream` always true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendRequest {

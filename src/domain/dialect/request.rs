@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 
 use super::{
-    BackendRequest, InvalidRequest,
+    BackendModel, BackendRequest, InvalidRequest,
     chat::messages,
     items,
     json_writer::JsonWriter,
@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Parameters that are sent unchanged. The backend responds with 400 to unknown members, so this is an allowlist.
-pub const PASSED: [&str; 4] = ["client_metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier"];
+pub const PASSED: [&str; 3] = ["client_metadata", "parallel_tool_calls", "prompt_cache_key"];
 
 /// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
 pub const REFUSED: [(&str, &str); 4] = [
@@ -45,12 +45,11 @@ pub(super) struct Api {
     pub(super) summary: Summary,
 }
 
-/// Writes the body for the backend. `model` is the backend's name of the model, and `size` the length of the caller's
-/// body.
+/// Writes the body for the backend. `size` is the length of the caller's body.
 pub(super) fn translate(
     mut body: Members<'_>,
     size: usize,
-    model: &str,
+    model: &BackendModel,
     api: &Api,
 ) -> Result<Translation, InvalidRequest> {
     body.refuse_all(&REFUSED)?;
@@ -60,14 +59,15 @@ pub(super) fn translate(
     let mut out = JsonWriter::for_body(size);
     let wants_function_call = tools::translate(&mut body, &mut out)?;
     body.pass_all(&PASSED, &mut out);
+    write_service_tier(&mut body, model, &mut out);
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
-    let mut ignored = reasoning::translate(&mut body, api.summary, &mut out)?;
+    let mut ignored = reasoning::translate(&mut body, model, api.summary, &mut out)?;
     write_include(&mut body, &mut out)?;
     let has_names = write_input(&mut body, api, wants_json_object, &mut out)?;
     ignored.extend(body.names().map(str::to_owned));
     ignored.extend(is_stored.then(|| "store".to_owned()));
     ignored.extend(has_names.then(|| "messages.name".to_owned()));
-    out.word("model", model);
+    out.word("model", &model.name);
     out.flag("store", false);
     out.flag("stream", true);
     out.end_object();
@@ -100,6 +100,20 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
             Ok(())
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Writes the service tier that the caller or the model's name asks for. Some clients call `priority` `fast`.
+fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) {
+    let is_fast = match body.word("service_tier") {
+        Some(tier) => tier == "fast",
+        None => model.suffixes.is_fast && !body.has("service_tier"),
+    };
+    let sent = body.take("service_tier");
+    if is_fast {
+        out.word("service_tier", "priority");
+    } else if let Some(tier) = sent {
+        out.raw("service_tier", tier);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::StopSequences;
 use crate::domain::{
     dialect::{
-        BackendRequest, InvalidRequest,
+        BackendModel, BackendRequest, InvalidRequest,
         json_writer::JsonWriter,
         members::Members,
         reasoning::Summary,
@@ -50,8 +50,8 @@ impl<'a> ChatRequest<'a> {
         out.into_bytes()
     }
 
-    /// Writes the body for the backend. `model` is the backend's name of the model.
-    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+    /// Writes the body for the backend.
+    pub fn into_backend(self, model: impl Into<BackendModel>) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         let include_usage = match body.take_object("stream_options")? {
             Some(mut options) => options.take_flag("include_usage")?,
@@ -59,7 +59,7 @@ impl<'a> ChatRequest<'a> {
         };
         let stop = StopSequences::take(&mut body)?;
         let Translation { request, wants_function_call } =
-            translate(body, size, model, &Api { prompt: "messages", summary: Summary::WithEffort })?;
+            translate(body, size, &model.into(), &Api { prompt: "messages", summary: Summary::WithEffort })?;
         Ok((request, ChatOptions { model: named_model, include_usage, stop, wants_function_call }))
     }
 }

@@ -3,7 +3,7 @@
 use super::RequestEcho;
 use crate::domain::{
     dialect::{
-        BackendRequest, InvalidRequest,
+        BackendModel, BackendRequest, InvalidRequest,
         members::Members,
         reasoning::Summary,
         request::{Api, Translation, translate},
@@ -27,11 +27,11 @@ impl<'a> ResponsesRequest<'a> {
         Ok(Self { model: body.take_model()?, body, size })
     }
 
-    /// Writes the body for the backend. `model` is the backend's name of the model.
-    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, RequestEcho), InvalidRequest> {
+    /// Writes the body for the backend.
+    pub fn into_backend(self, model: impl Into<BackendModel>) -> Result<(BackendRequest, RequestEcho), InvalidRequest> {
         let echo = RequestEcho::of(self.model, &self.body);
         let api = Api { prompt: "input", summary: Summary::AsSent };
-        let Translation { request, wants_function_call: _ } = translate(self.body, self.size, model, &api)?;
+        let Translation { request, wants_function_call: _ } = translate(self.body, self.size, &model.into(), &api)?;
         Ok((request, echo))
     }
 }
