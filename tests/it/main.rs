@@ -47,6 +47,7 @@ mod callback_listener;
 mod canaries;
 mod chat;
 mod cli;
+mod cross_origin;
 mod data_folder;
 mod database_writer;
 mod feedback;

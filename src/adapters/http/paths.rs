@@ -13,8 +13,15 @@ const MODEL: &str = "/v1/models/";
 /// Paths that need no token, besides the page. All others need one, even if they do not exist.
 const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
 
-/// Routes of OpenAI's API. A trailing slash includes all paths below.
-const OPENAI: [&str; 5] = ["/v1/responses", "/v1/chat/completions", "/v1/models", MODEL, PROXY];
+/// The model routes. A trailing slash includes all paths below.
+const MODEL_ROUTES: [&str; 4] = ["/v1/responses", "/v1/chat/completions", "/v1/models", MODEL];
+
+/// The first segments of the paths of the control API below `/v1/`.
+const CONTROL: [&str; 8] = ["activity", "audit", "auth", "events", "providers", "session", "sessions", "tokens"];
+
+/// What the gateway offers to OpenAI's clients, for the error of another path or method.
+pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, POST /v1/chat/completions and GET /v1/models, and the \
+                                  providers' own APIs below /v1/proxy/";
 
 pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_page(path)
@@ -25,9 +32,21 @@ pub(super) fn is_page(path: &str) -> bool {
     path == "/" || path.starts_with("/page/")
 }
 
-/// Returns whether the callers of a path expect errors in OpenAI's form.
+/// Returns whether a path is one of the model routes.
+pub(super) fn is_model_route(path: &str) -> bool {
+    MODEL_ROUTES.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
+}
+
+/// Returns whether requests to a path never change anything in the gateway.
+pub(super) fn changes_nothing(path: &str) -> bool {
+    is_model_route(path) || path.starts_with(PROXY)
+}
+
+/// Returns whether the callers of a path expect errors in OpenAI's form: below `/v1`, everything but the control API.
+/// OpenAI's clients call many paths that do not exist here.
 pub(super) fn speaks_openai(path: &str) -> bool {
-    OPENAI.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
+    let first = |below: &str| below.split('/').next().unwrap_or_default().to_owned();
+    path.strip_prefix("/v1/").map(first).is_some_and(|first| !first.is_empty() && !CONTROL.contains(&first.as_str()))
 }
 
 /// Returns the target of a request for one model with the slashes in the model's name encoded, as the route has them; None

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, model_name, networks, port,
+        database, flag, header_token, hosts, ip, login_lifetime, model, model_name, networks, origins, port,
         positive_duration, secret_lines, url, webhook_secret,
     },
 };
@@ -39,6 +39,9 @@ pub struct ServerSettings {
     /// Host names that the API accepts in addition to the loopback names and `host`, without ports.
     #[serde(deserialize_with = "hosts")]
     pub allowed_hosts: Vec<String>,
+    /// The origins whose pages may call the model routes from a browser.
+    #[serde(deserialize_with = "origins")]
+    pub allowed_origins: Vec<String>,
     /// The reverse proxies that tell the addresses of their callers.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -55,6 +58,7 @@ impl Default for ServerSettings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 3577,
             allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             token: None,
             token_file: None,

@@ -130,6 +130,15 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     })
 }
 
+/// Reads origins as browsers send them (RFC 6454 section 6.2), so that they can be compared as texts.
+pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let allowed = "it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080";
+    parsed_list(deserializer, allowed, |origin| {
+        let url = Url::parse(origin).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
+        (url.origin().ascii_serialization() == origin).then(|| origin.to_owned())
+    })
+}
+
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let allowed = "it must be an IP address or a network like 10.0.0.0/8";
     parsed_list(deserializer, allowed, parse_network)
