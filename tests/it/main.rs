@@ -29,6 +29,7 @@ mod http_edge;
 mod migrations;
 mod oauth_endpoint;
 mod openapi;
+mod other_endpoints;
 mod page_files;
 mod port_contracts;
 mod secret_files;

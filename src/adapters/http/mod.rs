@@ -24,6 +24,7 @@ mod kept_alive;
 mod large_body;
 mod model_api;
 mod model_body;
+mod model_shapes;
 mod openai_error;
 mod operations;
 mod paths;

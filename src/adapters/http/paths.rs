@@ -14,14 +14,22 @@ const MODEL: &str = "/v1/models/";
 const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
 
 /// The model routes. A trailing slash includes all paths below.
-const MODEL_ROUTES: [&str; 4] = ["/v1/responses", "/v1/chat/completions", "/v1/models", MODEL];
+const MODEL_ROUTES: [&str; 7] = [
+    "/v1/responses",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/models",
+    MODEL,
+];
 
 /// The first segments of the paths of the control API below `/v1/`.
 const CONTROL: [&str; 8] = ["activity", "audit", "auth", "events", "providers", "session", "sessions", "tokens"];
 
 /// What the gateway offers to OpenAI's clients, for the error of another path or method.
-pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, POST /v1/chat/completions and GET /v1/models, and the \
-                                  providers' own APIs below /v1/proxy/";
+pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, /v1/completions, /v1/embeddings and \
+                                  /v1/images/generations, GET /v1/models, and the providers' own APIs below /v1/proxy/";
 
 pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_page(path)

@@ -53,7 +53,10 @@ pub struct ModelRequest {
 }
 
 /// Checks a body. Returns it as JSON that every parser accepts, and the model that it names.
-fn checked(body: Bytes) -> Result<(Bytes, ModelName), InvalidRequest> {
+pub(super) fn checked(
+    body: Bytes,
+    model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
+) -> Result<(Bytes, ModelName), InvalidRequest> {
     let mended = match without_lone_surrogates(&body) {
         Cow::Borrowed(_) => None,
         Cow::Owned(mended) => Some(mended),
@@ -70,10 +73,17 @@ pub(super) struct Target {
     pub(super) model: BackendModel,
 }
 
+impl Target {
+    /// Returns the error of an API that the provider's models do not support.
+    pub(super) fn unsupported(&self, instead: &'static str) -> AppError {
+        AppError::UnsupportedApi { name: self.definition.name.clone(), instead }
+    }
+}
+
 impl Models {
     /// Checks a body, and finds the model that it names, which the caller must be allowed to ask.
     pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
-        let (body, name) = self.tasks.compute(body.len(), || checked(body)).await?;
+        let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
         let (account, model) = (&target.definition.name, &target.model.name);
         if !rights.permits_model(account, model) {
@@ -83,7 +93,7 @@ impl Models {
     }
 
     /// Resolves the name of a model. A configured model answers for one that clients ask for by themselves.
-    async fn target(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
+    pub(super) async fn target(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let target = self.target_named(asked, rights).await;
         let Some(fallback) = self.names.fallback_for(asked) else { return target };
         if let Ok(target) = target {
@@ -154,10 +164,22 @@ impl Models {
         body: Bytes,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
+        self.post(target, target.api.prompt_path, from_caller, body, accept).await
+    }
+
+    /// Sends a body to a path of the provider, as [`Self::prompt`] does.
+    pub(super) async fn post(
+        &self,
+        target: &Target,
+        path: &'static str,
+        from_caller: &HeaderMap,
+        body: Bytes,
+        accept: &'static str,
+    ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
         let mut headers = listed(from_caller, headers::is_turn_header);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
+        let url = target.definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
         self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
     }
@@ -179,7 +201,7 @@ impl Models {
 }
 
 /// Returns the error of a caller that may not ask a model.
-fn lacking(account: &AccountName, model: &str) -> AppError {
+pub(super) fn lacking(account: &AccountName, model: &str) -> AppError {
     AppError::InsufficientScope(format!("models:{account}/{model}"))
 }
 

@@ -3,7 +3,9 @@
 mod ask;
 mod call;
 mod chat;
+mod embeddings;
 mod feedback;
+mod images;
 mod list;
 mod provider_models;
 mod proxy;

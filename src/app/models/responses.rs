@@ -45,12 +45,7 @@ impl Models {
         let (body, name, target) = self.checked(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
-            Dialect::ChatCompletions => {
-                return Err(AppError::UnsupportedApi {
-                    name: target.definition.name.clone(),
-                    instead: "/v1/chat/completions",
-                });
-            }
+            Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
         }
         let (model, size) = (target.model.clone(), body.len());
         let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(model);
@@ -95,7 +90,7 @@ impl Models {
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         mut read: impl FnMut(&SseEvent) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<ProxyResponse, AppError> {
-        let (mut response, body) = of_events(response)?;
+        let (response, body) = of_events(response)?;
         let (mut events, mut size) = (Events::of(body), 0);
         let broken = |error: BrokenEvents| self.broken(&account, error);
         while let Some(frame) = events.next().await {
@@ -111,10 +106,7 @@ impl Models {
                 if !is_cancelled {
                     self.drain(events.into_body());
                 }
-                response.kept = whole.len();
-                response.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
-                response.set_content_type("application/json");
-                return Ok(response);
+                return Ok(response.with_json(whole));
             }
         }
         Err(broken(ResponseFailure::ended_early().into()))
@@ -142,6 +134,14 @@ fn of_events(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), 
 }
 
 impl ProxyResponse {
+    /// Replaces the body by a JSON document.
+    pub(super) fn with_json(mut self, whole: String) -> Self {
+        self.kept = whole.len();
+        self.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
+        self.set_content_type("application/json");
+        self
+    }
+
     /// Sets the type of a body that the gateway created.
     pub(super) fn set_content_type(&mut self, content_type: &'static str) {
         self.headers.remove(CONTENT_LENGTH);

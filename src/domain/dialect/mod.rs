@@ -11,8 +11,10 @@
 
 mod call_id;
 pub mod chat;
+mod embeddings;
 mod event;
 mod failure;
+mod images;
 mod invalid_request;
 mod item_index;
 mod items;
@@ -29,9 +31,11 @@ mod system_text;
 mod text_format;
 mod tools;
 
-pub use chat::{ChatOptions, ChatRequest, ChatStream, CompletionReader};
+pub use chat::{ChatOptions, ChatRequest, ChatStream, CompletionReader, legacy};
+pub use embeddings::{EmbeddingsRequest, EmbeddingsResponse};
 pub use event::is_news;
 pub use failure::ResponseFailure;
+pub use images::{ImageReader, ImageRequest, image_model_of, is_image_model};
 pub use invalid_request::{InvalidRequest, TOO_LARGE};
 pub use members::model_of;
 pub use responses::{RequestEcho, ResponseReader, ResponsesRequest};

@@ -8,14 +8,14 @@ pub(super) enum Summary {
     /// The parameters of Responses are sent unchanged.
     AsSent,
     /// If the caller asks for an effort. Chat clients show summaries and cannot ask for them.
-    WithEffort,
+    ForChat,
 }
 
 impl Summary {
     fn is_wanted(self, effort: Option<&str>) -> bool {
         match self {
             Self::AsSent => false,
-            Self::WithEffort => effort.is_some_and(|effort| effort != "none"),
+            Self::ForChat => effort.is_some_and(|effort| effort != "none"),
         }
     }
 }

@@ -38,11 +38,18 @@ pub(super) struct Translation {
     pub(super) wants_function_call: bool,
 }
 
-/// How the two APIs differ.
-pub(super) struct Api {
-    /// The member with the conversation: `input` or `messages`. The other one is accepted in its place.
-    pub(super) prompt: &'static str,
+/// How the APIs differ.
+pub(super) struct Api<'a> {
+    pub(super) prompt: Prompt<'a>,
     pub(super) summary: Summary,
+}
+
+/// Where the conversation is.
+pub(super) enum Prompt<'a> {
+    /// In this member: `input` or `messages`. The other one is accepted in its place.
+    Member(&'static str),
+    /// In this text of the user.
+    Text(Text<'a>),
 }
 
 /// Writes the body for the backend. `size` is the length of the caller's body.
@@ -50,7 +57,7 @@ pub(super) fn translate(
     mut body: Members<'_>,
     size: usize,
     model: &BackendModel,
-    api: &Api,
+    api: Api<'_>,
 ) -> Result<Translation, InvalidRequest> {
     body.refuse_all(&REFUSED)?;
     refuse_values(&mut body)?;
@@ -63,7 +70,7 @@ pub(super) fn translate(
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
     let mut ignored = reasoning::translate(&mut body, model, api.summary, &mut out)?;
     write_include(&mut body, &mut out)?;
-    let has_names = write_input(&mut body, api, wants_json_object, &mut out)?;
+    let has_names = write_input(&mut body, api.prompt, wants_json_object, &mut out)?;
     ignored.extend(body.names().map(str::to_owned));
     ignored.extend(is_stored.then(|| "store".to_owned()));
     ignored.extend(has_names.then(|| "messages.name".to_owned()));
@@ -137,20 +144,25 @@ fn write_include(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Inv
 /// Writes the `input` and the `instructions`. Returns whether messages have names, which items do not.
 fn write_input(
     body: &mut Members<'_>,
-    api: &Api,
+    prompt: Prompt<'_>,
     wants_json_object: bool,
     out: &mut JsonWriter,
 ) -> Result<bool, InvalidRequest> {
     let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
-    let sent = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(api.prompt);
-    let name = if body.has(api.prompt) { api.prompt } else { sent };
     out.begin_array_in("input");
     let start = out.len();
-    let (system, has_names) = if name == "input" {
-        (write_items(body.need_text_or_list(name)?, out)?, false)
-    } else {
-        let conversation = messages::translate(body.need_list(name)?, out)?;
-        (conversation.system, conversation.has_names)
+    let (system, has_names) = match prompt {
+        Prompt::Text(text) => (write_items(TextOrList::Text(text), out)?, false),
+        Prompt::Member(own) => {
+            let sent = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(own);
+            let name = if body.has(own) { own } else { sent };
+            if name == "input" {
+                (write_items(body.need_text_or_list(name)?, out)?, false)
+            } else {
+                let conversation = messages::translate(body.need_list(name)?, out)?;
+                (conversation.system, conversation.has_names)
+            }
+        }
     };
     system.place(instructions, start, wants_json_object, out);
     Ok(has_names)

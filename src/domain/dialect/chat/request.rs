@@ -1,13 +1,13 @@
 //! A request in the Chat Completions dialect, translated to the backend's Responses.
 
-use super::StopSequences;
+use super::{StopSequences, legacy};
 use crate::domain::{
     dialect::{
         BackendModel, BackendRequest, InvalidRequest,
         json_writer::JsonWriter,
         members::Members,
         reasoning::Summary,
-        request::{Api, Translation, translate},
+        request::{Api, Prompt, Translation, translate},
     },
     model_ref::ModelName,
 };
@@ -52,14 +52,31 @@ impl<'a> ChatRequest<'a> {
 
     /// Writes the body for the backend.
     pub fn into_backend(self, model: impl Into<BackendModel>) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+        self.translated(&model.into(), Prompt::Member("messages"))
+    }
+
+    /// Writes the body of a legacy completion for the backend: its `prompt` becomes a message of the user.
+    pub fn prompt_into_backend(
+        mut self,
+        model: impl Into<BackendModel>,
+    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+        let prompt = legacy::take_prompt(&mut self.body)?;
+        self.translated(&model.into(), Prompt::Text(prompt))
+    }
+
+    fn translated(
+        self,
+        model: &BackendModel,
+        prompt: Prompt<'_>,
+    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         let include_usage = match body.take_object("stream_options")? {
             Some(mut options) => options.take_flag("include_usage")?,
             None => false,
         };
         let stop = StopSequences::take(&mut body)?;
-        let Translation { request, wants_function_call } =
-            translate(body, size, &model.into(), &Api { prompt: "messages", summary: Summary::WithEffort })?;
+        let api = Api { prompt, summary: Summary::ForChat };
+        let Translation { request, wants_function_call } = translate(body, size, model, api)?;
         Ok((request, ChatOptions { model: named_model, include_usage, stop, wants_function_call }))
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::{
         BackendModel, BackendRequest, InvalidRequest,
         members::Members,
         reasoning::Summary,
-        request::{Api, Translation, translate},
+        request::{Api, Prompt, Translation, translate},
     },
     model_ref::ModelName,
 };
@@ -30,8 +30,8 @@ impl<'a> ResponsesRequest<'a> {
     /// Writes the body for the backend.
     pub fn into_backend(self, model: impl Into<BackendModel>) -> Result<(BackendRequest, RequestEcho), InvalidRequest> {
         let echo = RequestEcho::of(self.model, &self.body);
-        let api = Api { prompt: "input", summary: Summary::AsSent };
-        let Translation { request, wants_function_call: _ } = translate(self.body, self.size, &model.into(), &api)?;
+        let api = Api { prompt: Prompt::Member("input"), summary: Summary::AsSent };
+        let Translation { request, wants_function_call: _ } = translate(self.body, self.size, &model.into(), api)?;
         Ok((request, echo))
     }
 }
