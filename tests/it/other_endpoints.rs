@@ -1,4 +1,4 @@
-//! The endpoints of OpenAI's API that clients call beside the two main ones.
+//! The endpoints of OpenAI's API that clients call beside the two main ones, and the thinking of models in a chat.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -226,4 +226,42 @@ async fn a_program_for_one_model_uses_only_that_one() {
     }
     let read = other_provider.outcomes("/backend-api/codex/models").await.len();
     assert_eq!((lists, read), (1, 0), "lists that were read");
+}
+
+#[tokio::test]
+async fn a_chat_shows_the_thinking_of_a_model_that_reasons() {
+    let (provider, _home, gateway) = signed_in().await;
+    let ask = async |members: Value| {
+        let mut body = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]});
+        body.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
+        gateway.post("/v1/chat/completions", body).await
+    };
+    let message = async |members: Value| ask(members).await.json()["choices"][0]["message"].clone();
+    for members in [
+        json!({}),
+        json!({"reasoning_effort": "low"}),
+        json!({"reasoning": {"effort": "low"}}),
+        json!({"model": "gpt-5.5-high"}),
+    ] {
+        let thinking = message(members.clone()).await;
+        assert_eq!(thinking["reasoning_content"], "Thinking about it.", "{members}: {thinking}");
+        assert_eq!(thinking["reasoning"], thinking["reasoning_content"]);
+    }
+    let silent = message(json!({"reasoning_effort": "none"})).await;
+    assert_eq!(silent.get("reasoning_content"), None, "{silent}");
+    let streamed = ask(json!({"stream": true})).await;
+    let chunks: Vec<Value> = data(&streamed.text).iter().filter_map(|chunk| serde_json::from_str(chunk).ok()).collect();
+    for name in ["reasoning_content", "reasoning"] {
+        let joined: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"][name].as_str()).collect();
+        assert_eq!(joined, "Thinking about it.", "{name}: {}", streamed.text);
+    }
+    assert_eq!(provider.outcomes("/backend-api/codex/models").await.len(), 1, "the list is read once");
+    // A model that is not known to reason is not asked for it.
+    let unlisted = Home::new(&provider);
+    let gateway = unlisted.start().await;
+    gateway.sign_in().await;
+    provider.post_control("/faults", json!({"endpoint": "models", "fault": "bad_gateway"})).await;
+    let body = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]});
+    let unknown = gateway.post("/v1/chat/completions", body).await.json();
+    assert_eq!(unknown["choices"][0]["message"].get("reasoning_content"), None, "{unknown}");
 }

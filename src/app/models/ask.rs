@@ -114,7 +114,11 @@ impl Models {
             Dialect::Codex if shortest != name => {}
             Dialect::Codex | Dialect::ChatCompletions => return BackendModel { name, ..BackendModel::default() },
         }
-        let named = |(model, suffixes): (&str, ModelSuffixes)| BackendModel { name: model.to_owned(), suffixes };
+        let named = |(model, suffixes): (&str, ModelSuffixes)| BackendModel {
+            name: model.to_owned(),
+            suffixes,
+            reasons: false,
+        };
         match self.search_models(account, |known| ModelSuffixes::after_known(&name, known).map(named)).await {
             Some(Some(known)) => known,
             Some(None) => BackendModel { name, ..BackendModel::default() },

@@ -24,9 +24,10 @@ impl Models {
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body, rights } = request;
         let (body, _name, target) = self.checked(body, &rights).await?;
-        let (model, size) = (target.model.clone(), body.len());
+        let (mut model, size) = (target.model.clone(), body.len());
         match target.api.dialect {
             Dialect::Codex => {
+                model.reasons = self.reasons(&target).await;
                 let translate = move || ChatRequest::of_checked(&body)?.into_backend(model);
                 let (request, options) = self.tasks.compute(size, translate).await?;
                 self.translated(request, options, ChatForm::Chat, (&target, &headers)).await
@@ -56,6 +57,16 @@ impl Models {
         let translate = move || ChatRequest::of_checked(&body)?.prompt_into_backend(model);
         let (request, options) = self.tasks.compute(size, translate).await?;
         self.translated(request, options, ChatForm::Text, (&target, &headers)).await
+    }
+
+    /// Whether the model is known to summarize its reasoning. The account's list is read once for each login.
+    async fn reasons(&self, target: &Target) -> bool {
+        let account = &target.definition.name;
+        let models = match self.last_models(account) {
+            Some(models) => models,
+            None => self.models_of(account).await.0,
+        };
+        models.iter().any(|known| known.name == target.model.name && known.reasons)
     }
 
     async fn translated(

@@ -51,6 +51,8 @@ pub struct BackendModel {
     pub name: String,
     /// What the caller's name of it asks for.
     pub suffixes: ModelSuffixes,
+    /// Whether the model summarizes its reasoning, as far as that is known.
+    pub reasons: bool,
 }
 
 impl From<&str> for BackendModel {

@@ -7,15 +7,16 @@ use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Memb
 pub(super) enum Summary {
     /// The parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller asks for an effort. Chat clients show summaries and cannot ask for them.
+    /// If the caller asks for an effort, or if the model reasons anyway. Chat clients show summaries and cannot ask for
+    /// them.
     ForChat,
 }
 
 impl Summary {
-    fn is_wanted(self, effort: Option<&str>) -> bool {
+    fn is_wanted(self, effort: Option<&str>, model: &BackendModel) -> bool {
         match self {
             Self::AsSent => false,
-            Self::ForChat => effort.is_some_and(|effort| effort != "none"),
+            Self::ForChat => effort.map_or(model.reasons, |effort| effort != "none"),
         }
     }
 }
@@ -42,7 +43,7 @@ pub(super) fn translate(
         }
         match own_summary {
             Some(summary) => out.raw("summary", summary),
-            None if summary.is_wanted(word.as_deref()) => out.word("summary", "auto"),
+            None if summary.is_wanted(word.as_deref(), model) => out.word("summary", "auto"),
             None => {}
         }
         Ok(())

@@ -2,14 +2,15 @@
 
 use goclaw::domain::{
     dialect::{
-        EmbeddingsRequest, ImageReader, ImageRequest, image_model_of, is_image_model,
+        BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, image_model_of, is_image_model,
         legacy::{text_chunk, text_completion},
     },
+    model_suffix::ModelSuffixes,
     provider_refusal::RefusalKind,
 };
 use serde_json::{Value, json};
 
-use super::event;
+use super::{event, parsed_chat, parsed_response};
 
 fn chunk(delta: &Value, reason: &Value) -> Value {
     json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m",
@@ -119,5 +120,29 @@ fn embeddings_that_are_not_numbers_are_no_response() {
         json!({"data": [{"embedding": ["x"]}]}),
     ] {
         assert_eq!(response.convert(nonsense.clone()), None, "{nonsense}");
+    }
+}
+
+#[test]
+fn a_summary_is_asked_of_models_that_have_one() {
+    for (reasons, members, expected) in [
+        (true, json!({}), json!({"summary": "auto"})),
+        (false, json!({}), Value::Null),
+        (false, json!({"reasoning_effort": "high"}), json!({"effort": "high", "summary": "auto"})),
+        (true, json!({"reasoning_effort": "none"}), json!({"effort": "none"})),
+        (true, json!({"reasoning": {"summary": "detailed"}}), json!({"summary": "detailed"})),
+    ] {
+        let mut body = json!({"model": "x", "messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let body = body.to_string();
+        let model = BackendModel { name: "m".to_owned(), suffixes: ModelSuffixes::default(), reasons };
+        let (sent, _) = parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone()).unwrap();
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        assert_eq!(sent["reasoning"], expected, "{members}");
+        let (sent, _) = parsed_response(body.as_bytes()).unwrap().into_backend(model).unwrap();
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        let own = members.get("reasoning").cloned().unwrap_or(expected);
+        let is_asked = own.get("summary").is_some() && members.get("reasoning").is_some();
+        assert_eq!(sent["reasoning"].get("summary").is_some(), is_asked, "Responses callers ask for themselves");
     }
 }
