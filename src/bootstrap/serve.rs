@@ -20,7 +20,7 @@ use super::{StartError, first_start, stores::Storage};
 use crate::{
     adapters::{
         callback::LoopbackListener,
-        http::{self, GatewayToken, Hosts, RequestIds},
+        http::{self, Accepted, GatewayToken, Hosts, Origins, RequestIds},
         oauth::HttpOAuthEndpoint,
         secret_file::mode_if_public,
         serving::{self, Limits},
@@ -43,8 +43,7 @@ pub struct Started {
     pub app: Arc<App>,
     listener: TcpListener,
     token: GatewayToken,
-    hosts: Hosts,
-    proxies: TrustedProxies,
+    accepted: Accepted,
     request_ids: RequestIds,
 }
 
@@ -101,9 +100,12 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         },
     );
     app.start().await?;
-    let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
-    let proxies = TrustedProxies::new(settings.server.trusted_proxies.clone());
-    Ok(Started { address, app, listener, token, hosts, proxies, request_ids })
+    let accepted = Accepted {
+        hosts: Hosts::new(settings.server.host, &settings.server.allowed_hosts),
+        origins: Origins::new(&settings.server.allowed_origins),
+        proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
+    };
+    Ok(Started { address, app, listener, token, accepted, request_ids })
 }
 
 /// A database file belongs to one machine; on PostgreSQL, gateways of the earlier version may run.
@@ -117,9 +119,9 @@ pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
 /// Serves until `stop` is cancelled, then waits for requests and tasks as described above.
 pub async fn run(started: Started, stop: CancellationToken) {
     let page = web_ui::endpoint();
-    let Started { app, listener, token, hosts, proxies, request_ids, .. } = started;
-    let known = proxies.clone();
-    let endpoint = http::endpoint(&app, token, hosts, proxies, request_ids, page, stop.clone());
+    let Started { app, listener, token, accepted, request_ids, .. } = started;
+    let known = accepted.proxies.clone();
+    let endpoint = http::endpoint(&app, token, accepted, request_ids, page, stop.clone());
     let is_shared = move |peer: IpAddr| peer.is_loopback() || known.contain(peer);
     let limits = within(http::LIMITS, raise_open_files());
     serving::serve(vec![listener], endpoint, limits, is_shared, stop.cancelled(), CancellationToken::new()).await;

@@ -27,6 +27,7 @@ pub mod login;
 pub mod login_outcome;
 pub mod model_list;
 pub mod model_ref;
+pub mod model_suffix;
 pub mod networks;
 pub mod oauth_client;
 pub mod pasted_cookie;

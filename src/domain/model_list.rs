@@ -2,17 +2,75 @@
 
 use serde_json::Value;
 
-/// Returns the name and creation time of each model (Unix seconds, 0 if missing). Reads OpenAI's public form (`data`,
-/// by `id`) and that of ChatGPT's Codex backend (`models`, by `slug`), without its hidden models. None for any other
-/// form.
-pub fn read(response: &Value) -> Option<Vec<(String, i64)>> {
+/// The size of the catalogue entries that are kept of one list, as JSON.
+const MAX_CATALOG_BYTES: usize = 1024 * 1024;
+
+/// A model as its provider lists it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderModel {
+    pub name: String,
+    /// When it was created, in Unix seconds; 0 if the provider does not say.
+    pub created: i64,
+    /// Whether the provider wants it hidden from users. It can be asked nevertheless.
+    pub is_hidden: bool,
+    /// The tokens that fit into a conversation, if the provider says it.
+    pub context_length: Option<u64>,
+    /// Whether it can summarize its reasoning, as far as the provider says it.
+    pub reasons: bool,
+    /// The entry in the catalogue of ChatGPT's Codex backend; None for other providers, and beyond [`MAX_CATALOG_BYTES`].
+    pub entry: Option<Value>,
+}
+
+impl ProviderModel {
+    /// Returns a model of which only the name is known.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    fn read(entry: &Value, name: &str) -> Option<Self> {
+        let number = |names: [&str; 2]| names.into_iter().find_map(|name| entry.get(name)?.as_u64());
+        let levels = entry.get("supported_reasoning_levels").and_then(Value::as_array);
+        let summaries = entry.get("supports_reasoning_summaries").and_then(Value::as_bool);
+        Some(Self {
+            name: entry.get(name)?.as_str()?.to_owned(),
+            created: entry.get("created").and_then(Value::as_i64).unwrap_or(0),
+            is_hidden: entry.get("visibility").and_then(Value::as_str).is_some_and(|value| value != "list"),
+            context_length: number(["context_window", "context_length"]),
+            reasons: summaries.unwrap_or_else(|| levels.is_some_and(|levels| !levels.is_empty())),
+            entry: None,
+        })
+    }
+
+    /// Returns the catalogue entry under the name `slug`; None if the entry is not known. `account` tells models of the
+    /// same name apart. A second name of a model is hidden, so that users choose among models and not among names.
+    pub fn entry_as(&self, slug: &str, account: Option<&str>, is_second_name: bool) -> Option<Value> {
+        let mut entry = self.entry.clone()?;
+        let members = entry.as_object_mut()?;
+        members.insert("slug".to_owned(), slug.into());
+        if let Some(account) = account {
+            let name = members.get("display_name").and_then(Value::as_str).unwrap_or(&self.name);
+            let name = format!("{name} ({account})");
+            members.insert("display_name".to_owned(), name.into());
+        }
+        if is_second_name {
+            members.insert("visibility".to_owned(), "hide".into());
+        }
+        Some(entry)
+    }
+}
+
+/// Reads OpenAI's public form (`data`, by `id`) and that of ChatGPT's Codex backend (`models`, by `slug`). None for any
+/// other form.
+pub fn read(response: &Value) -> Option<Vec<ProviderModel>> {
     let list = |name: &str| response.get(name).and_then(Value::as_array);
-    let (models, name) = list("models").map(|models| (models, "slug")).or_else(|| Some((list("data")?, "id")))?;
-    let is_listed =
-        |model: &&Value| model.get("visibility").and_then(Value::as_str).is_none_or(|value| value == "list");
-    let entry = |model: &Value| {
-        let created = model.get("created").and_then(Value::as_i64).unwrap_or(0);
-        Some((model.get(name)?.as_str()?.to_owned(), created))
+    let Some(catalog) = list("models") else {
+        return Some(list("data")?.iter().filter_map(|entry| ProviderModel::read(entry, "id")).collect());
     };
-    Some(models.iter().filter(is_listed).filter_map(entry).collect())
+    let mut size = 0;
+    let with_entry = |entry: &Value| {
+        let model = ProviderModel::read(entry, "slug")?;
+        size += entry.to_string().len();
+        Some(ProviderModel { entry: (size <= MAX_CATALOG_BYTES).then(|| entry.clone()), ..model })
+    };
+    Some(catalog.iter().filter_map(with_entry).collect())
 }

@@ -57,6 +57,9 @@ impl ModelRef {
     }
 }
 
+/// Models that clients ask for by themselves, for titles and summaries, whatever model their user has chosen.
+const UNASKED: [&str; 6] = ["gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-5-mini", "gpt-5-nano"];
+
 /// The configured names besides `<provider>/<model>`.
 #[derive(Debug, Clone)]
 pub struct ModelNames {
@@ -64,6 +67,8 @@ pub struct ModelNames {
     pub agents: BTreeMap<String, ModelRef>,
     /// The provider of models without a provider prefix.
     pub default_provider: AccountName,
+    /// The model that answers for those that clients ask for by themselves.
+    pub fallback: Option<ModelName>,
 }
 
 impl ModelNames {
@@ -75,6 +80,12 @@ impl ModelNames {
         } else {
             ModelRef::split(name.as_str()).map(|split| split.provider)
         }
+    }
+
+    /// Returns the model that answers for `name` if its account does not list it.
+    pub fn fallback_for(&self, name: &ModelName) -> Option<&ModelName> {
+        let is_unasked = UNASKED.contains(&name.as_str()) && !self.agents.contains_key(name.as_str());
+        self.fallback.as_ref().filter(|_| is_unasked)
     }
 
     /// Resolves `name` to an agent's model; else to a model of the provider before its first slash, if that is a

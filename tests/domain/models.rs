@@ -4,19 +4,117 @@ use std::collections::BTreeMap;
 
 use goclaw::domain::{
     ids::AccountName,
-    model_list::read,
+    model_list::{ProviderModel, read},
     model_ref::{ModelName, ModelNames, ModelRef},
+    model_suffix::ModelSuffixes,
 };
 use serde_json::json;
 
 #[test]
 fn both_forms_are_read() {
-    let codex =
-        json!({"models": [{"slug": "gpt-5.5", "visibility": "list"}, {"slug": "review", "visibility": "hide"}]});
-    assert_eq!(read(&codex), Some(vec![("gpt-5.5".to_owned(), 0)]));
-    let public = json!({"object": "list", "data": [{"id": "qwen", "object": "model", "created": 7}]});
-    assert_eq!(read(&public), Some(vec![("qwen".to_owned(), 7)]));
+    let entries = json!([
+        {"slug": "gpt-5.5", "visibility": "list", "context_window": 272_000, "supports_reasoning_summaries": true},
+        {"slug": "review", "visibility": "hide", "supported_reasoning_levels": [{"effort": "low"}]},
+        {"slug": "plain", "supported_reasoning_levels": []},
+        {"slug": "silent", "supported_reasoning_levels": [{"effort": "low"}], "supports_reasoning_summaries": false},
+        {"slug": 7},
+    ]);
+    let models = read(&json!({ "models": entries })).unwrap();
+    let seen: Vec<_> =
+        models.iter().map(|it| (it.name.as_str(), it.is_hidden, it.context_length, it.reasons)).collect();
+    let expected = [
+        ("gpt-5.5", false, Some(272_000), true),
+        ("review", true, None, true),
+        ("plain", false, None, false),
+        ("silent", false, None, false),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(models[0].entry.as_ref(), Some(&entries[0]));
+    let public =
+        json!({"object": "list", "data": [{"id": "qwen", "object": "model", "created": 7, "context_length": 9}]});
+    let qwen = ProviderModel { created: 7, context_length: Some(9), ..ProviderModel::named("qwen") };
+    assert_eq!(read(&public), Some(vec![qwen]));
     assert_eq!(read(&json!({"detail": "Not Found"})), None);
+}
+
+#[test]
+fn the_kept_catalogue_is_bounded() {
+    let entry = |slug: &str| json!({"slug": slug, "base_instructions": "x".repeat(600_000)});
+    let models = read(&json!({"models": [entry("a"), entry("b")]})).unwrap();
+    assert_eq!(models.iter().map(|model| model.entry.is_some()).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_catalogue_entry_gets_the_name_that_can_be_sent_back() {
+    let models = read(&json!({"models": [{"slug": "m", "display_name": "M", "context_window": 5}]})).unwrap();
+    let shown = |slug: &str, account, is_second| models[0].entry_as(slug, account, is_second).unwrap();
+    assert_eq!(shown("m", None, false), json!({"slug": "m", "display_name": "M", "context_window": 5}));
+    let second = json!({"slug": "a/m", "display_name": "M", "context_window": 5, "visibility": "hide"});
+    assert_eq!(shown("a/m", None, true), second);
+    assert_eq!(shown("b/m", Some("b"), false)["display_name"], "M (b)");
+    assert_eq!(ProviderModel::named("m").entry_as("m", None, false), None);
+}
+
+#[test]
+fn suffixes_are_taken_off_a_known_model_only() {
+    let known = ["gpt-5.5", "gpt-5.5-fast", "max-high"].map(ProviderModel::named);
+    let suffixes = |effort, is_fast| ModelSuffixes { effort, is_fast };
+    for (name, expected) in [
+        ("gpt-5.5", Some(("gpt-5.5", suffixes(None, false)))),
+        ("gpt-5.5-minimal", Some(("gpt-5.5", suffixes(Some("minimal"), false)))),
+        ("gpt-5.5-low", Some(("gpt-5.5", suffixes(Some("low"), false)))),
+        ("gpt-5.5-medium", Some(("gpt-5.5", suffixes(Some("medium"), false)))),
+        ("gpt-5.5-high", Some(("gpt-5.5", suffixes(Some("high"), false)))),
+        ("gpt-5.5-xhigh", Some(("gpt-5.5", suffixes(Some("xhigh"), false)))),
+        // A model of this name exists.
+        ("gpt-5.5-fast", Some(("gpt-5.5-fast", suffixes(None, false)))),
+        ("gpt-5.5-fast-low", Some(("gpt-5.5-fast", suffixes(Some("low"), false)))),
+        ("gpt-5.5-low-fast", Some(("gpt-5.5", suffixes(Some("low"), true)))),
+        ("max-high", Some(("max-high", suffixes(None, false)))),
+        ("max-high-fast", Some(("max-high", suffixes(None, true)))),
+        ("max-fast", None),
+        ("gpt-5.5-high-low", None),
+        ("gpt-5.5-fast-fast", Some(("gpt-5.5-fast", suffixes(None, true)))),
+        ("gpt-5.5-huge", None),
+        ("-high", None),
+    ] {
+        assert_eq!(ModelSuffixes::after_known(name, &known), expected, "{name}");
+    }
+    for (name, expected) in [
+        ("gpt-9-high-fast", ("gpt-9", suffixes(Some("high"), true))),
+        ("gpt-9-fast-xhigh", ("gpt-9", suffixes(Some("xhigh"), true))),
+        ("gpt-9-low-high", ("gpt-9-low", suffixes(Some("high"), false))),
+        ("-high", ("-high", suffixes(None, false))),
+        ("gpt-9", ("gpt-9", suffixes(None, false))),
+    ] {
+        assert_eq!(ModelSuffixes::split(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_fallback_answers_for_what_clients_ask_by_themselves() {
+    let fallback = ModelName::parse("gpt-5.5-low").unwrap();
+    let names = |fallback| ModelNames {
+        agents: BTreeMap::from([("gpt-4o".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
+        default_provider: name("openai-codex"),
+        fallback,
+    };
+    let with = names(Some(fallback.clone()));
+    for (asked, is_answered) in [
+        ("gpt-4o-mini", true),
+        ("gpt-4.1-mini", true),
+        ("gpt-4.1-nano", true),
+        ("gpt-5-mini", true),
+        ("gpt-5-nano", true),
+        ("gpt-4o", false),
+        ("openai-codex/gpt-4o-mini", false),
+        ("gpt-4o-mini-high", false),
+        ("gpt-4", false),
+    ] {
+        let asked = ModelName::parse(asked).unwrap();
+        assert_eq!(with.fallback_for(&asked), Some(&fallback).filter(|_| is_answered), "{asked:?}");
+        assert_eq!(names(None).fallback_for(&asked), None);
+    }
 }
 
 fn name(text: &str) -> AccountName {
@@ -28,6 +126,7 @@ fn a_name_is_split_only_after_a_provider() {
     let names = ModelNames {
         agents: BTreeMap::from([("my-agent".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
         default_provider: name("openai-codex"),
+        fallback: None,
     };
     let resolve = |text: &str| {
         let found = names.resolve(&ModelName::parse(text).unwrap(), |provider| {

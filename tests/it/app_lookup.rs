@@ -80,7 +80,7 @@ async fn an_account_that_is_out_contributes_its_last_models_for_a_day() {
             listing.models.into_iter().map(|model| model.id).filter(|id| id.ends_with("canary")).collect();
         (ids, listing.incomplete)
     };
-    let both = vec![format!("{OPENAI}/gpt-canary"), "work/gpt-canary".to_owned()];
+    let both = vec!["gpt-canary".to_owned(), format!("{OPENAI}/gpt-canary"), "work/gpt-canary".to_owned()];
     assert_eq!(list().await, (both.clone(), Vec::new()));
 
     gateway.store.damage(&name("work"));

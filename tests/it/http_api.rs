@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goclaw::{
     adapters::{
-        http::{BudgetedBody, FailedAttempts, GatewayToken, Hosts, LargeBodies, RequestIds, endpoint, kept_alive},
+        http::{
+            Accepted, BudgetedBody, FailedAttempts, GatewayToken, Hosts, LargeBodies, Origins, RequestIds, endpoint,
+            kept_alive,
+        },
         system::SystemRandom,
     },
     domain::networks::TrustedProxies,
@@ -36,8 +39,7 @@ async fn call(method: &str, path: &str, token: &str, body: &str) -> (u16, Header
     let whole = endpoint(
         &gateway.app,
         GatewayToken::new(&TOKEN.into()),
-        hosts,
-        TrustedProxies::default(),
+        Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default() },
         ids,
         page,
         CancellationToken::new(),
@@ -90,15 +92,46 @@ async fn a_405_lists_the_methods_of_the_document() {
 }
 
 #[tokio::test]
-async fn openai_routes_match_whole_segments() {
+async fn only_the_control_api_has_its_own_form_of_errors() {
     for (paths, is_openai) in [
-        (["/v1/responses", "/v1/responses/x", "/v1/models/a", "/v1/proxy/openai/x"], true),
-        (["/v1/responsesx", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"], false),
+        (["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x", "/v1/responses/x", "/v1/tokensx"], true),
+        (["/v1/auth/openai/status", "/v1/tokens", "/v1/sessions/x", "/v1", "/v1/", "/nothing"], false),
     ] {
         for path in paths {
             let (status, _, problem) = call("GET", path, "wrong", "").await;
             assert_eq!((status, problem["error"].is_object()), (401, is_openai), "{path}: {problem}");
         }
+    }
+    let document: Value = serde_json::from_str(&goclaw::adapters::http::openapi_document()).unwrap();
+    for (path, item) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1/")) {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "head") {
+            let path = path.replace(['{', '}'], "");
+            let is_openai = ["Models", "Proxy"].contains(&operation["tags"][0].as_str().unwrap());
+            let (_, _, problem) = call(&method.to_uppercase(), &path, "wrong", "").await;
+            assert_eq!(problem["error"].is_object(), is_openai, "{method} {path}: {problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_openai_s_clients_ask_in_vain_is_permanent_and_names_what_is_offered() {
+    for (method, path, token, expected) in [
+        ("POST", "/v1/moderations", TOKEN, (404, "not_found")),
+        ("POST", "/v1/audio/speech", TOKEN, (404, "not_found")),
+        ("GET", "/v1/files", TOKEN, (404, "not_found")),
+        ("GET", "/v1/responses/resp_1", TOKEN, (404, "not_found")),
+        ("PUT", "/v1/chat/completions", TOKEN, (405, "method_not_allowed")),
+        ("DELETE", "/v1/models/gpt-5.5", TOKEN, (405, "method_not_allowed")),
+        ("POST", "/v1/moderations", "wrong", (401, "unauthorized")),
+        ("POST", "/v1/chat/completions", "wrong", (401, "unauthorized")),
+    ] {
+        let (status, headers, body) = call(method, path, token, "{}").await;
+        let error = &body["error"];
+        let code = error["code"].as_str().unwrap_or_default();
+        assert_eq!((status, code), expected, "{method} {path}: {body}");
+        assert_eq!(headers["x-should-retry"], "false", "{method} {path}");
+        let names_others = error["message"].as_str().unwrap_or_default().contains("POST /v1/responses");
+        assert_eq!(names_others, token == TOKEN, "{method} {path}: {body}");
     }
 }
 

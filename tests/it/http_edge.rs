@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use goclaw::{
     adapters::{
-        http::{GatewayToken, Hosts, RequestIds, endpoint},
+        http::{Accepted, GatewayToken, Hosts, Origins, RequestIds, endpoint},
         serving::{Limits, serve},
         system::SystemRandom,
     },
@@ -284,7 +284,8 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
     let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
     let token = GatewayToken::new(&"token".into());
     let ids = RequestIds::new(&SystemRandom).expect("random bytes");
-    let whole = endpoint(&gateway.app, token, hosts, TrustedProxies::default(), ids, page, CancellationToken::new());
+    let accepted = Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default() };
+    let whole = endpoint(&gateway.app, token, accepted, ids, page, CancellationToken::new());
     let (address, _stop, _handle) = served(whole).await;
     for _ in 0..2 {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::read::GzDecoder;
 use goclaw::{
     adapters::{
-        http::{self, GatewayToken, Hosts, RequestIds, openapi_document},
+        http::{self, Accepted, GatewayToken, Hosts, Origins, RequestIds, openapi_document},
         system::SystemRandom,
         web_ui::endpoint,
     },
@@ -22,7 +22,8 @@ use crate::support::fakes::TestGateway;
 fn whole_endpoint(gateway: &TestGateway) -> impl Endpoint<Output = Response> + use<> {
     let (token, hosts) = (GatewayToken::new(&"token".into()), Hosts::new([127, 0, 0, 1].into(), &[]));
     let (ids, stop) = (RequestIds::new(&SystemRandom).expect("random bytes"), CancellationToken::new());
-    http::endpoint(&gateway.app, token, hosts, TrustedProxies::default(), ids, endpoint(), stop)
+    let accepted = Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default() };
+    http::endpoint(&gateway.app, token, accepted, ids, endpoint(), stop)
 }
 
 /// Requests every file in the folder of the page and returns its name, content type and text.

@@ -177,6 +177,11 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
         ("GOCLAW_DATABASE__URL", "sqlite::memory:"),
         ("GOCLAW_DEFAULT_PROVIDER", "No Name"),
         ("GOCLAW_AGENT__PROVIDER", "gpt-4o"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "http://localhost:8080/"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "*"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "null"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "file:///app"),
+        ("GOCLAW_SERVER__ALLOWED_ORIGINS", "HTTPS://App.example"),
         ("GOCLAW_WEBHOOK__URL", "http://hooks.example/"),
         ("GOCLAW_WEBHOOK__SECRET", "canary"),
         ("GOCLAW_PROVIDERS__WORK__TYPE", "other"),
@@ -209,6 +214,11 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
     invalid setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     invalid setting default_provider = "No Name": an account name is 1 to 50 lower-case letters, digits and inner hyphens
     invalid setting agent.provider = "gpt-4o": a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5
+    invalid setting server.allowed_origins = "http://localhost:8080/": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
+    invalid setting server.allowed_origins = "*": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
+    invalid setting server.allowed_origins = "null": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
+    invalid setting server.allowed_origins = "file:///app": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
+    invalid setting server.allowed_origins = "HTTPS://App.example": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
     invalid setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
     invalid setting webhook.secret = (not shown): it must have at least 24 characters
     invalid setting providers.work.type = "other": it must be one of openai-codex, suno, dashscope
@@ -231,7 +241,7 @@ fn an_unknown_key_is_named_with_the_known_ones() {
     let unknown = variables.map(|name| load(&[(&format!("GOCLAW_{name}"), "canary")]));
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
     assert_snapshot!(texts(unknown.into_iter().chain([file])), @r#"
-    unknown setting server.prot; expected one of allowed_hosts, host, port, token, token_file, trusted_proxies
+    unknown setting server.prot; expected one of allowed_hosts, allowed_origins, host, port, token, token_file, trusted_proxies
     unknown setting nonsense; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, models, providers, refresh, server, webhook
     unknown setting encryption.keyz; expected one of key, key_file, keys
     unknown setting agent.model; expected one of key, provider

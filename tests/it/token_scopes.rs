@@ -157,7 +157,7 @@ async fn a_token_for_one_model_asks_and_sees_only_that() {
     let listed = gateway.call_as(&bound, Method::GET, "/v1/models", None).await.json();
     let ids: Vec<&str> =
         listed["data"].as_array().expect("models").iter().filter_map(|model| model["id"].as_str()).collect();
-    assert_eq!(ids, [MODEL]);
+    assert_eq!(ids, ["gpt-5.5", MODEL]);
     assert_eq!(gateway.call_as(&bound, Method::GET, "/v1/models/openai-codex%2Fgpt-5.5", None).await.status, 200);
     let ask = async |path: &str, model: &str| {
         let body = json!({"model": model, "input": "Hello", "messages": [{"role": "user", "content": "Hello"}]});
@@ -166,7 +166,8 @@ async fn a_token_for_one_model_asks_and_sees_only_that() {
     for path in ["/v1/responses", "/v1/chat/completions"] {
         assert_eq!(ask(path, MODEL).await.status, 200);
         assert_eq!(ask(path, "gpt-5.5").await.status, 200, "the same model by its short name");
-        for other in ["gpt-5.4", "openai-codex/gpt-5.4", "dashscope/qwen-max"] {
+        assert_eq!(ask(path, "gpt-5.5-high").await.status, 200, "the same model, asked in another way");
+        for other in ["gpt-5.4", "gpt-5.4-high", "openai-codex/gpt-5.4", "dashscope/qwen-max"] {
             assert_eq!(code(&ask(path, other).await), refused("insufficient_scope"), "{path} {other}");
         }
     }

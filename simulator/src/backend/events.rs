@@ -6,7 +6,7 @@ use std::{borrow::Cow, time::Duration};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::usage::InputTokens;
+use super::{request::ModelRequest, usage::InputTokens};
 use crate::{provider::random_text, refusals};
 
 /// One event.
@@ -46,11 +46,14 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Begins a response.
-    pub(super) fn begin(model: &str, now: Duration) -> Self {
-        let id = format!("resp_{}", random_text());
+    /// Begins the response to a request, of which it repeats how the model was asked.
+    pub(super) fn begin(request: &ModelRequest, now: Duration) -> Self {
+        let (id, model) = (format!("resp_{}", random_text()), request.model());
         let members = json!({"id": id, "object": "response", "created_at": now.as_secs(), "model": model});
-        let response = members.as_object().cloned().unwrap_or_default();
+        let mut response = members.as_object().cloned().unwrap_or_default();
+        for name in ["reasoning", "service_tier"] {
+            response.extend(request.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
         let mut begun = Self { response, output: Vec::new(), events: Vec::new() };
         for kind in ["response.created", "response.in_progress"] {
             let response = begun.state("in_progress", json!({"output": []}));

@@ -74,8 +74,36 @@ fn check_content(index: usize, item: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// Checks that the parameters of each function are a complete object schema.
+/// The values of the image tool's parameters.
+const IMAGE_CHOICES: [(&str, &[&str]); 5] = [
+    ("background", &["auto", "opaque", "transparent"]),
+    ("moderation", &["auto", "low"]),
+    ("output_format", &["png", "jpeg", "webp"]),
+    ("quality", &["auto", "low", "medium", "high"]),
+    ("size", &["auto", "1024x1024", "1024x1536", "1536x1024"]),
+];
+
+/// Checks the parameters of an image tool.
+fn check_image_tool(index: usize, tool: &Value) -> Result<(), Refusal> {
+    for (name, value) in tool.as_object().into_iter().flatten().filter(|(name, _)| *name != "type") {
+        let choices = IMAGE_CHOICES.iter().find(|(known, _)| known == name).map(|(_, choices)| *choices);
+        let fits = match choices {
+            Some(choices) => value.as_str().is_some_and(|value| choices.contains(&value)),
+            None => name == "output_compression" && value.as_u64().is_some_and(|percent| percent <= 100),
+        };
+        if !fits {
+            let param = format!("tools[{index}].{name}");
+            let code = if choices.is_some() { "invalid_value" } else { "unknown_parameter" };
+            return Err(Refusal::of_api(400, Some(code), &param, &format!("Invalid parameter: '{param}'.")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the parameters of each function are a complete object schema, and those of the image tool.
 pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
+    let mut images = tools.iter().enumerate().filter(|(_, tool)| text(tool, "type") == Some("image_generation"));
+    images.try_for_each(|(index, tool)| check_image_tool(index, tool))?;
     let incomplete = |tool: &Value| {
         let parameters = tool.get("parameters");
         text(tool, "type") == Some("function")

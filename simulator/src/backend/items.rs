@@ -139,6 +139,28 @@ pub(super) fn web_search(events: &mut Events, query: &str) {
     events.item_done(json!({"id": id, "type": "web_search_call", "status": "completed", "action": action}));
 }
 
+/// An image of one pixel, as a PNG in base64.
+const IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// An image for this prompt, with the members of the tool that asks for it.
+pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
+    let id = format!("ig_{}", random_text());
+    events.item_added(json!({"id": id, "type": "image_generation_call", "status": "in_progress"}));
+    for kind in ["response.image_generation_call.in_progress", "response.image_generation_call.generating"] {
+        events.about(&id, kind, json!({}));
+    }
+    let mut item = json!({"id": id, "type": "image_generation_call", "status": "completed", "result": IMAGE, "revised_prompt": prompt});
+    let chosen = |name: &str, default: &str| tool.get(name).cloned().unwrap_or_else(|| json!(default));
+    if let Some(item) = item.as_object_mut() {
+        for (name, default) in
+            [("background", "opaque"), ("output_format", "png"), ("quality", "medium"), ("size", "1024x1024")]
+        {
+            item.insert(name.to_owned(), chosen(name, default));
+        }
+    }
+    events.item_done(item);
+}
+
 /// An unknown item with unknown events.
 pub(super) fn unknown_events(events: &mut Events) {
     let id = format!("tp_{}", random_text());

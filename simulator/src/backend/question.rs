@@ -51,6 +51,13 @@ pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
     request.list("tools").iter().find(|tool| text(tool, "type") == Some("custom")).and_then(|tool| text(tool, "name"))
 }
 
+/// Returns the image tool if the request requires a call of it.
+pub(super) fn required_image_tool(request: &ModelRequest) -> Option<&Value> {
+    let kind = |value: &Value| text(value, "type") == Some("image_generation");
+    let is_required = request.get("tool_choice").is_some_and(kind);
+    request.list("tools").iter().find(|tool| kind(tool)).filter(|_| is_required)
+}
+
 fn is_output(item: &Value) -> bool {
     matches!(text(item, "type"), Some("function_call_output" | "custom_tool_call_output"))
 }

@@ -42,6 +42,11 @@ pub(super) const OF_COMPACTION: [&str; 9] = [
     "tools",
 ];
 
+/// The efforts of the reasoning.
+const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
+/// The service tiers.
+const TIERS: [&str; 4] = ["auto", "default", "flex", "priority"];
+
 /// Decompresses zstd (RFC 8878), up to the limit of an uncompressed body.
 fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
@@ -74,6 +79,7 @@ impl ModelRequest {
             return Err("Instructions are not valid".into());
         }
         let request = Self(members);
+        request.check_choices()?;
         input::check_items(request.get("input").and_then(Value::as_array).ok_or("Input must be a list")?)?;
         input::check_tools(request.list("tools"))?;
         if !models.iter().any(|known| known == request.model()) {
@@ -82,6 +88,22 @@ impl ModelRequest {
             return Err(why.into());
         }
         Ok(request)
+    }
+
+    /// Refuses an unknown service tier and an unknown effort.
+    fn check_choices(&self) -> Result<(), Refusal> {
+        let tier = self.get("service_tier").filter(|tier| !tier.is_null());
+        if let Some(tier) = tier.filter(|tier| !tier.as_str().is_some_and(|tier| TIERS.contains(&tier))) {
+            return Err(format!("Unsupported service_tier: {}", tier.as_str().unwrap_or_default()).into());
+        }
+        let effort = self.get("reasoning").and_then(|reasoning| text(reasoning, "effort"));
+        match effort.filter(|effort| !EFFORTS.contains(effort)) {
+            Some(effort) => {
+                let message = format!("Invalid value: '{effort}'.");
+                Err(Refusal::of_api(400, Some("invalid_value"), "reasoning.effort", &message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Requires `store: false` and `stream: true`; the backend supports nothing else.

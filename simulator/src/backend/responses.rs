@@ -51,7 +51,7 @@ pub(super) fn responses(
     let input = provider.state().backend.prompts.count(&account.account_id, key, request.input());
 
     let script = provider.state().scripts.next();
-    let mut events = Events::begin(request.model(), now);
+    let mut events = Events::begin(&request, now);
     if settings.rate_limits_in_stream {
         events.push("codex.rate_limits", quota.event());
     }

@@ -6,7 +6,7 @@ use super::{
     events::{Event, Events},
     form::{self, Form},
     items,
-    question::{custom_tool, includes_reasoning, question, wants_reasoning, wants_summary},
+    question::{custom_tool, includes_reasoning, question, required_image_tool, wants_reasoning, wants_summary},
     request::ModelRequest,
     usage::InputTokens,
 };
@@ -140,6 +140,9 @@ pub(super) fn moves(
 fn answer(request: &ModelRequest, words: u32, events: &mut Events) {
     if wants_reasoning(request) {
         items::reasoning(events, wants_summary(request), includes_reasoning(request));
+    }
+    if let Some(tool) = required_image_tool(request) {
+        return items::image(events, &question(request).user_text, tool);
     }
     match model::answer(&question(request), words) {
         Answer::Text(pieces) => items::message(events, &pieces),

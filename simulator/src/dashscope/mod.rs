@@ -4,6 +4,7 @@
 mod chat;
 mod chunks;
 mod completion;
+mod embeddings;
 mod tasks;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub(crate) struct DashscopeOrigin {
 enum Operation<'a> {
     Models,
     Chat,
+    Embeddings,
     Synthesis,
     Task(&'a str),
     Unknown,
@@ -53,6 +55,7 @@ impl<'a> Operation<'a> {
         match (&head.method, path.strip_prefix(COMPATIBLE), path.strip_prefix(NATIVE)) {
             (&Method::GET, Some("/models"), _) => Self::Models,
             (&Method::POST, Some("/chat/completions"), _) => Self::Chat,
+            (&Method::POST, Some("/embeddings"), _) => Self::Embeddings,
             (&Method::POST, _, Some("/services/aigc/text2image/image-synthesis")) => Self::Synthesis,
             (&Method::GET, _, Some(path)) => path.strip_prefix("/tasks/").map_or(Self::Unknown, Self::Task),
             _ => Self::Unknown,
@@ -61,7 +64,7 @@ impl<'a> Operation<'a> {
 
     fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Models | Self::Unknown => Endpoint::Dashscope,
+            Self::Models | Self::Embeddings | Self::Unknown => Endpoint::Dashscope,
             Self::Chat => Endpoint::ChatCompletions,
             Self::Synthesis => Endpoint::ImageSynthesis,
             Self::Task(_) => Endpoint::ImageTasks,
@@ -119,6 +122,7 @@ impl DashscopeOrigin {
         match operation {
             Operation::Models => models(&self.provider.state().settings.dashscope_models),
             Operation::Chat => chat::completions(&self.provider, entry, body, interrupted),
+            Operation::Embeddings => embeddings::embeddings(&self.provider.state().settings.embedding_models, body),
             Operation::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
             Operation::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
             Operation::Unknown => refused(404, "The requested path does not exist.", "not_found"),

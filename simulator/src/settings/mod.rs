@@ -87,6 +87,8 @@ pub struct Settings {
     pub api_keys: Vec<String>,
     /// The models DashScope lists and serves.
     pub dashscope_models: Vec<String>,
+    /// The models of DashScope that make embeddings. It does not list them.
+    pub embedding_models: Vec<String>,
 }
 
 /// The usage of a plan's two windows, in percent.
@@ -132,6 +134,7 @@ impl Default for Settings {
             rate_limits_in_stream: false,
             api_keys: vec![API_KEY.to_owned()],
             dashscope_models: ["qwen3-max", "qwen-plus", "qwen-image"].map(ToOwned::to_owned).into(),
+            embedding_models: vec!["text-embedding-v4".to_owned()],
         }
     }
 }

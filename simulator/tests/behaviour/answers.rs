@@ -213,3 +213,22 @@ async fn usage_adds_up_and_counts_cached_prompts() {
     assert_eq!(usage(json!({})).await, (first, 0));
     assert_eq!(usage(json!({})).await, (first, 0));
 }
+
+#[tokio::test]
+async fn a_required_image_is_drawn_and_the_way_of_asking_is_repeated() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let asked = json!({
+        "tools": [{"type": "image_generation", "size": "1024x1536"}],
+        "tool_choice": {"type": "image_generation"},
+        "reasoning": {"effort": "low"},
+        "service_tier": "priority",
+    });
+    let frames = party.answered(&tokens, asked).await;
+    let items = output(&frames);
+    let image = items.iter().find(|item| item["type"] == "image_generation_call").unwrap();
+    assert_eq!((&image["size"], &image["output_format"]), (&json!("1024x1536"), &json!("png")));
+    assert!(image["result"].as_str().unwrap().starts_with("iVBOR"));
+    let response = &frames.last().unwrap()["response"];
+    assert_eq!((&response["reasoning"]["effort"], &response["service_tier"]), (&json!("low"), &json!("priority")));
+}

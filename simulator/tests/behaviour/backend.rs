@@ -54,6 +54,10 @@ impl Party {
             ("tools", tool(json!({"type": "object"})), 400, json!("invalid_function_parameters")),
             ("tools", tool(json!({})), 400, json!("invalid_function_parameters")),
             ("tools", tool(nested), 400, json!("invalid_function_parameters")),
+            ("tools", json!([{"type": "image_generation", "size": "9x9"}]), 400, json!("invalid_value")),
+            ("tools", json!([{"type": "image_generation", "n": 2}]), 400, json!("unknown_parameter")),
+            ("reasoning", json!({"effort": "huge"}), 400, json!("invalid_value")),
+            ("service_tier", json!("fast"), 400, Value::Null),
         ] {
             let mut body = prompt();
             body[member] = value;

@@ -176,3 +176,24 @@ async fn each_query_advances_an_image_task() {
     party.simulator.update_settings(|settings| settings.api_keys = vec!["sk-other".to_owned()]);
     assert_eq!(party.task(id).await["output"]["task_status"], "UNKNOWN", "somebody else's task");
 }
+
+#[tokio::test]
+async fn embeddings_are_lists_of_numbers_only() {
+    let party = Party::new().await;
+    let embed = async |members: Value| {
+        let mut body = json!({"model": "text-embedding-v4", "input": ["a", "four"]});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        Answer::of(party.dashscope("/compatible-mode/v1/embeddings", Some(&body)).await).await
+    };
+    let made = embed(json!({"encoding_format": "float"})).await;
+    assert_eq!((made.status, &made.json()["data"][1]["embedding"]), (200, &json!([4.0, 0.5, -1.0])));
+    for (members, status) in [
+        (json!({"model": "qwen-plus"}), 404),
+        (json!({"encoding_format": "base64"}), 400),
+        (json!({"input": [1, 2]}), 400),
+        (json!({"input": []}), 400),
+        (json!({"extra": 1}), 400),
+    ] {
+        assert_eq!(embed(members.clone()).await.status, status, "{members}");
+    }
+}

@@ -43,6 +43,7 @@ fn others() -> Value {
         "rate_limits_in_stream": true,
         "api_keys": ["sk-of-a-test"],
         "dashscope_models": ["model-of-a-test"],
+        "embedding_models": ["embedding-of-a-test"],
     })
 }
 

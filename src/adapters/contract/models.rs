@@ -1,7 +1,10 @@
 //! The list of models, errors in OpenAI's form, and plan usage.
 
-use poem_openapi::Object;
-use serde::Deserialize;
+use poem_openapi::{
+    Object,
+    registry::{MetaSchema, MetaSchemaRef},
+};
+use serde::{Deserialize, Serialize};
 
 use super::{ModelListObject, ModelObject};
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
 
 /// A model that a request may name.
 #[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Model {
     /// The value for `model` in a request.
     pub id: String,
@@ -19,24 +23,43 @@ pub struct Model {
     pub created: i64,
     /// The provider's name; `goclaw` for an agent.
     pub owned_by: String,
+    /// How many tokens fit into a conversation, if the provider says it.
+    pub context_length: Option<u64>,
 }
 
 /// All models, in OpenAI's form.
 #[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ModelList {
     pub object: ModelListObject,
     pub data: Vec<Model>,
+    /// The same models as the Codex CLI reads them; only with `client_version`.
+    pub models: Option<Vec<CatalogEntry>>,
 }
 
+/// A model in the catalogue of ChatGPT's Codex backend. Its members are the backend's, except for the names.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct CatalogEntry(pub serde_json::Value);
+
+impl_type!(
+    CatalogEntry,
+    "CatalogEntry",
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        additional_properties: Some(Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY)))),
+        ..MetaSchema::new("object")
+    }))
+);
+
 impl From<ListedModel> for Model {
-    fn from(ListedModel { id, owned_by, created }: ListedModel) -> Self {
-        Self { id, object: ModelObject::Model, created, owned_by }
+    fn from(ListedModel { id, owned_by, created, context_length }: ListedModel) -> Self {
+        Self { id, object: ModelObject::Model, created, owned_by, context_length }
     }
 }
 
 impl From<Vec<ListedModel>> for ModelList {
     fn from(models: Vec<ListedModel>) -> Self {
-        Self { object: ModelListObject::List, data: models.into_iter().map(Model::from).collect() }
+        Self { object: ModelListObject::List, data: models.into_iter().map(Model::from).collect(), models: None }
     }
 }
 

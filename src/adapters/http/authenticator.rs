@@ -208,16 +208,10 @@ impl Authenticator {
         };
         Err(match refusal {
             // No scope permits a path that does not exist, so a 403 would mislead.
-            Refusal::NoSuchPath => {
-                let detail = "this path does not exist; the base URL of an OpenAI client ends in /v1";
-                ProblemJson::response(ProblemKind::NotFound, detail)
-            }
+            Refusal::NoSuchPath => ProblemJson::no_such_path(),
             Refusal::NoSuchMethod => {
-                let detail = "this path does not support this method; see /docs";
                 let allow = self.state.operations.methods_of(path).unwrap_or_default();
-                ProblemJson::response(ProblemKind::MethodNotAllowed, detail)
-                    .with_header(header::ALLOW, allow)
-                    .into_response()
+                ProblemJson::no_such_method().with_header(header::ALLOW, allow).into_response()
             }
             Refusal::Lacks(scope) => insufficient_scope(&scope),
         })

@@ -14,21 +14,17 @@ use poem::{
 use tracing::Instrument;
 
 use super::{
-    ApiState,
+    Accepted, ApiState,
     authenticator::{AuthContext, Authenticator},
     caller_address::CallerAddress,
+    cross_origin::CrossOrigin,
     current_request::{CurrentRequest, RequestIds},
-    hosts::Hosts,
     kept_alive::is_event_stream,
     paths,
     problem_json::{self, ProblemJson},
     proxy_api,
 };
-use crate::{
-    adapters::contract::ProblemKind,
-    app::acting_as,
-    domain::{audit::Actor, networks::TrustedProxies},
-};
+use crate::{adapters::contract::ProblemKind, app::acting_as, domain::audit::Actor};
 
 /// Default CSP for responses other than pages: no scripts, no framing.
 const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -36,8 +32,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) struct EntryPoint<R, P> {
-    pub(super) hosts: Hosts,
-    pub(super) proxies: TrustedProxies,
+    pub(super) accepted: Accepted,
     pub(super) ids: RequestIds,
     pub(super) authenticator: Authenticator,
     /// Handles `/` and the paths below `/page/`.
@@ -53,12 +48,13 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let (id, path) = (self.ids.next(), request.uri().path());
         // Log the path without the query, which may contain a secret by mistake.
-        let caller = CallerAddress::of(&request, &self.proxies);
+        let caller = CallerAddress::of(&request, &self.accepted.proxies);
         let span =
             tracing::info_span!("http.request", request.id = id, method = %request.method(), path, caller = %caller.0);
         let name = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
-        let work = pin!(self.handle_or_report_panic(request, caller));
+        let cross_origin = self.accepted.origins.decide(&request);
+        let work = pin!(self.handle_or_report_panic(request, caller, &cross_origin));
         let mut response = current.scope(work).instrument(span).await;
         let headers = response.headers_mut();
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
@@ -70,6 +66,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         if is_event_stream(headers) {
             headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         }
+        cross_origin.add_to(headers);
         Ok(response)
     }
 }
@@ -78,7 +75,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     /// Checks the host name. Health checks may use any name: a probe's host name is not known in advance, and the
     /// response reveals nothing.
     fn check_host(&self, request: &Request) -> Result<(), Response> {
-        if self.hosts.accept(request.uri(), request.headers()) || request.uri().path() == paths::HEALTH {
+        if self.accepted.hosts.accept(request.uri(), request.headers()) || request.uri().path() == paths::HEALTH {
             return Ok(());
         }
         let detail = "the gateway does not accept this host name; add it to server.allowed_hosts";
@@ -88,8 +85,8 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
     /// printed the message and the location; the log line here adds the request id. No shared state is left
     /// inconsistent: changes run in separate tasks (`app::Tasks`), and no lock is held across an await.
-    async fn handle_or_report_panic(&self, request: Request, caller: CallerAddress) -> Response {
-        match AssertUnwindSafe(self.handle(request, caller)).catch_unwind().await {
+    async fn handle_or_report_panic(&self, request: Request, caller: CallerAddress, from: &CrossOrigin) -> Response {
+        match AssertUnwindSafe(self.handle(request, caller, from)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
                 let message = panic_message(panic.as_ref());
@@ -100,12 +97,20 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         }
     }
 
-    async fn handle(&self, mut request: Request, caller: CallerAddress) -> Response {
-        let checked = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request, caller));
-        if let Err(refusal) = checked.and_then(|()| no_upgrade(&request)) {
-            return refusal;
+    async fn handle(&self, mut request: Request, caller: CallerAddress, from: &CrossOrigin) -> Response {
+        if let Some(encoded) = paths::encoded_model(request.uri()) {
+            *request.uri_mut() = encoded;
         }
         let path = request.uri().path().to_owned();
+        let preflight = |request: &Request| {
+            let methods = self.state.operations.methods_of(&path);
+            from.preflight(request, methods.as_deref()).map_or(Ok(()), Err)
+        };
+        let checked = self.check_host(&request).and_then(|()| preflight(&request));
+        let checked = checked.and_then(|()| self.authenticator.authenticate(&mut request, caller));
+        if let Err(response) = checked.and_then(|()| no_upgrade(&request)) {
+            return response;
+        }
         let result = if path.starts_with(paths::PROXY) {
             return proxy_api::forward(&self.state, request).await.unwrap_or_else(|refusal| refusal);
         } else if paths::is_page(&path) {
@@ -132,7 +137,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
 
 /// Returns who makes this request, for the audit log. Requests to models change nothing, so they need none.
 fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
-    let changes = *request.method() != Method::GET && !paths::speaks_openai(request.uri().path());
+    let changes = *request.method() != Method::GET && !paths::changes_nothing(request.uri().path());
     request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))
 }
 

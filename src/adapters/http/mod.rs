@@ -11,6 +11,7 @@ mod authenticator;
 mod caller_address;
 mod compression;
 mod control_json;
+mod cross_origin;
 mod current_request;
 mod docs_page;
 mod document;
@@ -23,6 +24,7 @@ mod kept_alive;
 mod large_body;
 mod model_api;
 mod model_body;
+mod model_shapes;
 mod openai_error;
 mod operations;
 mod paths;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 
 use authenticator::Authenticator;
 pub use authenticator::{GatewayToken, bearer_token};
+pub use cross_origin::Origins;
 pub use current_request::RequestIds;
 use entry_point::EntryPoint;
 pub use failed_attempts::FailedAttempts;
@@ -109,13 +112,20 @@ pub fn openapi_document() -> String {
     document::document(&service("http://127.0.0.1:3577").spec())
 }
 
-/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It accepts requests to `hosts`. Event
-/// streams end when `stop` is cancelled.
+/// The host names, browser origins and reverse proxies that the API accepts requests for and from.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    pub hosts: Hosts,
+    pub origins: Origins,
+    pub proxies: TrustedProxies,
+}
+
+/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. Event streams end when `stop` is
+/// cancelled.
 pub fn endpoint<P: Endpoint<Output = Response>>(
     app: &Arc<App>,
     token: GatewayToken,
-    hosts: Hosts,
-    proxies: TrustedProxies,
+    accepted: Accepted,
     ids: RequestIds,
     page: P,
     stop: CancellationToken,
@@ -131,8 +141,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     let document = StaticText::new("application/json", document);
     let document = make_sync(move |request: Request| document.response(&request));
     EntryPoint {
-        hosts,
-        proxies,
+        accepted,
         ids,
         authenticator: Authenticator::new(token, Arc::clone(&state)),
         routes: Route::new().at("/openapi.json", get(document)).at("/docs", get(docs)).nest("/", service),

@@ -1,63 +1,30 @@
-//! `/v1/responses`, `/v1/chat/completions` and `/v1/models`: OpenAI's API on top of the connected accounts.
+//! `/v1/responses`, `/v1/chat/completions`, `/v1/models` and the smaller routes of OpenAI's API, on top of the connected
+//! accounts.
 
 use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
     ApiResponse, OpenApi,
-    param::Path,
-    registry::{MetaMediaType, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    param::{Path, Query},
+    registry::{MetaMediaType, MetaResponses, MetaSchema, Registry},
     types::Type,
 };
 
 use super::{
     authenticator::Caller,
     large_body::BudgetedBody,
-    model_body::{ModelBody, Shape},
+    model_body::ModelBody,
+    model_shapes::{ChatShape, CompletionShape, EmbeddingsShape, ImageShape, ResponseShape, any_object, inline},
     proxy_api,
     responses::{BAD_REQUEST, JSON, Json, LARGE_BODY, NOT_FOUND, OpenAiErrorResponse, PROVIDER, header, success},
     tags::Tag,
 };
 use crate::{
-    adapters::contract::{Model, ModelList},
+    adapters::contract::{CatalogEntry, Model, ModelList},
     app::{IGNORED_PARAMETERS, ModelListing, ModelRequest},
     domain::ids::AccountName,
 };
 
 pub(super) struct ModelApi;
-
-/// A request of the Responses API.
-struct ResponseShape;
-
-impl Shape for ResponseShape {
-    const NAME: &'static str = "CreateResponseRequest";
-    const DESCRIPTION: &'static str =
-        "A request of OpenAI's Responses API; `docs/dialect.md` describes how each parameter is translated.";
-    // Any JSON in the document: client generators do not support a union of string and array.
-    const PROMPT: (&'static str, fn() -> MetaSchema) =
-        ("input", || MetaSchema { description: Some("A text, or a list of input items."), ..MetaSchema::ANY });
-}
-
-/// A request of the Chat Completions API.
-struct ChatShape;
-
-impl Shape for ChatShape {
-    const NAME: &'static str = "CreateChatCompletionRequest";
-    const DESCRIPTION: &'static str =
-        "A request of OpenAI's Chat Completions API; `docs/dialect.md` describes how each parameter is translated.";
-    const PROMPT: (&'static str, fn() -> MetaSchema) = ("messages", array_of_objects);
-}
-
-fn array_of_objects() -> MetaSchema {
-    MetaSchema { min_items: Some(1), items: Some(Box::new(inline(any_object()))), ..MetaSchema::new("array") }
-}
-
-/// An object with any members: a bare `object` lets some generators accept none.
-pub(super) fn any_object() -> MetaSchema {
-    MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") }
-}
-
-pub(super) fn inline(schema: MetaSchema) -> MetaSchemaRef {
-    MetaSchemaRef::Inline(Box::new(schema))
-}
 
 /// Ask a model of a connected account. `model` is `<provider>/<model>`, the key of a configured agent, or the name of a
 /// model of the default provider.
@@ -105,18 +72,88 @@ impl ModelApi {
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
 
+    /// Create a completion (OpenAI's legacy Completions API).
+    ///
+    /// The prompt is one text, which the model gets as a message of the user.
+    #[oai(path = "/v1/completions", method = "post", operation_id = "createCompletion")]
+    async fn completion(
+        &self,
+        caller: Caller,
+        headers: &HeaderMap,
+        body: ModelBody<CompletionShape>,
+    ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
+        let BudgetedBody { body, room } = body.bytes;
+        let request = ModelRequest {
+            headers: headers.clone(),
+            body,
+            rights: caller.rights().clone(),
+            caller: caller.principal(),
+        };
+        let response = caller.app().models.create_completion(request).await?;
+        Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
+    }
+
+    /// Create embeddings.
+    ///
+    /// Only DashScope has them.
+    #[oai(path = "/v1/embeddings", method = "post", operation_id = "createEmbeddings")]
+    async fn embeddings(
+        &self,
+        caller: Caller,
+        headers: &HeaderMap,
+        body: ModelBody<EmbeddingsShape>,
+    ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
+        let BudgetedBody { body, room } = body.bytes;
+        let request = ModelRequest {
+            headers: headers.clone(),
+            body,
+            rights: caller.rights().clone(),
+            caller: caller.principal(),
+        };
+        let response = caller.app().models.create_embeddings(request).await?;
+        Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
+    }
+
+    /// Generate an image.
+    ///
+    /// A model of the account draws it with the provider's tool. `model` names that model, or an image model, which means the
+    /// first model of the account.
+    #[oai(path = "/v1/images/generations", method = "post", operation_id = "createImage")]
+    async fn image(
+        &self,
+        caller: Caller,
+        headers: &HeaderMap,
+        body: ModelBody<ImageShape>,
+    ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
+        let BudgetedBody { body, room } = body.bytes;
+        let request = ModelRequest {
+            headers: headers.clone(),
+            body,
+            rights: caller.rights().clone(),
+            caller: caller.principal(),
+        };
+        let response = caller.app().models.create_image(request).await?;
+        Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
+    }
+
     /// List the models of all connected accounts.
     ///
     /// The lists come from the providers and are cached for a minute. An account that cannot be asked now contributes its
-    /// last known list.
+    /// last known list. The models of the default provider have two names. With `client_version`, as the Codex CLI sends
+    /// it, the response also has the member `models` in the form of the Codex backend's catalogue.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
-    async fn models(&self, caller: Caller) -> Result<ListResponse, OpenAiErrorResponse<0>> {
-        Ok(ListResponse(caller.app().models.list(caller.rights()).await))
+    async fn models(
+        &self,
+        caller: Caller,
+        client_version: Query<Option<String>>,
+    ) -> Result<ListResponse, OpenAiErrorResponse<BAD_REQUEST>> {
+        let listing = caller.app().models.list(caller.rights()).await;
+        Ok(ListResponse { listing, with_catalog: client_version.0.is_some() })
     }
 
     /// Find a model by its name.
     ///
-    /// `model` is a name as listed, or the key of an agent.
+    /// `model` is a name as listed, or the key of an agent. Its slash may be encoded or not.
     #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
     async fn model(
         &self,
@@ -134,12 +171,16 @@ const PROMPT: u16 = LARGE_BODY | NOT_FOUND | PROVIDER;
 const INCOMPLETE_MODELS: &str = "goclaw-incomplete-models";
 
 /// The list of models.
-struct ListResponse(ModelListing);
+struct ListResponse {
+    listing: ModelListing,
+    with_catalog: bool,
+}
 
 impl IntoResponse for ListResponse {
     fn into_response(self) -> Response {
-        let ModelListing { models, incomplete } = self.0;
-        let response = Json(ModelList::from(models)).into_response();
+        let ModelListing { models: listed, catalog, incomplete } = self.listing;
+        let models = self.with_catalog.then(|| catalog.into_iter().map(CatalogEntry).collect());
+        let response = Json(ModelList { models, ..ModelList::from(listed) }).into_response();
         if incomplete.is_empty() {
             return response;
         }
@@ -169,6 +210,26 @@ impl IntoResponse for ModelResponse {
     fn into_response(self) -> Response {
         self.0
     }
+}
+
+/// A response that is never a stream.
+struct WholeResponse(Response);
+
+impl IntoResponse for WholeResponse {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl ApiResponse for WholeResponse {
+    fn meta() -> MetaResponses {
+        let whole = MetaMediaType { content_type: JSON, schema: inline(any_object()) };
+        let ignored = "Parameters that were not passed on, separated by commas.";
+        let ignored = header(IGNORED_PARAMETERS, ignored, false, MetaSchema::new("string"));
+        MetaResponses { responses: vec![success(vec![whole], vec![ignored])] }
+    }
+
+    fn register(_registry: &mut Registry) {}
 }
 
 /// Describes a stream of server-sent events.

@@ -18,6 +18,10 @@ pub(super) trait Shape {
     const DESCRIPTION: &'static str;
     /// The member with the prompt, and its schema.
     const PROMPT: (&'static str, fn() -> MetaSchema);
+    /// Whether a request must name a model.
+    const NEEDS_MODEL: bool = true;
+    /// Whether the response can be a stream.
+    const STREAMS: bool = true;
 }
 
 /// A raw body. The use case parses its JSON.
@@ -30,17 +34,12 @@ impl<S: Shape> ModelBody<S> {
     fn schema() -> MetaSchema {
         let (prompt, schema) = S::PROMPT;
         let member = |schema| MetaSchemaRef::Inline(Box::new(schema));
+        let model = MetaSchema { example: Some("openai-codex/gpt-5.5".into()), ..MetaSchema::new("string") };
+        let stream = S::STREAMS.then(|| ("stream", member(MetaSchema::new("boolean"))));
         MetaSchema {
             description: Some(S::DESCRIPTION),
-            required: vec!["model", prompt],
-            properties: vec![
-                (
-                    "model",
-                    member(MetaSchema { example: Some("openai-codex/gpt-5.5".into()), ..MetaSchema::new("string") }),
-                ),
-                (prompt, member(schema())),
-                ("stream", member(MetaSchema::new("boolean"))),
-            ],
+            required: S::NEEDS_MODEL.then_some("model").into_iter().chain([prompt]).collect(),
+            properties: [("model", member(model)), (prompt, member(schema()))].into_iter().chain(stream).collect(),
             ..MetaSchema::new("object")
         }
     }

@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
 /// table with the document.
-const NEEDS: [(&str, Need); 38] = [
+const NEEDS: [(&str, Need); 41] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -46,6 +46,9 @@ const NEEDS: [(&str, Need); 38] = [
     ("listAuthEvents", ForAccount(StatusRead)),
     ("listProviders", ForSome(StatusRead)),
     ("createChatCompletion", ForSome(Models)),
+    ("createCompletion", ForSome(Models)),
+    ("createEmbeddings", ForSome(Models)),
+    ("createImage", ForSome(Models)),
     ("createResponse", ForSome(Models)),
     ("deleteResponse", ForSome(Models)),
     ("getModel", ForSome(Models)),

@@ -1,16 +1,36 @@
 //! The paths of the API: which ones need a token, and which ones speak OpenAI's API.
 
+use poem::http::uri::{PathAndQuery, Uri};
+
 pub(super) const HEALTH: &str = "/healthz";
 pub(super) const SESSION: &str = "/v1/session";
 /// The prefix of requests that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";
 
+/// The prefix of requests for one model.
+const MODEL: &str = "/v1/models/";
+
 /// Paths that need no token, besides the page. All others need one, even if they do not exist.
 const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
 
-/// Routes of OpenAI's API. A trailing slash includes all paths below.
-const OPENAI: [&str; 6] =
-    ["/v1/responses", "/v1/responses/", "/v1/chat/completions", "/v1/models", "/v1/models/", PROXY];
+/// The model routes. A trailing slash includes all paths below.
+const MODEL_ROUTES: [&str; 8] = [
+    "/v1/responses",
+    "/v1/responses/",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/models",
+    MODEL,
+];
+
+/// The first segments of the paths of the control API below `/v1/`.
+const CONTROL: [&str; 8] = ["activity", "audit", "auth", "events", "providers", "session", "sessions", "tokens"];
+
+/// What the gateway offers to OpenAI's clients, for the error of another path or method.
+pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, /v1/completions, /v1/embeddings and \
+                                  /v1/images/generations, GET /v1/models, and the providers' own APIs below /v1/proxy/";
 
 pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_page(path)
@@ -21,7 +41,30 @@ pub(super) fn is_page(path: &str) -> bool {
     path == "/" || path.starts_with("/page/")
 }
 
-/// Returns whether the callers of a path expect errors in OpenAI's form.
+/// Returns whether a path is one of the model routes.
+pub(super) fn is_model_route(path: &str) -> bool {
+    MODEL_ROUTES.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
+}
+
+/// Returns whether requests to a path never change anything in the gateway.
+pub(super) fn changes_nothing(path: &str) -> bool {
+    is_model_route(path) || path.starts_with(PROXY)
+}
+
+/// Returns whether the callers of a path expect errors in OpenAI's form: below `/v1`, everything but the control API.
+/// OpenAI's clients call many paths that do not exist here.
 pub(super) fn speaks_openai(path: &str) -> bool {
-    OPENAI.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
+    let first = |below: &str| below.split('/').next().unwrap_or_default().to_owned();
+    path.strip_prefix("/v1/").map(first).is_some_and(|first| !first.is_empty() && !CONTROL.contains(&first.as_str()))
+}
+
+/// Returns the target of a request for one model with the slashes in the model's name encoded, as the route has them; None
+/// if there is nothing to encode. Clients encode them or not.
+pub(super) fn encoded_model(target: &Uri) -> Option<Uri> {
+    let name = target.path().strip_prefix(MODEL).filter(|name| name.contains('/'))?;
+    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = format!("{MODEL}{}{query}", name.replace('/', "%2F"));
+    let mut parts = target.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
+    Uri::from_parts(parts).ok()
 }

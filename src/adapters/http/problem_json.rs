@@ -9,7 +9,7 @@ use poem::{
 
 use poem_openapi::types::ToJSON;
 
-use super::{current_request, openai_error::OpenAiError};
+use super::{current_request, openai_error::OpenAiError, paths};
 use crate::adapters::contract::{Problem, ProblemKind};
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -32,6 +32,30 @@ impl ProblemJson {
         // RFC 6750 section 3.1: no error code for a request without a token.
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         response
+    }
+
+    /// Returns the error for a path that does not exist.
+    pub(super) fn no_such_path() -> Response {
+        Self::response(
+            ProblemKind::NotFound,
+            if current_request::speaks_openai() {
+                format!("this path is not offered here; {}", paths::OFFERED)
+            } else {
+                "this path does not exist; see /docs. The base URL of an OpenAI client ends in /v1".to_owned()
+            },
+        )
+    }
+
+    /// Returns the error for a method that a path does not support.
+    pub(super) fn no_such_method() -> Response {
+        Self::response(
+            ProblemKind::MethodNotAllowed,
+            if current_request::speaks_openai() {
+                format!("this path does not support this method; {}", paths::OFFERED)
+            } else {
+                "this path does not support this method; see /docs".to_owned()
+            },
+        )
     }
 
     pub(super) fn too_many_attempts(wait: Duration) -> Response {
@@ -75,12 +99,10 @@ pub(super) fn from_framework(error: poem::Error) -> Response {
         return error.into_response();
     }
     let (kind, detail) = match error.status() {
+        StatusCode::NOT_FOUND => return ProblemJson::no_such_path(),
+        StatusCode::METHOD_NOT_ALLOWED => return ProblemJson::no_such_method(),
         StatusCode::UNAUTHORIZED => return ProblemJson::unauthorized(true),
         StatusCode::BAD_REQUEST => (ProblemKind::BadRequest, "the request does not match this operation; see /docs"),
-        StatusCode::NOT_FOUND => (ProblemKind::NotFound, "this path does not exist; see /docs"),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            (ProblemKind::MethodNotAllowed, "this path does not support this method; see /docs")
-        }
         status => {
             tracing::error!(status = status.as_u16(), error = %error, "the framework could not process a request");
             (ProblemKind::Internal, "the request failed; see the gateway's log for the cause")

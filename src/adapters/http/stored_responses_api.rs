@@ -9,14 +9,11 @@ use poem_openapi::{
 
 use super::{
     authenticator::Caller,
-    model_api::{any_object, inline},
+    model_shapes::{any_object, inline},
     responses::{BAD_REQUEST, JSON, Json, NOT_FOUND, OpenAiErrorResponse, success},
     tags::Tag,
 };
-use crate::adapters::contract::{InputItemList, ItemOrder, ResponseDeleted, ResponseObject};
-
-/// The items of one page by default.
-const PAGE: usize = 20;
+use crate::adapters::contract::{InputItemList, ItemOrder, PageLimit, ResponseDeleted, ResponseObject};
 
 pub(super) struct StoredResponsesApi;
 
@@ -54,9 +51,8 @@ impl StoredResponsesApi {
         &self,
         caller: Caller,
         id: Path<String>,
-        /// The maximum number of items to return, 20 by default.
-        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<Option<u32>>,
+        /// The maximum number of items to return.
+        limit: Query<PageLimit>,
         /// The order, `desc` (newest first) by default.
         order: Query<Option<ItemOrder>>,
         /// The id of the last item of the previous page.
@@ -66,8 +62,7 @@ impl StoredResponsesApi {
         if order.0 != Some(ItemOrder::Asc) {
             items.reverse();
         }
-        let limit = limit.0.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE);
-        Ok(Json(InputItemList::page(items, after.0.as_deref(), limit)))
+        Ok(Json(InputItemList::page(items, after.0.as_deref(), limit.0.0)))
     }
 }
 

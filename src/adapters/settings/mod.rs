@@ -82,8 +82,8 @@ impl Settings {
         }
         Ok(Self {
             data_dir,
-            models: sections::model_names(sections.agent, sections.agents, sections.default_provider)?,
             remember: sections.models.remember,
+            models: sections::model_names(sections.agent, sections.agents, sections.default_provider, sections.models)?,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
             webhook: sections.webhook.settings()?,
             server,

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, networks, port, positive_duration, remembered,
-        secret_lines, url, webhook_secret,
+        database, flag, header_token, hosts, ip, login_lifetime, model, model_name, networks, origins, port,
+        positive_duration, remembered, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
     domain::{
         ids::AccountName,
-        model_ref::{ModelNames, ModelRef},
+        model_ref::{ModelName, ModelNames, ModelRef},
         networks::IpNet,
         oauth_client::EndpointUrl,
         provider::openai_codex,
@@ -39,6 +39,9 @@ pub struct ServerSettings {
     /// Host names that the API accepts in addition to the loopback names and `host`, without ports.
     #[serde(deserialize_with = "hosts")]
     pub allowed_hosts: Vec<String>,
+    /// The origins whose pages may call the model routes from a browser.
+    #[serde(deserialize_with = "origins")]
+    pub allowed_origins: Vec<String>,
     /// The reverse proxies that tell the addresses of their callers.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -55,6 +58,7 @@ impl Default for ServerSettings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 3577,
             allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             token: None,
             token_file: None,
@@ -221,11 +225,13 @@ pub(super) struct ModelsSection {
     /// How long a response is remembered after its last use.
     #[serde(deserialize_with = "remembered")]
     pub(super) remember: Duration,
+    #[serde(deserialize_with = "model_name")]
+    fallback: Option<ModelName>,
 }
 
 impl Default for ModelsSection {
     fn default() -> Self {
-        Self { remember: Duration::from_secs(24 * 60 * 60) }
+        Self { remember: Duration::from_secs(24 * 60 * 60), fallback: None }
     }
 }
 
@@ -234,6 +240,7 @@ pub(super) fn model_names(
     single: Option<Agent>,
     listed: BTreeMap<String, Agent>,
     default_provider: Option<AccountName>,
+    models: ModelsSection,
 ) -> Result<ModelNames, SettingsError> {
     let why = "an agent needs a key and a provider, e.g. my-agent and openai-codex/gpt-5.5";
     let single = single.map(|agent| ("agent".to_owned(), agent));
@@ -250,5 +257,5 @@ pub(super) fn model_names(
     let default_provider = default_provider.map_or_else(|| AccountName::parse(openai_codex::NAME), Ok);
     let default_provider =
         default_provider.map_err(|error| SettingsError::invalid("default_provider", openai_codex::NAME, error))?;
-    Ok(ModelNames { agents, default_provider })
+    Ok(ModelNames { agents, default_provider, fallback: models.fallback })
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{
     ids::AccountName,
-    model_ref::ModelRef,
+    model_ref::{ModelName, ModelRef},
     networks::{IpNet, parse_network},
     oauth_client::EndpointUrl,
     provider::ProviderType,
@@ -44,6 +44,7 @@ kinds! {
     url: EndpointUrl = EndpointUrl::parse;
     provider_name: AccountName = AccountName::parse;
     model: ModelRef = ModelRef::parse;
+    model_name: ModelName = ModelName::parse;
     provider_type: ProviderType = |text| {
         let allowed = || format!("it must be one of {}", ProviderType::ALL.map(ProviderType::as_str).join(", "));
         ProviderType::parse(text).ok_or_else(allowed)
@@ -130,6 +131,15 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     parsed_list(deserializer, allowed, |host| {
         let url = Url::parse(&format!("http://{host}/")).ok()?;
         (url.host_str() == Some(host) && url.as_str() == format!("http://{host}/")).then(|| host.to_owned())
+    })
+}
+
+/// Reads origins as browsers send them (RFC 6454 section 6.2), so that they can be compared as texts.
+pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let allowed = "it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080";
+    parsed_list(deserializer, allowed, |origin| {
+        let url = Url::parse(origin).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
+        (url.origin().ascii_serialization() == origin).then(|| origin.to_owned())
     })
 }
 

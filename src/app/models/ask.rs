@@ -19,15 +19,17 @@ use super::{
 use crate::{
     app::{AppError, ProviderRegistration},
     domain::{
-        dialect::{InvalidRequest, model_of, without_lone_surrogates},
-        ids::Principal,
+        dialect::{BackendModel, InvalidRequest, model_of, without_lone_surrogates},
+        ids::{AccountName, Principal},
         json,
+        model_list::ProviderModel,
         model_ref::ModelName,
+        model_suffix::ModelSuffixes,
         provider::{Dialect, ModelApi, ProviderDefinition},
         provider_feedback::FeedbackSource,
         provider_refusal::{ErrorResponse, ProviderRefusal},
         proxy::{ProxyPath, headers},
-        scope::Rights,
+        scope::{Permission, Rights},
         time::Timestamp,
         usage::Usage,
     },
@@ -53,7 +55,10 @@ pub struct ModelRequest {
 }
 
 /// Checks a body. Returns it as JSON that every parser accepts, and the model that it names.
-fn checked(body: Bytes) -> Result<(Bytes, ModelName), InvalidRequest> {
+pub(super) fn checked(
+    body: Bytes,
+    model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
+) -> Result<(Bytes, ModelName), InvalidRequest> {
     let mended = match without_lone_surrogates(&body) {
         Cow::Borrowed(_) => None,
         Cow::Owned(mended) => Some(mended),
@@ -67,28 +72,68 @@ fn checked(body: Bytes) -> Result<(Bytes, ModelName), InvalidRequest> {
 pub(super) struct Target {
     pub(super) definition: Arc<ProviderDefinition>,
     pub(super) api: &'static ModelApi,
-    /// The provider's name for the model.
-    pub(super) model: String,
+    pub(super) model: BackendModel,
+}
+
+impl Target {
+    /// Returns the error of an API that the provider's models do not support.
+    pub(super) fn unsupported(&self, instead: &'static str) -> AppError {
+        AppError::UnsupportedApi { name: self.definition.name.clone(), instead }
+    }
 }
 
 impl Models {
     /// Checks a body, and finds the model that it names, which the caller must be allowed to ask.
     pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
-        let (body, name) = self.tasks.compute(body.len(), || checked(body)).await?;
-        let target = self.target(&name).await?;
-        let (account, model) = (&target.definition.name, &target.model);
+        let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
+        let target = self.target(&name, rights).await?;
+        let (account, model) = (&target.definition.name, &target.model.name);
         if !rights.permits_model(account, model) {
-            return Err(AppError::InsufficientScope(format!("models:{account}/{model}")));
+            return Err(lacking(account, model));
         }
         Ok((body, name, target))
+    }
+
+    /// Resolves the name of a model. A configured model answers for one that clients ask for by themselves.
+    pub(super) async fn target(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
+        let target = self.target_named(asked, rights).await;
+        let Some(fallback) = self.names.fallback_for(asked) else { return target };
+        if let Ok(target) = target {
+            let is_it =
+                |models: &[ProviderModel]| models.iter().find(|known| known.name == target.model.name).map(drop);
+            if let Some(Some(())) = self.search_models(&target.definition.name, is_it).await {
+                return Ok(target);
+            }
+        }
+        self.target_named(fallback, rights).await
+    }
+
+    /// Returns the model of an account, and what the suffixes of its name ask for. A suffix is part of the name if a
+    /// model is called so, and if nothing known is left without it.
+    async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
+        let (shortest, all) = ModelSuffixes::split(&name);
+        match api.dialect {
+            Dialect::Codex if shortest != name => {}
+            Dialect::Codex | Dialect::ChatCompletions => return BackendModel { name, ..BackendModel::default() },
+        }
+        let named = |(model, suffixes): (&str, ModelSuffixes)| BackendModel {
+            name: model.to_owned(),
+            suffixes,
+            reasons: false,
+        };
+        match self.search_models(account, |known| ModelSuffixes::after_known(&name, known).map(named)).await {
+            Some(Some(known)) => known,
+            Some(None) => BackendModel { name, ..BackendModel::default() },
+            None => named((shortest, all)),
+        }
     }
 
     /// Resolves the name of a model.
     ///
     /// # Errors
     /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`], [`AppError::AccountUnreadable`],
-    /// [`AppError::Store`].
-    async fn target(&self, asked: &ModelName) -> Result<Target, AppError> {
+    /// [`AppError::InsufficientScope`], [`AppError::Store`].
+    async fn target_named(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let unknown = match self.names.account_in(asked) {
             None => None,
             Some(name) => match self.definition(&name).await {
@@ -109,7 +154,12 @@ impl Models {
             }
             return Err(AppError::UnknownModel(asked.as_str().to_owned()));
         }
-        Ok(Target { definition, api, model: found.model })
+        // The provider is asked for its models only for a caller that may use the account.
+        if !rights.permits(Permission::Models, &definition.name) {
+            return Err(lacking(&definition.name, &found.model));
+        }
+        let model = self.asked_model(&definition.name, api, found.model).await;
+        Ok(Target { definition, api, model })
     }
 
     /// Sends the prompt. Returns the response, and the account that it came from. A non-2xx response becomes an error.
@@ -120,10 +170,22 @@ impl Models {
         body: Bytes,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
+        self.post(target, target.api.prompt_path, from_caller, body, accept).await
+    }
+
+    /// Sends a body to a path of the provider, as [`Self::prompt`] does.
+    pub(super) async fn post(
+        &self,
+        target: &Target,
+        path: &'static str,
+        from_caller: &HeaderMap,
+        body: Bytes,
+        accept: &'static str,
+    ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
         let mut headers = listed(from_caller, headers::is_turn_header);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
+        let url = target.definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
         self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
     }
@@ -142,6 +204,11 @@ impl Models {
             }
         });
     }
+}
+
+/// Returns the error of a caller that may not ask a model.
+pub(super) fn lacking(account: &AccountName, model: &str) -> AppError {
+    AppError::InsufficientScope(format!("models:{account}/{model}"))
 }
 
 /// Returns the JSON of a short response, or null if it is not JSON or exceeds a limit.

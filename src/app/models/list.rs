@@ -1,50 +1,29 @@
-//! `GET /v1/models`: the models of the connected accounts. Each provider's list is cached and revalidated by its
-//! `ETag`. If a provider does not respond, or an account is out of use, its last list or the configured one is used,
-//! and the account is named.
+//! `GET /v1/models`: the models of the connected accounts, each under all of its names. An account whose own list could
+//! not be read contributes its last one, and is named.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
-use http_message::{
-    HeaderMap, StatusCode,
-    header::{ETAG, HeaderValue, IF_NONE_MATCH},
-};
-use tokio::select;
+use serde_json::Value;
 
-use super::{
-    Models,
-    ask::{json_of, refusal_of},
-    call::ProviderCall,
-};
+use super::Models;
 use crate::{
     app::AppError,
     domain::{
-        ids::{AccountName, LoginId},
-        model_list,
-        provider::{ModelApi, ProviderDefinition},
-        proxy::ProxyPath,
+        ids::AccountName,
+        model_list::ProviderModel,
+        model_ref::{ModelName, ModelRef},
         scope::{Permission, Rights},
-        time::Timestamp,
     },
 };
-
-/// How long a provider may take to list its models. OpenAI's own client waits as long.
-const LIST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a list is served without revalidation, and after a failure.
-const FRESH_FOR: Duration = Duration::from_secs(60);
-const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
-
-/// How long the last list of a provider stands in for one that cannot be read.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What callers can use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelListing {
     pub models: Vec<ListedModel>,
+    /// The same models in the form of the Codex backend's catalogue, as far as it describes them. For each name there is
+    /// an entry, because the Codex CLI looks up the name that it sends.
+    pub catalog: Vec<Value>,
     /// The accounts whose own list could not be read. Their last known models are listed.
     pub incomplete: Vec<AccountName>,
 }
@@ -52,51 +31,27 @@ pub struct ModelListing {
 /// A model that a caller can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModel {
-    /// `<provider>/<model>`, or the key of an agent.
+    /// `<provider>/<model>`, a model of the default provider, or the key of an agent.
     pub id: String,
     /// The provider's name, or the gateway's for an agent.
     pub owned_by: String,
     /// When it was created, in Unix seconds; 0 if the provider does not say.
     pub created: i64,
+    /// The tokens that fit into a conversation, if the provider says it.
+    pub context_length: Option<u64>,
 }
 
-/// The last list of each provider.
-#[derive(Debug, Default)]
-pub(super) struct ModelLists {
-    known: Mutex<HashMap<AccountName, ModelList>>,
-    /// Held while a provider is asked, so that concurrent callers share the result.
-    asking: Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<()>>>>,
+impl ListedModel {
+    fn new(id: String, owned_by: &str, model: &ProviderModel) -> Self {
+        Self { id, owned_by: owned_by.to_owned(), created: model.created, context_length: model.context_length }
+    }
 }
 
-#[derive(Debug, Clone)]
-struct ModelList {
-    /// The login it belongs to: plans differ in their models.
-    login_id: LoginId,
-    etag: Option<HeaderValue>,
-    models: Vec<(String, i64)>,
-    /// When the provider sent it.
-    listed_at: Timestamp,
-    /// Whether the provider's last response was a list.
+/// The models of an account, and whether they are what its provider lists now.
+struct AccountModels {
+    name: AccountName,
+    models: Arc<[ProviderModel]>,
     is_current: bool,
-    /// End of the time in which it is served without revalidation.
-    fresh_until: Timestamp,
-}
-
-impl ModelLists {
-    /// Returns the last list of an account, unless it is too old.
-    fn last(&self, name: &AccountName, now: Timestamp) -> Option<ModelList> {
-        let lists = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.get(name).filter(|list| now < list.listed_at.plus(KEPT_FOR)).cloned()
-    }
-
-    fn put(&self, name: &AccountName, list: ModelList) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
-    }
-
-    fn turn(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<()>> {
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(asking.entry(name.clone()).or_default())
-    }
 }
 
 impl Models {
@@ -104,26 +59,61 @@ impl Models {
     /// account that cannot be asked now contributes its last known list, and hides no other.
     #[tracing::instrument(name = "models.list", skip_all)]
     pub async fn list(&self, rights: &Rights) -> ModelListing {
-        let agents = self.names.agents.iter().filter(|(_, of)| rights.permits_model(&of.provider, &of.model));
-        let agents = agents.map(|(key, _)| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
+        let accounts = self.accounts_with_models(rights).await;
+        let mut listing = ModelListing::default();
+        for (key, of) in self.names.agents.iter().filter(|(_, of)| rights.permits_model(&of.provider, &of.model)) {
+            let account = accounts.iter().find(|account| account.name == of.provider);
+            let known = account.and_then(|account| account.models.iter().find(|model| model.name == of.model));
+            let model = known.cloned().unwrap_or_else(|| ProviderModel::named(&of.model));
+            listing.models.push(ListedModel { created: 0, ..ListedModel::new(key.clone(), "goclaw", &model) });
+            listing.catalog.extend(model.entry_as(key, Some(key), false));
+        }
+        for account in &accounts {
+            self.add_account(&mut listing, account, rights);
+        }
+        listing.incomplete = accounts.into_iter().filter(|account| !account.is_current).map(|it| it.name).collect();
+        listing
+    }
+
+    /// Returns the accounts that the caller may ask, sorted by name.
+    async fn accounts_with_models(&self, rights: &Rights) -> Vec<AccountModels> {
         let registry = self.tokens.registry();
         let mut names: Vec<_> = registry.names().into_iter().chain(registry.unreadable_names()).collect();
         names.retain(|name| rights.permits(Permission::Models, name));
         names.sort();
         let lists = join_all(names.iter().map(|name| self.models_of(name))).await;
-        let mut listing = ModelListing { models: agents.collect(), incomplete: Vec::new() };
-        for (name, (models, is_current)) in names.into_iter().zip(lists) {
-            let models = models.into_iter().filter(|(model, _)| rights.permits_model(&name, model));
-            listing.models.extend(models.map(|(model, created)| ListedModel {
-                id: format!("{name}/{model}"),
-                owned_by: name.to_string(),
-                created,
-            }));
-            if !is_current {
-                listing.incomplete.push(name);
+        let with_models = |(name, (models, is_current))| AccountModels { name, models, is_current };
+        names.into_iter().zip(lists).map(with_models).collect()
+    }
+
+    /// Adds the models of an account. Those of the default provider have two names, of which the shorter one is first.
+    fn add_account(&self, listing: &mut ModelListing, account: &AccountModels, rights: &Rights) {
+        let name = &account.name;
+        let is_default = *name == self.names.default_provider;
+        let models = account.models.iter().filter(|model| rights.permits_model(name, &model.name));
+        for model in models.clone().filter(|model| is_default && self.is_default_name_of(model)) {
+            if !model.is_hidden {
+                listing.models.push(ListedModel::new(model.name.clone(), name.as_str(), model));
+            }
+            listing.catalog.extend(model.entry_as(&model.name, None, false));
+        }
+        for model in models {
+            let id = format!("{name}/{}", model.name);
+            let shown = Some(name.as_str()).filter(|_| !is_default);
+            listing.catalog.extend(model.entry_as(&id, shown, is_default && self.is_default_name_of(model)));
+            if !model.is_hidden {
+                listing.models.push(ListedModel::new(id, name.as_str(), model));
             }
         }
-        listing
+    }
+
+    /// Whether the name of a model of the default provider, alone, names this model and nothing else.
+    fn is_default_name_of(&self, model: &ProviderModel) -> bool {
+        let is_account = |name: &AccountName| self.tokens.registry().get(name).is_some();
+        ModelName::parse(&model.name).is_ok_and(|name| {
+            let found = self.names.resolve(&name, is_account);
+            found.provider == self.names.default_provider && found.model == model.name
+        })
     }
 
     /// Returns the model with this id.
@@ -132,82 +122,12 @@ impl Models {
     /// [`AppError::UnknownModel`].
     #[tracing::instrument(name = "models.find", skip_all)]
     pub async fn find(&self, id: &str, rights: &Rights) -> Result<ListedModel, AppError> {
+        // The name of a provider may be its alias.
+        let canonical = ModelRef::parse(id).map(|named| format!("{}/{}", named.provider, named.model));
         let mut models = self.list(rights).await.models.into_iter();
-        models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
-    }
-
-    /// Returns the models of an account, and whether they are what its provider lists now.
-    async fn models_of(&self, name: &AccountName) -> (Vec<(String, i64)>, bool) {
-        let Some(account) = self.tokens.registry().get(name) else {
-            let last = self.lists.last(name, self.now());
-            return (last.map(|list| list.models).unwrap_or_default(), false);
-        };
-        let definition = &account.definition;
-        let is_on = account.enabled && definition.enabled;
-        let Some(api) = definition.model_api().filter(|_| is_on) else { return (Vec::new(), true) };
-        let turn = self.lists.turn(name);
-        let _one_at_a_time = turn.lock().await;
-        let login_id = &account.refresh.version.login_id;
-        let known = self.lists.last(name, self.now()).filter(|list| list.login_id == *login_id);
-        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
-            return (fresh.models.clone(), fresh.is_current);
-        }
-        let listed = select! {
-            listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
-            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
-        };
-        let now = self.now();
-        let list = match listed {
-            Ok((etag, models)) => ModelList {
-                login_id: login_id.clone(),
-                etag,
-                models,
-                listed_at: now,
-                is_current: true,
-                fresh_until: now.plus(FRESH_FOR),
-            },
-            Err(error) => {
-                tracing::warn!(provider.name = %name, error = %error,
-                    "the models of {name} could not be listed; its last known list is used");
-                let configured = || ModelList {
-                    login_id: login_id.clone(),
-                    etag: None,
-                    models: definition.models.iter().map(|model| (model.clone(), 0)).collect(),
-                    listed_at: now,
-                    is_current: false,
-                    fresh_until: now,
-                };
-                let last = known.unwrap_or_else(configured);
-                ModelList { is_current: false, fresh_until: now.plus(RETRY_AFTER_FAILURE), ..last }
-            }
-        };
-        self.lists.put(name, list.clone());
-        (list.models, list.is_current)
-    }
-
-    /// Asks the provider for its list and the list's `ETag`.
-    async fn ask_for_models(
-        &self,
-        definition: &ProviderDefinition,
-        api: &ModelApi,
-        known: Option<&ModelList>,
-    ) -> Result<(Option<HeaderValue>, Vec<(String, i64)>), AppError> {
-        let tag = known.and_then(|list| list.etag.clone());
-        let headers: HeaderMap = tag.into_iter().map(|tag| (IF_NONE_MATCH, tag)).collect();
-        let version = definition.client_version.as_ref().map(|version| format!("client_version={version}"));
-        let url = definition.url_of(&ProxyPath::fixed(api.models_path), version.as_deref());
-        let call = ProviderCall::get(url, headers);
-        let response = self.call(&definition.name, call).await?;
-        if let (StatusCode::NOT_MODIFIED, Some(known)) = (response.status, known) {
-            return Ok((known.etag.clone(), known.models.clone()));
-        }
-        if !response.status.is_success() {
-            return Err(refusal_of(response, self.now()).await);
-        }
-        let etag = response.headers.get(ETAG).cloned();
-        let json = json_of(response).await?;
-        let models =
-            model_list::read(&json).ok_or(AppError::InvalidUpstreamResponse("its response is not a list of models"))?;
-        Ok((etag, models))
+        let found = models.find(|model| model.id == id || canonical.as_ref() == Ok(&model.id));
+        found
+            .map(|model| ListedModel { id: id.to_owned(), ..model })
+            .ok_or_else(|| AppError::UnknownModel(id.to_owned()))
     }
 }

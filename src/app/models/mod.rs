@@ -3,9 +3,12 @@
 mod ask;
 mod call;
 mod chat;
+mod embeddings;
 mod feedback;
+mod images;
 mod list;
 mod memory;
+mod provider_models;
 mod proxy;
 mod responses;
 mod stream;
@@ -25,8 +28,8 @@ use crate::{
     domain::{model_ref::ModelNames, time::Timestamp},
     ports::{Clock, Upstream},
 };
-use list::ModelLists;
 use memory::Memory;
+use provider_models::ModelLists;
 use usage::Usages;
 
 pub struct Models {

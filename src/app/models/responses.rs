@@ -19,7 +19,8 @@ use crate::{
     app::{AppError, ProviderRegistration},
     domain::{
         dialect::{
-            BackendRequest, Recalled, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent, TranslatedResponse,
+            BackendModel, BackendRequest, Recalled, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent,
+            TranslatedResponse,
         },
         ids::Principal,
         model_ref::ModelName,
@@ -50,12 +51,7 @@ impl Models {
         let (body, name, target) = self.checked(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
-            Dialect::ChatCompletions => {
-                return Err(AppError::UnsupportedApi {
-                    name: target.definition.name.clone(),
-                    instead: "/v1/chat/completions",
-                });
-            }
+            Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
         }
         let (translated, previous) = self.translate_response(body, &target.model, &caller).await?;
         let TranslatedResponse { request: BackendRequest { body, stream, ignored }, echo, own_input, store, .. } =
@@ -78,20 +74,20 @@ impl Models {
             }
             response.with_json(whole)
         };
-        Ok(response.with_model(&target.model, &name).with_ignored(&ignored))
+        Ok(response.with_model(&target.model.name, &name).with_ignored(&ignored))
     }
 
     /// Translates a request, with what it refers to of earlier responses. Returns also the response that it continues.
     async fn translate_response(
         &self,
         body: Bytes,
-        model: &str,
+        model: &BackendModel,
         caller: &Principal,
     ) -> Result<(TranslatedResponse, Option<ResponseId>), AppError> {
         let translate = async |recalled: Arc<Recalled>| {
-            let (body, model) = (body.clone(), model.to_owned());
+            let (body, model) = (body.clone(), model.clone());
             let size = body.len() + recalled.earlier.iter().map(String::len).sum::<usize>();
-            let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(&model, &recalled);
+            let translate = move || ResponsesRequest::of_checked(&body)?.into_backend(model, &recalled);
             self.tasks.compute(size, translate).await
         };
         let previous = ResponsesRequest::of_checked(&body)?.previous()?;
@@ -183,7 +179,7 @@ fn of_events(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), 
 }
 
 impl ProxyResponse {
-    /// Returns the response with a JSON document as its body.
+    /// Replaces the body by a JSON document.
     pub(super) fn with_json(mut self, whole: String) -> Self {
         self.kept = whole.len();
         self.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));

@@ -13,12 +13,15 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use serde_json::Value;
 use tokio::select;
 
 use super::{Models, memory::Unremembered};
 use crate::{
     app::ProviderRegistration,
-    domain::dialect::{ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news},
+    domain::dialect::{
+        ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news, legacy,
+    },
     ports::{ByteStream, UpstreamError},
 };
 
@@ -107,8 +110,33 @@ impl Events {
 
 /// The form of the caller's API.
 pub(super) enum Form {
-    Chat(ChatStream),
+    Chat(ChatStream, ChatForm),
     Responses(ResponseReader),
+}
+
+/// The form of a chat's response.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ChatForm {
+    Chat,
+    /// The legacy Completions API.
+    Text,
+}
+
+impl ChatForm {
+    /// Returns a whole completion in this form.
+    pub(super) fn whole(self, completion: Value) -> Value {
+        match self {
+            Self::Chat => completion,
+            Self::Text => legacy::text_completion(completion),
+        }
+    }
+
+    fn chunk(self, chunk: Value) -> Option<Value> {
+        match self {
+            Self::Chat => Some(chunk),
+            Self::Text => legacy::text_chunk(chunk),
+        }
+    }
 }
 
 impl Form {
@@ -119,8 +147,8 @@ impl Form {
             return Ok(Written::More);
         };
         match self {
-            Self::Chat(chat) => {
-                for chunk in chat.on_event(event)? {
+            Self::Chat(chat, form) => {
+                for chunk in chat.on_event(event)?.into_iter().filter_map(|chunk| form.chunk(chunk)) {
                     out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
                 }
                 if chat.is_complete() {
@@ -149,7 +177,7 @@ impl Form {
     /// Writes an error, which OpenAI's clients raise.
     fn write_error(&self, kind: &str, code: &str, message: &str, out: &mut Vec<u8>) {
         let text = match self {
-            Self::Chat(_) => {
+            Self::Chat(..) => {
                 let error = serde_json::json!({"message": message, "type": kind, "code": code, "param": null});
                 format!("data: {}\n\n", serde_json::json!({ "error": error }))
             }
@@ -164,7 +192,7 @@ impl Form {
     /// Whether the rest of the provider's response is not wanted.
     fn has_stopped(&self) -> bool {
         match self {
-            Self::Chat(chat) => chat.has_stopped(),
+            Self::Chat(chat, _) => chat.has_stopped(),
             Self::Responses(_) => false,
         }
     }

@@ -11,8 +11,10 @@
 
 mod call_id;
 pub mod chat;
+mod embeddings;
 mod event;
 mod failure;
+mod images;
 mod invalid_request;
 mod item_index;
 mod items;
@@ -30,15 +32,36 @@ mod system_text;
 mod text_format;
 mod tools;
 
-pub use chat::{ChatOptions, ChatRequest, ChatStream, CompletionReader};
+pub use chat::{ChatOptions, ChatRequest, ChatStream, CompletionReader, legacy};
+pub use embeddings::{EmbeddingsRequest, EmbeddingsResponse};
 pub use event::is_news;
 pub use failure::ResponseFailure;
+pub use images::{ImageReader, ImageRequest, image_model_of, is_image_model};
 pub use invalid_request::{InvalidRequest, TOO_LARGE};
 pub use members::model_of;
 pub use recalled::{Missing, NOTHING, Recalled, ResponseItems, items_by_id};
 pub use responses::{RequestEcho, ResponseReader, ResponsesRequest, TranslatedResponse};
 pub use sse::{EventTooLong, SseDecoder, SseEvent, SseFrame};
 pub use surrogates::without_lone_surrogates;
+
+use crate::domain::model_suffix::ModelSuffixes;
+
+/// The model that the backend is asked for, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackendModel {
+    /// The backend's name of the model.
+    pub name: String,
+    /// What the caller's name of it asks for.
+    pub suffixes: ModelSuffixes,
+    /// Whether the model summarizes its reasoning, as far as that is known.
+    pub reasons: bool,
+}
+
+impl From<&str> for BackendModel {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
 
 /// A request for the backend: `store` is always false and `stream` always true.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,21 +1,22 @@
 //! The parameters of the model's reasoning: an object in Responses, a word in a chat.
 
-use super::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
+use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
 /// When a summary of the reasoning is asked for, although the caller has not asked for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Summary {
     /// The parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller asks for an effort. Chat clients show summaries and cannot ask for them.
-    WithEffort,
+    /// If the caller asks for an effort, or if the model reasons anyway. Chat clients show summaries and cannot ask for
+    /// them.
+    ForChat,
 }
 
 impl Summary {
-    fn is_wanted(self, effort: Option<&str>) -> bool {
+    fn is_wanted(self, effort: Option<&str>, model: &BackendModel) -> bool {
         match self {
             Self::AsSent => false,
-            Self::WithEffort => effort.is_some_and(|effort| effort != "none"),
+            Self::ForChat => effort.map_or(model.reasons, |effort| effort != "none"),
         }
     }
 }
@@ -23,17 +24,17 @@ impl Summary {
 /// Writes `reasoning`. Returns the names of the parameters that were left out.
 pub(super) fn translate(
     body: &mut Members<'_>,
+    model: &BackendModel,
     summary: Summary,
     out: &mut JsonWriter,
 ) -> Result<Vec<String>, InvalidRequest> {
     if summary == Summary::AsSent && body.has("reasoning") {
-        body.pass_all(&["reasoning"], out);
-        return Ok(Vec::new());
+        return pass(body, model, out).map(|()| Vec::new());
     }
     let mut reasoning = body.take_object("reasoning")?;
     let own_effort = reasoning.as_mut().map(|reasoning| reasoning.take_text("effort")).transpose()?.flatten();
     let named_effort = body.take_text("reasoning_effort")?;
-    let effort = own_effort.or(named_effort);
+    let effort = own_effort.or(named_effort).or_else(|| model.suffixes.effort.map(Text::from_word));
     let word = effort.clone().map(Text::unescaped);
     let own_summary = reasoning.as_mut().and_then(|reasoning| reasoning.take("summary"));
     let write = |out: &mut JsonWriter| {
@@ -42,7 +43,7 @@ pub(super) fn translate(
         }
         match own_summary {
             Some(summary) => out.raw("summary", summary),
-            None if summary.is_wanted(word.as_deref()) => out.word("summary", "auto"),
+            None if summary.is_wanted(word.as_deref(), model) => out.word("summary", "auto"),
             None => {}
         }
         Ok(())
@@ -50,4 +51,22 @@ pub(super) fn translate(
     out.unless_empty(|out| out.begin_object_in("reasoning"), write, JsonWriter::end_object)?;
     // Other gateways have more members, such as `max_tokens` and `exclude`.
     Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
+}
+
+/// Writes `reasoning` as it was sent, with the effort that the model's name asks for if it has none.
+fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    let named_effort = body.get("reasoning_effort").is_none().then_some(model.suffixes.effort).flatten();
+    let Some(effort) = named_effort else {
+        body.pass_all(&["reasoning"], out);
+        return Ok(());
+    };
+    let mut reasoning = body.need_object("reasoning")?;
+    out.begin_object_in("reasoning");
+    match reasoning.take("effort") {
+        Some(own) => out.raw("effort", own),
+        None => out.word("effort", effort),
+    }
+    reasoning.write(out);
+    out.end_object();
+    Ok(())
 }

@@ -4,7 +4,7 @@
 //! is translated. Everything else is left out and named, also parameters that nobody knows.
 
 use super::{
-    BackendRequest, InvalidRequest, Missing, Recalled,
+    BackendModel, BackendRequest, InvalidRequest, Missing, Recalled,
     chat::messages,
     items,
     json_writer::JsonWriter,
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Parameters that are sent unchanged. The backend responds with 400 to unknown members, so this is an allowlist.
-pub const PASSED: [&str; 4] = ["client_metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier"];
+pub const PASSED: [&str; 3] = ["client_metadata", "parallel_tool_calls", "prompt_cache_key"];
 
 /// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
 pub const REFUSED: [(&str, &str); 3] = [
@@ -41,21 +41,27 @@ pub(super) struct Translation {
     pub(super) wants_function_call: bool,
 }
 
-/// How the two APIs differ.
+/// How the APIs differ.
 pub(super) struct Api<'a> {
-    /// The member with the conversation: `input` or `messages`. The other one is accepted in its place.
-    pub(super) prompt: &'static str,
+    pub(super) prompt: Prompt<'a>,
     pub(super) summary: Summary,
     pub(super) recalled: &'a Recalled,
 }
 
-/// Writes the body for the backend. `model` is the backend's name of the model, and `size` the length of the caller's
-/// body.
+/// Where the conversation is.
+pub(super) enum Prompt<'a> {
+    /// In this member: `input` or `messages`. The other one is accepted in its place.
+    Member(&'static str),
+    /// In this text of the user.
+    Text(Text<'a>),
+}
+
+/// Writes the body for the backend. `size` is the length of the caller's body.
 pub(super) fn translate<'a>(
     mut body: Members<'a>,
     size: usize,
-    model: &str,
-    api: &Api<'a>,
+    model: &BackendModel,
+    api: Api<'a>,
 ) -> Result<Translation, InvalidRequest> {
     body.refuse_all(&REFUSED)?;
     refuse_values(&mut body)?;
@@ -64,13 +70,14 @@ pub(super) fn translate<'a>(
     let mut out = JsonWriter::for_body(size);
     let wants_function_call = tools::translate(&mut body, &mut out)?;
     body.pass_all(&PASSED, &mut out);
+    write_service_tier(&mut body, model, &mut out);
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
-    let mut ignored = reasoning::translate(&mut body, api.summary, &mut out)?;
+    let mut ignored = reasoning::translate(&mut body, model, api.summary, &mut out)?;
     write_include(&mut body, &mut out)?;
     let Input { own, has_names, missing } = write_input(&mut body, api, wants_json_object, &mut out)?;
     ignored.extend(body.names().map(str::to_owned));
     ignored.extend(has_names.then(|| "messages.name".to_owned()));
-    out.word("model", model);
+    out.word("model", &model.name);
     out.flag("store", false);
     out.flag("stream", true);
     out.end_object();
@@ -107,6 +114,20 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     }
 }
 
+/// Writes the service tier that the caller or the model's name asks for. Some clients call `priority` `fast`.
+fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) {
+    let is_fast = match body.word("service_tier") {
+        Some(tier) => tier == "fast",
+        None => model.suffixes.is_fast && !body.has("service_tier"),
+    };
+    let sent = body.take("service_tier");
+    if is_fast {
+        out.word("service_tier", "priority");
+    } else if let Some(tier) = sent {
+        out.raw("service_tier", tier);
+    }
+}
+
 /// Asks for what the caller includes, and for the reasoning.
 fn write_include(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let included = body.take_list("include")?;
@@ -135,23 +156,28 @@ struct Input {
 /// Writes the `input`, after that of earlier responses, and the `instructions`.
 fn write_input<'a>(
     body: &mut Members<'a>,
-    api: &Api<'a>,
+    api: Api<'a>,
     wants_json_object: bool,
     out: &mut JsonWriter,
 ) -> Result<Input, InvalidRequest> {
     let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
-    let sent = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(api.prompt);
-    let name = if body.has(api.prompt) { api.prompt } else { sent };
     out.begin_array_in("input");
     let start = out.len();
     let (mut recall, mut earlier_system) = (Recall::of(api.recalled), SystemTexts::default());
     recall.write_earlier(&mut earlier_system, out)?;
     let own_start = out.len();
-    let (system, has_names) = if name == "input" {
-        (write_items(body.need_text_or_list(name)?, &mut recall, out)?, false)
-    } else {
-        let conversation = messages::translate(body.need_list(name)?, &mut recall, out)?;
-        (conversation.system, conversation.has_names)
+    let (system, has_names) = match api.prompt {
+        Prompt::Text(text) => (write_items(TextOrList::Text(text), &mut recall, out)?, false),
+        Prompt::Member(own) => {
+            let sent = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(own);
+            let name = if body.has(own) { own } else { sent };
+            if name == "input" {
+                (write_items(body.need_text_or_list(name)?, &mut recall, out)?, false)
+            } else {
+                let conversation = messages::translate(body.need_list(name)?, &mut recall, out)?;
+                (conversation.system, conversation.has_names)
+            }
+        }
     };
     let own = [&system.as_items(), out.since(own_start).trim_start_matches(',')];
     let own = own.into_iter().filter(|items| !items.is_empty()).collect::<Vec<_>>().join(",");

@@ -68,6 +68,8 @@ pub struct ModelApi {
     pub dialect: Dialect,
     /// The path for prompts.
     pub prompt_path: &'static str,
+    /// The path for embeddings, if the provider has them.
+    pub embeddings_path: Option<&'static str>,
     /// The path of the model list.
     pub models_path: &'static str,
     /// The default `client_version` parameter of the model list; None if the provider does not require it.

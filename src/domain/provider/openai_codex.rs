@@ -50,6 +50,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     models: Some(&ModelApi {
         dialect: Dialect::Codex,
         prompt_path: "codex/responses",
+        embeddings_path: None,
         models_path: "codex/models",
         client_version: Some("0.169.0"),
     }),

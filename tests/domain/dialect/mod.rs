@@ -15,6 +15,7 @@ mod completion;
 mod failure;
 mod hostile_provider;
 mod response_reader;
+mod smaller_apis;
 mod sse;
 mod stop;
 mod streams;

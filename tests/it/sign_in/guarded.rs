@@ -6,7 +6,15 @@ use reqwest::Method;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// Routes with errors in OpenAI's format.
-const OPENAI: [&str; 4] = ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/proxy"];
+const OPENAI: [&str; 7] = [
+    "/v1/responses",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/models",
+    "/v1/proxy",
+];
 
 /// Returns the operations under `/v1` with values for the path parameters.
 async fn operations(gateway: &Gateway) -> Vec<(Method, String)> {

@@ -6,6 +6,7 @@ mod completion;
 mod content;
 mod deltas;
 mod item;
+pub mod legacy;
 pub(super) mod messages;
 mod request;
 mod stop;

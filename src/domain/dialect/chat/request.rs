@@ -1,13 +1,13 @@
 //! A request in the Chat Completions dialect, translated to the backend's Responses.
 
-use super::StopSequences;
+use super::{StopSequences, legacy};
 use crate::domain::{
     dialect::{
-        BackendRequest, InvalidRequest, NOTHING,
+        BackendModel, BackendRequest, InvalidRequest, NOTHING,
         json_writer::JsonWriter,
         members::Members,
         reasoning::Summary,
-        request::{Api, Translation, translate},
+        request::{Api, Prompt, Translation, translate},
     },
     model_ref::ModelName,
 };
@@ -50,8 +50,25 @@ impl<'a> ChatRequest<'a> {
         out.into_bytes()
     }
 
-    /// Writes the body for the backend. `model` is the backend's name of the model.
-    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+    /// Writes the body for the backend.
+    pub fn into_backend(self, model: impl Into<BackendModel>) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+        self.translated(&model.into(), Prompt::Member("messages"))
+    }
+
+    /// Writes the body of a legacy completion for the backend: its `prompt` becomes a message of the user.
+    pub fn prompt_into_backend(
+        mut self,
+        model: impl Into<BackendModel>,
+    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+        let prompt = legacy::take_prompt(&mut self.body)?;
+        self.translated(&model.into(), Prompt::Text(prompt))
+    }
+
+    fn translated(
+        self,
+        model: &BackendModel,
+        prompt: Prompt<'_>,
+    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         body.refuse_all(&[(
             "previous_response_id",
@@ -62,8 +79,8 @@ impl<'a> ChatRequest<'a> {
             None => false,
         };
         let stop = StopSequences::take(&mut body)?;
-        let api = Api { prompt: "messages", summary: Summary::WithEffort, recalled: &NOTHING };
-        let Translation { mut request, wants_function_call, missing, store, .. } = translate(body, size, model, &api)?;
+        let api = Api { prompt, summary: Summary::ForChat, recalled: &NOTHING };
+        let Translation { mut request, wants_function_call, missing, store, .. } = translate(body, size, model, api)?;
         if missing.needed().is_some() {
             let advice = "a chat completion refers to no stored items: send the item itself.";
             return Err(InvalidRequest::unsupported_value("messages", advice));

@@ -3,10 +3,10 @@
 use super::RequestEcho;
 use crate::domain::{
     dialect::{
-        BackendRequest, InvalidRequest, Missing, Recalled,
+        BackendModel, BackendRequest, InvalidRequest, Missing, Recalled,
         members::Members,
         reasoning::Summary,
-        request::{Api, Translation, translate},
+        request::{Api, Prompt, Translation, translate},
     },
     model_ref::ModelName,
 };
@@ -46,14 +46,18 @@ impl<'a> ResponsesRequest<'a> {
         Ok(id.map(|id| id.unescaped().into_owned()))
     }
 
-    /// Writes the body for the backend. `model` is the backend's name of the model.
-    pub fn into_backend(self, model: &str, recalled: &Recalled) -> Result<TranslatedResponse, InvalidRequest> {
+    /// Writes the body for the backend.
+    pub fn into_backend(
+        self,
+        model: impl Into<BackendModel>,
+        recalled: &Recalled,
+    ) -> Result<TranslatedResponse, InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         let echo = RequestEcho::of(named_model, &body);
         let _recalled = body.take("previous_response_id");
-        let api = Api { prompt: "input", summary: Summary::AsSent, recalled };
+        let api = Api { prompt: Prompt::Member("input"), summary: Summary::AsSent, recalled };
         let Translation { request, own_input, missing, store, wants_function_call: _ } =
-            translate(body, size, model, &api)?;
+            translate(body, size, &model.into(), api)?;
         Ok(TranslatedResponse { request, echo, own_input, missing, store: store.unwrap_or(true) })
     }
 }

@@ -1,0 +1,65 @@
+//! `POST /v1/images/generations`: images that a model of the account draws with the backend's tool.
+
+use std::sync::Arc;
+
+use super::{
+    ModelRequest, Models, ProxyResponse,
+    ask::{Target, checked, lacking},
+};
+use crate::{
+    app::AppError,
+    domain::{
+        dialect::{BackendModel, ImageRequest, image_model_of, is_image_model},
+        model_list::ProviderModel,
+        model_ref::ModelName,
+        provider::Dialect,
+        scope::Rights,
+    },
+};
+
+impl Models {
+    #[tracing::instrument(name = "models.create_image", level = "debug", skip_all)]
+    pub async fn create_image(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
+        let ModelRequest { headers, body, rights, caller: _ } = request;
+        let (body, name) = self.tasks.compute(body.len(), || checked(body, image_model_of)).await?;
+        let target = self.target(&name, &rights).await?;
+        match target.api.dialect {
+            Dialect::Codex => {}
+            Dialect::ChatCompletions => return Err(target.unsupported("the provider's own API below /v1/proxy/")),
+        }
+        let (model, size) = (self.caller_of_the_tool(&target, &name, &rights).await?, body.len());
+        let translate = move || ImageRequest::of_checked(&body)?.into_backend(&model);
+        let (body, ignored, mut reader) = self.tasks.compute(size, translate).await?;
+        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let response = self.collect(prompted, |event| {
+            let whole = reader.on_event(event)?;
+            Ok(whole.map(|whole| (whole.to_string(), false)))
+        });
+        let (response, images) = response.await?;
+        Ok(response.with_json(images).with_ignored(&ignored))
+    }
+
+    /// Returns the model that calls the tool: the one that was named, or the account's first one that the caller may ask
+    /// if an image model was named.
+    async fn caller_of_the_tool(
+        &self,
+        target: &Target,
+        name: &ModelName,
+        rights: &Rights,
+    ) -> Result<BackendModel, AppError> {
+        let account = &target.definition.name;
+        let is_image_model = is_image_model(&target.model.name);
+        let first = |models: &[ProviderModel]| {
+            let permitted = |model: &&ProviderModel| !model.is_hidden && rights.permits_model(account, &model.name);
+            models.iter().find(permitted).map(|model| model.name.as_str().into())
+        };
+        let listed = if is_image_model { self.search_models(account, first).await } else { None };
+        match listed {
+            Some(Some(model)) => Ok(model),
+            Some(None) => Err(AppError::UnknownModel(name.as_str().to_owned())),
+            // Without a list, the provider or the account's state says what is wrong.
+            None if rights.permits_model(account, &target.model.name) => Ok(target.model.clone()),
+            None => Err(lacking(account, &target.model.name)),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The models of each account, as its provider lists them. A list is cached and revalidated by its `ETag`. If a provider
+//! does not respond, or an account is out of use, the last list or the configured one is used.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http_message::{
+    HeaderMap, StatusCode,
+    header::{ETAG, HeaderValue, IF_NONE_MATCH},
+};
+use tokio::select;
+
+use super::{
+    Models,
+    ask::{json_of, refusal_of},
+    call::ProviderCall,
+};
+use crate::{
+    app::AppError,
+    domain::{
+        ids::{AccountName, LoginId},
+        model_list::{self, ProviderModel},
+        provider::{ModelApi, ProviderDefinition},
+        proxy::ProxyPath,
+        time::Timestamp,
+    },
+};
+
+/// How long a provider may take to list its models. OpenAI's own client waits as long.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a list is served without revalidation, and after a failure.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// How long the last list of a provider stands in for one that cannot be read.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The last list of each provider.
+#[derive(Debug, Default)]
+pub(super) struct ModelLists {
+    known: Mutex<HashMap<AccountName, ModelList>>,
+    /// Held while a provider is asked, so that concurrent callers share the result.
+    asking: Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Debug, Clone)]
+struct ModelList {
+    /// The login it belongs to: plans differ in their models.
+    login_id: LoginId,
+    etag: Option<HeaderValue>,
+    models: Arc<[ProviderModel]>,
+    /// When the provider sent it.
+    listed_at: Timestamp,
+    /// Whether the provider's last response was a list.
+    is_current: bool,
+    /// End of the time in which it is served without revalidation.
+    fresh_until: Timestamp,
+}
+
+impl ModelLists {
+    /// Returns the last list of an account, unless it is too old.
+    fn last(&self, name: &AccountName, now: Timestamp) -> Option<ModelList> {
+        let lists = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.get(name).filter(|list| now < list.listed_at.plus(KEPT_FOR)).cloned()
+    }
+
+    fn put(&self, name: &AccountName, list: ModelList) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
+    }
+
+    fn turn(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(asking.entry(name.clone()).or_default())
+    }
+}
+
+impl Models {
+    /// Returns the last known models of an account without asking its provider; none after another login.
+    pub(super) fn last_models(&self, name: &AccountName) -> Option<Arc<[ProviderModel]>> {
+        let account = self.tokens.registry().get(name)?;
+        let last = self.lists.last(name, self.now())?;
+        (last.login_id == account.refresh.version.login_id).then_some(last.models)
+    }
+
+    /// Searches the models of an account; None if they are not known. Asks the provider only if the last known list has
+    /// no result, so that most requests do not wait for it.
+    pub(super) async fn search_models<T>(
+        &self,
+        name: &AccountName,
+        search: impl Fn(&[ProviderModel]) -> Option<T>,
+    ) -> Option<Option<T>> {
+        if let Some(found) = self.last_models(name).and_then(|last| search(&last)) {
+            return Some(Some(found));
+        }
+        let (models, _is_current) = self.models_of(name).await;
+        (!models.is_empty()).then(|| search(&models))
+    }
+
+    /// Returns the models of an account, and whether they are what its provider lists now.
+    pub(super) async fn models_of(&self, name: &AccountName) -> (Arc<[ProviderModel]>, bool) {
+        let none = || Arc::from([]);
+        let Some(account) = self.tokens.registry().get(name) else {
+            let last = self.lists.last(name, self.now());
+            return (last.map_or_else(none, |list| list.models), false);
+        };
+        let definition = &account.definition;
+        let is_on = account.enabled && definition.enabled;
+        let Some(api) = definition.model_api().filter(|_| is_on) else { return (none(), true) };
+        let turn = self.lists.turn(name);
+        let _one_at_a_time = turn.lock().await;
+        let login_id = &account.refresh.version.login_id;
+        let known = self.lists.last(name, self.now()).filter(|list| list.login_id == *login_id);
+        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
+            return (Arc::clone(&fresh.models), fresh.is_current);
+        }
+        let listed = select! {
+            listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
+            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
+        };
+        let now = self.now();
+        let list = match listed {
+            Ok((etag, models)) => ModelList {
+                login_id: login_id.clone(),
+                etag,
+                models,
+                listed_at: now,
+                is_current: true,
+                fresh_until: now.plus(FRESH_FOR),
+            },
+            Err(error) => {
+                tracing::warn!(provider.name = %name, error = %error,
+                    "the models of {name} could not be listed; its last known list is used");
+                let configured = || ModelList {
+                    login_id: login_id.clone(),
+                    etag: None,
+                    models: definition.models.iter().map(|model| ProviderModel::named(model)).collect(),
+                    listed_at: now,
+                    is_current: false,
+                    fresh_until: now,
+                };
+                let last = known.unwrap_or_else(configured);
+                ModelList { is_current: false, fresh_until: now.plus(RETRY_AFTER_FAILURE), ..last }
+            }
+        };
+        self.lists.put(name, list.clone());
+        (list.models, list.is_current)
+    }
+
+    /// Asks the provider for its list and the list's `ETag`.
+    async fn ask_for_models(
+        &self,
+        definition: &ProviderDefinition,
+        api: &ModelApi,
+        known: Option<&ModelList>,
+    ) -> Result<(Option<HeaderValue>, Arc<[ProviderModel]>), AppError> {
+        let tag = known.and_then(|list| list.etag.clone());
+        let headers: HeaderMap = tag.into_iter().map(|tag| (IF_NONE_MATCH, tag)).collect();
+        let version = definition.client_version.as_ref().map(|version| format!("client_version={version}"));
+        let url = definition.url_of(&ProxyPath::fixed(api.models_path), version.as_deref());
+        let call = ProviderCall::get(url, headers);
+        let response = self.call(&definition.name, call).await?;
+        if let (StatusCode::NOT_MODIFIED, Some(known)) = (response.status, known) {
+            return Ok((known.etag.clone(), Arc::clone(&known.models)));
+        }
+        if !response.status.is_success() {
+            return Err(refusal_of(response, self.now()).await);
+        }
+        let etag = response.headers.get(ETAG).cloned();
+        let json = json_of(response).await?;
+        let models =
+            model_list::read(&json).ok_or(AppError::InvalidUpstreamResponse("its response is not a list of models"))?;
+        Ok((etag, models.into()))
+    }
+}

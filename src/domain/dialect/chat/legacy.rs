@@ -1,0 +1,77 @@
+//! The legacy Completions API (OpenAI API reference, `POST /v1/completions`): one text in, one text out. It is a chat with
+//! one message of the user.
+
+use serde_json::{Value, json};
+
+use super::item::{list, text};
+use crate::domain::dialect::{
+    InvalidRequest,
+    members::{Members, TextOrList},
+    raw_json::{Text, read},
+};
+
+/// Takes out the `prompt`, and refuses what would change the meaning.
+pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
+    let several = "The provider returns one choice: send several requests instead.";
+    if body.take_flag("echo")? {
+        return Err(InvalidRequest::refused(
+            "echo",
+            "The response has the completion only: put the prompt in front of it.",
+        ));
+    }
+    if body.take_text("suffix")?.is_some_and(|suffix| !suffix.is_empty()) {
+        return Err(InvalidRequest::refused(
+            "suffix",
+            "The provider cannot insert text: describe the gap in `prompt`.",
+        ));
+    }
+    // The number of probabilities for each token.
+    if body.take("logprobs").is_some_and(|count| read::<u64>(count) != Some(0)) {
+        return Err(InvalidRequest::refused("logprobs", "The provider returns no probabilities: leave it out."));
+    }
+    match body.need_text_or_list("prompt")? {
+        TextOrList::Text(text) => Ok(text),
+        TextOrList::List(prompts) => {
+            let mut only = None;
+            prompts.each_raw(|prompt, path| match (Text::of(prompt), &only) {
+                (Some(text), None) => {
+                    only = Some(text);
+                    Ok(())
+                }
+                (Some(_), Some(_)) => Err(InvalidRequest::refused("prompt", several)),
+                (None, _) => Err(InvalidRequest::invalid_type(&path, "a string; the provider takes no tokens")),
+            })?;
+            only.ok_or_else(|| InvalidRequest::missing("prompt[0]"))
+        }
+    }
+}
+
+/// Converts a chunk of a chat; None if it has nothing for this API.
+pub fn text_chunk(chunk: Value) -> Option<Value> {
+    let says_nothing =
+        |choice: &Value| text(choice, "text").is_empty() && choice.get("finish_reason").is_none_or(Value::is_null);
+    let chunk = text_completion(chunk);
+    let choices = list(&chunk, "choices");
+    // The last chunk may have the usage only.
+    (choices.is_empty() || !choices.iter().all(says_nothing)).then_some(chunk)
+}
+
+/// Converts a chat completion, or a chunk of one.
+pub fn text_completion(mut completion: Value) -> Value {
+    let id = text(&completion, "id");
+    let id = format!("cmpl-{}", id.strip_prefix("chatcmpl-").unwrap_or(id));
+    let choices: Vec<Value> = list(&completion, "choices").iter().map(text_choice).collect();
+    if let Some(members) = completion.as_object_mut() {
+        members.insert("id".to_owned(), id.into());
+        members.insert("object".to_owned(), "text_completion".into());
+        members.insert("choices".to_owned(), choices.into());
+    }
+    completion
+}
+
+fn text_choice(choice: &Value) -> Value {
+    let message = choice.get("message").or_else(|| choice.get("delta")).unwrap_or(&Value::Null);
+    // This API has no refusals, so one is the text.
+    let said = [text(message, "content"), text(message, "refusal")].concat();
+    json!({"text": said, "index": 0, "logprobs": null, "finish_reason": choice.get("finish_reason")})
+}

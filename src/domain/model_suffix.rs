@@ -1,0 +1,52 @@
+//! The suffixes of a model's name that choose how the model is asked, such as `gpt-5.5-high` and `gpt-5.5-fast`. Many
+//! clients can choose a model and nothing else.
+
+use super::model_list::ProviderModel;
+
+/// The suffixes that set the reasoning effort.
+const EFFORTS: [(&str, &str); 5] =
+    [("-minimal", "minimal"), ("-low", "low"), ("-medium", "medium"), ("-high", "high"), ("-xhigh", "xhigh")];
+/// The suffix of the priority service tier.
+const FAST: &str = "-fast";
+
+/// What the suffixes of a model's name ask for. A parameter of the request takes precedence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ModelSuffixes {
+    /// The reasoning effort.
+    pub effort: Option<&'static str>,
+    /// Whether the priority service tier is asked for.
+    pub is_fast: bool,
+}
+
+impl ModelSuffixes {
+    /// Splits a name into the longest known model at its start and the suffixes after it; None if there is none.
+    pub fn after_known<'a>(name: &'a str, known: &[ProviderModel]) -> Option<(&'a str, Self)> {
+        let is_known = |model: &str| known.iter().any(|known| known.name == model);
+        let (mut model, mut suffixes) = (name, Self::default());
+        while !is_known(model) {
+            (model, suffixes) = suffixes.and_one_of(model)?;
+        }
+        Some((model, suffixes))
+    }
+
+    /// Splits off all suffixes, for an account whose models are not known.
+    pub fn split(name: &str) -> (&str, Self) {
+        let (mut model, mut suffixes) = (name, Self::default());
+        while let Some((shorter, more)) = suffixes.and_one_of(model) {
+            (model, suffixes) = (shorter, more);
+        }
+        (model, suffixes)
+    }
+
+    /// Takes off one suffix more, at most one of each kind.
+    fn and_one_of(self, name: &str) -> Option<(&str, Self)> {
+        let effort = EFFORTS.into_iter().filter(|_| self.effort.is_none());
+        let effort = effort.filter_map(|(suffix, effort)| Some((name.strip_suffix(suffix)?, Some(effort)))).next();
+        let shorter = match effort {
+            Some((model, effort)) => Some((model, Self { effort, ..self })),
+            None if self.is_fast => None,
+            None => name.strip_suffix(FAST).map(|model| (model, Self { is_fast: true, ..self })),
+        };
+        shorter.filter(|(model, _)| !model.is_empty())
+    }
+}

@@ -1,0 +1,148 @@
+//! The legacy completions, embeddings and images: what the tests against a whole gateway do not reach.
+
+use goclaw::domain::{
+    dialect::{
+        BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, NOTHING, image_model_of, is_image_model,
+        legacy::{text_chunk, text_completion},
+    },
+    model_suffix::ModelSuffixes,
+    provider_refusal::RefusalKind,
+};
+use serde_json::{Value, json};
+
+use super::{event, parsed_chat, parsed_response};
+
+fn chunk(delta: &Value, reason: &Value) -> Value {
+    json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m",
+        "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]})
+}
+
+#[test]
+fn chunks_without_text_are_left_out() {
+    for (delta, reason, text) in [
+        (json!({"role": "assistant", "content": ""}), Value::Null, None),
+        (json!({"reasoning_content": "Hm.", "reasoning": "Hm."}), Value::Null, None),
+        (json!({"content": "Hi"}), Value::Null, Some("Hi")),
+        (json!({"refusal": "No."}), Value::Null, Some("No.")),
+        (json!({}), json!("length"), Some("")),
+    ] {
+        let converted = text_chunk(chunk(&delta, &reason));
+        let expected = text.map(|text| {
+            json!({"id": "cmpl-1", "object": "text_completion", "model": "m",
+                "choices": [{"text": text, "index": 0, "logprobs": null, "finish_reason": reason}]})
+        });
+        assert_eq!(converted, expected, "{delta}");
+    }
+    let usage =
+        json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [], "usage": {"total_tokens": 1}});
+    assert_eq!(text_chunk(usage).unwrap()["usage"]["total_tokens"], 1);
+    let whole = json!({"id": "chatcmpl-1", "choices": [{"message": {"content": null, "refusal": "No."}, "finish_reason": "stop"}]});
+    assert_eq!(text_completion(whole)["choices"][0]["text"], "No.");
+}
+
+/// Returns the sent body, the ignored parameters and the reader for an image.
+fn image(members: &Value) -> (Value, Vec<String>, ImageReader) {
+    let mut body = json!({"prompt": "A \u{e9} lighthouse"});
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    let body = body.to_string();
+    image_model_of(body.as_bytes()).unwrap();
+    let (sent, ignored, reader) = ImageRequest::of_checked(body.as_bytes()).unwrap().into_backend(&"m".into()).unwrap();
+    (serde_json::from_slice(&sent).unwrap(), ignored, reader)
+}
+
+#[test]
+fn an_image_request_calls_the_tool_and_nothing_else() {
+    let (sent, ignored, _) =
+        image(&json!({"model": "gpt-image-1", "quality": "standard", "style": "vivid", "background": "opaque"}));
+    let instructions = sent["instructions"].clone();
+    assert!(instructions.is_string());
+    let expected = json!({
+        "model": "m",
+        "instructions": instructions,
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "A \u{e9} lighthouse"}]}],
+        "tools": [{"type": "image_generation", "background": "opaque", "quality": "medium"}],
+        "tool_choice": {"type": "image_generation"},
+        "store": false,
+        "stream": true,
+    });
+    assert_eq!((sent, ignored), (expected, vec!["style".to_owned()]));
+    let named = |body: &str| image_model_of(body.as_bytes()).map(|model| model.as_str().to_owned());
+    assert_eq!(named("{}").unwrap(), "gpt-image-1");
+    assert_eq!(named(r#"{"model": null}"#).unwrap(), "gpt-image-1");
+    assert_eq!(named(r#"{"model": "x"}"#).unwrap(), "x");
+    assert!(named(r#"{"model": 1}"#).is_err() && named("[").is_err() && named("[]").is_err());
+    assert!(["gpt-image-1-mini", "dall-e-2", "chatgpt-image-latest"].into_iter().all(is_image_model));
+    assert!(!is_image_model("gpt-5.5"));
+}
+
+#[test]
+fn the_first_image_of_a_response_is_returned() {
+    let call = |result: &str| json!({"type": "image_generation_call", "result": result, "output_format": "webp"});
+    let done = |item: Value| event(&json!({"type": "response.output_item.done", "item": item}));
+    let ended =
+        |output: Value| event(&json!({"type": "response.completed", "response": {"created_at": 7, "output": output}}));
+    let (_, _, mut reader) = image(&json!({}));
+    for item in
+        [json!({"type": "reasoning"}), json!({"type": "image_generation_call", "result": null}), call("AA"), call("BB")]
+    {
+        assert_eq!(reader.on_event(&done(item)).unwrap(), None);
+    }
+    let whole = json!({"created": 7, "data": [{"b64_json": "AA"}], "output_format": "webp"});
+    assert_eq!(reader.on_event(&ended(json!([]))).unwrap(), Some(whole));
+
+    let (_, _, mut reader) = image(&json!({"response_format": "url"}));
+    let whole = reader.on_event(&ended(json!([call("CC")]))).unwrap().unwrap();
+    assert_eq!(whole["data"], json!([{"url": "data:image/webp;base64,CC"}]), "only the last event has it");
+
+    let (_, _, mut reader) = image(&json!({}));
+    let said = json!({"type": "message", "content": [{"type": "output_text", "text": "I would rather not."}]});
+    reader.on_event(&done(said)).unwrap();
+    let failure = reader.on_event(&ended(json!([]))).unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_str()), (RefusalKind::BadRequest, "no_image_generated"));
+    assert!(failure.message.ends_with("I would rather not."), "{}", failure.message);
+    let failed = event(&json!({"type": "response.failed", "response": {"error": {"code": "slow_down"}}}));
+    assert_eq!(image(&json!({})).2.on_event(&failed).unwrap_err().kind, RefusalKind::Overloaded);
+}
+
+#[test]
+fn embeddings_that_are_not_numbers_are_no_response() {
+    let body = br#"{"model": "d/e", "input": "a", "encoding_format": "base64", "dimensions": 2}"#;
+    let (sent, response) = EmbeddingsRequest::of_checked(body).unwrap().into_provider("e").unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(sent, json!({"model": "e", "encoding_format": "float", "input": "a", "dimensions": 2}));
+    let converted = response.convert(json!({"data": [{"embedding": [1, 0.5]}], "model": "e"}));
+    assert_eq!(converted, Some(json!({"data": [{"embedding": "AACAPwAAAD8="}], "model": "d/e"})));
+    for nonsense in [
+        json!(null),
+        json!({}),
+        json!({"data": 1}),
+        json!({"data": [{"embedding": "x"}]}),
+        json!({"data": [{"embedding": ["x"]}]}),
+    ] {
+        assert_eq!(response.convert(nonsense.clone()), None, "{nonsense}");
+    }
+}
+
+#[test]
+fn a_summary_is_asked_of_models_that_have_one() {
+    for (reasons, members, expected) in [
+        (true, json!({}), json!({"summary": "auto"})),
+        (false, json!({}), Value::Null),
+        (false, json!({"reasoning_effort": "high"}), json!({"effort": "high", "summary": "auto"})),
+        (true, json!({"reasoning_effort": "none"}), json!({"effort": "none"})),
+        (true, json!({"reasoning": {"summary": "detailed"}}), json!({"summary": "detailed"})),
+    ] {
+        let mut body = json!({"model": "x", "messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let body = body.to_string();
+        let model = BackendModel { name: "m".to_owned(), suffixes: ModelSuffixes::default(), reasons };
+        let (sent, _) = parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone()).unwrap();
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        assert_eq!(sent["reasoning"], expected, "{members}");
+        let sent = parsed_response(body.as_bytes()).unwrap().into_backend(model, &NOTHING).unwrap().request;
+        let sent: Value = serde_json::from_slice(&sent.body).unwrap();
+        let own = members.get("reasoning").cloned().unwrap_or(expected);
+        let is_asked = own.get("summary").is_some() && members.get("reasoning").is_some();
+        assert_eq!(sent["reasoning"].get("summary").is_some(), is_asked, "Responses callers ask for themselves");
+    }
+}
