@@ -57,14 +57,15 @@ fuzz() {
     done
 }
 
-# Only what the quick tests of the core cover: each mutant is a build.
+# Only what the quick tests of the core cover: each mutant is a build, without the adapters.
 find_mutants() {
     local tool
     tool=$(cargo_tool cargo-mutants "$mutants_version") || return 1
-    "$tool" mutants --output target/mutants --timeout 120 --no-shuffle \
-        --file 'src/domain/refresh/*.rs' --file src/domain/authorization_response.rs \
+    local common=(mutants --timeout 120 --no-shuffle --no-default-features -C=--test=domain)
+    "$tool" "${common[@]}" --output target/mutants/core --file src/domain/authorization_response.rs \
         --file src/domain/pasted_response.rs --file src/domain/sealed.rs --file src/domain/login.rs \
-        --file 'src/domain/proxy/*.rs' -- --test domain --test model
+        --file src/domain/scope.rs --file src/domain/api_token.rs --file 'src/domain/proxy/*.rs' || return 1
+    "$tool" "${common[@]}" -C=--test=model --output target/mutants/refresh --file 'src/domain/refresh/*.rs'
 }
 
 # One proof at a time, because each needs the whole machine.

@@ -27,6 +27,7 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_lets_one_probe_after_the_pau
         assert_eq!(breaker.admit(PAUSE, at(second)), Ok(()), "four are too few");
     }
     assert!(fault(&mut breaker, "b", 4));
+    assert_eq!((breaker.open_until(at(303)), breaker.open_until(at(304))), (Some(at(304)), None));
     breaker.give_back(at(5));
     assert_eq!(breaker.admit(PAUSE, at(5)), Err(at(304)), "a call from before the pause does not end it");
     assert_eq!(breaker.admit(PAUSE, at(304)), Ok(()), "the probe");
@@ -122,6 +123,14 @@ fn backoff_doubles_between_its_minimum_and_maximum() {
     assert_eq!(policy.backoff(1, u16::MAX), seconds(60));
     assert_eq!(policy.backoff(2, u16::MAX), seconds(120));
     assert_eq!(policy.backoff(u32::MAX, u16::MAX), seconds(300));
+}
+
+#[test]
+fn a_call_begins_in_time_for_its_lease_and_ends_soon_after_its_limit() {
+    let policy = RefreshPolicy::default();
+    assert_eq!((policy.latest_send(), policy.longest_call()), (seconds(30), seconds(25)));
+    let short = RefreshPolicy { http_timeout: seconds(4), lease: seconds(10), ..policy };
+    assert_eq!((short.latest_send(), short.longest_call()), (seconds(4), seconds(5)));
 }
 
 #[test]

@@ -119,7 +119,7 @@ async fn what_openai_s_clients_ask_in_vain_is_permanent_and_names_what_is_offere
         ("POST", "/v1/moderations", TOKEN, (404, "not_found")),
         ("POST", "/v1/audio/speech", TOKEN, (404, "not_found")),
         ("GET", "/v1/files", TOKEN, (404, "not_found")),
-        ("GET", "/v1/responses/resp_1", TOKEN, (404, "not_found")),
+        ("GET", "/v1/threads/thread_1", TOKEN, (404, "not_found")),
         ("PUT", "/v1/chat/completions", TOKEN, (405, "method_not_allowed")),
         ("DELETE", "/v1/models/gpt-5.5", TOKEN, (405, "method_not_allowed")),
         ("POST", "/v1/moderations", "wrong", (401, "unauthorized")),
@@ -133,6 +133,9 @@ async fn what_openai_s_clients_ask_in_vain_is_permanent_and_names_what_is_offere
         let names_others = error["message"].as_str().unwrap_or_default().contains("POST /v1/responses");
         assert_eq!(names_others, token == TOKEN, "{method} {path}: {body}");
     }
+    let (status, headers, body) = call("GET", "/v1/responses/resp_1", TOKEN, "").await;
+    assert_eq!((status, &body["error"]["code"]), (404, &Value::from("response_not_found")));
+    assert_eq!(headers["x-should-retry"], "false");
 }
 
 fn host_headers(hosts: &[&str]) -> HeaderMap {
