@@ -27,6 +27,20 @@ pub struct MemoryLimits {
     pub in_all: i64,
 }
 
+/// How much is read at once: responses, and bytes of their sealed content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimits {
+    pub responses: usize,
+    pub bytes: i64,
+}
+
+impl ReadLimits {
+    /// Whether this is all that may be read.
+    pub fn are_reached_by(self, read: &[RememberedResponse]) -> bool {
+        read.len() >= self.responses || read.iter().map(RememberedResponse::size).sum::<i64>() >= self.bytes
+    }
+}
+
 /// A remembered response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RememberedResponse {

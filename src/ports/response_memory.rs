@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+    response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
     time::Timestamp,
 };
 
@@ -19,12 +19,17 @@ pub trait ResponseMemory: Send + Sync {
         limits: MemoryLimits,
     ) -> Result<(), StoreError>;
 
-    /// Returns a response and those that it continues, newest first, at most `most`. All of them count as used at `now`.
-    /// The chain ends at a response that is forgotten. An unreadable row MUST be skipped and logged.
-    async fn chain(&self, id: &ResponseId, most: usize, now: Timestamp) -> Result<Vec<RememberedResponse>, StoreError>;
+    /// Returns a response and those that it continues, newest first, until the limits are reached. All of them count as
+    /// used at `now`. The chain ends at a response that is forgotten.
+    async fn chain(
+        &self,
+        id: &ResponseId,
+        limits: ReadLimits,
+        now: Timestamp,
+    ) -> Result<Vec<RememberedResponse>, StoreError>;
 
-    /// Returns the responses with these items in their outputs, in any order.
-    async fn with_items(&self, items: &[String]) -> Result<Vec<RememberedResponse>, StoreError>;
+    /// Returns the responses with these items in their outputs, in any order, until the limits are reached.
+    async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError>;
 
     /// Forgets a response. Returns whether it was there.
     async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError>;

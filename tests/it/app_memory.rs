@@ -5,12 +5,18 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use goclaw::{
     app::{AppError, ModelRequest},
-    domain::{ids::Principal, scope::Rights},
+    domain::{
+        ids::Principal,
+        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        scope::Rights,
+        sealed::SealedSecret,
+    },
+    ports::ResponseMemory,
 };
 use http_message::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::support::fakes::{ScriptedResponse, TestGateway, settle, within};
+use crate::support::fakes::{NOW, ScriptedResponse, TestGateway, settle, within};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -173,6 +179,37 @@ async fn a_response_is_forgotten_a_day_after_its_last_use() {
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
     let late = ask(&gateway, &program(), json!({"input": "Hi", "previous_response_id": "resp_2"})).await;
     assert!(matches!(late, Err(AppError::InvalidModelRequest(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_too_long_is_not_recalled() {
+    const LIMITS: MemoryLimits = MemoryLimits { per_owner: i64::MAX, in_all: i64::MAX };
+    let gateway = connected(&[]).await;
+    let id = |number: u32| ResponseId::parse(&format!("resp_{number}")).expect("an id");
+    for number in 1..=4 {
+        let response = RememberedResponse {
+            id: id(number),
+            owner: program(),
+            previous: (number > 1).then(|| id(number - 1)),
+            items: Vec::new(),
+            content: SealedSecret::from_stored("x".repeat(6 << 20)),
+            used_at: NOW,
+        };
+        gateway.store.remember(&response, NOW, LIMITS).await.expect("it is stored");
+    }
+    let code = async |caller: Principal| match ask(
+        &gateway,
+        &caller,
+        json!({"input": "Hi", "previous_response_id": "resp_4"}),
+    )
+    .await
+    {
+        Err(AppError::InvalidModelRequest(invalid)) => invalid.code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code(program()).await, "body_too_large");
+    assert_eq!(code(Principal::named("token:other")).await, "previous_response_not_found");
+    assert!(gateway.upstream.seen().is_empty(), "nothing was sent");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use goclaw::{
         oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
         provider::ProviderType,
         refresh::TokenVersion,
+        response_memory::ResponseId,
         revocation::RevocationId,
         sealed::{SealContext, SealedSecret, TokenPlace},
         time::Timestamp,
@@ -105,6 +106,9 @@ fn every_context_has_its_sealed_text() {
         user_id: None,
     };
     let (expiring, lasting) = (api_token(Some(2_000)), api_token(None));
+    let (turn, before, owner) =
+        (ResponseId::from_stored("resp_2".into()), ResponseId::from_stored("resp_1".into()), Principal::named("alice"));
+    let response = SealContext::Response { id: &turn, owner: &owner, previous: Some(&before) };
     for (context, plaintext, body) in [
         (SealContext::AccessToken(place), "access token", "yqY7G-LeTRAbKfeZ-LPPajpvBbRiJujScODMUg"),
         (SealContext::RefreshToken(place), "refresh token", "2aA-DPTeBUQALfmSbZKxhJEVVE0ivZ_c_hs1Qo4"),
@@ -113,6 +117,7 @@ fn every_context_has_its_sealed_text() {
         (revocation, "queued token", "2rA9C_TJTRAbKfeZyciwhlkTiP0YY6TXEA9W1A"),
         (SealContext::ApiToken(&expiring), "", "nekXbCmfrUn4g57wRVbspw"),
         (SealContext::ApiToken(&lasting), "", "6FmXzC-lYRWMlpT4LiwC3w"),
+        (response, "remembered", "2aA1G_zPCBYRJkRh1ry-0C_OUXN2izq0X6Y"),
         (SealContext::KeyCheck, KEY_CHECK, "zKo7EvDaTQ8RO7KUaxHlwdHVIZT8Cdbo9IJ1n1DOtz0qtjOoCCFMRFOz9x6vl3huilNJmF4"),
     ] {
         let sealed = format!("v2:{KEY_ID}:{}{body}", "JCQk".repeat(8));

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use tokio::select;
+use tokio::{
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 use super::Models;
 use crate::{
@@ -13,15 +16,20 @@ use crate::{
     domain::{
         dialect::{InvalidRequest, Missing, ResponseItems, items_by_id},
         ids::Principal,
-        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
     },
-    ports::ResponseMemory,
+    ports::{BodyError, ResponseMemory, UpstreamError},
 };
 
 /// Bytes that are remembered at most, for each token and in all.
 const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 20 };
-/// The responses of one conversation.
-const LONGEST_CHAIN: usize = 1_000;
+/// What one request recalls at most.
+const ONE_REQUEST: ReadLimits = ReadLimits { responses: 1_000, bytes: 16 << 20 };
+/// Recalls that read at a time, and the KiB that recalled conversations may take until they have been sent: each takes
+/// three times its size.
+const READERS: usize = 2;
+const ROOM_KIB: usize = 96 << 10;
+const COPIES: i64 = 3;
 /// The items that one request refers to.
 const MAX_REFERENCES: usize = 1_000;
 /// How long the end of a response waits until it is remembered.
@@ -30,10 +38,19 @@ const WAIT: Duration = Duration::from_millis(250);
 /// What is remembered, for how long, and where.
 #[derive(Clone)]
 pub(super) struct Memory {
-    pub(super) store: Arc<dyn ResponseMemory>,
-    pub(super) vault: Vault,
+    store: Arc<dyn ResponseMemory>,
+    vault: Vault,
     /// Since the last use. Zero: nothing is remembered.
-    pub(super) lifetime: Duration,
+    lifetime: Duration,
+    readers: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+}
+
+/// Items of earlier responses, and the room that they take in memory.
+#[derive(Default)]
+pub(super) struct RecalledItems<T> {
+    pub(super) items: T,
+    pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
 /// A response that is to be remembered when it is complete.
@@ -76,24 +93,27 @@ impl Models {
     /// Returns the items before a request that continues `previous`.
     ///
     /// # Errors
-    /// [`AppError::InvalidModelRequest`] if the response is not remembered for this caller, [`AppError::Store`].
-    pub(super) async fn recall(&self, caller: &Principal, previous: &str) -> Result<Vec<String>, AppError> {
-        let id = ResponseId::parse(previous).filter(|_| self.memory.is_on());
-        let chain = match &id {
-            Some(id) => self.memory.store.chain(id, LONGEST_CHAIN, self.now()).await?,
-            None => Vec::new(),
-        };
-        let whole = chain.last().is_some_and(|first| first.previous.is_none());
-        let opened: Option<Vec<Opened>> = chain.iter().map(|response| self.memory.open(response, caller)).collect();
-        match opened {
-            Some(opened) if whole => {
-                let parts = |known: Opened| [known.output(), known.input];
-                let mut earlier: Vec<String> = opened.into_iter().flat_map(parts).collect();
-                earlier.reverse();
-                Ok(earlier)
-            }
-            Some(_) | None => Err(InvalidRequest::previous_response_not_found(previous, &self.memory.rule()).into()),
+    /// [`AppError::InvalidModelRequest`] if the response is not remembered for this caller, or the conversation is too
+    /// long; [`AppError::Upstream`] if there is no room now; [`AppError::Store`].
+    pub(super) async fn recall(
+        &self,
+        caller: &Principal,
+        previous: &str,
+    ) -> Result<RecalledItems<Vec<String>>, AppError> {
+        let not_found = || InvalidRequest::previous_response_not_found(previous, &self.memory.rule());
+        let id = ResponseId::parse(previous).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
+        let _reader = self.memory.readers.acquire().await;
+        let chain = self.memory.store.chain(&id, ONE_REQUEST, self.now()).await?;
+        let is_cut = chain.last().is_some_and(|first| first.previous.is_some());
+        if is_cut && ONE_REQUEST.are_reached_by(&chain) && chain.iter().all(|response| may_read(response, caller)) {
+            return Err(InvalidRequest::conversation_too_long().into());
         }
+        let opened: Option<Vec<Opened>> = chain.iter().map(|response| self.memory.open(response, caller)).collect();
+        let opened = opened.filter(|opened| !opened.is_empty() && !is_cut).ok_or_else(not_found)?;
+        let room = self.memory.room_for(&chain)?;
+        let mut items: Vec<String> = opened.into_iter().flat_map(|known| [known.output(), known.input]).collect();
+        items.reverse();
+        Ok(RecalledItems { items, room: Some(room) })
     }
 
     /// Returns those of the missing items that are remembered for this caller.
@@ -101,17 +121,19 @@ impl Models {
         &self,
         caller: &Principal,
         missing: &Missing,
-    ) -> Result<BTreeMap<String, String>, AppError> {
+    ) -> Result<RecalledItems<BTreeMap<String, String>>, AppError> {
         let ids = missing.references.iter().chain(&missing.reasoning).take(MAX_REFERENCES);
         let wanted: Vec<String> = ids.filter(|id| ResponseId::parse(id).is_some()).cloned().collect();
         if wanted.is_empty() || !self.memory.is_on() {
-            return Ok(BTreeMap::new());
+            return Ok(RecalledItems::default());
         }
-        let found = self.memory.store.with_items(&wanted).await?;
+        let _reader = self.memory.readers.acquire().await;
+        let found = self.memory.store.with_items(&wanted, ONE_REQUEST).await?;
+        let room = Some(self.memory.room_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
         let mut items: BTreeMap<_, _> = opened.flat_map(|known| items_by_id(&known.output())).collect();
         items.retain(|id, _| wanted.contains(id));
-        Ok(items)
+        Ok(RecalledItems { items, room })
     }
 
     /// Returns the error of a reference to an item that is not remembered.
@@ -140,6 +162,11 @@ impl Models {
         let raw = |json| serde_json::from_str::<&RawValue>(json).ok();
         let (Some(input), Some(whole)) = (raw(&input), raw(response)) else { return Ok(()) };
         let content = serde_json::to_string(&Content { input, response: whole }).unwrap_or_default();
+        // No request could recall it.
+        if content.len() / 3 * 4 > usize::try_from(ONE_REQUEST.bytes).unwrap_or(usize::MAX) {
+            tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
+            return Ok(());
+        }
         let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
         let items = item_ids.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
         let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
@@ -194,20 +221,34 @@ impl Models {
             AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shown(id), self.memory.rule()))
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let found = self.memory.store.chain(&parsed, 1, self.now()).await?;
+        let _reader = self.memory.readers.acquire().await;
+        let one = ReadLimits { responses: 1, ..ONE_REQUEST };
+        let found = self.memory.store.chain(&parsed, one, self.now()).await?;
         found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)
     }
 }
 
 impl Memory {
+    pub(super) fn new(store: Arc<dyn ResponseMemory>, vault: Vault, lifetime: Duration) -> Self {
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { store, vault, lifetime, readers: semaphore(READERS), room: semaphore(ROOM_KIB) }
+    }
+
+    /// Takes room for the content of these responses, until the request has been sent.
+    fn room_for(&self, read: &[RememberedResponse]) -> Result<OwnedSemaphorePermit, AppError> {
+        let bytes = read.iter().map(RememberedResponse::size).sum::<i64>().saturating_mul(COPIES);
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib);
+        room.map_err(|_no_permits| UpstreamError::Body(BodyError::OverBudget).into())
+    }
+
     pub(super) fn is_on(&self) -> bool {
         !self.lifetime.is_zero()
     }
 
     /// Opens a response for its owner; None for others. A response that was sealed with another key is forgotten.
     fn open(&self, response: &RememberedResponse, caller: &Principal) -> Option<Opened> {
-        let may_read = response.owner == *caller || *caller == Principal::gateway_token();
-        may_read.then(|| Opened::of(&self.vault.open_response(response)?)).flatten()
+        may_read(response, caller).then(|| Opened::of(&self.vault.open_response(response)?)).flatten()
     }
 
     /// Returns why something may not be remembered, as a sentence.
@@ -222,6 +263,10 @@ impl Memory {
              unless its request says `store: false`."
         )
     }
+}
+
+fn may_read(response: &RememberedResponse, caller: &Principal) -> bool {
+    response.owner == *caller || *caller == Principal::gateway_token()
 }
 
 /// Shortens a caller's id for a message.

@@ -51,11 +51,7 @@ impl Models {
             clock: Arc::clone(&ports.clock),
             catalog: settings.catalog,
             names: settings.models,
-            memory: Memory {
-                store: Arc::clone(&ports.responses),
-                vault: Vault::new(Arc::clone(&ports.cipher)),
-                lifetime: settings.remember,
-            },
+            memory: Memory::new(Arc::clone(&ports.responses), Vault::new(Arc::clone(&ports.cipher)), settings.remember),
             lists: ModelLists::default(),
             usages: Usages::default(),
             tokens: Arc::clone(tokens),

@@ -8,11 +8,12 @@ use http_message::{
     HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
-    memory::Unremembered,
+    memory::{RecalledItems, Unremembered},
     stream::{BrokenEvents, Events, Form, answer},
 };
 use crate::{
@@ -53,12 +54,14 @@ impl Models {
             Dialect::Codex => {}
             Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
         }
-        let (translated, previous) = self.translate_response(body, &target.model, &caller).await?;
+        let (translated, previous, room) = self.translate_response(body, &target.model, &caller).await?;
         let TranslatedResponse { request: BackendRequest { body, stream, ignored }, echo, own_input, store, .. } =
             translated;
         let unremembered =
             (store && self.memory.is_on()).then_some(Unremembered { owner: caller, previous, input: own_input });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        // The conversation has been sent.
+        drop(room);
         let kept = echo.size() + unremembered.as_ref().map_or(0, |kept| kept.input.len());
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
@@ -77,13 +80,14 @@ impl Models {
         Ok(response.with_model(&target.model.name, &name).with_ignored(&ignored))
     }
 
-    /// Translates a request, with what it refers to of earlier responses. Returns also the response that it continues.
+    /// Translates a request, with what it refers to of earlier responses. Returns also the response that it continues, and
+    /// the room that all of it takes in memory.
     async fn translate_response(
         &self,
         body: Bytes,
         model: &BackendModel,
         caller: &Principal,
-    ) -> Result<(TranslatedResponse, Option<ResponseId>), AppError> {
+    ) -> Result<(TranslatedResponse, Option<ResponseId>, Vec<OwnedSemaphorePermit>), AppError> {
         let translate = async |recalled: Arc<Recalled>| {
             let (body, model) = (body.clone(), model.clone());
             let size = body.len() + recalled.earlier.iter().map(String::len).sum::<usize>();
@@ -93,20 +97,22 @@ impl Models {
         let previous = ResponsesRequest::of_checked(&body)?.previous()?;
         let earlier = match &previous {
             Some(previous) => self.recall(caller, previous).await?,
-            None => Vec::new(),
+            None => RecalledItems::default(),
         };
-        let recalled = Arc::new(Recalled { earlier, ..Recalled::default() });
+        let mut room: Vec<_> = earlier.room.into_iter().collect();
+        let recalled = Arc::new(Recalled { earlier: earlier.items, ..Recalled::default() });
         let mut translated = translate(Arc::clone(&recalled)).await?;
         if !translated.missing.is_empty() {
-            let items = self.recall_items(caller, &translated.missing).await?;
-            if !items.is_empty() {
+            let found = self.recall_items(caller, &translated.missing).await?;
+            room.extend(found.room);
+            if !found.items.is_empty() {
                 let earlier = recalled.earlier.clone();
-                translated = translate(Arc::new(Recalled { earlier, items })).await?;
+                translated = translate(Arc::new(Recalled { earlier, items: found.items })).await?;
             }
         }
         match translated.missing.needed() {
             Some(id) => Err(self.item_not_found(id)),
-            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse))),
+            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse), room)),
         }
     }
 

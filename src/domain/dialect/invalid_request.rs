@@ -49,6 +49,12 @@ impl InvalidRequest {
         Self { message, param: Some("previous_response_id".to_owned()), code: "previous_response_not_found" }
     }
 
+    /// Returns the error of a remembered conversation that no request can hold.
+    pub fn conversation_too_long() -> Self {
+        let message = "The conversation before this response is too long. Send a shorter one in `input`.".to_owned();
+        Self { message, param: Some("previous_response_id".to_owned()), code: TOO_LARGE }
+    }
+
     pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported value for '{param}': {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_value" }

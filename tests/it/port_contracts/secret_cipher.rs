@@ -15,6 +15,7 @@ use goclaw::{
         oauth_client::EndpointUrl,
         provider::ProviderType,
         refresh::TokenVersion,
+        response_memory::ResponseId,
         revocation::{PendingRevocation, RevocationId},
         scope::Scopes,
         sealed::{SealContext, SealedSecret, TokenPlace},
@@ -74,6 +75,8 @@ struct Places {
     logins: Vec<LoginSession>,
     revocations: Vec<PendingRevocation>,
     tokens: Vec<ApiToken>,
+    /// Each with its owner and its predecessor.
+    responses: Vec<(ResponseId, Principal, Option<ResponseId>)>,
 }
 
 impl Places {
@@ -127,7 +130,15 @@ impl Places {
             ApiToken { ends_at: Some(at(1)), ..token.clone() },
             ApiToken { expires_at: Some(at(1)), ..token },
         ];
-        Self { names: [name("work"), name("home")], versions, logins, revocations, tokens }
+        let id = |text| ResponseId::parse(text).expect("an id");
+        let (owner, other) = (Principal::named("alice"), Principal::named("bob"));
+        let responses = vec![
+            (id("a"), owner.clone(), None),
+            (id("b"), owner.clone(), None),
+            (id("a"), other, None),
+            (id("a"), owner, Some(id("b"))),
+        ];
+        Self { names: [name("work"), name("home")], versions, logins, revocations, tokens, responses }
     }
 
     /// Returns contexts that are pairwise different.
@@ -146,6 +157,11 @@ impl Places {
         }));
         contexts.extend(self.revocations.iter().map(PendingRevocation::context));
         contexts.extend(self.tokens.iter().map(SealContext::ApiToken));
+        contexts.extend(self.responses.iter().map(|(id, owner, previous)| SealContext::Response {
+            id,
+            owner,
+            previous: previous.as_ref(),
+        }));
         contexts
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use goclaw::{
     domain::{
         ids::Principal,
-        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
         sealed::SealedSecret,
     },
     ports::ResponseMemory,
@@ -23,6 +23,7 @@ contract!(
     the_oldest_make_room_within_the_limits,
 );
 
+const ALL: ReadLimits = ReadLimits { responses: 100, bytes: 1_000_000 };
 const PLENTY: MemoryLimits = MemoryLimits { per_owner: 1_000_000, in_all: 1_000_000 };
 
 fn id(text: &str) -> ResponseId {
@@ -48,7 +49,7 @@ async fn remember(store: &Arc<impl ResponseMemory>, responses: &[RememberedRespo
 }
 
 async fn ids(store: &Arc<impl ResponseMemory>, last: &str, seconds: i64) -> Vec<String> {
-    let chain = store.chain(&id(last), 100, at(seconds)).await.expect("no store error");
+    let chain = store.chain(&id(last), ALL, at(seconds)).await.expect("no store error");
     chain.into_iter().map(|response| response.id.as_str().to_owned()).collect()
 }
 
@@ -57,15 +58,15 @@ async fn a_response_is_read_unchanged_with_those_before_it(fixture: impl Fixture
     let (first, second, other) =
         (response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "y", 3));
     remember(&store, &[first.clone(), second.clone(), other], PLENTY).await;
-    assert_eq!(store.chain(&id("b"), 100, at(4)).await.unwrap(), [second, first]);
-    assert_eq!(store.chain(&id("none"), 100, at(4)).await.unwrap(), []);
+    assert_eq!(store.chain(&id("b"), ALL, at(4)).await.unwrap(), [second, first]);
+    assert_eq!(store.chain(&id("none"), ALL, at(4)).await.unwrap(), []);
 }
 
 async fn a_second_response_of_an_id_replaces_nothing(fixture: impl Fixture) {
     let store = fixture.store();
     let first = response("a", None, "x", 1);
     remember(&store, &[first.clone(), response("a", Some("b"), "y", 1)], PLENTY).await;
-    assert_eq!(store.chain(&id("a"), 100, at(1)).await.unwrap(), [first]);
+    assert_eq!(store.chain(&id("a"), ALL, at(1)).await.unwrap(), [first]);
 }
 
 async fn reading_a_chain_counts_as_its_use(fixture: impl Fixture) {
@@ -81,11 +82,15 @@ async fn a_chain_ends_at_its_limit_and_at_what_is_forgotten(fixture: impl Fixtur
     let store = fixture.store();
     let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", Some("b"), "x", 3)];
     remember(&store, &chain, PLENTY).await;
-    assert_eq!(store.chain(&id("c"), 2, at(4)).await.unwrap().len(), 2);
+    assert_eq!(store.chain(&id("c"), ReadLimits { responses: 2, ..ALL }, at(4)).await.unwrap().len(), 2);
+    let bytes = ReadLimits { bytes: 150, ..ALL };
+    assert_eq!(store.chain(&id("c"), bytes, at(4)).await.unwrap().len(), 2, "the second one reaches it");
+    let all = ["msg_a", "msg_b", "msg_c"].map(str::to_owned);
+    assert_eq!(store.with_items(&all, bytes).await.unwrap().len(), 2);
     assert!(store.forget(&id("a")).await.unwrap());
     assert!(!store.forget(&id("a")).await.unwrap());
     assert_eq!(ids(&store, "c", 4).await, ["c", "b"]);
-    assert_eq!(store.with_items(&["msg_a".to_owned()]).await.unwrap(), [], "its items are forgotten too");
+    assert_eq!(store.with_items(&["msg_a".to_owned()], ALL).await.unwrap(), [], "its items are forgotten too");
 }
 
 async fn responses_are_found_by_their_items(fixture: impl Fixture) {
@@ -93,8 +98,8 @@ async fn responses_are_found_by_their_items(fixture: impl Fixture) {
     let (first, second) = (response("a", None, "x", 1), response("b", Some("a"), "x", 2));
     remember(&store, &[first.clone(), second.clone()], PLENTY).await;
     let items = ["rs_a", "msg_a", "msg_none"].map(str::to_owned);
-    assert_eq!(store.with_items(&items).await.unwrap(), [first]);
-    assert_eq!(store.with_items(&[]).await.unwrap(), []);
+    assert_eq!(store.with_items(&items, ALL).await.unwrap(), [first]);
+    assert_eq!(store.with_items(&[], ALL).await.unwrap(), []);
 }
 
 async fn old_responses_are_forgotten(fixture: impl Fixture) {
@@ -112,7 +117,7 @@ async fn the_oldest_make_room_within_the_limits(fixture: impl Fixture) {
     let left = async || {
         let mut left = Vec::new();
         for text in ["a", "b", "c", "d", "e", "f", "g"] {
-            let found = store.with_items(&[format!("msg_{text}")]).await.unwrap();
+            let found = store.with_items(&[format!("msg_{text}")], ALL).await.unwrap();
             left.extend(found.into_iter().map(|response| response.id.as_str().to_owned()));
         }
         left

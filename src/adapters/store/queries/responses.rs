@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{
         ids::Principal,
-        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
         sealed::SealedSecret,
         time::Timestamp,
     },
@@ -133,10 +133,15 @@ impl ResponseMemory for Store {
         .await
     }
 
-    async fn chain(&self, id: &ResponseId, most: usize, now: Timestamp) -> Result<Vec<RememberedResponse>, StoreError> {
+    async fn chain(
+        &self,
+        id: &ResponseId,
+        limits: ReadLimits,
+        now: Timestamp,
+    ) -> Result<Vec<RememberedResponse>, StoreError> {
         self.write("read remembered responses", async |connection| {
             let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
-            while let Some(id) = next.take().filter(|_| chain.len() < most) {
+            while let Some(id) = next.take().filter(|_| !limits.are_reached_by(&chain)) {
                 let Some(response) = load(connection, id.as_str()).await? else { break };
                 next.clone_from(&response.previous);
                 chain.push(response);
@@ -149,13 +154,15 @@ impl ResponseMemory for Store {
         .await
     }
 
-    async fn with_items(&self, items: &[String]) -> Result<Vec<RememberedResponse>, StoreError> {
+    async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError> {
         self.run("read remembered items", async |connection| {
             let ids = response_items::table.filter(response_items::item.eq_any(items));
             let ids: Vec<String> = ids.select(response_items::response).distinct().load(connection).await?;
             let mut found = Vec::new();
             for id in &ids {
-                found.extend(load(connection, id).await?);
+                if !limits.are_reached_by(&found) {
+                    found.extend(load(connection, id).await?);
+                }
             }
             Ok(found)
         })

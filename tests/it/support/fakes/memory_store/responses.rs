@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use goclaw::{
     domain::{
-        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
         time::Timestamp,
     },
     ports::{ResponseMemory, StoreError},
@@ -33,10 +33,15 @@ impl ResponseMemory for MemoryStore {
         Ok(())
     }
 
-    async fn chain(&self, id: &ResponseId, most: usize, now: Timestamp) -> Result<Vec<RememberedResponse>, StoreError> {
+    async fn chain(
+        &self,
+        id: &ResponseId,
+        limits: ReadLimits,
+        now: Timestamp,
+    ) -> Result<Vec<RememberedResponse>, StoreError> {
         let mut tables = self.tables_to("read remembered responses").await?;
         let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
-        while let Some(id) = next.take().filter(|_| chain.len() < most) {
+        while let Some(id) = next.take().filter(|_| !limits.are_reached_by(&chain)) {
             let Some(known) = tables.responses.iter_mut().find(|known| known.id == id) else { break };
             next = known.previous.clone();
             chain.push(known.clone());
@@ -45,10 +50,16 @@ impl ResponseMemory for MemoryStore {
         Ok(chain)
     }
 
-    async fn with_items(&self, items: &[String]) -> Result<Vec<RememberedResponse>, StoreError> {
+    async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError> {
         let tables = self.tables_to("read remembered items").await?;
         let has_one = |known: &&RememberedResponse| known.items.iter().any(|item| items.contains(item));
-        Ok(tables.responses.iter().filter(has_one).cloned().collect())
+        let mut found = Vec::new();
+        for known in tables.responses.iter().filter(has_one) {
+            if !limits.are_reached_by(&found) {
+                found.push(known.clone());
+            }
+        }
+        Ok(found)
     }
 
     async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError> {
