@@ -25,9 +25,9 @@ export TEST_PYTHON TEST_NODE TEST_NODE_SDK
 start_postgres
 
 say "running all tests of the workspace"
-# Most tests wait for processes and timeouts, so more than three of them fit on a core. Without the examples, which have no
+# Most tests wait for processes and timeouts, so more than two of them fit on a core. Without the examples, which have no
 # tests and which clippy has checked.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((3 * $(nproc) + 1))} cargo test --workspace --locked --tests
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc) + 1))} cargo test --workspace --locked --tests
 cargo test --workspace --locked --doc
 
 say "validating openapi/v1.json"
