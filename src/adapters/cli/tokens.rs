@@ -5,6 +5,7 @@ use super::{
     client::GatewayClient,
     error::{CliError, Exit},
     render,
+    shell::quoted,
     words::{TimeFormatter, table},
 };
 use crate::{
@@ -32,6 +33,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
                 return Err(unprinted.into());
             }
             if !output.json {
+                let name = quoted(name);
                 render::error(&format!("The token is shown only once. Revoke it with: goclaw tokens revoke {name}"));
             }
         }
