@@ -1,6 +1,7 @@
 //! `/v1/responses`, `/v1/chat/completions`, `/v1/models` and the smaller routes of OpenAI's API, on top of the connected
 //! accounts.
 
+use bytes::Bytes;
 use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -41,12 +42,7 @@ impl ModelApi {
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest {
-            headers: headers.clone(),
-            body,
-            rights: caller.rights().clone(),
-            caller: caller.principal(),
-        };
+        let request = asked(&caller, headers, body);
         let response = caller.app().models.create_response(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -62,12 +58,7 @@ impl ModelApi {
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest {
-            headers: headers.clone(),
-            body,
-            rights: caller.rights().clone(),
-            caller: caller.principal(),
-        };
+        let request = asked(&caller, headers, body);
         let response = caller.app().models.create_chat_completion(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -83,12 +74,7 @@ impl ModelApi {
         body: ModelBody<CompletionShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest {
-            headers: headers.clone(),
-            body,
-            rights: caller.rights().clone(),
-            caller: caller.principal(),
-        };
+        let request = asked(&caller, headers, body);
         let response = caller.app().models.create_completion(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -104,12 +90,7 @@ impl ModelApi {
         body: ModelBody<EmbeddingsShape>,
     ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest {
-            headers: headers.clone(),
-            body,
-            rights: caller.rights().clone(),
-            caller: caller.principal(),
-        };
+        let request = asked(&caller, headers, body);
         let response = caller.app().models.create_embeddings(request).await?;
         Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -126,12 +107,7 @@ impl ModelApi {
         body: ModelBody<ImageShape>,
     ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = ModelRequest {
-            headers: headers.clone(),
-            body,
-            rights: caller.rights().clone(),
-            caller: caller.principal(),
-        };
+        let request = asked(&caller, headers, body);
         let response = caller.app().models.create_image(request).await?;
         Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -162,6 +138,11 @@ impl ModelApi {
     ) -> Result<Json<Model>, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND | PROVIDER }>> {
         Ok(Json(caller.app().models.find(&model.0, caller.rights()).await?.into()))
     }
+}
+
+/// Returns a request to the models with the rights of its caller.
+fn asked(caller: &Caller, headers: &HeaderMap, body: Bytes) -> ModelRequest {
+    ModelRequest { headers: headers.clone(), body, rights: caller.rights().clone(), caller: caller.principal() }
 }
 
 /// The error statuses of a request with a prompt.
