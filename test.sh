@@ -24,6 +24,9 @@ export TEST_PYTHON TEST_NODE TEST_NODE_SDK
 
 start_postgres
 
+# The result depends on the code alone, not on the inputs that the property tests draw; `tests/full.sh properties` draws others.
+export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}
+
 say "running all tests of the workspace"
 # Most tests wait for processes and timeouts, so more than two of them fit on a core. Without the examples, which have no
 # tests and which clippy has checked.

@@ -10,12 +10,13 @@
 #                    the long form of each proof, in a release build
 #   page             screenshots, accessibility and behaviour of the page
 #   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
+#   properties       the property tests with other and more inputs than CI has
 #   mutants          changes the code of refresh, authorization responses, sealing and header filters: a test must notice
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
-readonly all=(dependencies clients "${proofs[@]}" page fuzz mutants)
+readonly all=(dependencies clients "${proofs[@]}" page properties fuzz mutants)
 readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
@@ -65,7 +66,16 @@ find_mutants() {
     "$tool" "${common[@]}" --output target/mutants/core --file src/domain/authorization_response.rs \
         --file src/domain/pasted_response.rs --file src/domain/sealed.rs --file src/domain/login.rs \
         --file src/domain/scope.rs --file src/domain/api_token.rs --file 'src/domain/proxy/*.rs' || return 1
-    "$tool" "${common[@]}" -C=--test=model --output target/mutants/refresh --file 'src/domain/refresh/*.rs'
+    "$tool" "${common[@]}" -C=--test=model --output target/mutants/refresh --file 'src/domain/refresh/*.rs' || return 1
+    # The only adapter that decides what a secret is bound to.
+    "$tool" mutants --timeout 120 --no-shuffle --output target/mutants/cipher --file 'src/adapters/cipher/*.rs' -C=--test=it -- \
+        -- secret_cipher seal_vectors app_keys
+}
+
+# CI tries the same inputs each time, so that its answer depends on the code alone; this tries others, and many.
+try_other_inputs() {
+    PROPTEST_RNG_SEED=$RANDOM$RANDOM PROPTEST_CASES=20000 cargo test --locked --test domain --test it -- \
+        dialect:: claims:: scopes:: json:: proxy:: hostile_texts:: seal_vectors:: pasted_addresses:: settings::
 }
 
 # One proof at a time, because each needs the whole machine.
@@ -78,6 +88,7 @@ run_step() {
         page) tests/page.sh ;;
         fuzz) fuzz ;;
         mutants) find_mutants ;;
+        properties) try_other_inputs ;;
         *) run_proof "$1" ;;
     esac
 }
