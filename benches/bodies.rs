@@ -28,7 +28,9 @@ fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
     bencher.bench_local(|| {
         let body = black_box(body);
         if is_chat {
-            model_of(body).and_then(|_| ChatRequest::of_checked(body)?.into_backend("m")).map(|(request, _)| request)
+            model_of(body)
+                .and_then(|_| ChatRequest::of_checked(body)?.into_backend("m", &NOTHING))
+                .map(|chat| chat.request)
         } else {
             model_of(body)
                 .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m", &NOTHING))

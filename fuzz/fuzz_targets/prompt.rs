@@ -1,7 +1,7 @@
 //! Bodies of prompts: no panic, and each translation is JSON.
 #![no_main]
 
-use goclaw::domain::dialect::{ChatRequest, NOTHING, ResponsesRequest, TranslatedResponse, model_of, without_lone_surrogates};
+use goclaw::domain::dialect::{ChatRequest, NOTHING, ResponsesRequest, TranslatedChat, TranslatedResponse, model_of, without_lone_surrogates};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ fuzz_target!(|body: &[u8]| {
     if let Ok(TranslatedResponse { request, .. }) = ResponsesRequest::of_checked(body).and_then(|asked| asked.into_backend("m", &NOTHING)) {
         check(&request.body);
     }
-    if let Ok((request, _)) = ChatRequest::of_checked(body).and_then(|asked| asked.into_backend("m")) {
+    if let Ok(TranslatedChat { request, .. }) = ChatRequest::of_checked(body).and_then(|asked| asked.into_backend("m", &NOTHING)) {
         check(&request.body);
     }
     check(&ChatRequest::of_checked(body).expect("a checked body").with_model("m"));

@@ -168,3 +168,23 @@ async fn http_json(gateway: &Gateway, path: &str) -> Value {
     let body = json!({"model": "qwen-image", "input": {"prompt": "a cat"}});
     HttpResponse::of(request.json(&body).send().await.expect("a response")).await.json()
 }
+
+#[tokio::test]
+async fn later_turns_of_a_conversation_are_cached() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let cached = |usage: &Value, details: &str| usage[details]["cached_tokens"].as_u64().expect("a number");
+    let first = chat(&gateway, json!({"model": MODEL, "messages": [user("Hello")]})).await.json();
+    assert_eq!(cached(&first["usage"], "prompt_tokens_details"), 0);
+    let messages = json!([user("Hello"), first["choices"][0]["message"], user("And on")]);
+    let second = chat(&gateway, json!({"model": MODEL, "messages": messages})).await.json();
+    let all_of_first = first["usage"]["prompt_tokens"].as_u64().expect("a number");
+    assert_eq!(cached(&second["usage"], "prompt_tokens_details"), all_of_first, "{second}");
+
+    let respond = async |body: Value| gateway.post("/v1/responses", body).await.json();
+    let first = respond(json!({"model": MODEL, "input": "Good morning"})).await;
+    let next = json!({"model": MODEL, "input": "And on", "previous_response_id": first["id"]});
+    let usage = respond(next).await["usage"].clone();
+    let all_of_first = first["usage"]["input_tokens"].as_u64().expect("a number");
+    assert_eq!(cached(&usage, "input_tokens_details"), all_of_first, "{usage}");
+}

@@ -15,10 +15,12 @@ mod app_late_responses;
 mod app_login;
 mod app_lookup;
 mod app_memory;
+mod app_prompt_cache;
 mod app_refresh;
 mod app_restore;
 mod app_rotating_cookie;
 mod app_sessions;
+mod app_tool_loops;
 mod app_unreadable;
 mod port_calls;
 

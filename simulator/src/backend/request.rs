@@ -7,7 +7,7 @@ use hyper::{
     http::request::Parts,
 };
 use ruzstd::decoding::StreamingDecoder;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{BODY_LIMIT, input, refusal::Refusal};
 
@@ -115,6 +115,11 @@ impl ModelRequest {
             return Err("Stream must be set to true".into());
         }
         Ok(())
+    }
+
+    /// Returns what the model reads before the input.
+    pub(super) fn before_input(&self) -> Value {
+        json!([self.get("tools"), self.get("instructions")])
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Value> {

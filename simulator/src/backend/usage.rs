@@ -1,7 +1,8 @@
-//! The token usage of a response. The numbers are invented but consistent, and a repeated prompt with the same
-//! `prompt_cache_key` counts as cached, so that a test can check a client's display of them.
+//! The token usage of a response. The numbers are invented but consistent. What a prompt repeats from the beginning of the
+//! last one with the same `prompt_cache_key` counts as cached, so that a test can check that a client sends the key and
+//! repeats the conversation unchanged.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use serde_json::{Value, json};
 
@@ -28,16 +29,25 @@ impl InputTokens {
     }
 }
 
-/// The cached prompts: the number of tokens by account and key.
+/// The last prompts by account and key: the text and the bytes of each of their parts.
 #[derive(Debug, Default)]
-pub(super) struct PromptCache(HashMap<(String, String), usize>);
+pub(super) struct PromptCache(HashMap<(String, String), Vec<String>>);
 
 impl PromptCache {
-    /// Counts an account's input and caches it under the key, if any.
-    pub(super) fn count(&mut self, account_id: &str, key: Option<&str>, input: &[Value]) -> InputTokens {
-        let bytes: usize = input.iter().map(|item| item.to_string().len()).sum();
-        let total = bytes.div_ceil(BYTES_PER_TOKEN);
-        let before = key.and_then(|key| self.0.insert((account_id.to_owned(), key.to_owned()), total));
-        InputTokens { total, cached: before.unwrap_or_default().min(total) }
+    /// Counts an account's prompt and caches it under the key, if any. `head` is what precedes the input: the
+    /// instructions and the tools.
+    pub(super) fn count(&mut self, account_id: &str, key: Option<&str>, head: &Value, input: &[Value]) -> InputTokens {
+        let parts: Vec<String> = iter::once(head).chain(input).map(Value::to_string).collect();
+        let total = tokens(parts.iter());
+        let before = match key {
+            Some(key) => self.0.insert((account_id.to_owned(), key.to_owned()), parts.clone()).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let repeated = parts.iter().zip(&before).take_while(|(part, before)| part == before).map(|(part, _)| part);
+        InputTokens { total, cached: tokens(repeated) }
     }
+}
+
+fn tokens<'a>(parts: impl Iterator<Item = &'a String>) -> usize {
+    parts.map(|part| part.len().div_ceil(BYTES_PER_TOKEN)).sum()
 }

@@ -209,6 +209,11 @@ async fn usage_adds_up_and_counts_cached_prompts() {
     let (second, cached) = usage(longer).await;
     assert!(second > first && cached == first, "{second} {cached}");
     assert_eq!(usage(json!({"prompt_cache_key": "thread-1"})).await, (first, first), "more is cached than was asked");
+    let other = json!({"prompt_cache_key": "thread-1", "input": [user("Count to six.")]});
+    assert!(usage(other).await.1 < first, "another beginning is cached");
+    let instructed =
+        json!({"prompt_cache_key": "thread-1", "instructions": "Be brief.", "input": [user("Count to six.")]});
+    assert_eq!(usage(instructed).await.1, 0, "what follows other instructions is cached");
     assert_eq!(usage(json!({"prompt_cache_key": "thread-2"})).await, (first, 0));
     assert_eq!(usage(json!({})).await, (first, 0));
     assert_eq!(usage(json!({})).await, (first, 0));

@@ -119,7 +119,7 @@ impl Models {
         let named = |(model, suffixes): (&str, ModelSuffixes)| BackendModel {
             name: model.to_owned(),
             suffixes,
-            reasons: false,
+            ..BackendModel::default()
         };
         match self.search_models(account, |known| ModelSuffixes::after_known(&name, known).map(named)).await {
             Some(Some(known)) => known,

@@ -3,39 +3,50 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http_message::HeaderMap;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
+    memory::{Complete, Part, Unremembered},
+    session::{add_session, cache_scope},
     stream::{ChatForm, Form},
 };
 use crate::{
     app::AppError,
     domain::{
-        dialect::{BackendRequest, ChatOptions, ChatRequest, ChatStream, CompletionReader, SseEvent},
+        dialect::{
+            BackendModel, BackendRequest, ChatRequest, ChatStream, CompletionReader, Recalled, SseEvent, TranslatedChat,
+        },
+        ids::Principal,
         provider::Dialect,
         provider_feedback::FeedbackSource,
     },
 };
 
+/// Who asks, and whom.
+struct Asked {
+    target: Target,
+    headers: HeaderMap,
+    caller: Principal,
+}
+
 impl Models {
     #[tracing::instrument(name = "models.create_chat_completion", level = "debug", skip_all)]
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body, rights, caller: _ } = request;
-        let (body, _name, target) = self.checked(body, &rights).await?;
-        let (mut model, size) = (target.model.clone(), body.len());
-        match target.api.dialect {
+        let (asked, body) = self.asked(request).await?;
+        match asked.target.api.dialect {
             Dialect::Codex => {
-                model.reasons = self.reasons(&target).await;
-                let translate = move || ChatRequest::of_checked(&body)?.into_backend(model);
-                let (request, options) = self.tasks.compute(size, translate).await?;
-                self.translated(request, options, ChatForm::Chat, (&target, &headers)).await
+                let (chat, room) = self.translate_chat(&body, &asked).await?;
+                self.translated(chat, ChatForm::Chat, asked, room).await
             }
             Dialect::ChatCompletions => {
-                let rename = move || ChatRequest::of_checked(&body).map(|asked| asked.with_model(&model.name));
+                let (model, size) = (asked.target.model.name.clone(), body.len());
+                let rename = move || ChatRequest::of_checked(&body).map(|asked| asked.with_model(&model));
                 let renamed = self.tasks.compute(size, rename).await?;
-                let (account, response) = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
+                let (account, response) = self.prompt(&asked.target, &asked.headers, renamed.into(), "*/*").await?;
                 self.note_answered(&account, FeedbackSource::Prompt);
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
@@ -47,16 +58,44 @@ impl Models {
 
     #[tracing::instrument(name = "models.create_completion", level = "debug", skip_all)]
     pub async fn create_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body, rights, caller: _ } = request;
-        let (body, _name, target) = self.checked(body, &rights).await?;
-        match target.api.dialect {
+        let (asked, body) = self.asked(request).await?;
+        match asked.target.api.dialect {
             Dialect::Codex => {}
-            Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
+            Dialect::ChatCompletions => return Err(asked.target.unsupported("/v1/chat/completions")),
         }
-        let (model, size) = (target.model.clone(), body.len());
+        let (model, size) = (asked.target.model.clone(), body.len());
         let translate = move || ChatRequest::of_checked(&body)?.prompt_into_backend(model);
-        let (request, options) = self.tasks.compute(size, translate).await?;
-        self.translated(request, options, ChatForm::Text, (&target, &headers)).await
+        let chat = self.tasks.compute(size, translate).await?;
+        self.translated(chat, ChatForm::Text, asked, None).await
+    }
+
+    /// Checks a request, and finds its model.
+    async fn asked(&self, request: ModelRequest) -> Result<(Asked, Bytes), AppError> {
+        let ModelRequest { headers, body, rights, caller } = request;
+        let (body, _name, mut target) = self.checked(body, &rights).await?;
+        target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
+        Ok((Asked { target, headers, caller }, body))
+    }
+
+    /// Translates a chat, with the reasoning that led to its calls. Returns also the room that this takes in memory.
+    async fn translate_chat(
+        &self,
+        body: &Bytes,
+        Asked { target, caller, .. }: &Asked,
+    ) -> Result<(TranslatedChat, Option<OwnedSemaphorePermit>), AppError> {
+        let model = BackendModel { reasons: self.reasons(target).await, ..target.model.clone() };
+        let translate = async |recalled: Recalled| {
+            let (body, model, size) = (body.clone(), model.clone(), body.len());
+            let translate = move || ChatRequest::of_checked(&body)?.into_backend(model, &recalled);
+            self.tasks.compute(size, translate).await
+        };
+        let chat = translate(Recalled::default()).await?;
+        let found = self.recall_reasoning(caller, &target.definition.name, &chat.unreasoned_calls).await;
+        if found.items.is_empty() {
+            return Ok((chat, None));
+        }
+        let chat = translate(Recalled { reasoning: found.items, ..Recalled::default() }).await?;
+        Ok((chat, found.room))
     }
 
     /// Whether the model is known to summarize its reasoning. The account's list is read once for each login.
@@ -69,17 +108,24 @@ impl Models {
         models.iter().any(|known| known.name == target.model.name && known.reasons)
     }
 
+    /// Sends a translated chat, and translates its response.
     async fn translated(
         self: &Arc<Self>,
-        request: BackendRequest,
-        options: ChatOptions,
+        chat: TranslatedChat,
         form: ChatForm,
-        (target, headers): (&Target, &HeaderMap),
+        asked: Asked,
+        room: Option<OwnedSemaphorePermit>,
     ) -> Result<ProxyResponse, AppError> {
-        let BackendRequest { body, stream, ignored } = request;
-        let prompted = self.prompt(target, headers, body.into(), "text/event-stream").await?;
+        let TranslatedChat { request: BackendRequest { body, stream, session, ignored }, options, .. } = chat;
+        let Asked { target, mut headers, caller } = asked;
+        add_session(&mut headers, session.as_deref());
+        let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        // The conversation has been sent.
+        drop(room);
+        let part = Part::Reasoning(target.definition.name.clone());
+        let unremembered = self.memory.is_on().then_some(Unremembered { owner: caller, part });
         let response = if stream {
-            self.streamed(prompted, Form::Chat(ChatStream::new(options), form), None, 0).await?
+            self.streamed(prompted, Form::Chat(ChatStream::new(options), form), unremembered, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent| {
@@ -87,6 +133,9 @@ impl Models {
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
             };
             let (response, completion) = self.collect(prompted, read).await?;
+            if let (Some(unremembered), Some(calls)) = (unremembered, reader.take_reasoned_calls()) {
+                self.remember(unremembered, Complete::Chat(calls)).await;
+            }
             response.with_json(completion)
         };
         Ok(response.with_ignored(&ignored))

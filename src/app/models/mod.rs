@@ -11,6 +11,7 @@ mod memory;
 mod provider_models;
 mod proxy;
 mod responses;
+mod session;
 mod stream;
 mod usage;
 

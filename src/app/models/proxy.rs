@@ -6,6 +6,7 @@ use super::{
     Models,
     ask::read_refusal,
     call::{ProviderCall, listed, peek},
+    session::add_session,
 };
 use crate::{
     app::AppError,
@@ -51,7 +52,7 @@ impl Models {
     /// [`Tokens::usable`](crate::app::Tokens::usable).
     #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
-        let ProxyRequest { name, rights, method, path, query, headers, body } = request;
+        let ProxyRequest { name, rights, method, path, query, mut headers, body } = request;
         let definition = self.definition(&name).await?;
         let path = ProxyPath::parse(&path)?;
         // Checked before the token is looked up, because a rejected path must not start a refresh.
@@ -63,6 +64,7 @@ impl Models {
             return Err(AppError::PathOfOwner { name, method: method.to_string(), path });
         }
         let url = definition.url_of(&path, query.as_deref());
+        add_session(&mut headers, None);
         let call = ProviderCall { method, url, headers, body };
         let response = self.call(&name, call).await?;
         if response.status == StatusCode::TOO_MANY_REQUESTS {

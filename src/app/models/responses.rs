@@ -13,7 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
-    memory::{RecalledItems, Unremembered},
+    memory::{Complete, Part, RecalledItems, Unremembered},
+    session::{add_session, cache_scope},
     stream::{BrokenEvents, Events, Form, answer},
 };
 use crate::{
@@ -48,21 +49,28 @@ const MODEL: &str = "openai-model";
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body, rights, caller } = request;
-        let (body, name, target) = self.checked(body, &rights).await?;
+        let ModelRequest { mut headers, body, rights, caller } = request;
+        let (body, name, mut target) = self.checked(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
         }
+        target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
         let (translated, previous, room) = self.translate_response(body, &target.model, &caller).await?;
-        let TranslatedResponse { request: BackendRequest { body, stream, ignored }, echo, own_input, store, .. } =
-            translated;
-        let unremembered =
-            (store && self.memory.is_on()).then_some(Unremembered { owner: caller, previous, input: own_input });
+        let TranslatedResponse {
+            request: BackendRequest { body, stream, session, ignored },
+            echo,
+            own_input,
+            store,
+            ..
+        } = translated;
+        add_session(&mut headers, session.as_deref());
+        let kept = echo.size() + own_input.len();
+        let part = Part::Whole { input: own_input, previous };
+        let unremembered = (store && self.memory.is_on()).then_some(Unremembered { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The conversation has been sent.
         drop(room);
-        let kept = echo.size() + unremembered.as_ref().map_or(0, |kept| kept.input.len());
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
             self.streamed(prompted, Form::Responses(reader), unremembered, kept).await?
@@ -73,7 +81,7 @@ impl Models {
             };
             let (response, whole) = self.collect(prompted, read).await?;
             if let Some(unremembered) = unremembered {
-                self.remember(unremembered, whole.clone()).await;
+                self.remember(unremembered, Complete::Response(whole.clone())).await;
             }
             response.with_json(whole)
         };
@@ -107,7 +115,8 @@ impl Models {
             room.extend(found.room);
             if !found.items.is_empty() {
                 let earlier = recalled.earlier.clone();
-                translated = translate(Arc::new(Recalled { earlier, items: found.items })).await?;
+                translated =
+                    translate(Arc::new(Recalled { earlier, items: found.items, ..Recalled::default() })).await?;
             }
         }
         match translated.missing.needed() {

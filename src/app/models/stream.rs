@@ -16,7 +16,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio::select;
 
-use super::{Models, memory::Unremembered};
+use super::{
+    Models,
+    memory::{Complete, Unremembered},
+};
 use crate::{
     app::ProviderRegistration,
     domain::dialect::{
@@ -154,7 +157,11 @@ impl Form {
                 if chat.is_complete() {
                     out.extend_from_slice(b"data: [DONE]\n\n");
                 }
-                Ok(if chat.is_complete() { Written::Last } else { Written::More })
+                if !chat.is_complete() {
+                    return Ok(Written::More);
+                }
+                let calls = chat.take_reasoned_calls();
+                Ok(calls.map_or(Written::Last, |calls| Written::Whole(Complete::Chat(calls))))
             }
             Self::Responses(reader) => {
                 let read = reader.on_event(event)?;
@@ -165,7 +172,7 @@ impl Form {
                 }
                 match read {
                     Some(read) if read.is_last() => match read.into_response() {
-                        Ok(whole) => Ok(whole.map_or(Written::Last, Written::Whole)),
+                        Ok(whole) => Ok(whole.map_or(Written::Last, |whole| Written::Whole(Complete::Response(whole)))),
                         Err(failure) => Ok(Written::Failure(failure)),
                     },
                     Some(_) | None => Ok(Written::More),
@@ -202,8 +209,8 @@ impl Form {
 enum Written {
     More,
     Last,
-    /// The last event, with the whole response as JSON.
-    Whole(String),
+    /// The last event, and what may be remembered of the response.
+    Whole(Complete),
     /// The last event, which tells the caller that the response failed.
     Failure(ResponseFailure),
 }
@@ -224,7 +231,7 @@ struct Answer {
     /// Whether the response is remembered, and what it needs for that.
     unremembered: Option<Unremembered>,
     /// The response, once it is complete.
-    whole: Option<String>,
+    whole: Option<Complete>,
     /// The request's span, for log lines while the body streams.
     span: tracing::Span,
 }

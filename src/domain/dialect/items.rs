@@ -30,7 +30,16 @@ pub(super) fn write<'a>(
         (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {
             write_reasoning(&item, recall, out);
         }
-        (Some(kind), _) if kind.contains("call") => write_call(raw, item, out),
+        (Some("reasoning"), _) => {
+            recall.has_own_reasoning = true;
+            out.item(raw);
+        }
+        (Some(kind), _) if kind.contains("call") => {
+            if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
+                recall.write_reasoning_before(&id, out);
+            }
+            write_call(raw, item, out);
+        }
         _ => out.item(raw),
     }
     Ok(())

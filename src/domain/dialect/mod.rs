@@ -9,6 +9,7 @@
 //! Reading order: [`request`], [`sse`] (bytes to events), [`responses`] (the shorter translation of events), [`chat`]
 //! (the longer one).
 
+mod cache_key;
 mod call_id;
 pub mod chat;
 mod embeddings;
@@ -32,7 +33,10 @@ mod system_text;
 mod text_format;
 mod tools;
 
-pub use chat::{ChatOptions, ChatRequest, ChatStream, CompletionReader, legacy};
+pub use cache_key::CacheScope;
+pub use chat::{
+    ChatOptions, ChatRequest, ChatStream, CompletionReader, ReasonedCall, ReasonedCalls, TranslatedChat, legacy,
+};
 pub use embeddings::{EmbeddingsRequest, EmbeddingsResponse};
 pub use event::is_news;
 pub use failure::ResponseFailure;
@@ -55,6 +59,8 @@ pub struct BackendModel {
     pub suffixes: ModelSuffixes,
     /// Whether the model summarizes its reasoning, as far as that is known.
     pub reasons: bool,
+    /// Whose cached conversations it may continue.
+    pub cache: CacheScope,
 }
 
 impl From<&str> for BackendModel {
@@ -69,6 +75,8 @@ pub struct BackendRequest {
     pub body: Vec<u8>,
     /// Whether the caller gets a stream; otherwise the gateway collects the events into one object.
     pub stream: bool,
+    /// The session under which the provider keeps its cache of the conversation, for the header `session-id`.
+    pub session: Option<String>,
     /// The caller's parameters that were left out, for the header `goclaw-ignored-parameters`.
     pub ignored: Vec<String>,
 }

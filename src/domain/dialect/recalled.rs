@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
-use super::{InvalidRequest, items, json_writer::JsonWriter, raw_json::List, system_text::SystemTexts};
+use super::{
+    InvalidRequest, items,
+    json_writer::JsonWriter,
+    raw_json::{List, Text},
+    system_text::SystemTexts,
+};
 
 /// No earlier response.
-pub static NOTHING: Recalled = Recalled { earlier: Vec::new(), items: BTreeMap::new() };
+pub static NOTHING: Recalled = Recalled { earlier: Vec::new(), items: BTreeMap::new(), reasoning: BTreeMap::new() };
 
 /// Items of earlier responses.
 #[derive(Debug, Default)]
@@ -17,6 +22,8 @@ pub struct Recalled {
     pub earlier: Vec<String>,
     /// Single items as JSON, by their ids.
     pub items: BTreeMap<String, String>,
+    /// The reasoning items before calls, by the ids of the calls.
+    pub reasoning: BTreeMap<String, Vec<Value>>,
 }
 
 /// The ids of items that a request refers to and that were not recalled.
@@ -26,9 +33,12 @@ pub struct Missing {
     pub references: Vec<String>,
     /// Reasoning without its encrypted content. It is left out.
     pub reasoning: Vec<String>,
+    /// Calls without reasoning before them, which a chat cannot hold.
+    pub calls: Vec<String>,
 }
 
 impl Missing {
+    /// Whether no item is missing. Calls are there without their reasoning.
     pub fn is_empty(&self) -> bool {
         self.references.is_empty() && self.reasoning.is_empty()
     }
@@ -44,16 +54,30 @@ impl Missing {
 pub(super) struct Recall<'a> {
     known: &'a Recalled,
     pub(super) missing: Missing,
+    /// Whether the caller sends reasoning itself. Twice the same is refused.
+    pub(super) has_own_reasoning: bool,
 }
 
 impl<'a> Recall<'a> {
     pub(super) fn of(known: &'a Recalled) -> Self {
-        Self { known, missing: Missing::default() }
+        Self { known, missing: Missing::default(), has_own_reasoning: false }
     }
 
     /// Returns an item by its id.
     pub(super) fn item(&self, id: &str) -> Option<&'a RawValue> {
         serde_json::from_str(self.known.items.get(id)?).ok()
+    }
+
+    /// Writes the reasoning that led to a call.
+    pub(super) fn write_reasoning_before(&mut self, call_id: &Text<'_>, out: &mut JsonWriter) {
+        if self.has_own_reasoning {
+            return;
+        }
+        let id = call_id.clone().unescaped();
+        match self.known.reasoning.get(&*id) {
+            Some(items) => items.iter().for_each(|item| out.json_item(&item.to_string())),
+            None => self.missing.calls.push(id.into_owned()),
+        }
     }
 
     /// Writes the items of earlier responses.

@@ -4,7 +4,7 @@
 //! is translated. Everything else is left out and named, also parameters that nobody knows.
 
 use super::{
-    BackendModel, BackendRequest, InvalidRequest, Missing, Recalled,
+    BackendModel, BackendRequest, CacheScope, InvalidRequest, Missing, Recalled,
     chat::messages,
     items,
     json_writer::JsonWriter,
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Parameters that are sent unchanged. The backend responds with 400 to unknown members, so this is an allowlist.
-pub const PASSED: [&str; 3] = ["client_metadata", "parallel_tool_calls", "prompt_cache_key"];
+pub const PASSED: [&str; 2] = ["client_metadata", "parallel_tool_calls"];
 
 /// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
 pub const REFUSED: [(&str, &str); 3] = [
@@ -74,14 +74,15 @@ pub(super) fn translate<'a>(
     let wants_json_object = text_format::translate(&mut body, &mut out)?;
     let mut ignored = reasoning::translate(&mut body, model, api.summary, &mut out)?;
     write_include(&mut body, &mut out)?;
-    let Input { own, has_names, missing } = write_input(&mut body, api, wants_json_object, &mut out)?;
+    let Input { own, has_names, missing, session } =
+        write_input(&mut body, api, (wants_json_object, &model.cache), &mut out)?;
     ignored.extend(body.names().map(str::to_owned));
     ignored.extend(has_names.then(|| "messages.name".to_owned()));
     out.word("model", &model.name);
     out.flag("store", false);
     out.flag("stream", true);
     out.end_object();
-    let request = BackendRequest { body: out.into_bytes(), stream, ignored };
+    let request = BackendRequest { body: out.into_bytes(), stream, session, ignored };
     Ok(Translation { request, own_input: own, missing, store, wants_function_call })
 }
 
@@ -151,13 +152,14 @@ struct Input {
     /// Whether messages have names, which items do not.
     has_names: bool,
     missing: Missing,
+    session: Option<String>,
 }
 
-/// Writes the `input`, after that of earlier responses, and the `instructions`.
+/// Writes the `input`, after that of earlier responses, the `instructions`, and the key of the provider's cache.
 fn write_input<'a>(
     body: &mut Members<'a>,
     api: Api<'a>,
-    wants_json_object: bool,
+    (wants_json_object, cache): (bool, &CacheScope),
     out: &mut JsonWriter,
 ) -> Result<Input, InvalidRequest> {
     let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
@@ -181,8 +183,12 @@ fn write_input<'a>(
     };
     let own = [&system.as_items(), out.since(own_start).trim_start_matches(',')];
     let own = own.into_iter().filter(|items| !items.is_empty()).collect::<Vec<_>>().join(",");
-    system.place(instructions, start, wants_json_object, out);
-    Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing })
+    let instructions = system.place(instructions, start, wants_json_object, out);
+    let key = cache.take_given(body).or_else(|| cache.derive(instructions.as_json(), out.since(start)));
+    out.end_array();
+    out.text("instructions", &instructions);
+    let session = key.map(|key| cache.write(key, out));
+    Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing, session })
 }
 
 /// Writes the items of an input and returns the texts of its system messages.

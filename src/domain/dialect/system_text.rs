@@ -24,9 +24,9 @@ impl<'a> SystemTexts<'a> {
         out.into_text()
     }
 
-    /// Ends the array of the input, whose items begin at `start`, and writes the `instructions`: the caller's `own`,
-    /// then the system messages. `instructions` is sent even if it is empty, because the backend may require it.
-    pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) {
+    /// Returns the `instructions`: the caller's `own`, then the system messages, unless these are inserted in the input,
+    /// whose items begin at `start`. `instructions` are sent even if they are empty, because the backend may require them.
+    pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) -> Text<'a> {
         let mut instructions = own;
         if wants_json_object || out.len() == start {
             out.insert_items(start, |out| self.0.iter().for_each(|text| write_developer_item(text, out)));
@@ -39,8 +39,7 @@ impl<'a> SystemTexts<'a> {
                 }
             }
         }
-        out.end_array();
-        out.text("instructions", &instructions);
+        instructions
     }
 }
 

@@ -71,7 +71,7 @@ pub fn is_forwarded_to_caller(name: &str) -> bool {
     is_listed(name, &DOWNSTREAM, &DOWNSTREAM_FAMILIES)
 }
 
-/// Names with `_` are never listed: some servers treat `_` like `-`.
+/// Names with `_` are never listed: some servers treat `_` like `-`. The session has its name with `-` by then.
 fn is_listed(name: &str, names: &[&str], families: &[&str]) -> bool {
     !name.contains('_') && (names.contains(&name) || families.iter().any(|family| name.starts_with(family)))
 }

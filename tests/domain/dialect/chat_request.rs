@@ -1,13 +1,16 @@
 //! Examples of requests in the Chat Completions dialect, for each parameter. Messages are in [`super::messages`].
 
-use goclaw::domain::dialect::{BackendRequest, ChatOptions, InvalidRequest, model_of, request::REFUSED};
+use goclaw::domain::dialect::{
+    BackendRequest, ChatOptions, InvalidRequest, NOTHING, TranslatedChat, model_of, request::REFUSED,
+};
 use serde_json::{Value, json};
 
 use super::parsed_chat;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), InvalidRequest> {
     let body = body.to_string();
-    let (sent, options) = parsed_chat(body.as_bytes())?.into_backend("gpt-x")?;
+    let TranslatedChat { request: sent, options, .. } =
+        parsed_chat(body.as_bytes())?.into_backend("gpt-x", &NOTHING)?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 

@@ -7,7 +7,7 @@ use super::{parsed_chat, parsed_response};
 
 fn of_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m"}), members);
-    let (sent, _) = parsed_chat(body.as_bytes())?.into_backend("m")?;
+    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 

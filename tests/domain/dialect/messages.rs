@@ -1,6 +1,6 @@
 //! Examples of chat messages as items of the input, for each kind.
 
-use goclaw::domain::dialect::InvalidRequest;
+use goclaw::domain::dialect::{InvalidRequest, NOTHING};
 use serde_json::{Value, json};
 
 use super::parsed_chat;
@@ -8,7 +8,7 @@ use super::parsed_chat;
 /// Returns the translated request, and whether it names `messages.name` as ignored.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
-    let (sent, _) = parsed_chat(body.as_bytes())?.into_backend("m")?;
+    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored == ["messages.name"]))
 }
 

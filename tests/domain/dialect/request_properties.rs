@@ -30,7 +30,7 @@ fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
 }
 
 fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    parsed_chat(body)?.into_backend("gpt-x").map(|(request, _)| request)
+    parsed_chat(body)?.into_backend("gpt-x", &NOTHING).map(|chat| chat.request)
 }
 
 /// Checks that the backend accepts a body.

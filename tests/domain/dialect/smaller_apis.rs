@@ -5,7 +5,6 @@ use goclaw::domain::{
         BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, NOTHING, image_model_of, is_image_model,
         legacy::{text_chunk, text_completion},
     },
-    model_suffix::ModelSuffixes,
     provider_refusal::RefusalKind,
 };
 use serde_json::{Value, json};
@@ -135,8 +134,8 @@ fn a_summary_is_asked_of_models_that_have_one() {
         let mut body = json!({"model": "x", "messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let body = body.to_string();
-        let model = BackendModel { name: "m".to_owned(), suffixes: ModelSuffixes::default(), reasons };
-        let (sent, _) = parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone()).unwrap();
+        let model = BackendModel { name: "m".to_owned(), reasons, ..BackendModel::default() };
+        let sent = parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!(sent["reasoning"], expected, "{members}");
         let sent = parsed_response(body.as_bytes()).unwrap().into_backend(model, &NOTHING).unwrap().request;

@@ -1,6 +1,8 @@
 //! Stop sequences cut the text, however it is split into pieces.
 
-use goclaw::domain::dialect::{ChatOptions, ChatStream, CompletionReader, chat::StopSequences};
+use goclaw::domain::dialect::{
+    ChatOptions, ChatStream, CompletionReader, NOTHING, TranslatedChat, chat::StopSequences,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,7 +11,8 @@ use super::{event, options, parsed_chat};
 fn options_with(stop: &Value) -> ChatOptions {
     let body = json!({"model": "openai/gpt-x", "messages": [{"role": "user", "content": "Hi"}], "stop": stop});
     let body = body.to_string();
-    let (request, options) = parsed_chat(body.as_bytes()).unwrap().into_backend("m").unwrap();
+    let TranslatedChat { request, options, .. } =
+        parsed_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING).unwrap();
     assert!(request.ignored.is_empty() && !String::from_utf8_lossy(&request.body).contains("stop"));
     options
 }
@@ -80,7 +83,7 @@ fn calls_are_not_cut_and_collected_completions_are() {
 fn too_many_sequences_are_refused() {
     for stop in [json!(vec!["x"; 17]), json!(["x".repeat(1025)])] {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": stop}).to_string();
-        let error = parsed_chat(body.as_bytes()).unwrap().into_backend("m").unwrap_err();
+        let error = parsed_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING).unwrap_err();
         assert_eq!((error.code, error.param.as_deref()), ("unsupported_value", Some("stop")));
     }
     assert_eq!(options().stop, StopSequences::default());

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ChatOptions, ChatStream, item::text};
+use super::{ChatOptions, ChatStream, ReasonedCalls, item::text};
 use crate::domain::dialect::{ResponseFailure, SseEvent};
 
 /// Collects the events of one response.
@@ -24,6 +24,11 @@ impl CompletionReader {
     /// Whether a stop sequence has ended the response before the provider did.
     pub fn has_stopped(&self) -> bool {
         self.chunks.has_stopped()
+    }
+
+    /// Returns the calls of the complete response that reasoning led to; None without any.
+    pub fn take_reasoned_calls(&mut self) -> Option<ReasonedCalls> {
+        self.chunks.take_reasoned_calls()
     }
 
     /// Handles the next event. Returns the completion at the event that ends the response.

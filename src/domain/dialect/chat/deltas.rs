@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     ChatOptions,
     call_deltas::CallDeltas,
+    call_reasoning::{CallReasoning, ReasonedCall},
     item::{Item, Part, list},
     text_deltas::{TextDeltas, TextKind},
 };
@@ -21,6 +22,7 @@ const MAX_PARTS: usize = 10_000;
 pub(super) struct Deltas {
     texts: TextDeltas,
     calls: CallDeltas,
+    reasoning: CallReasoning,
     indexes: ItemIndexes,
     has_finished_items: bool,
 }
@@ -30,6 +32,7 @@ impl Deltas {
         Self {
             texts: TextDeltas::new(options.stop.clone()),
             calls: CallDeltas::new(options.wants_function_call),
+            reasoning: CallReasoning::default(),
             indexes: ItemIndexes::default(),
             has_finished_items: false,
         }
@@ -47,6 +50,11 @@ impl Deltas {
     /// Whether a stop sequence has ended the content.
     pub(super) fn has_stopped(&self) -> bool {
         self.texts.has_stopped()
+    }
+
+    /// Returns the calls of the finished response that reasoning led to.
+    pub(super) fn take_reasoned_calls(&mut self) -> Vec<ReasonedCall> {
+        self.reasoning.take()
     }
 
     /// Returns the deltas of an event (OpenAI API reference, responses, streaming events).
@@ -102,11 +110,15 @@ impl Deltas {
                 .zip(parts)
                 .flat_map(|(index_in_item, part)| self.finish_part((index, index_in_item), &part))
                 .collect(),
-            Item::Reasoning(summaries) => (0..)
-                .zip(summaries)
-                .filter_map(|(part, summary)| self.texts.whole(TextKind::ReasoningContent, (index, part), summary))
-                .collect(),
+            Item::Reasoning(reasoning) => {
+                self.reasoning.note_reasoning(reasoning.id, reasoning.encrypted_content);
+                (0..)
+                    .zip(reasoning.summaries)
+                    .filter_map(|(part, summary)| self.texts.whole(TextKind::ReasoningContent, (index, part), summary))
+                    .collect()
+            }
             Item::Call(call) => {
+                self.reasoning.note_call(call.id);
                 [self.calls.begin(index, &call), self.calls.whole(index, call.input)].into_iter().flatten().collect()
             }
             Item::Image(url) => {

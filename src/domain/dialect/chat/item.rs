@@ -6,13 +6,19 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(super) enum Item<'a> {
     Message(Vec<Part<'a>>),
-    /// Summaries of the reasoning.
-    Reasoning(Vec<&'a str>),
+    Reasoning(Reasoning<'a>),
     Call(Call<'a>),
     /// A generated image, as a `data:` URL.
     Image(String),
     /// Other calls of the provider's own tools, and unknown types.
     Other,
+}
+
+#[derive(Debug)]
+pub(super) struct Reasoning<'a> {
+    pub(super) id: &'a str,
+    pub(super) encrypted_content: &'a str,
+    pub(super) summaries: Vec<&'a str>,
 }
 
 /// A part of a message.
@@ -37,7 +43,11 @@ impl<'a> Item<'a> {
     pub(super) fn of(item: &'a Value) -> Self {
         match text(item, "type") {
             "message" => Self::Message(list(item, "content").iter().map(Part::of).collect()),
-            "reasoning" => Self::Reasoning(list(item, "summary").iter().map(|part| text(part, "text")).collect()),
+            "reasoning" => Self::Reasoning(Reasoning {
+                id: text(item, "id"),
+                encrypted_content: text(item, "encrypted_content"),
+                summaries: list(item, "summary").iter().map(|part| text(part, "text")).collect(),
+            }),
             "function_call" => Self::Call(Call::of(item, "arguments", false)),
             "custom_tool_call" => Self::Call(Call::of(item, "input", true)),
             "image_generation_call" if !text(item, "result").is_empty() => {

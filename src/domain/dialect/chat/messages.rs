@@ -35,6 +35,7 @@ pub(in crate::domain::dialect) fn translate<'a>(
     let mut translation = Translation {
         start: out.len(),
         out,
+        recall,
         conversation: Conversation { system: SystemTexts::default(), has_names: false },
         custom_calls: HashSet::new(),
         function_calls: 0,
@@ -44,7 +45,7 @@ pub(in crate::domain::dialect) fn translate<'a>(
         if items::is_message(&message) {
             translation.add(message)
         } else {
-            items::write(raw, path, recall, &mut translation.conversation.system, translation.out)
+            items::write(raw, path, translation.recall, &mut translation.conversation.system, translation.out)
         }
     })?;
     Ok(translation.conversation)
@@ -52,6 +53,7 @@ pub(in crate::domain::dialect) fn translate<'a>(
 
 struct Translation<'a, 'o> {
     out: &'o mut JsonWriter,
+    recall: &'o mut Recall<'a>,
     /// The position of the first item.
     start: usize,
     conversation: Conversation<'a>,
@@ -109,6 +111,7 @@ impl<'a> Translation<'a, '_> {
 
     fn add_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
         let id = call.need_text("id")?;
+        self.recall.write_reasoning_before(&id, self.out);
         match call.take_text("type")?.map(Text::unescaped).as_deref() {
             None | Some("function") => {
                 self.write_call("function_call", &id, "arguments", call.need_object("function")?)

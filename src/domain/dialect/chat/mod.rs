@@ -2,6 +2,7 @@
 //! Responses: the request, and the response as one object or as a stream of chunks.
 
 mod call_deltas;
+mod call_reasoning;
 mod completion;
 mod content;
 mod deltas;
@@ -13,7 +14,8 @@ mod stop;
 mod stream;
 mod text_deltas;
 
+pub use call_reasoning::{ReasonedCall, ReasonedCalls};
 pub use completion::CompletionReader;
-pub use request::{ChatOptions, ChatRequest};
+pub use request::{ChatOptions, ChatRequest, TranslatedChat};
 pub use stop::StopSequences;
 pub use stream::ChatStream;

@@ -3,7 +3,7 @@
 use super::{StopSequences, legacy};
 use crate::domain::{
     dialect::{
-        BackendModel, BackendRequest, InvalidRequest, NOTHING,
+        BackendModel, BackendRequest, InvalidRequest, NOTHING, Recalled,
         json_writer::JsonWriter,
         members::Members,
         reasoning::Summary,
@@ -33,6 +33,15 @@ pub struct ChatOptions {
     pub wants_function_call: bool,
 }
 
+/// A request for the backend, and what its response needs.
+#[derive(Debug)]
+pub struct TranslatedChat {
+    pub request: BackendRequest,
+    pub options: ChatOptions,
+    /// The ids of the calls for which no reasoning was recalled, oldest first.
+    pub unreasoned_calls: Vec<String>,
+}
+
 impl<'a> ChatRequest<'a> {
     /// Opens a body that [`model_of`](crate::domain::dialect::model_of) has checked.
     pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
@@ -51,24 +60,26 @@ impl<'a> ChatRequest<'a> {
     }
 
     /// Writes the body for the backend.
-    pub fn into_backend(self, model: impl Into<BackendModel>) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
-        self.translated(&model.into(), Prompt::Member("messages"))
+    pub fn into_backend(
+        self,
+        model: impl Into<BackendModel>,
+        recalled: &Recalled,
+    ) -> Result<TranslatedChat, InvalidRequest> {
+        self.translated(&model.into(), Prompt::Member("messages"), recalled)
     }
 
     /// Writes the body of a legacy completion for the backend: its `prompt` becomes a message of the user.
-    pub fn prompt_into_backend(
-        mut self,
-        model: impl Into<BackendModel>,
-    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+    pub fn prompt_into_backend(mut self, model: impl Into<BackendModel>) -> Result<TranslatedChat, InvalidRequest> {
         let prompt = legacy::take_prompt(&mut self.body)?;
-        self.translated(&model.into(), Prompt::Text(prompt))
+        self.translated(&model.into(), Prompt::Text(prompt), &NOTHING)
     }
 
     fn translated(
         self,
         model: &BackendModel,
         prompt: Prompt<'_>,
-    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+        recalled: &Recalled,
+    ) -> Result<TranslatedChat, InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         body.refuse_all(&[(
             "previous_response_id",
@@ -79,13 +90,14 @@ impl<'a> ChatRequest<'a> {
             None => false,
         };
         let stop = StopSequences::take(&mut body)?;
-        let api = Api { prompt, summary: Summary::ForChat, recalled: &NOTHING };
+        let api = Api { prompt, summary: Summary::ForChat, recalled };
         let Translation { mut request, wants_function_call, missing, store, .. } = translate(body, size, model, api)?;
         if missing.needed().is_some() {
             let advice = "a chat completion refers to no stored items: send the item itself.";
             return Err(InvalidRequest::unsupported_value("messages", advice));
         }
         request.ignored.extend((store == Some(true)).then(|| "store".to_owned()));
-        Ok((request, ChatOptions { model: named_model, include_usage, stop, wants_function_call }))
+        let options = ChatOptions { model: named_model, include_usage, stop, wants_function_call };
+        Ok(TranslatedChat { request, options, unreasoned_calls: missing.calls })
     }
 }

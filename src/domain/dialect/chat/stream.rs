@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatOptions,
+    ChatOptions, ReasonedCalls,
     completion::{finish_reason, head, usage},
     deltas::Deltas,
     item::text,
@@ -15,6 +15,8 @@ use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 pub struct ChatStream {
     options: ChatOptions,
     deltas: Deltas,
+    /// The id of the response, once an event has named it.
+    response_id: Option<String>,
     /// The common members of the chunks; None before the first chunk.
     head: Option<Map<String, Value>>,
     is_complete: bool,
@@ -23,7 +25,7 @@ pub struct ChatStream {
 impl ChatStream {
     pub fn new(options: ChatOptions) -> Self {
         let deltas = Deltas::new(&options);
-        Self { options, deltas, head: None, is_complete: false }
+        Self { options, deltas, response_id: None, head: None, is_complete: false }
     }
 
     /// Whether the response has ended, complete or cut off. Only `[DONE]` follows.
@@ -36,6 +38,12 @@ impl ChatStream {
         self.deltas.has_stopped()
     }
 
+    /// Returns the calls of the complete response that reasoning led to; None without any.
+    pub fn take_reasoned_calls(&mut self) -> Option<ReasonedCalls> {
+        let calls = Some(self.deltas.take_reasoned_calls()).filter(|calls| !calls.is_empty())?;
+        Some(ReasonedCalls { response_id: self.response_id.clone()?, calls })
+    }
+
     /// Translates the next event to chunks; none after the end.
     pub fn on_event(&mut self, event: &SseEvent) -> Result<Vec<Value>, ResponseFailure> {
         let Some(event) = (if self.is_complete { None } else { BackendEvent::read(event)? }) else {
@@ -44,6 +52,7 @@ impl ChatStream {
         event.check()?;
         let mut chunks = Vec::new();
         if let Some(response) = event.members.get("response").filter(|response| !text(response, "id").is_empty()) {
+            self.response_id = Some(text(response, "id").to_owned());
             self.begin(response, &mut chunks);
         }
         let mut deltas = self.deltas.on_event(&event);

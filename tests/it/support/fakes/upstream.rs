@@ -12,7 +12,7 @@ use goclaw::{
     domain::secret::AccessToken,
     ports::{RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
-use http_message::{HeaderValue, StatusCode, Uri};
+use http_message::{HeaderMap, HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -38,6 +38,8 @@ struct State {
     hosts: Vec<String>,
     /// The bodies of all requests that had one in memory, in order.
     bodies: Vec<Bytes>,
+    /// The headers of the last request.
+    headers: HeaderMap,
 }
 
 impl FakeUpstream {
@@ -85,6 +87,12 @@ impl FakeUpstream {
         self.state().bodies.last().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
     }
 
+    /// Returns a header of the last request.
+    pub(crate) fn last_header(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        Some(state.headers.get(name)?.to_str().expect("text").to_owned())
+    }
+
     /// Records the request and returns its response.
     fn receive(&self, token: &str) -> ScriptedResponse {
         let mut state = self.state();
@@ -116,6 +124,7 @@ impl Upstream for FakeUpstream {
         if self.state().is_unreachable {
             return Err(UpstreamError::Unreachable(super::refused()));
         }
+        self.state().headers = request.headers;
         match request.body {
             RequestBody::Streamed { stream, .. } => drop(stream.try_collect::<Vec<Bytes>>().await?),
             RequestBody::Buffered(body) => self.state().bodies.push(body),

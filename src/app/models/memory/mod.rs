@@ -1,15 +1,16 @@
 //! The memory of responses: clients continue a conversation with `previous_response_id` or refer to single items, although
 //! the backend stores nothing. A failure costs the memory, never the response.
 
+mod reasoning;
+mod remember;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use tokio::{
-    select,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(super) use self::remember::{Complete, Part, Unremembered};
 use super::Models;
 use crate::{
     app::{AppError, Vault},
@@ -32,7 +33,7 @@ const ROOM_KIB: usize = 96 << 10;
 const COPIES: i64 = 3;
 /// The items that one request refers to.
 const MAX_REFERENCES: usize = 1_000;
-/// How long the end of a response waits until it is remembered.
+/// How long a response waits for the memory: at its end, and a chat before it is sent.
 const WAIT: Duration = Duration::from_millis(250);
 
 /// What is remembered, for how long, and where.
@@ -51,15 +52,6 @@ pub(super) struct Memory {
 pub(super) struct RecalledItems<T> {
     pub(super) items: T,
     pub(super) room: Option<OwnedSemaphorePermit>,
-}
-
-/// A response that is to be remembered when it is complete.
-#[derive(Debug)]
-pub(super) struct Unremembered {
-    pub(super) owner: Principal,
-    pub(super) previous: Option<ResponseId>,
-    /// The items of the request, as a JSON array.
-    pub(super) input: String,
 }
 
 /// The sealed content of a remembered response.
@@ -139,39 +131,6 @@ impl Models {
     /// Returns the error of a reference to an item that is not remembered.
     pub(super) fn item_not_found(&self, id: &str) -> AppError {
         AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shown(id), self.memory.rule()))
-    }
-
-    /// Remembers a complete response. Returns when it is stored, at the latest after [`WAIT`].
-    pub(super) async fn remember(self: &Arc<Self>, unremembered: Unremembered, response: String) {
-        let models = Arc::clone(self);
-        let stored = self.tasks.run(async move { models.store_response(unremembered, &response).await });
-        select! {
-            stored = stored => {
-                if let Err(error) = stored {
-                    tracing::warn!(error = %error, "a response is not remembered");
-                }
-            }
-            () = self.clock.sleep(WAIT) => tracing::warn!("a response is not remembered yet"),
-        }
-    }
-
-    async fn store_response(&self, unremembered: Unremembered, response: &str) -> Result<(), AppError> {
-        let Unremembered { owner, previous, input } = unremembered;
-        let Some(ResponseItems { id, item_ids, .. }) = ResponseItems::of(response) else { return Ok(()) };
-        let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
-        let raw = |json| serde_json::from_str::<&RawValue>(json).ok();
-        let (Some(input), Some(whole)) = (raw(&input), raw(response)) else { return Ok(()) };
-        let content = serde_json::to_string(&Content { input, response: whole }).unwrap_or_default();
-        // No request could recall it.
-        if content.len() / 3 * 4 > usize::try_from(ONE_REQUEST.bytes).unwrap_or(usize::MAX) {
-            tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
-            return Ok(());
-        }
-        let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
-        let items = item_ids.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
-        let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
-        let oldest = self.now().minus(self.memory.lifetime);
-        Ok(self.memory.store.remember(&remembered, oldest, LIMITS).await?)
     }
 
     /// Returns a remembered response, as its caller got it.

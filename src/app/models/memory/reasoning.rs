@@ -1,0 +1,83 @@
+//! The reasoning of tool loops over chats: it is remembered by the ids of the calls that it led to, and put back before them
+//! when the caller sends their outputs. It is opaque, and only the account that it came from can read it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::select;
+
+use super::{MAX_REFERENCES, ONE_REQUEST, RecalledItems, WAIT, may_read, remember::Kept};
+use crate::{
+    app::{AppError, models::Models},
+    domain::{
+        dialect::{ReasonedCall, ReasonedCalls},
+        ids::{AccountName, Principal},
+        response_memory::ResponseId,
+    },
+};
+
+/// How long it is put back. A tool that takes longer gets a model that reasons anew.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// Reasoning items by the ids of the calls that follow them.
+type ByCall = BTreeMap<String, Vec<Value>>;
+
+/// The sealed content.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    account: String,
+    calls: Vec<ReasonedCall>,
+}
+
+pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Kept> {
+    let ReasonedCalls { response_id, calls } = reasoned;
+    let items = calls.iter().map(|call| call.call_id.clone()).collect();
+    let content = Content { account: account.to_string(), calls: calls.clone() };
+    Some(Kept { id: response_id.clone(), previous: None, items, content: serde_json::to_string(&content).ok()? })
+}
+
+impl Models {
+    /// Returns the reasoning that led to the newest of these calls, as far as it is remembered for this caller and
+    /// account. A failure costs the reasoning, never the response.
+    pub(in crate::app::models) async fn recall_reasoning(
+        &self,
+        caller: &Principal,
+        account: &AccountName,
+        calls: &[String],
+    ) -> RecalledItems<ByCall> {
+        let newest = calls.iter().rev().filter(|id| ResponseId::parse(id).is_some()).take(MAX_REFERENCES);
+        let wanted: Vec<String> = newest.cloned().collect();
+        if wanted.is_empty() || !self.memory.is_on() {
+            return RecalledItems::default();
+        }
+        let recalled = select! {
+            recalled = self.reasoning_before(caller, account, &wanted) => recalled,
+            () = self.clock.sleep(WAIT) => return RecalledItems::default(),
+        };
+        recalled.unwrap_or_else(|error| {
+            tracing::warn!(error = %error, "the reasoning of a chat is not recalled");
+            RecalledItems::default()
+        })
+    }
+
+    async fn reasoning_before(
+        &self,
+        caller: &Principal,
+        account: &AccountName,
+        calls: &[String],
+    ) -> Result<RecalledItems<ByCall>, AppError> {
+        let _reader = self.memory.readers.acquire().await;
+        let mut found = self.memory.store.with_items(calls, ONE_REQUEST).await?;
+        let oldest = self.now().minus(LIFETIME);
+        found.retain(|response| response.used_at >= oldest && may_read(response, caller));
+        // Of two calls with one id, the newer one counts.
+        found.sort_by_key(|response| response.used_at);
+        let room = Some(self.memory.room_for(&found)?);
+        let opened = found.iter().filter_map(|response| self.memory.vault.open_response(response));
+        let contents = opened.filter_map(|content| serde_json::from_str::<Content>(&content).ok());
+        let of_account = contents.filter(|content| content.account == account.as_str());
+        let items = of_account.flat_map(|content| content.calls).map(|call| (call.call_id, call.reasoning)).collect();
+        Ok(RecalledItems { items, room })
+    }
+}

@@ -1,0 +1,97 @@
+//! Remembers what later requests refer to, before the caller gets the end of the response.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::select;
+
+use super::{Content, LIMITS, ONE_REQUEST, WAIT, reasoning};
+use crate::{
+    app::{AppError, models::Models},
+    domain::{
+        dialect::{ReasonedCalls, ResponseItems},
+        ids::{AccountName, Principal},
+        response_memory::{RememberedResponse, ResponseId},
+    },
+};
+
+/// A response that is to be remembered when it is complete.
+#[derive(Debug)]
+pub(in crate::app::models) struct Unremembered {
+    pub(in crate::app::models) owner: Principal,
+    pub(in crate::app::models) part: Part,
+}
+
+/// What is remembered of it.
+#[derive(Debug)]
+pub(in crate::app::models) enum Part {
+    /// All of it, with the items of its request as a JSON array, and the response that it continues.
+    Whole { input: String, previous: Option<ResponseId> },
+    /// The reasoning of this account's model that led to calls.
+    Reasoning(AccountName),
+}
+
+/// A response that is complete.
+#[derive(Debug)]
+pub(in crate::app::models) enum Complete {
+    /// A response as its caller got it, as JSON.
+    Response(String),
+    /// A chat.
+    Chat(ReasonedCalls),
+}
+
+/// What is kept of a response, before it is sealed.
+pub(super) struct Kept {
+    pub(super) id: String,
+    pub(super) previous: Option<ResponseId>,
+    pub(super) items: Vec<String>,
+    pub(super) content: String,
+}
+
+impl Part {
+    /// Returns what is kept of a complete response; None if it has no id.
+    fn of(self, complete: &Complete) -> Option<Kept> {
+        match (self, complete) {
+            (Self::Whole { input, previous }, Complete::Response(response)) => {
+                let ResponseItems { id, item_ids, .. } = ResponseItems::of(response)?;
+                let raw = |json| serde_json::from_str::<&RawValue>(json).ok();
+                let content = serde_json::to_string(&Content { input: raw(&input)?, response: raw(response)? }).ok()?;
+                Some(Kept { id, previous, items: item_ids, content })
+            }
+            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::kept(&account, calls),
+            (Self::Whole { .. }, Complete::Chat(_)) | (Self::Reasoning(_), Complete::Response(_)) => None,
+        }
+    }
+}
+
+impl Models {
+    /// Remembers a complete response. Returns when it is stored, at the latest after [`WAIT`].
+    pub(in crate::app::models) async fn remember(self: &Arc<Self>, unremembered: Unremembered, complete: Complete) {
+        let models = Arc::clone(self);
+        let stored = self.tasks.run(async move { models.store_response(unremembered, &complete).await });
+        select! {
+            stored = stored => {
+                if let Err(error) = stored {
+                    tracing::warn!(error = %error, "a response is not remembered");
+                }
+            }
+            () = self.clock.sleep(WAIT) => tracing::warn!("a response is not remembered yet"),
+        }
+    }
+
+    async fn store_response(&self, unremembered: Unremembered, complete: &Complete) -> Result<(), AppError> {
+        let Unremembered { owner, part } = unremembered;
+        let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
+        let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
+        // No request could recall it.
+        if content.len() / 3 * 4 > usize::try_from(ONE_REQUEST.bytes).unwrap_or(usize::MAX) {
+            tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
+            return Ok(());
+        }
+        let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
+        let items = items.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
+        let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
+        let oldest = self.now().minus(self.memory.lifetime);
+        Ok(self.memory.store.remember(&remembered, oldest, LIMITS).await?)
+    }
+}

@@ -1,0 +1,189 @@
+//! Tool loops over chats: the model's reasoning comes back before the calls that it led to.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use goclaw::{
+    app::{AppError, ModelRequest},
+    domain::{ids::Principal, scope::Rights},
+};
+use http_message::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::support::fakes::{ScriptedResponse, TestGateway, settle, within};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+async fn connected(variables: &[(&str, &str)]) -> TestGateway {
+    let gateway = TestGateway::configured(variables).await;
+    gateway.connect().await;
+    gateway
+}
+
+fn reasoning(name: &str) -> Value {
+    json!({"type": "reasoning", "id": format!("rs_{name}"), "summary": [{"type": "summary_text", "text": "SECRET THOUGHT"}],
+           "encrypted_content": format!("opaque-{name}")})
+}
+
+fn call(name: &str) -> Value {
+    json!({"type": "function_call", "id": format!("fc_{name}"), "call_id": format!("call_{name}"), "name": "add",
+           "arguments": "{}", "status": "completed"})
+}
+
+/// Lets the backend answer with a response of this id and these items.
+fn answer_with(gateway: &TestGateway, id: &str, items: &[Value]) {
+    let done = items.iter().enumerate();
+    let mut events: Vec<Value> = done
+        .map(|(index, item)| json!({"type": "response.output_item.done", "output_index": index, "item": item}))
+        .collect();
+    let response = json!({"id": id, "status": "completed", "output": []});
+    events.push(json!({"type": "response.completed", "response": response}));
+    let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut response = ScriptedResponse::whole(StatusCode::OK, events);
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    gateway.upstream.play(response);
+}
+
+pub(crate) async fn chat(gateway: &TestGateway, caller: &Principal, body: Value) -> Result<String, AppError> {
+    let body = body.to_string().into();
+    let request = ModelRequest { headers: HeaderMap::new(), body, rights: Rights::Owner, caller: caller.clone() };
+    let response = within(gateway.app.models.create_chat_completion(request)).await?;
+    let pieces: Vec<_> = within(response.body.collect()).await;
+    settle().await;
+    Ok(pieces.into_iter().map(|piece| String::from_utf8(piece.expect("no break").into()).expect("text")).collect())
+}
+
+fn asked(messages: &Value) -> Value {
+    json!({"model": "openai-codex/gpt-5.5", "messages": messages})
+}
+
+/// Returns the messages of a chat that brings the outputs of these calls.
+fn with_outputs(calls: &[&str]) -> Value {
+    let mut messages = vec![json!({"role": "user", "content": "Hello"})];
+    for name in calls {
+        let call =
+            json!({"id": format!("call_{name}"), "type": "function", "function": {"name": "add", "arguments": "{}"}});
+        messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+        messages.push(json!({"role": "tool", "tool_call_id": format!("call_{name}"), "content": "3"}));
+    }
+    Value::Array(messages)
+}
+
+/// Returns the kinds of the items that were sent last, and the encrypted content of those that have one.
+fn sent(gateway: &TestGateway) -> Vec<String> {
+    let body = gateway.upstream.last_body();
+    let kind =
+        |item: &Value| item["encrypted_content"].as_str().or(item["type"].as_str()).unwrap_or_default().to_owned();
+    body["input"].as_array().expect("items").iter().map(kind).collect()
+}
+
+const BARE: [&str; 3] = ["message", "function_call", "function_call_output"];
+const REASONED: [&str; 4] = ["message", "opaque-1", "function_call", "function_call_output"];
+
+fn program() -> Principal {
+    Principal::named("token:one")
+}
+
+#[tokio::test]
+async fn a_chat_gets_its_reasoning_back() {
+    for stream in [false, true] {
+        let gateway = connected(&[]).await;
+        answer_with(&gateway, "resp_1", &[reasoning("1"), call("1"), call("1b")]);
+        let mut first = asked(&json!([{"role": "user", "content": "Hello"}]));
+        (first["stream"], first["store"]) = (json!(stream), json!(false));
+        chat(&gateway, &program(), first).await.expect("a completion");
+        // The second turn has reasoning and a call of its own.
+        answer_with(&gateway, "resp_2", &[reasoning("2"), call("2")]);
+        chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
+        assert_eq!(sent(&gateway), REASONED, "stream: {stream}");
+        let item = &gateway.upstream.last_body()["input"][1];
+        assert_eq!((&item["id"], &item["summary"]), (&json!("rs_1"), &json!([])), "its text was remembered");
+        answer_with(&gateway, "resp_3", &[]);
+        chat(&gateway, &program(), asked(&with_outputs(&["1", "2", "unknown"]))).await.expect("a completion");
+        let expected = [
+            "message",
+            "opaque-1",
+            "function_call",
+            "function_call_output",
+            "opaque-2",
+            "function_call",
+            "function_call_output",
+            "function_call",
+            "function_call_output",
+        ];
+        assert_eq!(sent(&gateway), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_items_of_a_chat_in_the_form_of_responses_get_it_back_too() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    let output = json!({"type": "function_call_output", "call_id": "call_1", "output": "3"});
+    let items = json!([{"role": "user", "content": "Hello"}, call("1"), output]);
+    answer_with(&gateway, "resp_2", &[]);
+    chat(&gateway, &program(), json!({"model": "openai-codex/gpt-5.5", "input": items})).await.expect("a completion");
+    assert_eq!(gateway.upstream.last_body()["input"][1]["encrypted_content"], "opaque-1");
+    // Reasoning that the caller sends itself is not sent twice.
+    let items = json!([{"role": "user", "content": "Hello"}, reasoning("1"), call("1"), output]);
+    answer_with(&gateway, "resp_3", &[]);
+    chat(&gateway, &program(), json!({"model": "openai-codex/gpt-5.5", "input": items})).await.expect("a completion");
+    assert_eq!(gateway.upstream.last_body()["input"].as_array().expect("items").len(), 4);
+}
+
+#[tokio::test]
+async fn reasoning_is_for_the_token_that_got_it_and_for_an_hour() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    let again = async |caller: Principal| {
+        answer_with(&gateway, "resp_2", &[]);
+        chat(&gateway, &caller, asked(&with_outputs(&["1"]))).await.expect("a completion");
+        sent(&gateway)
+    };
+    assert_eq!(again(Principal::named("token:other")).await, BARE);
+    assert_eq!(again(program()).await, REASONED);
+    let models = &gateway.app.models;
+    let retrieved = within(models.retrieve_response(&program(), "resp_1")).await;
+    assert!(matches!(retrieved, Err(AppError::ResponseNotFound(_))), "{retrieved:?}");
+    gateway.clock.advance(HOUR - Duration::from_secs(1));
+    assert_eq!(again(program()).await, REASONED);
+    gateway.clock.advance(Duration::from_secs(2));
+    assert_eq!(again(program()).await, BARE);
+}
+
+#[tokio::test]
+async fn another_account_cannot_read_it() {
+    let gateway = connected(&[]).await;
+    gateway.connect_as("work").await;
+    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    answer_with(&gateway, "resp_2", &[]);
+    let mut other = asked(&with_outputs(&["1"]));
+    other["model"] = json!("work/gpt-5.5");
+    chat(&gateway, &program(), other).await.expect("a completion");
+    assert_eq!(sent(&gateway), BARE);
+}
+
+#[tokio::test]
+async fn a_failing_memory_costs_the_reasoning_only() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    gateway.store.fail_to("remember a response");
+    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    gateway.store.fail_to("read remembered items");
+    answer_with(&gateway, "resp_2", &[]);
+    chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
+    assert_eq!(sent(&gateway), BARE);
+}
+
+#[tokio::test]
+async fn without_the_memory_a_chat_goes_on_without_reasoning() {
+    let gateway = connected(&[("GOCLAW_MODELS__REMEMBER", "0")]).await;
+    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    answer_with(&gateway, "resp_2", &[]);
+    chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
+    assert_eq!(sent(&gateway), BARE);
+}
