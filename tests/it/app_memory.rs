@@ -85,6 +85,7 @@ async fn a_conversation_goes_on_with_the_previous_response() {
         let second = json!({"input": "My name?", "previous_response_id": id("1"), "stream": stream});
         let whole = ask(&gateway, &program(), second).await.expect("a response");
         assert!(whole.contains(&format!("\"previous_response_id\":\"{}\"", id("1"))), "{whole}");
+        assert!(whole.contains("\"store\":true"), "it says that it is not stored: {whole}");
         let sent = gateway.upstream.last_body();
         assert_eq!((sent.get("previous_response_id"), &sent["instructions"]), (None, &json!("")));
         let texts: Vec<&str> = sent["input"]
@@ -155,7 +156,8 @@ async fn items_are_referred_to_and_bare_reasoning_gets_its_content() {
 async fn nothing_is_remembered_if_the_request_or_the_setting_says_so() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
-    ask(&gateway, &program(), json!({"input": "Hi", "store": false})).await.expect("a response");
+    let unstored = ask(&gateway, &program(), json!({"input": "Hi", "store": false})).await.expect("a response");
+    assert!(unstored.contains("\"store\":false"), "{unstored}");
     let go_on = json!({"input": "Hi", "previous_response_id": "resp_1"});
     let error = ask(&gateway, &program(), go_on.clone()).await.unwrap_err();
     assert!(message(&error).contains("`store: false`"), "{error}");

@@ -73,7 +73,10 @@ async fn the_codex_cli_gets_the_catalogue_with_names_that_it_can_send_back() {
         .with("GOCLAW_AGENT__PROVIDER", "openai-codex/gpt-5.4");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let list = gateway.get("/v1/models?client_version=0.169.0").await.json();
+    let answer = gateway.get("/v1/models?client_version=0.169.0").await;
+    let prompted = respond(&gateway, "gpt-5.5", json!({})).await;
+    assert_eq!(answer.header("etag"), prompted.header("x-models-etag"), "the CLI would read the list again each turn");
+    let list = answer.json();
     let entries = list["models"].as_array().expect("a catalogue");
     let slugs: Vec<_> = entries.iter().map(|entry| entry["slug"].as_str().expect("a slug")).collect();
     assert_eq!(slugs.len(), 7, "{slugs:?}");

@@ -2,7 +2,10 @@
 //! accounts.
 
 use bytes::Bytes;
-use poem::{IntoResponse, Response, http::HeaderMap};
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderMap, header},
+};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},
@@ -159,9 +162,12 @@ struct ListResponse {
 
 impl IntoResponse for ListResponse {
     fn into_response(self) -> Response {
-        let ModelListing { models: listed, catalog, incomplete } = self.listing;
+        let ModelListing { models: listed, catalog, etag, incomplete } = self.listing;
         let models = self.with_catalog.then(|| catalog.into_iter().map(CatalogEntry).collect());
-        let response = Json(ModelList { models, ..ModelList::from(listed) }).into_response();
+        let mut response = Json(ModelList { models, ..ModelList::from(listed) }).into_response();
+        if let Some(etag) = etag.filter(|_| self.with_catalog) {
+            response.headers_mut().insert(header::ETAG, etag);
+        }
         if incomplete.is_empty() {
             return response;
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use http_message::HeaderValue;
 use serde_json::Value;
 
 use super::Models;
@@ -24,6 +25,9 @@ pub struct ModelListing {
     /// The same models in the form of the Codex backend's catalogue, as far as it describes them. For each name there is
     /// an entry, because the Codex CLI looks up the name that it sends.
     pub catalog: Vec<Value>,
+    /// The version of the default provider's list. The Codex CLI compares it with `x-models-etag` of each response, and reads
+    /// the catalogue again if they differ.
+    pub etag: Option<HeaderValue>,
     /// The accounts whose own list could not be read. Their last known models are listed.
     pub incomplete: Vec<AccountName>,
 }
@@ -60,7 +64,8 @@ impl Models {
     #[tracing::instrument(name = "models.list", skip_all)]
     pub async fn list(&self, rights: &Rights) -> ModelListing {
         let accounts = self.accounts_with_models(rights).await;
-        let mut listing = ModelListing::default();
+        let mut listing =
+            ModelListing { etag: self.list_etag(&self.names.default_provider), ..ModelListing::default() };
         for (key, of) in self.names.agents.iter().filter(|(_, of)| rights.permits_model(&of.provider, &of.model)) {
             let account = accounts.iter().find(|account| account.name == of.provider);
             let known = account.and_then(|account| account.models.iter().find(|model| model.name == of.model));

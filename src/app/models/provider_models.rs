@@ -85,6 +85,11 @@ impl Models {
         (last.login_id == account.refresh.version.login_id).then_some(last.models)
     }
 
+    /// Returns the `ETag` of an account's last list.
+    pub(super) fn list_etag(&self, name: &AccountName) -> Option<HeaderValue> {
+        self.lists.last(name, self.now())?.etag
+    }
+
     /// Searches the models of an account; None if they are not known. Asks the provider only if the last known list has
     /// no result, so that most requests do not wait for it.
     pub(super) async fn search_models<T>(

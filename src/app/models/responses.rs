@@ -65,9 +65,11 @@ impl Models {
             ..
         } = translated;
         add_session(&mut headers, session.as_deref());
+        let is_stored = store && self.memory.is_on();
+        let echo = echo.stored(is_stored);
         let kept = echo.size() + own_input.len();
         let part = Part::Whole { input: own_input, previous };
-        let unremembered = (store && self.memory.is_on()).then_some(Unremembered { owner: caller, part });
+        let unremembered = is_stored.then_some(Unremembered { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The conversation has been sent.
         drop(room);

@@ -23,6 +23,7 @@ fn bare(mut response: Value) -> Value {
     let members = response.as_object_mut().unwrap();
     assert_eq!(members.remove("model"), Some(json!("openai/gpt-x")));
     for (name, default) in [
+        ("store", json!(false)),
         ("previous_response_id", json!(null)),
         ("instructions", json!(null)),
         ("metadata", json!({})),

@@ -31,6 +31,8 @@ pub struct RequestEcho {
     model: ModelName,
     /// The values as JSON, by the place in [`FILLED`].
     members: [Option<Box<str>>; OF_REQUEST],
+    /// Whether later requests may refer to the response. The backend stores none and always says no.
+    is_stored: bool,
 }
 
 impl RequestEcho {
@@ -40,7 +42,13 @@ impl RequestEcho {
         for (member, (name, _)) in members.iter_mut().zip(FILLED) {
             *member = body.get(name).map(|value| value.get().into());
         }
-        Self { model, members }
+        Self { model, members, is_stored: false }
+    }
+
+    /// Says in the response whether it is stored.
+    #[must_use]
+    pub fn stored(self, is_stored: bool) -> Self {
+        Self { is_stored, ..self }
     }
 
     /// Returns its size in memory, in bytes.
@@ -53,7 +61,8 @@ impl RequestEcho {
     pub(super) fn complete(&self, response: &Map<String, Value>, output: Option<&str>) -> String {
         let mut out = JsonWriter::for_body(self.size() + output.map_or(0, str::len));
         out.word("model", self.model.as_str());
-        let is_replaced = |name: &str| name == "model" || name == "output" && output.is_some();
+        out.flag("store", self.is_stored);
+        let is_replaced = |name: &str| matches!(name, "model" | "store") || name == "output" && output.is_some();
         for (name, value) in response.iter().filter(|(name, value)| !is_replaced(name) && !is_filled(name, value)) {
             out.json(name, &value.to_string());
         }
