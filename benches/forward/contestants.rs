@@ -1,6 +1,6 @@
 //! The contestants: the upstream itself and the proxies, each started as its users would.
 
-use std::{fs, path::Path, process::Command, rc::Rc};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 use serde_json::Value;
 use url::Url;
@@ -14,7 +14,7 @@ use crate::{
 /// A server that returns the upstream's responses.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
-    pub(crate) process: Rc<Process>,
+    pub(crate) process: Arc<Process>,
     /// The `Authorization` header of its callers.
     pub(crate) authorization: String,
     paths: Paths,
@@ -40,7 +40,7 @@ pub(crate) const LITELLM: &str = "LiteLLM";
 
 impl Contestant {
     fn new(name: &'static str, process: Process, authorization: &str, paths: Paths) -> Self {
-        Self { name, process: Rc::new(process), authorization: authorization.to_owned(), paths }
+        Self { name, process: Arc::new(process), authorization: authorization.to_owned(), paths }
     }
 
     /// Returns the contestant's path for a path of the upstream; None if it has none.
@@ -59,7 +59,7 @@ pub(crate) fn start(goclaw: &str, litellm: &str, folder: &Path) -> Outcome<Vec<C
     let direct = upstream()?;
     let upstream = direct.process.port;
     let (nginx, hyper, gateway) = (nginx(folder, upstream)?, hyper(upstream)?, gateway(goclaw, folder, upstream)?);
-    let (process, authorization) = (Rc::clone(&gateway.process), gateway.authorization.clone());
+    let (process, authorization) = (Arc::clone(&gateway.process), gateway.authorization.clone());
     let responses = Contestant { name: RESPONSES, process, authorization, paths: Paths::OpenAi };
     Ok(vec![direct, nginx, hyper, gateway, responses, self::litellm(litellm, folder, upstream)?])
 }

@@ -21,6 +21,7 @@ mod report;
 mod server;
 mod steady;
 mod streams;
+mod turns;
 mod upstream;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;

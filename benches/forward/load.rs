@@ -78,7 +78,9 @@ impl Load {
         match self.body {
             Body::Empty => String::new(),
             Body::Json { bytes } => format!("{{\"input\":\"{}\"}}", "x".repeat(bytes - "{\"input\":\"\"}".len())),
-            Body::Prompt => "{\"model\":\"bench\",\"input\":\"Tell me 48 words.\",\"stream\":true}".to_owned(),
+            Body::Prompt => {
+                "{\"model\":\"bench\",\"input\":\"Tell me 48 words.\",\"stream\":true,\"store\":false}".to_owned()
+            }
         }
     }
 

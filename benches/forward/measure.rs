@@ -10,6 +10,7 @@ use crate::{
     report::{self, Cell},
     steady,
     streams::{self, Streamed},
+    turns,
 };
 
 pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> Outcome {
@@ -58,6 +59,8 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
         streams::leave_early(contestant, &contestants, streamed)?;
         streams::weigh_open(contestant, streamed)?;
     }
+    let turns = turns::run(&contestants, rounds)?;
     report::loads(&cells, rounds, seconds, load_before.trim())?;
+    report::turns(&turns)?;
     report::extras(&streamed, start)
 }

@@ -11,6 +11,7 @@ use crate::{
     load::{LOADS, Round},
     steady::{CALLERS, PER_SECOND},
     streams::{MANY, OPEN_FOR, Streamed},
+    turns::{CALLERS as CALLERS_OF_TURNS, Turns},
 };
 
 /// The results of one contestant under one load.
@@ -101,6 +102,28 @@ fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
         speed(responses) / speed(litellm),
         cpu(responses) / cpu(litellm),
     )?;
+    Ok(())
+}
+
+/// Prints the results of turns.
+pub(crate) fn turns(turns: &[Turns]) -> Outcome {
+    let mut out = stdout().lock();
+    writeln!(
+        out,
+        "\n| a prompt, answered in 50 events, 20 ms apart, {CALLERS_OF_TURNS} callers | CPU µs/response | first output ms at 1 connection |"
+    )?;
+    writeln!(out, "|---|---|---|")?;
+    let cpu = |turns: &Turns| quantile(&turns.cpu_us, 0.5);
+    for turns in turns {
+        writeln!(out, "| {} | {:.0} | {:.3} |", turns.name, cpu(turns), quantile(&turns.first, 0.5))?;
+    }
+    if let [.., forgotten, remembered] = turns {
+        writeln!(
+            out,
+            "\nThe memory of responses takes {:.2} times the CPU of none.",
+            cpu(remembered) / cpu(forgotten)
+        )?;
+    }
     Ok(())
 }
 

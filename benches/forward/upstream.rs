@@ -11,14 +11,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use http_body_util::{BodyExt, Collected, Full, StreamBody, combinators::BoxBody};
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Request, Response, StatusCode,
     body::{Frame, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 
-use crate::{KEY, Outcome, server, unix_us};
+use crate::{KEY, Outcome, server, turns::SLOWLY, unix_us};
 
 /// Events in a stream.
 const EVENTS: usize = 50;
@@ -39,6 +39,8 @@ struct Bodies {
     response: Arc<[Bytes]>,
     /// When a caller last disconnected before its response, in microseconds of Unix time.
     left_at: Arc<AtomicU64>,
+    /// The number of responses.
+    number: Arc<AtomicU64>,
 }
 
 pub(crate) fn run(port: u16) -> Outcome {
@@ -51,6 +53,7 @@ pub(crate) fn run(port: u16) -> Outcome {
         events: (0..EVENTS).map(delta).collect(),
         response: response().into(),
         left_at: Arc::default(),
+        number: Arc::default(),
     };
     server::serve(port, move |request| respond(request, bodies.clone()))
 }
@@ -92,19 +95,24 @@ fn response() -> Vec<Bytes> {
 
 async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse {
     let is_authorized = request.headers().get(AUTHORIZATION).is_some_and(|value| value == KEY);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let path = request.uri().path().to_owned();
     // Like a real provider, responds only after it has read the request.
-    if method == Method::POST && request.into_body().collect().await.is_err() {
+    let Ok(body) = request.into_body().collect().await.map(Collected::to_bytes) else {
         return whole(StatusCode::BAD_REQUEST, Bytes::new());
-    }
-    let Bodies { document, tokens, events, response, left_at } = bodies;
+    };
+    let is_slow = body.windows(SLOWLY.len()).any(|word| word == SLOWLY.as_bytes());
+    let Bodies { document, tokens, events, response, left_at, number } = bodies;
     let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |index| events.get(index).cloned()));
     match path.rsplit('/').next() {
         // A login has no key yet.
         Some("token") => whole(StatusCode::OK, tokens),
         _ if !is_authorized => whole(StatusCode::UNAUTHORIZED, Bytes::new()),
         Some("completions") => events_of(pieces(events)),
-        Some("responses") => events_of(pieces(response)),
+        Some("responses") if is_slow => events_of(pieces(numbered(&response, &number)).then(|event| async {
+            tokio::time::sleep(PACE).await;
+            event
+        })),
+        Some("responses") => events_of(pieces(numbered(&response, &number))),
         Some("paced") => events_of(pieces(events).then(|event| async {
             tokio::time::sleep(PACE).await;
             event
@@ -122,6 +130,17 @@ async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse
         Some("left") => whole(StatusCode::OK, left_at.load(Ordering::Relaxed).to_string().into()),
         _ => whole(StatusCode::OK, document),
     }
+}
+
+/// Gives a response an id of its own: it could not be remembered otherwise.
+fn numbered(response: &[Bytes], number: &AtomicU64) -> Arc<[Bytes]> {
+    let id = format!("resp_{:09}", number.fetch_add(1, Ordering::Relaxed));
+    let last = response.len().saturating_sub(1);
+    let named = |(index, event): (usize, &Bytes)| match str::from_utf8(event) {
+        Ok(text) if index == 0 || index == last => Bytes::from(text.replacen("resp_1", &id, 1)),
+        _ => event.clone(),
+    };
+    response.iter().enumerate().map(named).collect()
 }
 
 /// Records the time at which its request is dropped.

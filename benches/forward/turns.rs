@@ -1,0 +1,107 @@
+//! Measures the turns of conversations: prompts whose responses arrive as slowly as a model writes. Shows what the
+//! translation and the memory of responses cost, and when the first output arrives.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Outcome,
+    contestants::{Contestant, DIRECT, GOCLAW, RESPONSES},
+    load::PROMPT,
+    report,
+};
+
+/// Callers at once, and the turns of each in one round.
+pub(crate) const CALLERS: usize = 100;
+const TURNS: usize = 4;
+/// Turns of one caller without pauses, for the first output.
+const FIRSTS: usize = 200;
+/// The upstream writes slowly if a prompt has this word.
+pub(crate) const SLOWLY: &str = "slowly";
+const OUTPUT: &[u8] = b"response.output_text.delta";
+const END: &[u8] = b"0\r\n\r\n";
+
+/// The results of one way to ask.
+pub(crate) struct Turns {
+    pub(crate) name: &'static str,
+    through: &'static str,
+    is_stored: bool,
+    /// The proxy's CPU time for a turn, in each round.
+    pub(crate) cpu_us: Vec<f64>,
+    /// Milliseconds from a request to its first output, for one caller.
+    pub(crate) first: Vec<f64>,
+}
+
+/// Runs all rounds of all ways to ask, in rotating order.
+pub(crate) fn run(contestants: &[Contestant], rounds: usize) -> Outcome<Vec<Turns>> {
+    let way = |name, through, is_stored| Turns { name, through, is_stored, cpu_us: Vec::new(), first: Vec::new() };
+    let mut ways = [
+        way(DIRECT, DIRECT, false),
+        way(GOCLAW, GOCLAW, false),
+        way("goclaw /v1/responses, not remembered", RESPONSES, false),
+        way("goclaw /v1/responses, remembered", RESPONSES, true),
+    ];
+    for round in 0..rounds {
+        report::say(&format!("turns, round {} of {rounds}", round + 1));
+        ways.rotate_left(1);
+        for way in &mut ways {
+            let contestant = contestants.iter().find(|one| one.name == way.through).ok_or("no such contestant")?;
+            let before = contestant.process.cpu_us()?;
+            all_callers(contestant, way.is_stored)?;
+            way.cpu_us.push((contestant.process.cpu_us()? - before) as f64 / (CALLERS * TURNS) as f64);
+            way.first.extend(caller(contestant, FIRSTS, &prompt("Tell me 48 words.", way.is_stored))?);
+        }
+    }
+    let mut ways = Vec::from(ways);
+    ways.sort_by_key(|way| (way.is_stored, way.through != DIRECT, way.through));
+    Ok(ways)
+}
+
+fn prompt(text: &str, is_stored: bool) -> String {
+    format!("{{\"model\":\"bench\",\"input\":\"{text}\",\"stream\":true,\"store\":{is_stored}}}")
+}
+
+fn all_callers(contestant: &Contestant, is_stored: bool) -> Outcome {
+    let body = prompt(&format!("Tell me 48 words, {SLOWLY}."), is_stored);
+    let called: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| caller(contestant, TURNS, &body))).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()
+    });
+    called.into_iter().collect::<Outcome<Vec<_>>>().map(drop)
+}
+
+/// Sends prompts one after another over one connection. Returns the milliseconds until the first output of each.
+fn caller(contestant: &Contestant, turns: usize, body: &str) -> Outcome<Vec<f64>> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let path = contestant.path(PROMPT).ok_or("the contestant takes no prompts")?;
+    let (authorization, length) = (&contestant.authorization, body.len());
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    let mut times = Vec::with_capacity(turns);
+    for _ in 0..turns {
+        let begun = Instant::now();
+        stream.write_all(request.as_bytes())?;
+        let (mut read, mut first) = (Vec::new(), None);
+        while !read.ends_with(END) {
+            let mut buffer = [0; 16_384];
+            let length = stream.read(&mut buffer)?;
+            if length == 0 {
+                return Err(format!("{} ends a response early", contestant.name).into());
+            }
+            read.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            if first.is_none() && read.windows(OUTPUT.len()).any(|bytes| bytes == OUTPUT) {
+                first = Some(begun.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+        times.push(first.ok_or_else(|| format!("{} has no output", contestant.name))?);
+    }
+    Ok(times)
+}
