@@ -14,6 +14,7 @@ mod oauth;
 mod pasted_cookie;
 mod provider_settings;
 mod refresh;
+mod refresh_rows;
 mod retry_time;
 mod scopes;
 mod secrets;
