@@ -1,6 +1,9 @@
 //! The HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -25,6 +28,7 @@ use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLo
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
+    idle_timeout: Duration::from_secs(3),
     stall_timeout: Duration::from_millis(300),
     body_timeout: Duration::from_millis(900),
     connections: 4,
@@ -112,6 +116,34 @@ async fn a_missing_head_times_out() {
         let response = read_to_close(&mut send(address, beginning).await).await;
         assert!(!response.starts_with("HTTP/1.1 200"), "{response}");
     }
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_deadline_of_a_head() {
+    const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n";
+    let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
+    let mut caller = send(address, &format!("{GET}\r\n")).await;
+    let read = async |caller: &mut TcpStream| {
+        let mut buffer = [0; 1024];
+        // A connection that is closed while it has input is reset.
+        let length = timeout(TEST_DEADLINE, caller.read(&mut buffer)).await.expect("in time").unwrap_or_default();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let first = read(&mut caller).await;
+    assert!(first.to_lowercase().contains("keep-alive: timeout=3\r\n"), "{first}");
+    let silence = timeout(2 * LIMITS.header_timeout, caller.readable()).await;
+    assert!(silence.is_err(), "the connection was closed while it was idle");
+    // The second head has its own deadline, however slowly it comes.
+    let begun = Instant::now();
+    caller.write_all(GET.as_bytes()).await.unwrap();
+    while timeout(LIMITS.header_timeout / 3, caller.readable()).await.is_err() {
+        let _ = caller.write_all(b"x").await;
+    }
+    assert_eq!(read(&mut caller).await, "");
+    assert!(begun.elapsed() < LIMITS.idle_timeout / 2, "an unfinished head is taken for an idle connection");
+    let mut idle = send(address, &format!("{GET}\r\n")).await;
+    assert!(read(&mut idle).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(read(&mut idle).await, "", "an idle connection stays open for ever");
 }
 
 #[tokio::test]

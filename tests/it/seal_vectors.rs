@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use goclaw::{
-    adapters::cipher::{EncryptionKey, XChaChaCipher},
+    adapters::cipher::{EncryptionKey, KeyRing, XChaChaCipher},
     domain::{
         api_token::{ApiToken, ApiTokenId, Grant, TokenDigest},
         ids::{DisplayName, Generation, LoginId, Principal},
@@ -184,5 +184,18 @@ fn a_key_parses_in_every_form() {
     }
     for text in ["", "short", &"g".repeat(64), &"A".repeat(43 + 4)] {
         assert!(EncryptionKey::parse(&SecretString::from(text)).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_key_file_has_a_key_a_line() {
+    let keys = [1, 2].map(|byte| EncryptionKey::from_bytes([byte; 32]));
+    let [first, second] = &keys;
+    let lines = KeyRing::lines(first, &format!("\n  {}\r\n\n", second.to_text().expose_secret()).into());
+    let ring = KeyRing::parse(&lines).expect("a key file");
+    assert_eq!(ring.first().id(), first.id());
+    assert!(ring.keys().map(EncryptionKey::id).eq(keys.iter().map(EncryptionKey::id)));
+    for text in ["", "\n \n", "not a key"] {
+        assert!(KeyRing::parse(&SecretString::from(text)).is_err(), "{text}");
     }
 }

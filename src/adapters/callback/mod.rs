@@ -23,6 +23,7 @@ const QUEUE: usize = 16;
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(5),
+    idle_timeout: Duration::from_secs(5),
     stall_timeout: Duration::from_secs(30),
     body_timeout: Duration::from_secs(30),
     connections: 64,

@@ -64,6 +64,7 @@ use crate::{
 /// Limits of the API's listener.
 pub const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(10),
+    idle_timeout: Duration::from_secs(75),
     stall_timeout: Duration::from_secs(30),
     body_timeout: Duration::from_secs(120),
     connections: 4096,

@@ -31,6 +31,11 @@ impl Heads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a head has begun and not ended.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(&*self.lock(), Place::Head { has_begun: true, .. })
+    }
+
     /// Notes that hyper has read a head, and the length of its body. Returns whether the connection must end with the
     /// response.
     pub(super) fn end_head(&self, body: Option<u64>) -> bool {

@@ -25,7 +25,7 @@ use futures_util::future::select_all;
 use hyper::{
     Request, StatusCode,
     body::{Body, Incoming},
-    header::{CONNECTION, HeaderMap, HeaderValue, TRANSFER_ENCODING},
+    header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING},
     server::conn::http1,
     service::service_fn,
 };
@@ -56,8 +56,10 @@ use watched_stream::WatchedStream;
 /// The limits of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Time to send the head of a request, on a new or a kept-alive connection.
+    /// Time to send the head of a request, from its first byte, and to send that byte on a new connection.
     pub header_timeout: Duration,
+    /// How long a connection is kept open between two requests.
+    pub idle_timeout: Duration,
     /// How long a write, or the body of a request, may make no progress.
     pub stall_timeout: Duration,
     /// How long a caller may take to send a body.
@@ -79,6 +81,9 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 /// How often a new connection looks for room while all others are being answered.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(100);
 const MAX_HEADERS: usize = 64;
+/// Tells clients how long an idle connection lives, so that none sends a request while it is being closed (RFC 2068
+/// section 19.7.1).
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Serves `endpoint` on `listeners` until `stop` is ready. Then closes the listeners, cancels `freed`, and waits for
 /// running requests up to the limit. `is_shared` says which addresses many callers share.
@@ -164,14 +169,15 @@ impl Connection {
         // Without it, small events wait for the caller's delayed acknowledgements.
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
-        // hyper's deadline starts with the first byte, so the wait for that byte needs its own.
         if timeout(limits.header_timeout, stream.readable()).await.is_err() {
             return;
         }
         let heads = Arc::<Heads>::default();
-        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits.stall_timeout, Arc::clone(&heads));
+        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&heads));
+        let kept_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
+        let kept_alive = kept_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
         let service = service_fn(move |request: Request<Incoming>| {
-            let (endpoint, activity) = (Arc::clone(&endpoint), Arc::clone(&activity));
+            let (endpoint, activity, kept_alive) = (Arc::clone(&endpoint), Arc::clone(&activity), kept_alive.clone());
             let is_last = heads.end_head(request.body().size_hint().exact());
             async move {
                 let response = if is_framed_once(request.headers()) {
@@ -183,13 +189,16 @@ impl Connection {
                 let mut response = hyper::Response::<AnyBody>::from(response);
                 if is_last {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                } else if !response.headers().contains_key(CONNECTION) {
+                    response.headers_mut().insert(KEEP_ALIVE, kept_alive.clone());
                 }
                 Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity)))
             }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
+            // It includes the time between two requests; the stream limits the head itself.
+            .header_read_timeout(limits.idle_timeout)
             .max_buf_size(limits.header_bytes)
             .max_headers(MAX_HEADERS);
         // On an error the caller disconnected or violated the protocol; hyper has already responded if it could.

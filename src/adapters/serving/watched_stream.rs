@@ -1,5 +1,5 @@
-//! A socket that notes its progress, that fails when its caller takes no output for too long, and that hands out one
-//! request's head at a time.
+//! A socket that notes its progress, that fails when its caller takes no output or sends no whole head for too long, and
+//! that hands out one request's head at a time.
 
 use std::{
     future::Future,
@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -17,23 +16,35 @@ use tokio::{
     time::Sleep,
 };
 
-use super::{activity::Activity, heads::Heads, timer};
+use super::{Limits, activity::Activity, heads::Heads, timer};
 
 pub(super) struct WatchedStream {
     stream: TcpStream,
     activity: Arc<Activity>,
-    /// How long a write may make no progress.
-    limit: Duration,
+    limits: Limits,
     /// Runs while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs while a head is incomplete.
+    in_head: Option<Pin<Box<Sleep>>>,
     heads: Arc<Heads>,
     /// What was read behind a head or a body, at most a buffer of hyper.
     held: BytesMut,
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, limit: Duration, heads: Arc<Heads>) -> Self {
-        Self { stream, activity, limit, stalled: None, heads, held: BytesMut::new() }
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, limits: Limits, heads: Arc<Heads>) -> Self {
+        Self { stream, activity, limits, stalled: None, in_head: None, heads, held: BytesMut::new() }
+    }
+
+    /// Fails if the rest of a head is late. An idle connection may wait longer: hyper closes it.
+    fn wait_for_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.heads.has_begun() {
+            self.in_head = None;
+            return Poll::Pending;
+        }
+        let limit = self.limits.header_timeout;
+        ready!(self.in_head.get_or_insert_with(|| timer(limit)).as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -43,7 +54,7 @@ impl WatchedStream {
             return written;
         }
         self.activity.cannot_write();
-        let limit = self.limit;
+        let limit = self.limits.stall_timeout;
         ready!(self.stalled.get_or_insert_with(|| timer(limit)).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -53,7 +64,10 @@ impl AsyncRead for WatchedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         if self.held.is_empty() {
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+            match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => return self.wait_for_input(cx),
+            }
             if buffer.filled().len() > before {
                 self.activity.progress();
             }

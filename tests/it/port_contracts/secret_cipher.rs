@@ -255,12 +255,14 @@ fn a_cipher_reads_keys_that_were_added_to_its_source() {
     let cipher = XChaChaCipher::new(&ring(&[1]), Arc::new(SystemRandom)).with_source(Box::new(read));
     let old = cipher.seal(&CONTEXT, "old").expect("it is sealed");
     assert!(!cipher.reload(), "nothing has changed");
+    *source.lock().expect("no test panics here") = vec![1, 3];
+    assert!(cipher.reload(), "a key behind the first one is a change");
     // Without the old key: a gateway that runs keeps it.
     *source.lock().expect("no test panics here") = vec![2];
     let other = XChaChaCipher::new(&ring(&[2]), Arc::new(SystemRandom));
     let new = other.seal(&CONTEXT, "new").expect("it is sealed");
     assert_eq!(cipher.open(&CONTEXT, &new).expect("it opens").expose_secret(), "new");
     assert_eq!(cipher.open(&CONTEXT, &old).expect("it opens").expose_secret(), "old");
-    assert_eq!((cipher.key_id(), cipher.key_ids().len()), (other.key_id(), 2));
+    assert_eq!((cipher.key_id(), cipher.key_ids().len()), (other.key_id(), 3));
     assert_eq!(cipher.seal(&CONTEXT, "later").expect("it is sealed").key_id(), Some(other.key_id()));
 }
