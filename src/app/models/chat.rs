@@ -125,7 +125,7 @@ impl Models {
         let part = Part::Reasoning(target.definition.name.clone());
         let unremembered = self.memory.is_on().then_some(Unremembered { owner: caller, part });
         let response = if stream {
-            self.streamed(prompted, Form::Chat(ChatStream::new(options), form), unremembered, 0).await?
+            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), unremembered, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent| {

@@ -75,7 +75,7 @@ impl Models {
         drop(room);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(reader), unremembered, kept).await?
+            self.streamed(prompted, Form::Responses(Box::new(reader)), unremembered, kept).await?
         } else {
             let read = |event: &SseEvent| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;

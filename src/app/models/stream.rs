@@ -113,8 +113,8 @@ impl Events {
 
 /// The form of the caller's API.
 pub(super) enum Form {
-    Chat(ChatStream, ChatForm),
-    Responses(ResponseReader),
+    Chat(Box<ChatStream>, ChatForm),
+    Responses(Box<ResponseReader>),
 }
 
 /// The form of a chat's response.
