@@ -4,7 +4,11 @@
 //! The change feed says what has changed; only that is read. The follower remembers the last event that it has read. If
 //! the database no longer has this event, or one that this gateway has written itself, an older copy was restored.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::{Access, AppError, Keys, Logins, Ports, Tasks, Tokens};
 use crate::{
@@ -12,7 +16,7 @@ use crate::{
         history::{CredentialEvent, Revision},
         ids::AccountName,
     },
-    ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory, NewEvents},
+    ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory, NewEvents, StoreTrouble},
 };
 
 /// Pause between two reads.
@@ -34,6 +38,8 @@ pub(super) struct Follower {
     access: Arc<Access>,
     keys: Arc<Keys>,
     tasks: Tasks,
+    /// What was wrong with the database at the last read.
+    trouble: Arc<Mutex<Option<StoreTrouble>>>,
 }
 
 /// Up to where a replica has read.
@@ -60,7 +66,13 @@ impl Follower {
             access: Arc::clone(access),
             keys: Arc::clone(keys),
             tasks: tasks.clone(),
+            trouble: Arc::default(),
         }
+    }
+
+    /// Returns what was wrong with the database at the last read, half a second ago at most.
+    pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the current position. What is read afterwards includes everything before it.
@@ -83,7 +95,10 @@ impl Follower {
                     () = follower.tasks.stopping().cancelled() => return,
                 }
                 // After an error the next read tries again. Cached tokens stay usable. A store logs its own trouble.
-                if let Err(error) = follower.catch_up(&mut seen).await {
+                let read = follower.catch_up(&mut seen).await;
+                let trouble = read.as_ref().err().and_then(AppError::store_trouble);
+                *follower.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+                if let Err(error) = read {
                     tracing::debug!(error = %error, "changes of other replicas cannot be read");
                 }
                 reads = reads.wrapping_add(1);

@@ -17,6 +17,7 @@ mod follow;
 mod keys;
 mod logins;
 mod models;
+mod readiness;
 mod tasks;
 mod tokens;
 
@@ -34,6 +35,7 @@ pub use error::AppError;
 pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
+pub use readiness::Readiness;
 pub use tasks::Tasks;
 pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, Tokens, Vault, VaultError};
 use tokens::{CookieOutcome, Unauthorized};

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::gateway::{Gateway, Home, eventually, pause};
+use crate::{
+    models::signed_in,
+    support::gateway::{Gateway, Home, eventually, pause},
+};
 
 /// Waits until the log contains `text`, and returns the line.
 async fn logged(gateway: &Gateway, text: &str) -> String {
@@ -25,6 +28,39 @@ async fn trouble_is_logged_once_when_it_begins_and_once_when_it_is_over() {
     let line = logged(&gateway, "the database works again").await;
     assert!(line.contains(" INFO ") && line.contains("after_seconds="), "{line}");
     assert_eq!(gateway.log().matches("the database fails").count(), 1, "{}", gateway.log());
+}
+
+#[tokio::test]
+async fn readiness_is_degraded_while_tokens_serve_without_the_database() {
+    let (_provider, home, gateway) = signed_in().await;
+    let probe = async |path: &'static str, status: &'static str| {
+        eventually(status, || async {
+            let answer = gateway.get(path).await;
+            (answer.json()["status"] == status).then_some(answer)
+        })
+        .await
+    };
+    let ready = probe("/readyz", "ready").await;
+    assert_eq!((ready.status, ready.json().get("reason")), (200, None));
+    home.change_database("ALTER TABLE change_feed RENAME TO gone");
+    let degraded = probe("/readyz", "degraded").await;
+    assert_eq!(degraded.status, 200, "a balancer would empty");
+    assert!(degraded.json()["reason"].as_str().is_some_and(|reason| reason.contains("database")), "{}", degraded.text);
+    assert_eq!(gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": "Hi"})).await.status, 200);
+    assert_eq!((probe("/livez", "ok").await.status, probe("/healthz", "ok").await.status), (200, 200));
+    home.change_database("ALTER TABLE gone RENAME TO change_feed");
+    probe("/readyz", "ready").await;
+}
+
+#[tokio::test]
+async fn a_gateway_without_a_token_in_memory_is_not_ready_without_its_database() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    assert_eq!(gateway.get("/readyz").await.status, 200, "the first login needs it");
+    home.change_database("ALTER TABLE change_feed RENAME TO gone");
+    let unready = async || Some(gateway.get("/readyz").await).filter(|answer| answer.status == 503);
+    let answer = eventually("a 503", unready).await;
+    assert_eq!(answer.json()["status"], "unavailable");
 }
 
 /// The texts of SQLite: the tests cannot fill a disk.

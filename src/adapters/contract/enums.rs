@@ -60,6 +60,8 @@ enums! {
     SessionKind { Session = "session", Link = "link" }
     TokenRevocationStatus { Revoked = "revoked" }
     HealthStatus { Ok = "ok" }
+    /// Whether requests may be sent to this gateway. `degraded`: the database fails, but tokens in memory serve.
+    ReadinessStatus { Ready = "ready", Degraded = "degraded", Unavailable = "unavailable", Stopping = "stopping" }
     ModelObject { Model = "model" }
     ModelListObject { List = "list" }
     ResponseObject { Response = "response" }

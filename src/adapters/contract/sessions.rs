@@ -1,10 +1,10 @@
-//! Sessions of the gateway's page, the links that start one, and the health check.
+//! Sessions of the gateway's page, and the links that start one.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::{HealthStatus, SessionEndStatus, SessionKind};
+use super::{SessionEndStatus, SessionKind};
 use crate::{
     app::IssuedToken,
     domain::{
@@ -111,9 +111,4 @@ impl From<IssuedToken> for PageLink {
         let expires_at = token.expires_at.map_or(0, |at| at.unix_seconds());
         Self { link: secret.expose_secret().to_owned(), expires_at }
     }
-}
-
-#[derive(Debug, Object, Deserialize)]
-pub struct Health {
-    pub status: HealthStatus,
 }

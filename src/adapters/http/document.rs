@@ -27,11 +27,13 @@ pub(super) fn document(generated: &str) -> String {
     }
     set(&mut document, "/components", "responses", responses.into());
     set(&mut document, "/components", "parameters", parameters.into());
-    // The health check has no error responses of its own; the listener may send a 431.
-    let health = format!("/paths/{}/get", paths::HEALTH.replace('/', "~1"));
-    set(&mut document, &health, "security", json!([]));
-    let too_large = json!({"description": "The request's headers are too large."});
-    set(&mut document, &format!("{health}/responses"), "431", too_large);
+    // Probes have no error responses of their own; the listener may send a 431.
+    for probe in paths::PROBES {
+        let probe = format!("/paths/{}/get", probe.replace('/', "~1"));
+        set(&mut document, &probe, "security", json!([]));
+        let too_large = json!({"description": "The request's headers are too large."});
+        set(&mut document, &format!("{probe}/responses"), "431", too_large);
+    }
     format!("{document:#}\n")
 }
 

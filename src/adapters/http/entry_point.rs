@@ -75,7 +75,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     /// Checks the host name. Health checks may use any name: a probe's host name is not known in advance, and the
     /// response reveals nothing.
     fn check_host(&self, request: &Request) -> Result<(), Response> {
-        if self.accepted.hosts.accept(request.uri(), request.headers()) || request.uri().path() == paths::HEALTH {
+        if self.accepted.hosts.accept(request.uri(), request.headers()) || paths::is_probe(request.uri().path()) {
             return Ok(());
         }
         let detail = "the gateway does not accept this host name; add it to server.allowed_hosts";

@@ -1,11 +1,27 @@
-//! `/healthz`: reports that the process responds. It reveals nothing else, so it needs no token.
+//! Probes. They reveal little, so they need no token and accept any host name.
 
-use poem_openapi::OpenApi;
+use std::sync::Weak;
 
-use super::{responses::Json, tags::Tag};
-use crate::adapters::contract::{Health, HealthStatus};
+use poem::{IntoResponse, Response, http::StatusCode};
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::Type,
+};
 
-pub(super) struct HealthApi;
+use super::{
+    responses::{JSON, Json, success},
+    tags::Tag,
+};
+use crate::{
+    adapters::contract::{Health, HealthStatus, Readiness},
+    app::{self, App},
+};
+
+pub(super) struct HealthApi {
+    /// Dangling for the document.
+    pub(super) app: Weak<App>,
+}
 
 #[OpenApi(tag = "Tag::Meta")]
 impl HealthApi {
@@ -15,5 +31,48 @@ impl HealthApi {
     #[oai(path = "/healthz", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Json<Health> {
         Json(Health { status: HealthStatus::Ok })
+    }
+
+    /// Check whether the process has to be restarted.
+    ///
+    /// It answers as long as the process works, whatever is wrong with the database or a provider. A restart would end
+    /// running refreshes. Needs no token and accepts any host name.
+    #[oai(path = "/livez", method = "get", operation_id = "getLiveness")]
+    async fn liveness(&self) -> Json<Health> {
+        Json(Health { status: HealthStatus::Ok })
+    }
+
+    /// Check whether requests may be sent to this gateway.
+    ///
+    /// `degraded` is a 200: the database fails, but tokens in memory serve. Needs no token and accepts any host name.
+    #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
+    async fn readiness(&self) -> Probed {
+        Probed(self.app.upgrade().map_or(app::Readiness::Stopping, |app| app.readiness()).into())
+    }
+}
+
+/// The response to a readiness probe.
+struct Probed(Readiness);
+
+impl IntoResponse for Probed {
+    fn into_response(self) -> Response {
+        let status = if self.0.is_serving() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        Json(self.0).into_response().with_status(status).into_response()
+    }
+}
+
+impl ApiResponse for Probed {
+    fn meta() -> MetaResponses {
+        let content = || vec![MetaMediaType { content_type: JSON, schema: Readiness::schema_ref() }];
+        let unavailable = MetaResponse {
+            description: "No request can be served here now.",
+            status: Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
+            ..success(content(), Vec::new())
+        };
+        MetaResponses { responses: vec![success(content(), Vec::new()), unavailable] }
+    }
+
+    fn register(registry: &mut Registry) {
+        Readiness::register(registry);
     }
 }

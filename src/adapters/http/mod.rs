@@ -38,7 +38,10 @@ mod stored_responses_api;
 mod tags;
 mod tokens_api;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use poem::{Endpoint, Request, Response, Route, endpoint::make_sync, get};
 use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService};
@@ -82,7 +85,7 @@ struct ApiState {
     stopping: CancellationToken,
 }
 
-fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
+fn service(server: &str, app: Weak<App>) -> OpenApiService<impl OpenApi + use<>, ()> {
     let apis = (
         auth_api::AuthApi,
         providers_api::ProvidersApi,
@@ -93,7 +96,7 @@ fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
         session_api::SessionApi,
         events_api::EventsApi,
         audit_api::AuditApi,
-        health_api::HealthApi,
+        health_api::HealthApi { app },
     );
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
         .description(
@@ -110,7 +113,7 @@ fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
 
 /// Returns the OpenAPI document, as committed in `openapi/v1.json`.
 pub fn openapi_document() -> String {
-    document::document(&service("http://127.0.0.1:3577").spec())
+    document::document(&service("http://127.0.0.1:3577", Weak::new()).spec())
 }
 
 /// The host names, browser origins and reverse proxies that the API accepts requests for and from.
@@ -131,7 +134,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     page: P,
     stop: CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<P> {
-    let (service, document) = (service("/"), openapi_document());
+    let (service, document) = (service("/", Arc::downgrade(app)), openapi_document());
     let docs = docs_page::endpoint(&document);
     let state = Arc::new(ApiState {
         app: Arc::clone(app),

@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
 /// table with the document.
-const NEEDS: [(&str, Need); 41] = [
+const NEEDS: [(&str, Need); 43] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -73,6 +73,8 @@ const NEEDS: [(&str, Need); 41] = [
     ("endSession", Owner),
     ("makePageLink", Owner),
     ("getHealth", Need::Nothing),
+    ("getLiveness", Need::Nothing),
+    ("getReadiness", Need::Nothing),
 ];
 
 impl Need {

@@ -2,7 +2,8 @@
 
 use poem::http::uri::{PathAndQuery, Uri};
 
-pub(super) const HEALTH: &str = "/healthz";
+/// The probes.
+pub(super) const PROBES: [&str; 3] = ["/healthz", "/livez", "/readyz"];
 pub(super) const SESSION: &str = "/v1/session";
 /// The prefix of requests that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";
@@ -10,8 +11,8 @@ pub(super) const PROXY: &str = "/v1/proxy/";
 /// The prefix of requests for one model.
 const MODEL: &str = "/v1/models/";
 
-/// Paths that need no token, besides the page. All others need one, even if they do not exist.
-const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
+/// Paths that need no token, besides the page and the probes. All others need one, even if they do not exist.
+const OPEN: [&str; 2] = ["/openapi.json", "/docs"];
 
 /// The model routes. A trailing slash includes all paths below.
 const MODEL_ROUTES: [&str; 8] = [
@@ -33,7 +34,12 @@ pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, /v1/cha
                                   /v1/images/generations, GET /v1/models, and the providers' own APIs below /v1/proxy/";
 
 pub(super) fn needs_token(path: &str) -> bool {
-    !OPEN.contains(&path) && !is_page(path)
+    !OPEN.contains(&path) && !is_probe(path) && !is_page(path)
+}
+
+/// Returns whether a path is for probes.
+pub(super) fn is_probe(path: &str) -> bool {
+    PROBES.contains(&path)
 }
 
 /// Returns whether a path is the page or one of its files.

@@ -268,6 +268,13 @@ impl Tokens {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a request could be sent now with a token in memory.
+    pub(super) fn has_usable(&self) -> bool {
+        let now = self.now();
+        let registry = self.registry();
+        registry.names().iter().any(|name| registry.get(name).is_some_and(|account| account.is_usable(now)))
+    }
+
     fn note_store(&self, trouble: Option<StoreTrouble>) {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
