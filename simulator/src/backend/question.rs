@@ -14,12 +14,16 @@ pub(super) fn question(request: &ModelRequest) -> Question {
     let outputs = input.iter().rev().take_while(|item| is_output(item)).map(|item| spoken(item.get("output")));
     let mut tool_outputs: Vec<_> = outputs.collect();
     tool_outputs.reverse();
-    let user = input.iter().rfind(|item| text(item, "role") == Some("user"));
+    let asked = input.iter().rposition(|item| text(item, "role") == Some("user"));
+    let user = asked.and_then(|position| input.get(position));
+    let since = asked.and_then(|position| input.get(position..)).unwrap_or(input);
+    let calls = since.iter().filter(|item| text(item, "type") == Some("function_call"));
     let functions = request.list("tools").iter().filter(|tool| text(tool, "type") == Some("function"));
     let format = request.get("text").and_then(|text| text.get("format"));
     Question {
         tool_outputs,
         user_text: spoken(user.and_then(|item| item.get("content"))),
+        called: calls.filter_map(|call| text(call, "name")).map(ToOwned::to_owned).collect(),
         tools: functions.filter_map(tool).collect(),
         choice: ToolChoice::read(request.get("tool_choice"), |choice| choice.get("name")),
         parallel: request.get("parallel_tool_calls") != Some(&Value::Bool(false)),

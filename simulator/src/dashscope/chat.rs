@@ -66,10 +66,16 @@ fn question(request: &Map<String, Value>, messages: &[Value]) -> Question {
     let outputs = messages.iter().rev().take_while(|message| is_output(message));
     let mut tool_outputs: Vec<_> = outputs.map(|message| spoken(message.get("content"))).collect();
     tool_outputs.reverse();
-    let user = messages.iter().rfind(|message| text(message.get("role")) == "user");
+    let asked = messages.iter().rposition(|message| text(message.get("role")) == "user");
+    let user = asked.and_then(|position| messages.get(position));
+    let since = asked.and_then(|position| messages.get(position..)).unwrap_or(messages);
+    let calls = since.iter().flat_map(|message| list(message.get("tool_calls")));
     Question {
         tool_outputs,
         user_text: spoken(user.and_then(|message| message.get("content"))),
+        called: calls
+            .map(|call| text(call.get("function").and_then(|function| function.get("name"))).to_owned())
+            .collect(),
         tools: list(request.get("tools")).iter().filter_map(tool).collect(),
         choice: ToolChoice::read(request.get("tool_choice"), |choice| choice.get("function")?.get("name")),
         parallel: request.get("parallel_tool_calls") != Some(&Value::Bool(false)),

@@ -16,6 +16,8 @@ pub(crate) struct Question {
     pub(crate) tool_outputs: Vec<String>,
     /// What the user said last.
     pub(crate) user_text: String,
+    /// The names of the functions that were called since.
+    pub(crate) called: Vec<String>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) choice: ToolChoice,
     /// Whether several tools may be called at once.
@@ -30,16 +32,16 @@ pub(crate) enum Answer {
     Calls(Vec<Call>),
 }
 
-/// Repeats tool outputs, calls the requested tools, fills in a schema, or else returns numbered words, so that a test
+/// Calls the requested tools, repeats tool outputs, fills in a schema, or else returns numbered words, so that a test
 /// notices a missing one.
 pub(crate) fn answer(question: &Question, words: u32) -> Answer {
-    if !question.tool_outputs.is_empty() {
-        let text = format!("The tools answered: {}", question.tool_outputs.join(" "));
-        return Answer::Text(text.split_inclusive(' ').map(ToOwned::to_owned).collect());
-    }
     let calls = tools::called(question);
     if !calls.is_empty() {
         return Answer::Calls(calls);
+    }
+    if !question.tool_outputs.is_empty() {
+        let text = format!("The tools answered: {}", question.tool_outputs.join(" "));
+        return Answer::Text(text.split_inclusive(' ').map(ToOwned::to_owned).collect());
     }
     match &question.schema {
         Some(schema) => Answer::Text(json_pieces(&schema::least(schema).to_string())),

@@ -1,9 +1,13 @@
-//! Selects the tools to call: those the user names, in that order, if the request allows them.
+//! Selects the tools to call: those the user names, in that order, if the request allows them. The word "afterwards" between
+//! names begins another turn.
 
 use serde_json::{Value, json};
 
 use super::{Question, schema};
 use crate::provider::random_text;
+
+/// The word between the tools of one turn and those of the next.
+const AFTERWARDS: &str = "afterwards";
 
 /// A function the model may call.
 pub(crate) struct Tool {
@@ -51,14 +55,15 @@ impl Call {
 
 /// Returns the tool calls for a question; none if the output is text.
 pub(super) fn called(question: &Question) -> Vec<Call> {
+    let is_first = question.tool_outputs.is_empty();
     let tools = match &question.choice {
-        ToolChoice::None => Vec::new(),
-        ToolChoice::Named(name) => question.tools.iter().filter(|tool| tool.name == *name).collect(),
-        ToolChoice::Auto => named_in(&question.user_text, &question.tools),
-        ToolChoice::Required => match named_in(&question.user_text, &question.tools) {
-            none if none.is_empty() => question.tools.first().into_iter().collect(),
+        ToolChoice::Auto => named_for_turn(question),
+        ToolChoice::Named(name) if is_first => question.tools.iter().filter(|tool| tool.name == *name).collect(),
+        ToolChoice::Required => match named_for_turn(question) {
+            none if none.is_empty() && is_first => question.tools.first().into_iter().collect(),
             named => named,
         },
+        ToolChoice::None | ToolChoice::Named(_) => Vec::new(),
     };
     let most = if question.parallel { tools.len() } else { 1 };
     tools.into_iter().take(most).map(|tool| Call::of(&tool.name, arguments(tool))).collect()
@@ -67,6 +72,29 @@ pub(super) fn called(question: &Question) -> Vec<Call> {
 /// Returns an object, even for a tool without parameters.
 fn arguments(tool: &Tool) -> String {
     Some(schema::least(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
+}
+
+/// Returns the named tools of this turn: those before the first "afterwards", or after tool outputs those of the first later
+/// turn whose tools have not been called.
+fn named_for_turn(question: &Question) -> Vec<&Tool> {
+    let turns = turns(&question.user_text).into_iter().map(|turn| named_in(turn, &question.tools));
+    let mut turns = turns.filter(|named| !named.is_empty());
+    if question.tool_outputs.is_empty() {
+        return turns.next().unwrap_or_default();
+    }
+    let is_open = |named: &Vec<&Tool>| named.iter().all(|tool| !question.called.contains(&tool.name));
+    turns.skip(1).find(is_open).unwrap_or_default()
+}
+
+/// Splits a text at the word "afterwards".
+fn turns(mut text: &str) -> Vec<&str> {
+    let mut turns = Vec::new();
+    while let Some((turn, rest)) = position_of(AFTERWARDS, text).and_then(|position| text.split_at_checked(position)) {
+        turns.push(turn);
+        text = rest.strip_prefix(AFTERWARDS).unwrap_or_default();
+    }
+    turns.push(text);
+    turns
 }
 
 fn named_in<'a>(text: &str, tools: &'a [Tool]) -> Vec<&'a Tool> {

@@ -85,6 +85,24 @@ async fn named_tools_are_called_in_order() {
 }
 
 #[tokio::test]
+async fn tools_named_after_the_word_afterwards_are_called_in_later_turns() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let mut input = vec![user("Use get_weather, afterwards get_time.")];
+    for expected in ["get_weather", "get_time"] {
+        let frames = party.answered(&tokens, json!({"input": input, "tools": tools()})).await;
+        assert_eq!(called(&frames), [expected]);
+        let call = output(&frames).pop().unwrap();
+        input.push(call.clone());
+        input.push(json!({"type": "function_call_output", "call_id": call["call_id"], "output": expected}));
+    }
+    let frames = party.answered(&tokens, json!({"input": input, "tools": tools()})).await;
+    assert_eq!((called(&frames).len(), text(&frames).as_str()), (0, "The tools answered: get_time"));
+    let required = json!({"input": input, "tools": tools(), "tool_choice": "required"});
+    assert_eq!(called(&party.answered(&tokens, required).await).len(), 0);
+}
+
+#[tokio::test]
 async fn the_request_selects_the_tools() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
