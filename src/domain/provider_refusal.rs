@@ -22,6 +22,9 @@ const MAX_MESSAGE: usize = 2_000;
 /// A shorter message about an account is explained.
 const MIN_MESSAGE: usize = 20;
 
+/// The code of OpenAI's API for a model that does not exist, or that the caller may not use.
+const MODEL_NOT_FOUND: &str = "model_not_found";
+
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
@@ -117,6 +120,9 @@ impl ProviderRefusal {
             429 if json.is_null() && response.limit_resets_at.is_some() => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
+            400 | 404 if is(MODEL_NOT_FOUND) || message.is_some_and(is_about_the_model) => {
+                (RefusalKind::NotFound, MODEL_NOT_FOUND)
+            }
             401 => (RefusalKind::TokenRefused, "token_refused"),
             402 => (RefusalKind::AccountRefused, "payment_required"),
             403 if response.cf_ray.is_some() && json.is_null() => (RefusalKind::NotAllowed, "blocked_on_the_way"),
@@ -154,7 +160,7 @@ impl ProviderRefusal {
                 }
                 Some(text) => text.chars().take(MAX_MESSAGE).collect(),
             },
-            param: text("param").map(str::to_owned),
+            param: text("param").or_else(|| (code == MODEL_NOT_FOUND).then_some("model")).map(str::to_owned),
             retry_after: retry.wait_from_now(),
             resets_at: reset.latest().map(Timestamp::unix_seconds),
             plan_type: text("plan_type").map(str::to_owned),
@@ -205,6 +211,11 @@ impl<'a> ErrorBody<'a> {
             details,
         }
     }
+}
+
+/// Whether a message says that the account has no such model. ChatGPT's backend has no code for that.
+fn is_about_the_model(message: &str) -> bool {
+    message.starts_with("The '") && message.contains("' model is not supported")
 }
 
 /// Returns the object that describes the error of a body: `error`, `detail`, or the body itself.

@@ -101,6 +101,22 @@ fn every_known_form_is_read() {
 }
 
 #[test]
+fn a_model_that_the_account_does_not_have_is_not_found() {
+    let detail = "The 'gpt-9' model is not supported when using Codex with a ChatGPT account.";
+    for (status, body) in [
+        (400, json!({"detail": detail})),
+        (400, json!({"error": {"message": detail, "type": "invalid_request_error"}})),
+        (404, json!({"error": {"message": "The model `qwen-9` does not exist.", "code": "model_not_found"}})),
+    ] {
+        let refusal = read(status, &body.to_string());
+        let found = (refusal.kind, refusal.code.as_str(), refusal.param.as_deref(), refusal.is_lasting());
+        assert_eq!(found, (RefusalKind::NotFound, "model_not_found", Some("model"), true), "{body}");
+    }
+    let tool = read(400, r#"{"detail":"The tool is not supported when the model reasons."}"#);
+    assert_eq!((tool.kind, tool.code.as_str(), tool.param), (RefusalKind::BadRequest, "bad_request", None));
+}
+
+#[test]
 fn a_usage_limit_has_its_reset_time() {
     let refusal = read(429, r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":90,"plan_type":"pro"}}"#);
     assert_eq!((refusal.retry_after, refusal.resets_at), (Some(Duration::from_secs(90)), Some(1_090)));

@@ -117,7 +117,7 @@ async fn suffixes_set_effort_and_tier_and_parameters_win() {
     // What is left is no model, so the whole name is the provider's to refuse.
     for unknown in ["gpt-9-high", "gpt-5.5-huge", "gpt-5.5-high-low"] {
         let response = respond(&gateway, unknown, none()).await;
-        assert_eq!(response.status, 400, "{unknown}: {}", response.text);
+        assert_eq!(response.status, 404, "{unknown}: {}", response.text);
         assert!(response.text.contains(&format!("'{unknown}' model is not supported")), "{}", response.text);
     }
     let chat = json!({"model": "gpt-5.5-high-fast", "messages": [{"role": "user", "content": "Hello"}]});
@@ -159,7 +159,7 @@ async fn the_fallback_answers_under_the_name_that_was_asked_for() {
         assert_eq!((chat.status, &chat.json()["model"]), (200, &json!(model)), "{}", chat.text);
     }
     for other in ["gpt-4", "gpt-4o-mini-2024-07-18", "openai-codex/gpt-4o-mini"] {
-        assert_eq!(respond(&gateway, other, json!({})).await.status, 400, "{other}");
+        assert_eq!(respond(&gateway, other, json!({})).await.status, 404, "{other}");
     }
     // Another login may list the model itself.
     provider.post_control("/settings", json!({"models": ["gpt-4o-mini"]})).await;

@@ -159,7 +159,7 @@ async fn models_are_named_by_agent_by_account_or_alone() {
     for (model, status, code) in [
         ("suno/v5", 400, "no_models"),
         ("dashscope/qwen", 400, "unsupported_api"),
-        ("no-such", 400, "bad_request"),
+        ("no-such", 404, "model_not_found"),
         ("dashscope/", 400, "unsupported_api"),
         ("nobody/gpt-5.5", 404, "model_not_found"),
     ] {
