@@ -5,7 +5,8 @@
 # Usage: tests/full.sh [STEP...]; the default is all steps.
 #
 #   dependencies     cargo-deny: banned crates, licences, sources
-#   clients          clients generated from openapi/v1.json, against a running gateway
+#   clients          released API clients against a running gateway; rewrites the tables of docs/clients.md
+#   generated_clients  clients generated from openapi/v1.json, against a running gateway
 #   kill, storm, soak, races, provider_faults, store_faults, restores
 #                    the long form of each proof, in a release build
 #   page             screenshots, accessibility and behaviour of the page
@@ -16,7 +17,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
-readonly all=(dependencies clients "${proofs[@]}" page properties fuzz mutants)
+readonly all=(dependencies clients generated_clients "${proofs[@]}" page properties fuzz mutants)
 readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
@@ -84,7 +85,8 @@ run_proof() { cargo test --release --locked --test proof -- "$1" --long --test-t
 run_step() {
     case $1 in
         dependencies) check_dependencies ;;
-        clients) tests/generated_clients/run.sh ;;
+        clients) tests/clients/run.sh ;;
+        generated_clients) tests/generated_clients/run.sh ;;
         page) tests/page.sh ;;
         fuzz) fuzz ;;
         mutants) find_mutants ;;

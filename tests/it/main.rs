@@ -68,7 +68,6 @@ mod page_sessions;
 mod proxy;
 mod replicas;
 mod restore;
-mod sdks;
 mod seal_vectors;
 mod sign_in;
 mod tls;

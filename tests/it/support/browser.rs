@@ -116,7 +116,7 @@ impl Browser {
     /// Returns the accessibility violations that axe-core finds on the page.
     pub(crate) async fn barriers(&self) -> Value {
         #[expect(clippy::disallowed_methods, reason = "test.sh sets this variable")]
-        let folder = std::env::var("TEST_NODE_SDK").expect("no axe-core for the tests: run them with ./test.sh");
+        let folder = std::env::var("TEST_NODE_FOLDER").expect("no axe-core for the tests: run them with ./test.sh");
         let axe = std::fs::read_to_string(format!("{folder}/node_modules/axe-core/axe.min.js")).expect("axe-core");
         let run = format!(
             "{axe}; const done = arguments[arguments.length - 1]; axe.run().then((found) => done(found.violations.map(\

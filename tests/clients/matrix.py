@@ -1,0 +1,80 @@
+"""The table of results: plain for a terminal, and as Markdown in docs/clients.md between two markers."""
+
+import datetime
+import subprocess
+
+from catalogue import SITUATIONS
+
+BEGIN, END = "<!-- results: tests/clients/run.sh writes them -->\n", "<!-- end of the results -->\n"
+# How the result of a situation is shown.
+SHOWN = {"works": "yes", "not offered": "-", "fails": "no"}
+
+
+def plain(clients, outcomes):
+    """Returns one line for each client: the situations that work, and those that do not."""
+    width = max(len(client.name) for client in clients)
+    lines = []
+    for client in clients:
+        outcome = outcomes[client.name]
+        counted = list(outcome.results.values()).count("works")
+        fails = [f"{name} ({client.faults[name]})" for name, result in outcome.results.items() if result == "fails" and name in client.faults]
+        notes = [f"FAILED {problem}" for problem in outcome.problems] + [f"client's fault: {fault}" for fault in fails]
+        said = f"not run: {outcome.missing}" if outcome.missing else f"{counted} work"
+        lines.append(f"{client.name:{width}}  {client.version:10}  {', '.join(outcome.apis):15}  {'; '.join([said, *notes])}")
+    return "\n".join(lines)
+
+
+def row(cells):
+    return f"| {' | '.join(cells)} |\n"
+
+
+def beginning(client):
+    """Returns how the client's row begins."""
+    return f"| {client.title} | {client.version} |"
+
+
+def markdown(clients, outcomes):
+    """Returns both tables and the notes."""
+    notes = []
+    setups = row(["client", "version", "API", "how to point it here"]) + "|---|---|---|---|\n"
+    results = row(["client", *SITUATIONS.values(), "ignored"]) + "|---" * (len(SITUATIONS) + 2) + "|\n"
+    for client in clients:
+        outcome = outcomes[client.name]
+        setups += row([client.title, client.version, ", ".join(outcome.apis), client.setup])
+        cells = []
+        for name in SITUATIONS:
+            if outcome.missing:
+                cells.append("not run")
+                continue
+            result = outcome.results.get(name, "fails")
+            cells.append(SHOWN[result])
+            if result == "fails":
+                reason = client.faults.get(name) or outcome.reasons.get(name) or "not reported"
+                notes.append(f"{client.title}, {SITUATIONS[name]}: {reason}")
+                cells[-1] = f"no ({len(notes)})"
+        if outcome.missing:
+            notes.append(f"{client.title}: {outcome.missing}")
+        results += row([client.title, *cells, ", ".join(f"`{name}`" for name in outcome.ignored)])
+    listed = "".join(f"{number}. {note}\n" for number, note in enumerate(notes, 1))
+    return f"Run on {when()}.\n\n{setups}\n{results}" + (f"\n{listed}" if listed else "")
+
+
+def when():
+    def git(*arguments):
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changes = ", with changes" if git("status", "--porcelain") else ""
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, commit {git('rev-parse', '--short', 'HEAD') or 'unknown'}{changes}"
+
+
+def write(path, clients, outcomes):
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(before + BEGIN + "\n" + markdown(clients, outcomes) + "\n" + END + after)
+
+
+def stale(path, clients):
+    """Returns the clients whose version has no row."""
+    text = path.read_text()
+    return [client.name for client in clients if beginning(client) not in text]

@@ -1,0 +1,170 @@
+"""OpenAI's SDK for Python, Responses API."""
+
+import openai
+from openai import OpenAI
+from pydantic import BaseModel
+from situations import MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL
+from situations import check_tools_answer, order, raises, rate_limited, run, situation
+
+client = OpenAI()
+TOOLS = [
+    {
+        "type": "function",
+        "name": name,
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    }
+    for name in ("get_weather", "get_time")
+]
+QUESTION = {"role": "user", "content": TOOLS_PROMPT}
+
+
+class Answer(BaseModel):
+    name: str
+    count: int
+
+
+def output_of(call):
+    return {"type": "function_call_output", "call_id": call.call_id, "output": f"result of {call.name}"}
+
+
+def loop(follow_up):
+    """Runs the tool loop; `follow_up` makes the next request of a response and its tool outputs."""
+    called = []
+    reasoning = {"effort": "high", "summary": "auto"}
+    response = client.responses.create(model=MODEL, input=[QUESTION], tools=TOOLS, reasoning=reasoning)
+    assert response.output[0].type == "reasoning" and response.output[0].summary, response
+    while calls := [item for item in response.output if item.type == "function_call"]:
+        called += [call.name for call in calls]
+        response = follow_up(response, [output_of(call) for call in calls])
+    check_tools_answer(response.output_text, called)
+    return response
+
+
+@situation
+def tools():
+    talk = [QUESTION]
+
+    def follow_up(response, outputs):
+        talk.extend(response.output + outputs)
+        return client.responses.create(model=MODEL, input=talk, tools=TOOLS, reasoning={"effort": "high"})
+
+    loop(follow_up)
+
+
+@situation
+def stream():
+    whole = client.responses.create(model=MODEL, input="Hello")
+    assert whole.usage.total_tokens == whole.usage.input_tokens + whole.usage.output_tokens
+    streamed = ""
+    with client.responses.stream(model=MODEL, input="Hello") as events:
+        for event in events:
+            if event.type == "response.output_text.delta":
+                streamed += event.delta
+        assert events.get_final_response().output_text == streamed == whole.output_text, streamed
+    assert streamed.startswith("word1 ")
+
+
+@situation
+def structured():
+    assert isinstance(client.responses.parse(model=MODEL, input="Hello", text_format=Answer).output_parsed, Answer)
+
+
+@situation
+def image():
+    parts = [{"type": "input_text", "text": "What is this?"}, {"type": "input_image", "image_url": PICTURE}]
+    assert client.responses.create(model=MODEL, input=[{"role": "user", "content": parts}]).output_text
+
+
+@situation
+def unknown_model():
+    error = raises(openai.NotFoundError, lambda: client.responses.create(model=UNKNOWN_MODEL, input="Hello"))
+    assert error.code == "model_not_found", error
+
+
+@situation
+def rate_limit():
+    with rate_limited(openai.RateLimitError):
+        assert client.responses.create(model=MODEL, input="Hello").output_text
+
+
+@situation
+def previous_response():
+    def follow_up(response, outputs):
+        return client.responses.create(model=MODEL, input=outputs, tools=TOOLS, previous_response_id=response.id)
+
+    answered = loop(follow_up)
+    with client.responses.stream(model=MODEL, input="Thanks", previous_response_id=answered.id) as thanks:
+        assert thanks.get_final_response().previous_response_id == answered.id
+
+
+@situation
+def output_items():
+    talk = [QUESTION]
+
+    def follow_up(response, outputs):
+        talk.extend([item.model_dump() for item in response.output] + outputs)
+        return client.responses.create(model=MODEL, input=talk, tools=TOOLS)
+
+    loop(follow_up)
+
+
+@situation
+def history():
+    talk = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi!"},
+        {"role": "user", "content": "Again"},
+    ]
+    assert client.responses.create(model=MODEL, input=talk).output_text
+
+
+@situation
+def references():
+    talk = [QUESTION]
+
+    def follow_up(response, outputs):
+        talk.extend([{"type": "item_reference", "id": item.id} for item in response.output] + outputs)
+        return client.responses.create(model=MODEL, input=talk, tools=TOOLS)
+
+    loop(follow_up)
+
+
+@situation
+def stored_responses():
+    first = client.responses.create(model=MODEL, input="Hello")
+    assert client.responses.retrieve(first.id).output_text == first.output_text
+    (item,) = client.responses.input_items.list(first.id, order="asc", limit=1)
+    assert item.content[0].text == "Hello", item
+    client.responses.delete(first.id)
+    raises(openai.NotFoundError, lambda: client.responses.retrieve(first.id))
+
+
+@situation
+def refusals():
+    def refused(kind, by=client, **parameters):
+        return raises(kind, lambda: by.responses.create(**{"model": MODEL, "input": "x"} | parameters))
+
+    unknown = refused(openai.BadRequestError, previous_response_id="resp_1")
+    assert (unknown.code, unknown.param) == ("previous_response_not_found", "previous_response_id"), unknown
+    assert refused(openai.BadRequestError, model="suno/v5").code == "no_models"
+    assert refused(openai.BadRequestError, background=True).code == "unsupported_parameter"
+    assert refused(openai.AuthenticationError, by=OpenAI(api_key="not-a-token")).code == "unauthorized"
+
+
+@situation
+def provider_failures():
+    order("/scripts", {"script": "failed:server_error"})
+    impatient = client.with_options(max_retries=0).responses
+    error = raises(openai.InternalServerError, lambda: impatient.create(model=MODEL, input="x", stream=True))
+    assert error.code == "server_error", error
+    # A failure before the first output is a status, so the SDK's retry helps.
+    order("/scripts", {"script": "failed:server_error"})
+    assert list(client.responses.create(model=MODEL, input="x", stream=True))
+    order("/settings", {"used_percent": 100})
+    error = raises(openai.RateLimitError, lambda: client.responses.create(model=MODEL, input="x"))
+    order("/settings", {"used_percent": 1})
+    assert error.code == "usage_limit_reached", error
+
+
+run()

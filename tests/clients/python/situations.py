@@ -1,0 +1,99 @@
+"""What the Python programs share: each situation runs once and prints its result as one JSON line.
+
+The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and nothing else that a client reads.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import json
+import os
+import sys
+import time
+import traceback
+import urllib.request
+
+MODEL = os.environ["CLIENT_MODEL"]
+UNKNOWN_MODEL = f"{MODEL}-that-does-not-exist"
+# Two tool calls, one after the other's output, and an answer: three turns.
+TOOLS_PROMPT = "Use get_weather, afterwards get_time."
+# 1 pixel.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE = f"data:image/png;base64,{PNG}"
+# Longer than what clients wait by themselves before their first retry.
+RETRY_AFTER = 2
+
+_situations = []
+
+
+def situation(function):
+    """Registers a function. It fails by an exception."""
+    _situations.append((function.__name__, function))
+    return function
+
+
+def not_offered(*names):
+    """Registers situations for which the client has nothing."""
+    _situations.extend((name, None) for name in names)
+
+
+def run():
+    """Runs the situations in order and exits with 1 if one failed."""
+    failed = False
+    for name, function in _situations:
+        result = {"situation": name, "result": "works" if function else "not offered"}
+        try:
+            # Clients print; the standard output is for the results.
+            with contextlib.redirect_stdout(sys.stderr):
+                outcome = function() if function else None
+                if inspect.iscoroutine(outcome):
+                    asyncio.run(outcome)
+        except Exception as error:
+            traceback.print_exc()
+            failed = True
+            result |= {"result": "fails", "reason": f"{type(error).__name__}: {error}"[:500]}
+        print(json.dumps(result), flush=True)
+    sys.exit(failed)
+
+
+def order(path, body):
+    """Posts an order to the simulator: `/faults`, `/scripts` or `/settings`."""
+    request = urllib.request.Request(os.environ["SIMULATOR_CONTROL_URL"] + path, json.dumps(body).encode())
+    request.add_header("content-type", "application/json")
+    urllib.request.urlopen(request, timeout=10).read()
+
+
+def order_rate_limit():
+    """The next response is a 429 of the provider with Retry-After."""
+    error = {"message": "Rate limit reached.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+    fault = {"kind": "status", "status": 429, "body": json.dumps({"error": error}), "retry_after": str(RETRY_AFTER)}
+    order("/faults", {"endpoint": "responses", "fault": fault, "times": {"next": 1}})
+
+
+@contextlib.contextmanager
+def rate_limited(error_type):
+    """The client retries after the time in Retry-After, or raises its error for rate limits."""
+    order_rate_limit()
+    begun = time.monotonic()
+    try:
+        yield
+    except error_type:
+        return
+    waited = time.monotonic() - begun
+    assert waited >= RETRY_AFTER, f"retried after {waited:.1f} s, not after the {RETRY_AFTER} s of Retry-After"
+
+
+def raises(kind, call):
+    """Calls and returns the error, which must be of this kind."""
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def check_tools_answer(text, called):
+    """Checks the end of the loop that `TOOLS_PROMPT` begins."""
+    assert called == ["get_weather", "get_time"], called
+    # The second call came after the output of the first one.
+    assert "result of get_time" in text and "result of get_weather" not in text, text

@@ -1,0 +1,199 @@
+"""Runs clients in parallel, each with a gateway and a simulator of its own, and reports what works. `run.sh` starts it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matrix
+from catalogue import CLIENTS, SITUATIONS
+from servers import Servers
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "tests/clients"
+# Clients that run at the same time; they mostly wait.
+PARALLEL = 2 * (os.cpu_count() or 1)
+INSTALL_TIMEOUT = 900
+# Characters of a client's output in the report of a failure.
+SHOWN = 4000
+
+
+@dataclass
+class Outcome:
+    """What a client did. `missing` says why it did not run."""
+
+    results: dict = field(default_factory=dict)
+    reasons: dict = field(default_factory=dict)
+    apis: list = field(default_factory=list)
+    ignored: list = field(default_factory=list)
+    missing: str = ""
+    # What makes the run fail.
+    problems: list = field(default_factory=list)
+    log: str = ""
+
+
+def install(kind, packages):
+    """Installs packages with a function of tests/tools.sh and returns their folder, or None."""
+    command = ["bash", "-c", '. tests/tools.sh; "$@"', "clients", f"{kind}_tools", *packages]
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=INSTALL_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return None
+    return Path(done.stdout.strip()) if done.returncode == 0 else None
+
+
+def install_all(clients):
+    """Returns the folder of each set of packages. One after the other: npm and pip use all cores by themselves."""
+    folders = {}
+    for client in clients:
+        key = packages_of(client)
+        if key[0] != "go" and key not in folders:
+            folders[key] = install(*key)
+    return folders
+
+
+def packages_of(client):
+    if client.language == "go":
+        return "go", ()
+    return "python" if "==" in client.packages[0] else "node", tuple(sorted(client.packages))
+
+
+def command_of(client, installed, folder):
+    """Returns the command that runs the program in `folder`, which has a copy of it, and the folder of its programs."""
+    program = Path(client.program).name
+    shutil.copytree(FOLDER / client.language, folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    if client.language == "node":
+        (folder / "node_modules").symlink_to(installed / "node_modules")
+        return ["node", program], None
+    if client.language == "python":
+        return [installed / "bin/python", program], None
+    if client.language == "terminal":
+        # The driver is in Python and needs what the Python programs share.
+        shutil.copy(FOLDER / "python/situations.py", folder)
+        return [sys.executable, program], installed / ("bin" if (installed / "bin").is_dir() else "node_modules/.bin")
+    return ["go", "run", "."], None
+
+
+def environment(client, servers, home, programs):
+    """Returns all variables of the client: nothing else of the caller's environment reaches it."""
+    path = os.environ.get("PATH", os.defpath)
+    return client.quiet | {
+        "PATH": f"{programs}{os.pathsep}{path}" if programs else path,
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OPENAI_BASE_URL": servers.base_url,
+        "OPENAI_API_KEY": servers.token,
+        "CLIENT_MODEL": client.model,
+        "SIMULATOR_CONTROL_URL": servers.control_url,
+    } | go_folders(client)
+
+
+def go_folders(client):
+    """Go keeps downloaded modules and built packages, as for the caller."""
+    if client.language != "go":
+        return {}
+    names = ["GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS"]
+    found = json.loads(subprocess.run(["go", "env", "-json", *names], capture_output=True, text=True, check=True).stdout)
+    return {name: value for name, value in found.items() if value}
+
+
+def run_client(client, installed, programs):
+    """Runs the client's program and returns its outcome."""
+    if client.language != "go" and installed is None:
+        return Outcome(missing="could not be installed")
+    with tempfile.TemporaryDirectory(prefix="goclaw-client-") as temporary:
+        temporary = Path(temporary)
+        for name in ("servers", "home", "work"):
+            (temporary / name).mkdir()
+        with Servers(programs, temporary / "servers") as servers:
+            command, paths = command_of(client, installed, temporary / "work")
+            variables = environment(client, servers, temporary / "home", paths)
+            try:
+                done = subprocess.run(
+                    command, cwd=temporary / "work", env=variables, stdin=subprocess.DEVNULL, timeout=client.timeout,
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT if client.language == "go" else subprocess.PIPE,
+                    text=True, errors="replace", check=False,
+                )
+                output, log, code = done.stdout, done.stderr or done.stdout, done.returncode
+            except subprocess.TimeoutExpired as late:
+                output, log, code = text(late.stdout), text(late.stderr) + f"stopped after {client.timeout} s", None
+            outcome = judge(client, output, code)
+            outcome.apis, outcome.ignored, outcome.log = apis(servers.tap.paths()), sorted(servers.tap.ignored()), log
+            return outcome
+
+
+def text(captured):
+    return captured.decode(errors="replace") if isinstance(captured, bytes) else captured or ""
+
+
+def apis(paths):
+    names = {"/v1/responses": "Responses", "/v1/chat/completions": "Chat"}
+    return [name for path, name in names.items() if path in paths]
+
+
+def judge(client, output, code):
+    """Reads the results that a program printed and compares them with what is expected of the client."""
+    outcome = Outcome()
+    for line in output.splitlines():
+        try:
+            printed = json.loads(line)
+            outcome.results[printed["situation"]] = printed["result"]
+            outcome.reasons[printed["situation"]] = printed.get("reason", "")
+        except (ValueError, TypeError, KeyError):
+            continue
+    for name in SITUATIONS:
+        if name not in outcome.results:
+            outcome.problems.append(f"{name}: not reported")
+    for name, result in outcome.results.items():
+        if result == "fails" and name not in client.faults:
+            outcome.problems.append(f"{name}: {outcome.reasons[name]}")
+        if result != "fails" and name in client.faults:
+            outcome.problems.append(f"{name}: {result}, but the catalogue lists a fault of the client; remove it")
+    if code != (1 if "fails" in outcome.results.values() else 0):
+        outcome.problems.append("the program did not end" if code is None else f"exit status {code}")
+    return outcome
+
+
+def chosen(arguments):
+    """Returns the clients that the arguments name."""
+    if arguments == ["--fast"]:
+        return [client for client in CLIENTS if client.fast]
+    known = {client.name: client for client in CLIENTS}
+    unknown = [name for name in arguments if name not in known]
+    if unknown:
+        sys.exit(f"run.sh: there is no client {', '.join(unknown)}; clients are: {' '.join(known)}")
+    return [known[name] for name in arguments] or CLIENTS
+
+
+def main(programs, *arguments):
+    clients = chosen(list(arguments))
+    folders = install_all(clients)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        running = {client.name: pool.submit(run_client, client, folders.get(packages_of(client)), programs) for client in clients}
+    outcomes = {name: future.result() for name, future in running.items()}
+    failed = False
+    for client in clients:
+        outcome = outcomes[client.name]
+        if outcome.problems:
+            failed = True
+            print(f"\n--- {client.name}\n{outcome.log[-SHOWN:]}", *outcome.problems, sep="\n", file=sys.stderr)
+    print(matrix.plain(clients, outcomes))
+    if not arguments:
+        matrix.write(ROOT / "docs/clients.md", clients, outcomes)
+    elif stale := matrix.stale(ROOT / "docs/clients.md", CLIENTS):
+        sys.exit(f"docs/clients.md lacks {', '.join(stale)}; run tests/clients/run.sh without arguments")
+    missing = [client.name for client in clients if client.fast and outcomes[client.name].missing]
+    if missing:
+        sys.exit(f"could not install {', '.join(missing)}; see the output above")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

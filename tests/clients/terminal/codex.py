@@ -1,0 +1,118 @@
+"""The Codex CLI, `codex exec`, with the configuration that docs/models.md shows."""
+
+import base64
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from situations import MODEL, PNG, UNKNOWN_MODEL, not_offered, order, rate_limited, run, situation
+
+CONFIGURATION = f"""
+model = "{MODEL}"
+model_provider = "goclaw"
+
+[model_providers.goclaw]
+name = "goclaw"
+base_url = "{os.environ["OPENAI_BASE_URL"]}"
+wire_api = "responses"
+env_key = "OPENAI_API_KEY"
+supports_websockets = false
+"""
+FOLDER = Path.cwd()
+# Commands of the model run without the CLI's own sandbox, which needs privileges that containers lack.
+BASE = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+
+
+(Path.home() / ".codex").mkdir()
+(Path.home() / ".codex/config.toml").write_text(CONFIGURATION)
+
+
+class CodexError(Exception):
+    """The turn failed."""
+
+
+def codex(*arguments):
+    """Runs one turn and returns its items."""
+    done = subprocess.run([*BASE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode != 0 or events[-1]["type"] != "turn.completed":
+        raise CodexError(done.stdout + done.stderr)
+    return [event["item"] for event in events if event["type"] == "item.completed"]
+
+
+def answer(*arguments):
+    """Runs one turn and returns the text that it ends with."""
+    last = codex(*arguments)[-1]
+    assert last["type"] == "agent_message", last
+    return last["text"]
+
+
+def file(name, content):
+    path = FOLDER / name
+    path.write_bytes(content)
+    return str(path)
+
+
+@situation
+def tools():
+    items = codex("Use exec_command, afterwards get_goal.")
+    (command,) = [item for item in items if item["type"] == "command_execution"]
+    assert items[-1]["text"].startswith("The tools answered: "), items
+    assert "not found" in command["aggregated_output"] and "not found" not in items[-1]["text"], items
+
+
+@situation
+def patch():
+    order("/scripts", {"script": "custom_tool"})
+    answer("Write a file.")
+    assert (FOLDER / "a.txt").read_text() == '"a"\n'
+
+
+@situation
+def stream():
+    assert answer("Hello").startswith("word1 ")
+
+
+@situation
+def structured():
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "count": {"type": "integer"}},
+        "required": ["name", "count"],
+        "additionalProperties": False,
+    }
+    text = answer("--output-schema", file("schema.json", json.dumps(schema).encode()), "Hello")
+    assert json.loads(text) == {"name": "text", "count": 0}, text
+
+
+@situation
+def image():
+    assert answer("What is this?", "--image", file("picture.png", base64.b64decode(PNG)))
+
+
+@situation
+def unknown_model():
+    try:
+        answer("--model", UNKNOWN_MODEL, "Hello")
+    except CodexError as error:
+        assert "is not supported" in str(error), error
+    else:
+        raise AssertionError("no error")
+
+
+@situation
+def rate_limit():
+    with rate_limited(CodexError):
+        assert answer("Hello").startswith("word1 ")
+
+
+@situation
+def output_items():
+    """A session goes on with the items of its earlier turns, reasoning included."""
+    codex("Use exec_command, afterwards get_goal.")
+    assert answer("resume", "--last", "Hello").startswith("word1 ")
+
+
+not_offered("previous_response", "history", "references")
+run()
