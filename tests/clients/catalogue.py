@@ -31,6 +31,8 @@ class Client:
     packages: tuple
     # How to point it at the gateway, for the table.
     setup: str
+    # What the program is called with.
+    arguments: tuple = ()
     # Whether ./test.sh runs it.
     fast: bool = False
     model: str = "openai-codex/gpt-5.5"
@@ -53,6 +55,17 @@ class Client:
 OPENAI_PYTHON = ("openai==3.57.0",)
 # One folder for the clients of ./test.sh.
 NODE = ("openai@7.59.0", "ai@7.0.173", "@ai-sdk/openai@4.0.118", "@ai-sdk/openai-compatible@3.0.92", "zod@4.6.7")
+AGENTS_PYTHON = ("openai-agents==0.24.0",)
+LANGCHAIN_PYTHON = ("langchain-openai==1.7.4", "langchain==1.5.2")
+LITELLM = ("litellm==1.110.2",)
+# It sends usage data and fetches a list of prices otherwise.
+LITELLM_QUIET = {"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+PYDANTIC_AI = ("pydantic-ai-slim==2.68.0", "openai==3.57.0")
+LLAMA_INDEX = ("llama-index-llms-openai==0.8.3", "llama-index-core==0.14.25")
+AGENTS_NODE = ("@openai/agents@0.20.0", "zod@4.6.7")
+LANGCHAIN_NODE = ("@langchain/openai@1.6.0", "langchain@1.5.14", "@langchain/core@1.4.0", "zod@4.6.7")
+# As in go/go.mod.
+OPENAI_GO = ("github.com/openai/openai-go/v3@v3.99.0",)
 CODEX = ("@openai/codex@0.171.0",)
 
 
@@ -66,7 +79,7 @@ CLIENTS = [
         title="OpenAI SDK for Python, Responses",
         program="python/openai_responses.py",
         packages=OPENAI_PYTHON,
-        setup=f"{VARIABLES}",
+        setup=VARIABLES,
         fast=True,
     ),
     Client(
@@ -74,7 +87,7 @@ CLIENTS = [
         title="OpenAI SDK for Python, Chat Completions",
         program="python/openai_chat.py",
         packages=OPENAI_PYTHON,
-        setup=f"{VARIABLES}",
+        setup=VARIABLES,
         fast=True,
     ),
     Client(
@@ -82,7 +95,7 @@ CLIENTS = [
         title="OpenAI SDK for Node, Responses",
         program="node/openai_responses.mjs",
         packages=NODE,
-        setup=f"{VARIABLES}",
+        setup=VARIABLES,
         fast=True,
     ),
     Client(
@@ -90,7 +103,7 @@ CLIENTS = [
         title="OpenAI SDK for Node, Chat Completions",
         program="node/openai_chat.mjs",
         packages=NODE,
-        setup=f"{VARIABLES}",
+        setup=VARIABLES,
         fast=True,
     ),
     Client(
@@ -118,5 +131,190 @@ CLIENTS = [
         packages=CODEX,
         setup="`model_provider` in `config.toml`: [models.md](models.md#the-codex-cli)",
         fast=True,
+    ),
+    Client(
+        name="openai-agents-python",
+        title="OpenAI Agents SDK for Python",
+        program="python/openai_agents.py",
+        arguments=("responses",),
+        packages=AGENTS_PYTHON,
+        setup=f"{VARIABLES}, `OPENAI_AGENTS_DISABLE_TRACING=1` (traces would go to OpenAI with the gateway's token)",
+        quiet={"OPENAI_AGENTS_DISABLE_TRACING": "1"},
+        model="gpt-5.5",
+    ),
+    Client(
+        name="openai-agents-python-chat",
+        title="OpenAI Agents SDK for Python, Chat Completions",
+        program="python/openai_agents.py",
+        arguments=("chat",),
+        packages=AGENTS_PYTHON,
+        setup='the same, and `set_default_openai_api("chat_completions")`',
+        quiet={"OPENAI_AGENTS_DISABLE_TRACING": "1"},
+        model="gpt-5.5",
+    ),
+    Client(
+        name="langchain-python",
+        title="LangChain for Python, `ChatOpenAI`",
+        program="python/langchain_openai_chat.py",
+        arguments=("responses",),
+        packages=LANGCHAIN_PYTHON,
+        setup=VARIABLES,
+    ),
+    Client(
+        name="langchain-python-chat",
+        title="LangChain for Python, Chat Completions",
+        program="python/langchain_openai_chat.py",
+        arguments=("chat",),
+        packages=LANGCHAIN_PYTHON,
+        setup=f"{VARIABLES}; `ChatOpenAI(use_responses_api=False)`",
+    ),
+    Client(
+        name="litellm",
+        title="LiteLLM, `completion`",
+        program="python/litellm_client.py",
+        arguments=("chat",),
+        packages=LITELLM,
+        setup=f"{VARIABLES}; `openai/` before the model's name",
+        quiet=LITELLM_QUIET,
+    ),
+    Client(
+        name="litellm-responses",
+        title="LiteLLM, `responses`",
+        program="python/litellm_client.py",
+        arguments=("responses",),
+        packages=LITELLM,
+        setup=f"{VARIABLES}; `openai/` before the model's name",
+        quiet=LITELLM_QUIET,
+    ),
+    Client(
+        name="pydantic-ai",
+        title="Pydantic AI, Responses",
+        program="python/pydantic_ai_agent.py",
+        arguments=("responses",),
+        packages=PYDANTIC_AI,
+        setup=f"{VARIABLES}; `Agent(\"openai-responses:gpt-5.5\")`",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="pydantic-ai-chat",
+        title="Pydantic AI, Chat Completions",
+        program="python/pydantic_ai_agent.py",
+        arguments=("chat",),
+        packages=PYDANTIC_AI,
+        setup=f"{VARIABLES}; `Agent(\"openai-chat:gpt-5.5\")`",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="opencode",
+        title="opencode",
+        program="terminal/opencode.py",
+        packages=("opencode-ai@1.18.33",),
+        setup="`provider.goclaw` in `opencode.json`: `npm`, `options.baseURL`, `options.apiKey`, `models`",
+        model="gpt-5.5",
+        timeout=300,
+    ),
+    Client(
+        name="aider",
+        title="aider",
+        program="terminal/aider.py",
+        packages=("aider-chat==0.86.2",),
+        setup="`OPENAI_API_BASE`, `OPENAI_API_KEY`; `--model openai/gpt-5.5`",
+        quiet={"AIDER_ANALYTICS": "false", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        model="gpt-5.5",
+        timeout=300,
+    ),
+    Client(
+        name="llm",
+        title="llm",
+        program="terminal/llm.py",
+        packages=("llm==0.36",),
+        setup=f"{VARIABLES}; `llm -m gpt-5.5`",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="instructor",
+        title="instructor",
+        program="python/instructor_client.py",
+        arguments=("chat",),
+        packages=("instructor==1.17.0",),
+        setup=f"{VARIABLES}; `from_provider(\"openai/gpt-5.5\")`",
+    ),
+    Client(
+        name="instructor-responses",
+        title="instructor, Responses",
+        program="python/instructor_client.py",
+        arguments=("responses",),
+        packages=("instructor==1.17.0",),
+        setup="the same with `mode=Mode.RESPONSES_TOOLS`",
+    ),
+    Client(
+        name="llama-index",
+        title="LlamaIndex, Chat Completions",
+        program="python/llama_index_llm.py",
+        arguments=("chat",),
+        packages=LLAMA_INDEX,
+        setup="`OpenAI(model=\"gpt-5.5\", api_base=..)`, `OPENAI_API_KEY`",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="llama-index-responses",
+        title="LlamaIndex, Responses",
+        program="python/llama_index_llm.py",
+        arguments=("responses",),
+        packages=LLAMA_INDEX,
+        setup="`OpenAIResponses(model=\"gpt-5.5\", api_base=..)`, `OPENAI_API_KEY`",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="openai-go-responses",
+        title="OpenAI SDK for Go, Responses",
+        program="go/main.go",
+        arguments=("responses",),
+        packages=OPENAI_GO,
+        setup=VARIABLES,
+        timeout=600,
+    ),
+    Client(
+        name="openai-go-chat",
+        title="OpenAI SDK for Go, Chat Completions",
+        program="go/main.go",
+        arguments=("chat",),
+        packages=OPENAI_GO,
+        setup=VARIABLES,
+        timeout=600,
+    ),
+    Client(
+        name="openai-agents-node",
+        title="OpenAI Agents SDK for JavaScript",
+        program="node/openai_agents.mjs",
+        arguments=("responses",),
+        packages=AGENTS_NODE,
+        setup=f"{VARIABLES}; `new Runner({{ tracingDisabled: true }})` (traces would go to OpenAI with the gateway's token)",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="openai-agents-node-chat",
+        title="OpenAI Agents SDK for JavaScript, Chat Completions",
+        program="node/openai_agents.mjs",
+        arguments=("chat",),
+        packages=AGENTS_NODE,
+        setup='the same, and `setOpenAIAPI("chat_completions")`',
+        model="gpt-5.5",
+    ),
+    Client(
+        name="langchain-node",
+        title="LangChain for JavaScript, `ChatOpenAI`",
+        program="node/langchain_openai.mjs",
+        arguments=("responses",),
+        packages=LANGCHAIN_NODE,
+        setup=VARIABLES,
+    ),
+    Client(
+        name="langchain-node-chat",
+        title="LangChain for JavaScript, Chat Completions",
+        program="node/langchain_openai.mjs",
+        arguments=("chat",),
+        packages=LANGCHAIN_NODE,
+        setup=f"{VARIABLES}; `new ChatOpenAI({{ useResponsesApi: false }})`",
     ),
 ]

@@ -69,14 +69,14 @@ def command_of(client, installed, folder):
     shutil.copytree(FOLDER / client.language, folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     if client.language == "node":
         (folder / "node_modules").symlink_to(installed / "node_modules")
-        return ["node", program], None
+        return ["node", program, *client.arguments], None
     if client.language == "python":
-        return [installed / "bin/python", program], None
+        return [installed / "bin/python", program, *client.arguments], None
     if client.language == "terminal":
         # The driver is in Python and needs what the Python programs share.
         shutil.copy(FOLDER / "python/situations.py", folder)
         return [sys.executable, program], installed / ("bin" if (installed / "bin").is_dir() else "node_modules/.bin")
-    return ["go", "run", "."], None
+    return ["go", "run", ".", *client.arguments], None
 
 
 def environment(client, servers, home, programs):

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/packages/param"
+	"github.com/openai/openai-go/v3/responses"
+	"github.com/openai/openai-go/v3/shared"
+)
+
+var (
+	client  = openai.NewClient()
+	ctx     = context.Background()
+	city    = map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}}, "required": []string{"city"}}
+	answer  = map[string]any{"type": "object", "properties": map[string]any{"count": map[string]any{"type": "integer"}}, "required": []string{"count"}, "additionalProperties": false}
+	unknown = model + "-that-does-not-exist"
+)
+
+func hasStatus(err error, status int) bool {
+	var refused *openai.Error
+	return errors.As(err, &refused) && refused.StatusCode == status
+}
+
+func isRateLimit(err error) bool { return hasStatus(err, http.StatusTooManyRequests) }
+
+// isUnknownModel returns an error unless `err` says that the model does not exist.
+func isUnknownModel(err error) error {
+	var refused *openai.Error
+	if errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound && refused.Code == "model_not_found" {
+		return nil
+	}
+	return fmt.Errorf("unexpected: %w", err)
+}
+
+func create(input responses.ResponseInputParam, change func(*responses.ResponseNewParams)) (*responses.Response, error) {
+	params := responses.ResponseNewParams{
+		Model:     model,
+		Input:     responses.ResponseNewParamsInputUnion{OfInputItemList: input},
+		Reasoning: shared.ReasoningParam{Effort: shared.ReasoningEffortHigh},
+		Tools: []responses.ToolUnionParam{
+			{OfFunction: &responses.FunctionToolParam{Name: "get_weather", Parameters: city}},
+			{OfFunction: &responses.FunctionToolParam{Name: "get_time", Parameters: city}},
+		},
+	}
+	if change != nil {
+		change(&params)
+	}
+	return client.Responses.New(ctx, params)
+}
+
+func user(text string) responses.ResponseInputItemUnionParam {
+	return responses.ResponseInputItemParamOfMessage(text, responses.EasyInputMessageRoleUser)
+}
+
+// loop runs the tool loop. next returns the input of the next request, and what it changes besides.
+func loop(next func(*responses.Response, responses.ResponseInputParam) (responses.ResponseInputParam, func(*responses.ResponseNewParams))) error {
+	var called []string
+	response, err := create(responses.ResponseInputParam{user(toolsPrompt)}, nil)
+	for err == nil {
+		var outputs responses.ResponseInputParam
+		for _, item := range response.Output {
+			if item.Type == "function_call" {
+				called = append(called, item.Name)
+				output := responses.ResponseInputItemParamOfFunctionCallOutput("result of " + item.Name)
+				output.OfFunctionCallOutput.CallID = openai.String(item.CallID)
+				outputs = append(outputs, output)
+			}
+		}
+		if len(outputs) == 0 {
+			return checkToolsAnswer(response.OutputText(), called)
+		}
+		response, err = create(next(response, outputs))
+	}
+	return err
+}
+
+// growing sends everything so far, with what `itemsOf` makes of a response.
+func growing(itemsOf func(responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam) error {
+	talk := responses.ResponseInputParam{user(toolsPrompt)}
+	return loop(func(response *responses.Response, outputs responses.ResponseInputParam) (responses.ResponseInputParam, func(*responses.ResponseNewParams)) {
+		for _, item := range response.Output {
+			talk = append(talk, itemsOf(item))
+		}
+		talk = append(talk, outputs...)
+		return talk, nil
+	})
+}
+
+func itself(item responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam {
+	return param.Override[responses.ResponseInputItemUnionParam](json.RawMessage(item.RawJSON()))
+}
+
+func reference(item responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam {
+	return responses.ResponseInputItemParamOfItemReference(item.ID)
+}
+
+func byID() error {
+	return loop(func(response *responses.Response, outputs responses.ResponseInputParam) (responses.ResponseInputParam, func(*responses.ResponseNewParams)) {
+		return outputs, func(params *responses.ResponseNewParams) { params.PreviousResponseID = openai.String(response.ID) }
+	})
+}
+
+func streamResponse() error {
+	text := ""
+	stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{
+		Model: model, Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Hello")},
+	})
+	for stream.Next() {
+		text += stream.Current().Delta
+	}
+	return errors.Join(stream.Err(), isWord(text))
+}
+
+func structuredResponse() error {
+	response, err := create(responses.ResponseInputParam{user("Hello")}, func(params *responses.ResponseNewParams) {
+		params.Text.Format = responses.ResponseFormatTextConfigParamOfJSONSchema("answer", answer)
+	})
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(response.OutputText()), &struct{ Count int }{})
+}
+
+func seeImage() error {
+	image := responses.ResponseInputContentParamOfInputImage(responses.ResponseInputImageDetailAuto)
+	image.OfInputImage.ImageURL = openai.String(picture)
+	parts := responses.ResponseInputMessageContentListParam{responses.ResponseInputContentParamOfInputText("What is this?"), image}
+	_, err := create(responses.ResponseInputParam{responses.ResponseInputItemParamOfMessage(parts, responses.EasyInputMessageRoleUser)}, nil)
+	return err
+}
+
+func say(text string) error {
+	response, err := create(responses.ResponseInputParam{user(text)}, nil)
+	if err != nil {
+		return err
+	}
+	return isWord(response.OutputText())
+}
+
+// responsesSituations are those of OpenAI's SDK for Go with the Responses API.
+func responsesSituations() []situation {
+	return []situation{
+		{"tools", func() error { return growing(itself) }},
+		{"stream", streamResponse},
+		{"structured", structuredResponse},
+		{"image", seeImage},
+		{"unknown_model", func() error {
+			_, err := create(responses.ResponseInputParam{user("Hello")}, func(params *responses.ResponseNewParams) { params.Model = unknown })
+			return isUnknownModel(err)
+		}},
+		{"rate_limit", func() error { return rateLimited(isRateLimit, func() error { return say("Hello") }) }},
+		{"previous_response", byID},
+		{"output_items", func() error { return growing(itself) }},
+		{"history", func() error {
+			talk := responses.ResponseInputParam{
+				user("Hello"), responses.ResponseInputItemParamOfMessage("Hi!", responses.EasyInputMessageRoleAssistant), user("Again"),
+			}
+			_, err := create(talk, nil)
+			return err
+		}},
+		{"references", func() error { return growing(reference) }},
+	}
+}
