@@ -3,8 +3,8 @@
 
 use super::{ids::Principal, sealed::SealedSecret, time::Timestamp};
 
-/// The maximum length of an id of a response or an item, in bytes.
-const MAX_ID: usize = 128;
+/// The maximum length of an id of a response or an item, in bytes. The backend gives some items ids of over 400.
+const MAX_ID: usize = 1024;
 
 stored_text!(
     /// The id of a response, as the provider gave it.
@@ -13,9 +13,9 @@ stored_text!(
 );
 
 impl ResponseId {
-    /// Parses 1 to 128 letters, digits, `_` and `-`.
+    /// Parses 1 to 1024 letters, digits, `_`, `-`, `+`, `/` and `=`: those of base64, for sealed ids.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=');
         (!text.is_empty() && text.len() <= MAX_ID && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
     }
 }

@@ -153,6 +153,29 @@ async fn items_are_referred_to_and_bare_reasoning_gets_its_content() {
 }
 
 #[tokio::test]
+async fn items_with_long_ids_are_referred_to_and_sent_without_them() {
+    let gateway = connected(&[]).await;
+    // The backend gives some items ids of this form, and refuses them in an input.
+    let id = format!("resp_{}", "aB+/".repeat(100) + "==");
+    answer_with(&gateway, &id, "Hello, Ada");
+    ask(&gateway, &program(), json!({"input": "My name is Ada."})).await.expect("a response");
+    let items = output(&id, "Hello, Ada");
+    let named = |kind: &str, item: usize| json!({"type": kind, "id": items[item]["id"], "summary": []});
+    for (next, sent_items) in [
+        (json!({"input": [named("reasoning", 0), named("item_reference", 1)]}), 0..2),
+        (json!({"input": items}), 0..2),
+        (json!({"input": "Again", "previous_response_id": id}), 1..3),
+    ] {
+        answer_with(&gateway, "resp_2", "Ada");
+        ask(&gateway, &program(), next.clone()).await.expect("a response");
+        let sent = gateway.upstream.last_body()["input"].as_array().expect("items")[sent_items].to_vec();
+        assert_eq!(sent[0]["encrypted_content"], format!("opaque-{id}"), "{next}");
+        assert_eq!(sent[1]["content"][0]["text"], "Hello, Ada", "{next}");
+        assert!(sent.iter().all(|item| item.get("id").is_none()), "{sent:?}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_remembered_if_the_request_or_the_setting_says_so() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");

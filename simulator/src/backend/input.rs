@@ -5,19 +5,30 @@ use serde_json::Value;
 
 use super::{refusal::Refusal, request::text};
 
-/// The longest call id, in characters.
-const MAX_CALL_ID: usize = 64;
+/// The longest id of a call or an item, in characters.
+const MAX_ID: usize = 64;
+/// How the ids of items begin. The backend stores nothing under them, but checks their form.
+const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"), ("function_call", "fc")];
 /// The content of messages.
 const PARTS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "refusal"];
+
+/// The members of items and parts by type. The real backend refuses others in these types: the output has members that the
+/// input does not know, and SDKs add some.
+const MEMBERS: [(&str, &[&str]); 4] = [
+    ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
+    ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),
+    ("function_call_output", &["type", "id", "call_id", "output", "status"]),
+    ("output_text", &["type", "text", "annotations", "logprobs"]),
+];
 
 /// Checks one rule after another, as the real backend does.
 pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
     if input.iter().any(|item| text(item, "role") == Some("system")) {
         return Err("System messages are not allowed".into());
     }
-    let long = |item: &Value| text(item, "call_id").is_some_and(|id| id.chars().count() > MAX_CALL_ID);
+    let long = |item: &Value| text(item, "call_id").is_some_and(|id| id.chars().count() > MAX_ID);
     if let Some(index) = input.iter().position(long) {
-        let message = format!("Invalid 'input[{index}].call_id': string too long. Expected at most {MAX_CALL_ID}.");
+        let message = format!("Invalid 'input[{index}].call_id': string too long. Expected at most {MAX_ID}.");
         let param = format!("input[{index}].call_id");
         return Err(Refusal::of_api(400, Some("string_above_max_length"), &param, &message));
     }
@@ -25,6 +36,10 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
         let id = text(item, "id").unwrap_or_default();
         let message = format!("Item with id '{id}' not found. Items are not persisted when `store` is set to false.");
         return Err(Refusal::of_api(404, None, "input", &message));
+    }
+    for (index, item) in input.iter().enumerate() {
+        check_id(index, item)?;
+        check_members(&format!("input[{index}]"), item)?;
     }
     for (position, item) in input.iter().enumerate() {
         check_output(item, input.get(..position).unwrap_or_default())?;
@@ -39,6 +54,42 @@ fn is_reference(item: &Value) -> bool {
         Some(kind) => kind == "item_reference",
         None => item.get("role").is_none() && item.get("id").is_some(),
     }
+}
+
+/// Checks the form of an item's id, if it has one.
+fn check_id(index: usize, item: &Value) -> Result<(), Refusal> {
+    let Some(id) = text(item, "id") else { return Ok(()) };
+    let kind = text(item, "type").unwrap_or("message");
+    let prefix = ID_PREFIXES.iter().find(|(known, _)| *known == kind).map_or("", |(_, prefix)| prefix);
+    let is_known = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    let (code, why) = if id.chars().count() > MAX_ID {
+        ("string_above_max_length", "string too long. Expected a string with maximum length 64.".to_owned())
+    } else if !id.chars().all(is_known) {
+        ("invalid_value", "Expected an ID that contains letters, numbers, underscores, or dashes.".to_owned())
+    } else if !id.starts_with(prefix) {
+        ("invalid_value", format!("Expected an ID that begins with '{prefix}'."))
+    } else {
+        return Ok(());
+    };
+    let param = format!("input[{index}].id");
+    Err(Refusal::of_api(400, Some(code), &param, &format!("Invalid '{param}': {why}")))
+}
+
+/// Checks that an item and its parts have no unknown member.
+fn check_members(path: &str, item: &Value) -> Result<(), Refusal> {
+    let known = MEMBERS.iter().find(|(kind, _)| text(item, "type") == Some(kind)).map(|(_, known)| *known);
+    let mut names = item.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    if let Some(unknown) = known.and_then(|known| names.find(|name| !known.contains(name) && !is_private(name))) {
+        let param = format!("{path}.{unknown}");
+        return Err(Refusal::of_api(400, Some("unknown_parameter"), &param, &format!("Unknown parameter: '{param}'.")));
+    }
+    let parts = item.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    parts.iter().enumerate().try_for_each(|(index, part)| check_members(&format!("{path}.content[{index}]"), part))
+}
+
+/// Whether a member is one of those that the Codex CLI sends to this backend only.
+fn is_private(name: &str) -> bool {
+    name.starts_with("internal_")
 }
 
 /// Checks that an output follows its call.

@@ -39,7 +39,20 @@ impl Party {
         let output = |output: Value| json!({"type": "function_call_output", "call_id": "call_1", "output": output});
         let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
         let nested = json!({"type": "object", "properties": {"a": {"type": "object"}}});
+        let reasoning =
+            json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": null});
+        let parsed = json!({"type": "output_text", "text": "{}", "parsed": {}});
+        let mut extended = call.clone();
+        extended["parsed_arguments"] = json!({});
+        let said = |id: &str| json!([{"type": "message", "role": "assistant", "id": id, "content": []}]);
         for (member, value, status, code) in [
+            ("input", said(&"msg_".repeat(17)), 400, json!("string_above_max_length")),
+            ("input", said("msg_a/b"), 400, json!("invalid_value")),
+            ("input", said("item_1"), 400, json!("invalid_value")),
+            ("input", json!([{"role": "user", "id": "1", "content": "Hi"}]), 400, json!("invalid_value")),
+            ("input", json!([reasoning]), 400, json!("unknown_parameter")),
+            ("input", json!([extended]), 400, json!("unknown_parameter")),
+            ("input", json!([{"role": "assistant", "content": [parsed]}]), 400, json!("unknown_parameter")),
             ("input", json!([{"type": "reasoning", "id": "rs_1", "summary": []}]), 404, Value::Null),
             ("input", json!([{"type": "item_reference", "id": "rs_1"}]), 404, Value::Null),
             ("input", json!([{"id": "rs_1"}]), 404, Value::Null),

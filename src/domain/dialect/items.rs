@@ -4,7 +4,11 @@
 use serde_json::value::RawValue;
 
 use super::{
-    InvalidRequest, call_id, json_writer::JsonWriter, members::Members, raw_json::Text, recalled::Recall,
+    InvalidRequest, call_id, item_id,
+    json_writer::JsonWriter,
+    members::Members,
+    raw_json::{List, Text},
+    recalled::Recall,
     system_text::SystemTexts,
 };
 
@@ -32,7 +36,7 @@ pub(super) fn write<'a>(
         }
         (Some("reasoning"), _) => {
             recall.has_own_reasoning = true;
-            out.item(raw);
+            write_accepted(raw, item, out);
         }
         (Some(kind), _) if kind.contains("call") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
@@ -40,8 +44,61 @@ pub(super) fn write<'a>(
             }
             write_call(raw, item, out);
         }
-        _ => out.item(raw),
+        (None | Some("message"), _) => write_message(raw, item, out)?,
+        _ => write_accepted(raw, item, out),
     }
+    Ok(())
+}
+
+/// Returns the members that clients send back and that the backend does not know in an input: what only an output has, and
+/// what OpenAI's SDKs add to what they parse.
+fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
+    match kind {
+        Some("reasoning") => &["status"],
+        Some("function_call") => &["parsed_arguments"],
+        Some("output_text") => &["parsed"],
+        _ => &[],
+    }
+}
+
+/// Removes what the backend refuses in an item or a part. SDKs also write all members that are absent as `null`, some under
+/// names of their own. Returns whether there was anything.
+fn leave_out_refused(item: &mut Members<'_>) -> bool {
+    let unknown = unknown_to_backend(item.word("type").as_deref());
+    let had_unknown = item.leave_out(unknown);
+    item_id::leave_out_refused(item) || had_unknown
+}
+
+/// Writes an item or a part without what the backend refuses.
+pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
+    if !leave_out_refused(&mut item) {
+        return out.item(raw);
+    }
+    out.begin_object();
+    item.write(out);
+    out.end_object();
+}
+
+/// Writes a message and its parts without what the backend refuses.
+fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    // Most contents need not be read.
+    let may_have_unknown = |content: &&RawValue| content.get().contains("null") || content.get().contains("parsed");
+    let content = item.get("content").filter(may_have_unknown);
+    let Some(parts) = content.and_then(|content| List::of(content, item.path_of("content"))) else {
+        write_accepted(raw, item, out);
+        return Ok(());
+    };
+    let _replaced = item.take("content");
+    let _refused = leave_out_refused(&mut item);
+    out.begin_object();
+    item.write(out);
+    out.begin_array_in("content");
+    parts.each_raw(|part, path| {
+        write_accepted(part, Members::of(part, path)?, out);
+        Ok(())
+    })?;
+    out.end_array();
+    out.end_object();
     Ok(())
 }
 
@@ -49,8 +106,16 @@ pub(super) fn write<'a>(
 fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     let id = reference.word("id").unwrap_or_default();
     match recall.item(&id) {
-        Some(item) => out.item(item),
+        Some(item) => write_recalled(item, out),
         None => recall.missing.references.push(id.into_owned()),
+    }
+}
+
+/// Writes an item of an earlier response.
+pub(super) fn write_recalled(raw: &RawValue, out: &mut JsonWriter) {
+    match Members::of(raw, String::new()) {
+        Ok(item) => write_accepted(raw, item, out),
+        Err(_not_an_item) => out.item(raw),
     }
 }
 
@@ -58,7 +123,7 @@ fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut 
 fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     let Some(id) = item.word("id") else { return };
     match recall.item(&id) {
-        Some(item) => out.item(item),
+        Some(item) => write_recalled(item, out),
         None => recall.missing.reasoning.push(id.into_owned()),
     }
 }
@@ -72,8 +137,9 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
     let accepted = id.clone().map(call_id::accepted);
     let has_long_id = id.zip(accepted.as_ref()).is_some_and(|(id, accepted)| id.as_json() != accepted.as_json());
     if !has_long_id && !lacks_output {
-        return out.item(raw);
+        return write_accepted(raw, item, out);
     }
+    let _refused = leave_out_refused(&mut item);
     out.begin_object();
     if let Some(id) = accepted {
         let _replaced = item.take("call_id");

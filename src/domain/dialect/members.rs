@@ -54,7 +54,7 @@ impl<'a> Members<'a> {
     }
 
     /// Returns the full path of a member, for errors.
-    fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -153,6 +153,13 @@ impl<'a> Members<'a> {
     /// Writes the remaining members into an open object.
     pub(super) fn write(&self, out: &mut JsonWriter) {
         self.list.iter().for_each(|(name, value)| out.raw(name, value));
+    }
+
+    /// Removes members of these names, and those that are `null`. Returns whether there were any.
+    pub(super) fn leave_out(&mut self, names: &[&str]) -> bool {
+        let before = self.list.len();
+        self.list.retain(|(name, value)| !is_null(value) && !names.contains(&&**name));
+        self.list.len() < before
     }
 
     /// Moves members unchanged into an open object.

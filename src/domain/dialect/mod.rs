@@ -17,6 +17,7 @@ mod event;
 mod failure;
 mod images;
 mod invalid_request;
+mod item_id;
 mod item_index;
 mod items;
 mod json_writer;

@@ -75,7 +75,10 @@ impl<'a> Recall<'a> {
         }
         let id = call_id.clone().unescaped();
         match self.known.reasoning.get(&*id) {
-            Some(items) => items.iter().for_each(|item| out.json_item(&item.to_string())),
+            Some(items) => {
+                let items = items.iter().filter_map(|item| serde_json::value::to_raw_value(item).ok());
+                items.for_each(|item| items::write_recalled(&item, out));
+            }
             None => self.missing.calls.push(id.into_owned()),
         }
     }

@@ -186,3 +186,65 @@ fn reasoning_that_the_backend_does_not_have_is_dropped() {
     assert_eq!(sent, json!([kept, call]));
     assert_eq!(messages(input), json!([kept, call]), "items among the messages of a chat");
 }
+
+#[test]
+fn members_that_the_backend_does_not_know_are_left_out_of_items() {
+    let text =
+        json!({"type": "output_text", "text": "{}", "annotations": [], "parsed": {"parsed": 1}, "logprobs": null});
+    let given = json!([
+        {"role": "user", "content": "null and parsed"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e", "status": "completed", "content": null},
+        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e", "status": null},
+        {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed",
+            "parsed_arguments": {"a": null}, "async_": null, "namespace": null},
+        {"type": "function_call_output", "call_id": "c", "output": "null", "id": null, "status": "completed"},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": null, "content": [text]},
+    ]);
+    let expected = json!([
+        {"role": "user", "content": "null and parsed"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e"},
+        {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e"},
+        {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed"},
+        {"type": "function_call_output", "call_id": "c", "output": "null", "status": "completed"},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
+    ]);
+    assert_eq!(of_responses(json!({"input": given})).unwrap().0["input"], expected);
+    // Items of Responses may stand among the messages of a chat.
+    let items = |list: &Value| Value::from(list.as_array().unwrap()[1..5].to_vec());
+    assert_eq!(messages(items(&given)), items(&expected));
+    let long = "c".repeat(65);
+    let call =
+        json!({"type": "function_call", "call_id": long, "name": "f", "arguments": "{}", "parsed_arguments": null});
+    let sent = of_responses(json!({"input": [call]})).unwrap().0["input"].take();
+    assert!(sent[0].get("parsed_arguments").is_none() && sent[0]["call_id"] != json!(long), "{sent}");
+}
+
+#[test]
+fn ids_of_items_that_the_backend_refuses_are_left_out() {
+    let long = format!("msg_{}", "a+/=".repeat(103));
+    let said = |id: &str| json!({"type": "message", "role": "assistant", "id": id, "content": []});
+    let item =
+        |kind: &str, id: &str| json!({"type": kind, "id": id, "call_id": "c", "output": "", "encrypted_content": "e"});
+    for (given, is_sent) in [
+        (said("msg_1"), true),
+        (said(&format!("msg_{}", "1".repeat(60))), true),
+        (said(&format!("msg_{}", "1".repeat(61))), false),
+        (said(&long), false),
+        (said("msg_a.b"), false),
+        (said("019f629b-43ee-7a82-acb1-3071dbffbdad"), false),
+        (said(""), false),
+        (json!({"role": "user", "id": "1", "content": "Hi"}), false),
+        (item("reasoning", "rs_1"), true),
+        (item("reasoning", &long), false),
+        (item("function_call", "fc_1"), true),
+        (item("function_call", "item_1"), false),
+        (item("function_call_output", "any-1"), true),
+        (item("custom_tool_call", &long), false),
+        // This one needs its id.
+        (item("web_search_call", &long), true),
+    ] {
+        let sent = of_responses(json!({"input": [given]})).unwrap().0["input"][0].take();
+        assert_eq!(sent.get("id").is_some(), is_sent, "{given}");
+    }
+}
