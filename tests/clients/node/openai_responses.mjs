@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { zodTextFormat } from "openai/helpers/zod";
+import { zodResponsesFunction, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL, checkToolsAnswer, rateLimited, run } from "./situations.mjs";
 
@@ -12,6 +12,8 @@ const parameters = { type: "object", properties: { city: { type: "string" } }, r
 const tools = ["get_weather", "get_time"].map((name) => ({ type: "function", name, parameters }));
 const question = { role: "user", content: TOOLS_PROMPT };
 const reasoning = { effort: "high", summary: "auto" };
+
+const format = zodTextFormat(z.object({ name: z.string(), count: z.number().int() }), "answer");
 
 /** Runs the tool loop; `followUp` makes the next request of a response and its tool outputs. */
 async function loop(followUp) {
@@ -52,7 +54,6 @@ await run({
     assert.equal(final.output_text, streamed);
   },
   async structured() {
-    const format = zodTextFormat(z.object({ name: z.string(), count: z.number().int() }), "answer");
     const response = await client.responses.parse({ model, input: "Hello", text: { format } });
     assert.equal(typeof response.output_parsed.count, "number");
   },
@@ -71,6 +72,17 @@ await run({
   },
   previous_response: () => loop(({ id }, outputs) => ({ input: outputs, previous_response_id: id })),
   output_items: () => loop(growing(({ output }) => JSON.parse(JSON.stringify(output)))),
+  // The SDK adds what it parsed to the items.
+  async parsed_items() {
+    const strict = [zodResponsesFunction({ name: "get_time", parameters: z.object({ city: z.string() }) })];
+    const input = [{ role: "user", content: "Hello" }];
+    input.push(...(await client.responses.parse({ model, input, text: { format } })).output);
+    input.push({ role: "user", content: "Use get_time." });
+    const { output } = await client.responses.parse({ model, input, tools: strict });
+    const { call_id } = output.find(({ type }) => type === "function_call");
+    input.push(...output, { type: "function_call_output", call_id, output: "12:00" });
+    assert((await client.responses.create({ model, input })).output_text.includes("12:00"));
+  },
   async history() {
     const input = [{ role: "user", content: "Hello" }, { role: "assistant", content: "Hi!" }, { role: "user", content: "Again" }];
     assert((await client.responses.create({ model, input })).output_text);

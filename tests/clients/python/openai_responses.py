@@ -109,6 +109,19 @@ def output_items():
 
 
 @situation
+def parsed_items():
+    """The SDK adds what it parsed to the items."""
+    parameters = TOOLS[1]["parameters"] | {"additionalProperties": False}
+    strict = [TOOLS[1] | {"parameters": parameters, "strict": True}]
+    talk = [{"role": "user", "content": "Hello"}]
+    talk += client.responses.parse(model=MODEL, input=talk, text_format=Answer).output
+    talk.append({"role": "user", "content": "Use get_time."})
+    asked = client.responses.parse(model=MODEL, input=talk, text_format=Answer, tools=strict).output
+    talk += asked + [output_of(item) for item in asked if item.type == "function_call"]
+    assert "result of get_time" in client.responses.create(model=MODEL, input=talk).output_text
+
+
+@situation
 def history():
     talk = [
         {"role": "system", "content": "Be brief."},
