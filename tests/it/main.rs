@@ -73,5 +73,6 @@ mod sign_in;
 mod tls;
 mod token_scopes;
 mod tokens;
+mod unreadable_reasoning;
 mod unreadable_rows;
 mod webhook;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{AppError, ProviderRegistration},
     domain::{
-        dialect::{BackendModel, InvalidRequest, model_of, without_lone_surrogates},
+        dialect::{BackendModel, InvalidRequest, model_of, without_lone_surrogates, without_reasoning},
         ids::{AccountName, Principal},
         json,
         model_list::ProviderModel,
@@ -41,6 +41,9 @@ const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long a stream may stay open after its last event.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The provider's code for reasoning whose encrypted content it cannot read.
+const UNREADABLE: &str = "invalid_encrypted_content";
 
 /// A caller's request to one of the two APIs.
 #[derive(Debug)]
@@ -186,8 +189,26 @@ impl Models {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(path), None);
-        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
-        self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
+        let send = async |body: Bytes| {
+            let (url, headers) = (url.clone(), headers.clone());
+            let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
+            self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
+        };
+        let sent = send(body.clone()).await;
+        let refused =
+            |error: &AppError| matches!(error, AppError::ProviderRefused(refusal) if refusal.code == UNREADABLE);
+        if !sent.as_ref().err().is_some_and(refused) {
+            return sent;
+        }
+        // The conversation began with another account or workspace, and each of its turns has this reasoning.
+        let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body))).await?;
+        match without {
+            Some(body) => {
+                tracing::info!("the provider cannot read earlier reasoning; the prompt is sent without it");
+                send(body.into()).await
+            }
+            None => sent,
+        }
     }
 
     /// Reads a finished response to its end in the background, so that its connection can be reused.

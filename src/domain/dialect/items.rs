@@ -162,3 +162,23 @@ fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
         part.need_text("text")
     })
 }
+
+/// Returns a body for the backend without its reasoning items; None if it has none. The encrypted content of reasoning can be
+/// read by the workspace that it was made for only.
+pub fn without_reasoning(body: &[u8]) -> Option<Vec<u8>> {
+    let mut members = Members::of_body(body).ok()?;
+    let input = members.take_list("input").ok()??;
+    let (mut out, mut has_reasoning) = (JsonWriter::for_body(body.len()), false);
+    members.write(&mut out);
+    out.begin_array_in("input");
+    let copied = input.each_raw(|item, path| {
+        match Members::of(item, path)?.word("type").as_deref() {
+            Some("reasoning") => has_reasoning = true,
+            Some(_) | None => out.item(item),
+        }
+        Ok(())
+    });
+    out.end_array();
+    out.end_object();
+    (copied.is_ok() && has_reasoning).then(|| out.into_bytes())
+}

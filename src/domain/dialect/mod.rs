@@ -43,6 +43,7 @@ pub use event::is_news;
 pub use failure::ResponseFailure;
 pub use images::{ImageReader, ImageRequest, image_model_of, is_image_model};
 pub use invalid_request::{InvalidRequest, TOO_LARGE};
+pub use items::without_reasoning;
 pub use members::model_of;
 pub use recalled::{Missing, NOTHING, Recalled, ResponseItems, items_by_id};
 pub use responses::{RequestEcho, ResponseReader, ResponsesRequest, TranslatedResponse};

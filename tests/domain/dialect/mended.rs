@@ -1,6 +1,6 @@
 //! Examples of requests that the backend would refuse and that are mended, in both dialects.
 
-use goclaw::domain::dialect::{InvalidRequest, NOTHING, without_lone_surrogates};
+use goclaw::domain::dialect::{InvalidRequest, NOTHING, without_lone_surrogates, without_reasoning};
 use serde_json::{Value, json};
 
 use super::{parsed_chat, parsed_response};
@@ -246,5 +246,19 @@ fn ids_of_items_that_the_backend_refuses_are_left_out() {
     ] {
         let sent = of_responses(json!({"input": [given]})).unwrap().0["input"][0].take();
         assert_eq!(sent.get("id").is_some(), is_sent, "{given}");
+    }
+}
+
+#[test]
+fn reasoning_that_the_backend_cannot_read_is_removed_and_nothing_else() {
+    let call = json!({"type": "function_call", "call_id": "c", "name": "reasoning", "arguments": "{}"});
+    let reasoning = json!({"type": "reasoning", "summary": [], "encrypted_content": "e"});
+    let user = json!({"role": "user", "content": "Hi"});
+    let body = json!({"model": "m", "input": [user, reasoning, call, reasoning], "reasoning": {"effort": "low"}});
+    let expected = json!({"model": "m", "input": [user, call], "reasoning": {"effort": "low"}});
+    let without: Value = serde_json::from_slice(&without_reasoning(body.to_string().as_bytes()).unwrap()).unwrap();
+    assert_eq!(without, expected);
+    for other in [expected, json!({"model": "m", "messages": []}), json!([])] {
+        assert_eq!(without_reasoning(other.to_string().as_bytes()), None);
     }
 }

@@ -1,0 +1,63 @@
+//! A conversation that moves to another account or workspace: the provider cannot read its earlier reasoning.
+
+use serde_json::{Value, json};
+
+use crate::{models::signed_in, support::provider::Provider};
+
+const MODEL: &str = "openai-codex/gpt-5.5";
+
+/// Refuses the next prompts.
+async fn refuse(provider: &Provider, code: &str, times: u32) {
+    let message = "The encrypted content gAAA could not be verified.";
+    let error = json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}});
+    let fault = json!({"kind": "status", "status": 400, "body": error.to_string()});
+    let order = json!({"endpoint": "responses", "fault": fault, "times": {"next": times}});
+    provider.post_control("/faults", order).await;
+}
+
+/// Returns the sizes of the prompts that arrived.
+async fn prompts(provider: &Provider) -> Vec<u64> {
+    let journal = provider.get_control("/journal").await;
+    let prompts = journal.as_array().expect("entries").iter();
+    let prompts = prompts.filter(|entry| entry["path"].as_str().is_some_and(|path| path.ends_with("/responses")));
+    prompts.map(|entry| entry["body_bytes"].as_u64().expect("a size")).collect()
+}
+
+fn conversation(reasoning: bool) -> Value {
+    let thought = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA".repeat(100)});
+    let mut input = vec![json!({"role": "user", "content": "Hello"}), json!({"role": "assistant", "content": "Hi!"})];
+    input.extend(reasoning.then_some(thought));
+    input.push(json!({"role": "user", "content": "Again"}));
+    json!({"model": MODEL, "input": input, "messages": null})
+}
+
+#[tokio::test]
+async fn the_prompt_is_sent_once_more_without_it() {
+    let (provider, _home, gateway) = signed_in().await;
+    for (stream, path) in [(false, "/v1/responses"), (true, "/v1/responses"), (false, "/v1/chat/completions")] {
+        let before = prompts(&provider).await.len();
+        refuse(&provider, "invalid_encrypted_content", 1).await;
+        let mut body = conversation(true);
+        body["stream"] = json!(stream);
+        let response = gateway.post(path, body).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text);
+        assert!(response.text.contains("word1"), "{}", response.text);
+        let sent = prompts(&provider).await.split_off(before);
+        assert!(sent.len() == 2 && sent[1] + 400 < sent[0], "{path}: {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_refusals_and_a_second_one_are_passed_on() {
+    let (provider, _home, gateway) = signed_in().await;
+    for (code, reasoning, requests) in
+        [("invalid_encrypted_content", true, 2), ("invalid_encrypted_content", false, 1), ("invalid_value", true, 1)]
+    {
+        let before = prompts(&provider).await.len();
+        refuse(&provider, code, requests).await;
+        let response = gateway.post("/v1/responses", conversation(reasoning)).await;
+        assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(code)), "{}", response.text);
+        let sent = prompts(&provider).await.split_off(before);
+        assert_eq!(sent.len(), requests as usize, "{code}, {reasoning}: {sent:?}");
+    }
+}
