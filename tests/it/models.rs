@@ -300,10 +300,12 @@ async fn provider_errors_map_to_codes_and_only_a_401_refreshes() {
 #[tokio::test]
 async fn a_websocket_upgrade_is_rejected() {
     let (_provider, _home, gateway) = signed_in().await;
-    let upgrade = http().get(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
-    let upgrade =
-        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("a response");
-    assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
+    let program = gateway.post("/v1/tokens", json!({"name": "program"})).await.json();
+    for token in [gateway.token.as_str(), program["token"].as_str().expect("a token")] {
+        let upgrade = http().get(format!("{}/v1/responses", gateway.base)).bearer_auth(token);
+        let upgrade = upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await;
+        assert_eq!(upgrade.expect("a response").status(), StatusCode::UPGRADE_REQUIRED);
+    }
     // Java's client offers an HTTP/2 upgrade with every request and continues without it.
     let offer = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(&gateway.token);
     let offer = offer.header("connection", "upgrade, http2-settings").header("upgrade", "h2c").send().await;

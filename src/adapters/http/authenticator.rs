@@ -9,8 +9,8 @@ use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts, operations::Refusal,
-    paths, problem_json::ProblemJson,
+    ApiState, caller_address::CallerAddress, current_request, entry_point::no_upgrade, failed_attempts::FailedAttempts,
+    operations::Refusal, paths, problem_json::ProblemJson,
 };
 use crate::{
     adapters::contract::ProblemKind,
@@ -201,10 +201,14 @@ impl Authenticator {
             Grant::Page => return Ok(()),
             Grant::Link if path == paths::SESSION => return Ok(()),
             Grant::Link => return Err(insufficient_scope("owner")),
-            Grant::Program(_) => match self.state.operations.check(request.method(), path, rights) {
-                Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
-            },
+            Grant::Program(_) => {
+                // No operation has the method of a WebSocket, and clients retry a 405.
+                no_upgrade(request)?;
+                match self.state.operations.check(request.method(), path, rights) {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => refusal,
+                }
+            }
         };
         Err(match refusal {
             // No scope permits a path that does not exist, so a 403 would mislead.

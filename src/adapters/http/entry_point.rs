@@ -149,7 +149,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 /// Rejects WebSockets with a 426. Codex tries one first; after a 426 it uses plain HTTP at once, after other errors it
 /// retries.
-fn no_upgrade(request: &Request) -> Result<(), Response> {
+pub(super) fn no_upgrade(request: &Request) -> Result<(), Response> {
     // Other upgrades are optional and ignored: Java's client offers HTTP/2 this way.
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
