@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,13 +39,17 @@ class Outcome:
 
 
 def install(kind, packages):
-    """Installs packages with a function of tests/tools.sh and returns their folder, or None."""
+    """Installs packages with a function of tests/tools.sh. Returns their folder, or why there is none."""
     command = ["bash", "-c", '. tests/tools.sh; "$@"', "clients", f"{kind}_tools", *packages]
     try:
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=INSTALL_TIMEOUT, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        return None
-    return Path(done.stdout.strip()) if done.returncode == 0 else None
+        return f"the installation took more than {INSTALL_TIMEOUT} s"
+    sys.stderr.write(done.stderr)
+    if done.returncode == 0:
+        return Path(done.stdout.strip())
+    errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+    return f"could not be installed: {errors[-1].strip() if errors else 'no reason given'}"
 
 
 def install_all(clients):
@@ -52,9 +57,18 @@ def install_all(clients):
     folders = {}
     for client in clients:
         key = packages_of(client)
-        if key[0] != "go" and key not in folders:
-            folders[key] = install(*key)
+        if key not in folders:
+            folders[key] = check_go() if key[0] == "go" else install(*key)
     return folders
+
+
+def check_go():
+    """Returns the folder of the Go programs, whose packages `go run` installs, or why they cannot run."""
+    needed = re.search(r"^go (\d+)\.(\d+)", (FOLDER / "go/go.mod").read_text(), re.MULTILINE)
+    found = re.search(r"go(\d+)\.(\d+)", subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout)
+    if not found or tuple(map(int, found.groups())) < tuple(map(int, needed.groups())):
+        return f"needs Go {needed[1]}.{needed[2]} or newer"
+    return FOLDER / "go"
 
 
 def packages_of(client):
@@ -106,8 +120,8 @@ def go_folders(client):
 
 def run_client(client, installed, programs):
     """Runs the client's program and returns its outcome."""
-    if client.language != "go" and installed is None:
-        return Outcome(missing="could not be installed")
+    if isinstance(installed, str):
+        return Outcome(missing=installed)
     with tempfile.TemporaryDirectory(prefix="goclaw-client-") as temporary:
         temporary = Path(temporary)
         for name in ("servers", "home", "work"):
@@ -176,7 +190,7 @@ def main(programs, *arguments):
     clients = chosen(list(arguments))
     folders = install_all(clients)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        running = {client.name: pool.submit(run_client, client, folders.get(packages_of(client)), programs) for client in clients}
+        running = {client.name: pool.submit(run_client, client, folders[packages_of(client)], programs) for client in clients}
     outcomes = {name: future.result() for name, future in running.items()}
     failed = False
     for client in clients:

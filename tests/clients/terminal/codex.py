@@ -8,24 +8,46 @@ from pathlib import Path
 
 from situations import MODEL, PNG, UNKNOWN_MODEL, not_offered, order, rate_limited, run, situation
 
+BASE_URL = os.environ["OPENAI_BASE_URL"]
 CONFIGURATION = f"""
 model = "{MODEL}"
 model_provider = "goclaw"
 
 [model_providers.goclaw]
 name = "goclaw"
-base_url = "{os.environ["OPENAI_BASE_URL"]}"
+base_url = "{BASE_URL}"
 wire_api = "responses"
 env_key = "OPENAI_API_KEY"
 supports_websockets = false
+"""
+# Other ways to configure it, with the token in `auth.json`.
+WITH_OPENAI_AUTH = f"""
+model = "gpt-5.5"
+model_provider = "goclaw"
+
+[model_providers.goclaw]
+name = "OpenAI"
+base_url = "{BASE_URL}"
+wire_api = "responses"
+requires_openai_auth = true
+"""
+BUILT_IN_PROVIDER = f"""
+model = "gpt-5.5"
+openai_base_url = "{BASE_URL}"
 """
 FOLDER = Path.cwd()
 # Commands of the model run without the CLI's own sandbox, which needs privileges that containers lack.
 BASE = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
 
 
-(Path.home() / ".codex").mkdir()
-(Path.home() / ".codex/config.toml").write_text(CONFIGURATION)
+
+
+def configure(configuration):
+    """Writes the configuration, and the token where the CLI keeps its own."""
+    home = Path.home() / ".codex"
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(configuration)
+    (home / "auth.json").write_text(json.dumps({"OPENAI_API_KEY": os.environ["OPENAI_API_KEY"]}))
 
 
 class CodexError(Exception):
@@ -114,5 +136,16 @@ def output_items():
     assert answer("resume", "--last", "Hello").startswith("word1 ")
 
 
+@situation
+def other_configurations():
+    for configuration in (WITH_OPENAI_AUTH, BUILT_IN_PROVIDER):
+        configure(configuration)
+        # An item more would be an error, such as one about WebSockets.
+        said, *others = codex("Hello")
+        assert not others, [said, *others]
+        assert said["text"].startswith("word1 "), said
+
+
 not_offered("previous_response", "history", "references")
+configure(CONFIGURATION)
 run()
