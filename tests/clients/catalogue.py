@@ -67,9 +67,11 @@ LANGCHAIN_NODE = ("@langchain/openai@1.6.0", "langchain@1.5.14", "@langchain/cor
 # As in go/go.mod.
 OPENAI_GO = ("github.com/openai/openai-go/v3@v3.99.0",)
 CODEX = ("@openai/codex@0.171.0",)
+INSTRUCTOR = ("instructor==1.17.0",)
 
 
 def ai_sdk(package):
+    """Returns the packages with this one first."""
     return tuple(sorted(NODE, key=lambda name: not name.startswith(f"{package}@")))
 
 
@@ -107,6 +109,24 @@ CLIENTS = [
         fast=True,
     ),
     Client(
+        name="openai-go-responses",
+        title="OpenAI SDK for Go, Responses",
+        program="go/main.go",
+        arguments=("responses",),
+        packages=OPENAI_GO,
+        setup=VARIABLES,
+        timeout=600,
+    ),
+    Client(
+        name="openai-go-chat",
+        title="OpenAI SDK for Go, Chat Completions",
+        program="go/main.go",
+        arguments=("chat",),
+        packages=OPENAI_GO,
+        setup=VARIABLES,
+        timeout=600,
+    ),
+    Client(
         name="ai-sdk-openai",
         title="AI SDK, `@ai-sdk/openai`",
         program="node/ai_sdk_openai.mjs",
@@ -133,6 +153,33 @@ CLIENTS = [
         fast=True,
     ),
     Client(
+        name="opencode",
+        title="opencode",
+        program="terminal/opencode.py",
+        packages=("opencode-ai@1.18.33",),
+        setup="`provider.goclaw` in `opencode.json`: `npm`, `options.baseURL`, `options.apiKey`, `models`",
+        model="gpt-5.5",
+        timeout=300,
+    ),
+    Client(
+        name="aider",
+        title="aider",
+        program="terminal/aider.py",
+        packages=("aider-chat==0.86.2",),
+        setup="`OPENAI_API_BASE`, `OPENAI_API_KEY`; `--model openai/gpt-5.5`",
+        quiet={"AIDER_ANALYTICS": "false", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        model="gpt-5.5",
+        timeout=300,
+    ),
+    Client(
+        name="llm",
+        title="llm",
+        program="terminal/llm.py",
+        packages=("llm==0.36",),
+        setup=f"{VARIABLES}; `llm -m gpt-5.5`",
+        model="gpt-5.5",
+    ),
+    Client(
         name="openai-agents-python",
         title="OpenAI Agents SDK for Python",
         program="python/openai_agents.py",
@@ -153,6 +200,24 @@ CLIENTS = [
         model="gpt-5.5",
     ),
     Client(
+        name="openai-agents-node",
+        title="OpenAI Agents SDK for JavaScript",
+        program="node/openai_agents.mjs",
+        arguments=("responses",),
+        packages=AGENTS_NODE,
+        setup=f"{VARIABLES}; `new Runner({{ tracingDisabled: true }})` (traces would go to OpenAI with the gateway's token)",
+        model="gpt-5.5",
+    ),
+    Client(
+        name="openai-agents-node-chat",
+        title="OpenAI Agents SDK for JavaScript, Chat Completions",
+        program="node/openai_agents.mjs",
+        arguments=("chat",),
+        packages=AGENTS_NODE,
+        setup='the same, and `setOpenAIAPI("chat_completions")`',
+        model="gpt-5.5",
+    ),
+    Client(
         name="langchain-python",
         title="LangChain for Python, `ChatOpenAI`",
         program="python/langchain_openai_chat.py",
@@ -167,6 +232,22 @@ CLIENTS = [
         arguments=("chat",),
         packages=LANGCHAIN_PYTHON,
         setup=f"{VARIABLES}; `ChatOpenAI(use_responses_api=False)`",
+    ),
+    Client(
+        name="langchain-node",
+        title="LangChain for JavaScript, `ChatOpenAI`",
+        program="node/langchain_openai.mjs",
+        arguments=("responses",),
+        packages=LANGCHAIN_NODE,
+        setup=VARIABLES,
+    ),
+    Client(
+        name="langchain-node-chat",
+        title="LangChain for JavaScript, Chat Completions",
+        program="node/langchain_openai.mjs",
+        arguments=("chat",),
+        packages=LANGCHAIN_NODE,
+        setup=f"{VARIABLES}; `ChatOpenAICompletions`",
     ),
     Client(
         name="litellm",
@@ -205,38 +286,11 @@ CLIENTS = [
         model="gpt-5.5",
     ),
     Client(
-        name="opencode",
-        title="opencode",
-        program="terminal/opencode.py",
-        packages=("opencode-ai@1.18.33",),
-        setup="`provider.goclaw` in `opencode.json`: `npm`, `options.baseURL`, `options.apiKey`, `models`",
-        model="gpt-5.5",
-        timeout=300,
-    ),
-    Client(
-        name="aider",
-        title="aider",
-        program="terminal/aider.py",
-        packages=("aider-chat==0.86.2",),
-        setup="`OPENAI_API_BASE`, `OPENAI_API_KEY`; `--model openai/gpt-5.5`",
-        quiet={"AIDER_ANALYTICS": "false", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        model="gpt-5.5",
-        timeout=300,
-    ),
-    Client(
-        name="llm",
-        title="llm",
-        program="terminal/llm.py",
-        packages=("llm==0.36",),
-        setup=f"{VARIABLES}; `llm -m gpt-5.5`",
-        model="gpt-5.5",
-    ),
-    Client(
         name="instructor",
         title="instructor",
         program="python/instructor_client.py",
         arguments=("chat",),
-        packages=("instructor==1.17.0",),
+        packages=INSTRUCTOR,
         setup=f"{VARIABLES}; `from_provider(\"openai/gpt-5.5\")`",
     ),
     Client(
@@ -244,7 +298,7 @@ CLIENTS = [
         title="instructor, Responses",
         program="python/instructor_client.py",
         arguments=("responses",),
-        packages=("instructor==1.17.0",),
+        packages=INSTRUCTOR,
         setup="the same with `mode=Mode.RESPONSES_TOOLS`",
     ),
     Client(
@@ -264,57 +318,5 @@ CLIENTS = [
         packages=LLAMA_INDEX,
         setup="`OpenAIResponses(model=\"gpt-5.5\", api_base=..)`, `OPENAI_API_KEY`",
         model="gpt-5.5",
-    ),
-    Client(
-        name="openai-go-responses",
-        title="OpenAI SDK for Go, Responses",
-        program="go/main.go",
-        arguments=("responses",),
-        packages=OPENAI_GO,
-        setup=VARIABLES,
-        timeout=600,
-    ),
-    Client(
-        name="openai-go-chat",
-        title="OpenAI SDK for Go, Chat Completions",
-        program="go/main.go",
-        arguments=("chat",),
-        packages=OPENAI_GO,
-        setup=VARIABLES,
-        timeout=600,
-    ),
-    Client(
-        name="openai-agents-node",
-        title="OpenAI Agents SDK for JavaScript",
-        program="node/openai_agents.mjs",
-        arguments=("responses",),
-        packages=AGENTS_NODE,
-        setup=f"{VARIABLES}; `new Runner({{ tracingDisabled: true }})` (traces would go to OpenAI with the gateway's token)",
-        model="gpt-5.5",
-    ),
-    Client(
-        name="openai-agents-node-chat",
-        title="OpenAI Agents SDK for JavaScript, Chat Completions",
-        program="node/openai_agents.mjs",
-        arguments=("chat",),
-        packages=AGENTS_NODE,
-        setup='the same, and `setOpenAIAPI("chat_completions")`',
-        model="gpt-5.5",
-    ),
-    Client(
-        name="langchain-node",
-        title="LangChain for JavaScript, `ChatOpenAI`",
-        program="node/langchain_openai.mjs",
-        arguments=("responses",),
-        packages=LANGCHAIN_NODE,
-        setup=VARIABLES,
-    ),
-    Client(
-        name="langchain-node-chat",
-        title="LangChain for JavaScript, Chat Completions",
-        program="node/langchain_openai.mjs",
-        arguments=("chat",),
-        packages=LANGCHAIN_NODE,
-        setup=f"{VARIABLES}; `new ChatOpenAI({{ useResponsesApi: false }})`",
     ),
 ]

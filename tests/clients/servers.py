@@ -13,7 +13,8 @@ import urllib.request
 START_DEADLINE = 30
 # Bytes of one direction of a connection that are kept for the report.
 KEPT = 8 << 20
-CALL = re.compile(rb"^POST (/v1/[^ ?]*)[^ ]* HTTP/1\.1\r$", re.MULTILINE)
+# Not at the beginning of a line: it may follow the body of another request.
+CALL = re.compile(rb"POST (/v1/[^ ?]*)[^ ]* HTTP/1\.1\r\n")
 IGNORED = re.compile(rb"^goclaw-ignored-parameters: ([^\r\n]*)\r$", re.MULTILINE | re.IGNORECASE)
 # The caller's proxy must not come between.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,13 +1,15 @@
-// LangChain for JavaScript, `ChatOpenAI` with the API that the argument names: responses, its default, or chat.
+// LangChain for JavaScript with the API that the argument names: `ChatOpenAI`, which chooses Responses, or
+// `ChatOpenAICompletions`.
 
 import assert from "node:assert/strict";
-import { ChatOpenAI } from "@langchain/openai";
+import { ChatOpenAI, ChatOpenAICompletions } from "@langchain/openai";
 import { HumanMessage, createAgent, tool } from "langchain";
 import { z } from "zod";
 import { MODEL, PICTURE, TOOLS_PROMPT, UNKNOWN_MODEL, checkToolsAnswer, rateLimited, run } from "./situations.mjs";
 
 const usesResponses = process.argv[2] === "responses";
-const model = (options = {}) => new ChatOpenAI({ model: MODEL, ...(!usesResponses && { useResponsesApi: false }), ...options });
+const Model = usesResponses ? ChatOpenAI : ChatOpenAICompletions;
+const model = (options = {}) => new Model({ model: MODEL, ...options });
 const schema = z.object({ name: z.string(), count: z.number().int() });
 let called = [];
 
