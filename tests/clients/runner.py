@@ -1,12 +1,15 @@
 """Runs clients in parallel, each with a gateway and a simulator of its own, and reports what works. `run.sh` starts it."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,22 +132,36 @@ def run_client(client, installed, programs):
         with Servers(programs, temporary / "servers") as servers:
             command, paths = command_of(client, installed, temporary / "work")
             variables = environment(client, servers, temporary / "home", paths)
-            try:
-                done = subprocess.run(
-                    command, cwd=temporary / "work", env=variables, stdin=subprocess.DEVNULL, timeout=client.timeout,
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT if client.language == "go" else subprocess.PIPE,
-                    text=True, errors="replace", check=False,
-                )
-                output, log, code = done.stdout, done.stderr or done.stdout, done.returncode
-            except subprocess.TimeoutExpired as late:
-                output, log, code = text(late.stdout), text(late.stderr) + f"stopped after {client.timeout} s", None
+            output, log, code = run_bounded(command, temporary / "work", variables, client.timeout)
             outcome = judge(client, output, code)
             outcome.apis, outcome.ignored, outcome.log = apis(servers.tap.paths()), sorted(servers.tap.ignored()), log
             return outcome
 
 
-def text(captured):
-    return captured.decode(errors="replace") if isinstance(captured, bytes) else captured or ""
+def run_bounded(command, folder, variables, timeout):
+    """Runs a program and ends all that it has started. Returns its results, its messages and its exit status; None if it was
+    stopped."""
+    with open(folder.parent / "messages", "w+b") as messages:
+        program = subprocess.Popen(
+            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages, start_new_session=True
+        )
+        timer = threading.Timer(timeout, end_group, [program.pid])
+        timer.start()
+        output = program.stdout.read()
+        code = program.wait()
+        is_late = timer.finished.is_set()
+        timer.cancel()
+        end_group(program.pid)
+        messages.seek(0)
+        log = messages.read().decode(errors="replace")
+    if is_late:
+        return output.decode(errors="replace"), f"{log}\nstopped after {timeout} s", None
+    return output.decode(errors="replace"), log, code
+
+
+def end_group(group):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def apis(paths):
