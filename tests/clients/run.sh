@@ -28,4 +28,6 @@ if [ -z "${PROGRAMS:-}" ]; then
     cargo build --quiet --locked --workspace --bins --tests
     PROGRAMS=$PWD/target/debug
 fi
+# Leaves nothing in the working folder.
+export PYTHONDONTWRITEBYTECODE=1
 exec python3 tests/clients/runner.py "$PROGRAMS" "$@"
