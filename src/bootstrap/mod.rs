@@ -17,6 +17,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
     cli::{self, AuditCommand, Cli, ClientCommand, Command, render},
+    service_manager::ServiceManager,
     settings::{Environment, Settings},
     system::{SystemClock, keep_memory_private},
     telemetry,
@@ -53,11 +54,18 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let stop = serve::stop_signal()?;
             let banner = banner::text(&settings, config.as_deref(), started.address, &started.app).await;
             render::line(&banner).map_err(StartError::Output)?;
-            serve::run(started, stop).await;
+            let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));
+            manager.ready(started.address);
+            let stopping = async {
+                stop.cancelled().await;
+                manager.stopping();
+            };
+            tokio::join!(serve::run(started, stop.clone()), stopping);
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
+        Command::Completions { shell } => cli::completions::print(shell).map_err(StartError::Output)?,
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;
         }

@@ -2,6 +2,7 @@
 
 mod accounts_and_tokens;
 mod address;
+mod completions;
 mod connecting;
 mod errors;
 mod grammar;

@@ -23,6 +23,7 @@ mod app_unreadable;
 mod port_calls;
 
 // Adapters against real systems.
+mod config_file;
 mod contract;
 mod hostile_texts;
 mod http_api;
@@ -68,6 +69,7 @@ mod replicas;
 mod restore;
 mod sdks;
 mod seal_vectors;
+mod service_manager;
 mod sign_in;
 mod tls;
 mod token_scopes;
