@@ -5,6 +5,7 @@
 
 mod audit;
 mod banner;
+mod config;
 mod connection;
 mod errors;
 mod first_start;
@@ -16,7 +17,7 @@ mod stores;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
-    cli::{self, AuditCommand, Cli, ClientCommand, Command, render},
+    cli::{self, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
     service_manager::ServiceManager,
     settings::{Environment, Settings},
     system::{SystemClock, keep_memory_private},
@@ -24,6 +25,9 @@ use crate::adapters::{
 };
 
 pub use errors::{StartError, sentence};
+
+/// The exit code for an invalid configuration, as for invalid arguments.
+const INVALID: u8 = 2;
 
 /// Runs the command of this process's command line.
 pub fn run() -> ExitCode {
@@ -65,6 +69,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
+        Command::Config(ConfigCommand::Show) => config::show(cli.config, environment)?,
+        Command::Config(ConfigCommand::Check) => return config::check(cli.config, environment),
         Command::Completions { shell } => cli::completions::print(shell).map_err(StartError::Output)?,
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;
@@ -95,7 +101,7 @@ async fn ask_gateway(
 fn fail(error: &StartError) -> ExitCode {
     render::error(&sentence(error));
     if matches!(error, StartError::Settings(_) | StartError::InvalidKey { .. }) {
-        ExitCode::from(2)
+        INVALID.into()
     } else {
         ExitCode::FAILURE
     }

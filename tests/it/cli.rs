@@ -3,6 +3,7 @@
 mod accounts_and_tokens;
 mod address;
 mod completions;
+mod config;
 mod connecting;
 mod errors;
 mod grammar;

@@ -50,9 +50,22 @@ pub enum Command {
     Audit(AuditCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
+    /// Show the configuration, and check it
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions { shell: Shell },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Show each setting, and whether it comes from the file, a variable, or is the default. Secrets are not shown
+    Show,
+    /// List everything that is wrong with the configuration. Exit code 0: nothing, 2: something
+    ///
+    /// It also reads the files of the key and the token. It starts nothing and opens no database.
+    Check,
 }
 
 /// The shells with completions.

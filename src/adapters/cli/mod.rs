@@ -36,7 +36,7 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
-pub use args::{AuditCommand, Cli, ClientCommand, Command, KeysCommand};
+pub use args::{AuditCommand, Cli, ClientCommand, Command, ConfigCommand, KeysCommand};
 
 use args::{AuditQuery, AuthCommand};
 use client::GatewayClient;

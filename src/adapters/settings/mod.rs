@@ -5,6 +5,7 @@
 //! field, a use, and a row in the README's table; a test compares the table with the fields.
 
 mod error;
+mod explained;
 mod providers;
 mod sections;
 mod sources;
@@ -15,6 +16,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 pub use error::SettingsError;
+pub use explained::{Explained, Origin};
 pub use sections::{
     CallbackSettings, DatabaseSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings,
 };
