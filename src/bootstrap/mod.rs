@@ -7,6 +7,7 @@ mod audit;
 mod banner;
 mod config;
 mod connection;
+mod doctor;
 mod errors;
 mod first_start;
 mod keys;
@@ -71,6 +72,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Openapi => offline::print_openapi()?,
         Command::Config(ConfigCommand::Show) => config::show(cli.config, environment)?,
         Command::Config(ConfigCommand::Check) => return config::check(cli.config, environment),
+        Command::Doctor => return doctor::examine(cli.config, environment).await,
         Command::Completions { shell } => cli::completions::print(shell).map_err(StartError::Output)?,
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;

@@ -129,6 +129,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/connect_failure", &[ADAPTER]),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/data_folder", &[ADAPTER, PURE, &["rustix"]]),
+    outbound("src/adapters/diagnosis", &[ADAPTER, PURE, &["httpdate", "reqwest"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/service_manager", &[ADAPTER]),
     outbound("src/adapters/journal", &[ADAPTER, PURE, TRAITS, &["rustix"]]),

@@ -5,6 +5,7 @@ mod address;
 mod completions;
 mod config;
 mod connecting;
+mod doctor;
 mod errors;
 mod grammar;
 mod login_state;

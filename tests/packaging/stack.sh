@@ -48,7 +48,8 @@ call_gateway_through_nginx() {
     expect "under another name" 421 --insecure -H "Host: other.example" "https://$public_name:$tls/v1/providers"
     is "the data folder below a mount" 700 "$(stat --format=%a "$folder/data/goclaw")"
     kill -TERM "$gateway"
-    check "the gateway stops" wait "$gateway"
+    wait "$gateway" || { cat "$folder/gateway.log" >&2; fail "the gateway did not stop cleanly"; }
+    say "the gateway stops: ok"
 }
 
 # Prints the variables of the service `gateway` as compose.yaml sets them, with this machine's database and files.

@@ -7,7 +7,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use super::{
     help::{
-        AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP, TOKENS_HELP,
+        AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP,
+        TOKENS_HELP,
     },
     render,
 };
@@ -53,6 +54,9 @@ pub enum Command {
     /// Show the configuration, and check it
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check what the gateway needs on this machine, and say what to do about each problem
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions { shell: Shell },
