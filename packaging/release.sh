@@ -2,7 +2,8 @@
 # Builds what a release consists of: an archive, the Debian package, the crate, a software bill of materials (CycloneDX), and
 # SHA-256 checksums of all of them. The same commit and compiler give the same archive. Installs missing tools.
 #
-# Usage: packaging/release.sh [FOLDER]; the default is target/release-files. It replaces the folder.
+# Usage: packaging/release.sh [FOLDER]; the default is target/release-files. It replaces the folder. PACKAGE_DIRTY=1 allows
+# uncommitted changes in the crate.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
@@ -15,7 +16,7 @@ make_package_files() {
     local program=target/release/goclaw folder=target/package-files
     rm -rf "$folder"
     mkdir -p "$folder/completions"
-    cargo run --quiet --locked --example package_files "$folder/man"
+    cargo run --quiet --release --locked --package goclaw-package-files "$folder/man"
     mv "$folder/man/config.toml" "$folder/config.toml"
     cmp "$folder/config.toml" packaging/debian/config.toml ||
         fail "packaging/debian/config.toml is out of date; update it with: cp $folder/config.toml packaging/debian/"
@@ -51,11 +52,16 @@ make_debian_package() {
     "$tool" --no-build --no-dbgsym --quiet --output "$files/"
 }
 
-# The crate is built once from what it contains: a file that is missing in `include` fails here and not for its users.
+# The library is built from what the crate contains: a file that `include` lacks fails here and not for its users. Cargo's own
+# verification would build every dependency once more.
 make_crate() {
-    local allow_dirty=()
+    local allow_dirty=() folder
     [ -z "${PACKAGE_DIRTY:-}" ] || allow_dirty=(--allow-dirty)
-    cargo package --quiet --locked "${allow_dirty[@]}" --package goclaw
+    cargo package --quiet --locked --no-verify "${allow_dirty[@]}" --package goclaw
+    folder=$(mktemp -d)
+    tar --directory="$folder" --extract --file="target/package/goclaw-$version.crate"
+    CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --locked --lib --manifest-path "$folder/goclaw-$version/Cargo.toml"
+    rm -rf "$folder"
     cp "target/package/goclaw-$version.crate" "$files/"
 }
 

@@ -76,7 +76,7 @@ step_images() {
 check_dockerfile_sources() {
     local context
     context=$(mktemp -d)
-    grep '^!' .dockerignore | tr -d '!' | xargs cp -r -t "$context"
+    grep '^!' .dockerignore | tr -d '!' | xargs cp -r --parents -t "$context"
     check "cargo accepts the build context" cargo metadata --no-deps --locked --offline --format-version 1 --manifest-path "$context/Cargo.toml"
     rm -rf "$context"
 }

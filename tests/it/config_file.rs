@@ -1,6 +1,6 @@
 //! The package's configuration file: it is made from the README's table, it loads, and it states the real defaults.
 
-#[path = "../../examples/package_files/config_file.rs"]
+#[path = "../../packaging/files/src/config_file.rs"]
 mod generator;
 
 use std::{fs, path::Path};
@@ -19,7 +19,10 @@ fn load(folder: &Path, text: &str) -> Result<Settings, SettingsError> {
 #[test]
 fn the_committed_file_is_made_from_the_readme() {
     let made = generator::text(README).expect("a table of settings");
-    assert!(made == COMMITTED, "write it with: cargo run --example package_files FOLDER, and copy FOLDER/config.toml");
+    assert!(
+        made == COMMITTED,
+        "write it with: cargo run --package goclaw-package-files FOLDER, and copy FOLDER/config.toml"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ const HEADER: &str = "\
 # the start and refuses to start with an unknown setting or an invalid value. Variables such as GOCLAW_SERVER__PORT take
 # precedence. After a change: systemctl restart goclaw
 #
-# Made from README.md with: cargo run --example package_files FOLDER
+# Made from README.md with: cargo run --package goclaw-package-files FOLDER
 ";
 
 /// The package's own folder. It is the home of the user `goclaw`, and the unit makes it.
