@@ -72,13 +72,18 @@ step_images() {
     run_stack
 }
 
-# .dockerignore lets in only what the Dockerfile copies; cargo must find all that Cargo.toml names there.
+# Does the COPY lines of the Dockerfile with what .dockerignore lets in: cargo must find all that Cargo.toml names there.
 check_dockerfile_sources() {
-    local context
-    context=$(mktemp -d)
-    grep '^!' .dockerignore | tr -d '!' | xargs cp -r --parents -t "$context"
-    check "cargo accepts the build context" cargo metadata --no-deps --locked --offline --format-version 1 --manifest-path "$context/Cargo.toml"
-    rm -rf "$context"
+    local folder sources
+    folder=$(mktemp -d)
+    mkdir "$folder/context" "$folder/image"
+    grep '^!' .dockerignore | tr -d '!' | xargs cp -r --parents -t "$folder/context"
+    while read -ra sources; do
+        (cd "$folder/context" && cp -r --parents "${sources[@]:0:${#sources[@]}-1}" "$folder/image") ||
+            fail ".dockerignore keeps out what the Dockerfile copies: ${sources[*]}"
+    done < <(sed -n 's/^COPY \([^-]\)/\1/p' packaging/docker/Dockerfile)
+    check "cargo accepts what the Dockerfile copies" cargo fetch --locked --offline --manifest-path "$folder/image/Cargo.toml"
+    rm -rf "$folder"
 }
 
 step_chart() {
