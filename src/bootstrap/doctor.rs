@@ -1,7 +1,7 @@
 //! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, if that is a
 //! problem, what to do. One problem hides no other, except that an invalid configuration says nothing about the rest.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::{net::TcpListener, time::timeout};
@@ -91,6 +91,10 @@ async fn api_port(settings: &Settings) -> Finding {
     let Err(error) = TcpListener::bind(SocketAddr::new(host, port)).await else {
         return Finding::fine(subject, "free; no gateway runs here");
     };
+    if error.kind() != io::ErrorKind::AddrInUse {
+        let remedy = "Choose another address or port: server.host, server.port.";
+        return Finding::problem(subject, format!("cannot listen on {host}: {error}"), remedy);
+    }
     let url = format!("http://{}:{port}", in_url(reachable(host)));
     let gateway = Connection { url, token: None, token_file: None, insecure: false };
     let answers = async { GatewayClient::new(&gateway)?.health().await };
@@ -99,7 +103,7 @@ async fn api_port(settings: &Settings) -> Finding {
     }
     let remedy =
         format!("Stop that program, or choose another port: server.port (GOCLAW_PORT={})", port.wrapping_add(1));
-    Finding::problem(subject, format!("{error}{}", held_by(port)), remedy)
+    Finding::problem(subject, format!("taken on {host}{}", held_by(port)), remedy)
 }
 
 async fn callback_port(settings: &Settings) -> Finding {

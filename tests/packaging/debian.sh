@@ -49,6 +49,12 @@ install_and_use() {
         "$(inside awk '/^(CapEff|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$main/status" | paste -sd' ')"
     check "goclaw health" goclaw health
     check "a link to the page" goclaw open
+    check "the configuration is valid" inside runuser -u goclaw -- goclaw --config /etc/goclaw/config.toml config check
+    # The machine has no network.
+    refused "doctor finds the providers out of reach" "PROBLEM  https://auth.openai.com" \
+        inside runuser -u goclaw -- goclaw --config /etc/goclaw/config.toml doctor
+    refused "and the rest in order" "ok       encryption key: opens the database" \
+        inside runuser -u goclaw -- goclaw --config /etc/goclaw/config.toml doctor
     refused "auth status before a login" "No OAuth tokens found." goclaw auth status
     refused "other users cannot read the configuration" "cannot read the configuration file" \
         inside runuser -u nobody -- goclaw --config /etc/goclaw/config.toml auth status
