@@ -32,7 +32,7 @@ make_archive() {
     mkdir "$folder/$name"
     cp -r target/release/goclaw README.md CHANGELOG.md LICENSE docs target/package-files/man target/package-files/completions \
         packaging/debian/config.toml packaging/systemd/goclaw.service "$folder/$name/"
-    tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go+r,go-w --mtime="@$SOURCE_DATE_EPOCH" \
+    tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go+r,go-w --mtime="@$commit_time" \
         --directory="$folder" "$name" | gzip --no-name -9 >"$files/$name.tar.gz"
     rm -rf "$folder"
 }
@@ -41,15 +41,17 @@ make_bill_of_materials() {
     local tool
     tool=$(cargo_tool cargo-cyclonedx "$cyclonedx_version")
     # It writes beside Cargo.toml, one file for each member; only the gateway is released.
-    "$tool" cyclonedx --quiet --format json --spec-version 1.5 --override-filename goclaw-sbom --target "$platform"
-    mv goclaw-sbom.json "$files/goclaw-$version.cdx.json"
-    rm -f simulator/goclaw-sbom.json
+    SOURCE_DATE_EPOCH=$commit_time "$tool" cyclonedx --quiet --format json --spec-version 1.5 --override-filename goclaw-sbom \
+        --target "$platform"
+    # The folder of this build is nobody's business.
+    sed "s#path+file://$PWD#path+file://#g" goclaw-sbom.json >"$files/goclaw-$version.cdx.json"
+    rm -f goclaw-sbom.json simulator/goclaw-sbom.json packaging/files/goclaw-sbom.json
 }
 
 make_debian_package() {
     local tool
     tool=$(cargo_tool cargo-deb "$deb_version")
-    "$tool" --no-build --no-dbgsym --quiet --output "$files/"
+    SOURCE_DATE_EPOCH=$commit_time "$tool" --no-build --no-dbgsym --quiet --output "$files/"
 }
 
 # The library is built from what the crate contains: a file that `include` lacks fails here and not for its users. Cargo's own
@@ -72,8 +74,8 @@ install_packages
 
 version=$(cargo metadata --no-deps --format-version 1 --locked | sed 's/.*"name":"goclaw","version":"\([^"]*\)".*/\1/')
 platform=$(rustc -vV | sed -n 's/^host: //p')
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH
+# Not exported: crates with C code would be built again for each commit.
+commit_time=$(git log -1 --format=%ct)
 
 rm -rf "$files"
 mkdir -p "$files"

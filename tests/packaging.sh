@@ -132,6 +132,8 @@ import json, sys
 names = {component["name"] for component in json.load(open(sys.argv[1]))["components"]}
 assert {"tokio", "rustls", "chacha20poly1305"} <= names and len(names) > 100, len(names)
 END
+    check "and no folder of this machine" bash -c "! grep -q '$PWD' '$files/goclaw-$version.cdx.json'"
+    check "the release leaves no files in the sources" bash -c '[ -z "$(git status --porcelain --untracked-files=all | grep sbom)" ]'
     check "the crate has no tests and no page of documents" bash -c "! tar -tzf '$files/goclaw-$version.crate' | grep -E '/(tests|docs)/'"
 }
 

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, time::timeout};
 use url::Url;
 
 use super::{
-    StartError, config,
+    StartError, configuration,
     connection::{in_url, reachable},
     first_start, keys, sentence,
     stores::Stores,
@@ -62,7 +62,7 @@ impl Finding {
 
 /// Prints the findings. The exit code is 1 if one is a problem.
 pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) -> Result<ExitCode, StartError> {
-    let invalid = config::problems(file.clone(), environment);
+    let invalid = configuration::problems(file.clone(), environment);
     let findings = if invalid.is_empty() {
         everything(&Settings::load(file, environment)?).await
     } else {

@@ -5,7 +5,7 @@
 
 mod audit;
 mod banner;
-mod config;
+mod configuration;
 mod connection;
 mod doctor;
 mod errors;
@@ -70,8 +70,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
-        Command::Config(ConfigCommand::Show) => config::show(cli.config, environment)?,
-        Command::Config(ConfigCommand::Check) => return config::check(cli.config, environment),
+        Command::Config(ConfigCommand::Show) => configuration::show(cli.config, environment)?,
+        Command::Config(ConfigCommand::Check) => return configuration::check(cli.config, environment),
         Command::Doctor => return doctor::examine(cli.config, environment).await,
         Command::Completions { shell } => cli::completions::print(shell).map_err(StartError::Output)?,
         Command::Audit(AuditCommand::Verify { checkpoint }) => {

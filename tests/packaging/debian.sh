@@ -66,6 +66,7 @@ install_and_use() {
 
 # Exit code 2 does not restart, so that the reason stays the last line of the log.
 configure_wrongly() {
+    is "crashes since the installation" 0 "$(property NRestarts)"
     inside sed -i '1i server.prot = 1' /etc/goclaw/config.toml
     refused "a start with an unknown setting" "failed" inside systemctl restart goclaw
     is "restarts meanwhile" 0 "$(property NRestarts)"
@@ -90,6 +91,7 @@ use_credentials() {
 upgrade_keeps_everything() {
     local before after
     inside sed -i 's/^#callback.timeout = .*/callback.timeout = "5m"/' /etc/goclaw/config.toml
+    is "crashes since the last start" 0 "$(property NRestarts)"
     before=$(inside sha256sum /var/lib/goclaw/gateway.token /var/lib/goclaw/encryption.key /etc/goclaw/config.toml)
     check "a token for a program" goclaw tokens create kept
     main=$(property MainPID)

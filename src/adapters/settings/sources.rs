@@ -136,10 +136,10 @@ impl Configured {
 
     /// Returns the value as one line: a list with commas.
     pub(super) fn text(&self) -> String {
-        match &self.value.kind {
-            ValueKind::Array(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            _single => self.value.to_string(),
+        if let ValueKind::Array(items) = &self.value.kind {
+            return items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         }
+        self.value.to_string()
     }
 
     /// Reads `T` from this setting alone, so that its error hides no other one.
