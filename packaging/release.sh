@@ -43,7 +43,7 @@ make_bill_of_materials() {
     # It writes beside Cargo.toml, one file for each member; only the gateway is released.
     SOURCE_DATE_EPOCH=$commit_time "$tool" cyclonedx --quiet --format json --spec-version 1.5 --override-filename goclaw-sbom \
         --target "$platform"
-    # The folder of this build is nobody's business.
+    # Without the path of this checkout, the file does not depend on where it was built.
     sed "s#path+file://$PWD#path+file://#g" goclaw-sbom.json >"$files/goclaw-$version.cdx.json"
     rm -f goclaw-sbom.json simulator/goclaw-sbom.json packaging/files/goclaw-sbom.json
 }

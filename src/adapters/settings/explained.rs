@@ -88,8 +88,8 @@ impl Settings {
         if is_credential { Origin::Credential } else { Origin::Default }
     }
 
-    /// Returns the values that hold if they are not configured. The structs are taken apart, so that a new field is missed
-    /// by nobody.
+    /// Returns the values that hold if they are not configured. The structs are taken apart, so that the compiler reports a
+    /// new field.
     fn effective(&self) -> Vec<(String, String)> {
         let ServerSettings { host, port, allowed_hosts, allowed_origins, trusted_proxies, token: _, token_file: _ } =
             &self.server;
