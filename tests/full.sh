@@ -11,13 +11,14 @@
 #                    the long form of each proof, in a release build
 #   page             screenshots, accessibility and behaviour of the page
 #   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
+#   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
 #   properties       the property tests with other and more inputs than CI has
 #   mutants          changes the code of refresh, authorization responses, sealing and header filters: a test must notice
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
-readonly all=(dependencies clients generated_clients "${proofs[@]}" page properties fuzz mutants)
+readonly all=(dependencies clients generated_clients "${proofs[@]}" page package properties fuzz mutants)
 readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
@@ -28,20 +29,6 @@ contains() {
     shift
     for entry; do [ "$entry" != "$name" ] || return 0; done
     return 1
-}
-
-# cargo_tool NAME VERSION: prints the path of a tool of cargo. Installs it into target/ if it is missing.
-cargo_tool() {
-    local name=$1 version=$2 folder=$PWD/target/$1-$2
-    if has "$name"; then
-        command -v "$name"
-        return
-    fi
-    if [ ! -x "$folder/bin/$name" ]; then
-        say "installing $name $version into ${folder#"$PWD"/} (a few minutes)"
-        cargo install "$name" --version "$version" --locked --quiet --root "$folder" >&2 || return 1
-    fi
-    printf '%s\n' "$folder/bin/$name"
 }
 
 check_dependencies() {
@@ -88,6 +75,7 @@ run_step() {
         clients) tests/clients/run.sh ;;
         generated_clients) tests/generated_clients/run.sh ;;
         page) tests/page.sh ;;
+        package) tests/packaging.sh ;;
         fuzz) fuzz ;;
         mutants) find_mutants ;;
         properties) try_other_inputs ;;

@@ -44,6 +44,20 @@ python_tools() { in_folder python with_pip "$@"; }
 # node_tools TOOL...: installs tools from npm and prints the folder of their node_modules.
 node_tools() { in_folder node with_npm "$@"; }
 
+# cargo_tool NAME VERSION: prints the path of a tool of cargo. Installs it into target/ if it is missing.
+cargo_tool() {
+    local name=$1 version=$2 folder=$PWD/target/$1-$2
+    if has "$name"; then
+        command -v "$name"
+        return
+    fi
+    if [ ! -x "$folder/bin/$name" ]; then
+        say "installing $name $version into ${folder#"$PWD"/} (a few minutes)"
+        cargo install "$name" --version "$version" --locked --quiet --root "$folder" >&2 || return 1
+    fi
+    printf '%s\n' "$folder/bin/$name"
+}
+
 # The folder's name is a checksum of the tools and versions, so a new version gets a new folder.
 in_folder() {
     local kind=$1 install=$2 folder

@@ -3,7 +3,8 @@
 //! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
-//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`] and [`telemetry`].
+//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`] and [`service_manager`].
+//! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
 //! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
 //!   reasons of failed connections in `connect_failure`.
@@ -14,10 +15,12 @@ pub mod cli;
 mod connect_failure;
 pub mod contract;
 pub mod data_folder;
+pub mod diagnosis;
 pub mod http;
 pub mod journal;
 pub mod oauth;
 pub mod secret_file;
+pub mod service_manager;
 pub mod serving;
 pub mod settings;
 pub mod store;

@@ -44,7 +44,7 @@ pub(super) fn resolve(
 }
 
 /// Returns an address as the host of a URL: IPv6 in brackets.
-fn in_url(ip: IpAddr) -> String {
+pub(super) fn in_url(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),

@@ -102,6 +102,24 @@ pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<
         Some(token) => (token.clone(), "the setting server.token".to_owned()),
         None => (token_in_file(&path, token_file_of(settings), random)?, path.display().to_string()),
     };
+    long_enough(token, place)
+}
+
+/// Checks the token that [`gateway_token`] would return, without creating one.
+pub(super) fn check_token(settings: &Settings) -> Result<(), StartError> {
+    let (path, of) = (settings.token_file(), token_file_of(settings));
+    let (token, place) = match &settings.server.token {
+        Some(token) => (Some(token.clone()), "the setting server.token".to_owned()),
+        None => (read_secret_file(&path, of)?, path.display().to_string()),
+    };
+    match token {
+        Some(token) => long_enough(token, place).map(drop),
+        None if of == SecretFileOf::Owner => Err(StartError::ConfiguredFileMissing(path)),
+        None => Ok(()),
+    }
+}
+
+fn long_enough(token: SecretString, place: String) -> Result<SecretString, StartError> {
     if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(),
 }
 
 /// Opens the database and the journal with the configured keys.
-async fn open(settings: &Settings) -> Result<Keys, StartError> {
+pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
     let Storage { stores, journal, cipher } = Storage::open(settings, Arc::new(SystemRandom)).await?;
     Ok(Keys {
         store: stores.keys,

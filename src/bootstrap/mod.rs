@@ -5,7 +5,9 @@
 
 mod audit;
 mod banner;
+mod configuration;
 mod connection;
+mod doctor;
 mod errors;
 mod first_start;
 mod keys;
@@ -16,13 +18,17 @@ mod stores;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
-    cli::{self, AuditCommand, Cli, ClientCommand, Command, render},
+    cli::{self, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
+    service_manager::ServiceManager,
     settings::{Environment, Settings},
     system::{SystemClock, keep_memory_private},
     telemetry,
 };
 
 pub use errors::{StartError, sentence};
+
+/// The exit code for an invalid configuration, as for invalid arguments.
+const INVALID: u8 = 2;
 
 /// Runs the command of this process's command line.
 pub fn run() -> ExitCode {
@@ -53,11 +59,21 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let stop = serve::stop_signal()?;
             let banner = banner::text(&settings, config.as_deref(), started.address, &started.app).await;
             render::line(&banner).map_err(StartError::Output)?;
-            serve::run(started, stop).await;
+            let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));
+            manager.ready(started.address);
+            let stopping = async {
+                stop.cancelled().await;
+                manager.stopping();
+            };
+            tokio::join!(serve::run(started, stop.clone()), stopping);
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
+        Command::Config(ConfigCommand::Show) => configuration::show(cli.config, environment)?,
+        Command::Config(ConfigCommand::Check) => return configuration::check(cli.config, environment),
+        Command::Doctor => return doctor::examine(cli.config, environment).await,
+        Command::Completions { shell } => cli::completions::print(shell).map_err(StartError::Output)?,
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;
         }
@@ -87,7 +103,7 @@ async fn ask_gateway(
 fn fail(error: &StartError) -> ExitCode {
     render::error(&sentence(error));
     if matches!(error, StartError::Settings(_) | StartError::InvalidKey { .. }) {
-        ExitCode::from(2)
+        INVALID.into()
     } else {
         ExitCode::FAILURE
     }

@@ -110,7 +110,7 @@ impl Stores {
     }
 
     /// Returns whether the database holds anything that only an existing key opens.
-    async fn need_a_key(&self) -> Result<bool, StoreError> {
+    pub(super) async fn need_a_key(&self) -> Result<bool, StoreError> {
         Ok(!self.keys.key_checks().await?.is_empty() || !self.keys.sealed_values().await?.is_empty())
     }
 }

@@ -2,7 +2,10 @@
 
 mod accounts_and_tokens;
 mod address;
+mod completions;
+mod config;
 mod connecting;
+mod doctor;
 mod errors;
 mod grammar;
 mod login_state;

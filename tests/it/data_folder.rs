@@ -2,11 +2,15 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt, chown, symlink},
+    os::unix::{
+        fs::{PermissionsExt, chown, symlink},
+        process::CommandExt,
+    },
     path::Path,
+    process::Command,
 };
 
-use crate::support::gateway::Home;
+use crate::support::gateway::{CommandOutput, Home};
 
 const PLANTED: &str = "a-planted-token-with-32-characters-or-more";
 
@@ -86,6 +90,41 @@ async fn a_readable_database_becomes_private_and_a_linked_folder_is_followed() {
     let gateway = home.start().await;
     assert_eq!(mode(&database), 0o600);
     assert!(gateway.log().contains("open to others") && gateway.log().contains("0644"), "{}", gateway.log());
+}
+
+/// Kubernetes mounts a volume like this: it belongs to root, and the pod's `fsGroup` may write it.
+#[test]
+fn in_a_mount_of_another_user_the_gateway_makes_a_private_folder() {
+    const USER: u32 = 12_345;
+    const GROUP: u32 = 23_456;
+    let folder = tempfile::tempdir().expect("a folder");
+    // A group of its own can only be set by root; others try the same with a folder of theirs.
+    let is_root = chown(folder.path(), None, Some(GROUP)).is_ok();
+    set_mode(folder.path(), 0o2775);
+    let program = folder.path().join("goclaw");
+    fs::copy(env!("CARGO_BIN_EXE_goclaw"), &program).expect("a copy that this user can run");
+    let data = folder.path().join("goclaw-data");
+    let home = Home::without_provider().with("GOCLAW_DATA_DIR", &data.display().to_string());
+    let template = home.command(&[]);
+    let migrate = || {
+        let mut command = Command::new(&program);
+        let variables = template.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.arg("migrate").env_clear().envs(variables).current_dir("/");
+        if is_root {
+            command.uid(USER).gid(GROUP);
+        }
+        CommandOutput::of(command)
+    };
+    let output = migrate();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(mode(&data) & 0o777, 0o700);
+    assert_eq!(migrate().code, Some(0), "the next start accepts it");
+    assert_eq!(mode(&data.join("goclaw.db")), 0o600);
+    // What `fsGroupChangePolicy: Always` would do at each mount.
+    set_mode(&data, 0o2770);
+    let output = migrate();
+    assert_eq!(output.code, Some(1), "{}", output.stdout);
+    assert!(output.stderr.contains("may be changed by others"), "{}", output.stderr);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod app_unreadable;
 mod port_calls;
 
 // Adapters against real systems.
+mod config_file;
 mod contract;
 mod hostile_texts;
 mod http_api;
@@ -69,6 +70,7 @@ mod proxy;
 mod replicas;
 mod restore;
 mod seal_vectors;
+mod service_manager;
 mod sign_in;
 mod tls;
 mod token_scopes;

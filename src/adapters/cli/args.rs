@@ -3,82 +3,21 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::{ArgGroup, Args, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-use super::render;
+use super::{
+    help::{
+        AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP,
+        TOKENS_HELP,
+    },
+    render,
+};
 use crate::domain::{
     audit::Checkpoint,
     ids::AccountName,
     provider::openai_codex,
     scope::{InvalidScope, Scopes},
 };
-
-const EXAMPLES: &str = "\
-Examples:
-  goclaw                              start the gateway
-  goclaw open                         print a link that opens the gateway's page
-  goclaw onboard                      write .env.local, then: source .env.local
-  goclaw auth login                   log in to ChatGPT through the browser
-  goclaw auth status                  show whether the login is active
-  goclaw providers set-secret suno    connect Suno with a session token
-  goclaw tokens create my-editor      create a token for a program
-
-Environment:
-  GOCLAW_GATEWAY_URL    the gateway's address; takes precedence over host and port
-  GOCLAW_HOST           default 127.0.0.1
-  GOCLAW_PORT           default 3577
-  GOCLAW_TOKEN          the gateway's token; by default read from the token file on this machine
-  GOCLAW_CONFIG         the configuration file, like --config
-  GOCLAW_INSECURE       1 permits plain HTTP to another machine, like --insecure
-
-Exit codes: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.";
-
-const AUTH_EXAMPLES: &str = "\
-Examples:
-  goclaw auth status
-  goclaw auth login --no-browser
-  goclaw auth login openai-work --type openai-codex --name 'Work account'
-  goclaw auth logout openai
-
-`openai` is short for `openai-codex`. It is the default.";
-
-const LOGIN_HELP: &str = "\
-Prints a URL, opens it in a browser if possible, and waits for the login to end. If the browser ends at a page that does
-not load (the gateway is on another machine, or port 1455 is in use), paste the page's whole address into the waiting
-command.
-
-With --json, prints one line when the login starts (with `auth_url`) and one line with the status when it ends.";
-
-const TOKENS_HELP: &str = "\
-A program needs a gateway token to use a model. Create one for each program: it permits only the models and the proxy,
-and can be revoked separately.
-
-Examples:
-  OPENAI_API_KEY=$(goclaw tokens create my-editor)
-  goclaw tokens list";
-
-const KEYS_HELP: &str = "\
-The commands work on the database itself. To replace the key of a gateway with its own key file:
-
-  goclaw keys rotate
-  goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
-
-const AUDIT_HELP: &str = "\
-The gateway writes who changed what, when, and from where, each change with its entry. Entries are kept for 400 days.
-`list` and `export` ask the running gateway; `verify` works on the database itself.
-
-Examples:
-  goclaw audit list
-  goclaw audit export > audit.jsonl
-  goclaw audit verify --checkpoint 120:kDx0...";
-
-const SET_SECRET_HELP: &str = "\
-The secret is read from stdin, or prompted for without echo if stdin is a terminal. It is never an argument.
-
-Examples:
-  goclaw providers set-secret suno
-  goclaw providers set-secret dashscope < key.txt
-  goclaw providers set-secret suno-band --type suno";
 
 /// A self-hosted gateway that signs in to AI providers for you and never loses the login.
 #[derive(Debug, Parser)]
@@ -112,6 +51,33 @@ pub enum Command {
     Audit(AuditCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
+    /// Show the configuration, and check it
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Check what the gateway needs on this machine, and say what to do about each problem
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
+    /// Print the completions of a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Show each setting, and whether it comes from the file, a variable, or is the default. Secrets are not shown
+    Show,
+    /// List everything that is wrong with the configuration. Exit code 0: nothing, 2: something
+    ///
+    /// It also reads the files of the key and the token. It starts nothing and opens no database.
+    Check,
+}
+
+/// The shells with completions.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -174,6 +140,10 @@ pub enum ClientCommand {
     ///
     /// It is valid for ten minutes and signs in anyone who opens it. Do not share it.
     Open(Output),
+    /// Ask the gateway whether it is up. Exit code 0: yes, 3: no
+    ///
+    /// It needs no token. Containers call it as their health check.
+    Health,
     /// Write .env.local with the gateway's address and token, for `source .env.local`
     Onboard {
         /// Replace an existing .env.local

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     adapters::contract::{
         AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
-        CreateTokenRequest, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
+        CreateTokenRequest, Health, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
         RefreshRequest, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest, TokenCreated,
         TokenList, TokenRevoked, UpdateProviderRequest, Usage,
     },
@@ -50,6 +50,10 @@ impl GatewayClient {
 
     pub fn status_url(&self, account: &AccountName) -> Url {
         self.transport.address.endpoint(&["v1", "auth", account.as_str(), "status"])
+    }
+
+    pub async fn health(&self) -> ApiResult<Health> {
+        self.transport.call(Method::GET, &["healthz"], NO_BODY).await
     }
 
     pub async fn status(&self, account: &AccountName) -> ApiResult<AuthStatus> {

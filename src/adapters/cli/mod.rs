@@ -2,8 +2,8 @@
 //!
 //! It has no keys, opens no database and calls no use case, so other clients have the same capabilities. [`args`]
 //! defines the grammar, and `client` sends requests over `transport`. The commands are in `auth`, `login`, `providers`,
-//! `tokens`, `audit`, `page_link` and `onboard`. Only [`render`] prints. `serve`, `migrate` and `openapi` are parsed here and
-//! run by the composition root.
+//! `tokens`, `audit`, `page_link`, `health` and `onboard`. Only [`render`] and [`completions`] print. Commands that are no client,
+//! such as `serve` and `migrate`, are parsed here and run by the composition root.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -17,8 +17,11 @@ pub mod audit;
 pub mod auth;
 pub mod browser;
 pub mod client;
+pub mod completions;
 mod confirm;
 pub mod error;
+mod health;
+mod help;
 pub mod login;
 pub mod login_wait;
 pub mod onboard;
@@ -33,7 +36,7 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
-pub use args::{AuditCommand, Cli, ClientCommand, Command, KeysCommand};
+pub use args::{AuditCommand, Cli, ClientCommand, Command, ConfigCommand, KeysCommand};
 
 use args::{AuditQuery, AuthCommand};
 use client::GatewayClient;
@@ -80,6 +83,7 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
     let times = &TimeFormatter::local(environment.clock.now());
     match command {
         ClientCommand::Onboard { force } => onboard::onboard(force, &connection),
+        ClientCommand::Health => health::health(&client()?).await,
         ClientCommand::Open(output) => page_link::open(&output, &client()?, times).await,
         ClientCommand::Audit(AuditQuery::List { limit, output }) => {
             audit::list(limit, &output, &client()?, times).await

@@ -5,6 +5,7 @@
 //! field, a use, and a row in the README's table; a test compares the table with the fields.
 
 mod error;
+mod explained;
 mod providers;
 mod sections;
 mod sources;
@@ -15,6 +16,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 pub use error::SettingsError;
+pub use explained::{Explained, Origin};
 pub use sections::{
     CallbackSettings, DatabaseSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings,
 };
@@ -64,7 +66,13 @@ impl Settings {
     pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let sections: Sections = sources::read(file.as_deref(), environment)?;
-        let Sections { server, encryption, callback, refresh, .. } = sections;
+        let Sections { mut server, mut encryption, callback, refresh, .. } = sections;
+        if server.token.is_none() && server.token_file.is_none() {
+            server.token_file = credential("goclaw.token", environment);
+        }
+        if encryption.key.is_none() && encryption.keys.is_none() && encryption.key_file.is_none() {
+            encryption.key_file = credential("goclaw.key", environment);
+        }
         let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
         let database = sections.database.url.unwrap_or_else(|| DatabaseSettings::Sqlite(data_dir.join("goclaw.db")));
         let is_shared = matches!(database, DatabaseSettings::Postgres(_));
@@ -103,6 +111,12 @@ impl Settings {
     pub fn key_file(&self) -> PathBuf {
         self.encryption.key_file.clone().unwrap_or_else(|| self.data_dir.join("encryption.key"))
     }
+}
+
+/// Returns the file in which a service manager passes this secret, if it does (systemd.exec(5), `LoadCredential=`). Only a
+/// file that exists counts, because a unit may name credentials that a machine does not have.
+fn credential(name: &str, environment: &Environment) -> Option<PathBuf> {
+    environment.path("CREDENTIALS_DIRECTORY").map(|folder| folder.join(name)).filter(|file| file.is_file())
 }
 
 /// Checks that only one setting is set of those that configure the same secret. Replicas that share a database need the

@@ -144,17 +144,17 @@ pub struct RefreshSettings {
     pub proactive: bool,
     // `RefreshPolicy` documents these durations.
     #[serde(deserialize_with = "positive_duration")]
-    http_timeout: Duration,
+    pub(super) http_timeout: Duration,
     #[serde(deserialize_with = "positive_duration")]
-    lease: Duration,
+    pub(super) lease: Duration,
     #[serde(deserialize_with = "positive_duration")]
-    lead: Duration,
+    pub(super) lead: Duration,
     #[serde(deserialize_with = "positive_duration")]
-    serve_margin: Duration,
+    pub(super) serve_margin: Duration,
     #[serde(deserialize_with = "positive_duration")]
-    backoff_min: Duration,
+    pub(super) backoff_min: Duration,
     #[serde(deserialize_with = "positive_duration")]
-    backoff_max: Duration,
+    pub(super) backoff_max: Duration,
 }
 
 impl Default for RefreshSettings {

@@ -99,18 +99,88 @@ fn hyphenated(variable: &str) -> String {
 pub(super) fn read<T: DeserializeOwned>(file: Option<&Path>, environment: &Environment) -> Result<T, SettingsError> {
     let mut layers = Config::builder();
     if let Some(path) = file {
-        let mut file = Config::builder()
-            .add_source(File::from(path))
-            .build()
-            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-        normalize(&mut file.cache);
-        layers = layers.add_source(file);
+        layers = layers.add_source(read_file(path)?);
     }
     let variables = config::Environment::default().prefix("GOCLAW").prefix_separator("_").separator("__");
     let merged = layers.add_source(variables.source(Some(environment.settings()?))).build();
-    let config = merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?;
+    deserialized(merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?)
+}
+
+fn read_file(path: &Path) -> Result<Config, SettingsError> {
+    let mut file = Config::builder()
+        .add_source(File::from(path))
+        .build()
+        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    normalize(&mut file.cache);
+    Ok(file)
+}
+
+fn deserialized<T: DeserializeOwned>(config: Config) -> Result<T, SettingsError> {
     serde_path_to_error::deserialize(config)
         .map_err(|error| SettingsError::from_deserializer(error.path().to_string(), error.into_inner()))
+}
+
+/// One setting as it was configured.
+pub(super) struct Configured {
+    /// The names from the section to the setting.
+    path: Vec<String>,
+    value: Value,
+    /// The variable that holds it; None if it is in the file.
+    pub(super) variable: Option<String>,
+}
+
+impl Configured {
+    pub(super) fn key(&self) -> String {
+        self.path.join(".")
+    }
+
+    /// Returns the value as one line: a list with commas.
+    pub(super) fn text(&self) -> String {
+        if let ValueKind::Array(items) = &self.value.kind {
+            return items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        }
+        self.value.to_string()
+    }
+
+    /// Reads `T` from this setting alone, so that its error hides no other one.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
+        let within = |value: Value, name: &String| {
+            Value::new(None, ValueKind::Table([(name.clone(), value)].into_iter().collect()))
+        };
+        let mut alone = Config::default();
+        alone.cache = self.path.iter().rev().fold(self.value.clone(), within);
+        deserialized(alone)
+    }
+}
+
+/// Returns the settings in the file and in the environment, which overrides it.
+///
+/// # Errors
+///
+/// The file cannot be read, or two variables contradict each other.
+pub(super) fn configured(file: Option<&Path>, environment: &Environment) -> Result<Vec<Configured>, SettingsError> {
+    let mut found = Vec::new();
+    if let Some(path) = file {
+        collect(Vec::new(), read_file(path)?.cache, &mut found);
+    }
+    for (name, value) in environment.settings()? {
+        let path = name.trim_start_matches(PREFIX).to_lowercase().split("__").map(str::to_owned).collect::<Vec<_>>();
+        let short = SHORT_NAMES.iter().find(|(short, long)| *long == name && environment.text(short).is_some());
+        let variable = Some(short.map_or(name.replace('-', "_"), |(short, _)| (*short).to_owned()));
+        found.retain(|setting| setting.path != path);
+        found.push(Configured { path, value: value.into(), variable });
+    }
+    Ok(found)
+}
+
+/// Adds every value below a table.
+fn collect(path: Vec<String>, value: Value, found: &mut Vec<Configured>) {
+    let ValueKind::Table(members) = value.kind else {
+        return found.push(Configured { path, value, variable: None });
+    };
+    for (name, member) in members {
+        collect([path.as_slice(), &[name]].concat(), member, found);
+    }
 }
 
 /// Drops the nulls of a JSON file and turns each list of tables into a table with numbers as keys. A variable can then

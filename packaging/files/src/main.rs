@@ -1,0 +1,22 @@
+//! Writes the files of the packages that are made from the code: `goclaw.1` and one manual page for each command, and
+//! the example configuration `config.toml`.
+//!
+//!     cargo run --package goclaw-package-files FOLDER
+//!
+//! This is not a command of `goclaw`, because only somebody who builds a package needs it: the program stays without the
+//! generator and without the README. Completions are a command, because `cargo install` brings none.
+
+mod config_file;
+
+use std::{error::Error, fs, path::PathBuf};
+
+use clap::CommandFactory;
+use goclaw::adapters::cli::Cli;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("usage: goclaw-package-files FOLDER")?;
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("config.toml"), config_file::text(include_str!("../../../README.md"))?)?;
+    clap_mangen::generate_to(Cli::command(), &folder)?;
+    Ok(())
+}

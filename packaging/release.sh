@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Builds what a release consists of: an archive, the Debian package, the crate, a software bill of materials (CycloneDX), and
+# SHA-256 checksums of all of them. The same commit and compiler give the same archive. Installs missing tools.
+#
+# Usage: packaging/release.sh [FOLDER]; the default is target/release-files. It replaces the folder. PACKAGE_DIRTY=1 allows
+# uncommitted changes in the crate.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/tools.sh
+
+readonly deb_version=3.8.0 cyclonedx_version=0.5.9
+files=${1:-target/release-files}
+
+# The files that the Debian package and the archive share; [package.metadata.deb] names this folder.
+make_package_files() {
+    local program=target/release/goclaw folder=target/package-files
+    rm -rf "$folder"
+    mkdir -p "$folder/completions"
+    cargo run --quiet --release --locked --package goclaw-package-files "$folder/man"
+    mv "$folder/man/config.toml" "$folder/config.toml"
+    cmp "$folder/config.toml" packaging/debian/config.toml ||
+        fail "packaging/debian/config.toml is out of date; update it with: cp $folder/config.toml packaging/debian/"
+    "$program" completions bash >"$folder/completions/goclaw.bash"
+    "$program" completions zsh >"$folder/completions/_goclaw"
+    "$program" completions fish >"$folder/completions/goclaw.fish"
+}
+
+# Owner, order and times do not depend on the machine, so that others can compare their archive with this one.
+make_archive() {
+    local name=goclaw-$version-$platform folder
+    folder=$(mktemp -d)
+    mkdir "$folder/$name"
+    cp -r target/release/goclaw README.md CHANGELOG.md LICENSE docs target/package-files/man target/package-files/completions \
+        packaging/debian/config.toml packaging/systemd/goclaw.service "$folder/$name/"
+    tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go+r,go-w --mtime="@$commit_time" \
+        --directory="$folder" "$name" | gzip --no-name -9 >"$files/$name.tar.gz"
+    rm -rf "$folder"
+}
+
+make_bill_of_materials() {
+    local tool
+    tool=$(cargo_tool cargo-cyclonedx "$cyclonedx_version")
+    # It writes beside Cargo.toml, one file for each member; only the gateway is released.
+    SOURCE_DATE_EPOCH=$commit_time "$tool" cyclonedx --quiet --format json --spec-version 1.5 --override-filename goclaw-sbom \
+        --target "$platform"
+    # Without the path of this checkout, the file does not depend on where it was built.
+    sed "s#path+file://$PWD#path+file://#g" goclaw-sbom.json >"$files/goclaw-$version.cdx.json"
+    rm -f goclaw-sbom.json simulator/goclaw-sbom.json packaging/files/goclaw-sbom.json
+}
+
+make_debian_package() {
+    local tool
+    tool=$(cargo_tool cargo-deb "$deb_version")
+    SOURCE_DATE_EPOCH=$commit_time "$tool" --no-build --no-dbgsym --quiet --output "$files/"
+}
+
+# The library is built from what the crate contains: a file that `include` lacks fails here and not for its users. Cargo's own
+# verification would build every dependency once more.
+make_crate() {
+    local allow_dirty=() folder
+    [ -z "${PACKAGE_DIRTY:-}" ] || allow_dirty=(--allow-dirty)
+    cargo package --quiet --locked --no-verify "${allow_dirty[@]}" --package goclaw
+    folder=$(mktemp -d)
+    tar --directory="$folder" --extract --file="target/package/goclaw-$version.crate"
+    CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --locked --lib --manifest-path "$folder/goclaw-$version/Cargo.toml"
+    rm -rf "$folder"
+    cp "target/package/goclaw-$version.crate" "$files/"
+}
+
+need_cargo
+need cc gcc libc6-dev
+need dpkg-deb dpkg
+install_packages
+
+version=$(cargo metadata --no-deps --format-version 1 --locked | sed 's/.*"name":"goclaw","version":"\([^"]*\)".*/\1/')
+platform=$(rustc -vV | sed -n 's/^host: //p')
+# Not exported: crates with C code would be built again for each commit.
+commit_time=$(git log -1 --format=%ct)
+
+rm -rf "$files"
+mkdir -p "$files"
+say "building goclaw $version for $platform"
+cargo build --release --locked --bin goclaw
+make_package_files
+make_archive
+make_debian_package
+make_bill_of_materials
+make_crate
+(cd "$files" && sha256sum -- * >SHA256SUMS)
+say "the release is in $files:"
+cat "$files/SHA256SUMS"

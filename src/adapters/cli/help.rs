@@ -1,0 +1,81 @@
+//! The longer help texts: examples, variables and exit codes. They are apart from the grammar, so that both stay readable.
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  goclaw                              start the gateway
+  goclaw open                         print a link that opens the gateway's page
+  goclaw onboard                      write .env.local, then: source .env.local
+  goclaw auth login                   log in to ChatGPT through the browser
+  goclaw auth status                  show whether the login is active
+  goclaw providers set-secret suno    connect Suno with a session token
+  goclaw tokens create my-editor      create a token for a program
+
+Environment:
+  GOCLAW_GATEWAY_URL    the gateway's address; takes precedence over host and port
+  GOCLAW_HOST           default 127.0.0.1
+  GOCLAW_PORT           default 3577
+  GOCLAW_TOKEN          the gateway's token; by default read from the token file on this machine
+  GOCLAW_CONFIG         the configuration file, like --config
+  GOCLAW_INSECURE       1 permits plain HTTP to another machine, like --insecure
+
+Exit codes: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.";
+
+pub(super) const AUTH_EXAMPLES: &str = "\
+Examples:
+  goclaw auth status
+  goclaw auth login --no-browser
+  goclaw auth login openai-work --type openai-codex --name 'Work account'
+  goclaw auth logout openai
+
+`openai` is short for `openai-codex`. It is the default.";
+
+pub(super) const LOGIN_HELP: &str = "\
+Prints a URL, opens it in a browser if possible, and waits for the login to end. If the browser ends at a page that does
+not load (the gateway is on another machine, or port 1455 is in use), paste the page's whole address into the waiting
+command.
+
+With --json, prints one line when the login starts (with `auth_url`) and one line with the status when it ends.";
+
+pub(super) const TOKENS_HELP: &str = "\
+A program needs a gateway token to use a model. Create one for each program: it permits only the models and the proxy,
+and can be revoked separately.
+
+Examples:
+  OPENAI_API_KEY=$(goclaw tokens create my-editor)
+  goclaw tokens list";
+
+pub(super) const KEYS_HELP: &str = "\
+The commands work on the database itself. To replace the key of a gateway with its own key file:
+
+  goclaw keys rotate
+  goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
+
+pub(super) const AUDIT_HELP: &str = "\
+The gateway writes who changed what, when, and from where, each change with its entry. Entries are kept for 400 days.
+`list` and `export` ask the running gateway; `verify` works on the database itself.
+
+Examples:
+  goclaw audit list
+  goclaw audit export > audit.jsonl
+  goclaw audit verify --checkpoint 120:kDx0...";
+
+pub(super) const SET_SECRET_HELP: &str = "\
+The secret is read from stdin, or prompted for without echo if stdin is a terminal. It is never an argument.
+
+Examples:
+  goclaw providers set-secret suno
+  goclaw providers set-secret dashscope < key.txt
+  goclaw providers set-secret suno-band --type suno";
+
+pub(super) const COMPLETIONS_HELP: &str = "\
+Examples:
+  goclaw completions bash > ~/.local/share/bash-completion/completions/goclaw
+  goclaw completions zsh > ~/.zfunc/_goclaw
+  goclaw completions fish > ~/.config/fish/completions/goclaw.fish";
+
+pub(super) const DOCTOR_HELP: &str = "\
+Checks the configuration, the ports, the limit of open files, the database, the encryption key, and whether each provider
+can be reached and agrees on the time. It sends no token. Like each start, it brings an existing database to this version's
+schema. Run it as the gateway's user.
+
+Exit code 0: everything is fine, 1: something is not.";

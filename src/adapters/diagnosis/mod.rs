@@ -1,0 +1,8 @@
+//! What `goclaw doctor` asks the machine and the network: who holds a port, whether a server can be reached, and what time
+//! it is there.
+
+mod port_holder;
+mod server;
+
+pub use port_holder::holder_of;
+pub use server::{Server, probe};

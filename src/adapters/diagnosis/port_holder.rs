@@ -1,0 +1,34 @@
+//! Finds the process that listens on a port, as `ss -ltnp` does: the kernel's table has the socket's inode, and the
+//! process that has it open is found by its file descriptors.
+
+use std::{fs, path::Path};
+
+/// The state of a listening socket in `/proc/net/tcp`.
+const LISTENS: &str = "0A";
+
+/// Returns the name and id of the process that listens on `port`, such as `codex (process 4711)`. None if it cannot be
+/// found, for example because it belongs to another user, or on a system without `/proc`.
+pub fn holder_of(port: u16) -> Option<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let socket = format!("socket:[{}]", tables.iter().find_map(|table| inode_of(table, port))?);
+    let processes = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    let holder = processes.filter(|process| has_open(process, &socket)).min()?;
+    let name = fs::read_to_string(holder.join("comm")).ok()?;
+    Some(format!("{} (process {})", name.trim(), holder.file_name()?.to_string_lossy()))
+}
+
+/// Returns the inode of the socket that listens on `port`. The columns are described in proc(5): the local address is the
+/// second, the state the fourth, and the inode the tenth.
+fn inode_of(table: &str, port: u16) -> Option<&str> {
+    let port = format!(":{port:04X}");
+    table.lines().find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let [_, local, _, state, ..] = columns.as_slice() else { return None };
+        if local.ends_with(&port) && *state == LISTENS { columns.get(9).copied() } else { None }
+    })
+}
+
+fn has_open(process: &Path, socket: &str) -> bool {
+    let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
+    files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket))
+}

@@ -1,0 +1,41 @@
+//! Asks a provider's server whether it can be reached, and for its time. The request carries no token.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use reqwest::{Client, header::DATE, redirect, retry};
+use url::Url;
+
+use crate::{adapters::connect_failure::connect_error, domain::time::Timestamp, ports::ConnectError};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that can be reached: it answered, with any status.
+#[derive(Debug)]
+pub struct Server {
+    /// The time in the header `Date`, to the second; None if the server sent none.
+    pub time: Option<Timestamp>,
+}
+
+/// Sends `HEAD` to `url`.
+///
+/// # Errors
+/// No connection can be made, or there is no response in time.
+pub async fn probe(url: &Url) -> Result<Server, ConnectError> {
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let failed = |error: reqwest::Error| connect_error(&host, &error);
+    let client = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .no_proxy()
+        .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(failed)?;
+    let response = client.head(url.clone()).send().await.map_err(failed)?;
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let since_epoch = date.and_then(|date| httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok());
+    let time = since_epoch.and_then(|time| i64::try_from(time.as_secs()).ok()).map(Timestamp::from_unix_seconds);
+    Ok(Server { time })
+}

@@ -1,0 +1,188 @@
+//! The configuration explained: each setting with its value and where it comes from, and everything that is wrong with it.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use super::{
+    CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, RefreshSettings, Sections, ServerSettings,
+    Settings, SettingsError,
+    sources::{self, Configured},
+};
+use crate::domain::provider::ProviderDefinition;
+
+/// Stands for a value that may hold a secret.
+const HIDDEN: &str = "(set, not shown)";
+const NONE: &str = "(none)";
+
+/// One setting, for people.
+#[derive(Debug)]
+pub struct Explained {
+    pub key: String,
+    /// The value without secrets.
+    pub value: String,
+    pub origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    File,
+    Variable(String),
+    /// A file of the service manager.
+    Credential,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::File => formatter.write_str("file"),
+            Self::Variable(name) => write!(formatter, "variable {name}"),
+            Self::Credential => formatter.write_str("credential"),
+        }
+    }
+}
+
+impl Settings {
+    /// Returns every setting of the sections, and of each account what is configured and the most important defaults.
+    ///
+    /// # Errors
+    ///
+    /// The same as those of [`Settings::load`].
+    pub fn explain(file: Option<PathBuf>, environment: &Environment) -> Result<Vec<Explained>, SettingsError> {
+        let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
+        let mut configured = sources::configured(file.as_deref(), environment)?;
+        let settings = Self::load(file, environment)?;
+        let mut explained = Vec::new();
+        for (key, value) in settings.effective() {
+            let found = configured.iter().position(|setting| setting.key() == key);
+            explained.push(match found.map(|index| configured.remove(index)) {
+                Some(setting) => as_configured(&setting),
+                None => Explained { origin: settings.origin_of_unset(&key), key, value },
+            });
+        }
+        explained.extend(configured.iter().map(as_configured));
+        Ok(explained)
+    }
+
+    /// Returns everything that is wrong: each setting alone, then what contradicts each other.
+    pub fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<SettingsError> {
+        let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
+        let configured = match sources::configured(file.as_deref(), environment) {
+            Ok(configured) => configured,
+            Err(error) => return vec![error],
+        };
+        let problems: Vec<_> =
+            configured.iter().filter_map(|setting| setting.read::<Sections>().map(drop).err()).collect();
+        if !problems.is_empty() {
+            return problems;
+        }
+        Self::load(file, environment).map(drop).err().into_iter().collect()
+    }
+
+    fn origin_of_unset(&self, key: &str) -> Origin {
+        let is_credential = match key {
+            "server.token_file" => self.server.token_file.is_some(),
+            "encryption.key_file" => self.encryption.key_file.is_some(),
+            _ => false,
+        };
+        if is_credential { Origin::Credential } else { Origin::Default }
+    }
+
+    /// Returns the values that hold if they are not configured. The structs are taken apart, so that the compiler reports a
+    /// new field.
+    fn effective(&self) -> Vec<(String, String)> {
+        let ServerSettings { host, port, allowed_hosts, allowed_origins, trusted_proxies, token: _, token_file: _ } =
+            &self.server;
+        let EncryptionSettings { key: _, keys: _, key_file: _ } = &self.encryption;
+        let CallbackSettings { bind, port: callback_port, timeout } = &self.callback;
+        let RefreshSettings { proactive, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max } =
+            &self.refresh;
+        let none = || NONE.to_owned();
+        let mut all = vec![
+            ("data_dir", self.data_dir.display().to_string()),
+            ("server.host", host.to_string()),
+            ("server.port", port.to_string()),
+            ("server.allowed_hosts", list(allowed_hosts)),
+            ("server.allowed_origins", list(allowed_origins)),
+            ("server.trusted_proxies", list(trusted_proxies)),
+            ("server.token", none()),
+            ("server.token_file", self.token_file().display().to_string()),
+            ("database.url", database(&self.database)),
+            ("encryption.key", none()),
+            ("encryption.keys", none()),
+            ("encryption.key_file", self.key_file().display().to_string()),
+            ("callback.bind", bind.map_or_else(|| "127.0.0.1, ::1".to_owned(), |ip| ip.to_string())),
+            ("callback.port", callback_port.to_string()),
+            ("callback.timeout", duration(*timeout)),
+            ("refresh.proactive", proactive.to_string()),
+            ("refresh.lead", duration(*lead)),
+            ("refresh.serve_margin", duration(*serve_margin)),
+            ("refresh.http_timeout", duration(*http_timeout)),
+            ("refresh.lease", duration(*lease)),
+            ("refresh.backoff_min", duration(*backoff_min)),
+            ("refresh.backoff_max", duration(*backoff_max)),
+            ("default_provider", self.models.default_provider.to_string()),
+            ("agent.key", none()),
+            ("agent.provider", none()),
+            ("models.fallback", none()),
+            ("models.remember", duration(self.remember)),
+            ("webhook.url", none()),
+            ("webhook.secret", none()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect::<Vec<_>>();
+        all.extend(self.providers.iter().flat_map(account));
+        all
+    }
+}
+
+/// Returns what decides where an account's secrets are sent.
+fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
+    let key = |member: &str| format!("providers.{}.{member}", account.name);
+    let mut shown = vec![
+        (key("type"), account.provider_type.to_string()),
+        (key("enabled"), account.enabled.to_string()),
+        (key("api_base"), account.api_base.clone()),
+    ];
+    if let Some(oauth) = &account.oauth {
+        shown.push((key("issuer"), oauth.issuer.clone()));
+        shown.push((key("token_url"), oauth.token_url.to_string()));
+        shown.push((key("client_id"), oauth.client_id.clone()));
+    }
+    shown
+}
+
+fn as_configured(setting: &Configured) -> Explained {
+    let key = setting.key();
+    let value = if may_be_secret(&key) { HIDDEN.to_owned() } else { setting.text() };
+    let origin = setting.variable.clone().map_or(Origin::File, Origin::Variable);
+    Explained { key, value, origin }
+}
+
+/// Decides by the name, so that a new secret is hidden before anybody thinks of it. The key of an agent is its name.
+fn may_be_secret(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or_default();
+    let sounds_secret = ["token", "key", "secret", "password"].iter().any(|word| name.contains(word));
+    let is_place = name.ends_with("_file") || name.ends_with("_url") || key.starts_with("agent");
+    key == "database.url" || (sounds_secret && !is_place)
+}
+
+fn list(items: &[impl ToString]) -> String {
+    if items.is_empty() {
+        NONE.to_owned()
+    } else {
+        items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn duration(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn database(database: &DatabaseSettings) -> String {
+    match database {
+        DatabaseSettings::Sqlite(path) => format!("sqlite:{}", path.display()),
+        DatabaseSettings::Postgres(_) => HIDDEN.to_owned(),
+    }
+}

@@ -1,0 +1,47 @@
+//! `goclaw config`: shows the configuration with its origins, and lists what is wrong with it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use super::{INVALID, StartError, first_start, sentence};
+use crate::adapters::{
+    cli::{render, words::table},
+    settings::{Environment, Settings},
+};
+
+/// Prints each setting, without secrets.
+pub(super) fn show(file: Option<PathBuf>, environment: &Environment) -> Result<(), StartError> {
+    let settings = Settings::explain(file, environment)?;
+    let rows = settings.into_iter().map(|setting| [setting.key, setting.value, setting.origin.to_string()]);
+    render::line(&table(["SETTING", "VALUE", "FROM"], rows)).map_err(StartError::Output)
+}
+
+/// Prints everything that is wrong. The exit code is [`INVALID`] if something is.
+pub(super) fn check(file: Option<PathBuf>, environment: &Environment) -> Result<ExitCode, StartError> {
+    let problems = problems(file, environment);
+    if problems.is_empty() {
+        render::line("The configuration is valid.").map_err(StartError::Output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for problem in &problems {
+        render::error(problem);
+    }
+    Ok(INVALID.into())
+}
+
+/// Returns what would prevent a start, as far as settings and files can say it.
+pub(super) fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<String> {
+    let invalid = Settings::problems(file.clone(), environment);
+    if !invalid.is_empty() {
+        return invalid.into_iter().map(|error| sentence(&error.into())).collect();
+    }
+    let settings = match Settings::load(file, environment) {
+        Ok(settings) => settings,
+        Err(error) => return vec![sentence(&error.into())],
+    };
+    let checks = [
+        first_start::check_data_folder(&settings),
+        first_start::existing_keys(&settings).map(drop),
+        first_start::check_token(&settings),
+    ];
+    checks.into_iter().filter_map(Result::err).map(|error| sentence(&error)).collect()
+}

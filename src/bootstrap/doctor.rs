@@ -1,0 +1,212 @@
+//! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, if that is a
+//! problem, what to do. One problem hides no other, except that an invalid configuration says nothing about the rest.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::{net::TcpListener, time::timeout};
+use url::Url;
+
+use super::{
+    StartError, configuration,
+    connection::{in_url, reachable},
+    first_start, keys, sentence,
+    stores::Stores,
+};
+use crate::{
+    adapters::{
+        callback::LoopbackListener,
+        cli::{Connection, client::GatewayClient, render},
+        diagnosis::{holder_of, probe},
+        settings::{DatabaseSettings, Environment, Settings},
+        system::{SystemClock, raise_open_files},
+    },
+    app::Adoption,
+    domain::provider::ProviderDefinition,
+    ports::{BindError, CallbackListener, Clock},
+};
+
+/// Fewer files leave room for fewer than 500 requests: each may need a connection to its provider as well.
+const FEWEST_FILES: usize = 1_024;
+/// A clock that is further off reads the expiry of tokens and sessions wrong.
+const MOST_SKEW: Duration = Duration::from_secs(60);
+
+/// A gateway answers at once; another program may accept the connection and never answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was found about one thing.
+struct Finding {
+    subject: String,
+    found: String,
+    /// What to do; None if nothing is wrong.
+    remedy: Option<String>,
+}
+
+impl Finding {
+    fn fine(subject: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { subject: subject.into(), found: found.into(), remedy: None }
+    }
+
+    fn problem(subject: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { subject: subject.into(), found: found.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn text(&self) -> String {
+        let Self { subject, found, remedy } = self;
+        match remedy {
+            None => format!("ok       {subject}: {found}"),
+            Some(remedy) => format!("PROBLEM  {subject}: {found}\n         {remedy}"),
+        }
+    }
+}
+
+/// Prints the findings. The exit code is 1 if one is a problem.
+pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) -> Result<ExitCode, StartError> {
+    let invalid = configuration::problems(file.clone(), environment);
+    let findings = if invalid.is_empty() {
+        everything(&Settings::load(file, environment)?).await
+    } else {
+        let remedy = "Correct it; goclaw config show prints where each value comes from. Nothing else was checked.";
+        invalid.into_iter().map(|problem| Finding::problem("configuration", problem, remedy)).collect()
+    };
+    for finding in &findings {
+        render::line(&finding.text()).map_err(StartError::Output)?;
+    }
+    let is_healthy = findings.iter().all(|finding| finding.remedy.is_none());
+    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn everything(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![Finding::fine("configuration", "valid"), api_port(settings).await];
+    findings.push(callback_port(settings).await);
+    findings.push(open_files());
+    findings.extend(database_and_key(settings).await);
+    findings.extend(providers(&settings.providers).await);
+    findings
+}
+
+async fn api_port(settings: &Settings) -> Finding {
+    let (host, port) = (settings.server.host, settings.server.port);
+    let subject = format!("API port {port}");
+    let Err(error) = TcpListener::bind(SocketAddr::new(host, port)).await else {
+        return Finding::fine(subject, "free; no gateway runs here");
+    };
+    if error.kind() != io::ErrorKind::AddrInUse {
+        let remedy = "Choose another address or port: server.host, server.port.";
+        return Finding::problem(subject, format!("cannot listen on {host}: {error}"), remedy);
+    }
+    let url = format!("http://{}:{port}", in_url(reachable(host)));
+    let gateway = Connection { url, token: None, token_file: None, insecure: false };
+    let answers = async { GatewayClient::new(&gateway)?.health().await };
+    if let Ok(Ok(_)) = timeout(ANSWERS_WITHIN, answers).await {
+        return Finding::fine(subject, "a gateway answers there");
+    }
+    let remedy =
+        format!("Stop that program, or choose another port: server.port (GOCLAW_PORT={})", port.wrapping_add(1));
+    Finding::problem(subject, format!("taken on {host}{}", held_by(port)), remedy)
+}
+
+async fn callback_port(settings: &Settings) -> Finding {
+    let port = settings.callback.port;
+    let subject = format!("callback port {port}");
+    let problem = match LoopbackListener.bind(&settings.callback.address()).await {
+        Ok(bound) => {
+            bound.close().await;
+            return Finding::fine(subject, "free for the next login");
+        }
+        Err(BindError::InUse { held }) => format!("{held} is taken{}", held_by(port)),
+        Err(error @ BindError::Failed { .. }) => error.to_string(),
+    };
+    let remedy = "If it is this gateway, a login is pending. Else stop that program before you sign in, or paste the address \
+                  of the browser's last page into goclaw auth login.";
+    Finding::problem(subject, problem, remedy)
+}
+
+fn held_by(port: u16) -> String {
+    holder_of(port).map(|holder| format!(", by {holder}")).unwrap_or_default()
+}
+
+fn open_files() -> Finding {
+    let files = raise_open_files();
+    if files >= FEWEST_FILES {
+        return Finding::fine("open files", format!("at most {files}"));
+    }
+    let remedy = format!("Raise the limit to {FEWEST_FILES} or more: LimitNOFILE in the unit, or ulimit -n.");
+    Finding::problem("open files", format!("at most {files}"), remedy)
+}
+
+/// Opens the database only if it exists or is a server: the first start creates it, not this command.
+async fn database_and_key(settings: &Settings) -> Vec<Finding> {
+    if let DatabaseSettings::Sqlite(path) = &settings.database
+        && !path.exists()
+    {
+        return vec![Finding::fine("database", format!("{} is created at the first start", path.display()))];
+    }
+    let stores = match Stores::open(&settings.database).await {
+        Ok(stores) => stores,
+        Err(error) => {
+            let remedy = "Check the address in database.url, the server, its user and password, and the disk.";
+            return vec![Finding::problem("database", sentence(&error), remedy)];
+        }
+    };
+    vec![
+        Finding::fine("database", format!("{} can be read and is up to date", stores.name)),
+        key(settings, &stores).await,
+    ]
+}
+
+async fn key(settings: &Settings, stores: &Stores) -> Finding {
+    let subject = "encryption key";
+    match (first_start::existing_keys(settings), stores.need_a_key().await) {
+        (Ok(None), Ok(false)) => return Finding::fine(subject, "is generated at the first start"),
+        (Ok(None), Ok(true)) => {
+            let path = settings.key_file();
+            let remedy =
+                format!("Put the backup of the key back to {}, or sign in again with a new database.", path.display());
+            return Finding::problem(subject, "missing, and the database has secrets that only it opens", remedy);
+        }
+        (Ok(Some(_)), _) | (Err(_), _) | (Ok(None), Err(_)) => {}
+    }
+    let checked = async { keys::open(settings).await?.check(Adoption::No).await.map_err(StartError::from) };
+    match checked.await {
+        Ok(_) => Finding::fine(subject, "opens the database"),
+        Err(error) => Finding::problem(subject, sentence(&error), "See docs/keys.md."),
+    }
+}
+
+/// Asks each server that an enabled account uses.
+async fn providers(accounts: &[ProviderDefinition]) -> Vec<Finding> {
+    let mut servers: BTreeMap<String, (Url, Vec<&str>)> = BTreeMap::new();
+    for account in accounts.iter().filter(|account| account.enabled) {
+        let oauth = account.oauth.iter().map(|oauth| oauth.token_url.as_str());
+        let sessions = account.sessions.iter().map(|sessions| sessions.url.as_str());
+        for url in oauth.chain(sessions).chain([account.api_base.as_str()]).filter_map(|url| Url::parse(url).ok()) {
+            let origin = url.origin().ascii_serialization();
+            let (_, names) = servers.entry(origin).or_insert_with(|| (url, Vec::new()));
+            if !names.contains(&account.name.as_str()) {
+                names.push(account.name.as_str());
+            }
+        }
+    }
+    join_all(servers.iter().map(|(origin, (url, names))| provider(origin, url, names.join(", ")))).await
+}
+
+async fn provider(origin: &str, url: &Url, accounts: String) -> Finding {
+    let subject = format!("{origin} (for {accounts})");
+    let server = match probe(url).await {
+        Ok(server) => server,
+        Err(error) => {
+            let remedy = "If you do not use this account, disable it: providers.NAME.enabled = false.";
+            return Finding::problem(subject, error.to_string(), remedy);
+        }
+    };
+    let now = SystemClock.now();
+    let Some(time) = server.time else { return Finding::fine(subject, "can be reached; it did not tell its time") };
+    let skew = now.until(time).max(time.until(now));
+    if skew <= MOST_SKEW {
+        return Finding::fine(subject, "can be reached, and agrees on the time");
+    }
+    let side = if now > time { "ahead of" } else { "behind" };
+    let found = format!("can be reached, but this machine's clock is {} s {side} it", skew.as_secs());
+    Finding::problem(subject, found, "Set the clock, and turn on time synchronisation: timedatectl set-ntp true")
+}

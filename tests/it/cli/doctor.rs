@@ -1,0 +1,133 @@
+//! `goclaw doctor`: each thing that it checks, fine and broken.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    process::Command,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use crate::support::gateway::{CommandOutput, Home, free_port};
+
+/// Starts a server that answers every request with a time that is this far ahead, and returns its address.
+fn server(ahead: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    #[expect(clippy::disallowed_methods, reason = "it serves until the process of the tests ends")]
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let date = httpdate::fmt_http_date(now() + ahead);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream
+                .write_all(format!("HTTP/1.1 404 Not Found\r\nDate: {date}\r\nConnection: close\r\n\r\n").as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server under test compares its clock with this one")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Returns a home whose accounts all use `server`.
+fn home_at(server: &str) -> Home {
+    let variables = [
+        "OPENAI_CODEX__ISSUER",
+        "OPENAI_CODEX__API_BASE",
+        "SUNO__API_BASE",
+        "SUNO__SESSION_URL",
+        "DASHSCOPE__API_BASE",
+    ];
+    variables
+        .iter()
+        .fold(Home::without_provider(), |home, name| home.with(&format!("GOCLAW_PROVIDERS__{name}"), server))
+}
+
+fn assert_found(output: &CommandOutput, code: i32, findings: &[&str]) {
+    assert_eq!(output.code, Some(code), "{}{}", output.stdout, output.stderr);
+    for finding in findings {
+        assert!(output.stdout.contains(finding), "{finding:?} is not in {}{}", output.stdout, output.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_healthy_machine_has_no_problem_before_and_after_the_start() {
+    let home = home_at(&server(Duration::ZERO));
+    let output = home.run(&["doctor"]);
+    let free = format!("ok       API port {}: free; no gateway runs here\n", home.port);
+    assert_found(&output, 0, &["ok       configuration: valid\n", &free, "is created at the first start"]);
+    assert!(!home.data_dir().exists(), "doctor creates nothing");
+    let _gateway = home.start().await;
+    let answers = format!("ok       API port {}: a gateway answers there\n", home.port);
+    let output = home.run(&["doctor"]);
+    assert_found(
+        &output,
+        0,
+        &[&answers, "can be read and is up to date", "ok       encryption key: opens the database\n"],
+    );
+    assert!(output.stdout.contains("(for dashscope, openai-codex, suno): can be reached, and agrees on the time"));
+    assert_eq!(output.stdout.matches("PROBLEM").count(), 0);
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_holder() {
+    let home = home_at(&server(Duration::ZERO));
+    let _api = TcpListener::bind(("127.0.0.1", home.port)).expect("the port");
+    let _callback = TcpListener::bind(("127.0.0.1", home.callback_port)).expect("the port");
+    let output = home.run(&["doctor"]);
+    let (api, callback) =
+        (format!("PROBLEM  API port {}: ", home.port), format!("PROBLEM  callback port {}: ", home.callback_port));
+    let holder = format!("(process {})", std::process::id());
+    assert_found(&output, 1, &[&api, &callback, "GOCLAW_PORT="]);
+    assert_eq!(output.stdout.matches(&holder).count(), 2, "{}", output.stdout);
+}
+
+#[test]
+fn a_clock_that_is_off_and_a_server_out_of_reach_are_problems() {
+    let output = home_at(&server(Duration::from_secs(3600))).run(&["doctor"]);
+    assert_found(&output, 1, &["but this machine's clock is 3", " s behind it\n", "timedatectl"]);
+    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let output = home_at(&nowhere).run(&["doctor"]);
+    assert_found(&output, 1, &[&format!("PROBLEM  {nowhere} (for "), "refused the connection", "enabled = false"]);
+}
+
+#[tokio::test]
+async fn another_key_and_a_missing_one_are_problems() {
+    let home = home_at(&server(Duration::ZERO));
+    home.start().await.stop().await;
+    let key = home.data_dir().join("encryption.key");
+    fs::write(&key, "2a".repeat(32)).expect("a file");
+    assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  encryption key: the database was sealed with the key"]);
+    fs::remove_file(&key).expect("it is removed");
+    assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  encryption key: missing", "backup"]);
+    assert!(!key.exists(), "doctor creates no key");
+}
+
+#[test]
+fn a_database_out_of_reach_is_a_problem() {
+    let url = format!("postgres://goclaw:canary@127.0.0.1:{}/goclaw", free_port());
+    let home = home_at(&server(Duration::ZERO))
+        .with("GOCLAW_DATABASE__URL", &url)
+        .with("GOCLAW_TOKEN", "a-token-with-32-characters-or-more")
+        .with("GOCLAW_ENCRYPTION__KEY", &"2a".repeat(32));
+    let output = home.run(&["doctor"]);
+    assert_found(&output, 1, &["PROBLEM  database: ", "database.url"]);
+    assert!(!output.stdout.contains("canary"), "{}", output.stdout);
+}
+
+#[test]
+fn few_open_files_and_an_invalid_configuration_are_problems() {
+    let home = home_at(&server(Duration::ZERO));
+    let template = home.command(&[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 256; exec \"$0\" doctor"]).arg(template.get_program()).env_clear();
+    limited.envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_found(&CommandOutput::of(limited), 1, &["PROBLEM  open files: at most 256\n", "ulimit -n"]);
+    let invalid = home.with("GOCLAW_REFRESH__LEAD", "soon");
+    let output = invalid.run(&["doctor"]);
+    assert_found(&output, 1, &["PROBLEM  configuration: invalid setting refresh.lead", "Nothing else was checked"]);
+    assert_eq!(output.stdout.lines().count(), 2);
+}

@@ -1,0 +1,107 @@
+//! A gateway process under a service manager: what it says on `NOTIFY_SOCKET`, when, and where it finds credentials.
+
+use std::{
+    fs,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixDatagram},
+    },
+};
+
+use crate::support::gateway::{Home, TEST_DEADLINE, eventually, http};
+
+/// Returns the next message of the gateway.
+fn message(socket: &UnixDatagram) -> String {
+    let mut bytes = [0; 1024];
+    let length = socket.recv(&mut bytes).expect("a message");
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
+}
+
+fn with_deadline(socket: UnixDatagram) -> UnixDatagram {
+    socket.set_read_timeout(Some(TEST_DEADLINE)).expect("a deadline");
+    socket
+}
+
+/// Starts a gateway with `NOTIFY_SOCKET`, stops it, and checks what it said on the way.
+async fn assert_notified(socket: UnixDatagram, variable: &str) {
+    let socket = with_deadline(socket);
+    let home = Home::without_provider().with("NOTIFY_SOCKET", variable);
+    let child = home.spawn(home.command(&[]), "gateway");
+    assert_eq!(message(&socket), format!("READY=1\nSTATUS=Listening on 127.0.0.1:{}", home.port));
+    // The message came after the bind: one request suffices.
+    let health = http().get(format!("http://127.0.0.1:{}/healthz", home.port)).send().await.expect("a response");
+    assert_eq!(health.status(), 200);
+    let mut gateway = home.answering(child).await;
+    gateway.terminate();
+    assert_eq!(message(&socket), "STOPPING=1\nSTATUS=Waiting for running requests");
+    assert!(gateway.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_hears_when_the_gateway_is_ready_and_when_it_stops() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    assert_notified(UnixDatagram::bind(&path).expect("a socket"), &path.display().to_string()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abstract_socket_of_a_service_manager_is_found() {
+    let name = format!("goclaw-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("a name");
+    assert_notified(UnixDatagram::bind_addr(&address).expect("a socket"), &format!("@{name}")).await;
+}
+
+#[test]
+fn a_gateway_that_cannot_start_never_says_that_it_is_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    let home = Home::without_provider().with("NOTIFY_SOCKET", &path.display().to_string());
+    fs::create_dir(home.data_dir()).expect("a folder");
+    fs::write(home.data_dir().join("encryption.key"), "no key").expect("a file");
+    assert_eq!(home.run(&["serve"]).code, Some(1));
+    socket.set_nonblocking(true).expect("it does not block");
+    assert!(socket.recv(&mut [0; 16]).is_err(), "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_socket_without_a_listener_stops_nobody() {
+    let home = Home::without_provider().with("NOTIFY_SOCKET", "/nonexistent/notify");
+    let gateway = home.start().await;
+    assert!(gateway.log().contains("NOTIFY_SOCKET"), "{}", gateway.log());
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn credentials_of_a_service_manager_are_used_unless_others_are_configured() {
+    const TOKEN: &str = "a-token-from-a-credential-of-systemd";
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("goclaw.token"), TOKEN).expect("a file");
+    fs::write(folder.path().join("goclaw.key"), "2a".repeat(32)).expect("a file");
+    let home = Home::without_provider()
+        .with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())
+        .with("GOCLAW_SERVER__TOKEN", "another-token-with-32-characters-or-more");
+    let gateway = home.start().await;
+    assert_eq!(gateway.get("/v1/providers").await.status, 200, "the configured token precedes the credential");
+    assert!(!home.data_dir().join("encryption.key").exists(), "the key of the credential is used");
+    gateway.stop().await;
+    let home = Home::without_provider().with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string());
+    let child = home.spawn(home.command(&[]), "gateway");
+    let healthy = || async {
+        let call = http().get(format!("http://127.0.0.1:{}/v1/providers", home.port)).bearer_auth(TOKEN);
+        call.send().await.ok().filter(|response| response.status() == 200)
+    };
+    eventually("the token of the credential to be accepted", healthy).await;
+    assert!(!home.data_dir().join("gateway.token").exists(), "the token of the credential is used");
+    drop(Stopped(child));
+}
+
+/// Kills a process at the end of a test.
+struct Stopped(std::process::Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
