@@ -77,7 +77,7 @@ async fn every_response_to_a_listed_origin_can_be_read() {
         HttpResponse::of(request.json(&body).send().await.expect("a response")).await
     };
     for (token, model, status) in
-        [(gateway.token.as_str(), "gpt-5.5", 200), (&gateway.token, "no-such", 400), ("wrong", "gpt-5.5", 401)]
+        [(gateway.token.as_str(), "gpt-5.5", 200), (&gateway.token, "no-such", 404), ("wrong", "gpt-5.5", 401)]
     {
         let response = ask(token, ORIGIN, model).await;
         let seen = (response.status, response.header("access-control-allow-origin"), response.header("vary"));
