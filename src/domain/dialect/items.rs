@@ -4,7 +4,9 @@
 use serde_json::value::RawValue;
 
 use super::{
-    InvalidRequest, call_id, item_id,
+    InvalidRequest, call_id,
+    chat::content,
+    item_id,
     json_writer::JsonWriter,
     members::Members,
     raw_json::{List, Text},
@@ -81,10 +83,9 @@ pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut Js
 
 /// Writes a message and its parts without what the backend refuses.
 fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
-    // Most contents need not be read.
-    let may_have_unknown = |content: &&RawValue| content.get().contains("null") || content.get().contains("parsed");
-    let content = item.get("content").filter(may_have_unknown);
-    let Some(parts) = content.and_then(|content| List::of(content, item.path_of("content"))) else {
+    let role = item.word("role").unwrap_or_default();
+    let parts = item.get("content").and_then(|content| List::of(content, item.path_of("content")));
+    let Some(parts) = parts.filter(|parts| needs_other_parts(parts)) else {
         write_accepted(raw, item, out);
         return Ok(());
     };
@@ -93,13 +94,36 @@ fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) ->
     out.begin_object();
     item.write(out);
     out.begin_array_in("content");
-    parts.each_raw(|part, path| {
-        write_accepted(part, Members::of(part, path)?, out);
+    parts.each_raw(|raw, path| {
+        let part = Members::of(raw, path)?;
+        if is_of_chat(&part) {
+            return content::write_part_of(&role, part, out);
+        }
+        write_accepted(raw, part, out);
         Ok(())
     })?;
     out.end_array();
     out.end_object();
     Ok(())
+}
+
+/// Whether a part has the form of a chat. Clients send it to both APIs.
+fn is_of_chat(part: &Members<'_>) -> bool {
+    match part.word("type").as_deref() {
+        Some("text" | "image_url" | "file") => true,
+        Some("input_image") => part.get("image_url").is_some_and(|url| url.get().starts_with('{')),
+        Some(_) | None => false,
+    }
+}
+
+/// Whether the backend refuses one of these parts. A list of something else is sent as it is.
+fn needs_other_parts(parts: &List<'_>) -> bool {
+    let mut needs = false;
+    let read = parts.clone().each(|mut part| {
+        needs |= is_of_chat(&part) || leave_out_refused(&mut part);
+        Ok(())
+    });
+    read.is_ok() && needs
 }
 
 /// Writes the item that a reference names.
@@ -128,15 +152,36 @@ fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWr
     }
 }
 
-/// Writes a call or its output, with an id and an output that the backend accepts.
+/// Returns the arguments of a call. Clients send none for a function without parameters, which the backend refuses.
+pub(super) fn arguments<'a>(kind: &str, given: Option<Text<'a>>) -> Text<'a> {
+    let given = given.filter(|given| !given.is_empty());
+    given.unwrap_or_else(|| if kind == "function_call" { Text::from_word("{}") } else { Text::EMPTY })
+}
+
+/// Returns the member of a call or its output that must be a text, or a list for an output, and is not.
+fn misfit(kind: &str, item: &Members<'_>) -> Option<&'static str> {
+    let name = match kind {
+        "function_call" => "arguments",
+        "custom_tool_call" => "input",
+        "function_call_output" | "custom_tool_call_output" => "output",
+        _ => return None,
+    };
+    let fits = match item.get(name).map(RawValue::get) {
+        None => false,
+        Some("\"\"") => kind != "function_call",
+        Some(json) => json.starts_with('"') || name == "output" && json.starts_with('['),
+    };
+    (!fits).then_some(name)
+}
+
+/// Writes a call or its output, with an id, arguments and an output that the backend accepts.
 fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
-    let is_output = matches!(item.word("type").as_deref(), Some("function_call_output" | "custom_tool_call_output"));
-    let output = item.get("output").map(RawValue::get);
-    let lacks_output = is_output && !output.is_some_and(|json| json.starts_with(['"', '[']));
+    let kind = item.word("type").unwrap_or_default();
+    let misfit = misfit(&kind, &item);
     let id = item.get("call_id").and_then(Text::of);
     let accepted = id.clone().map(call_id::accepted);
     let has_long_id = id.zip(accepted.as_ref()).is_some_and(|(id, accepted)| id.as_json() != accepted.as_json());
-    if !has_long_id && !lacks_output {
+    if !has_long_id && misfit.is_none() {
         return write_accepted(raw, item, out);
     }
     let _refused = leave_out_refused(&mut item);
@@ -145,9 +190,8 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
         let _replaced = item.take("call_id");
         out.text("call_id", &id);
     }
-    if lacks_output {
-        let _replaced = item.take("output");
-        out.text("output", &output.map_or(Text::EMPTY, Text::from_word));
+    if let Some(name) = misfit {
+        out.text(name, &arguments(&kind, item.take_as_text(name)));
     }
     item.write(out);
     out.end_object();

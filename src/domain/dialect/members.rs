@@ -97,6 +97,11 @@ impl<'a> Members<'a> {
         self.take_as(name, "a string", Text::of)
     }
 
+    /// Takes out a value that must be a string for the backend: other JSON becomes its text.
+    pub(super) fn take_as_text(&mut self, name: &str) -> Option<Text<'a>> {
+        self.take(name).map(|value| Text::of(value).unwrap_or_else(|| Text::from_word(value.get())))
+    }
+
     pub(super) fn need_text(&mut self, name: &str) -> Result<Text<'a>, InvalidRequest> {
         let text = self.take_text(name)?;
         self.needed(name, text)

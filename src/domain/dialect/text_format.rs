@@ -1,7 +1,10 @@
 //! The form of the text: `text` in Responses, `response_format` and `verbosity` in a chat (OpenAI API reference,
 //! responses, "text").
 
-use super::{InvalidRequest, json_writer::JsonWriter, members::Members};
+use super::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
+
+/// The name of a schema that has none. The backend requires one, and the model may see it.
+const UNNAMED: &str = "response";
 
 /// Writes `text`. Returns whether the text must be JSON without a schema.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
@@ -37,7 +40,8 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
             let mut described = if format.has("schema") { format } else { format.need_object("json_schema")? };
             out.begin_object_in("format");
             out.word("type", &kind);
-            out.text("name", &described.need_text("name")?);
+            let is_unnamed = described.has("schema") && !described.has("name");
+            out.text("name", &if is_unnamed { Text::from_word(UNNAMED) } else { described.need_text("name")? });
             described.pass_all(&["description", "schema", "strict"], out);
         }
         _ => return Err(format.unsupported("type", "it is `text`, `json_object` or `json_schema`.")),

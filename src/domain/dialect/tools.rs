@@ -59,7 +59,11 @@ fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, Inv
 
 /// Writes a tool. One in the form of Responses, such as a tool of the provider itself, is only completed.
 fn write_tool(raw: &RawValue, mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
-    let kind = tool.need_word("type")?;
+    let kind = match tool.take_text("type")? {
+        Some(kind) => kind.unescaped(),
+        None if tool.has("function") => Cow::Borrowed("function"),
+        None => tool.need_word("type")?,
+    };
     match &*kind {
         "function" if tool.has("function") => return write_function(tool.need_object("function")?, out),
         "custom" if tool.has("custom") => return write_custom_tool(tool.need_object("custom")?, out),
@@ -125,6 +129,8 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     let path = "tool_choice";
     if let Some(word) = Text::of(choice) {
         let advice = "it is `none`, `auto`, `required` or names a tool.";
+        // Mistral's word for the same.
+        let word = if word.as_json() == r#""any""# { Text::from_word("required") } else { word };
         return write_word(word, path, &["none", "auto", "required"], advice, out);
     }
     let mut choice = Members::of(choice, path.to_owned())?;

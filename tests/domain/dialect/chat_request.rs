@@ -244,7 +244,7 @@ fn errors_name_the_malformed_parameter() {
             mistyped,
             "tools[0].function.strict",
         ),
-        (json!({"tool_choice": "any"}), unsupported, "tool_choice"),
+        (json!({"tool_choice": "some"}), unsupported, "tool_choice"),
         (json!({"tool_choice": {"type": "function", "function": {}}}), missing, "tool_choice.function.name"),
         (json!({"function_call": "required"}), unsupported, "function_call"),
         (json!({"function_call": {}}), missing, "function_call.name"),

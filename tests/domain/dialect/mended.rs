@@ -262,3 +262,63 @@ fn reasoning_that_the_backend_cannot_read_is_removed_and_nothing_else() {
         assert_eq!(without_reasoning(other.to_string().as_bytes()), None);
     }
 }
+
+#[test]
+fn calls_without_arguments_and_outputs_of_any_json_are_texts() {
+    for (given, sent) in
+        [(json!(null), "{}"), (json!(""), "{}"), (json!({"a": 1}), r#"{"a":1}"#), (json!(r#"{"a": 1}"#), r#"{"a": 1}"#)]
+    {
+        let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": given}});
+        let output = json!({"role": "tool", "tool_call_id": "c", "content": {"b": 2}});
+        let items = messages(json!([{"role": "assistant", "tool_calls": [call]}, output]));
+        assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!(r#"{"b":2}"#)));
+        let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": given});
+        let output = json!({"type": "function_call_output", "call_id": "c", "output": 3});
+        let items = of_responses(json!({"input": [call, output]})).unwrap().0["input"].take();
+        assert_eq!((&items[0]["arguments"], &items[1]["output"]), (&json!(sent), &json!("3")));
+    }
+    let call = json!({"id": "c", "type": "function", "function": {"name": "f"}});
+    assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["arguments"], "{}");
+    let call = json!({"id": "c", "type": "custom", "custom": {"name": "f"}});
+    assert_eq!(messages(json!([{"role": "assistant", "tool_calls": [call]}]))[0]["input"], "");
+}
+
+#[test]
+fn parts_of_chats_are_translated_in_responses_too() {
+    let url = "data:image/png;base64,AAAA";
+    let of_user = json!({"role": "user", "content": [
+        {"type": "text", "text": "Hi"},
+        {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+        {"type": "input_image", "image_url": {"url": url}},
+        {"type": "input_text", "text": "as it is"},
+    ]});
+    let of_assistant = json!({"id": "msg_1", "role": "assistant", "content": [{"type": "text", "text": "Ho"}]});
+    let plain = json!({"role": "user", "content": [{"type": "input_text", "text": "text, image_url"}]});
+    let items = of_responses(json!({"input": [of_user, of_assistant, plain]})).unwrap().0["input"].take();
+    assert_eq!(
+        items[0]["content"],
+        json!([
+            {"type": "input_text", "text": "Hi"},
+            {"type": "input_image", "image_url": url, "detail": "low"},
+            {"type": "input_image", "image_url": url},
+            {"type": "input_text", "text": "as it is"},
+        ])
+    );
+    assert_eq!(
+        items[1],
+        json!({"id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]})
+    );
+    assert_eq!(items[2], plain);
+}
+
+#[test]
+fn small_omissions_of_clients_are_filled_in() {
+    assert_eq!(messages(json!([{"role": "user", "content": null}]))[0]["content"][0]["text"], "");
+    let tool = json!({"function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
+    let schema = json!({"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": {}}}});
+    let members = json!({"tools": [tool], "tool_choice": "any", "response_format": schema,
+        "messages": [{"role": "user", "content": "Hi"}]});
+    let (sent, _) = of_chat(members).unwrap();
+    assert_eq!((&sent["tools"][0]["type"], &sent["tool_choice"]), (&json!("function"), &json!("required")));
+    assert_eq!(sent["text"]["format"]["name"], "response");
+}

@@ -114,7 +114,7 @@ fn errors_name_the_malformed_member() {
         (json!("Hi"), mistyped, "messages[0]"),
         (json!({"content": "Hi"}), missing, "messages[0].role"),
         (json!({"role": "critic", "content": "Hi"}), unsupported, "messages[0].role"),
-        (json!({"role": "user"}), missing, "messages[0].content"),
+        (json!({"role": "system"}), missing, "messages[0].content"),
         (json!({"role": "user", "content": 5}), mistyped, "messages[0].content"),
         (json!({"role": "user", "content": [{"text": "Hi"}]}), missing, "messages[0].content[0].type"),
         (json!({"role": "user", "content": [{"type": "text"}]}), missing, "messages[0].content[0].text"),

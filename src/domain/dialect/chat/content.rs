@@ -36,6 +36,10 @@ pub(super) enum ToolOutput<'a> {
 impl<'a> ToolOutput<'a> {
     /// Takes out the content of a tool's message. A tool may return nothing; text parts become lines.
     pub(super) fn of(message: &mut Members<'a>) -> Result<Self, InvalidRequest> {
+        let is_other_json = message.get("content").is_some_and(|content| !content.get().starts_with(['"', '[']));
+        if is_other_json {
+            return Ok(Self::Text(message.take_as_text("content").unwrap_or(Text::EMPTY)));
+        }
         match message.take_text_or_list("content")? {
             None => Ok(Self::Text(Text::EMPTY)),
             Some(TextOrList::List(parts)) if has_other_parts(&parts)? => Ok(Self::Parts(parts)),
@@ -67,13 +71,22 @@ fn has_other_parts(parts: &List<'_>) -> Result<bool, InvalidRequest> {
 
 /// Writes a user's content as the parts of an input message.
 pub(super) fn write_user_parts(message: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
-    match message.need_text_or_list("content")? {
-        TextOrList::Text(text) => {
-            write_part("input_text", "text", &text, out);
-            Ok(())
-        }
-        TextOrList::List(parts) => parts.each(|part| write_user_part(part, out)),
-    }
+    let text = match message.take_text_or_list("content")? {
+        Some(TextOrList::List(parts)) => return parts.each(|part| write_user_part(part, out)),
+        Some(TextOrList::Text(text)) => text,
+        None => Text::EMPTY,
+    };
+    write_part("input_text", "text", &text, out);
+    Ok(())
+}
+
+/// Writes a part of a chat's message in the form of Responses.
+pub(in crate::domain::dialect) fn write_part_of(
+    role: &str,
+    part: Members<'_>,
+    out: &mut JsonWriter,
+) -> Result<(), InvalidRequest> {
+    if role == "assistant" { write_assistant_part(part, out) } else { write_user_part(part, out) }
 }
 
 fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {

@@ -4,7 +4,7 @@
 mod call_deltas;
 mod call_reasoning;
 mod completion;
-mod content;
+pub(super) mod content;
 mod deltas;
 mod item;
 pub mod legacy;
