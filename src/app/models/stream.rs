@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use tokio::select;
 
@@ -32,6 +32,9 @@ use crate::{
 /// response. A failure until then becomes an HTTP status.
 const FIRST_EVENT: Duration = Duration::from_secs(10);
 const FIRST_NEWS: Duration = Duration::from_millis(100);
+
+/// The size from which no more frames are added to a piece.
+const MAX_PIECE: usize = 64 * 1024;
 
 /// The frames that are held until then, and their bytes.
 const MAX_HELD: usize = 1000;
@@ -72,6 +75,11 @@ impl Events {
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+
+    /// Returns the next frame if it has arrived already.
+    fn next_arrived(&mut self) -> Option<Option<Result<SseFrame, BrokenEvents>>> {
+        self.next().now_or_never()
     }
 
     pub(super) fn into_body(self) -> ByteStream {
@@ -218,6 +226,8 @@ enum Written {
 /// What follows what was sent.
 enum Next {
     Events,
+    /// The last event, after the response was remembered.
+    Remember(Unremembered, Complete, Vec<u8>),
     Break(UpstreamError),
     End,
 }
@@ -230,8 +240,6 @@ struct Answer {
     next: Next,
     /// Whether the response is remembered, and what it needs for that.
     unremembered: Option<Unremembered>,
-    /// The response, once it is complete.
-    whole: Option<Complete>,
     /// The request's span, for log lines while the body streams.
     span: tracing::Span,
 }
@@ -245,21 +253,20 @@ pub(super) fn answer(
     unremembered: Option<Unremembered>,
 ) -> ByteStream {
     let span = tracing::Span::current();
-    let answer = Answer { models, account, events, form, next: Next::Events, unremembered, whole: None, span };
+    let answer = Answer { models, account, events, form, next: Next::Events, unremembered, span };
     let stream = stream::unfold(answer, |mut answer| async move {
         loop {
             match mem::replace(&mut answer.next, Next::End) {
                 Next::Events => {
                     let piece = answer.piece().await;
-                    // The next turn may reach another gateway before this one has sent the last event.
-                    if let Some(whole) = answer.whole.take()
-                        && let Some(unremembered) = answer.unremembered.take()
-                    {
-                        answer.models.remember(unremembered, whole).await;
-                    }
                     if !piece.is_empty() {
                         return Some((Ok(Bytes::from(piece)), answer));
                     }
+                }
+                Next::Remember(unremembered, complete, last) => {
+                    // The next turn may reach another gateway before this one has sent the last event.
+                    answer.models.remember(unremembered, complete).await;
+                    return Some((Ok(Bytes::from(last)), answer));
                 }
                 Next::Break(error) => {
                     sent().await;
@@ -291,7 +298,8 @@ async fn sent() {
 }
 
 impl Answer {
-    /// Returns the next frames in the caller's form: all that have arrived.
+    /// Returns the next frames in the caller's form: all that have arrived. A burst is sent at once, because each piece
+    /// costs more than the frames in it.
     async fn piece(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut frame = self.events.next().await;
@@ -304,21 +312,23 @@ impl Answer {
                     Next::Break(UpstreamError::Lost("the stream ended before its last event".into()))
                 }
             };
-            match (&self.next, self.events.ready.pop_front()) {
-                (Next::Events, Some(ready)) => frame = Some(Ok(ready)),
-                (Next::Events | Next::Break(_) | Next::End, _) => return out,
+            let goes_on = matches!(self.next, Next::Events) && out.len() < MAX_PIECE;
+            match goes_on.then(|| self.events.next_arrived()).flatten() {
+                Some(arrived) => frame = arrived,
+                None => return out,
             }
         }
     }
 
     fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Next {
+        let before = out.len();
         match self.form.write(frame, out) {
             Ok(Written::More) => Next::Events,
             Ok(Written::Last) => Next::End,
-            Ok(Written::Whole(whole)) => {
-                self.whole = Some(whole);
-                Next::End
-            }
+            Ok(Written::Whole(complete)) => match self.unremembered.take() {
+                Some(unremembered) => Next::Remember(unremembered, complete, out.split_off(before)),
+                None => Next::End,
+            },
             Ok(Written::Failure(failure)) => {
                 self.models.failed(&self.account, failure);
                 Next::End

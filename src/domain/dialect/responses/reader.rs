@@ -69,8 +69,7 @@ impl ReadEvent {
         let response = self.response.as_deref()?;
         let mut out = JsonWriter::for_body(response.len());
         out.word("type", &self.event.kind);
-        for (name, value) in self.event.members.iter().filter(|(name, _)| !matches!(name.as_str(), "type" | "response"))
-        {
+        for (name, value) in self.event.members.iter().filter(|(name, _)| *name != "response") {
             out.json(name, &value.to_string());
         }
         out.json("response", response);
