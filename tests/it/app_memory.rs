@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use crate::support::fakes::{NOW, ScriptedResponse, TestGateway, settle, within};
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-async fn connected(variables: &[(&str, &str)]) -> TestGateway {
+pub(crate) async fn connected(variables: &[(&str, &str)]) -> TestGateway {
     let gateway = TestGateway::configured(variables).await;
     gateway.connect().await;
     gateway
@@ -28,8 +28,12 @@ async fn connected(variables: &[(&str, &str)]) -> TestGateway {
 
 /// Lets the backend answer with a response of this id, which has reasoning and a text.
 fn answer_with(gateway: &TestGateway, id: &str, text: &str) {
-    let output = output(id, text);
-    let done = output.as_array().expect("items").iter().enumerate();
+    play(gateway, id, output(id, text).as_array().expect("items"));
+}
+
+/// Lets the backend answer with a response of this id and these items.
+pub(crate) fn play(gateway: &TestGateway, id: &str, items: &[Value]) {
+    let done = items.iter().enumerate();
     let mut events: Vec<Value> = done
         .map(|(index, item)| json!({"type": "response.output_item.done", "output_index": index, "item": item}))
         .collect();
@@ -53,7 +57,7 @@ fn owner() -> Principal {
     Principal::gateway_token()
 }
 
-fn program() -> Principal {
+pub(crate) fn program() -> Principal {
     Principal::named("token:one")
 }
 

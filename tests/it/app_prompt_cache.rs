@@ -70,6 +70,7 @@ async fn what_a_client_names_is_sent_as_body_and_header() {
         (&[], &keyed, pair("thread-1", "thread-1")),
         (&[("session_id", "s-3")], &keyed, pair("thread-1", "s-3")),
         (&[("session-id", "new"), ("session_id", "old")], &plain, pair("new", "new")),
+        (&[("conversation-id", ""), ("conversation_id", "c-2")], &plain, pair("c-2", "c-2")),
     ] {
         assert_eq!(responses(&gateway, request("token:one", headers, body)).await, expected);
     }

@@ -7,18 +7,13 @@ use goclaw::{
     app::{AppError, ModelRequest},
     domain::{ids::Principal, scope::Rights},
 };
-use http_message::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http_message::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::support::fakes::{ScriptedResponse, TestGateway, settle, within};
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
-
-async fn connected(variables: &[(&str, &str)]) -> TestGateway {
-    let gateway = TestGateway::configured(variables).await;
-    gateway.connect().await;
-    gateway
-}
+use crate::{
+    app_memory::{HOUR, connected, play, program},
+    support::fakes::{TestGateway, settle, within},
+};
 
 fn reasoning(name: &str) -> Value {
     json!({"type": "reasoning", "id": format!("rs_{name}"), "summary": [{"type": "summary_text", "text": "SECRET THOUGHT"}],
@@ -30,21 +25,7 @@ fn call(name: &str) -> Value {
            "arguments": "{}", "status": "completed"})
 }
 
-/// Lets the backend answer with a response of this id and these items.
-fn answer_with(gateway: &TestGateway, id: &str, items: &[Value]) {
-    let done = items.iter().enumerate();
-    let mut events: Vec<Value> = done
-        .map(|(index, item)| json!({"type": "response.output_item.done", "output_index": index, "item": item}))
-        .collect();
-    let response = json!({"id": id, "status": "completed", "output": []});
-    events.push(json!({"type": "response.completed", "response": response}));
-    let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
-    let mut response = ScriptedResponse::whole(StatusCode::OK, events);
-    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    gateway.upstream.play(response);
-}
-
-pub(crate) async fn chat(gateway: &TestGateway, caller: &Principal, body: Value) -> Result<String, AppError> {
+async fn chat(gateway: &TestGateway, caller: &Principal, body: Value) -> Result<String, AppError> {
     let body = body.to_string().into();
     let request = ModelRequest { headers: HeaderMap::new(), body, rights: Rights::Owner, caller: caller.clone() };
     let response = within(gateway.app.models.create_chat_completion(request)).await?;
@@ -80,25 +61,21 @@ fn sent(gateway: &TestGateway) -> Vec<String> {
 const BARE: [&str; 3] = ["message", "function_call", "function_call_output"];
 const REASONED: [&str; 4] = ["message", "opaque-1", "function_call", "function_call_output"];
 
-fn program() -> Principal {
-    Principal::named("token:one")
-}
-
 #[tokio::test]
 async fn a_chat_gets_its_reasoning_back() {
     for stream in [false, true] {
         let gateway = connected(&[]).await;
-        answer_with(&gateway, "resp_1", &[reasoning("1"), call("1"), call("1b")]);
+        play(&gateway, "resp_1", &[reasoning("1"), call("1"), call("1b")]);
         let mut first = asked(&json!([{"role": "user", "content": "Hello"}]));
         (first["stream"], first["store"]) = (json!(stream), json!(false));
         chat(&gateway, &program(), first).await.expect("a completion");
         // The second turn has reasoning and a call of its own.
-        answer_with(&gateway, "resp_2", &[reasoning("2"), call("2")]);
+        play(&gateway, "resp_2", &[reasoning("2"), call("2")]);
         chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
         assert_eq!(sent(&gateway), REASONED, "stream: {stream}");
         let item = &gateway.upstream.last_body()["input"][1];
         assert_eq!((&item["id"], &item["summary"]), (&json!("rs_1"), &json!([])), "its text was remembered");
-        answer_with(&gateway, "resp_3", &[]);
+        play(&gateway, "resp_3", &[]);
         chat(&gateway, &program(), asked(&with_outputs(&["1", "2", "unknown"]))).await.expect("a completion");
         let expected = [
             "message",
@@ -118,16 +95,16 @@ async fn a_chat_gets_its_reasoning_back() {
 #[tokio::test]
 async fn the_items_of_a_chat_in_the_form_of_responses_get_it_back_too() {
     let gateway = connected(&[]).await;
-    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
     chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
     let output = json!({"type": "function_call_output", "call_id": "call_1", "output": "3"});
     let items = json!([{"role": "user", "content": "Hello"}, call("1"), output]);
-    answer_with(&gateway, "resp_2", &[]);
+    play(&gateway, "resp_2", &[]);
     chat(&gateway, &program(), json!({"model": "openai-codex/gpt-5.5", "input": items})).await.expect("a completion");
     assert_eq!(gateway.upstream.last_body()["input"][1]["encrypted_content"], "opaque-1");
     // Reasoning that the caller sends itself is not sent twice.
     let items = json!([{"role": "user", "content": "Hello"}, reasoning("1"), call("1"), output]);
-    answer_with(&gateway, "resp_3", &[]);
+    play(&gateway, "resp_3", &[]);
     chat(&gateway, &program(), json!({"model": "openai-codex/gpt-5.5", "input": items})).await.expect("a completion");
     assert_eq!(gateway.upstream.last_body()["input"].as_array().expect("items").len(), 4);
 }
@@ -135,10 +112,10 @@ async fn the_items_of_a_chat_in_the_form_of_responses_get_it_back_too() {
 #[tokio::test]
 async fn reasoning_is_for_the_token_that_got_it_and_for_an_hour() {
     let gateway = connected(&[]).await;
-    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
     chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
     let again = async |caller: Principal| {
-        answer_with(&gateway, "resp_2", &[]);
+        play(&gateway, "resp_2", &[]);
         chat(&gateway, &caller, asked(&with_outputs(&["1"]))).await.expect("a completion");
         sent(&gateway)
     };
@@ -157,9 +134,9 @@ async fn reasoning_is_for_the_token_that_got_it_and_for_an_hour() {
 async fn another_account_cannot_read_it() {
     let gateway = connected(&[]).await;
     gateway.connect_as("work").await;
-    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
     chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
-    answer_with(&gateway, "resp_2", &[]);
+    play(&gateway, "resp_2", &[]);
     let mut other = asked(&with_outputs(&["1"]));
     other["model"] = json!("work/gpt-5.5");
     chat(&gateway, &program(), other).await.expect("a completion");
@@ -169,11 +146,11 @@ async fn another_account_cannot_read_it() {
 #[tokio::test]
 async fn a_failing_memory_costs_the_reasoning_only() {
     let gateway = connected(&[]).await;
-    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
     gateway.store.fail_to("remember a response");
     chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
     gateway.store.fail_to("read remembered items");
-    answer_with(&gateway, "resp_2", &[]);
+    play(&gateway, "resp_2", &[]);
     chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
     assert_eq!(sent(&gateway), BARE);
 }
@@ -181,9 +158,9 @@ async fn a_failing_memory_costs_the_reasoning_only() {
 #[tokio::test]
 async fn without_the_memory_a_chat_goes_on_without_reasoning() {
     let gateway = connected(&[("GOCLAW_MODELS__REMEMBER", "0")]).await;
-    answer_with(&gateway, "resp_1", &[reasoning("1"), call("1")]);
+    play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
     chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
-    answer_with(&gateway, "resp_2", &[]);
+    play(&gateway, "resp_2", &[]);
     chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
     assert_eq!(sent(&gateway), BARE);
 }

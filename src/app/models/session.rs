@@ -14,7 +14,7 @@ const NAMES: [&str; 4] = ["session-id", "session_id", "conversation-id", "conver
 
 /// Returns the session that the caller's headers name.
 fn session_of(headers: &HeaderMap) -> Option<&HeaderValue> {
-    NAMES.iter().find_map(|name| headers.get(*name)).filter(|session| !session.is_empty())
+    NAMES.iter().filter_map(|name| headers.get(*name)).find(|session| !session.is_empty())
 }
 
 /// Returns whose cached conversations a request may continue.
