@@ -16,7 +16,7 @@ fuzz_target!(|lines: &str| {
     let (mut reader, mut chat) = (ResponseReader::new(echo), ChatStream::new(options()));
     let mut completion = CompletionReader::new(options());
     for line in lines.lines() {
-        let event = SseEvent { event: String::new(), data: line.to_owned() };
+        let event = SseEvent { event: "".into(), data: line.into() };
         if let Ok(Some(read)) = reader.on_event(&event) {
             if let Some(frame) = read.repaired_frame() {
                 let (_, data) = frame.split_once("data: ").expect("a data line");

@@ -69,7 +69,7 @@ impl Stores {
             DatabaseSettings::Sqlite(path) => {
                 let store = SqliteStore::open(path, local.clone()).await?;
                 // A file of its own with the same schema: no refresh waits for its writer.
-                let responses = SqliteStore::open(&path.with_extension("responses.db"), local.clone()).await?;
+                let responses = SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
                 Self { responses: Arc::new(responses), ..Self::of(store, local, path.display().to_string()) }
             }
             DatabaseSettings::Postgres(url) => {

@@ -72,11 +72,18 @@ impl InvalidJsonReason {
 ///
 /// It is not JSON of the type, or exceeds [`Limits::MODEL_BODY`].
 pub fn parse_tree<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
-    // A value takes at least two bytes, so short texts need no check.
-    if bytes.len() / 2 > Limits::MODEL_BODY.values {
-        check(bytes, &Limits::MODEL_BODY).map_err(|error| serde_json::Error::custom(error.reason))?;
-    }
+    check_size(bytes).map_err(|error| serde_json::Error::custom(error.reason))?;
     serde_json::from_slice(bytes)
+}
+
+/// Checks a provider's JSON that is read member by member.
+///
+/// # Errors
+///
+/// It has more values than [`Limits::MODEL_BODY`].
+pub fn check_size(bytes: &[u8]) -> Result<(), InvalidJson> {
+    // A value takes at least two bytes, so short texts need no check.
+    if bytes.len() / 2 > Limits::MODEL_BODY.values { check(bytes, &Limits::MODEL_BODY) } else { Ok(()) }
 }
 
 /// Checks a whole body.

@@ -27,9 +27,11 @@ pub struct MemoryLimits {
     pub in_all: i64,
 }
 
-/// How much is read at once: responses, and bytes of their sealed content.
+/// How much is read at once: responses, and bytes of their sealed content; and of which age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLimits {
+    /// Responses that were used last before it are as good as forgotten.
+    pub oldest: Timestamp,
     pub responses: usize,
     pub bytes: i64,
 }

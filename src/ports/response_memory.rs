@@ -10,17 +10,15 @@ use crate::domain::{
 
 #[async_trait]
 pub trait ResponseMemory: Send + Sync {
-    /// Stores a response, and forgets those that were used last before `oldest` or exceed the limits, oldest first. A
-    /// response that exceeds a limit alone MUST NOT stay. A second one with the same id MUST replace nothing.
-    async fn remember(
-        &self,
-        response: &RememberedResponse,
-        oldest: Timestamp,
-        limits: MemoryLimits,
-    ) -> Result<(), StoreError>;
+    /// Stores a response. A second one with the same id MUST replace nothing.
+    async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError>;
+
+    /// Forgets the responses that were used last before `oldest`, and those that exceed the limits, oldest first. A
+    /// response that exceeds a limit alone MUST NOT stay.
+    async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError>;
 
     /// Returns a response and those that it continues, newest first, until the limits are reached. All of them count as
-    /// used at `now`. The chain ends at a response that is forgotten.
+    /// used at `now`. The chain ends at a response that is forgotten or was used last before the limit.
     async fn chain(
         &self,
         id: &ResponseId,
@@ -28,7 +26,8 @@ pub trait ResponseMemory: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<RememberedResponse>, StoreError>;
 
-    /// Returns the responses with these items in their outputs, in any order, until the limits are reached.
+    /// Returns the responses with these items in their outputs, in any order, until the limits are reached. Those that
+    /// were used last before the limit MUST NOT be among them.
     async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError>;
 
     /// Forgets a response. Returns whether it was there.

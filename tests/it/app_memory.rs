@@ -7,16 +7,20 @@ use goclaw::{
     app::{AppError, ModelRequest},
     domain::{
         ids::Principal,
-        response_memory::{MemoryLimits, RememberedResponse, ResponseId},
+        response_memory::{ReadLimits, RememberedResponse, ResponseId},
         scope::Rights,
         sealed::SealedSecret,
+        time::Timestamp,
     },
     ports::ResponseMemory,
 };
 use http_message::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::support::fakes::{NOW, ScriptedResponse, TestGateway, settle, within};
+use crate::support::{
+    fakes::{NOW, ScriptedResponse, TestGateway, settle, within},
+    gateway::eventually,
+};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -204,15 +208,19 @@ async fn a_response_is_forgotten_a_day_after_its_last_use() {
     answer_with(&gateway, "resp_2", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi", "previous_response_id": "resp_1"})).await.expect("a response");
     gateway.clock.advance(25 * HOUR);
-    answer_with(&gateway, "resp_3", "Hello");
-    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
     let late = ask(&gateway, &program(), json!({"input": "Hi", "previous_response_id": "resp_2"})).await;
     assert!(matches!(late, Err(AppError::InvalidModelRequest(_))), "{late:?}");
+    let id = ResponseId::parse("resp_2").expect("an id");
+    let all = ReadLimits { oldest: Timestamp::from_unix_seconds(0), responses: 100, bytes: i64::MAX };
+    let old = || async { gateway.store.chain(&id, all, NOW).await.expect("no store error").pop() };
+    assert!(old().await.is_some(), "it is there, but too old");
+    answer_with(&gateway, "resp_3", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
+    eventually("the next response to make room", || async { old().await.is_none().then_some(()) }).await;
 }
 
 #[tokio::test]
 async fn a_conversation_that_is_too_long_is_not_recalled() {
-    const LIMITS: MemoryLimits = MemoryLimits { per_owner: i64::MAX, in_all: i64::MAX };
     let gateway = connected(&[]).await;
     let id = |number: u32| ResponseId::parse(&format!("resp_{number}")).expect("an id");
     for number in 1..=4 {
@@ -224,7 +232,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
             content: SealedSecret::from_stored("x".repeat(6 << 20)),
             used_at: NOW,
         };
-        gateway.store.remember(&response, NOW, LIMITS).await.expect("it is stored");
+        gateway.store.remember(&response).await.expect("it is stored");
     }
     let code = async |caller: Principal| match ask(
         &gateway,

@@ -128,7 +128,7 @@ impl Models {
             self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), unremembered, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
-            let read = |event: &SseEvent| {
+            let read = |event: &SseEvent<'_>| {
                 let completion = reader.on_event(event)?.map(|completion| form.whole(completion));
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
             };

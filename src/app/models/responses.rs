@@ -77,7 +77,7 @@ impl Models {
         let response = if stream {
             self.streamed(prompted, Form::Responses(Box::new(reader)), unremembered, kept).await?
         } else {
-            let read = |event: &SseEvent| {
+            let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
                 Ok(read.flatten().map(|whole| (whole, false)))
             };
@@ -150,7 +150,7 @@ impl Models {
     pub(super) async fn collect(
         &self,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
-        mut read: impl FnMut(&SseEvent) -> Result<Option<(String, bool)>, ResponseFailure>,
+        mut read: impl FnMut(&SseEvent<'_>) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<(ProxyResponse, String), AppError> {
         let (response, body) = of_events(response)?;
         let (mut events, mut size) = (Events::of(body), 0);
@@ -161,7 +161,7 @@ impl Models {
             if size > MAX_RESPONSE_BYTES {
                 return Err(AppError::InvalidUpstreamResponse("its response is too large"));
             }
-            if let Some(event) = frame.event
+            if let Some(event) = frame.event()
                 && let Some((whole, is_cancelled)) = read(&event).map_err(|failure| broken(failure.into()))?
             {
                 self.note_answered(&account, FeedbackSource::Prompt);

@@ -70,9 +70,9 @@ impl Events {
             if let Some(frame) = self.ready.pop_front() {
                 return Some(Ok(frame));
             }
-            match self.body.next().await?.map_err(BrokenEvents::from).and_then(|piece| Ok(self.decoder.push(&piece)?)) {
-                Ok(frames) => self.ready.extend(frames),
-                Err(error) => return Some(Err(error)),
+            let piece = self.body.next().await?.map_err(BrokenEvents::from);
+            if let Err(error) = piece.and_then(|piece| Ok(self.decoder.push(&piece, &mut self.ready)?)) {
+                return Some(Err(error));
             }
         }
     }
@@ -92,25 +92,29 @@ impl Events {
     /// The response failed before it said anything.
     pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), BrokenEvents> {
         let (mut held, mut size) = (VecDeque::new(), 0);
-        let mut has_begun = false;
-        let mut deadline = models.clock.sleep(FIRST_EVENT);
+        let (mut has_begun, mut deadline) = (false, None);
         loop {
-            let frame = select! {
-                biased;
-                frame = self.next() => frame.unwrap_or_else(|| Ok(SseFrame { bytes: Vec::new(), event: None })),
-                () = &mut deadline => break,
-            }?;
+            let frame = match self.next_arrived() {
+                Some(arrived) => arrived,
+                // Often all of it has arrived, and a timer costs as much as several events.
+                None => select! {
+                    biased;
+                    frame = self.next() => frame,
+                    () = deadline.get_or_insert_with(|| models.clock.sleep(FIRST_EVENT)) => break,
+                },
+            };
+            let frame = frame.unwrap_or_else(|| Ok(SseFrame::default()))?;
             if frame.bytes.is_empty() {
                 return Err(ResponseFailure::ended_early().into());
             }
-            let is_news = frame.event.as_ref().map(is_news).transpose()?;
+            let is_news = frame.event().as_ref().map(is_news).transpose()?;
             size += frame.bytes.len();
             held.push_back(frame);
             if is_news == Some(true) || held.len() > MAX_HELD || size > MAX_HELD_BYTES {
                 break;
             }
             if is_news == Some(false) && !mem::replace(&mut has_begun, true) {
-                deadline = models.clock.sleep(FIRST_NEWS);
+                deadline = Some(models.clock.sleep(FIRST_NEWS));
             }
         }
         held.append(&mut self.ready);
@@ -153,13 +157,13 @@ impl ChatForm {
 impl Form {
     /// Writes what a frame is in this form.
     fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Result<Written, ResponseFailure> {
-        let Some(event) = &frame.event else {
+        let Some(event) = frame.event() else {
             out.extend_from_slice(&frame.bytes);
             return Ok(Written::More);
         };
         match self {
             Self::Chat(chat, form) => {
-                for chunk in chat.on_event(event)?.into_iter().filter_map(|chunk| form.chunk(chunk)) {
+                for chunk in chat.on_event(&event)?.into_iter().filter_map(|chunk| form.chunk(chunk)) {
                     out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
                 }
                 if chat.is_complete() {
@@ -172,7 +176,7 @@ impl Form {
                 Ok(calls.map_or(Written::Last, |calls| Written::Whole(Complete::Chat(calls))))
             }
             Self::Responses(reader) => {
-                let read = reader.on_event(event)?;
+                let read = reader.on_event(&event)?;
                 match read.as_ref().and_then(|read| read.repaired_frame()) {
                     Some(repaired) if out.is_empty() => *out = repaired.into_bytes(),
                     Some(repaired) => out.extend_from_slice(repaired.as_bytes()),

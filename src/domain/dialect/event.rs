@@ -1,168 +1,118 @@
-//! Parses an event of the backend, for both dialects.
+//! Parses an event of the backend, for both dialects. Most events are a word of a response, so a member stays in its
+//! JSON spelling until it is read, and no tree is built of those that nobody reads.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
-use super::{ResponseFailure, SseEvent, without_lone_surrogates};
+use super::{
+    ResponseFailure, SseEvent,
+    members::Members,
+    raw_json::{Text, unescaped},
+    without_lone_surrogates,
+};
 use crate::domain::json;
 
 /// An event of a response stream: its `type` and its other members (OpenAI API reference, streaming events).
 #[derive(Debug)]
-pub(super) struct BackendEvent {
-    pub(super) kind: String,
-    pub(super) members: EventMembers,
+pub(super) struct BackendEvent<'a> {
+    pub(super) kind: Cow<'a, str>,
+    pub(super) members: Members<'a>,
 }
 
-/// The members of an event, in order. A map would hash and copy the same few names for every word of a response.
-#[derive(Debug)]
-pub(super) struct EventMembers(Vec<(Cow<'static, str>, Value)>);
-
-/// The members of the most frequent events.
-const NAMES: [&str; 12] = [
-    "type",
-    "sequence_number",
-    "item_id",
-    "output_index",
-    "content_index",
-    "delta",
-    "logprobs",
-    "obfuscation",
-    "summary_index",
-    "item",
-    "part",
-    "response",
-];
-
-impl EventMembers {
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
-    }
-
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.0.iter_mut().rev().find(|(known, _)| known == name).map(|(_, value)| value)
-    }
-
-    pub(super) fn remove(&mut self, name: &str) -> Option<Value> {
-        let index = self.0.iter().rposition(|(known, _)| known == name)?;
-        Some(self.0.remove(index).1)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (&**name, value))
-    }
-}
-
-impl<'de> Deserialize<'de> for EventMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = EventMembers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(8);
-        while let Some(name) = map.next_key_seed(Name)? {
-            members.push((name, map.next_value()?));
-        }
-        Ok(EventMembers(members))
-    }
-}
-
-/// The name of a member, which is not copied if it is a frequent one.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'static, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Cow<'static, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        let frequent = NAMES.into_iter().find(|frequent| *frequent == name);
-        Ok(frequent.map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed))
-    }
-}
-
-impl BackendEvent {
+impl<'a> BackendEvent<'a> {
     /// Parses an event; None for an event without data, and for the `[DONE]` of other streams of this API.
-    pub(super) fn read(event: &SseEvent) -> Result<Option<Self>, ResponseFailure> {
+    pub(super) fn read(event: &'a SseEvent<'_>) -> Result<Option<Self>, ResponseFailure> {
         if matches!(event.data.trim(), "" | "[DONE]") {
             return Ok(None);
         }
-        let mut members: EventMembers = json::parse_tree(&without_lone_surrogates(event.data.as_bytes()))
-            .map_err(|_source| ResponseFailure::garbled("an event that is not a JSON object"))?;
-        let kind = match members.remove("type") {
-            Some(Value::String(kind)) => kind,
-            Some(_) | None => event.event.clone(),
-        };
+        let members = json::check_size(event.data.as_bytes()).ok().and_then(|()| Members::of_event(&event.data));
+        let mut members = members.ok_or_else(|| ResponseFailure::garbled("an event that is not a JSON object"))?;
+        let kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
         Ok(Some(Self { kind, members }))
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.members.get(name)?.as_str()
+    /// Returns a member that is a string.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        let json = self.members.get(name).filter(|value| value.get().starts_with('"'))?.get();
+        // Half a character is rare, so it is looked for only in a text that cannot be read.
+        unescaped(json).or_else(|| serde_json::from_slice(&without_lone_surrogates(json.as_bytes())).ok())
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
-        self.members.get(name)?.as_u64()
+        self.members.get(name)?.get().parse().ok()
     }
 
-    pub(super) fn object(&self, name: &str) -> Option<&Map<String, Value>> {
-        self.members.get(name)?.as_object()
+    /// Returns a member as JSON.
+    pub(super) fn json(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.members.get(name).map(in_one_line)
+    }
+
+    /// Returns a member as a tree; None if it exceeds the limits of a provider's JSON.
+    pub(super) fn tree(&self, name: &str) -> Option<Value> {
+        json::parse_tree(self.json(name)?.as_bytes()).ok()
+    }
+
+    /// Returns the id of the item that the event is about.
+    pub(super) fn item_id(&self) -> Option<Cow<'a, str>> {
+        self.text("item_id").or_else(|| Members::of(self.members.get("item")?, String::new()).ok()?.word("id"))
     }
 
     /// Fails if the event reports that the response failed.
     pub(super) fn check(&self) -> Result<(), ResponseFailure> {
-        let error = match self.kind.as_str() {
-            "response.failed" => {
-                self.object("response").and_then(|response| response.get("error")?.as_object()).cloned()
-            }
+        let error = match &*self.kind {
+            "response.failed" => self.tree("response").and_then(|mut response| Some(response.get_mut("error")?.take())),
             // `{"type": "error", "code", "message"}`, or with both inside `error`.
-            "error" => {
-                let own = || self.members.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-                Some(self.object("error").cloned().unwrap_or_else(own))
-            }
+            "error" => self.tree("error").or_else(|| {
+                Some(
+                    self.members
+                        .iter()
+                        .map(|(name, _)| (name.to_owned(), self.tree(name).unwrap_or_default()))
+                        .collect(),
+                )
+            }),
             _ => return Ok(()),
         };
+        let error = error.as_ref().and_then(Value::as_object).cloned();
         Err(ResponseFailure::of_error(&error.unwrap_or_default()))
     }
 
-    /// Returns the response of an event that ends it (`response.completed` or `response.incomplete`); None for other
-    /// events.
-    pub(super) fn into_ended_response(mut self) -> Result<Option<Map<String, Value>>, ResponseFailure> {
-        if !matches!(self.kind.as_str(), "response.completed" | "response.incomplete") {
-            return Ok(None);
-        }
-        match self.members.remove("response") {
+    /// Whether the event ends its response: whole or, which is a success too, cut off.
+    pub(super) fn ends_response(&self) -> bool {
+        matches!(&*self.kind, "response.completed" | "response.incomplete")
+    }
+
+    /// Returns the response in an event, if it has one.
+    ///
+    /// # Errors
+    /// The event ends the response and does not have it.
+    pub(super) fn response(&self) -> Result<Option<Map<String, Value>>, ResponseFailure> {
+        match self.tree("response") {
             Some(Value::Object(response)) => Ok(Some(response)),
-            _ => Err(ResponseFailure::garbled("a finished response without the response")),
+            _ if self.ends_response() => Err(ResponseFailure::without_response()),
+            _ => Ok(None),
         }
     }
 }
 
+/// Returns JSON that can be parsed and that fits a line of an event stream.
+pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
+    let mut json = match without_lone_surrogates(value.get().as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(value.get()),
+        Cow::Owned(mended) => Cow::Owned(String::from_utf8(mended).unwrap_or_default()),
+    };
+    // Only the space between values can have them: in a string they are escaped.
+    if json.contains(['\n', '\r']) {
+        json = Cow::Owned(json.replace(['\n', '\r'], " "));
+    }
+    json
+}
+
 /// Whether an event says more than that the response has begun. Fails if it reports that the response failed.
-pub fn is_news(event: &SseEvent) -> Result<bool, ResponseFailure> {
+pub fn is_news(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;
-    let only_begins = matches!(event.kind.as_str(), "response.created" | "response.queued" | "response.in_progress");
+    let only_begins = matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress");
     // Others, such as `codex.rate_limits`, are not about the response.
     Ok(event.kind.starts_with("response.") && !only_begins)
 }

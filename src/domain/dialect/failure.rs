@@ -38,6 +38,11 @@ impl ResponseFailure {
         Self::of_stream("provider_garbled", format!("The provider sent {what}."))
     }
 
+    /// Returns the failure of a stream whose last event lacks the response.
+    pub(super) fn without_response() -> Self {
+        Self::garbled("a finished response without the response")
+    }
+
     fn of_stream(code: &str, message: String) -> Self {
         Self { kind: RefusalKind::Failed, code: code.to_owned(), message, retry_after: None, limit: Map::new() }
     }

@@ -125,15 +125,15 @@ impl ImageReader {
     ///
     /// # Errors
     /// The response failed, or has no image.
-    pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
-        let Some(mut event) = BackendEvent::read(event)? else { return Ok(None) };
+    pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Option<Value>, ResponseFailure> {
+        let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         event.check()?;
         if event.kind == "response.output_item.done"
-            && let Some(item) = event.members.get_mut("item")
+            && let Some(item) = event.tree("item")
         {
-            self.note(item.take());
+            self.note(item);
         }
-        let Some(mut response) = event.into_ended_response()? else { return Ok(None) };
+        let Some(mut response) = event.response()?.filter(|_| event.ends_response()) else { return Ok(None) };
         for item in response.get_mut("output").and_then(Value::as_array_mut).into_iter().flatten() {
             self.note(item.take());
         }

@@ -1,4 +1,4 @@
-//! The members of a caller's JSON objects, borrowed from the body. A value is parsed only when it is read: a tree of
+//! The members of a caller's or a provider's JSON objects, borrowed from the body. A value is parsed only when it is read: a tree of
 //! the body would take up to 15 times its size.
 
 use std::borrow::Cow;
@@ -37,6 +37,13 @@ impl<'a> Members<'a> {
         Self::read(str::from_utf8(body).unwrap_or_default(), String::new())
     }
 
+    /// Opens an event of a provider; None if it is not an object.
+    pub(super) fn of_event(json: &'a str) -> Option<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let list = deserializer.deserialize_map(MemberVisitor).ok()?;
+        deserializer.end().ok().map(|()| Self { path: String::new(), list })
+    }
+
     /// Opens a value of a checked body. Fails if it is not an object.
     pub(super) fn of(value: &'a RawValue, path: String) -> Result<Self, InvalidRequest> {
         Self::read(value.get(), path)
@@ -70,6 +77,11 @@ impl<'a> Members<'a> {
     /// Returns a string member with its escapes resolved, without taking it out.
     pub(super) fn word(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).and_then(Text::of).map(|text| text.unescaped())
+    }
+
+    /// Returns a member that is an array, without taking it out.
+    pub(super) fn list(&self, name: &str) -> Option<List<'a>> {
+        self.get(name).and_then(|value| List::of(value, self.path_of(name)))
     }
 
     pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
@@ -187,6 +199,11 @@ impl<'a> Members<'a> {
     /// Returns the error of a member with an unsupported value.
     pub(super) fn unsupported(&self, name: &str, advice: &str) -> InvalidRequest {
         InvalidRequest::unsupported_value(&self.path_of(name), advice)
+    }
+
+    /// Returns all members, also those that are `null`.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.list.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// Returns the names of the members that were not taken out.

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, value::RawValue};
 
@@ -41,9 +42,18 @@ impl<'a> Text<'a> {
 
     pub(super) fn unescaped(self) -> Cow<'a, str> {
         match self.0 {
-            Cow::Borrowed(json) => serde_json::from_str::<Unescaped<'a>>(json).map(|text| text.0).unwrap_or_default(),
+            Cow::Borrowed(json) => unescaped(json).unwrap_or_default(),
             Cow::Owned(json) => Cow::Owned(serde_json::from_str(&json).unwrap_or_default()),
         }
+    }
+}
+
+/// Resolves the escapes of a string; None if it has half a character.
+pub(super) fn unescaped(json: &str) -> Option<Cow<'_, str>> {
+    // Most strings have no escape, and the parser would read them once more.
+    match memchr(b'\\', json.as_bytes()) {
+        None => json.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed),
+        Some(_) => serde_json::from_str(json).map(Cow::Owned).ok(),
     }
 }
 
@@ -121,7 +131,8 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
+        // Most objects of a body or an event have no more.
+        let mut list = Vec::with_capacity(8);
         while let Some((Unescaped(name), value)) = members.next_entry()? {
             list.push((name, value));
         }

@@ -1,11 +1,14 @@
 //! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting
 //! an event stream").
 //!
-//! Each byte is read once and copied at most three times: a line that is cut between pieces is kept in `line`, the data
-//! of an event in `data`, and all bytes of a frame in `frame`, so that they can be passed on unchanged. Bytes that are
-//! not UTF-8 become U+FFFD, as the standard requires. An event without its final blank line is discarded.
+//! The stream is divided into frames: the bytes up to a blank line, which can be passed on unchanged. A frame that is
+//! whole in its piece is not copied, and its event is borrowed from it. Bytes that are not UTF-8 become U+FFFD, as the
+//! standard requires. A frame without its blank line is discarded.
 
-use std::mem;
+use std::{borrow::Cow, collections::VecDeque, mem};
+
+use bytes::Bytes;
+use memchr::{memchr, memchr2};
 
 /// The maximum length of an event or a line, in bytes. The longest events are finished responses with a long output.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
@@ -14,18 +17,19 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One event. The fields `id` and `retry` are dropped, because only reconnecting clients need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SseEvent {
+pub struct SseEvent<'a> {
     /// The type of the event; empty if the stream has none.
-    pub event: String,
+    pub event: Cow<'a, str>,
     /// The data lines, joined by line feeds.
-    pub data: String,
+    pub data: Cow<'a, str>,
 }
 
-/// The bytes up to a blank line, with the event that they hold. Comments are frames without an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The bytes up to a blank line. A frame without an event is a comment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SseFrame {
-    pub bytes: Vec<u8>,
-    pub event: Option<SseEvent>,
+    pub bytes: Bytes,
+    /// Whether the frame begins its stream. Only there a byte order mark is skipped.
+    is_first: bool,
 }
 
 /// An event is longer than 16 MiB. The stream cannot be decoded further.
@@ -33,17 +37,54 @@ pub struct SseFrame {
 #[error("an event of the stream is longer than {MAX_EVENT_BYTES} bytes")]
 pub struct EventTooLong;
 
+impl SseFrame {
+    /// Returns the event in the frame; None if it has no data.
+    pub fn event(&self) -> Option<SseEvent<'_>> {
+        let marked = self.is_first.then(|| self.bytes.strip_prefix(BYTE_ORDER_MARK)).flatten();
+        let mut rest = marked.unwrap_or(&self.bytes);
+        let (mut event, mut data) = (Cow::Borrowed(""), None);
+        // A carriage return and a line feed have an empty line between them, which is none of a field.
+        while let Some(end) = memchr2(b'\n', b'\r', rest) {
+            let (line, ended) = rest.split_at(end);
+            rest = ended.get(1..).unwrap_or_default();
+            // A comment is a line with an empty field name.
+            let (name, value) = memchr(b':', line).map_or((line, &[][..]), |colon| line.split_at(colon));
+            let value = value.strip_prefix(b":").unwrap_or(value);
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            match name {
+                b"event" => event = text(value),
+                b"data" => data = Some(joined(data, text(value))),
+                _ => {}
+            }
+        }
+        Some(SseEvent { event, data: data? })
+    }
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // Much faster than the lossy conversion, which is for the exception.
+    str::from_utf8(bytes).map_or_else(|_invalid| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+fn joined<'a>(before: Option<Cow<'a, str>>, line: Cow<'a, str>) -> Cow<'a, str> {
+    let Some(before) = before else { return line };
+    let mut joined = before.into_owned();
+    joined.push('\n');
+    joined.push_str(&line);
+    joined.into()
+}
+
 /// The decoder of one stream.
 #[derive(Debug, Default)]
 pub struct SseDecoder {
-    /// The beginning of an unfinished line.
-    line: Vec<u8>,
-    /// All bytes of the unfinished frame.
+    /// The bytes of the unfinished frame.
     frame: Vec<u8>,
-    event: String,
-    /// The data lines so far, each with a line feed.
-    data: String,
-    /// Whether a line has ended. Only the first line may begin with a byte order mark.
+    /// The length of its unfinished line.
+    line: usize,
+    is_comment: bool,
+    /// The bytes of its other lines and of this one, without comments.
+    event: usize,
+    /// Whether a frame has ended.
     has_begun: bool,
     /// Whether the last piece ended in a carriage return. A line feed at the start of the next piece belongs to it.
     after_carriage_return: bool,
@@ -54,94 +95,59 @@ impl SseDecoder {
         Self::default()
     }
 
-    /// Decodes the next piece and returns the frames that it completes.
+    /// Decodes the next piece and appends the frames that it completes.
     ///
     /// # Errors
     ///
-    /// [`EventTooLong`]. Frames that the same piece completed earlier are lost.
-    pub fn push(&mut self, piece: &[u8]) -> Result<Vec<SseFrame>, EventTooLong> {
-        let mut frames = Vec::new();
-        let mut rest = piece;
-        if !rest.is_empty() && mem::take(&mut self.after_carriage_return) {
-            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-        }
-        // The bytes that are not in `frame` yet.
-        let mut uncopied = piece;
-        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-            let (line, ended) = rest.split_at(end);
-            self.check_length(line)?;
-            let is_blank = self.end_line(line);
-            rest = match ended {
-                [b'\r', b'\n', after @ ..] => after,
-                [b'\r'] => {
-                    self.after_carriage_return = true;
-                    &[]
-                }
-                [_, after @ ..] => after,
-                [] => &[],
-            };
-            if is_blank {
-                let (of_frame, after) = uncopied.split_at(uncopied.len() - rest.len());
-                self.frame.extend_from_slice(of_frame);
-                uncopied = after;
-                frames.push(SseFrame { bytes: mem::take(&mut self.frame), event: self.dispatch() });
+    /// [`EventTooLong`], after the frames before the long one.
+    pub fn push(&mut self, piece: &Bytes, frames: &mut VecDeque<SseFrame>) -> Result<(), EventTooLong> {
+        let mut start = 0;
+        let follows = !piece.is_empty() && mem::take(&mut self.after_carriage_return);
+        let mut at = usize::from(follows && piece.starts_with(b"\n"));
+        while let Some(rest) = piece.get(at..)
+            && let Some(length) = memchr2(b'\n', b'\r', rest)
+        {
+            self.extend_line(rest, length)?;
+            at += length
+                + match rest.get(length..) {
+                    Some([b'\r', b'\n', ..]) => 2,
+                    ended => {
+                        self.after_carriage_return = ended == Some(b"\r");
+                        1
+                    }
+                };
+            if mem::take(&mut self.line) == 0 {
+                let bytes = piece.slice(start..at);
+                let is_first = !mem::replace(&mut self.has_begun, true);
+                frames.push_back(SseFrame { bytes: self.end_frame(bytes), is_first });
+                start = at;
             }
         }
-        self.check_length(rest)?;
-        self.line.extend_from_slice(rest);
-        self.frame.extend_from_slice(uncopied);
-        Ok(frames)
+        let rest = piece.get(at..).unwrap_or_default();
+        self.extend_line(rest, rest.len())?;
+        self.frame.extend_from_slice(piece.get(start..).unwrap_or_default());
+        // Comments count here.
+        if self.frame.len() > 2 * MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
-    fn check_length(&self, more: &[u8]) -> Result<(), EventTooLong> {
-        let length = self.line.len().saturating_add(more.len()).saturating_add(self.data.len());
-        // Comments count too.
-        let is_too_long = length > MAX_EVENT_BYTES || self.frame.len() > 2 * MAX_EVENT_BYTES;
-        if is_too_long { Err(EventTooLong) } else { Ok(()) }
-    }
-
-    /// Ends a line whose last part is `tail`. Returns whether it is blank.
-    fn end_line(&mut self, tail: &[u8]) -> bool {
-        if self.line.is_empty() {
-            return self.on_line(tail);
+    /// Counts the next `length` bytes of a line, which `rest` begins with.
+    fn extend_line(&mut self, rest: &[u8], length: usize) -> Result<(), EventTooLong> {
+        if self.line == 0 {
+            self.is_comment = rest.starts_with(b":");
         }
-        let mut line = mem::take(&mut self.line);
-        line.extend_from_slice(tail);
-        let is_blank = self.on_line(&line);
-        line.clear();
-        self.line = line;
-        is_blank
+        self.line = self.line.saturating_add(length);
+        self.event = self.event.saturating_add(if self.is_comment { 0 } else { length });
+        if self.event.max(self.line) > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
-    fn on_line(&mut self, line: &[u8]) -> bool {
-        let line = match mem::replace(&mut self.has_begun, true) {
-            false => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
-            true => line,
-        };
-        if line.is_empty() {
-            return true;
+    /// Returns the bytes of the frame that ends with these.
+    fn end_frame(&mut self, bytes: Bytes) -> Bytes {
+        self.event = 0;
+        if self.frame.is_empty() {
+            return bytes;
         }
-        // A comment is a line with an empty field name.
-        let mut halves = line.splitn(2, |byte| *byte == b':');
-        let name = halves.next().unwrap_or_default();
-        let value = halves.next().unwrap_or_default();
-        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
-        match name {
-            b"event" => self.event = value.into_owned(),
-            b"data" => {
-                self.data.push_str(&value);
-                self.data.push('\n');
-            }
-            _ => {}
-        }
-        false
-    }
-
-    /// Ends an event. An event without data is discarded.
-    fn dispatch(&mut self) -> Option<SseEvent> {
-        let (event, mut data) = (mem::take(&mut self.event), mem::take(&mut self.data));
-        // Removes the line feed after the last line.
-        data.pop()?;
-        Some(SseEvent { event, data })
+        let mut whole = mem::take(&mut self.frame);
+        whole.extend_from_slice(&bytes);
+        whole.into()
     }
 }

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 /// The length of an escape such as `\ud83d`.
 const ESCAPE: usize = 6;
 /// U+FFFD, in the same length.
@@ -12,7 +14,7 @@ const REPLACEMENT: &[u8; ESCAPE] = br"\ufffd";
 pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
     let mut mended = Cow::Borrowed(json);
     let mut at = 0;
-    while let Some(skipped) = json.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+    while let Some(skipped) = json.get(at..).and_then(|rest| memchr(b'\\', rest)) {
         at += skipped;
         at += match (code_unit(json, at), code_unit(json, at + ESCAPE)) {
             (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE,

@@ -59,11 +59,11 @@ fn reader(members: &Value) -> ResponseReader {
 }
 
 /// Handles an event. Returns the whole response at the last one.
-fn read(reader: &mut ResponseReader, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
+fn read(reader: &mut ResponseReader, event: &SseEvent<'_>) -> Result<Option<Value>, ResponseFailure> {
     let whole = reader.on_event(event)?.map(|read| read.into_response()).transpose()?.flatten();
     Ok(whole.map(|whole| serde_json::from_str(&whole).unwrap()))
 }
 
-fn event(data: &Value) -> SseEvent {
-    SseEvent { event: data["type"].as_str().unwrap_or_default().to_owned(), data: data.to_string() }
+fn event(data: &Value) -> SseEvent<'static> {
+    SseEvent { event: data["type"].as_str().unwrap_or_default().to_owned().into(), data: data.to_string().into() }
 }

@@ -90,7 +90,7 @@ fn an_incomplete_response_is_returned() {
 #[test]
 fn the_type_is_in_the_data_or_else_in_the_event_name() {
     let read = |event: &str, data: &str| {
-        let read = read(&mut reader(&json!({})), &SseEvent { event: event.to_owned(), data: data.to_owned() });
+        let read = read(&mut reader(&json!({})), &SseEvent { event: event.into(), data: data.into() });
         read.map(|whole| whole.map(bare))
     };
     assert_eq!(read("response.completed", r#"{"response": {"output": [1]}}"#), Ok(Some(json!({"output": [1]}))));
@@ -121,7 +121,7 @@ fn failures_have_the_backends_code_and_message() {
 #[test]
 fn protocol_violations_are_garbled() {
     for data in ["{", "5", "[]", "<html>", r#"{"type": "response.completed"}"#] {
-        let event = SseEvent { event: String::new(), data: data.to_owned() };
+        let event = SseEvent { event: "".into(), data: data.into() };
         assert_eq!(read(&mut reader(&json!({})), &event).unwrap_err().code, "provider_garbled", "{data}");
     }
 }
@@ -170,10 +170,11 @@ fn events_are_repaired_only_where_they_have_a_response() {
         json!({"type": "response.not_invented_yet", "response": {}}),
         json!({"type": "response.output_item.done", "item": item("a")}),
     ] {
-        let read = reader.on_event(&event(&unchanged)).unwrap().unwrap();
+        let event = event(&unchanged);
+        let read = reader.on_event(&event).unwrap().unwrap();
         assert!(read.repaired_frame().is_none() && !read.is_last(), "{unchanged}");
     }
-    let failed =
-        reader.on_event(&event(&json!({"type": "response.failed", "response": {"error": {}}}))).unwrap().unwrap();
+    let failed = event(&json!({"type": "response.failed", "response": {"error": {}}}));
+    let failed = reader.on_event(&failed).unwrap().unwrap();
     assert!(failed.is_last() && failed.repaired_frame().is_some());
 }

@@ -1,19 +1,32 @@
 //! Decoding of server-sent events: the standard's examples, and properties over all ways to cut the bytes.
 
-use goclaw::domain::dialect::{EventTooLong, SseDecoder, SseEvent};
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use goclaw::domain::dialect::{EventTooLong, SseDecoder, SseEvent, SseFrame};
 use proptest::prelude::*;
 
-fn decode(pieces: &[&[u8]]) -> Vec<SseEvent> {
+fn decode(pieces: &[&[u8]]) -> Vec<SseEvent<'static>> {
     let mut decoder = SseDecoder::new();
     pieces.iter().flat_map(|piece| events(&mut decoder, piece)).collect()
 }
 
-fn events(decoder: &mut SseDecoder, piece: &[u8]) -> Vec<SseEvent> {
-    decoder.push(piece).unwrap().into_iter().filter_map(|frame| frame.event).collect()
+fn push(decoder: &mut SseDecoder, piece: &[u8]) -> Result<Vec<SseFrame>, EventTooLong> {
+    let mut frames = VecDeque::new();
+    decoder.push(&Bytes::copy_from_slice(piece), &mut frames).map(|()| frames.into())
 }
 
-fn event(event: &str, data: &str) -> SseEvent {
-    SseEvent { event: event.to_owned(), data: data.to_owned() }
+fn events(decoder: &mut SseDecoder, piece: &[u8]) -> Vec<SseEvent<'static>> {
+    push(decoder, piece).unwrap().iter().filter_map(owned).collect()
+}
+
+/// Returns the event of a frame, which may be dropped.
+fn owned(frame: &SseFrame) -> Option<SseEvent<'static>> {
+    frame.event().map(|found| event(&found.event, &found.data))
+}
+
+fn event(event: &str, data: &str) -> SseEvent<'static> {
+    SseEvent { event: event.to_owned().into(), data: data.to_owned().into() }
 }
 
 #[test]
@@ -65,11 +78,11 @@ fn frames_keep_every_byte_and_comments_are_frames() {
     let stream = b": hi\n\ndata: a\r\n\r\nid: 1\rdata: b\r\r\n: end";
     for size in 1..stream.len() {
         let mut decoder = SseDecoder::new();
-        let frames: Vec<_> = stream.chunks(size).flat_map(|piece| decoder.push(piece).unwrap()).collect();
+        let frames: Vec<_> = stream.chunks(size).flat_map(|piece| push(&mut decoder, piece).unwrap()).collect();
         let bytes = frames.iter().flat_map(|frame| frame.bytes.clone()).collect::<Vec<_>>();
         assert!(stream.starts_with(&bytes) && bytes.len() >= stream.len() - 7, "{size}");
-        let found: Vec<_> = frames.iter().map(|frame| frame.event.as_ref().map(|event| event.data.as_str())).collect();
-        assert_eq!(found, [None, Some("a"), Some("b")], "{size}");
+        let found: Vec<_> = frames.iter().map(|frame| owned(frame).map(|event| event.data)).collect();
+        assert_eq!(found, [None, Some("a".into()), Some("b".into())], "{size}");
         assert!(frames[0].bytes.starts_with(b": hi"));
     }
 }
@@ -91,20 +104,20 @@ fn events_and_lines_have_at_most_16_mib() {
     const LIMIT: usize = 16 * 1024 * 1024;
     let line = [b"data:", vec![b'x'; LIMIT - 5].as_slice()].concat();
     let mut decoder = SseDecoder::new();
-    assert_eq!(decoder.push(&line), Ok(vec![]));
-    assert_eq!(decoder.push(b"\n\n").unwrap().len(), 1);
-    assert_eq!(decoder.push(&line), Ok(vec![]));
-    assert_eq!(decoder.push(b"x"), Err(EventTooLong));
+    assert_eq!(push(&mut decoder, &line), Ok(vec![]));
+    assert_eq!(push(&mut decoder, b"\n\n").unwrap().len(), 1);
+    assert_eq!(push(&mut decoder, &line), Ok(vec![]));
+    assert_eq!(push(&mut decoder, b"x"), Err(EventTooLong));
 
     let mut decoder = SseDecoder::new();
-    assert_eq!(decoder.push(&[&line, b"\n".as_slice()].concat()), Ok(vec![]));
-    assert_eq!(decoder.push(b"data:x\n"), Err(EventTooLong));
+    assert_eq!(push(&mut decoder, &[&line, b"\n".as_slice()].concat()), Ok(vec![]));
+    assert_eq!(push(&mut decoder, b"data:x\n"), Err(EventTooLong));
 
     // The limit does not count keep-alive comments together.
     let mut decoder = SseDecoder::new();
     let comment = [b": ", vec![b'x'; LIMIT / 2].as_slice(), b"\n"].concat();
     for _ in 0..3 {
-        assert_eq!(decoder.push(&comment), Ok(vec![]));
+        assert_eq!(push(&mut decoder, &comment), Ok(vec![]));
     }
 }
 
@@ -159,7 +172,7 @@ proptest! {
         lines in prop::collection::vec("(data: ?[a-z:é]{0,4}|event: [a-z]{0,3}|id: 1|)", 0..30),
         comment in ":[ a-z:é]{0,5}",
     ) {
-        let stream = |between: &str| -> Vec<SseEvent> {
+        let stream = |between: &str| -> Vec<SseEvent<'static>> {
             decode(&[lines.iter().map(|line| format!("{line}{between}")).collect::<String>().as_bytes()])
         };
         let expected = stream("\n");

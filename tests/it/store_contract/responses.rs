@@ -7,6 +7,7 @@ use goclaw::{
         ids::Principal,
         response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
         sealed::SealedSecret,
+        time::Timestamp,
     },
     ports::ResponseMemory,
 };
@@ -23,7 +24,7 @@ contract!(
     the_oldest_make_room_within_the_limits,
 );
 
-const ALL: ReadLimits = ReadLimits { responses: 100, bytes: 1_000_000 };
+const ALL: ReadLimits = ReadLimits { oldest: Timestamp::from_unix_seconds(0), responses: 100, bytes: 1_000_000 };
 const PLENTY: MemoryLimits = MemoryLimits { per_owner: 1_000_000, in_all: 1_000_000 };
 
 fn id(text: &str) -> ResponseId {
@@ -44,7 +45,8 @@ fn response(text: &str, previous: Option<&str>, owner: &str, seconds: i64) -> Re
 
 async fn remember(store: &Arc<impl ResponseMemory>, responses: &[RememberedResponse], limits: MemoryLimits) {
     for response in responses {
-        store.remember(response, at(0), limits).await.expect("no store error");
+        store.remember(response).await.expect("no store error");
+        store.make_room(at(0), limits).await.expect("no store error");
     }
 }
 
@@ -74,7 +76,7 @@ async fn reading_a_chain_counts_as_its_use(fixture: impl Fixture) {
     let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "x", 3)];
     remember(&store, &chain, PLENTY).await;
     assert_eq!(ids(&store, "b", 10).await, ["b", "a"]);
-    store.remember(&response("d", None, "x", 11), at(10), PLENTY).await.unwrap();
+    store.make_room(at(10), PLENTY).await.unwrap();
     assert_eq!((ids(&store, "b", 12).await.len(), ids(&store, "c", 12).await.len()), (2, 0));
 }
 
@@ -105,7 +107,11 @@ async fn responses_are_found_by_their_items(fixture: impl Fixture) {
 async fn old_responses_are_forgotten(fixture: impl Fixture) {
     let store = fixture.store();
     remember(&store, &[response("a", None, "x", 1), response("b", None, "x", 2)], PLENTY).await;
-    store.remember(&response("c", None, "x", 3), at(2), PLENTY).await.unwrap();
+    let since_two = ReadLimits { oldest: at(2), ..ALL };
+    assert_eq!(store.chain(&id("a"), since_two, at(3)).await.unwrap(), [], "it is not read although it is there");
+    let items = ["msg_a", "msg_b"].map(str::to_owned);
+    assert_eq!(store.with_items(&items, since_two).await.unwrap().len(), 1);
+    store.make_room(at(2), PLENTY).await.unwrap();
     assert_eq!((ids(&store, "a", 3).await.len(), ids(&store, "b", 3).await.len()), (0, 1));
 }
 

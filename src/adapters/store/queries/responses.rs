@@ -57,8 +57,12 @@ impl ResponseRow {
     }
 }
 
-async fn load(connection: &mut Connection, id: &str) -> Result<Option<RememberedResponse>, TransactionError> {
-    let row = table::table.find(id).select(ResponseRow::as_select());
+async fn load(
+    connection: &mut Connection,
+    id: &str,
+    oldest: Timestamp,
+) -> Result<Option<RememberedResponse>, TransactionError> {
+    let row = table::table.find(id).filter(table::used_at.ge(oldest.unix_millis())).select(ResponseRow::as_select());
     let Some(row) = row.first(connection).await.optional()? else { return Ok(None) };
     let items = response_items::table.filter(response_items::response.eq(id)).order(response_items::item);
     let items = items.select(response_items::item).load(connection).await?;
@@ -99,16 +103,9 @@ fn total_size() -> SqlLiteral<BigInt> {
 
 #[async_trait]
 impl ResponseMemory for Store {
-    async fn remember(
-        &self,
-        response: &RememberedResponse,
-        oldest: Timestamp,
-        limits: MemoryLimits,
-    ) -> Result<(), StoreError> {
+    async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError> {
         self.write("remember a response", async |connection| {
-            diesel::delete(table::table.filter(table::used_at.lt(oldest.unix_millis()))).execute(connection).await?;
             let row = ResponseRow::of(response);
-            let owner = row.owner.clone();
             let insert = diesel::insert_into(table::table).values(row).on_conflict_do_nothing();
             if insert.execute(connection).await? == 0 {
                 return Ok(());
@@ -124,11 +121,21 @@ impl ResponseMemory for Store {
                     .execute(connection)
                     .await?;
             }
-            let of_owner = table::table.filter(table::owner.eq(&owner)).select(total_size());
-            let of_owner: i64 = of_owner.get_result(connection).await?;
-            forget_oldest(connection, Some(&owner), of_owner.saturating_sub(limits.per_owner)).await?;
-            let of_all: i64 = table::table.select(total_size()).get_result(connection).await?;
-            forget_oldest(connection, None, of_all.saturating_sub(limits.in_all)).await
+            Ok(())
+        })
+        .await
+    }
+
+    async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError> {
+        self.write("make room for responses", async |connection| {
+            diesel::delete(table::table.filter(table::used_at.lt(oldest.unix_millis()))).execute(connection).await?;
+            let sizes = table::table.group_by(table::owner).select((table::owner, total_size()));
+            let sizes: Vec<(String, i64)> = sizes.load(connection).await?;
+            for (owner, size) in sizes {
+                forget_oldest(connection, Some(&owner), size.saturating_sub(limits.per_owner)).await?;
+            }
+            let in_all: i64 = table::table.select(total_size()).get_result(connection).await?;
+            forget_oldest(connection, None, in_all.saturating_sub(limits.in_all)).await
         })
         .await
     }
@@ -142,7 +149,7 @@ impl ResponseMemory for Store {
         self.write("read remembered responses", async |connection| {
             let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
             while let Some(id) = next.take().filter(|_| !limits.are_reached_by(&chain)) {
-                let Some(response) = load(connection, id.as_str()).await? else { break };
+                let Some(response) = load(connection, id.as_str(), limits.oldest).await? else { break };
                 next.clone_from(&response.previous);
                 chain.push(response);
             }
@@ -161,7 +168,7 @@ impl ResponseMemory for Store {
             let mut found = Vec::new();
             for id in &ids {
                 if !limits.are_reached_by(&found) {
-                    found.extend(load(connection, id).await?);
+                    found.extend(load(connection, id, limits.oldest).await?);
                 }
             }
             Ok(found)

@@ -12,7 +12,7 @@ use std::{
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, SimpleAsyncConnection,
-    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, deadpool::Pool},
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::FutureExt;
@@ -32,10 +32,13 @@ const TURNS: usize = 600;
 /// Connections for readers and the writer. SQLite allows one writer at a time.
 const CONNECTIONS: usize = 4;
 
-/// `synchronous=FULL`: a saved token survives a power failure. `secure_delete`: a removed token does not stay in a free
-/// page.
-const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;";
+/// `secure_delete`: a removed token does not stay in a free page.
+const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
+                     PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;";
+/// A saved token survives a power failure.
+const EACH_COMMIT_IS_SYNCED: &str = "PRAGMA synchronous = FULL;";
+/// A power failure may undo the newest commits, and never damages the file.
+const SOME_COMMITS_ARE_SYNCED: &str = "PRAGMA synchronous = NORMAL;";
 
 impl SqliteStore {
     /// Opens the database at `path`, creates it if it is missing, and runs pending migrations. `local` is this machine's
@@ -44,6 +47,18 @@ impl SqliteStore {
     /// # Errors
     /// All of [`OpenStoreError`] except `NotDurable`.
     pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
+        Self::open_with(EACH_COMMIT_IS_SYNCED, path, local).await
+    }
+
+    /// Opens a database of what may be lost in a power failure: remembered responses.
+    ///
+    /// # Errors
+    /// As for [`SqliteStore::open`].
+    pub async fn open_for_responses(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
+        Self::open_with(SOME_COMMITS_ARE_SYNCED, path, local).await
+    }
+
+    async fn open_with(sync: &'static str, path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
         let name = path.display().to_string();
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
@@ -51,7 +66,9 @@ impl SqliteStore {
         let turn = turn_to_migrate(path, local.as_ref()).await;
         let _turn = turn.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
         let mut config = ManagerConfig::<Connection>::default();
-        config.custom_setup = Box::new(|url| connect(url).boxed());
+        // A file does not go away as a server does.
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = Box::new(move |url| connect(url, sync).boxed());
         let manager = AsyncDieselConnectionManager::new_with_config(name.clone(), config);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
@@ -67,9 +84,9 @@ impl SqliteStore {
     }
 }
 
-async fn connect(path: &str) -> ConnectionResult<Connection> {
+async fn connect(path: &str, sync: &str) -> ConnectionResult<Connection> {
     let mut connection = Connection::establish(path).await?;
-    connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    connection.batch_execute(&[SETUP, sync].concat()).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 

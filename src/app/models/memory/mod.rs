@@ -3,6 +3,7 @@
 
 mod reasoning;
 mod remember;
+mod upkeep;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(super) use self::remember::{Complete, Part, Unremembered};
+use self::upkeep::Upkeep;
 use super::Models;
 use crate::{
     app::{AppError, Vault},
@@ -18,14 +20,16 @@ use crate::{
         dialect::{InvalidRequest, Missing, ResponseItems, items_by_id},
         ids::Principal,
         response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
+        time::Timestamp,
     },
     ports::{BodyError, ResponseMemory, UpstreamError},
 };
 
 /// Bytes that are remembered at most, for each token and in all.
 const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 20 };
-/// What one request recalls at most.
-const ONE_REQUEST: ReadLimits = ReadLimits { responses: 1_000, bytes: 16 << 20 };
+/// What one request recalls at most: responses, and bytes of their sealed content.
+const MAX_RESPONSES: usize = 1_000;
+const MAX_BYTES: i64 = 16 << 20;
 /// Recalls that read at a time, and the KiB that recalled conversations may take until they have been sent: each takes
 /// three times its size.
 const READERS: usize = 2;
@@ -45,6 +49,7 @@ pub(super) struct Memory {
     lifetime: Duration,
     readers: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    upkeep: Arc<Upkeep>,
 }
 
 /// Items of earlier responses, and the room that they take in memory.
@@ -95,9 +100,10 @@ impl Models {
         let not_found = || InvalidRequest::previous_response_not_found(previous, &self.memory.rule());
         let id = ResponseId::parse(previous).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
         let _reader = self.memory.readers.acquire().await;
-        let chain = self.memory.store.chain(&id, ONE_REQUEST, self.now()).await?;
+        let limits = self.memory.limits(self.now());
+        let chain = self.memory.store.chain(&id, limits, self.now()).await?;
         let is_cut = chain.last().is_some_and(|first| first.previous.is_some());
-        if is_cut && ONE_REQUEST.are_reached_by(&chain) && chain.iter().all(|response| may_read(response, caller)) {
+        if is_cut && limits.are_reached_by(&chain) && chain.iter().all(|response| may_read(response, caller)) {
             return Err(InvalidRequest::conversation_too_long().into());
         }
         let opened: Option<Vec<Opened>> = chain.iter().map(|response| self.memory.open(response, caller)).collect();
@@ -120,7 +126,7 @@ impl Models {
             return Ok(RecalledItems::default());
         }
         let _reader = self.memory.readers.acquire().await;
-        let found = self.memory.store.with_items(&wanted, ONE_REQUEST).await?;
+        let found = self.memory.store.with_items(&wanted, self.memory.limits(self.now())).await?;
         let room = Some(self.memory.room_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
         let mut items: BTreeMap<_, _> = opened.flat_map(|known| items_by_id(&known.output())).collect();
@@ -181,7 +187,7 @@ impl Models {
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
         let _reader = self.memory.readers.acquire().await;
-        let one = ReadLimits { responses: 1, ..ONE_REQUEST };
+        let one = ReadLimits { responses: 1, ..self.memory.limits(self.now()) };
         let found = self.memory.store.chain(&parsed, one, self.now()).await?;
         found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)
     }
@@ -190,7 +196,12 @@ impl Models {
 impl Memory {
     pub(super) fn new(store: Arc<dyn ResponseMemory>, vault: Vault, lifetime: Duration) -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { store, vault, lifetime, readers: semaphore(READERS), room: semaphore(ROOM_KIB) }
+        Self { store, vault, lifetime, readers: semaphore(READERS), room: semaphore(ROOM_KIB), upkeep: Arc::default() }
+    }
+
+    /// Returns what one request recalls at most.
+    fn limits(&self, now: Timestamp) -> ReadLimits {
+        ReadLimits { oldest: now.minus(self.lifetime), responses: MAX_RESPONSES, bytes: MAX_BYTES }
     }
 
     /// Takes room for the content of these responses, until the request has been sent.

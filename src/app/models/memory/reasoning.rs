@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::select;
 
-use super::{MAX_REFERENCES, ONE_REQUEST, RecalledItems, WAIT, may_read, remember::Kept};
+use super::{MAX_REFERENCES, RecalledItems, WAIT, may_read, remember::Kept};
 use crate::{
     app::{AppError, models::Models},
     domain::{
         dialect::{ReasonedCall, ReasonedCalls},
         ids::{AccountName, Principal},
-        response_memory::ResponseId,
+        response_memory::{ReadLimits, ResponseId},
     },
 };
 
@@ -68,9 +68,9 @@ impl Models {
         calls: &[String],
     ) -> Result<RecalledItems<ByCall>, AppError> {
         let _reader = self.memory.readers.acquire().await;
-        let mut found = self.memory.store.with_items(calls, ONE_REQUEST).await?;
-        let oldest = self.now().minus(LIFETIME);
-        found.retain(|response| response.used_at >= oldest && may_read(response, caller));
+        let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.limits(self.now()) };
+        let mut found = self.memory.store.with_items(calls, limits).await?;
+        found.retain(|response| may_read(response, caller));
         // Of two calls with one id, the newer one counts.
         found.sort_by_key(|response| response.used_at);
         let room = Some(self.memory.room_for(&found)?);

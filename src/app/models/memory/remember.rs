@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::select;
 
-use super::{Content, LIMITS, ONE_REQUEST, WAIT, reasoning};
+use super::{Content, LIMITS, MAX_BYTES, WAIT, reasoning};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -79,19 +79,29 @@ impl Models {
         }
     }
 
-    async fn store_response(&self, unremembered: Unremembered, complete: &Complete) -> Result<(), AppError> {
+    async fn store_response(self: Arc<Self>, unremembered: Unremembered, complete: &Complete) -> Result<(), AppError> {
         let Unremembered { owner, part } = unremembered;
         let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
         // No request could recall it.
-        if content.len() / 3 * 4 > usize::try_from(ONE_REQUEST.bytes).unwrap_or(usize::MAX) {
+        if content.len() / 3 * 4 > usize::try_from(MAX_BYTES).unwrap_or(usize::MAX) {
             tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
             return Ok(());
         }
         let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
         let items = items.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
         let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
+        self.memory.store.remember(&remembered).await?;
+        if self.memory.upkeep.note(remembered.size(), self.now()) {
+            self.tasks.clone().start(self.make_room());
+        }
+        Ok(())
+    }
+
+    async fn make_room(self: Arc<Self>) {
         let oldest = self.now().minus(self.memory.lifetime);
-        Ok(self.memory.store.remember(&remembered, oldest, LIMITS).await?)
+        if let Err(error) = self.memory.store.make_room(oldest, LIMITS).await {
+            tracing::warn!(error = %error, "no room was made for responses");
+        }
     }
 }

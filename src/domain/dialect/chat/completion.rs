@@ -32,7 +32,7 @@ impl CompletionReader {
     }
 
     /// Handles the next event. Returns the completion at the event that ends the response.
-    pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
+    pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Option<Value>, ResponseFailure> {
         let chunks = self.chunks.on_event(event)?;
         let is_complete = self.chunks.is_complete();
         let mut head = Map::new();

@@ -58,26 +58,28 @@ impl Deltas {
     }
 
     /// Returns the deltas of an event (OpenAI API reference, responses, streaming events).
-    pub(super) fn on_event(&mut self, event: &BackendEvent) -> Vec<Value> {
+    pub(super) fn on_event(&mut self, event: &BackendEvent<'_>) -> Vec<Value> {
         let item = self.indexes.of(event);
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
         let place = (item, part);
         let text = |name| event.text(name).unwrap_or_default();
-        let delta = match event.kind.as_str() {
-            "response.output_text.delta" => self.texts.piece(TextKind::Content, place, text("delta")),
-            "response.output_text.done" => self.texts.whole(TextKind::Content, place, text("text")),
-            "response.refusal.delta" => self.texts.piece(TextKind::Refusal, place, text("delta")),
-            "response.refusal.done" => self.texts.whole(TextKind::Refusal, place, text("refusal")),
+        let delta = match &*event.kind {
+            "response.output_text.delta" => self.texts.piece(TextKind::Content, place, &text("delta")),
+            "response.output_text.done" => self.texts.whole(TextKind::Content, place, &text("text")),
+            "response.refusal.delta" => self.texts.piece(TextKind::Refusal, place, &text("delta")),
+            "response.refusal.done" => self.texts.whole(TextKind::Refusal, place, &text("refusal")),
             "response.reasoning_summary_text.delta" => {
-                self.texts.piece(TextKind::ReasoningContent, place, text("delta"))
+                self.texts.piece(TextKind::ReasoningContent, place, &text("delta"))
             }
-            "response.reasoning_summary_text.done" => self.texts.whole(TextKind::ReasoningContent, place, text("text")),
+            "response.reasoning_summary_text.done" => {
+                self.texts.whole(TextKind::ReasoningContent, place, &text("text"))
+            }
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                self.calls.piece(item, text("delta"))
+                self.calls.piece(item, &text("delta"))
             }
-            "response.function_call_arguments.done" => self.calls.whole(item, text("arguments")),
-            "response.custom_tool_call_input.done" => self.calls.whole(item, text("input")),
-            "response.output_item.added" => match event.members.get("item").map(Item::of) {
+            "response.function_call_arguments.done" => self.calls.whole(item, &text("arguments")),
+            "response.custom_tool_call_input.done" => self.calls.whole(item, &text("input")),
+            "response.output_item.added" => match event.tree("item").as_ref().map(Item::of) {
                 // The id or the name of a call may follow later.
                 Some(Item::Call(call)) if !call.id.is_empty() && !call.name.is_empty() => self.calls.begin(item, &call),
                 Some(Item::Message(_) | Item::Reasoning(_) | Item::Call(_) | Item::Image(_) | Item::Other) | None => {
@@ -86,7 +88,7 @@ impl Deltas {
             },
             "response.output_item.done" => {
                 self.has_finished_items = true;
-                return event.members.get("item").map(|done| self.finish(item, Item::of(done))).unwrap_or_default();
+                return event.tree("item").map(|done| self.finish(item, Item::of(&done))).unwrap_or_default();
             }
             _ => None,
         };

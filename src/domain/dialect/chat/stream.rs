@@ -45,13 +45,14 @@ impl ChatStream {
     }
 
     /// Translates the next event to chunks; none after the end.
-    pub fn on_event(&mut self, event: &SseEvent) -> Result<Vec<Value>, ResponseFailure> {
+    pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Vec<Value>, ResponseFailure> {
         let Some(event) = (if self.is_complete { None } else { BackendEvent::read(event)? }) else {
             return Ok(Vec::new());
         };
         event.check()?;
         let mut chunks = Vec::new();
-        if let Some(response) = event.members.get("response").filter(|response| !text(response, "id").is_empty()) {
+        let response = event.response()?.map(Value::Object);
+        if let Some(response) = response.as_ref().filter(|response| !text(response, "id").is_empty()) {
             self.response_id = Some(text(response, "id").to_owned());
             self.begin(response, &mut chunks);
         }
@@ -59,7 +60,7 @@ impl ChatStream {
         if self.deltas.has_too_many_parts() {
             return Err(ResponseFailure::garbled("a response with too many parts"));
         }
-        let ended = event.into_ended_response()?.map(Value::Object);
+        let ended = response.filter(|_| event.ends_response());
         if let Some(response) = &ended {
             deltas.extend(self.deltas.on_end(response));
         }

@@ -1,9 +1,9 @@
 //! What a response repeats of its request. The backend leaves out members that OpenAI's API promises.
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use crate::domain::{
-    dialect::{json_writer::JsonWriter, members::Members},
+    dialect::{json_writer::JsonWriter, members::Members, raw_json::is_null},
     model_ref::ModelName,
 };
 
@@ -58,20 +58,20 @@ impl RequestEcho {
 
     /// Returns a response as JSON, with the caller's name of the model and all promised members. `output` replaces the
     /// response's own.
-    pub(super) fn complete(&self, response: &Map<String, Value>, output: Option<&str>) -> String {
+    pub(super) fn complete(&self, response: &Members<'_>, output: Option<&str>) -> String {
         let mut out = JsonWriter::for_body(self.size() + output.map_or(0, str::len));
         out.word("model", self.model.as_str());
         out.flag("store", self.is_stored);
         let is_replaced = |name: &str| matches!(name, "model" | "store") || name == "output" && output.is_some();
         for (name, value) in response.iter().filter(|(name, value)| !is_replaced(name) && !is_filled(name, value)) {
-            out.json(name, &value.to_string());
+            out.raw(name, value);
         }
         if let Some(output) = output {
             out.json("output", output);
         }
         let given = self.members.iter().map(Option::as_deref).chain(std::iter::repeat(None));
         for ((name, default), given) in FILLED.into_iter().zip(given) {
-            if response.get(name).is_none_or(Value::is_null) {
+            if !response.has(name) {
                 out.json(name, given.unwrap_or(default));
             }
         }
@@ -81,6 +81,6 @@ impl RequestEcho {
 }
 
 /// Whether a member of a response is left to the filling.
-fn is_filled(name: &str, value: &Value) -> bool {
-    value.is_null() && FILLED.iter().any(|(filled, _)| *filled == name)
+fn is_filled(name: &str, value: &RawValue) -> bool {
+    is_null(value) && FILLED.iter().any(|(filled, _)| *filled == name)
 }

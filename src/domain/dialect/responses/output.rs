@@ -1,7 +1,7 @@
 //! The output of a response as its events report it, for a last event without output. Items are kept as text: a tree
 //! takes many times as much memory.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Map, Value, json};
 
@@ -42,18 +42,18 @@ struct BegunItem {
 }
 
 impl Output {
-    pub(super) fn note(&mut self, event: &mut BackendEvent) {
+    pub(super) fn note(&mut self, event: &BackendEvent<'_>) {
         let index = self.indexes.of(event);
-        match event.kind.as_str() {
+        match &*event.kind {
             "response.output_item.added" => {
-                if let Some(item) = event.members.remove("item").map(|item| item.to_string()) {
+                if let Some(item) = event.json("item").map(Cow::into_owned) {
                     self.count(item.len());
                     self.begun.entry(index).or_default().item = item;
                 }
             }
             "response.output_item.done" => {
                 self.begun.remove(&index);
-                if let Some(item) = event.members.remove("item").map(|item| item.to_string()) {
+                if let Some(item) = event.json("item").map(Cow::into_owned) {
                     self.count(item.len());
                     self.finished.insert(index, item);
                 }
@@ -70,38 +70,40 @@ impl Output {
         self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
     }
 
-    fn note_text(&mut self, index: u64, event: &BackendEvent) {
-        let text = |name| event.text(name).unwrap_or_default();
-        let (kind, piece, whole) = match event.kind.as_str() {
-            "response.output_text.delta" => (TextKind::Text, text("delta"), None),
-            "response.output_text.done" => (TextKind::Text, "", event.text("text")),
-            "response.refusal.delta" => (TextKind::Refusal, text("delta"), None),
-            "response.refusal.done" => (TextKind::Refusal, "", event.text("refusal")),
-            "response.reasoning_summary_text.delta" => (TextKind::Summary, text("delta"), None),
-            "response.reasoning_summary_text.done" => (TextKind::Summary, "", event.text("text")),
-            "response.function_call_arguments.delta" => (TextKind::Arguments, text("delta"), None),
-            "response.function_call_arguments.done" => (TextKind::Arguments, "", event.text("arguments")),
-            "response.custom_tool_call_input.delta" => (TextKind::Input, text("delta"), None),
-            "response.custom_tool_call_input.done" => (TextKind::Input, "", event.text("input")),
+    fn note_text(&mut self, index: u64, event: &BackendEvent<'_>) {
+        let (kind, whole) = match &*event.kind {
+            "response.output_text.delta" => (TextKind::Text, None),
+            "response.output_text.done" => (TextKind::Text, event.text("text")),
+            "response.refusal.delta" => (TextKind::Refusal, None),
+            "response.refusal.done" => (TextKind::Refusal, event.text("refusal")),
+            "response.reasoning_summary_text.delta" => (TextKind::Summary, None),
+            "response.reasoning_summary_text.done" => (TextKind::Summary, event.text("text")),
+            "response.function_call_arguments.delta" => (TextKind::Arguments, None),
+            "response.function_call_arguments.done" => (TextKind::Arguments, event.text("arguments")),
+            "response.custom_tool_call_input.delta" => (TextKind::Input, None),
+            "response.custom_tool_call_input.done" => (TextKind::Input, event.text("input")),
             _ => return,
         };
+        let piece = if event.kind.ends_with(".delta") { event.text("delta") } else { None }.unwrap_or_default();
         if self.finished.contains_key(&index) {
             return;
         }
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
         let begun = self.begun.entry(index).or_default();
-        let mut grown = piece.len() + whole.map_or(0, str::len);
-        if let (None, Some(id)) = (&begun.id, event.text("item_id")) {
-            begun.id = Some(id.to_owned());
+        let mut grown = piece.len() + whole.as_ref().map_or(0, |whole| whole.len());
+        if begun.id.is_none()
+            && let Some(id) = event.text("item_id")
+        {
             grown += id.len() + OVERHEAD;
+            begun.id = Some(id.into_owned());
         }
         let (_, so_far) = begun.texts.entry(part).or_insert_with(|| {
             grown += OVERHEAD;
             (kind, String::new())
         });
         match whole {
-            Some(whole) => *so_far = whole.to_owned(),
-            None => so_far.push_str(piece),
+            Some(whole) => *so_far = whole.into_owned(),
+            None => so_far.push_str(&piece),
         }
         self.bytes = self.bytes.saturating_add(grown);
     }

@@ -1,9 +1,12 @@
 //! Reads the events of a response and repairs what deviates from OpenAI's API.
 
-use serde_json::Value;
-
 use super::{RequestEcho, output::Output};
-use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent, json_writer::JsonWriter};
+use crate::domain::dialect::{
+    ResponseFailure, SseEvent,
+    event::{BackendEvent, in_one_line},
+    json_writer::JsonWriter,
+    members::Members,
+};
 
 /// The reader of one response.
 #[derive(Debug)]
@@ -14,8 +17,8 @@ pub struct ResponseReader {
 
 /// What an event is for the caller.
 #[derive(Debug)]
-pub struct ReadEvent {
-    event: BackendEvent,
+pub struct ReadEvent<'a> {
+    event: BackendEvent<'a>,
     /// The repaired response in the event, as JSON.
     response: Option<String>,
     failure: Option<ResponseFailure>,
@@ -29,34 +32,31 @@ impl ResponseReader {
     /// Handles the next event; None for an event without data. Unknown events are not changed.
     ///
     /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
-    pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<ReadEvent>, ResponseFailure> {
-        let Some(mut event) = BackendEvent::read(event)? else { return Ok(None) };
+    pub fn on_event<'a>(&mut self, event: &'a SseEvent<'_>) -> Result<Option<ReadEvent<'a>>, ResponseFailure> {
+        let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         let failure = event.check().err();
-        self.output.note(&mut event);
-        let response = match (event.kind.as_str(), event.members.get_mut("response")) {
-            (
-                "response.created" | "response.queued" | "response.in_progress" | "response.failed",
-                Some(Value::Object(response)),
-            ) => Some(self.echo.complete(response, None)),
-            ("response.completed" | "response.incomplete", Some(Value::Object(response))) => {
-                let status = response.get("status").and_then(Value::as_str).unwrap_or("completed");
-                let collected = self.output.take(status);
-                let has_output = response.get("output").and_then(Value::as_array).is_some_and(|own| !own.is_empty());
-                Some(self.echo.complete(response, Some(&*collected).filter(|_| !has_output)))
+        self.output.note(&event);
+        let json = event.json("response");
+        let response = match (&*event.kind, json.as_deref().and_then(Members::of_event)) {
+            ("response.created" | "response.queued" | "response.in_progress" | "response.failed", Some(response)) => {
+                Some(self.echo.complete(&response, None))
             }
-            ("response.completed" | "response.incomplete", _) => {
-                return Err(ResponseFailure::garbled("a finished response without the response"));
+            ("response.completed" | "response.incomplete", Some(response)) => {
+                let collected = self.output.take(&response.word("status").unwrap_or("completed".into()));
+                let has_output = response.list("output").is_some_and(|own| !own.is_empty());
+                Some(self.echo.complete(&response, Some(&*collected).filter(|_| !has_output)))
             }
+            ("response.completed" | "response.incomplete", None) => return Err(ResponseFailure::without_response()),
             _ => None,
         };
         Ok(Some(ReadEvent { event, response, failure }))
     }
 }
 
-impl ReadEvent {
+impl ReadEvent<'_> {
     /// Whether the event is the last one of its stream.
     pub fn is_last(&self) -> bool {
-        self.failure.is_some() || matches!(self.event.kind.as_str(), "response.completed" | "response.incomplete")
+        self.failure.is_some() || self.event.ends_response()
     }
 
     /// Returns why the response failed, if the event says so.
@@ -70,7 +70,7 @@ impl ReadEvent {
         let mut out = JsonWriter::for_body(response.len());
         out.word("type", &self.event.kind);
         for (name, value) in self.event.members.iter().filter(|(name, _)| *name != "response") {
-            out.json(name, &value.to_string());
+            out.json(name, &in_one_line(value));
         }
         out.json("response", response);
         out.end_object();

@@ -81,7 +81,7 @@ impl Script {
             "usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}})
     }
 
-    pub(super) fn events(&self, style: &StreamStyle) -> Vec<SseEvent> {
+    pub(super) fn events(&self, style: &StreamStyle) -> Vec<SseEvent<'static>> {
         let mut events = Vec::new();
         if style.begins {
             let response = json!({"id": "resp_1", "created_at": 1_800_000_000, "service_tier": "auto", "output": []});
@@ -104,7 +104,7 @@ impl Script {
         }
         let kind = if self.cut_off.is_some() { "response.incomplete" } else { "response.completed" };
         events.push(json!({"type": kind, "response": response}));
-        events.iter().map(|data| SseEvent { event: String::new(), data: data.to_string() }).collect()
+        events.iter().map(|data| SseEvent { event: "".into(), data: data.to_string().into() }).collect()
     }
 }
 

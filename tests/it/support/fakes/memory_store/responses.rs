@@ -13,22 +13,23 @@ use super::MemoryStore;
 
 #[async_trait]
 impl ResponseMemory for MemoryStore {
-    async fn remember(
-        &self,
-        response: &RememberedResponse,
-        oldest: Timestamp,
-        limits: MemoryLimits,
-    ) -> Result<(), StoreError> {
+    async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError> {
         let mut tables = self.tables_to("remember a response").await?;
+        if tables.responses.iter().all(|known| known.id != response.id) {
+            tables.responses.push(response.clone());
+        }
+        Ok(())
+    }
+
+    async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError> {
+        let mut tables = self.tables_to("make room for responses").await?;
         let all = &mut tables.responses;
         all.retain(|known| known.used_at >= oldest);
-        if all.iter().any(|known| known.id == response.id) {
-            return Ok(());
-        }
-        all.push(response.clone());
         all.sort_by_key(|known| (known.used_at, known.id.clone()));
-        let is_own = |known: &RememberedResponse| known.owner == response.owner;
-        forget_oldest(all, is_own, limits.per_owner);
+        let owners: Vec<_> = all.iter().map(|known| known.owner.clone()).collect();
+        for owner in owners {
+            forget_oldest(all, |known| known.owner == owner, limits.per_owner);
+        }
         forget_oldest(all, |_| true, limits.in_all);
         Ok(())
     }
@@ -42,7 +43,11 @@ impl ResponseMemory for MemoryStore {
         let mut tables = self.tables_to("read remembered responses").await?;
         let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
         while let Some(id) = next.take().filter(|_| !limits.are_reached_by(&chain)) {
-            let Some(known) = tables.responses.iter_mut().find(|known| known.id == id) else { break };
+            let Some(known) =
+                tables.responses.iter_mut().find(|known| known.id == id && known.used_at >= limits.oldest)
+            else {
+                break;
+            };
             next = known.previous.clone();
             chain.push(known.clone());
             known.used_at = now;
@@ -52,7 +57,9 @@ impl ResponseMemory for MemoryStore {
 
     async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError> {
         let tables = self.tables_to("read remembered items").await?;
-        let has_one = |known: &&RememberedResponse| known.items.iter().any(|item| items.contains(item));
+        let has_one = |known: &&RememberedResponse| {
+            known.used_at >= limits.oldest && known.items.iter().any(|item| items.contains(item))
+        };
         let mut found = Vec::new();
         for known in tables.responses.iter().filter(has_one) {
             if !limits.are_reached_by(&found) {
