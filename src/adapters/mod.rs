@@ -3,7 +3,7 @@
 //! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
-//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`] and [`service_manager`].
+//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`metrics`] and [`service_manager`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
 //! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
@@ -18,6 +18,7 @@ pub mod data_folder;
 pub mod diagnosis;
 pub mod http;
 pub mod journal;
+pub mod metrics;
 pub mod oauth;
 pub mod secret_file;
 pub mod service_manager;

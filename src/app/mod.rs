@@ -1,7 +1,7 @@
-//! The use cases: seven services that use the ports.
+//! The use cases: eight services that use the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`] and [`Audit`] are independent. [`follow`] passes the changes of
+//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] are independent. [`follow`] passes the changes of
 //! other replicas to the services. Every use case is a method in a file named after it. State changes run through
 //! [`Tasks::run`], so a disconnect of the caller does not cancel them.
 
@@ -14,10 +14,13 @@ mod directory;
 mod error;
 mod events;
 mod follow;
+mod gauges;
 mod keys;
 mod logins;
+mod metrics;
 mod models;
 mod readiness;
+mod requests;
 mod tasks;
 mod tokens;
 
@@ -34,8 +37,10 @@ pub use directory::{account_name, new_account};
 pub use error::AppError;
 pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
+pub use metrics::{InFlight, describe as describe_metrics, panicked};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use readiness::Readiness;
+pub use requests::{Requests, RunningRequest};
 pub use tasks::Tasks;
 pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, Tokens, Vault, VaultError};
 use tokens::{CookieOutcome, Unauthorized};
@@ -44,8 +49,8 @@ use crate::{
     domain::{api_token::TokenDigest, model_ref::ModelNames},
     ports::{
         ApiTokenStore, AuditLog, CallbackAddress, CallbackListener, ChangeFeed, Clock, CredentialHistory, KeyStore,
-        LoginStore, Notifier, OAuthEndpoint, Random, RandomError, ResponseMemory, RevocationQueue, SecretCipher,
-        SessionEndpoint, TokenJournal, TokenStore, Upstream,
+        LoginStore, Notifier, OAuthEndpoint, Random, RandomError, RequestLog, ResponseMemory, RevocationQueue,
+        SecretCipher, SessionEndpoint, TokenJournal, TokenStore, Upstream,
     },
 };
 use directory::Directory;
@@ -61,6 +66,7 @@ pub struct Ports {
     pub revocations: Arc<dyn RevocationQueue>,
     pub api_tokens: Arc<dyn ApiTokenStore>,
     pub responses: Arc<dyn ResponseMemory>,
+    pub requests: Arc<dyn RequestLog>,
     pub keys: Arc<dyn KeyStore>,
     pub audit: Arc<dyn AuditLog>,
     pub oauth: Arc<dyn OAuthEndpoint>,
@@ -81,6 +87,8 @@ pub struct AppSettings {
     pub models: ModelNames,
     /// How long a response is remembered after its last use; zero: not at all.
     pub remember: Duration,
+    /// How long records of requests are kept in the database; zero: only the newest, in memory.
+    pub keep_requests: Duration,
     pub callback_address: CallbackAddress,
     /// How long a login waits for its callback.
     pub login_lifetime: Duration,
@@ -100,6 +108,7 @@ pub struct App {
     pub models: Arc<Models>,
     pub access: Arc<Access>,
     pub audit: Arc<Audit>,
+    pub requests: Arc<Requests>,
     keys: Arc<Keys>,
     adoption: Adoption,
     follower: Follower,
@@ -114,12 +123,14 @@ impl App {
         let logins = Arc::new(Logins::new(&ports, &settings, &directory, &tokens, &tasks));
         let access = Arc::new(Access::new(&ports, settings.gateway_token.clone(), &tasks));
         let keys = Arc::new(Keys::new(&ports));
+        let requests = Arc::new(Requests::new(&ports, settings.keep_requests, &tasks));
         Arc::new(Self {
             accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
             adoption,
             follower: Follower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
             audit: Arc::new(Audit::new(&ports, &tasks)),
+            requests,
             tokens,
             logins,
             access,
@@ -149,6 +160,7 @@ impl App {
         self.follower.start(seen);
         self.tokens.start_refreshing();
         self.audit.start_watching();
+        self.requests.start_saving();
         Ok(())
     }
 

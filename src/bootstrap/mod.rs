@@ -15,10 +15,11 @@ mod offline;
 pub mod serve;
 mod stores;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
     cli::{self, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
+    metrics,
     service_manager::ServiceManager,
     settings::{Environment, Settings},
     system::{SystemClock, keep_memory_private},
@@ -51,10 +52,11 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, StartError> {
     match cli.command.unwrap_or_default() {
         Command::Serve => {
-            telemetry::start(environment.text("RUST_LOG"));
-            keep_memory_private();
             let config = cli.config;
             let settings = Settings::load(config.clone(), environment)?;
+            telemetry::start(environment.text("RUST_LOG"), settings.log.format);
+            keep_memory_private();
+            metrics::start().map_err(|error| StartError::Runtime(io::Error::other(error)))?;
             let started = serve::start(&settings).await?;
             let stop = serve::stop_signal()?;
             let banner = banner::text(&settings, config.as_deref(), started.address, &started.app).await;

@@ -16,8 +16,8 @@ use crate::{
         system::{SystemClock, SystemRandom},
     },
     ports::{
-        ApiTokenStore, AuditLog, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, ResponseMemory,
-        RevocationQueue, StoreError, TokenStore,
+        ApiTokenStore, AuditLog, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, RequestLog,
+        ResponseMemory, RevocationQueue, StoreError, TokenStore,
     },
 };
 
@@ -53,6 +53,7 @@ pub(super) struct Stores {
     pub(super) revocations: Arc<dyn RevocationQueue>,
     pub(super) api_tokens: Arc<dyn ApiTokenStore>,
     pub(super) responses: Arc<dyn ResponseMemory>,
+    pub(super) requests: Arc<dyn RequestLog>,
     pub(super) keys: Arc<dyn KeyStore>,
     pub(super) audit: Arc<dyn AuditLog>,
     /// The clock of all replicas on this database.
@@ -69,8 +70,14 @@ impl Stores {
             DatabaseSettings::Sqlite(path) => {
                 let store = SqliteStore::open(path, local.clone()).await?;
                 // A file of its own with the same schema: no refresh waits for its writer.
-                let responses = SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
-                Self { responses: Arc::new(responses), ..Self::of(store, local, path.display().to_string()) }
+                let responses =
+                    SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
+                let responses = Arc::new(responses);
+                Self {
+                    responses: responses.clone(),
+                    requests: responses,
+                    ..Self::of(store, local, path.display().to_string())
+                }
             }
             DatabaseSettings::Postgres(url) => {
                 let store = PostgresStore::open(url, local).await?;
@@ -88,6 +95,7 @@ impl Stores {
             + LoginStore
             + RevocationQueue
             + ApiTokenStore
+            + RequestLog
             + ResponseMemory
             + KeyStore
             + AuditLog
@@ -102,6 +110,7 @@ impl Stores {
             revocations: store.clone(),
             api_tokens: store.clone(),
             responses: store.clone(),
+            requests: store.clone(),
             keys: store.clone(),
             audit: store,
             clock,

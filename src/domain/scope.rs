@@ -26,6 +26,9 @@ pub enum Permission {
     /// Reading the status, the events and the usage of accounts.
     #[strum(serialize = "status:read")]
     StatusRead,
+    /// Reading the metrics.
+    #[strum(serialize = "metrics:read")]
+    MetricsRead,
     /// Signing in and out, and refreshing. Includes [`Permission::StatusRead`].
     #[strum(serialize = "auth:write")]
     AuthWrite,
@@ -66,7 +69,7 @@ pub enum InvalidScope {
     ProxyOfNoAccount,
 }
 
-const ALLOWED: &str = "models, proxy:<account>, status:read, auth:write or admin, separated by spaces; models, status:read \
+const ALLOWED: &str = "models, proxy:<account>, status:read, auth:write, metrics:read or admin, separated by spaces; models, status:read \
                        and auth:write may name an account (models:<account>), and models a model (models:<account>/<model>)";
 
 impl Scope {
@@ -85,7 +88,7 @@ impl Scope {
         let (account, model) = match (permission, limit) {
             (Permission::Proxy, None) => return Err(InvalidScope::ProxyOfNoAccount),
             (_, None) => (None, None),
-            (Permission::Admin, Some(_)) => return Err(unknown()),
+            (Permission::Admin | Permission::MetricsRead, Some(_)) => return Err(unknown()),
             (Permission::Models, Some(limit)) if limit.contains('/') => {
                 let ModelRef { provider, model } = ModelRef::parse(limit).map_err(|_| unknown())?;
                 (Some(provider), Some(model))

@@ -29,6 +29,11 @@ impl Timestamp {
     }
 
     #[must_use]
+    /// Returns the days since 1970-01-01 in UTC.
+    pub const fn unix_days(self) -> i64 {
+        self.unix_seconds().div_euclid(86_400)
+    }
+
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }

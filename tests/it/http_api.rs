@@ -68,7 +68,7 @@ async fn errors_name_the_member_but_not_its_value() {
     assert_snapshot!(refusal(update, r#"{"rights": "canary"}"#).await, @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");
     assert_snapshot!(refusal(refresh, r#"{"generation": -1}"#).await, @"the body does not fit: `generation` must be a whole number");
     assert_snapshot!(refusal(create, "{}").await, @"the body does not fit: `name` is missing");
-    assert_snapshot!(refusal(create, r#"{"name": "x", "scope": "canary"}"#).await, @"scope 1 is not known; expected models, proxy:<account>, status:read, auth:write or admin, separated by spaces; models, status:read and auth:write may name an account (models:<account>), and models a model (models:<account>/<model>)");
+    assert_snapshot!(refusal(create, r#"{"name": "x", "scope": "canary"}"#).await, @"scope 1 is not known; expected models, proxy:<account>, status:read, auth:write, metrics:read or admin, separated by spaces; models, status:read and auth:write may name an account (models:<account>), and models a model (models:<account>/<model>)");
     assert_snapshot!(refusal(create, r#"["x"]"#).await, @"the body does not fit: an object is expected");
     assert_snapshot!(refusal(create, r#"{"name": "x", "name": "y"}"#).await, @"the body has two members with the same name in one object (line 1, column 20)");
 }

@@ -77,4 +77,5 @@ mod token_scopes;
 mod tokens;
 mod unreadable_reasoning;
 mod unreadable_rows;
+mod watching;
 mod webhook;

@@ -19,7 +19,7 @@ use crate::{
 const DOCUMENT: &str = include_str!("../../openapi/v1.json");
 const MODEL: &str = "openai-codex/gpt-5.5";
 /// Scopes of all kinds, each for all accounts and for one.
-const SCOPES: [&str; 9] = [
+const SCOPES: [&str; 10] = [
     "models",
     "models:suno",
     "proxy:suno",
@@ -28,8 +28,11 @@ const SCOPES: [&str; 9] = [
     "status:read:suno",
     "auth:write",
     "auth:write:suno",
+    "metrics:read",
     "admin",
 ];
+/// The permissions, the last of which includes the others.
+const OWN: [&str; 6] = ["models", "proxy", "status:read", "auth:write", "metrics:read", "admin"];
 /// Operations about all accounts at once: a scope for one of them is not enough.
 const ABOUT_ALL: [&str; 1] = ["listActivity"];
 
@@ -80,11 +83,11 @@ fn operations(account: &'static str) -> Vec<Operation> {
 
 /// Whether a scope permits an operation, as docs/security.md says it.
 fn permits(scope: &str, operation: &Operation) -> bool {
-    let own = ["models", "proxy", "status:read", "auth:write", "admin"].into_iter().find(|own| scope.starts_with(own));
+    let own = OWN.into_iter().find(|own| scope.starts_with(own));
     let own = own.expect("a known scope");
     let account = scope.strip_prefix(own).expect("a prefix").strip_prefix(':');
     let included: &[&str] = match own {
-        "admin" => &["models", "proxy", "status:read", "auth:write", "admin"],
+        "admin" => &OWN,
         "auth:write" => &["auth:write", "status:read"],
         own => &[own],
     };

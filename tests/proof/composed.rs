@@ -45,8 +45,8 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let environment = Environment::of_process();
-        telemetry::start(environment.text("RUST_LOG"));
         let settings = Settings::load(None, &environment).expect("sound settings");
+        telemetry::start(environment.text("RUST_LOG"), settings.log.format);
         let started = serve::start_with(&settings, |ports| changes.decorate(ports)).await.expect("it starts");
         println!("{READY}");
         serve::run(started, CancellationToken::new()).await;

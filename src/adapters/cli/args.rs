@@ -118,6 +118,24 @@ pub enum AuditQuery {
     Export,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RequestsCommand {
+    /// List the newest requests, the newest last
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print each further request when its response has ended, until ctrl-c
+    Tail {
+        /// Print each as a line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// The commands that [`super::run`] runs.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
@@ -133,6 +151,17 @@ pub enum ClientCommand {
     /// Create, list and revoke tokens for programs
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
+    /// Show the newest requests: who asked what, how it ended and how long it took
+    #[command(subcommand)]
+    Requests(RequestsCommand),
+    /// Show how many requests and tokens each program has used
+    Usage {
+        /// How many days, today included
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
+        days: u16,
+        #[command(flatten)]
+        output: Output,
+    },
     /// List and end the sessions of the page and the links to it
     #[command(subcommand)]
     Sessions(SessionsCommand),

@@ -17,8 +17,8 @@ use crate::{
     adapters::contract::{
         AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
         CreateTokenRequest, Health, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
-        RefreshRequest, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest, TokenCreated,
-        TokenList, TokenRevoked, UpdateProviderRequest, Usage,
+        RefreshRequest, RequestPage, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest,
+        TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest, Usage, UsagePage,
     },
     domain::ids::AccountName,
 };
@@ -99,7 +99,10 @@ impl GatewayClient {
 
     pub async fn tokens(&self) -> Result<TokenList, CliError> {
         let split = |page: TokenList| (page.tokens, page.next_cursor);
-        Ok(TokenList { tokens: self.transport.list(&["v1", "tokens"], usize::MAX, split).await?, next_cursor: None })
+        Ok(TokenList {
+            tokens: self.transport.list(&["v1", "tokens"], &[], usize::MAX, split).await?,
+            next_cursor: None,
+        })
     }
 
     pub async fn revoke_token(&self, id: &str) -> ApiResult<TokenRevoked> {
@@ -109,7 +112,23 @@ impl GatewayClient {
     /// Returns at most `limit` of the newest audit entries, newest first.
     pub async fn audit(&self, limit: usize) -> Result<AuditPage, CliError> {
         let split = |page: AuditPage| (page.entries, page.next_cursor);
-        Ok(AuditPage { entries: self.transport.list(&["v1", "audit"], limit, split).await?, next_cursor: None })
+        Ok(AuditPage { entries: self.transport.list(&["v1", "audit"], &[], limit, split).await?, next_cursor: None })
+    }
+
+    /// Returns at most `limit` of the newest requests, newest first.
+    pub async fn requests(&self, limit: usize) -> Result<RequestPage, CliError> {
+        let split = |page: RequestPage| (page.requests, page.next_cursor);
+        Ok(RequestPage {
+            requests: self.transport.list(&["v1", "requests"], &[], limit, split).await?,
+            next_cursor: None,
+        })
+    }
+
+    pub async fn program_usage(&self, days: u16) -> Result<UsagePage, CliError> {
+        let split = |page: UsagePage| (page.usage, page.next_cursor);
+        let days = [("days", days.to_string())];
+        let usage = self.transport.list(&["v1", "usage"], &days, usize::MAX, split).await?;
+        Ok(UsagePage { usage, next_cursor: None })
     }
 
     pub async fn sessions(&self) -> ApiResult<SessionList> {
@@ -131,7 +150,7 @@ impl GatewayClient {
     pub async fn providers(&self) -> Result<ProviderList, CliError> {
         let split = |page: ProviderList| (page.providers, page.next_cursor);
         Ok(ProviderList {
-            providers: self.transport.list(&["v1", "providers"], usize::MAX, split).await?,
+            providers: self.transport.list(&["v1", "providers"], &[], usize::MAX, split).await?,
             next_cursor: None,
         })
     }

@@ -29,6 +29,7 @@ pub mod page_link;
 pub mod pasted_lines;
 pub mod providers;
 pub mod render;
+mod requests;
 pub mod sessions;
 pub mod shell;
 pub mod status_text;
@@ -90,6 +91,8 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
         }
         ClientCommand::Audit(AuditQuery::Export) => audit::export(&client()?).await,
         ClientCommand::Tokens(command) => tokens::run(&command, &client()?, times).await,
+        ClientCommand::Requests(command) => requests::run(&command, &client()?, times, &environment.clock).await,
+        ClientCommand::Usage { days, output } => requests::usage(days, &output, &client()?, times).await,
         ClientCommand::Sessions(command) => sessions::run(&command, &client()?, times).await,
         ClientCommand::Providers(command) => providers::run(&command, &client()?, times).await,
         ClientCommand::Auth(command) => {

@@ -83,13 +83,17 @@ impl Transport {
     pub async fn list<P: DeserializeOwned, T>(
         &self,
         path: &[&str],
+        query: &[(&str, String)],
         limit: usize,
         split: impl Fn(P) -> (Vec<T>, Option<String>),
     ) -> Result<Vec<T>, CliError> {
         let (mut items, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let mut url = self.address.endpoint(path);
-            url.query_pairs_mut().append_pair("limit", "500").extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+            url.query_pairs_mut()
+                .append_pair("limit", "500")
+                .extend_pairs(query)
+                .extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
             let (page, next) = split(self.send(self.http.get(url)).await?.body);
             items.extend(page);
             if next.is_none() || items.len() >= limit {

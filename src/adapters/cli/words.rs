@@ -43,6 +43,12 @@ impl TimeFormatter {
         }
     }
 
+    /// Formats the day in UTC that begins at a time, like `2026-11-30`.
+    pub fn day(&self, unix_seconds: i64) -> String {
+        let begin = jiff::Timestamp::from_second(unix_seconds).unwrap_or_default();
+        begin.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
+    }
+
     /// Returns the time that is left, such as `9 min 58 s`; `0 s` if the time is in the past.
     pub fn left(&self, unix_seconds: i64) -> String {
         duration(self.now.until(Timestamp::from_unix_seconds(unix_seconds)))

@@ -10,6 +10,7 @@ pub use crate::{
         login_outcome::LoginOutcome,
         provider::{AuthMethod, Category, ProviderType},
         refresh::Cause as RefreshCause,
+        request_record::RequestEnd,
     },
 };
 
@@ -28,6 +29,8 @@ impl_enum! {
     AuthMethod as "AuthMethod", "How an account is connected.";
     ProviderType as "ProviderType", "The provider of an account.";
     RefreshCause as "RefreshCause", "Why a refresh failed.";
+    RequestEnd as "RequestEnd",
+        "How a response ended: `complete`, `caller_left` (before its end), or `broken` (by the gateway or the provider).";
 }
 
 /// Declares enums with their names on the wire.

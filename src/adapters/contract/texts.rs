@@ -68,7 +68,7 @@ texts! {
     /// The scopes of a token, separated by spaces, as `Scopes::parse` accepts them.
     ScopeList(String, as_str) = {
         let account = format!("[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?", MAX_ACCOUNT_NAME - 2);
-        let scope = format!("(models(:{account}(/[!-~]{{1,200}})?)?|proxy:{account}|(status:read|auth:write)(:{account})?|admin)");
+        let scope = format!("(models(:{account}(/[!-~]{{1,200}})?)?|proxy:{account}|(status:read|auth:write)(:{account})?|metrics:read|admin)");
         let pattern = format!("^ *{scope}( +{scope})* *$");
         MetaSchema { min_length: Some(1), max_length: Some(MAX_SCOPES), ..matching(pattern) }
     };

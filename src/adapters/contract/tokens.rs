@@ -63,7 +63,7 @@ pub struct CreateTokenRequest {
     pub name: Label,
     /// What the token permits, separated by spaces; `models` by default. `models`, `status:read` and `auth:write` may name
     /// an account (`models:work`), `models` also a model (`models:work/gpt-5.5`), and `proxy` must name one (`proxy:suno`).
-    /// `admin` is everything.
+    /// `metrics:read` is for Prometheus, and `admin` is everything.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeList>,
     /// The lifetime of the token in seconds, 60 to 315,360,000; without it, the token is valid until it is revoked.

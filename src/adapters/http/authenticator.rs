@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     adapters::contract::ProblemKind,
-    app::{App, AppError, KnownToken},
+    app::{App, AppError, KnownToken, RunningRequest},
     domain::{
         api_token::{Grant, TokenDigest},
         audit::Actor,
@@ -88,6 +88,17 @@ impl Credential {
             Self::ApiToken(known) => match &known.token.grant {
                 Grant::Page | Grant::Link => Principal::gateway_token(),
                 Grant::Program(_) => Principal::named(format!("token:{}", known.token.id.as_str())),
+            },
+        }
+    }
+
+    /// Returns the name of the caller for records.
+    fn program(&self) -> &str {
+        match self {
+            Self::GatewayToken => "gateway token",
+            Self::ApiToken(known) => match &known.token.grant {
+                Grant::Page | Grant::Link => "page",
+                Grant::Program(_) => known.token.name.as_str(),
             },
         }
     }
@@ -189,6 +200,7 @@ impl Authenticator {
             self.check(request, &known.token.grant, &rights)?;
             self.state.app.access.note_use(known);
         }
+        RunningRequest::current().note_program(credential.program());
         let state = Arc::clone(&self.state);
         request.set_data(AuthContext { principal, rights, credential, state });
         Ok(())

@@ -8,7 +8,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use poem::http::{HeaderMap, HeaderName};
+
 use crate::ports::{Random, RandomError};
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     static CURRENT: CurrentRequest;
@@ -37,6 +41,12 @@ pub(super) fn speaks_openai() -> bool {
     CURRENT.try_with(|current| current.speaks_openai).unwrap_or(false)
 }
 
+/// Whether a foreign id may stand in log lines and headers: 1 to 128 letters, digits, `-`, `_`, `.` and `:`.
+fn is_well_formed(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    (1..=128).contains(&id.len()) && id.bytes().all(is_plain)
+}
+
 /// Makes request ids: 16 hex digits that are unlikely to repeat. They protect nothing, so one random key and a hash for
 /// each request are enough.
 pub struct RequestIds {
@@ -54,6 +64,12 @@ impl RequestIds {
         let mut key = [0; 16];
         random.fill(&mut key)?;
         Ok(Self { key, count: AtomicU64::new(0) })
+    }
+
+    /// Returns the id that a request has brought in its `X-Request-Id`, or else the next one.
+    pub(super) fn of(&self, headers: &HeaderMap) -> String {
+        let brought = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| is_well_formed(id));
+        brought.map_or_else(|| self.next(), str::to_owned)
     }
 
     /// Returns the next id.

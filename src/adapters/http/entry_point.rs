@@ -18,18 +18,22 @@ use super::{
     authenticator::{AuthContext, Authenticator},
     caller_address::CallerAddress,
     cross_origin::CrossOrigin,
-    current_request::{CurrentRequest, RequestIds},
+    current_request::{CurrentRequest, REQUEST_ID, RequestIds},
     kept_alive::is_event_stream,
     paths,
     problem_json::{self, ProblemJson},
     proxy_api,
+    recording::Recording,
 };
-use crate::{adapters::contract::ProblemKind, app::acting_as, domain::audit::Actor};
+use crate::{
+    adapters::{contract::ProblemKind, serving::ObservedBy},
+    app::{acting_as, panicked},
+    domain::audit::Actor,
+};
 
 /// Default CSP for responses other than pages: no scripts, no framing.
 const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) struct EntryPoint<R, P> {
     pub(super) accepted: Accepted,
@@ -46,7 +50,9 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let (id, path) = (self.ids.next(), request.uri().path());
+        let (id, path) = (self.ids.of(request.headers()), request.uri().path());
+        let is_recorded = paths::is_recorded(path);
+        let recording = is_recorded.then(|| Recording::begin(&self.state, &id, &request));
         // Log the path without the query, which may contain a secret by mistake.
         let caller = CallerAddress::of(&request, &self.accepted.proxies);
         let span =
@@ -55,7 +61,12 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
         let cross_origin = self.accepted.origins.decide(&request);
         let work = pin!(self.handle_or_report_panic(request, caller, &cross_origin));
-        let mut response = current.scope(work).instrument(span).await;
+        let running = recording.as_ref().map(|recording| recording.running.clone()).unwrap_or_default();
+        let mut response = running.scope(current.scope(work)).instrument(span).await;
+        if let Some(recording) = recording {
+            recording.answer(response.status().as_u16());
+            response.extensions_mut().insert(ObservedBy(recording));
+        }
         let headers = response.headers_mut();
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -89,6 +100,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         match AssertUnwindSafe(self.handle(request, caller, from)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
+                panicked();
                 let message = panic_message(panic.as_ref());
                 tracing::error!(panic.message = message, "a request panicked; this is a bug of the gateway");
                 let detail = "a bug in the gateway; its log has the details for this request id";

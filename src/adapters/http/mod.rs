@@ -22,6 +22,7 @@ mod health_api;
 mod hosts;
 mod kept_alive;
 mod large_body;
+mod metrics_api;
 mod model_api;
 mod model_body;
 mod model_shapes;
@@ -31,7 +32,9 @@ mod paths;
 mod problem_json;
 mod providers_api;
 mod proxy_api;
+mod recording;
 mod reference;
+mod requests_api;
 mod responses;
 mod session_api;
 mod stored_responses_api;
@@ -96,6 +99,8 @@ fn service(server: &str, app: Weak<App>) -> OpenApiService<impl OpenApi + use<>,
         session_api::SessionApi,
         events_api::EventsApi,
         audit_api::AuditApi,
+        requests_api::RequestsApi,
+        metrics_api::MetricsApi,
         health_api::HealthApi { app },
     );
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use Need::{ForAccount, ForAll, ForSome, Owner};
-use Permission::{Admin, AuthWrite, Models, Proxy, StatusRead};
+use Permission::{Admin, AuthWrite, MetricsRead, Models, Proxy, StatusRead};
 
 /// The rights that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
 /// table with the document.
-const NEEDS: [(&str, Need); 43] = [
+const NEEDS: [(&str, Need); 46] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -61,12 +61,15 @@ const NEEDS: [(&str, Need); 43] = [
     ("proxyPatch", ForAccount(Proxy)),
     ("proxyPost", ForAccount(Proxy)),
     ("proxyPut", ForAccount(Proxy)),
+    ("getMetrics", ForAll(MetricsRead)),
     ("createToken", ForAll(Admin)),
     ("endAllSessions", ForAll(Admin)),
     ("endOneSession", ForAll(Admin)),
     ("listAuditEntries", ForAll(Admin)),
+    ("listRequests", ForAll(Admin)),
     ("listSessions", ForAll(Admin)),
     ("listTokens", ForAll(Admin)),
+    ("listUsage", ForAll(Admin)),
     ("revokeToken", ForAll(Admin)),
     ("updateProvider", ForAll(Admin)),
     ("beginSession", Owner),
@@ -114,7 +117,13 @@ const UNDOCUMENTED: [(&str, &[&str]); 4] =
 
 /// The operations of each path, by their methods.
 #[derive(Default)]
-pub(super) struct Operations(Router<BTreeMap<String, Need>>);
+pub(super) struct Operations(Router<Route>);
+
+struct Route {
+    /// The path as the document has it.
+    path: String,
+    methods: BTreeMap<String, Need>,
+}
 
 /// Why a program may not call an operation.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,7 +142,7 @@ impl Operations {
         for (path, methods) in UNDOCUMENTED {
             let methods = methods.iter().map(|method| ((*method).to_owned(), Need::Nothing)).collect();
             // Two entries cannot have the same path, so there is no conflict to handle, here and below.
-            router.insert(path, methods).ok();
+            router.insert(path, Route { path: path.to_owned(), methods }).ok();
         }
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
             let operations = item.as_object().into_iter().flatten();
@@ -141,7 +150,8 @@ impl Operations {
                 let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
                 (method.to_uppercase(), Need::of_operation(id).unwrap_or(Need::Owner))
             });
-            router.insert(path.replace("{path}", "{*path}"), methods.collect()).ok();
+            let route = Route { path: path.clone(), methods: methods.collect() };
+            router.insert(path.replace("{path}", "{*path}"), route).ok();
         }
         Self(router)
     }
@@ -149,14 +159,19 @@ impl Operations {
     /// Returns the methods of a path, separated by commas, for the `Allow` header that a 405 must carry (RFC 9110 section
     /// 15.5.6); `None` if there is nothing at this path.
     pub(super) fn methods_of(&self, path: &str) -> Option<String> {
-        self.0.at(path).ok().map(|found| found.value.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        self.0.at(path).ok().map(|found| found.value.methods.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+    }
+
+    /// Returns the path as the document has it, such as `/v1/auth/{provider}/status`; empty if there is nothing at it.
+    pub(super) fn route_of(&self, path: &str) -> &str {
+        self.0.at(path).map(|found| found.value.path.as_str()).unwrap_or_default()
     }
 
     /// Checks whether a program with these rights may call this method of this path. A path that is written in another
     /// way than in the document is unknown here, whatever the framework makes of it.
     pub(super) fn check(&self, method: &Method, path: &str, rights: &Rights) -> Result<(), Refusal> {
         let found = self.0.at(path).map_err(|_| Refusal::NoSuchPath)?;
-        let need = *found.value.get(method.as_str()).ok_or(Refusal::NoSuchMethod)?;
+        let need = *found.value.methods.get(method.as_str()).ok_or(Refusal::NoSuchMethod)?;
         let account = found.params.get("provider");
         if need.is_met_by(rights, account) {
             Ok(())

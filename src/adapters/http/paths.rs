@@ -4,6 +4,8 @@ use poem::http::uri::{PathAndQuery, Uri};
 
 /// The probes.
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/livez", "/readyz"];
+/// What Prometheus reads.
+pub(super) const METRICS: &str = "/metrics";
 pub(super) const SESSION: &str = "/v1/session";
 /// The prefix of requests that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";
@@ -27,7 +29,8 @@ const MODEL_ROUTES: [&str; 8] = [
 ];
 
 /// The first segments of the paths of the control API below `/v1/`.
-const CONTROL: [&str; 8] = ["activity", "audit", "auth", "events", "providers", "session", "sessions", "tokens"];
+const CONTROL: [&str; 10] =
+    ["activity", "audit", "auth", "events", "providers", "requests", "session", "sessions", "tokens", "usage"];
 
 /// What the gateway offers to OpenAI's clients, for the error of another path or method.
 pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, /v1/completions, /v1/embeddings and \
@@ -40,6 +43,11 @@ pub(super) fn needs_token(path: &str) -> bool {
 /// Returns whether a path is for probes.
 pub(super) fn is_probe(path: &str) -> bool {
     PROBES.contains(&path)
+}
+
+/// Returns whether requests to a path are recorded. Probes and scrapes would hide the others.
+pub(super) fn is_recorded(path: &str) -> bool {
+    !is_probe(path) && !is_page(path) && path != METRICS
 }
 
 /// Returns whether a path is the page or one of its files.

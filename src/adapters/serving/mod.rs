@@ -51,6 +51,7 @@ use connections::Connections;
 use heads::Heads;
 pub use static_text::StaticText;
 use watched_body::{AnyBody, ReceivedBody, SentBody};
+pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
 /// The limits of one listener.
@@ -192,7 +193,8 @@ impl Connection {
                 } else if !response.headers().contains_key(CONNECTION) {
                     response.headers_mut().insert(KEEP_ALIVE, kept_alive.clone());
                 }
-                Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity)))
+                let observer = response.extensions_mut().remove::<ObservedBy>();
+                Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity, observer)))
             }
         });
         let mut http = http1::Builder::new();

@@ -62,20 +62,49 @@ impl Body for ReceivedBody {
     }
 }
 
+/// Is told what becomes of a response's body, and dropped with it.
+pub trait SentObserver: Send + Sync {
+    /// Some bytes were passed to the connection.
+    fn sent(&self, bytes: usize);
+
+    /// The body has ended: it was passed on completely, or it failed. Not called if the caller leaves before.
+    fn ended(&self, is_complete: bool);
+}
+
+/// The extension of a response whose body is observed.
+#[derive(Clone)]
+pub struct ObservedBy(pub Arc<dyn SentObserver>);
+
 /// A response's body. The request ends with it.
 pub(super) struct SentBody {
     body: AnyBody,
     activity: Arc<Activity>,
+    observer: Option<ObservedBy>,
 }
 
 impl SentBody {
-    pub(super) fn new(body: AnyBody, activity: Arc<Activity>) -> Self {
-        Self { body, activity }
+    pub(super) fn new(body: AnyBody, activity: Arc<Activity>, observer: Option<ObservedBy>) -> Self {
+        Self { body, activity, observer }
+    }
+
+    fn observe(&self, polled: &Poll<Option<io::Result<Frame<Bytes>>>>) {
+        let (Some(ObservedBy(observer)), Poll::Ready(polled)) = (&self.observer, polled) else { return };
+        match polled {
+            Some(Ok(frame)) => observer.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Some(Err(_)) => observer.ended(false),
+            None => observer.ended(true),
+        }
     }
 }
 
 impl Drop for SentBody {
     fn drop(&mut self) {
+        // A body of known length is not polled after its last byte.
+        if let Some(ObservedBy(observer)) = &self.observer
+            && self.body.is_end_stream()
+        {
+            observer.ended(true);
+        }
         self.activity.finish();
     }
 }
@@ -85,7 +114,9 @@ impl Body for SentBody {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.observe(&polled);
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

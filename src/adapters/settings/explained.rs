@@ -126,6 +126,8 @@ impl Settings {
             ("agent.provider", none()),
             ("models.fallback", none()),
             ("models.remember", duration(self.remember)),
+            ("requests.keep", duration(self.requests.keep)),
+            ("log.format", <&str>::from(self.log.format).to_owned()),
             ("webhook.url", none()),
             ("webhook.secret", none()),
         ]

@@ -18,7 +18,8 @@ use serde::Deserialize;
 pub use error::SettingsError;
 pub use explained::{Explained, Origin};
 pub use sections::{
-    CallbackSettings, DatabaseSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings,
+    CallbackSettings, DatabaseSettings, EncryptionSettings, LogFormat, LogSettings, RefreshSettings, RequestSettings,
+    ServerSettings, WebhookSettings,
 };
 pub use sources::Environment;
 
@@ -38,6 +39,8 @@ struct Sections {
     agent: Option<sections::Agent>,
     agents: BTreeMap<String, sections::Agent>,
     models: sections::ModelsSection,
+    requests: RequestSettings,
+    log: LogSettings,
     #[serde(deserialize_with = "values::provider_name")]
     default_provider: Option<AccountName>,
     providers: BTreeMap<String, providers::ProviderSection>,
@@ -57,6 +60,8 @@ pub struct Settings {
     pub models: ModelNames,
     /// How long a response is remembered after its last use; zero: not at all.
     pub remember: Duration,
+    pub requests: RequestSettings,
+    pub log: LogSettings,
     /// The built-in providers and the configured ones.
     pub providers: Vec<ProviderDefinition>,
 }
@@ -94,6 +99,8 @@ impl Settings {
             models: sections::model_names(sections.agent, sections.agents, sections.default_provider, sections.models)?,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
             webhook: sections.webhook.settings()?,
+            requests: sections.requests,
+            log: sections.log,
             server,
             database,
             encryption,

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, model_name, networks, origins, port,
-        positive_duration, remembered, secret_lines, url, webhook_secret,
+        database, duration_or_zero, flag, header_token, hosts, ip, log_format, login_lifetime, model, model_name,
+        networks, origins, port, positive_duration, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
@@ -124,6 +124,33 @@ impl DatabaseSettings {
     }
 }
 
+/// The records of requests.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestSettings {
+    /// How long they are kept in the database. Zero: only the newest, in memory.
+    #[serde(deserialize_with = "duration_or_zero")]
+    pub keep: Duration,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    #[serde(deserialize_with = "log_format")]
+    pub format: LogFormat,
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object, for log collectors.
+    Json,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncryptionSettings {
@@ -223,7 +250,7 @@ pub(super) struct Agent {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ModelsSection {
     /// How long a response is remembered after its last use.
-    #[serde(deserialize_with = "remembered")]
+    #[serde(deserialize_with = "duration_or_zero")]
     pub(super) remember: Duration,
     #[serde(deserialize_with = "model_name")]
     fallback: Option<ModelName>,

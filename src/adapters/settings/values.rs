@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     error::{rejected, rejected_secret},
-    sections::DatabaseSettings,
+    sections::{DatabaseSettings, LogFormat},
 };
 use crate::domain::{
     ids::AccountName,
@@ -70,10 +70,11 @@ kinds! {
         let time = parse_duration(text).ok().filter(|time| !time.is_zero() && *time <= LONGEST_LOGIN_LIFETIME);
         time.ok_or("it must be a duration like 6m or 90s, at most 10m")
     };
-    remembered: Duration = |text| match text {
+    duration_or_zero: Duration = |text| match text {
         "0" => Ok(Duration::ZERO),
         text => parse_duration(text).or(Err("it must be a duration like 24h, or 0")),
     };
+    log_format: LogFormat = |text| text.parse().or(Err("it must be text or json"));
     grace: Duration = |text| parse_duration(text).or(Err("it must be a duration like 60s, or 0s"));
 }
 

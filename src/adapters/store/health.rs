@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::error::is_rollback;
-use crate::ports::{Clock, StoreError, chain};
+use crate::{
+    adapters::metrics::query_failed,
+    ports::{Clock, StoreError, chain},
+};
 
 /// Trouble without a failure for this long is forgotten: nobody has tried what failed.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
@@ -44,6 +47,7 @@ impl Health {
                 }
                 trouble.last = now;
                 trouble.failing.insert(doing);
+                query_failed(doing);
             }
             Ok(_) if trouble.failing.contains(doing) => {
                 let seconds = clock.since_boot().saturating_sub(trouble.since).as_secs();

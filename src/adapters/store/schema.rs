@@ -44,6 +44,42 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    requests (number) {
+        number -> BigInt,
+        id -> Text,
+        trace_id -> Nullable<Text>,
+        at -> BigInt,
+        method -> Text,
+        route -> Text,
+        status -> BigInt,
+        ending -> Text,
+        program -> Nullable<Text>,
+        account -> Nullable<Text>,
+        model -> Nullable<Text>,
+        input -> Nullable<BigInt>,
+        cached -> Nullable<BigInt>,
+        output -> Nullable<BigInt>,
+        first_byte_ms -> Nullable<BigInt>,
+        total_ms -> BigInt,
+        sent_bytes -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage (day, program, account, model) {
+        day -> BigInt,
+        program -> Text,
+        account -> Text,
+        model -> Text,
+        requests -> BigInt,
+        failures -> BigInt,
+        input -> BigInt,
+        cached -> BigInt,
+        output -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(llm_providers, config_secrets);
 
 diesel::table! {

@@ -17,7 +17,7 @@ use super::{
     call::{ProviderCall, listed, peek, read_start},
 };
 use crate::{
-    app::{AppError, ProviderRegistration},
+    app::{AppError, ProviderRegistration, RunningRequest},
     domain::{
         dialect::{BackendModel, InvalidRequest, model_of, without_lone_surrogates, without_reasoning},
         ids::{AccountName, Principal},
@@ -91,6 +91,7 @@ impl Models {
         let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
         let (account, model) = (&target.definition.name, &target.model.name);
+        RunningRequest::current().note_model(account, model);
         if !rights.permits_model(account, model) {
             return Err(lacking(account, model));
         }

@@ -11,6 +11,7 @@ use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
     memory::{Complete, Part, Unremembered},
+    metered::metered,
     session::{add_session, cache_scope},
     stream::{ChatForm, Form},
 };
@@ -51,7 +52,7 @@ impl Models {
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
                 }
-                ProxyResponse::of(response)
+                Ok(metered(ProxyResponse::of(response)?))
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ModelRequest, Models, ProxyResponse, ask::json_of};
 use crate::{
-    app::AppError,
+    app::{AppError, RunningRequest},
     domain::{dialect::EmbeddingsRequest, provider_feedback::FeedbackSource},
     ports::UpstreamResponse,
 };
@@ -24,6 +24,7 @@ impl Models {
         let whole = json_of(UpstreamResponse { status, headers: headers.clone(), body }).await?;
         let whole =
             conversion.convert(whole).ok_or(AppError::InvalidUpstreamResponse("its response has no embeddings"))?;
+        RunningRequest::current().note_usage(whole.to_string().as_bytes());
         self.note_answered(&account, FeedbackSource::Prompt);
         let head = UpstreamResponse { status, headers, body: Box::pin(futures_util::stream::empty()) };
         Ok(ProxyResponse::of(head)?.with_json(whole.to_string()))

@@ -7,7 +7,7 @@ use super::{
     ask::{Target, checked, lacking},
 };
 use crate::{
-    app::AppError,
+    app::{AppError, RunningRequest},
     domain::{
         dialect::{BackendModel, ImageRequest, image_model_of, is_image_model},
         model_list::ProviderModel,
@@ -27,6 +27,7 @@ impl Models {
             Dialect::Codex => {}
             Dialect::ChatCompletions => return Err(target.unsupported("the provider's own API below /v1/proxy/")),
         }
+        RunningRequest::current().note_model(&target.definition.name, &target.model.name);
         let (model, size) = (self.caller_of_the_tool(&target, &name, &rights).await?, body.len());
         let translate = move || ImageRequest::of_checked(&body)?.into_backend(&model);
         let (body, ignored, mut reader) = self.tasks.compute(size, translate).await?;

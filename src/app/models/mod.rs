@@ -8,6 +8,7 @@ mod feedback;
 mod images;
 mod list;
 mod memory;
+mod metered;
 mod provider_models;
 mod proxy;
 mod responses;

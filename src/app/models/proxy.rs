@@ -9,7 +9,7 @@ use super::{
     session::add_session,
 };
 use crate::{
-    app::AppError,
+    app::{AppError, RunningRequest},
     domain::{
         ids::AccountName,
         provider_refusal::SHOULD_RETRY,
@@ -54,6 +54,7 @@ impl Models {
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
         let ProxyRequest { name, rights, method, path, query, mut headers, body } = request;
         let definition = self.definition(&name).await?;
+        RunningRequest::current().note_account(&definition.name);
         let path = ProxyPath::parse(&path)?;
         // Checked before the token is looked up, because a rejected path must not start a refresh.
         let is_covered = |rules: &[ProxyRule]| rules.iter().any(|rule| rule.covers(method.as_str(), &path));

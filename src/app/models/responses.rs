@@ -18,7 +18,7 @@ use super::{
     stream::{BrokenEvents, Events, Form, answer},
 };
 use crate::{
-    app::{AppError, ProviderRegistration},
+    app::{AppError, ProviderRegistration, RunningRequest},
     domain::{
         dialect::{
             BackendModel, BackendRequest, Recalled, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent,
@@ -165,6 +165,7 @@ impl Models {
                 && let Some((whole, is_cancelled)) = read(&event).map_err(|failure| broken(failure.into()))?
             {
                 self.note_answered(&account, FeedbackSource::Prompt);
+                RunningRequest::current().note_usage(event.data.as_bytes());
                 if !is_cancelled {
                     self.drain(events.into_body());
                 }

@@ -21,7 +21,7 @@ use super::{
     memory::{Complete, Unremembered},
 };
 use crate::{
-    app::ProviderRegistration,
+    app::{ProviderRegistration, RunningRequest},
     domain::dialect::{
         ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news, legacy,
     },
@@ -244,6 +244,7 @@ struct Answer {
     next: Next,
     /// Whether the response is remembered, and what it needs for that.
     unremembered: Option<Unremembered>,
+    request: RunningRequest,
     /// The request's span, for log lines while the body streams.
     span: tracing::Span,
 }
@@ -257,7 +258,8 @@ pub(super) fn answer(
     unremembered: Option<Unremembered>,
 ) -> ByteStream {
     let span = tracing::Span::current();
-    let answer = Answer { models, account, events, form, next: Next::Events, unremembered, span };
+    let request = RunningRequest::current();
+    let answer = Answer { models, account, events, form, next: Next::Events, unremembered, request, span };
     let stream = stream::unfold(answer, |mut answer| async move {
         loop {
             match mem::replace(&mut answer.next, Next::End) {
@@ -326,7 +328,13 @@ impl Answer {
 
     fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Next {
         let before = out.len();
-        match self.form.write(frame, out) {
+        let written = self.form.write(frame, out);
+        if !matches!(written, Ok(Written::More))
+            && let Some(event) = frame.event()
+        {
+            self.request.note_usage(event.data.as_bytes());
+        }
+        match written {
             Ok(Written::More) => Next::Events,
             Ok(Written::Last) => Next::End,
             Ok(Written::Whole(complete)) => match self.unremembered.take() {

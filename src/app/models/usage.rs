@@ -57,6 +57,12 @@ impl Usages {
 }
 
 impl Models {
+    /// Returns the last known windows of an account's plan, and the used part of each.
+    pub(in crate::app) fn plan_windows(&self, name: &AccountName, login_id: &LoginId) -> Vec<(&'static str, f64)> {
+        let windows = self.usages.get(name, login_id).map(|usage| usage.windows).unwrap_or_default();
+        windows.iter().map(|window| (window.name, window.used_percent / 100.0)).collect()
+    }
+
     /// Returns the plan's usage. Requests it from the provider if the known one is older than a minute.
     ///
     /// # Errors

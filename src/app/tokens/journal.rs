@@ -20,6 +20,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const CONCURRENT: usize = 8;
 
 impl Tokens {
+    /// Counts the journal's records; None if it cannot be read.
+    pub(in crate::app) async fn journal_entries(&self) -> Option<usize> {
+        let records = self.journal.list().await.ok()?;
+        Some(records.iter().filter(|record| record.state == RecordState::Unsaved).count())
+    }
+
     /// Commits the journal's records. A journal that cannot be read is logged, and the gateway starts without it.
     pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
         let records = match self.journal.list().await {

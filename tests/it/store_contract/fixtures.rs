@@ -10,8 +10,8 @@ use goclaw::{
     },
     domain::ids::AccountName,
     ports::{
-        ApiTokenStore, AuditLog, ChangeFeed, CredentialHistory, KeyStore, LoginStore, ResponseMemory, RevocationQueue,
-        TokenStore,
+        ApiTokenStore, AuditLog, ChangeFeed, CredentialHistory, KeyStore, LoginStore, RequestLog, ResponseMemory,
+        RevocationQueue, TokenStore,
     },
 };
 use serde_json::Value;
@@ -26,6 +26,7 @@ pub(crate) trait Fixture {
         + CredentialHistory
         + KeyStore
         + LoginStore
+        + RequestLog
         + ResponseMemory
         + RevocationQueue
         + 'static;

@@ -1,4 +1,4 @@
-//! Contracts of `TokenStore`, `ChangeFeed`, `CredentialHistory`, `LoginStore`, `RevocationQueue`, `ApiTokenStore`, `ResponseMemory` and `KeyStore`. They run on
+//! Contracts of `TokenStore`, `ChangeFeed`, `CredentialHistory`, `LoginStore`, `RevocationQueue`, `ApiTokenStore`, `ResponseMemory`, `RequestLog` and `KeyStore`. They run on
 //! every implementation, including the fake.
 //!
 //! To test another store, add a [`Fixture`] and a line in [`contract!`].
@@ -16,6 +16,7 @@ mod keys;
 mod login_ends;
 mod postgres_server;
 mod refreshes;
+mod requests;
 mod responses;
 mod revocations;
 pub(crate) mod samples;

@@ -31,6 +31,7 @@ use super::{
     rows::SkippedRows,
 };
 use crate::{
+    adapters::metrics::{TimedQuery, set_pool},
     domain::time::Timestamp,
     ports::{Clock, StoreError},
 };
@@ -71,6 +72,7 @@ impl PostgresStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
+        let _timed = TimedQuery::begin(doing);
         let mut connection = self.connection(doing).await?;
         let outcome = timeout(LONGEST_WORK, work(&mut connection)).await;
         self.settle(doing, connection, outcome)
@@ -82,6 +84,7 @@ impl PostgresStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
+        let _timed = TimedQuery::begin(doing);
         let mut connection = self.connection(doing).await?;
         let transaction = connection.transaction(async |connection| {
             sql_query(LOCK).execute(connection).await?;
@@ -92,6 +95,8 @@ impl PostgresStore {
     }
 
     async fn connection(&self, doing: &'static str) -> Result<Object<Connection>, StoreError> {
+        let pool = self.pool.status();
+        set_pool("postgres", pool.available, pool.size);
         let connection = take(self.pool.get(), doing).await;
         connection.or_else(|error| self.health.note(doing, Err(error), self.local.as_ref()))
     }

@@ -15,6 +15,7 @@ mod feedback;
 mod history;
 mod keys;
 mod logins;
+mod requests;
 mod responses;
 mod revocations;
 

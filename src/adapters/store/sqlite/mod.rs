@@ -26,6 +26,7 @@ use super::{
     rows::SkippedRows,
 };
 use crate::{
+    adapters::metrics::TimedQuery,
     domain::time::Timestamp,
     ports::{Clock, StoreError},
 };
@@ -52,6 +53,7 @@ impl SqliteStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
+        let _timed = TimedQuery::begin(doing);
         let outcome = match take(self.pool.get(), doing).await {
             Ok(mut connection) => work(&mut connection).await.map_err(|error| error.while_doing(doing)),
             Err(error) => Err(error),
@@ -65,6 +67,7 @@ impl SqliteStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
+        let _timed = TimedQuery::begin(doing);
         let outcome = match take(self.pool.get(), doing).await {
             Ok(mut connection) => {
                 connection.immediate_transaction(work).await.map_err(|error| error.while_doing(doing))

@@ -7,6 +7,7 @@ mod credentials;
 mod history;
 mod keys;
 mod logins;
+mod requests;
 mod responses;
 mod revocations;
 
@@ -25,12 +26,13 @@ use goclaw::{
         keys::{JournalUse, KeyCheck},
         login::SealedLogin,
         provider_settings::ProviderSettings,
+        request_record::{UsageKey, UsageSums},
         response_memory::RememberedResponse,
         revocation::PendingRevocation,
         time::Timestamp,
         unreadable::UnreadableRow,
     },
-    ports::{StoreError, StoreTrouble, StoredFeedback},
+    ports::{NumberedRecord, StoreError, StoreTrouble, StoredFeedback},
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -52,6 +54,8 @@ struct Tables {
     revocations: Vec<(PendingRevocation, Timestamp)>,
     api_tokens: Vec<SealedApiToken>,
     responses: Vec<RememberedResponse>,
+    requests: Vec<NumberedRecord>,
+    usage: BTreeMap<UsageKey, UsageSums>,
     key_checks: Vec<KeyCheck>,
     journals: Vec<JournalUse>,
     audit: Vec<AuditEntry>,

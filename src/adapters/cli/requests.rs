@@ -1,0 +1,111 @@
+//! `goclaw requests` and `goclaw usage`: what callers asked, and what it cost.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{
+    args::{Output, RequestsCommand},
+    client::GatewayClient,
+    error::{CliError, Exit},
+    render,
+    words::{TimeFormatter, table},
+};
+use crate::{
+    adapters::contract::{RequestEntry, ToJSON, UsageEntry},
+    ports::Clock,
+};
+
+/// How often `tail` asks for new requests, and for how many.
+const PAUSE: Duration = Duration::from_secs(1);
+const AT_ONCE: usize = 500;
+
+pub(super) async fn run(
+    command: &RequestsCommand,
+    client: &GatewayClient,
+    times: &TimeFormatter,
+    clock: &Arc<dyn Clock>,
+) -> Result<Exit, CliError> {
+    match command {
+        RequestsCommand::List { limit, output } => {
+            let page = client.requests(*limit).await?;
+            if output.json {
+                render::typed_json(&page)?;
+            } else {
+                let rows = page.requests.iter().rev().map(|request| row(request, times));
+                render::line(&render::printable(&table(HEADINGS, rows)))?;
+            }
+        }
+        RequestsCommand::Tail { json } => {
+            let mut seen = client.requests(1).await?.requests.first().map_or(0, |newest| newest.number);
+            loop {
+                clock.sleep(PAUSE).await;
+                let page = client.requests(AT_ONCE).await?;
+                for request in page.requests.iter().rev().filter(|request| request.number > seen) {
+                    if *json {
+                        render::json(&request.to_json_string())?;
+                    } else {
+                        render::line(&render::printable(&row(request, times).join("  ")))?;
+                    }
+                }
+                seen = page.requests.first().map_or(seen, |newest| newest.number);
+            }
+        }
+    }
+    Ok(Exit::Yes)
+}
+
+pub(super) async fn usage(
+    days: u16,
+    output: &Output,
+    client: &GatewayClient,
+    times: &TimeFormatter,
+) -> Result<Exit, CliError> {
+    let page = client.program_usage(days).await?;
+    if output.json {
+        render::typed_json(&page)?;
+    } else if page.usage.is_empty() {
+        render::line("No program has used a model in this time.")?;
+    } else {
+        render::line(&render::printable(&usage_text(&page.usage, times)))?;
+    }
+    Ok(Exit::Yes)
+}
+
+const HEADINGS: [&str; 9] = ["WHEN", "ID", "PROGRAM", "REQUEST", "STATUS", "MODEL", "TOKENS", "FIRST", "TOTAL"];
+
+fn row(request: &RequestEntry, times: &TimeFormatter) -> [String; 9] {
+    let millis = |time: u64| format!("{time} ms");
+    let model = [request.provider.as_deref(), request.model.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+    let tokens = request.input_tokens.map(|input| format!("{input} + {}", request.output_tokens.unwrap_or_default()));
+    let end = request.end.as_str();
+    [
+        times.time(request.at),
+        request.id.clone(),
+        request.program.clone().unwrap_or_else(|| "-".to_owned()),
+        format!("{} {}", request.method, if request.route.is_empty() { "(unknown path)" } else { &request.route }),
+        if end == "complete" { request.status.to_string() } else { format!("{} {end}", request.status) },
+        if model.is_empty() { "-".to_owned() } else { model.join("/") },
+        tokens.unwrap_or_else(|| "-".to_owned()),
+        request.first_byte_ms.map_or_else(|| "-".to_owned(), millis),
+        millis(request.total_ms),
+    ]
+}
+
+/// Returns the sums of all days, for each program and model.
+fn usage_text(usage: &[UsageEntry], times: &TimeFormatter) -> String {
+    let mut sums: BTreeMap<[&str; 3], [u64; 5]> = BTreeMap::new();
+    for entry in usage {
+        let sum = sums.entry([&entry.program, &entry.provider, entry.model.as_deref().unwrap_or("-")]).or_default();
+        let more = [entry.requests, entry.failures, entry.input_tokens, entry.cached_tokens, entry.output_tokens];
+        sum.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+    }
+    let rows = sums.into_iter().map(|([program, provider, model], [requests, failures, input, cached, output])| {
+        let name = [program, provider, model].map(str::to_owned);
+        let [program, provider, model] = name;
+        let [requests, failures, input, cached, output] =
+            [requests, failures, input, cached, output].map(|sum| sum.to_string());
+        [program, provider, model, requests, failures, input, cached, output]
+    });
+    let headings = ["PROGRAM", "ACCOUNT", "MODEL", "REQUESTS", "FAILED", "INPUT", "CACHED", "OUTPUT"];
+    let first = usage.first().map(|entry| times.day(entry.day)).unwrap_or_default();
+    format!("Since {first} (UTC):\n{}", table(headings, rows))
+}

@@ -1,0 +1,123 @@
+//! Records each request when its response has ended, or when its caller has left.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use poem::{
+    Request,
+    http::{HeaderMap, Method},
+};
+
+use super::ApiState;
+use crate::{
+    adapters::serving::SentObserver,
+    app::{InFlight, Requests, RunningRequest},
+    domain::{
+        request_record::{RequestEnd, RequestRecord},
+        time::Timestamp,
+    },
+};
+
+/// The status of a request whose caller left before the response, as nginx names it.
+const CALLER_LEFT: u16 = 499;
+
+const COMPLETE: u8 = 1;
+const BROKEN: u8 = 2;
+
+/// One request. It is recorded when the last reference to it is dropped.
+pub(super) struct Recording {
+    requests: Arc<Requests>,
+    pub(super) running: RunningRequest,
+    id: String,
+    trace_id: Option<String>,
+    at: Timestamp,
+    started: Instant,
+    method: Method,
+    route: String,
+    status: AtomicU16,
+    first_byte: OnceLock<Duration>,
+    sent_bytes: AtomicU64,
+    end: AtomicU8,
+    _in_flight: InFlight,
+}
+
+impl Recording {
+    #[expect(clippy::disallowed_methods, reason = "the clock of the core counts milliseconds")]
+    pub(super) fn begin(state: &ApiState, id: &str, request: &Request) -> Arc<Self> {
+        let requests = &state.app.requests;
+        Arc::new(Self {
+            requests: Arc::clone(requests),
+            running: RunningRequest::default(),
+            id: id.to_owned(),
+            trace_id: trace_id(request.headers()).map(str::to_owned),
+            at: requests.now(),
+            started: Instant::now(),
+            method: request.method().clone(),
+            route: state.operations.route_of(request.uri().path()).to_owned(),
+            status: AtomicU16::new(CALLER_LEFT),
+            first_byte: OnceLock::new(),
+            sent_bytes: AtomicU64::new(0),
+            end: AtomicU8::new(0),
+            _in_flight: InFlight::begin(),
+        })
+    }
+
+    /// Notes the response's status. Its body is observed from now on.
+    pub(super) fn answer(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+        // The body of a response to HEAD is never sent.
+        if self.method == Method::HEAD {
+            self.end.store(COMPLETE, Ordering::Relaxed);
+        }
+    }
+}
+
+impl SentObserver for Recording {
+    fn sent(&self, bytes: usize) {
+        self.first_byte.get_or_init(|| self.started.elapsed());
+        self.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn ended(&self, is_complete: bool) {
+        self.end.store(if is_complete { COMPLETE } else { BROKEN }, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let end = match *self.end.get_mut() {
+            COMPLETE => RequestEnd::Complete,
+            BROKEN => RequestEnd::Broken,
+            _ => RequestEnd::CallerLeft,
+        };
+        self.requests.record(RequestRecord {
+            id: std::mem::take(&mut self.id),
+            trace_id: self.trace_id.take(),
+            at: self.at,
+            method: self.method.to_string(),
+            route: std::mem::take(&mut self.route),
+            status: *self.status.get_mut(),
+            end,
+            asked: self.running.asked(),
+            first_byte: self.first_byte.get().copied(),
+            total: self.started.elapsed(),
+            sent_bytes: *self.sent_bytes.get_mut(),
+        });
+    }
+}
+
+/// Returns the trace id of a `traceparent` header of version 00 (W3C Trace Context, section 3.2).
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let fields: Vec<&str> = headers.get("traceparent")?.to_str().ok()?.split('-').collect();
+    let [version, trace, parent, flags] = *fields.as_slice() else { return None };
+    let is_id = |field: &str, length: usize| {
+        let is_hex = field.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        field.len() == length && is_hex && field.bytes().any(|byte| byte != b'0')
+    };
+    (version == "00" && is_id(trace, 32) && is_id(parent, 16) && flags.len() == 2).then_some(trace)
+}

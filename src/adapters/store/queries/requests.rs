@@ -1,0 +1,189 @@
+//! Records of requests and sums of what programs used: `requests` and `usage`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::{prelude::*, upsert::excluded};
+use diesel_async::RunQueryDsl;
+
+use super::Store;
+use crate::{
+    adapters::store::schema::{requests, usage},
+    domain::{
+        ids::AccountName,
+        request_record::{Asked, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
+        time::Timestamp,
+    },
+    ports::{NumberedRecord, RequestLog, StoreError},
+};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = requests)]
+struct RecordRow {
+    id: String,
+    trace_id: Option<String>,
+    at: i64,
+    method: String,
+    route: String,
+    status: i64,
+    ending: String,
+    program: Option<String>,
+    account: Option<String>,
+    model: Option<String>,
+    input: Option<i64>,
+    cached: Option<i64>,
+    output: Option<i64>,
+    first_byte_ms: Option<i64>,
+    total_ms: i64,
+    sent_bytes: i64,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = usage)]
+struct UsageRow {
+    day: i64,
+    program: String,
+    account: String,
+    model: String,
+    requests: i64,
+    failures: i64,
+    input: i64,
+    cached: i64,
+    output: i64,
+}
+
+/// The columns are signed.
+fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    number.try_into().unwrap_or_default()
+}
+
+impl From<&RequestRecord> for RecordRow {
+    fn from(record: &RequestRecord) -> Self {
+        let Asked { program, account, model, tokens } = record.asked.clone();
+        Self {
+            id: record.id.clone(),
+            trace_id: record.trace_id.clone(),
+            at: record.at.unix_millis(),
+            method: record.method.clone(),
+            route: record.route.clone(),
+            status: record.status.into(),
+            ending: record.end.as_str().to_owned(),
+            program,
+            account: account.map(|account| account.to_string()),
+            model,
+            input: tokens.map(|tokens| signed(tokens.input)),
+            cached: tokens.map(|tokens| signed(tokens.cached)),
+            output: tokens.map(|tokens| signed(tokens.output)),
+            first_byte_ms: record.first_byte.map(|time| signed(time.as_millis())),
+            total_ms: signed(record.total.as_millis()),
+            sent_bytes: signed(record.sent_bytes),
+        }
+    }
+}
+
+impl From<RecordRow> for RequestRecord {
+    fn from(row: RecordRow) -> Self {
+        let millis = |millis| Duration::from_millis(unsigned(millis));
+        let tokens = row.input.map(|input| TokenUsage {
+            input: unsigned(input),
+            cached: unsigned(row.cached.unwrap_or_default()),
+            output: unsigned(row.output.unwrap_or_default()),
+        });
+        let account = row.account.as_deref().and_then(|name| AccountName::parse(name).ok());
+        Self {
+            id: row.id,
+            trace_id: row.trace_id,
+            at: Timestamp::from_unix_millis(row.at),
+            method: row.method,
+            route: row.route,
+            status: row.status.try_into().unwrap_or_default(),
+            end: RequestEnd::parse(&row.ending).unwrap_or(RequestEnd::Broken),
+            asked: Asked { program: row.program, account, model: row.model, tokens },
+            first_byte: row.first_byte_ms.map(millis),
+            total: millis(row.total_ms),
+            sent_bytes: unsigned(row.sent_bytes),
+        }
+    }
+}
+
+impl From<&(UsageKey, UsageSums)> for UsageRow {
+    fn from((key, sums): &(UsageKey, UsageSums)) -> Self {
+        let UsageKey { day, program, account, model } = key.clone();
+        let UsageSums { requests, failures, tokens } = *sums;
+        let (requests, failures) = (signed(requests), signed(failures));
+        let (input, cached, output) = (signed(tokens.input), signed(tokens.cached), signed(tokens.output));
+        Self { day, program, account, model, requests, failures, input, cached, output }
+    }
+}
+
+impl From<UsageRow> for (UsageKey, UsageSums) {
+    fn from(row: UsageRow) -> Self {
+        let UsageRow { day, program, account, model, .. } = row;
+        let tokens =
+            TokenUsage { input: unsigned(row.input), cached: unsigned(row.cached), output: unsigned(row.output) };
+        let sums = UsageSums { requests: unsigned(row.requests), failures: unsigned(row.failures), tokens };
+        (UsageKey { day, program, account, model }, sums)
+    }
+}
+
+#[async_trait]
+impl RequestLog for Store {
+    async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError> {
+        self.write("record requests", async |connection| {
+            for record in records {
+                diesel::insert_into(requests::table).values(RecordRow::from(record)).execute(connection).await?;
+            }
+            for sum in sums {
+                let add = diesel::insert_into(usage::table)
+                    .values(UsageRow::from(sum))
+                    .on_conflict((usage::day, usage::program, usage::account, usage::model))
+                    .do_update()
+                    .set((
+                        usage::requests.eq(usage::requests + excluded(usage::requests)),
+                        usage::failures.eq(usage::failures + excluded(usage::failures)),
+                        usage::input.eq(usage::input + excluded(usage::input)),
+                        usage::cached.eq(usage::cached + excluded(usage::cached)),
+                        usage::output.eq(usage::output + excluded(usage::output)),
+                    ));
+                add.execute(connection).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError> {
+        let records = requests::table.filter(requests::number.lt(before.unwrap_or(i64::MAX)));
+        let records = records.order(requests::number.desc()).limit(signed(limit));
+        let records = records.select((requests::number, RecordRow::as_select()));
+        self.run("read records of requests", async |connection| {
+            let rows: Vec<(i64, RecordRow)> = records.load(connection).await?;
+            Ok(rows.into_iter().map(|(number, row)| NumberedRecord { number, record: row.into() }).collect())
+        })
+        .await
+    }
+
+    async fn usage(&self, first: i64, last: i64) -> Result<Vec<(UsageKey, UsageSums)>, StoreError> {
+        let rows = usage::table.filter(usage::day.between(first, last)).select(UsageRow::as_select());
+        let rows = rows.order((usage::day, usage::program, usage::account, usage::model));
+        self.run("read the usage", async |connection| {
+            let rows: Vec<UsageRow> = rows.load(connection).await?;
+            Ok(rows.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
+    async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError> {
+        self.write("forget old records of requests", async |connection| {
+            let old = requests::table.filter(requests::at.lt(oldest.unix_millis()));
+            diesel::delete(old).execute(connection).await?;
+            diesel::delete(usage::table.filter(usage::day.lt(first_day))).execute(connection).await?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,42 @@
+//! Sets the gauges of the metrics: what accounts are like now. They are read only when somebody looks.
+
+use std::collections::BTreeMap;
+
+use strum::VariantArray;
+
+use super::{App, metrics};
+use crate::domain::{credential::AccountState, provider::ProviderType};
+
+impl App {
+    /// Sets the gauges. Reads nothing but this process's memory and the journal's folder.
+    pub async fn set_gauges(&self) {
+        let (now, registry) = (self.requests.now(), self.tokens.registry());
+        let mut states: BTreeMap<(&'static str, &'static str), usize> = BTreeMap::new();
+        for provider in ProviderType::ALL {
+            let counted = AccountState::VARIANTS.iter().filter(|state| **state != AccountState::Absent);
+            states.extend(counted.map(|state| ((provider.as_str(), state.as_str()), 0)));
+        }
+        let mut names = registry.names();
+        names.sort();
+        for (index, name) in names.into_iter().enumerate() {
+            let Some(account) = registry.get(&name) else { continue };
+            let feedback = self.tokens.feedback(&name, &account.refresh.version.login_id);
+            let state = AccountState::of(account.enabled, &account.refresh.clone().at(now), now);
+            let is_refused = state == AccountState::Active && feedback.refusal().is_some();
+            let state = if is_refused { AccountState::Refused } else { state };
+            *states.entry((account.definition.provider_type.as_str(), state.as_str())).or_default() += 1;
+            if index < metrics::MAX_ACCOUNTS {
+                metrics::set_account(metrics::AccountGauges {
+                    expires_at: account.refresh.expires_at.map(|at| at.unix_seconds()),
+                    circuit_open: self.tokens.breaker_open_until(&account.definition).is_some(),
+                    windows: self.models.plan_windows(&name, &account.refresh.version.login_id),
+                    name,
+                });
+            }
+        }
+        metrics::set_states(states);
+        if let Some(count) = self.tokens.journal_entries().await {
+            metrics::set_journal_entries(count);
+        }
+    }
+}

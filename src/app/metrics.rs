@@ -1,0 +1,180 @@
+//! The names of all metrics that the core counts, in one place. The values go to whatever recorder the process has
+//! installed (`metrics`, a facade as `tracing` is one); without a recorder they cost nothing.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::domain::{
+    history::CredentialEvent,
+    ids::AccountName,
+    request_record::{RequestEnd, RequestRecord},
+};
+
+const REQUESTS: &str = "goclaw_http_requests_total";
+const DURATION: &str = "goclaw_http_request_duration_seconds";
+const FIRST_BYTE: &str = "goclaw_http_first_byte_seconds";
+const BROKEN: &str = "goclaw_http_broken_responses_total";
+const IN_FLIGHT: &str = "goclaw_http_requests_in_flight";
+const TOKENS: &str = "goclaw_model_tokens_total";
+const PANICS: &str = "goclaw_panics_total";
+const PRESENTATIONS: &str = "goclaw_oauth_refresh_presentations_total";
+const EVENTS: &str = "goclaw_oauth_events_total";
+const LEASE_WAIT: &str = "goclaw_oauth_refresh_lease_wait_seconds";
+const COMMIT_RETRIES: &str = "goclaw_oauth_commit_retries_total";
+const JOURNAL: &str = "goclaw_oauth_journal_entries";
+const CIRCUIT_OPEN: &str = "goclaw_provider_circuit_open";
+const STATE: &str = "goclaw_credential_state";
+const EXPIRES: &str = "goclaw_credential_access_expires_timestamp_seconds";
+const PLAN: &str = "goclaw_plan_window_used_ratio";
+const REFUSED_TOKENS: &str = "goclaw_auth_failures_total";
+const WEBHOOK: &str = "goclaw_webhook_failures_total";
+
+/// The distinct programs and models in labels. Others are counted as `other`: a time series costs memory as long as the
+/// process lives.
+const MAX_NAMES: usize = 100;
+const OTHER: &str = "other";
+
+/// The accounts with gauges of their own.
+pub(super) const MAX_ACCOUNTS: usize = 100;
+
+/// Tells the recorder what the metrics are.
+pub fn describe() {
+    describe_counter!(REQUESTS, "Requests whose response has ended, by route, method, status, program and account.");
+    describe_histogram!(DURATION, Unit::Seconds, "From a request's head to the last byte of its response.");
+    describe_histogram!(FIRST_BYTE, Unit::Seconds, "From a request's head to the first byte of its response's body.");
+    describe_counter!(BROKEN, "Responses that were not sent to their end, by how: caller_left or broken.");
+    describe_gauge!(IN_FLIGHT, "Requests that are being answered, streams included.");
+    describe_counter!(TOKENS, "Tokens as providers counted them, by kind: input (with cached), cached, output.");
+    describe_counter!(PANICS, "Panics in requests and tasks. Each is a bug.");
+    describe_counter!(PRESENTATIONS, "Refresh tokens presented to a provider, by provider type.");
+    describe_counter!(EVENTS, "Events of accounts, such as refreshed, in_doubt or needs_reauth, by their cause.");
+    describe_histogram!(LEASE_WAIT, Unit::Seconds, "From asking for the lease of a refresh to its token being sent.");
+    describe_counter!(COMMIT_RETRIES, "Tries to store new tokens that failed. They are in the journal meanwhile.");
+    describe_gauge!(JOURNAL, "Records in the token journal: new tokens that the database may not have.");
+    describe_gauge!(CIRCUIT_OPEN, "1 while refreshes pause because the provider's server does not answer.");
+    describe_gauge!(STATE, "Accounts by provider type and state.");
+    describe_gauge!(EXPIRES, Unit::Seconds, "When an account's access token expires, in Unix seconds.");
+    describe_gauge!(PLAN, "The used part of an account's plan window, as the provider reported it; 1 is all of it.");
+    describe_counter!(REFUSED_TOKENS, "Requests with a wrong token.");
+    describe_counter!(WEBHOOK, "Calls of the webhook that were not accepted.");
+}
+
+/// Counts a request while it is being answered.
+#[derive(Debug)]
+pub struct InFlight(());
+
+impl InFlight {
+    pub fn begin() -> Self {
+        gauge!(IN_FLIGHT).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!(IN_FLIGHT).decrement(1);
+    }
+}
+
+pub(super) fn request_ended(record: &RequestRecord) {
+    let asked = &record.asked;
+    let route = record.route.clone();
+    let program = known(asked.program.as_deref().unwrap_or_default());
+    let account = known(asked.account.as_ref().map(AccountName::as_str).unwrap_or_default());
+    counter!(REQUESTS, "route" => route.clone(), "method" => record.method.clone(), "code" => record.status.to_string(),
+        "program" => program.clone(), "account" => account.clone())
+    .increment(1);
+    histogram!(DURATION, "route" => route.clone()).record(record.total);
+    if let Some(time) = record.first_byte {
+        histogram!(FIRST_BYTE, "route" => route.clone()).record(time);
+    }
+    if record.end != RequestEnd::Complete {
+        counter!(BROKEN, "route" => route, "end" => record.end.as_str()).increment(1);
+    }
+    if let Some(tokens) = asked.tokens {
+        let model = known(asked.model.as_deref().unwrap_or_default());
+        for (kind, count) in [("input", tokens.input), ("cached", tokens.cached), ("output", tokens.output)] {
+            counter!(TOKENS, "kind" => kind, "program" => program.clone(), "account" => account.clone(),
+                "model" => model.clone())
+            .increment(count);
+        }
+    }
+}
+
+/// Returns a name for a label, or `other` if there are too many.
+fn known(name: &str) -> String {
+    static NAMES: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let names = names.get_or_insert_default();
+    if !names.contains(name) {
+        if names.len() >= MAX_NAMES {
+            return OTHER.to_owned();
+        }
+        names.insert(name.to_owned());
+    }
+    name.to_owned()
+}
+
+/// Counts a panic that was caught.
+pub fn panicked() {
+    counter!(PANICS).increment(1);
+}
+
+pub(super) fn presented(provider_type: &'static str) {
+    counter!(PRESENTATIONS, "provider" => provider_type).increment(1);
+}
+
+pub(super) fn lease_waited(time: std::time::Duration) {
+    histogram!(LEASE_WAIT).record(time);
+}
+
+pub(super) fn commit_failed() {
+    counter!(COMMIT_RETRIES).increment(1);
+}
+
+pub(super) fn account_event(event: &CredentialEvent) {
+    let cause = event.cause.map_or("", |cause| cause.as_str());
+    counter!(EVENTS, "event" => event.kind.as_str(), "cause" => cause).increment(1);
+}
+
+pub(super) fn token_refused() {
+    counter!(REFUSED_TOKENS).increment(1);
+}
+
+pub(super) fn webhook_failed() {
+    counter!(WEBHOOK).increment(1);
+}
+
+/// What accounts are like now, for the gauges.
+pub(super) struct AccountGauges {
+    pub(super) name: AccountName,
+    pub(super) expires_at: Option<i64>,
+    pub(super) circuit_open: bool,
+    /// The windows of the plan, and the used part of each.
+    pub(super) windows: Vec<(&'static str, f64)>,
+}
+
+pub(super) fn set_states(states: impl IntoIterator<Item = ((&'static str, &'static str), usize)>) {
+    for ((provider, state), count) in states {
+        gauge!(STATE, "provider" => provider, "state" => state).set(count as f64);
+    }
+}
+
+pub(super) fn set_account(account: AccountGauges) {
+    let name = account.name.to_string();
+    if let Some(at) = account.expires_at {
+        gauge!(EXPIRES, "account" => name.clone()).set(at as f64);
+    }
+    gauge!(CIRCUIT_OPEN, "account" => name.clone()).set(if account.circuit_open { 1.0 } else { 0.0 });
+    for (window, used) in account.windows {
+        gauge!(PLAN, "account" => name.clone(), "window" => window).set(used);
+    }
+}
+
+pub(super) fn set_journal_entries(count: usize) {
+    gauge!(JOURNAL).set(count as f64);
+}

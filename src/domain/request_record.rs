@@ -1,0 +1,161 @@
+//! What is recorded of a request: who asked what, and what it cost. Never a prompt, a query or a header.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{ids::AccountName, time::Timestamp};
+
+/// The maximum length of a model's name in a record, in characters.
+const MAX_MODEL: usize = 64;
+
+/// One request, after its response has been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// The `X-Request-Id`.
+    pub id: String,
+    /// The trace that it belongs to (W3C Trace Context, `traceparent`).
+    pub trace_id: Option<String>,
+    /// When its head arrived.
+    pub at: Timestamp,
+    pub method: String,
+    /// The path as the API documents it, such as `/v1/auth/{provider}/status`; empty for one that does not exist.
+    pub route: String,
+    /// The status of the response. 499 if the caller left before its head.
+    pub status: u16,
+    pub end: RequestEnd,
+    pub asked: Asked,
+    /// From the head of the request to the first byte of the response's body; None without a body.
+    pub first_byte: Option<Duration>,
+    /// From the head of the request to the last byte of the response.
+    pub total: Duration,
+    /// The bytes of the response's body.
+    pub sent_bytes: u64,
+}
+
+/// How the response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum RequestEnd {
+    /// It was sent completely.
+    Complete,
+    /// The caller left before its end.
+    CallerLeft,
+    /// The gateway or the provider broke it off.
+    Broken,
+}
+
+stored_words!(RequestEnd);
+
+/// Who asked, and which model: what is known of it when the response ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The name of the program's token, or `gateway token` or `page`. None without a valid token.
+    pub program: Option<String>,
+    pub account: Option<AccountName>,
+    pub model: Option<String>,
+    pub tokens: Option<TokenUsage>,
+}
+
+impl Asked {
+    /// Sets the model, whose name a program may have made up.
+    pub fn set_model(&mut self, name: &str) {
+        self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL).collect());
+    }
+}
+
+/// The tokens of a response, as the provider counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    /// Includes those from the cache.
+    pub input: u64,
+    pub cached: u64,
+    /// Includes those of reasoning.
+    pub output: u64,
+}
+
+/// The member `usage` of a response (OpenAI API reference): the names of the Responses API, and those of chats and
+/// embeddings.
+#[derive(Debug, Default, Deserialize)]
+struct UsageMember {
+    #[serde(alias = "prompt_tokens")]
+    input_tokens: Option<u64>,
+    #[serde(alias = "prompt_tokens_details")]
+    input_tokens_details: Option<InputDetails>,
+    #[serde(alias = "completion_tokens")]
+    output_tokens: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct InputDetails {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct WithUsage {
+    usage: Option<UsageMember>,
+    /// An event has its response inside.
+    response: Option<Box<WithUsage>>,
+}
+
+impl TokenUsage {
+    /// Reads the usage of a response, a chunk or an event; None if it has none.
+    pub fn of_json(json: &[u8]) -> Option<Self> {
+        let WithUsage { usage, response } = serde_json::from_slice(json).ok()?;
+        let usage = usage.or(response.and_then(|response| response.usage))?;
+        Some(Self {
+            input: usage.input_tokens?,
+            cached: usage.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or_default(),
+            output: usage.output_tokens.unwrap_or_default(),
+        })
+    }
+}
+
+/// What one program asked one model of one account on one day.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UsageKey {
+    /// Days since 1970-01-01 in UTC.
+    pub day: i64,
+    pub program: String,
+    pub account: String,
+    /// Empty for requests that name no model.
+    pub model: String,
+}
+
+/// The sums of its requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UsageSums {
+    pub requests: u64,
+    /// Those with a status of 400 or more, and those that broke.
+    pub failures: u64,
+    pub tokens: TokenUsage,
+}
+
+impl UsageKey {
+    /// Returns the key of a request to a provider; None for other requests.
+    pub fn of(record: &RequestRecord) -> Option<Self> {
+        let Asked { program, account, model, .. } = &record.asked;
+        Some(Self {
+            day: record.at.unix_days(),
+            program: program.clone()?,
+            account: account.as_ref()?.to_string(),
+            model: model.clone().unwrap_or_default(),
+        })
+    }
+}
+
+impl UsageSums {
+    pub fn of(record: &RequestRecord) -> Self {
+        let has_failed = record.status >= 400 || record.end == RequestEnd::Broken;
+        Self { requests: 1, failures: has_failed.into(), tokens: record.asked.tokens.unwrap_or_default() }
+    }
+
+    pub fn add(&mut self, other: Self) {
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.requests, other.requests);
+        add(&mut self.failures, other.failures);
+        add(&mut self.tokens.input, other.tokens.input);
+        add(&mut self.tokens.cached, other.tokens.cached);
+        add(&mut self.tokens.output, other.tokens.output);
+    }
+}

@@ -1,0 +1,31 @@
+//! Storage of the records of requests, and of what programs have used. Losing some costs a line of a table.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{
+    request_record::{RequestRecord, UsageKey, UsageSums},
+    time::Timestamp,
+};
+
+/// A stored record. Its number is higher than those of the records that were added before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedRecord {
+    pub number: i64,
+    pub record: RequestRecord,
+}
+
+#[async_trait]
+pub trait RequestLog: Send + Sync {
+    /// Adds records and sums, all or none. Sums of one key MUST add up, whoever adds them.
+    async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError>;
+
+    /// Returns at most `limit` records with a number below `before`, newest first. None: from the newest one.
+    async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError>;
+
+    /// Returns the sums of the days from `first` to `last`, in the order of their keys.
+    async fn usage(&self, first: i64, last: i64) -> Result<Vec<(UsageKey, UsageSums)>, StoreError>;
+
+    /// Forgets the records before `oldest`, and the sums of the days before `first_day`.
+    async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError>;
+}

@@ -1,0 +1,100 @@
+//! Contract of `RequestLog`.
+
+use std::time::Duration;
+
+use goclaw::{
+    domain::request_record::{Asked, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
+    ports::RequestLog,
+};
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, name},
+};
+
+contract!(
+    records_are_read_unchanged_newest_first,
+    sums_of_one_key_add_up_whoever_adds_them,
+    the_usage_is_that_of_the_asked_days,
+    old_records_and_sums_are_forgotten,
+);
+
+fn record(id: &str, seconds: i64) -> RequestRecord {
+    RequestRecord {
+        id: id.to_owned(),
+        trace_id: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
+        at: at(seconds),
+        method: "POST".to_owned(),
+        route: "/v1/responses".to_owned(),
+        status: 200,
+        end: RequestEnd::CallerLeft,
+        asked: Asked {
+            program: Some("laptop".to_owned()),
+            account: Some(name("work")),
+            model: Some("gpt-5.5".to_owned()),
+            tokens: Some(TokenUsage { input: 10, cached: 5, output: 20 }),
+        },
+        first_byte: Some(Duration::from_millis(300)),
+        total: Duration::from_millis(1200),
+        sent_bytes: 4096,
+    }
+}
+
+/// A request that is known by little more than its path.
+fn bare(id: &str, seconds: i64) -> RequestRecord {
+    RequestRecord {
+        trace_id: None,
+        route: String::new(),
+        status: 404,
+        end: RequestEnd::Complete,
+        asked: Asked::default(),
+        first_byte: None,
+        ..record(id, seconds)
+    }
+}
+
+fn key(day: i64, model: &str) -> UsageKey {
+    UsageKey { day, program: "laptop".to_owned(), account: "work".to_owned(), model: model.to_owned() }
+}
+
+fn sums(requests: u64) -> UsageSums {
+    UsageSums { requests, failures: 1, tokens: TokenUsage { input: 3, cached: 2, output: 1 } }
+}
+
+async fn records_are_read_unchanged_newest_first(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.record(&[record("a", 1), bare("b", 2)], &[]).await.unwrap();
+    store.record(&[record("b", 3)], &[]).await.unwrap();
+    let all = store.recent(None, 10).await.unwrap();
+    let records: Vec<_> = all.iter().map(|known| known.record.clone()).collect();
+    assert_eq!(records, [record("b", 3), bare("b", 2), record("a", 1)]);
+    assert!(all.is_sorted_by(|newer, older| newer.number > older.number), "{all:?}");
+    assert_eq!(store.recent(None, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.recent(Some(all[0].number), 10).await.unwrap(), all[1..]);
+}
+
+async fn sums_of_one_key_add_up_whoever_adds_them(fixture: impl Fixture) {
+    let (store, other) = (fixture.store(), fixture.store());
+    store.record(&[], &[(key(1, "a"), sums(1)), (key(1, ""), sums(5))]).await.unwrap();
+    other.record(&[], &[(key(1, "a"), sums(2))]).await.unwrap();
+    let doubled = UsageSums { requests: 3, failures: 2, tokens: TokenUsage { input: 6, cached: 4, output: 2 } };
+    assert_eq!(store.usage(1, 1).await.unwrap(), [(key(1, ""), sums(5)), (key(1, "a"), doubled)]);
+}
+
+async fn the_usage_is_that_of_the_asked_days(fixture: impl Fixture) {
+    let store = fixture.store();
+    let days: Vec<_> = [4, 2, 3, 1].map(|day| (key(day, "a"), sums(1))).into();
+    store.record(&[], &days).await.unwrap();
+    let found: Vec<_> = store.usage(2, 3).await.unwrap().into_iter().map(|(key, _)| key.day).collect();
+    assert_eq!(found, [2, 3]);
+}
+
+async fn old_records_and_sums_are_forgotten(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.record(&[record("a", 1), record("b", 2)], &[(key(1, "a"), sums(1)), (key(2, "a"), sums(1))]).await.unwrap();
+    store.forget_before(at(2), 2).await.unwrap();
+    let left: Vec<_> = store.recent(None, 10).await.unwrap().into_iter().map(|known| known.record.id).collect();
+    assert_eq!(left, ["b"]);
+    assert_eq!(store.usage(0, 9).await.unwrap(), [(key(2, "a"), sums(1))]);
+}

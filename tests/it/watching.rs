@@ -1,0 +1,157 @@
+//! What an operator sees of a running gateway: the access log, the records of requests, the usage, and the metrics.
+
+use http_message::Method;
+use serde_json::{Value, json};
+
+use crate::support::{
+    gateway::{Gateway, Home, HttpResponse, eventually, http},
+    provider::Provider,
+};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// Creates a token for a program.
+async fn program(gateway: &Gateway, name: &str, scope: &str) -> String {
+    let created = gateway.post("/v1/tokens", json!({"name": name, "scope": scope})).await.json();
+    created["token"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned()
+}
+
+/// Asks a model as a program that traces its requests.
+async fn ask(gateway: &Gateway, token: &str, stream: bool) -> HttpResponse {
+    let body = json!({"model": "gpt-5.5", "input": "What is a secret?", "stream": stream, "store": false});
+    let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(token).json(&body);
+    let request =
+        request.header("x-request-id", "turn-7").header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"));
+    HttpResponse::of(request.send().await.expect("a response")).await
+}
+
+/// Returns the newest records for a route, newest first.
+async fn records(gateway: &Gateway, route: &str) -> Vec<Value> {
+    let page = gateway.get("/v1/requests").await.json();
+    let all = page["requests"].as_array().unwrap_or_else(|| panic!("{page}"));
+    all.iter().filter(|record| record["route"] == route).cloned().collect()
+}
+
+/// Returns the value of a metric with these labels.
+fn metric(text: &str, name: &str, labels: &[&str]) -> Option<f64> {
+    let named = |line: &&str| line.split(['{', ' ']).next() == Some(name);
+    let line = text.lines().filter(named).find(|line| labels.iter().all(|label| line.contains(label)))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_request_is_recorded_with_its_program_model_and_tokens() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_LOG__FORMAT", "json");
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let laptop = program(&gateway, "laptop", "models").await;
+    for stream in [false, true] {
+        let answered = ask(&gateway, &laptop, stream).await;
+        assert_eq!((answered.status, answered.header("x-request-id")), (200, "turn-7"));
+    }
+    let found = eventually("both records", || async {
+        Some(records(&gateway, "/v1/responses").await).filter(|found| found.len() == 2)
+    });
+    for record in found.await {
+        assert_eq!(record["program"], "laptop");
+        assert_eq!((&record["provider"], &record["model"]), (&json!("openai-codex"), &json!("gpt-5.5")));
+        assert_eq!((&record["status"], &record["end"]), (&json!(200), &json!("complete")));
+        assert_eq!((&record["id"], &record["trace_id"]), (&json!("turn-7"), &json!(TRACE)));
+        assert!(record["input_tokens"].as_u64() > Some(0) && record["output_tokens"].as_u64() > Some(0), "{record}");
+        assert!(record["sent_bytes"].as_u64() > Some(0) && record["first_byte_ms"].is_u64(), "{record}");
+    }
+    let lines: Vec<Value> = gateway.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let line = lines.iter().find(|line| line["route"] == "/v1/responses").expect("a line of the access log");
+    assert_eq!((&line["program"], &line["status"], &line["trace.id"]), (&json!("laptop"), &json!(200), &json!(TRACE)));
+    assert!(line["tokens.output"].as_u64() > Some(0), "{line}");
+    assert!(!gateway.log().contains("What is a secret?"), "no prompt is logged");
+    let usage = gateway.get("/v1/usage?days=2").await.json();
+    let of_laptop = usage["usage"].as_array().expect("usage").iter().find(|sum| sum["program"] == "laptop");
+    let of_laptop = of_laptop.unwrap_or_else(|| panic!("{usage}"));
+    assert_eq!((&of_laptop["requests"], &of_laptop["failures"]), (&json!(2), &json!(0)), "{usage}");
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_recorded_too() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    http().get(format!("{}/v1/secret-path", gateway.base)).send().await.expect("a response");
+    gateway.get("/v1/tokens?limit=0").await;
+    gateway.get("/healthz").await;
+    let all = gateway.get("/v1/requests").await.json();
+    let short: Vec<_> = all["requests"]
+        .as_array()
+        .expect("records")
+        .iter()
+        .rev()
+        .map(|record| {
+            (record["route"].as_str().unwrap_or_default(), record["status"].as_u64(), record["program"].as_str())
+        })
+        .collect();
+    assert_eq!(
+        short,
+        [("", Some(401), None), ("/v1/tokens", Some(400), Some("gateway token"))],
+        "no probes, and no path that does not exist"
+    );
+    let malformed = http().get(format!("{}/healthz", gateway.base)).header("x-request-id", "two words").send().await;
+    let own = malformed.expect("a response").headers()["x-request-id"].to_str().expect("text").to_owned();
+    assert!(own.len() == 16 && own != "two words", "{own}");
+}
+
+#[tokio::test]
+async fn kept_records_survive_a_restart_and_others_do_not() {
+    for (keep, survive) in [("1d", true), ("0", false)] {
+        let home = Home::without_provider().with("GOCLAW_REQUESTS__KEEP", keep);
+        let gateway = home.start().await;
+        gateway.get("/v1/audit").await;
+        gateway.stop().await;
+        let gateway = home.start().await;
+        assert_eq!(records(&gateway, "/v1/audit").await.len(), usize::from(survive), "{keep}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_need_their_scope_and_tell_refreshes_requests_and_accounts() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let (laptop, prometheus) =
+        (program(&gateway, "laptop", "models").await, program(&gateway, "prometheus", "metrics:read").await);
+    ask(&gateway, &laptop, false).await;
+    gateway.post("/v1/auth/openai/refresh", json!({})).await;
+    let refused = gateway.call_as(&laptop, Method::GET, "/metrics", None).await;
+    assert_eq!(refused.status, 403);
+    let nothing_else = gateway.call_as(&prometheus, Method::GET, "/v1/requests", None).await;
+    assert_eq!(nothing_else.status, 403);
+    let metrics = gateway.call_as(&prometheus, Method::GET, "/metrics", None).await.text;
+    let value = |name: &str, labels: &[&str]| metric(&metrics, name, labels);
+    assert_eq!(
+        value("goclaw_oauth_refresh_presentations_total", &["provider=\"openai-codex\""]),
+        Some(1.0),
+        "{metrics}"
+    );
+    assert_eq!(value("goclaw_oauth_events_total", &["event=\"refreshed\""]), Some(1.0), "{metrics}");
+    let requests = ["route=\"/v1/responses\"", "program=\"laptop\"", "account=\"openai-codex\"", "code=\"200\""];
+    assert_eq!(value("goclaw_http_requests_total", &requests), Some(1.0), "{metrics}");
+    assert!(value("goclaw_model_tokens_total", &["kind=\"output\"", "model=\"gpt-5.5\""]) > Some(0.0), "{metrics}");
+    assert_eq!(value("goclaw_credential_state", &["state=\"active\"", "openai"]), Some(1.0), "{metrics}");
+    assert!(value("goclaw_credential_access_expires_timestamp_seconds", &["openai-codex"]) > Some(1.7e9), "{metrics}");
+    assert_eq!(value("goclaw_oauth_journal_entries", &[]), Some(0.0), "{metrics}");
+    assert!(value("goclaw_db_query_duration_seconds_count", &[]) > Some(0.0), "{metrics}");
+    assert!(value("process_resident_memory_bytes", &[]) > Some(0.0), "{metrics}");
+}
+
+#[tokio::test]
+async fn the_command_line_lists_requests_and_usage() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    gateway.get("/v1/audit").await;
+    let listed = home.run(&["requests", "list"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    assert!(listed.stdout.contains("gateway token") && listed.stdout.contains("GET /v1/audit"), "{}", listed.stdout);
+    let json: Value = serde_json::from_str(&home.run(&["requests", "list", "--json"]).stdout).expect("JSON");
+    assert!(json["requests"].as_array().is_some_and(|all| !all.is_empty()), "{json}");
+    assert_eq!(home.run(&["usage"]).stdout.trim(), "No program has used a model in this time.");
+}
