@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use super::{INVALID, StartError, first_start, sentence};
+use super::{INVALID, StartError, first_start, sentence, stores};
 use crate::adapters::{
     cli::{render, words::table},
     settings::{Environment, Settings},
@@ -42,6 +42,7 @@ pub(super) fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<
         first_start::check_data_folder(&settings),
         first_start::existing_keys(&settings).map(drop),
         first_start::check_token(&settings),
+        stores::check(&settings.database),
     ];
     checks.into_iter().filter_map(Result::err).map(|error| sentence(&error)).collect()
 }

@@ -142,7 +142,7 @@ async fn database_and_key(settings: &Settings) -> Vec<Finding> {
     {
         return vec![Finding::fine("database", format!("{} is created at the first start", path.display()))];
     }
-    let stores = match Stores::open(&settings.database).await {
+    let stores = match Stores::open_now(&settings.database).await {
         Ok(stores) => stores,
         Err(error) => {
             let remedy = "Check the address in database.url, the server, its user and password, and the disk.";

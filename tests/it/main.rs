@@ -66,6 +66,7 @@ mod model_streams;
 mod models;
 mod page;
 mod page_sessions;
+mod postgres_tls;
 mod proxy;
 mod replicas;
 mod restore;

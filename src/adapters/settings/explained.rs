@@ -3,8 +3,8 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{
-    CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, RefreshSettings, Sections, ServerSettings,
-    Settings, SettingsError,
+    CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, PostgresSettings, RefreshSettings, Sections,
+    ServerSettings, Settings, SettingsError,
     sources::{self, Configured},
 };
 use crate::domain::provider::ProviderDefinition;
@@ -98,6 +98,7 @@ impl Settings {
         let RefreshSettings { proactive, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max } =
             &self.refresh;
         let none = || NONE.to_owned();
+        let [url, pool_size, wait] = database(&self.database);
         let mut all = vec![
             ("data_dir", self.data_dir.display().to_string()),
             ("server.host", host.to_string()),
@@ -107,7 +108,9 @@ impl Settings {
             ("server.trusted_proxies", list(trusted_proxies)),
             ("server.token", none()),
             ("server.token_file", self.token_file().display().to_string()),
-            ("database.url", database(&self.database)),
+            ("database.url", url),
+            ("database.pool_size", pool_size),
+            ("database.wait", wait),
             ("encryption.key", none()),
             ("encryption.keys", none()),
             ("encryption.key_file", self.key_file().display().to_string()),
@@ -180,9 +183,12 @@ fn duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-fn database(database: &DatabaseSettings) -> String {
+/// Returns address, pool size and wait.
+fn database(database: &DatabaseSettings) -> [String; 3] {
     match database {
-        DatabaseSettings::Sqlite(path) => format!("sqlite:{}", path.display()),
-        DatabaseSettings::Postgres(_) => HIDDEN.to_owned(),
+        DatabaseSettings::Sqlite(path) => [format!("sqlite:{}", path.display()), NONE.to_owned(), NONE.to_owned()],
+        DatabaseSettings::Postgres(PostgresSettings { url: _, pool_size, wait }) => {
+            [HIDDEN.to_owned(), pool_size.to_string(), duration(*wait)]
+        }
     }
 }

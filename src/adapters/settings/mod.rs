@@ -4,6 +4,7 @@
 //! the start. The error names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a
 //! field, a use, and a row in the README's table; a test compares the table with the fields.
 
+mod database;
 mod error;
 mod explained;
 mod providers;
@@ -15,11 +16,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
+pub use database::{DatabaseSettings, PostgresSettings};
 pub use error::SettingsError;
 pub use explained::{Explained, Origin};
-pub use sections::{
-    CallbackSettings, DatabaseSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings,
-};
+pub use sections::{CallbackSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings};
 pub use sources::Environment;
 
 use crate::domain::{ids::AccountName, model_ref::ModelNames, provider::ProviderDefinition};
@@ -30,7 +30,7 @@ use crate::domain::{ids::AccountName, model_ref::ModelNames, provider::ProviderD
 struct Sections {
     data_dir: Option<PathBuf>,
     server: ServerSettings,
-    database: sections::DatabaseSection,
+    database: database::DatabaseSection,
     encryption: EncryptionSettings,
     callback: CallbackSettings,
     refresh: RefreshSettings,
@@ -74,7 +74,7 @@ impl Settings {
             encryption.key_file = credential("goclaw.key", environment);
         }
         let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
-        let database = sections.database.url.unwrap_or_else(|| DatabaseSettings::Sqlite(data_dir.join("goclaw.db")));
+        let database = sections.database.settings(&data_dir);
         let is_shared = matches!(database, DatabaseSettings::Postgres(_));
         let token = [("server.token", server.token.is_some()), ("server.token_file", server.token_file.is_some())];
         check_secret(token, is_shared)?;

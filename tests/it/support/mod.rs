@@ -8,5 +8,6 @@ pub(crate) mod leaks;
 pub(crate) mod log;
 pub(crate) mod mocks;
 pub(crate) mod postgres;
+pub(crate) mod postgres_server;
 pub(crate) mod provider;
 pub(crate) mod wire;
