@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use super::{INVALID, StartError, first_start, sentence, stores};
+use super::{INVALID, StartError, first_start, sentence, serve, stores};
 use crate::adapters::{
     cli::{render, words::table},
     settings::{Environment, Settings},
@@ -43,6 +43,7 @@ pub(super) fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<
         first_start::existing_keys(&settings).map(drop),
         first_start::check_token(&settings),
         stores::check(&settings.database),
+        serve::outbound(&settings.outbound).map(drop),
     ];
     checks.into_iter().filter_map(Result::err).map(|error| sentence(&error)).collect()
 }

@@ -107,6 +107,7 @@ fn fail(error: &StartError) -> ExitCode {
         error,
         StartError::Settings(_)
             | StartError::InvalidKey { .. }
+            | StartError::Authorities(_)
             | StartError::OpenStore(OpenStoreError::InvalidUrl { .. })
     );
     if is_invalid { INVALID.into() } else { ExitCode::FAILURE }

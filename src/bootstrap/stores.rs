@@ -89,8 +89,9 @@ impl Stores {
                 let responses = SqliteStore::open(&path.with_extension("responses.db"), local.clone()).await?;
                 Self { responses: Arc::new(responses), ..Self::of(store, local, path.display().to_string()) }
             }
-            DatabaseSettings::Postgres(PostgresSettings { url, pool_size, wait: configured }) => {
-                let options = PostgresOptions { pool_size: *pool_size, wait: wait.unwrap_or(*configured) };
+            DatabaseSettings::Postgres(PostgresSettings { url, pool_size, wait: configured, ca_file }) => {
+                let wait = wait.unwrap_or(*configured);
+                let options = PostgresOptions { pool_size: *pool_size, wait, ca_file: ca_file.clone() };
                 let store = PostgresStore::open(url, &options, local).await?;
                 let (clock, name) = (store.shared_clock(), store.name().to_owned());
                 Self::of(store, clock, name)

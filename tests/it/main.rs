@@ -64,6 +64,7 @@ mod key_rotation;
 mod model_names;
 mod model_streams;
 mod models;
+mod outbound_proxy;
 mod page;
 mod page_sessions;
 mod postgres_tls;

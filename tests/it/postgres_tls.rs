@@ -1,6 +1,6 @@
 //! A PostgreSQL server with TLS, as Debian installs it: what each `sslmode` does, and the wait for a server.
 
-use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use goclaw::{
     adapters::{
@@ -39,8 +39,8 @@ async fn server() -> PostgresServer {
 }
 
 /// Opens a store. Returns how its connection is protected, and the name of its application, or the error.
-async fn opened(server: &PostgresServer, url: &str) -> String {
-    let options = PostgresOptions { pool_size: 1, wait: Duration::ZERO };
+async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) -> String {
+    let options = PostgresOptions { pool_size: 1, wait: Duration::ZERO, ca_file };
     let store = match PostgresStore::open(&url.into(), &options, Arc::new(SystemClock)).await {
         Ok(store) => store,
         Err(error) => {
@@ -99,11 +99,18 @@ async fn each_sslmode_protects_as_documented() {
         ("localhost", format!("by_cert?sslmode=verify-full&{own}&{client}"), "tls goclaw"),
         ("localhost", format!("by_cert?sslmode=verify-full&{own}"), "requires a valid client certificate"),
     ] {
-        let found = opened(&server, &server.url(host, &rest)).await;
+        let found = opened(&server, &server.url(host, &rest), None).await;
         assert!(found.contains(expected), "{host}/{rest}: {found}");
     }
     let socket = server.path("").display().to_string().replace('/', "%2F");
-    assert_eq!(opened(&server, &server.url(&socket, "postgres?sslmode=require")).await, "plain goclaw");
+    assert_eq!(opened(&server, &server.url(&socket, "postgres?sslmode=require"), None).await, "plain goclaw");
+    let trusted = Some(server.path("server.pem"));
+    let url = server.url("localhost", "postgres?sslmode=verify-full");
+    assert_eq!(
+        opened(&server, &url, trusted).await,
+        "tls goclaw",
+        "tls.ca_file counts beside the system's authorities"
+    );
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub struct PostgresSettings {
     pub url: SecretString,
     pub pool_size: usize,
     pub wait: Duration,
+    /// `tls.ca_file`.
+    pub ca_file: Option<PathBuf>,
 }
 
 pub(super) enum DatabaseUrl {
@@ -65,12 +67,15 @@ impl DatabaseUrl {
 }
 
 impl DatabaseSection {
-    pub(super) fn settings(self, data_dir: &Path) -> DatabaseSettings {
+    pub(super) fn settings(self, data_dir: &Path, ca_file: Option<&Path>) -> DatabaseSettings {
         let Self { url, pool_size, wait } = self;
         match url {
             None => DatabaseSettings::Sqlite(data_dir.join("goclaw.db")),
             Some(DatabaseUrl::Sqlite(path)) => DatabaseSettings::Sqlite(path),
-            Some(DatabaseUrl::Postgres(url)) => DatabaseSettings::Postgres(PostgresSettings { url, pool_size, wait }),
+            Some(DatabaseUrl::Postgres(url)) => {
+                let ca_file = ca_file.map(Path::to_owned);
+                DatabaseSettings::Postgres(PostgresSettings { url, pool_size, wait, ca_file })
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod explained;
+mod outbound;
 mod providers;
 mod sections;
 mod sources;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 pub use database::{DatabaseSettings, PostgresSettings};
 pub use error::SettingsError;
 pub use explained::{Explained, Origin};
+pub use outbound::OutboundSettings;
 pub use sections::{CallbackSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings};
 pub use sources::Environment;
 
@@ -35,6 +37,8 @@ struct Sections {
     callback: CallbackSettings,
     refresh: RefreshSettings,
     webhook: sections::WebhookSection,
+    outbound: outbound::OutboundSection,
+    tls: outbound::TlsSection,
     agent: Option<sections::Agent>,
     agents: BTreeMap<String, sections::Agent>,
     models: sections::ModelsSection,
@@ -52,6 +56,7 @@ pub struct Settings {
     pub encryption: EncryptionSettings,
     pub callback: CallbackSettings,
     pub refresh: RefreshSettings,
+    pub outbound: OutboundSettings,
     /// None if no webhook is configured.
     pub webhook: Option<WebhookSettings>,
     pub models: ModelNames,
@@ -65,7 +70,7 @@ impl Settings {
     /// Reads the environment and a file: `file`, else the one in `GOCLAW_CONFIG`, else none.
     pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
-        let sections: Sections = sources::read(file.as_deref(), environment)?;
+        let mut sections: Sections = sources::read(file.as_deref(), environment)?;
         let Sections { mut server, mut encryption, callback, refresh, .. } = sections;
         if server.token.is_none() && server.token_file.is_none() {
             server.token_file = credential("goclaw.token", environment);
@@ -74,7 +79,7 @@ impl Settings {
             encryption.key_file = credential("goclaw.key", environment);
         }
         let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
-        let database = sections.database.settings(&data_dir);
+        let database = sections.database.settings(&data_dir, sections.tls.ca_file.as_deref());
         let is_shared = matches!(database, DatabaseSettings::Postgres(_));
         let token = [("server.token", server.token.is_some()), ("server.token_file", server.token_file.is_some())];
         check_secret(token, is_shared)?;
@@ -88,11 +93,13 @@ impl Settings {
             let allowed = "the API uses this port; choose another one for the API or for the callback";
             return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));
         }
+        let ways_out = providers::ways_out(&mut sections.providers)?;
         Ok(Self {
             data_dir,
             remember: sections.models.remember,
             models: sections::model_names(sections.agent, sections.agents, sections.default_provider, sections.models)?,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
+            outbound: sections.outbound.settings(sections.tls, ways_out, environment)?,
             webhook: sections.webhook.settings()?,
             server,
             database,

@@ -17,6 +17,7 @@ use crate::domain::{
     model_ref::{ModelName, ModelRef},
     networks::{IpNet, parse_network},
     oauth_client::EndpointUrl,
+    outbound_proxy::{InvalidProxy, WayOut},
     provider::ProviderType,
     proxy::ProxyRule,
     refresh::RevocationScope,
@@ -106,6 +107,11 @@ pub(super) fn header_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 /// Reads a signing key that is long enough to resist guessing.
 pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     secret(deserializer, "it must have at least 24 characters", |text| (text.len() >= 24).then(|| text.into()))
+}
+
+/// Reads the address of a proxy, which may hold a password, or `none`.
+pub(super) fn way_out<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WayOut>, D::Error> {
+    secret(deserializer, &InvalidProxy.to_string(), |text| WayOut::parse(text).ok())
 }
 
 pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseUrl>, D::Error> {

@@ -8,16 +8,17 @@ use std::{
 use http_message::uri::{Authority, Scheme};
 
 use super::connection::Connection;
-use crate::ports::Clock;
+use crate::{adapters::outbound::Way, ports::Clock};
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 256;
 
-/// The server that a connection leads to.
+/// The server that a connection leads to, and its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
+    pub(super) way: Way,
 }
 
 /// The idle connections by origin. A linear search is enough for a handful of origins.

@@ -10,7 +10,7 @@ use http_message::{
 use hyper::body::Frame;
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
-use super::idle_pool::Origin;
+use super::{connector::Connector, idle_pool::Origin};
 use crate::{
     domain::secret::AccessToken,
     ports::{BodyStream, RequestBody, UpstreamRequest},
@@ -29,11 +29,12 @@ type Frames = MapOk<BodyStream, fn(Bytes) -> Frame<Bytes>>;
 /// The URL or the token cannot be sent in a request.
 pub(super) fn of(
     request: UpstreamRequest,
+    connector: &Connector,
     bearer: &AccessToken,
 ) -> Result<(Origin, Request<Payload>), Box<dyn std::error::Error + Send + Sync>> {
-    let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } =
-        Uri::try_from(request.url)?.into_parts()
-    else {
+    let url = Uri::try_from(request.url)?;
+    let way = connector.way(&url, &request.account);
+    let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } = url.into_parts() else {
         return Err("the URL is not absolute".into());
     };
     let mut credential = HeaderValue::from_str(&Zeroizing::new(format!("Bearer {}", bearer.expose_secret())))?;
@@ -55,5 +56,5 @@ pub(super) fn of(
     *message.method_mut() = request.method;
     *message.uri_mut() = path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
     *message.headers_mut() = headers;
-    Ok((Origin { scheme, authority }, message))
+    Ok((Origin { scheme, authority, way }, message))
 }

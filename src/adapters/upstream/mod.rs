@@ -8,6 +8,7 @@ mod connector;
 mod idle_pool;
 mod message;
 mod response;
+mod route;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use http_message::StatusCode;
 use tokio::time::timeout;
 
 use crate::{
+    adapters::outbound::Outbound,
     domain::secret::AccessToken,
     ports::{Clock, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
@@ -50,11 +52,15 @@ impl HttpUpstream {
     /// Creates the adapter. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The system's TLS roots cannot be read.
-    pub fn new(timeouts: Timeouts, clock: Arc<dyn Clock>) -> Result<Self, rustls::Error> {
+    /// The address or the credentials of a proxy cannot be sent.
+    pub fn new(
+        outbound: &Outbound,
+        timeouts: Timeouts,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let idle_pool = Arc::<IdlePool>::default();
         idle_pool::sweep_while_used(&idle_pool, timeouts.rest, clock);
-        Ok(Self { connector: Connector::new()?, idle_pool, timeouts })
+        Ok(Self { connector: Connector::new(outbound)?, idle_pool, timeouts })
     }
 }
 
@@ -62,7 +68,7 @@ impl HttpUpstream {
 impl Upstream for HttpUpstream {
     #[tracing::instrument(level = "debug", name = "upstream.send", skip_all, fields(method = %request.method))]
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
-        let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unsendable)?;
+        let (origin, mut message) = message::of(request, &self.connector, bearer).map_err(UpstreamError::Unsendable)?;
         loop {
             let pooled = self.idle_pool.take(&origin);
             let is_pooled = pooled.is_some();

@@ -6,7 +6,7 @@
 
 mod callback_listener;
 mod clock;
-mod notifier;
+pub(crate) mod notifier;
 mod oauth_endpoint;
 mod random;
 mod scripted_server;

@@ -1,6 +1,10 @@
 //! Opens a PostgreSQL database: waits for it, connects, and migrates the schema, one replica at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use diesel::{
     ConnectionError, ConnectionResult, QueryableByName, result::Error as DieselError, sql_query, sql_types::Text,
@@ -42,6 +46,8 @@ pub struct PostgresOptions {
     pub pool_size: usize,
     /// How long to wait for a server that is not up yet.
     pub wait: Duration,
+    /// A PEM file of authorities to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl PostgresStore {
@@ -55,7 +61,7 @@ impl PostgresStore {
         options: &PostgresOptions,
         local: Arc<dyn Clock>,
     ) -> Result<Self, OpenStoreError> {
-        let server = Self::server(url)?;
+        let server = Self::server(url, options.ca_file.as_deref())?;
         let name = server.name().to_owned();
         let connect_error = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
         server.wait_until_up(options.wait, local.as_ref()).await.map_err(|error| connect_error(Box::new(error)))?;
@@ -93,13 +99,13 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenStoreError::InvalidUrl`].
     pub fn check(url: &SecretString) -> Result<(), OpenStoreError> {
-        Self::server(url).map(drop)
+        Self::server(url, None).map(drop)
     }
 
-    fn server(url: &SecretString) -> Result<Server, OpenStoreError> {
+    fn server(url: &SecretString, ca_file: Option<&Path>) -> Result<Server, OpenStoreError> {
         let invalid = |source: Cause| OpenStoreError::InvalidUrl { source };
         let address = Address::parse(url).map_err(|error| invalid(Box::new(error)))?;
-        Server::new(address).map_err(|error| invalid(Box::new(error)))
+        Server::new(address, ca_file).map_err(|error| invalid(Box::new(error)))
     }
 }
 

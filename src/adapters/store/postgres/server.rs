@@ -1,6 +1,6 @@
 //! A PostgreSQL server: connects to it, waits until it is up, and explains why it refuses.
 
-use std::{error::Error as _, io, iter, time::Duration};
+use std::{error::Error as _, io, iter, path::Path, time::Duration};
 
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Socket, config::SslMode, error::SqlState, tls::MakeTlsConnect};
@@ -34,8 +34,8 @@ pub(super) struct Server {
 pub(super) struct ServerError(String);
 
 impl Server {
-    pub(super) fn new(mut address: Address) -> Result<Self, InvalidTls> {
-        let tls = tls::connector(&address)?;
+    pub(super) fn new(mut address: Address, ca_file: Option<&Path>) -> Result<Self, InvalidTls> {
+        let tls = tls::connector(&address, ca_file)?;
         let config = &mut address.config;
         config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
         Ok(Self { address, tls })

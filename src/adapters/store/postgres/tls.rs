@@ -41,14 +41,17 @@ pub(super) enum InvalidTls {
     Tls(#[from] TlsError),
 }
 
-/// Returns the TLS connector for an address. Reads its files.
-pub(super) fn connector(address: &Address) -> Result<MakeRustlsConnect, InvalidTls> {
+/// Returns the TLS connector for an address. Reads its files, and that of the authorities to trust beside the system's.
+pub(super) fn connector(address: &Address, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, InvalidTls> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match &address.proof {
         Proof::None => Arc::new(Unverified(Arc::clone(&provider))),
         Proof::Authority(file) => Arc::new(AnyName(against(file, &provider)?)),
         Proof::Name(Some(file)) => against(file, &provider)?,
-        Proof::Name(None) => Arc::new(Verifier::new(Arc::clone(&provider))?),
+        Proof::Name(None) => {
+            let more = ca_file.map(|file| certificates("tls.ca_file", file)).transpose()?.unwrap_or_default();
+            Arc::new(Verifier::new_with_extra_roots(more, Arc::clone(&provider))?)
+        }
     };
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let config = config.dangerous().with_custom_certificate_verifier(verifier);

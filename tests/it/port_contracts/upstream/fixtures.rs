@@ -11,6 +11,7 @@ use goclaw::{
 };
 use http_message::StatusCode;
 
+use crate::support::outbound::outbound;
 use crate::{
     port_contracts::scripted_server::ScriptedServer,
     support::{
@@ -85,7 +86,8 @@ impl Fixture for Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
         let upstream =
-            HttpUpstream::new(Timeouts { silence, ..Timeouts::default() }, Arc::new(SystemClock)).expect("a client");
+            HttpUpstream::new(&outbound(), Timeouts { silence, ..Timeouts::default() }, Arc::new(SystemClock))
+                .expect("a client");
         let server = ScriptedServer::start(script).await;
         Self { upstream, base: server.base.clone(), server }
     }

@@ -14,6 +14,7 @@ use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::contract;
 use crate::support::fakes::{End, Framing, ScriptedResponse, within};
+use crate::support::outbound::account;
 use fixtures::{Fake, Fixture, Http};
 
 contract!(fake: Fake, http: Http; [
@@ -38,7 +39,7 @@ const EXTRA_POLLS: usize = 3;
 
 fn request(fixture: &impl Fixture, body: RequestBody) -> UpstreamRequest {
     let url = format!("{}/v1/responses", fixture.base());
-    UpstreamRequest { method: Method::POST, url, headers: HeaderMap::new(), body }
+    UpstreamRequest { account: account().clone(), method: Method::POST, url, headers: HeaderMap::new(), body }
 }
 
 async fn send(fixture: &impl Fixture) -> Result<UpstreamResponse, UpstreamError> {
