@@ -114,12 +114,14 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
 
 /// Reads the trusted authorities, and sets up the ways to other machines.
 pub(super) fn outbound(settings: &OutboundSettings) -> Result<Outbound, StartError> {
-    let OutboundSettings { proxy, proxy_variable: _, no_proxy, no_proxy_variable: _, accounts, ca_file } = settings;
+    let OutboundSettings { proxy, proxy_variable: _, no_proxy, no_proxy_variable: _, accounts, ca_file, http2 } =
+        settings;
     Ok(Outbound::new(&OutboundOptions {
         proxy: proxy.clone(),
         no_proxy: no_proxy.clone(),
         accounts: accounts.clone(),
         ca_file: ca_file.clone(),
+        offers_http2: *http2,
     })?)
 }
 

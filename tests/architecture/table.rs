@@ -118,7 +118,13 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "cookie", "reqwest"]]),
     outbound(
         "src/adapters/upstream",
-        &[ADAPTER, PURE, TRAITS, MESSAGES, &["http_body_util", "hyper", "hyper_rustls", "hyper_util", "tower_service"]],
+        &[
+            ADAPTER,
+            PURE,
+            TRAITS,
+            MESSAGES,
+            &["h2", "http_body_util", "hyper", "hyper_rustls", "hyper_util", "tower_service"],
+        ],
     ),
     outbound("src/adapters/connect_failure", &[ADAPTER]),
     outbound(

@@ -45,6 +45,7 @@ mod stored_responses;
 mod stored_words;
 mod token_journal;
 mod upstream;
+mod upstream_http2;
 
 // Whole processes.
 mod audit;

@@ -179,7 +179,7 @@ fn an_account_s_own_way_counts_first_and_this_machine_is_always_direct() {
         proxy: Some(ProxyUrl::parse("proxy.example:3128").unwrap()),
         no_proxy: vec!["internal.example".to_owned(), "10.0.0.0/8".to_owned()],
         accounts: accounts.map(|(account, way)| (name(account), way)).into_iter().collect(),
-        ca_file: None,
+        ..OutboundOptions::default()
     })
     .unwrap();
     let ways = outbound.ways();

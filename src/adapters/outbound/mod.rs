@@ -21,7 +21,7 @@ use crate::domain::{
 };
 
 /// What is configured.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct OutboundOptions {
     /// The way out of everything without one of its own.
     pub proxy: Option<ProxyUrl>,
@@ -31,6 +31,14 @@ pub struct OutboundOptions {
     pub accounts: BTreeMap<AccountName, WayOut>,
     /// A PEM file of authorities to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// Whether providers may choose HTTP/2 for their APIs.
+    pub offers_http2: bool,
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self { proxy: None, no_proxy: Vec::new(), accounts: BTreeMap::new(), ca_file: None, offers_http2: true }
+    }
 }
 
 /// Connections to other machines.
@@ -38,6 +46,7 @@ pub struct OutboundOptions {
 pub struct Outbound {
     ways: Ways,
     tls: ClientConfig,
+    offers_http2: bool,
 }
 
 impl Outbound {
@@ -46,7 +55,15 @@ impl Outbound {
     /// # Errors
     /// The system's list or the configured file cannot be used.
     pub fn new(options: &OutboundOptions) -> Result<Self, InvalidAuthorities> {
-        Ok(Self { ways: Ways::new(options), tls: certificates::client_config(options.ca_file.as_deref())? })
+        Ok(Self {
+            ways: Ways::new(options),
+            tls: certificates::client_config(options.ca_file.as_deref())?,
+            offers_http2: options.offers_http2,
+        })
+    }
+
+    pub fn offers_http2(&self) -> bool {
+        self.offers_http2
     }
 
     pub fn ways(&self) -> &Ways {

@@ -140,6 +140,7 @@ impl Settings {
             ("models.remember", duration(self.remember)),
             ("outbound.proxy", proxy),
             ("outbound.no_proxy", list(&self.outbound.no_proxy)),
+            ("outbound.http2", self.outbound.http2.to_string()),
             ("tls.ca_file", none()),
             ("webhook.url", none()),
             ("webhook.secret", none()),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{
     Environment, SettingsError,
     error::rejected_secret,
-    values::{list, way_out},
+    values::{flag, list, way_out},
 };
 use crate::domain::{
     ids::AccountName,
@@ -22,7 +22,7 @@ const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "
 /// The variables that list exceptions, by precedence.
 const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OutboundSection {
     /// The proxy of everything without one of its own; None if the variables decide.
@@ -31,6 +31,15 @@ pub(super) struct OutboundSection {
     /// Hosts, domains and networks that are reached directly.
     #[serde(deserialize_with = "list")]
     no_proxy: Option<Vec<String>>,
+    /// Whether providers may choose HTTP/2 for their APIs.
+    #[serde(deserialize_with = "flag")]
+    http2: bool,
+}
+
+impl Default for OutboundSection {
+    fn default() -> Self {
+        Self { proxy: None, no_proxy: None, http2: true }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -52,6 +61,7 @@ pub struct OutboundSettings {
     pub no_proxy_variable: Option<&'static str>,
     pub accounts: BTreeMap<AccountName, WayOut>,
     pub ca_file: Option<PathBuf>,
+    pub http2: bool,
 }
 
 impl OutboundSection {
@@ -87,6 +97,7 @@ impl OutboundSection {
             WayOut::Direct => None,
             WayOut::Proxy(proxy) => Some(proxy),
         };
-        Ok(OutboundSettings { proxy, proxy_variable, no_proxy, no_proxy_variable, accounts, ca_file: tls.ca_file })
+        let (ca_file, http2) = (tls.ca_file, self.http2);
+        Ok(OutboundSettings { proxy, proxy_variable, no_proxy, no_proxy_variable, accounts, ca_file, http2 })
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http_message::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
+use hyper_util::{client::legacy::connect::Connection, rt::TokioIo};
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
-use super::{connection::Connection, idle_pool::Origin, route::Route};
+use super::{connection::Http1Connection, idle_pool::Origin, route::Route, shared::SharedConnection};
 use crate::{
     adapters::{
         connect_failure::connect_error,
@@ -24,20 +24,31 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
+/// A new connection, of the version that the server has chosen (RFC 7301).
+pub(super) enum Opened {
+    Http1(Http1Connection),
+    Http2(SharedConnection),
+}
+
 #[derive(Debug)]
 pub(super) struct Connector {
     connectors: PerWay<HttpsConnector<Route>>,
     ways: Ways,
+    ping: Duration,
 }
 
 impl Connector {
-    pub(super) fn new(outbound: &Outbound) -> Result<Self, Error> {
+    pub(super) fn new(outbound: &Outbound, ping: Duration) -> Result<Self, Error> {
         let connectors = outbound.ways().try_map(|proxy| {
             let route = Route::through(proxy, CONNECT_TIMEOUT)?;
             let tls = HttpsConnectorBuilder::new().with_tls_config(outbound.tls());
-            Ok::<_, Error>(tls.https_or_http().enable_http1().wrap_connector(route))
+            Ok::<_, Error>(if outbound.offers_http2() {
+                tls.https_or_http().enable_all_versions().wrap_connector(route)
+            } else {
+                tls.https_or_http().enable_http1().wrap_connector(route)
+            })
         })?;
-        Ok(Self { connectors, ways: outbound.ways().clone() })
+        Ok(Self { connectors, ways: outbound.ways().clone(), ping })
     }
 
     /// Returns the way to `url` for an account.
@@ -45,12 +56,16 @@ impl Connector {
         self.ways.to(url, Some(account))
     }
 
-    pub(super) async fn connect(&self, origin: &Origin) -> Result<Connection, UpstreamError> {
+    pub(super) async fn connect(&self, origin: &Origin) -> Result<Opened, UpstreamError> {
         let connect = async {
             let url =
                 Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone()).path_and_query("/");
             let stream = self.connectors.of(origin.way).clone().call(url.build()?).await?;
-            Ok::<_, Error>(Connection::over(stream).await?)
+            Ok::<_, Error>(if stream.connected().is_negotiated_h2() {
+                Opened::Http2(SharedConnection::over(stream, self.ping).await?)
+            } else {
+                Opened::Http1(Http1Connection::over(stream).await?)
+            })
         };
         let connected = timeout(CONNECT_TIMEOUT, connect).await;
         let connected = connected.unwrap_or_else(|late| Err(late.into()));

@@ -9,6 +9,7 @@ mod clock;
 pub(crate) mod notifier;
 mod oauth_endpoint;
 mod random;
+mod scripted_http2;
 mod scripted_server;
 mod secret_cipher;
 mod session_endpoint;

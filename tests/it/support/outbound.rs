@@ -48,6 +48,12 @@ pub(crate) fn outbound_through(proxy: &str) -> Outbound {
     Outbound::new(&OutboundOptions { proxy, ca_file: Some(authority()), ..OutboundOptions::default() }).expect("a file")
 }
 
+/// Returns connections without a proxy that trust [`authority`].
+pub(crate) fn outbound_to_front(offers_http2: bool) -> Outbound {
+    let options = OutboundOptions { ca_file: Some(authority()), offers_http2, ..OutboundOptions::default() };
+    Outbound::new(&options).expect("a file")
+}
+
 /// Returns connections without a proxy that trust the system's authorities.
 pub(crate) fn outbound() -> Outbound {
     Outbound::new(&OutboundOptions::default()).expect("the system's authorities")
@@ -62,13 +68,7 @@ pub(crate) struct TlsFront {
 impl TlsFront {
     /// Starts a front for `target`. It offers `protocols` by ALPN.
     pub(crate) async fn start(target: SocketAddr, protocols: &[&str]) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS");
-        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/provider.pem")).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/provider.key")).expect("a key");
-        let mut config = config.with_no_client_auth().with_single_cert(vec![certificate], key).expect("they fit");
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = acceptor(protocols);
         let (address, serving) = serve(move |stream| {
             let acceptor = acceptor.clone();
             async move {
@@ -80,6 +80,17 @@ impl TlsFront {
         .await;
         Self { address, _serving: serving }
     }
+}
+
+/// Returns a server's side of TLS with the certificate of [`authority`], which offers `protocols` by ALPN.
+pub(crate) fn acceptor(protocols: &[&str]) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS");
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/provider.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/provider.key")).expect("a key");
+    let mut config = config.with_no_client_auth().with_single_cert(vec![certificate], key).expect("they fit");
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// What a proxy does with a connection.
@@ -149,7 +160,7 @@ fn note(asked: &Asked, what: impl Into<String>) {
 }
 
 /// Accepts connections until the returned tasks are dropped.
-async fn serve<F>(handle: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> (SocketAddr, JoinSet<()>)
+pub(crate) async fn serve<F>(handle: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> (SocketAddr, JoinSet<()>)
 where
     F: Future<Output = std::io::Result<()>> + Send + 'static,
 {
