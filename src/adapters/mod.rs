@@ -7,7 +7,7 @@
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
 //! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
-//!   reasons of failed connections in `connect_failure`.
+//!   reasons of failed connections in `connect_failure`. Shared by all that call another machine: [`outbound`].
 
 pub mod callback;
 pub mod cipher;
@@ -20,6 +20,7 @@ pub mod http;
 pub mod journal;
 pub mod metrics;
 pub mod oauth;
+pub mod outbound;
 pub mod secret_file;
 pub mod service_manager;
 pub mod serving;

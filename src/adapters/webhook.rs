@@ -6,12 +6,13 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
-use reqwest::{Client, header, redirect, retry};
+use reqwest::{Client, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::Sha256;
 
 use crate::{
+    adapters::outbound::{Outbound, PerWay, Ways},
     domain::{history::CredentialEvent, oauth_client::EndpointUrl, provider_feedback::ProviderCode, refresh::Cause},
     ports::{Clock, Notifier, NotifyError},
 };
@@ -22,26 +23,26 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const BASE64_SECRET: &str = "whsec_";
 
 pub struct Webhook {
-    client: Client,
+    clients: PerWay<Client>,
+    ways: Ways,
     url: EndpointUrl,
     secret: SecretString,
     clock: Arc<dyn Clock>,
 }
 
 impl Webhook {
-    /// Creates the client.
+    /// Creates a client for each way out.
     ///
     /// # Errors
-    /// The system's TLS roots cannot be read.
-    pub fn new(url: EndpointUrl, secret: SecretString, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client, url, secret, clock })
+    /// The client cannot be set up.
+    pub fn new(
+        outbound: &Outbound,
+        url: EndpointUrl,
+        secret: SecretString,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, reqwest::Error> {
+        let clients = outbound.clients(|client| client.timeout(TIMEOUT))?;
+        Ok(Self { clients, ways: outbound.ways().clone(), url, secret, clock })
     }
 }
 
@@ -77,7 +78,8 @@ impl Notifier for Webhook {
         let timestamp = self.clock.now().unix_seconds();
         let signature = signature(&self.secret, &id, timestamp, &body);
         let unreachable = |error: reqwest::Error| NotifyError::Unreachable(error.without_url().into());
-        let request = self.client.post(self.url.as_str()).header(header::CONTENT_TYPE, "application/json");
+        let client = self.clients.of(self.ways.to_text(self.url.as_str(), None));
+        let request = client.post(self.url.as_str()).header(header::CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp.to_string());
         let response = request.header("webhook-signature", signature).body(body).send().await.map_err(unreachable)?;
         let status = response.status();

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use super::{INVALID, StartError, first_start, sentence};
+use super::{INVALID, StartError, first_start, sentence, serve, stores};
 use crate::adapters::{
     cli::{render, words::table},
     settings::{Environment, Settings},
@@ -42,6 +42,8 @@ pub(super) fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<
         first_start::check_data_folder(&settings),
         first_start::existing_keys(&settings).map(drop),
         first_start::check_token(&settings),
+        stores::check(&settings.database),
+        serve::outbound(&settings.outbound).map(drop),
     ];
     checks.into_iter().filter_map(Result::err).map(|error| sentence(&error)).collect()
 }

@@ -10,7 +10,7 @@ use url::Url;
 use super::{
     StartError, configuration,
     connection::{in_url, reachable},
-    first_start, keys, sentence,
+    first_start, keys, sentence, serve,
     stores::Stores,
 };
 use crate::{
@@ -18,11 +18,12 @@ use crate::{
         callback::LoopbackListener,
         cli::{Connection, client::GatewayClient, render},
         diagnosis::{holder_of, probe},
-        settings::{DatabaseSettings, Environment, Settings},
+        outbound::{Outbound, Way},
+        settings::{DatabaseSettings, Environment, OutboundSettings, Settings},
         system::{SystemClock, raise_open_files},
     },
     app::Adoption,
-    domain::provider::ProviderDefinition,
+    domain::ids::AccountName,
     ports::{BindError, CallbackListener, Clock},
 };
 
@@ -81,7 +82,8 @@ async fn everything(settings: &Settings) -> Vec<Finding> {
     findings.push(callback_port(settings).await);
     findings.push(open_files());
     findings.extend(database_and_key(settings).await);
-    findings.extend(providers(&settings.providers).await);
+    findings.extend(ways_out(&settings.outbound));
+    findings.extend(providers(settings).await);
     findings
 }
 
@@ -142,7 +144,7 @@ async fn database_and_key(settings: &Settings) -> Vec<Finding> {
     {
         return vec![Finding::fine("database", format!("{} is created at the first start", path.display()))];
     }
-    let stores = match Stores::open(&settings.database).await {
+    let stores = match Stores::open_now(&settings.database).await {
         Ok(stores) => stores,
         Err(error) => {
             let remedy = "Check the address in database.url, the server, its user and password, and the disk.";
@@ -174,26 +176,50 @@ async fn key(settings: &Settings, stores: &Stores) -> Finding {
     }
 }
 
+/// Shows the proxies in force.
+fn ways_out(settings: &OutboundSettings) -> Vec<Finding> {
+    let from = settings.proxy_variable.unwrap_or("outbound.proxy");
+    let common = settings.proxy.iter().map(|proxy| Finding::fine("outbound proxy", format!("{proxy} ({from})")));
+    let own = settings
+        .accounts
+        .iter()
+        .map(|(account, way)| Finding::fine(format!("outbound proxy of {account}"), way.to_string()));
+    common.chain(own).collect()
+}
+
 /// Asks each server that an enabled account uses.
-async fn providers(accounts: &[ProviderDefinition]) -> Vec<Finding> {
-    let mut servers: BTreeMap<String, (Url, Vec<&str>)> = BTreeMap::new();
-    for account in accounts.iter().filter(|account| account.enabled) {
+async fn providers(settings: &Settings) -> Vec<Finding> {
+    let outbound = match serve::outbound(&settings.outbound) {
+        Ok(outbound) => outbound,
+        Err(error) => {
+            let remedy = "Correct tls.ca_file, or install the package ca-certificates.";
+            return vec![Finding::problem("certificate authorities", sentence(&error), remedy)];
+        }
+    };
+    let mut servers: BTreeMap<(String, Way), (Url, Vec<&AccountName>)> = BTreeMap::new();
+    for account in settings.providers.iter().filter(|account| account.enabled) {
         let oauth = account.oauth.iter().map(|oauth| oauth.token_url.as_str());
         let sessions = account.sessions.iter().map(|sessions| sessions.url.as_str());
         for url in oauth.chain(sessions).chain([account.api_base.as_str()]).filter_map(|url| Url::parse(url).ok()) {
             let origin = url.origin().ascii_serialization();
-            let (_, names) = servers.entry(origin).or_insert_with(|| (url, Vec::new()));
-            if !names.contains(&account.name.as_str()) {
-                names.push(account.name.as_str());
+            let way = outbound.ways().to_text(url.as_str(), Some(&account.name));
+            let (_, names) = servers.entry((origin, way)).or_insert_with(|| (url, Vec::new()));
+            if !names.contains(&&account.name) {
+                names.push(&account.name);
             }
         }
     }
-    join_all(servers.iter().map(|(origin, (url, names))| provider(origin, url, names.join(", ")))).await
+    let servers = servers.iter().filter_map(|((origin, way), (url, names))| {
+        let accounts = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        let through = outbound.ways().proxy(*way).map(|proxy| format!(", through {}", proxy.address()));
+        let subject = format!("{origin} (for {accounts}{})", through.unwrap_or_default());
+        Some(provider(&outbound, subject, url, names.first()?))
+    });
+    join_all(servers).await
 }
 
-async fn provider(origin: &str, url: &Url, accounts: String) -> Finding {
-    let subject = format!("{origin} (for {accounts})");
-    let server = match probe(url).await {
+async fn provider(outbound: &Outbound, subject: String, url: &Url, account: &AccountName) -> Finding {
+    let server = match probe(outbound, account, url).await {
         Ok(server) => server,
         Err(error) => {
             let remedy = "If you do not use this account, disable it: providers.NAME.enabled = false.";

@@ -4,8 +4,8 @@ use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 
 use crate::{
     adapters::{
-        cipher::InvalidKey, data_folder::UnsafeFolder, secret_file::SecretFileError, settings::SettingsError,
-        store::OpenStoreError,
+        cipher::InvalidKey, data_folder::UnsafeFolder, outbound::InvalidAuthorities, secret_file::SecretFileError,
+        settings::SettingsError, store::OpenStoreError,
     },
     app::{AppError, KeyError},
     domain::gateway_token,
@@ -47,6 +47,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Random(#[from] RandomError),
+    #[error(transparent)]
+    Authorities(#[from] InvalidAuthorities),
     #[error("the HTTP client cannot be set up")]
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]

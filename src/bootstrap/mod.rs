@@ -22,6 +22,7 @@ use crate::adapters::{
     metrics,
     service_manager::ServiceManager,
     settings::{Environment, Settings},
+    store::OpenStoreError,
     system::{SystemClock, keep_memory_private},
     telemetry,
 };
@@ -104,9 +105,12 @@ async fn ask_gateway(
 /// Prints an error and returns the exit code: 2 for an invalid configuration, as for invalid arguments.
 fn fail(error: &StartError) -> ExitCode {
     render::error(&sentence(error));
-    if matches!(error, StartError::Settings(_) | StartError::InvalidKey { .. }) {
-        INVALID.into()
-    } else {
-        ExitCode::FAILURE
-    }
+    let is_invalid = matches!(
+        error,
+        StartError::Settings(_)
+            | StartError::InvalidKey { .. }
+            | StartError::Authorities(_)
+            | StartError::OpenStore(OpenStoreError::InvalidUrl { .. })
+    );
+    if is_invalid { INVALID.into() } else { ExitCode::FAILURE }
 }

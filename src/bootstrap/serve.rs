@@ -22,9 +22,10 @@ use crate::{
         callback::LoopbackListener,
         http::{self, Accepted, GatewayToken, Hosts, Origins, RequestIds},
         oauth::HttpOAuthEndpoint,
+        outbound::{Outbound, OutboundOptions},
         secret_file::mode_if_public,
         serving::{self, Limits},
-        settings::{DatabaseSettings, Settings},
+        settings::{DatabaseSettings, OutboundSettings, Settings},
         system::{SystemRandom, raise_open_files},
         upstream::{HttpUpstream, Timeouts},
         web_ui,
@@ -57,14 +58,17 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let listener = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
     let address = listener.local_addr().map_err(StartError::Runtime)?;
     warn_if_exposed(settings);
+    tell_ways_out(&settings.outbound);
     let random = Arc::new(SystemRandom);
     let Storage { stores, journal, cipher } = Storage::open(settings, random.clone()).await?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let clock = stores.clock;
-    let oauth = Arc::new(HttpOAuthEndpoint::new(clock.clone()).map_err(StartError::http_client)?);
+    let outbound = outbound(&settings.outbound)?;
+    let oauth = Arc::new(HttpOAuthEndpoint::new(&outbound, clock.clone()).map_err(StartError::http_client)?);
     let request_ids = RequestIds::new(random.as_ref())?;
-    let upstream = HttpUpstream::new(Timeouts::default(), clock.clone()).map_err(StartError::http_client)?;
-    let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
+    let upstream = HttpUpstream::new(&outbound, Timeouts::default(), clock.clone()).map_err(StartError::HttpClient)?;
+    let webhook = settings.webhook.clone();
+    let webhook = webhook.map(|hook| Webhook::new(&outbound, hook.url, hook.secret, clock.clone())).transpose();
     let webhook = webhook.map_err(StartError::http_client)?;
     let ports = decorate(Ports {
         credentials: stores.credentials,
@@ -108,6 +112,19 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
     };
     Ok(Started { address, app, listener, token, accepted, request_ids })
+}
+
+/// Reads the trusted authorities, and sets up the ways to other machines.
+pub(super) fn outbound(settings: &OutboundSettings) -> Result<Outbound, StartError> {
+    let OutboundSettings { proxy, proxy_variable: _, no_proxy, no_proxy_variable: _, accounts, ca_file, http2 } =
+        settings;
+    Ok(Outbound::new(&OutboundOptions {
+        proxy: proxy.clone(),
+        no_proxy: no_proxy.clone(),
+        accounts: accounts.clone(),
+        ca_file: ca_file.clone(),
+        offers_http2: *http2,
+    })?)
 }
 
 /// A database file belongs to one machine; on PostgreSQL, gateways of the earlier version may run.
@@ -156,6 +173,22 @@ fn warn_if_exposed(settings: &Settings) {
     }
     if let Some(ip) = settings.callback.bind.filter(|ip| !ip.is_loopback()) {
         tracing::warn!(%ip, "the login callback listens on {ip}: other machines may reach it while somebody signs in");
+    }
+}
+
+/// Logs the proxies in force, without their credentials.
+fn tell_ways_out(settings: &OutboundSettings) {
+    if let Some(proxy) = &settings.proxy {
+        let from = settings.proxy_variable.unwrap_or("outbound.proxy");
+        let except = if settings.no_proxy.is_empty() {
+            String::new()
+        } else {
+            format!(", except to {}", settings.no_proxy.join(", "))
+        };
+        tracing::info!("connections to other machines go through the proxy {proxy} ({from}){except}");
+    }
+    for (account, way) in &settings.accounts {
+        tracing::info!(provider.name = %account, "connections of {account} go through the proxy {way}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Opens the configured storage: the database, the token journal, and the cipher with the encryption keys.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     StartError,
@@ -11,8 +11,8 @@ use crate::{
         cipher::XChaChaCipher,
         journal::FolderJournal,
         secret_file::create_private_folder,
-        settings::{DatabaseSettings, Settings},
-        store::{PostgresStore, SqliteStore},
+        settings::{DatabaseSettings, PostgresSettings, Settings},
+        store::{PostgresOptions, PostgresStore, SqliteStore},
         system::{SystemClock, SystemRandom},
     },
     ports::{
@@ -44,6 +44,14 @@ impl Storage {
     }
 }
 
+/// Checks the database's address without connecting.
+pub(super) fn check(settings: &DatabaseSettings) -> Result<(), StartError> {
+    match settings {
+        DatabaseSettings::Sqlite(_) => Ok(()),
+        DatabaseSettings::Postgres(settings) => Ok(PostgresStore::check(&settings.url)?),
+    }
+}
+
 /// The database as the ports that it implements.
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn TokenStore>,
@@ -63,8 +71,17 @@ pub(super) struct Stores {
 }
 
 impl Stores {
-    /// Opens the database and migrates its schema.
+    /// Opens the database and migrates its schema. Waits for a server that is not up yet, as configured.
     pub(super) async fn open(settings: &DatabaseSettings) -> Result<Self, StartError> {
+        Self::open_within(settings, None).await
+    }
+
+    /// Does the same as [`Stores::open`] without waiting.
+    pub(super) async fn open_now(settings: &DatabaseSettings) -> Result<Self, StartError> {
+        Self::open_within(settings, Some(Duration::ZERO)).await
+    }
+
+    async fn open_within(settings: &DatabaseSettings, wait: Option<Duration>) -> Result<Self, StartError> {
         let local = Arc::new(SystemClock);
         Ok(match settings {
             DatabaseSettings::Sqlite(path) => {
@@ -79,8 +96,10 @@ impl Stores {
                     ..Self::of(store, local, path.display().to_string())
                 }
             }
-            DatabaseSettings::Postgres(url) => {
-                let store = PostgresStore::open(url, local).await?;
+            DatabaseSettings::Postgres(PostgresSettings { url, pool_size, wait: configured, ca_file }) => {
+                let wait = wait.unwrap_or(*configured);
+                let options = PostgresOptions { pool_size: *pool_size, wait, ca_file: ca_file.clone() };
+                let store = PostgresStore::open(url, &options, local).await?;
                 let (clock, name) = (store.shared_clock(), store.name().to_owned());
                 Self::of(store, clock, name)
             }

@@ -30,6 +30,7 @@ pub mod model_ref;
 pub mod model_suffix;
 pub mod networks;
 pub mod oauth_client;
+pub mod outbound_proxy;
 pub mod pasted_cookie;
 pub mod pasted_response;
 pub mod pkce;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{ConnectError, ConnectProblem};
 use crate::domain::{
+    ids::AccountName,
     oauth_client::OAuthClient,
     refresh::{Cause, Failure, classify},
     secret::RefreshToken,
@@ -72,7 +73,9 @@ impl TokenEndpointError {
                     ConnectProblem::Refused => Cause::ConnectionRefused,
                     ConnectProblem::TimedOut => Cause::ConnectTimedOut,
                     ConnectProblem::CertificateRejected => Cause::CertificateRejected,
-                    ConnectProblem::Other => Cause::NoConnection,
+                    ConnectProblem::ProxyUnreachable | ConnectProblem::ProxyRefused | ConnectProblem::Other => {
+                        Cause::NoConnection
+                    }
                 };
                 Failure::NotConsumed { cause, retry_after: None }
             }
@@ -86,21 +89,34 @@ impl TokenEndpointError {
 
 /// Contract for all methods:
 /// - MUST send at most one request, follow no redirect and not retry. The caller decides by the kind of error.
+/// - MUST leave through the proxy that is configured for `account`. A proxy that is unreachable or refuses means that no
+///   byte of the request was sent.
 /// - MUST end within the adapter's total time limit and read a response of bounded size.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
     /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if it fails.
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError>;
+    async fn exchange_code(
+        &self,
+        account: &AccountName,
+        client: &OAuthClient,
+        grant: CodeGrant,
+    ) -> Result<TokenResponse, TokenEndpointError>;
 
     /// Presents a refresh token (RFC 6749 section 6) within `limit`. A response without a refresh token means that the
     /// old one remains valid.
     async fn refresh(
         &self,
+        account: &AccountName,
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError>;
 
     /// Revokes a refresh token (RFC 7009). `Ok` means that the provider confirmed it.
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError>;
+    async fn revoke(
+        &self,
+        account: &AccountName,
+        client: &OAuthClient,
+        token: &RefreshToken,
+    ) -> Result<(), TokenEndpointError>;
 }

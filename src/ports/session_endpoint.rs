@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::TokenEndpointError;
 use crate::domain::{
+    ids::AccountName,
     secret::{AccessToken, RefreshToken},
     session_client::{SessionClient, SessionId},
 };
@@ -45,6 +46,7 @@ pub trait SessionEndpoint: Send + Sync {
     /// - MUST NOT return a cookie that was removed or that equals the presented one.
     async fn ask(
         &self,
+        account: &AccountName,
         client: &SessionClient,
         session: Option<&SessionId>,
         cookie: &RefreshToken,

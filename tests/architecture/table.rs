@@ -64,7 +64,8 @@ const ADAPTER: &[&str] = &[
     "tracing",
 ];
 
-const OUTBOUND: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::connect_failure"];
+const OUTBOUND: &[&str] =
+    &["crate::ports", "crate::domain", "crate::adapters::connect_failure", "crate::adapters::outbound"];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
 /// The accept loop and the reasons of failed connections are all that adapters share.
 const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
@@ -122,11 +123,14 @@ pub(crate) const LAYERS: &[Layer] = &[
             PURE,
             TRAITS,
             MESSAGES,
-            &["http_body_util", "hyper", "hyper_rustls", "hyper_util", "rustls", "rustls_platform_verifier"],
-            &["tower_service"],
+            &["h2", "http_body_util", "hyper", "hyper_rustls", "hyper_util", "tower_service"],
         ],
     ),
     outbound("src/adapters/connect_failure", &[ADAPTER]),
+    outbound(
+        "src/adapters/outbound",
+        &[ADAPTER, PURE, MESSAGES, &["hyper_util", "reqwest", "rustls", "rustls_platform_verifier"]],
+    ),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/data_folder", &[ADAPTER, PURE, &["rustix"]]),
     outbound("src/adapters/diagnosis", &[ADAPTER, PURE, &["httpdate", "reqwest"]]),
@@ -234,6 +238,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/contract/",
     "src/adapters/http/authenticator.rs",
     "src/adapters/oauth/",
+    "src/adapters/outbound/mod.rs",
     "src/adapters/secret_file.rs",
     "src/adapters/settings/values.rs",
     "src/adapters/upstream/",

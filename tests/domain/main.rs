@@ -11,6 +11,7 @@ mod ids;
 mod login;
 mod networks;
 mod oauth;
+mod outbound_proxy;
 mod pasted_cookie;
 mod provider_settings;
 mod refresh;

@@ -45,6 +45,7 @@ mod stored_responses;
 mod stored_words;
 mod token_journal;
 mod upstream;
+mod upstream_http2;
 
 // Whole processes.
 mod audit;
@@ -64,8 +65,10 @@ mod key_rotation;
 mod model_names;
 mod model_streams;
 mod models;
+mod outbound_proxy;
 mod page;
 mod page_sessions;
+mod postgres_tls;
 mod proxy;
 mod replicas;
 mod restore;

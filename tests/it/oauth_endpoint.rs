@@ -27,6 +27,7 @@ use tokio::{
 use url::Url;
 
 use crate::support::gateway::{free_port, http, sleep_thread};
+use crate::support::outbound::{account, outbound};
 
 const VERIFIER: [u8; 64] = [7; 64];
 
@@ -55,7 +56,7 @@ async fn approved(client: &OAuthClient) -> CodeGrant {
 
 fn endpoint() -> HttpOAuthEndpoint {
     let _ = http();
-    HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock)).unwrap()
+    HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock)).unwrap()
 }
 
 #[tokio::test]
@@ -66,10 +67,10 @@ async fn a_code_is_redeemed_once() {
         code: AuthorizationCode::new(grant.code.expose_secret()),
         verifier: PkceVerifier::from_bytes(&VERIFIER),
     };
-    let tokens = endpoint().exchange_code(&client, grant).await.unwrap();
+    let tokens = endpoint().exchange_code(account(), &client, grant).await.unwrap();
     assert!(tokens.refresh_token.is_some() && tokens.id_token.is_some());
     assert_eq!(provider.token_status(tokens.access_token.unwrap().expose_secret()), TokenStatus::Live);
-    let refused = endpoint().exchange_code(&client, again).await.unwrap_err();
+    let refused = endpoint().exchange_code(account(), &client, again).await.unwrap_err();
     assert!(matches!(refused, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }), "{refused:?}");
 }
 
@@ -77,7 +78,7 @@ async fn a_code_is_redeemed_once() {
 async fn a_wrong_verifier_is_rejected() {
     let (_provider, client) = provider().await;
     let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved(&client).await };
-    let refused = endpoint().exchange_code(&client, grant).await.unwrap_err();
+    let refused = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
 }
 
@@ -123,7 +124,7 @@ async fn each_invalid_response_has_its_error_and_takes_one_request() {
         let (provider, client) = provider().await;
         let grant = approved(&client).await;
         provider.queue_fault(FaultOrder::standing(Endpoint::Token, fault.clone()));
-        let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
+        let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
         assert_eq!(kind(&error), expected, "{fault:?}");
         let requests = provider.journal().into_iter().filter(|entry| entry.path == "/oauth/token").count();
         assert_eq!(requests, 1, "{fault:?}: nothing is retried");
@@ -143,7 +144,7 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
         let body = "\u{feff}{\"access_token\":\"a\",\"refresh_token\":\"r\"}".to_owned();
         let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
         provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
-        let tokens = endpoint().exchange_code(&client, grant).await.expect(content_type);
+        let tokens = endpoint().exchange_code(account(), &client, grant).await.expect(content_type);
         assert_eq!(tokens.refresh_token.expect("a refresh token").expose_secret(), "r");
     }
 }
@@ -153,7 +154,7 @@ async fn a_truncated_response_is_an_error() {
     let (provider, client) = provider().await;
     let grant = approved(&client).await;
     provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
-    let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
+    let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
     assert!(matches!(error, TokenEndpointError::Indeterminate(_)), "{error:?}");
 }
 
@@ -161,19 +162,19 @@ async fn a_truncated_response_is_an_error() {
 async fn a_failed_connection_consumes_nothing() {
     let client = client_of(&format!("http://127.0.0.1:{}", free_port()));
     let grant = CodeGrant { code: AuthorizationCode::new("c"), verifier: PkceVerifier::from_bytes(&VERIFIER) };
-    let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
+    let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
     assert_eq!(kind(&error), "unavailable");
 }
 
 #[tokio::test]
 async fn a_revocation_reports_its_result() {
     let (provider, client) = provider().await;
-    let tokens = endpoint().exchange_code(&client, approved(&client).await).await.unwrap();
+    let tokens = endpoint().exchange_code(account(), &client, approved(&client).await).await.unwrap();
     let refresh_token = tokens.refresh_token.unwrap();
     provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::internal_server_error()));
-    assert!(endpoint().revoke(&client, &refresh_token).await.is_err());
+    assert!(endpoint().revoke(account(), &client, &refresh_token).await.is_err());
     assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Live);
-    endpoint().revoke(&client, &refresh_token).await.unwrap();
+    endpoint().revoke(account(), &client, &refresh_token).await.unwrap();
     assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Revoked);
     assert_eq!(provider.token_status(tokens.access_token.unwrap().expose_secret()), TokenStatus::Revoked);
 }
@@ -191,7 +192,7 @@ async fn a_connect_timeout_is_unavailable() {
     }
     let client = client_of(&format!("http://{address}"));
     let limit = Duration::from_secs(20);
-    let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
+    let given_up = endpoint().refresh(account(), &client, &RefreshToken::new("token"), limit).await.unwrap_err();
     // The connect timeout must end it. After the total timeout the token might be consumed.
     let TokenEndpointError::Unreachable(why) = given_up else { panic!("{given_up:?}") };
     assert_eq!(why.problem, ConnectProblem::TimedOut, "{why:?}");
@@ -223,7 +224,7 @@ async fn a_response_that_arrived_during_a_pause_is_read() {
         timeout(Duration::from_millis(150), std::future::pending::<()>()).await.unwrap_err();
         sleep_thread(Duration::from_millis(900));
     };
-    let (refreshed, ()) = tokio::join!(oauth.refresh(&client, &token, Duration::from_millis(600)), pause);
+    let (refreshed, ()) = tokio::join!(oauth.refresh(account(), &client, &token, Duration::from_millis(600)), pause);
     assert_eq!(refreshed.unwrap().refresh_token.unwrap().expose_secret(), "r");
     drop(provider.join().unwrap());
 }
@@ -237,7 +238,7 @@ async fn refreshed(
     let content_type = "application/json".to_owned();
     let fault = Fault::Status { status, body: body.to_owned(), content_type, retry_after: None };
     provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
-    endpoint().refresh(client, &RefreshToken::new("token"), Duration::from_secs(20)).await
+    endpoint().refresh(account(), client, &RefreshToken::new("token"), Duration::from_secs(20)).await
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn connected() -> TestGateway {
 #[tokio::test]
 async fn two_callbacks_of_one_login_exchange_its_code_once() {
     let mut oauth = MockOAuthEndpoint::new();
-    oauth.expect_exchange_code().times(1).returning(|_, _| Err(refused()));
+    oauth.expect_exchange_code().times(1).returning(|_, _, _| Err(refused()));
     let gateway = TestGateway::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -57,7 +57,7 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
     let gateway = connected().await;
     gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
-    oauth.expect_refresh().times(1).returning(|_, _, _| Err(refused()));
+    oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refused()));
     let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     let openai = name(OPENAI);

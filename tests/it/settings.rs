@@ -242,11 +242,11 @@ fn an_unknown_key_is_named_with_the_known_ones() {
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
     assert_snapshot!(texts(unknown.into_iter().chain([file])), @r#"
     unknown setting server.prot; expected one of allowed_hosts, allowed_origins, host, port, token, token_file, trusted_proxies
-    unknown setting nonsense; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, providers, refresh, requests, server, webhook
+    unknown setting nonsense; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
     unknown setting encryption.keyz; expected one of key, key_file, keys
     unknown setting agent.model; expected one of key, provider
-    unknown setting serverr; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, providers, refresh, requests, server, webhook
-    unknown setting providers.work.secret; expected one of api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, program_paths, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
+    unknown setting serverr; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
+    unknown setting providers.work.secret; expected one of api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, program_paths, proxy, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
     "#);
 }
 
@@ -307,6 +307,10 @@ fn missing_and_contradictory_settings_are_named() {
 #[test]
 fn no_secret_is_shown_in_the_debug_output() {
     let settings = load(&[("GOCLAW_TOKEN", "canary"), ("GOCLAW_ENCRYPTION__KEY", "canary")]).unwrap();
+    assert!(!format!("{settings:?}").contains("canary"));
+    let proxies = ["HTTPS_PROXY", "GOCLAW_OUTBOUND__PROXY", "GOCLAW_PROVIDERS__SUNO__PROXY"];
+    let settings = proxies.map(|name| load(&[(name, "http://canary:canary@proxy.example")]).unwrap());
+    assert!(settings.iter().all(|settings| format!("{settings:?}").contains("proxy.example")));
     assert!(!format!("{settings:?}").contains("canary"));
     let shared = [
         ("GOCLAW_DATABASE__URL", "postgres://u:canary@h/d"),

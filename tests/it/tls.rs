@@ -1,4 +1,5 @@
-//! TLS to a provider behind a proxy that signs certificates itself: the rejection is explained, and `SSL_CERT_FILE` helps.
+//! TLS to a provider behind a proxy that signs certificates itself: the rejection is explained, and `tls.ca_file` or `SSL_CERT_FILE`
+//! helps.
 
 use std::{
     io::{Read, Write},
@@ -53,11 +54,12 @@ fn refuse(config: &Arc<ServerConfig>, stream: TcpStream) -> std::io::Result<()> 
 }
 
 #[tokio::test]
-async fn a_rejected_certificate_is_explained_and_ssl_cert_file_adds_its_issuer() {
+async fn a_rejected_certificate_is_explained_and_a_file_adds_its_issuer() {
     let provider = Provider::approving();
     let home = || Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL", &token_endpoint());
     for (home, code, told) in [
-        (home(), "provider_unavailable", ["the certificate of localhost was rejected", "SSL_CERT_FILE"]),
+        (home(), "provider_unavailable", ["the certificate of localhost was rejected", "tls.ca_file"]),
+        (home().with("GOCLAW_TLS__CA_FILE", CA), "code_refused", ["HTTP 400", "invalid_client"]),
         (home().with("SSL_CERT_FILE", CA), "code_refused", ["HTTP 400", "invalid_client"]),
     ] {
         let gateway = home.start().await;

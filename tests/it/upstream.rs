@@ -28,6 +28,7 @@ use tokio::{
 };
 
 use crate::support::fakes::within;
+use crate::support::outbound::{account, outbound};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
@@ -62,7 +63,13 @@ impl Server {
     }
 
     fn request(&self, method: Method, body: RequestBody) -> UpstreamRequest {
-        UpstreamRequest { method, url: format!("{}/path?query", self.base), headers: HeaderMap::new(), body }
+        UpstreamRequest {
+            account: account().clone(),
+            method,
+            url: format!("{}/path?query", self.base),
+            headers: HeaderMap::new(),
+            body,
+        }
     }
 
     async fn ask(&self, upstream: &HttpUpstream, method: Method) -> Result<UpstreamResponse, UpstreamError> {
@@ -73,7 +80,7 @@ impl Server {
 
 fn upstream() -> HttpUpstream {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HttpUpstream::new(Timeouts::default(), Arc::new(SystemClock)).expect("a client")
+    HttpUpstream::new(&outbound(), Timeouts::default(), Arc::new(SystemClock)).expect("a client")
 }
 
 /// Reads a request's head; None at the end of the connection.
@@ -235,8 +242,10 @@ async fn silent_and_idle_connections_are_closed() {
             sender.send(()).await.expect("a listener");
         }
     });
-    let timeouts = Timeouts { silence: Duration::from_millis(300), rest: Duration::from_millis(100) };
-    let (server, upstream) = (server.await, HttpUpstream::new(timeouts, Arc::new(SystemClock)).expect("a client"));
+    let timeouts =
+        Timeouts { silence: Duration::from_millis(300), rest: Duration::from_millis(100), ..Timeouts::default() };
+    let (server, upstream) =
+        (server.await, HttpUpstream::new(&outbound(), timeouts, Arc::new(SystemClock)).expect("a client"));
     assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));
     within(ended.recv()).await.expect("the end of a silent connection");
     let mut response = server.ask(&upstream, Method::PUT).await.expect("a head");

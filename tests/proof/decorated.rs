@@ -194,25 +194,36 @@ struct Endpoint {
 
 #[async_trait]
 impl OAuthEndpoint for Endpoint {
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
-        self.inner.exchange_code(client, grant).await
+    async fn exchange_code(
+        &self,
+        account: &AccountName,
+        client: &OAuthClient,
+        grant: CodeGrant,
+    ) -> Result<TokenResponse, TokenEndpointError> {
+        self.inner.exchange_code(account, client, grant).await
     }
 
     async fn refresh(
         &self,
+        account: &AccountName,
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
         self.changes.pass(GatewayPoint::BeforeSend).await;
         let limit = if self.changes.patient { UNTIL_KILLED } else { limit };
-        let grant = self.inner.refresh(client, token, limit).await?;
+        let grant = self.inner.refresh(account, client, token, limit).await?;
         self.changes.pass(GatewayPoint::Parsed).await;
         Ok(grant)
     }
 
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
-        self.inner.revoke(client, token).await
+    async fn revoke(
+        &self,
+        account: &AccountName,
+        client: &OAuthClient,
+        token: &RefreshToken,
+    ) -> Result<(), TokenEndpointError> {
+        self.inner.revoke(account, client, token).await
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use reqwest::{Client, header::DATE, redirect, retry};
+use reqwest::header::DATE;
 use url::Url;
 
-use crate::{adapters::connect_failure::connect_error, domain::time::Timestamp, ports::ConnectError};
+use crate::{
+    adapters::{connect_failure::connect_error, outbound::Outbound},
+    domain::{ids::AccountName, time::Timestamp},
+    ports::ConnectError,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,23 +21,16 @@ pub struct Server {
     pub time: Option<Timestamp>,
 }
 
-/// Sends `HEAD` to `url`.
+/// Sends `HEAD` to `url` by the way of an account.
 ///
 /// # Errors
 /// No connection can be made, or there is no response in time.
-pub async fn probe(url: &Url) -> Result<Server, ConnectError> {
+pub async fn probe(outbound: &Outbound, account: &AccountName, url: &Url) -> Result<Server, ConnectError> {
     let host = url.host_str().unwrap_or_default().to_owned();
-    let failed = |error: reqwest::Error| connect_error(&host, &error);
-    let client = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TOTAL_TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .no_proxy()
-        .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(failed)?;
-    let response = client.head(url.clone()).send().await.map_err(failed)?;
+    let way = outbound.ways().to_text(url.as_str(), Some(account));
+    let failed = |error: reqwest::Error| connect_error(&host, outbound.ways().proxy(way), &error);
+    let clients = outbound.clients(|client| client.connect_timeout(CONNECT_TIMEOUT).timeout(TOTAL_TIMEOUT));
+    let response = clients.map_err(failed)?.of(way).head(url.clone()).send().await.map_err(failed)?;
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let since_epoch = date.and_then(|date| httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok());
     let time = since_epoch.and_then(|time| i64::try_from(time.as_secs()).ok()).map(Timestamp::from_unix_seconds);

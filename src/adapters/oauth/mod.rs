@@ -12,13 +12,16 @@ mod token_response;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Client, RequestBuilder, header, redirect, retry};
+use reqwest::{Client, Method, RequestBuilder, header};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::{
+    adapters::outbound::{Outbound, PerWay, Ways},
     domain::{
+        ids::AccountName,
         oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
+        outbound_proxy::ProxyUrl,
         secret::RefreshToken,
         token_response::{CodeGrant, TokenResponse},
     },
@@ -36,72 +39,80 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub struct HttpOAuthEndpoint {
-    client: Client,
+    clients: PerWay<Client>,
+    ways: Ways,
     clock: Arc<dyn Clock>,
 }
 
 impl HttpOAuthEndpoint {
-    /// Creates the client.
+    /// Creates a client for each way out.
     ///
     /// # Errors
-    /// The system's TLS roots cannot be read.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            // If a reused connection fails, it is unknown whether the server read the request.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client, clock })
+    /// The client cannot be set up.
+    pub fn new(outbound: &Outbound, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
+        let clients = outbound.clients(|client| client.connect_timeout(CONNECT_TIMEOUT))?;
+        Ok(Self { clients, ways: outbound.ways().clone(), clock })
     }
 
-    fn post(&self, url: &EndpointUrl) -> RequestBuilder {
-        self.client.post(url.as_str()).header(header::ACCEPT, "application/json")
+    /// Begins a request that leaves by the account's way. Returns also the proxy on that way.
+    fn request(&self, account: &AccountName, method: Method, url: &EndpointUrl) -> (RequestBuilder, Option<&ProxyUrl>) {
+        let way = self.ways.to_text(url.as_str(), Some(account));
+        let request = self.clients.of(way).request(method, url.as_str()).header(header::ACCEPT, "application/json");
+        (request, self.ways.proxy(way))
     }
 }
 
 #[async_trait]
 impl OAuthEndpoint for HttpOAuthEndpoint {
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
-        let request = self.post(&client.token_url).form(&[
+    async fn exchange_code(
+        &self,
+        account: &AccountName,
+        client: &OAuthClient,
+        grant: CodeGrant,
+    ) -> Result<TokenResponse, TokenEndpointError> {
+        let (request, proxy) = self.request(account, Method::POST, &client.token_url);
+        let request = request.form(&[
             ("grant_type", "authorization_code"),
             ("client_id", &client.client_id),
             ("code", grant.code.expose_secret()),
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        parse_tokens(within(TOTAL_TIMEOUT, send(request, self.clock.as_ref())).await?)
+        parse_tokens(within(TOTAL_TIMEOUT, send(request, proxy, self.clock.as_ref())).await?)
     }
 
     async fn refresh(
         &self,
+        account: &AccountName,
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        let request = self.post(&client.token_url);
+        let (request, proxy) = self.request(account, Method::POST, &client.token_url);
         let (token, kind, id) = (token.expose_secret(), "refresh_token", &client.client_id);
         let request = match client.body_format {
             BodyFormat::Json => request.json(&json!({"client_id": id, "grant_type": kind, "refresh_token": token})),
             BodyFormat::Form => request.form(&[("grant_type", kind), ("refresh_token", token), ("client_id", id)]),
         };
-        parse_tokens(within(limit, send(request, self.clock.as_ref())).await?)
+        parse_tokens(within(limit, send(request, proxy, self.clock.as_ref())).await?)
     }
 
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
+    async fn revoke(
+        &self,
+        account: &AccountName,
+        client: &OAuthClient,
+        token: &RefreshToken,
+    ) -> Result<(), TokenEndpointError> {
         let Some(url) = &client.revoke_url else {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         };
-        let request = self.post(url);
+        let (request, proxy) = self.request(account, Method::POST, url);
         let (token, hint, id) = (token.expose_secret(), "refresh_token", &client.client_id);
         let request = match client.body_format {
             BodyFormat::Json => request.json(&json!({"token": token, "token_type_hint": hint, "client_id": id})),
             BodyFormat::Form => request.form(&[("token", token), ("token_type_hint", hint), ("client_id", id)]),
         };
-        within(REVOKE_TIMEOUT, send(request, self.clock.as_ref())).await.map(drop)
+        within(REVOKE_TIMEOUT, send(request, proxy, self.clock.as_ref())).await.map(drop)
     }
 }
 

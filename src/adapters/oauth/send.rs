@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::error_code;
 use crate::{
     adapters::connect_failure::connect_error,
-    domain::{retry_time::RetryTime, time::Timestamp},
+    domain::{outbound_proxy::ProxyUrl, retry_time::RetryTime, time::Timestamp},
     ports::{Clock, Doubt, TokenEndpointError},
 };
 
@@ -54,8 +54,12 @@ pub(super) async fn within<T>(
 
 /// Sends a request and reads a 2xx response.
 #[tracing::instrument(level = "debug", name = "token_endpoint.send", skip_all, fields(status))]
-pub(super) async fn send(request: RequestBuilder, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
-    let response = request.send().await.map_err(|error| send_error(&error))?;
+pub(super) async fn send(
+    request: RequestBuilder,
+    proxy: Option<&ProxyUrl>,
+    clock: &dyn Clock,
+) -> Result<SuccessResponse, TokenEndpointError> {
+    let response = request.send().await.map_err(|error| send_error(&error, proxy))?;
     tracing::Span::current().record("status", response.status().as_u16());
     finish(response, clock).await
 }
@@ -91,7 +95,7 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpoin
     let status = response.status().as_u16();
     // A buffer that grew would leave copies behind.
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
-    while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error, None))? {
         if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status)));
         }
@@ -100,11 +104,12 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpoin
     Ok(body)
 }
 
-/// Classifies a failure by whether the provider may have received the request.
-pub(super) fn send_error(error: &reqwest::Error) -> TokenEndpointError {
+/// Classifies a failure by whether the provider may have received the request. A proxy that refuses has passed none on:
+/// the request follows only when there is a connection to the provider.
+pub(super) fn send_error(error: &reqwest::Error, proxy: Option<&ProxyUrl>) -> TokenEndpointError {
     if error.is_connect() {
         let host = error.url().and_then(|url| url.host_str()).unwrap_or("the provider");
-        TokenEndpointError::Unreachable(connect_error(host, error))
+        TokenEndpointError::Unreachable(connect_error(host, proxy, error))
     } else if error.is_timeout() {
         TokenEndpointError::Indeterminate(Doubt::TimedOut)
     } else {

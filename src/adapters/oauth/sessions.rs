@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use cookie::Cookie;
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, COOKIE, HeaderValue, SET_COOKIE},
+    header::{COOKIE, HeaderValue, SET_COOKIE},
 };
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use serde::Deserialize;
@@ -18,6 +18,8 @@ use super::{
 };
 use crate::{
     domain::{
+        ids::AccountName,
+        outbound_proxy::ProxyUrl,
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
         session_client::{SessionClient, SessionId},
         time::Timestamp,
@@ -47,18 +49,19 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 impl SessionEndpoint for HttpOAuthEndpoint {
     async fn ask(
         &self,
+        account: &AccountName,
         client: &SessionClient,
         session: Option<&SessionId>,
         cookie: &RefreshToken,
         limit: Duration,
     ) -> SessionResponse {
-        let request = match self.with_cookie(client, session, cookie) {
+        let (request, proxy) = match self.with_cookie(account, client, session, cookie) {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
         let mut replaced = None;
         let answered = within(limit, async {
-            let response = request.send().await.map_err(|error| send_error(&error))?;
+            let response = request.send().await.map_err(|error| send_error(&error, proxy))?;
             replaced = new_cookie(&response, client.cookie, cookie, self.clock.now());
             within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await
         })
@@ -76,10 +79,11 @@ impl SessionEndpoint for HttpOAuthEndpoint {
 impl HttpOAuthEndpoint {
     fn with_cookie(
         &self,
+        account: &AccountName,
         client: &SessionClient,
         session: Option<&SessionId>,
         cookie: &RefreshToken,
-    ) -> Result<RequestBuilder, TokenEndpointError> {
+    ) -> Result<(RequestBuilder, Option<&ProxyUrl>), TokenEndpointError> {
         let unusable = |why| TokenEndpointError::Unavailable { why };
         let (method, path) = match session {
             Some(id) => (Method::POST, format!("/v1/client/sessions/{}/tokens", id.as_str())),
@@ -90,7 +94,8 @@ impl HttpOAuthEndpoint {
         let mut value =
             HeaderValue::from_str(&pair).map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
         value.set_sensitive(true);
-        Ok(self.client.request(method, url.as_str()).header(ACCEPT, "application/json").header(COOKIE, value))
+        let (request, proxy) = self.request(account, method, &url);
+        Ok((request.header(COOKIE, value), proxy))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{
-    CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, RefreshSettings, Sections, ServerSettings,
-    Settings, SettingsError,
+    CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, PostgresSettings, RefreshSettings, Sections,
+    ServerSettings, Settings, SettingsError,
     sources::{self, Configured},
 };
-use crate::domain::provider::ProviderDefinition;
+use crate::domain::{outbound_proxy::WayOut, provider::ProviderDefinition};
 
 /// Stands for a value that may hold a secret.
 const HIDDEN: &str = "(set, not shown)";
@@ -80,6 +80,14 @@ impl Settings {
     }
 
     fn origin_of_unset(&self, key: &str) -> Origin {
+        let variable = match key {
+            "outbound.proxy" => self.outbound.proxy_variable,
+            "outbound.no_proxy" => self.outbound.no_proxy_variable,
+            _ => None,
+        };
+        if let Some(name) = variable {
+            return Origin::Variable(name.to_owned());
+        }
         let is_credential = match key {
             "server.token_file" => self.server.token_file.is_some(),
             "encryption.key_file" => self.encryption.key_file.is_some(),
@@ -98,6 +106,8 @@ impl Settings {
         let RefreshSettings { proactive, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max } =
             &self.refresh;
         let none = || NONE.to_owned();
+        let proxy = self.outbound.proxy.as_ref().map_or_else(none, ToString::to_string);
+        let [url, pool_size, wait] = database(&self.database);
         let mut all = vec![
             ("data_dir", self.data_dir.display().to_string()),
             ("server.host", host.to_string()),
@@ -107,7 +117,9 @@ impl Settings {
             ("server.trusted_proxies", list(trusted_proxies)),
             ("server.token", none()),
             ("server.token_file", self.token_file().display().to_string()),
-            ("database.url", database(&self.database)),
+            ("database.url", url),
+            ("database.pool_size", pool_size),
+            ("database.wait", wait),
             ("encryption.key", none()),
             ("encryption.keys", none()),
             ("encryption.key_file", self.key_file().display().to_string()),
@@ -128,6 +140,10 @@ impl Settings {
             ("models.remember", duration(self.remember)),
             ("requests.keep", duration(self.requests.keep)),
             ("log.format", <&str>::from(self.log.format).to_owned()),
+            ("outbound.proxy", proxy),
+            ("outbound.no_proxy", list(&self.outbound.no_proxy)),
+            ("outbound.http2", self.outbound.http2.to_string()),
+            ("tls.ca_file", none()),
             ("webhook.url", none()),
             ("webhook.secret", none()),
         ]
@@ -157,7 +173,12 @@ fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
 
 fn as_configured(setting: &Configured) -> Explained {
     let key = setting.key();
-    let value = if may_be_secret(&key) { HIDDEN.to_owned() } else { setting.text() };
+    let value = match key.rsplit('.').next() {
+        // It may hold a password; the rest is worth seeing.
+        Some("proxy") => WayOut::parse(&setting.text()).map_or_else(|_| HIDDEN.to_owned(), |way| way.to_string()),
+        _ if may_be_secret(&key) => HIDDEN.to_owned(),
+        _ => setting.text(),
+    };
     let origin = setting.variable.clone().map_or(Origin::File, Origin::Variable);
     Explained { key, value, origin }
 }
@@ -182,9 +203,12 @@ fn duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-fn database(database: &DatabaseSettings) -> String {
+/// Returns address, pool size and wait.
+fn database(database: &DatabaseSettings) -> [String; 3] {
     match database {
-        DatabaseSettings::Sqlite(path) => format!("sqlite:{}", path.display()),
-        DatabaseSettings::Postgres(_) => HIDDEN.to_owned(),
+        DatabaseSettings::Sqlite(path) => [format!("sqlite:{}", path.display()), NONE.to_owned(), NONE.to_owned()],
+        DatabaseSettings::Postgres(PostgresSettings { url: _, pool_size, wait, ca_file: _ }) => {
+            [HIDDEN.to_owned(), pool_size.to_string(), duration(*wait)]
+        }
     }
 }

@@ -4,8 +4,10 @@
 //! the start. The error names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a
 //! field, a use, and a row in the README's table; a test compares the table with the fields.
 
+mod database;
 mod error;
 mod explained;
+mod outbound;
 mod providers;
 mod sections;
 mod sources;
@@ -15,11 +17,13 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
+pub use database::{DatabaseSettings, PostgresSettings};
 pub use error::SettingsError;
 pub use explained::{Explained, Origin};
+pub use outbound::OutboundSettings;
 pub use sections::{
-    CallbackSettings, DatabaseSettings, EncryptionSettings, LogFormat, LogSettings, RefreshSettings, RequestSettings,
-    ServerSettings, WebhookSettings,
+    CallbackSettings, EncryptionSettings, LogFormat, LogSettings, RefreshSettings, RequestSettings, ServerSettings,
+    WebhookSettings,
 };
 pub use sources::Environment;
 
@@ -31,11 +35,13 @@ use crate::domain::{ids::AccountName, model_ref::ModelNames, provider::ProviderD
 struct Sections {
     data_dir: Option<PathBuf>,
     server: ServerSettings,
-    database: sections::DatabaseSection,
+    database: database::DatabaseSection,
     encryption: EncryptionSettings,
     callback: CallbackSettings,
     refresh: RefreshSettings,
     webhook: sections::WebhookSection,
+    outbound: outbound::OutboundSection,
+    tls: outbound::TlsSection,
     agent: Option<sections::Agent>,
     agents: BTreeMap<String, sections::Agent>,
     models: sections::ModelsSection,
@@ -55,6 +61,7 @@ pub struct Settings {
     pub encryption: EncryptionSettings,
     pub callback: CallbackSettings,
     pub refresh: RefreshSettings,
+    pub outbound: OutboundSettings,
     /// None if no webhook is configured.
     pub webhook: Option<WebhookSettings>,
     pub models: ModelNames,
@@ -70,7 +77,7 @@ impl Settings {
     /// Reads the environment and a file: `file`, else the one in `GOCLAW_CONFIG`, else none.
     pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
-        let sections: Sections = sources::read(file.as_deref(), environment)?;
+        let mut sections: Sections = sources::read(file.as_deref(), environment)?;
         let Sections { mut server, mut encryption, callback, refresh, .. } = sections;
         if server.token.is_none() && server.token_file.is_none() {
             server.token_file = credential("goclaw.token", environment);
@@ -79,7 +86,7 @@ impl Settings {
             encryption.key_file = credential("goclaw.key", environment);
         }
         let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
-        let database = sections.database.url.unwrap_or_else(|| DatabaseSettings::Sqlite(data_dir.join("goclaw.db")));
+        let database = sections.database.settings(&data_dir, sections.tls.ca_file.as_deref());
         let is_shared = matches!(database, DatabaseSettings::Postgres(_));
         let token = [("server.token", server.token.is_some()), ("server.token_file", server.token_file.is_some())];
         check_secret(token, is_shared)?;
@@ -93,11 +100,13 @@ impl Settings {
             let allowed = "the API uses this port; choose another one for the API or for the callback";
             return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));
         }
+        let ways_out = providers::ways_out(&mut sections.providers)?;
         Ok(Self {
             data_dir,
             remember: sections.models.remember,
             models: sections::model_names(sections.agent, sections.agents, sections.default_provider, sections.models)?,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
+            outbound: sections.outbound.settings(sections.tls, ways_out, environment)?,
             webhook: sections.webhook.settings()?,
             requests: sections.requests,
             log: sections.log,

@@ -6,11 +6,12 @@ use serde::Deserialize;
 
 use super::{
     SettingsError,
-    values::{flag, grace, header, list, provider_type, proxy_paths, redirect_host, revocation, url},
+    values::{flag, grace, header, list, provider_type, proxy_paths, redirect_host, revocation, url, way_out},
 };
 use crate::domain::{
     ids::AccountName,
     oauth_client::{EndpointUrl, OAuthClient},
+    outbound_proxy::WayOut,
     provider::{OAuthDefaults, ProviderDefinition, ProviderType, dashscope},
     proxy::ProxyRule,
     refresh::{RefreshPolicy, RevocationScope},
@@ -34,6 +35,9 @@ pub(super) struct ProviderSection {
     proxy_paths: Option<Vec<ProxyRule>>,
     #[serde(deserialize_with = "proxy_paths")]
     program_paths: Option<Vec<ProxyRule>>,
+    /// The account's own way out.
+    #[serde(deserialize_with = "way_out")]
+    proxy: Option<WayOut>,
     #[serde(deserialize_with = "header")]
     user_agent: Option<String>,
     client_version: Option<String>,
@@ -81,6 +85,16 @@ pub(super) fn definitions(
         .collect::<Result<_, _>>()?;
     check_issuers(&definitions)?;
     Ok(definitions)
+}
+
+/// Returns the ways out of the accounts that have one of their own.
+pub(super) fn ways_out(
+    sections: &mut BTreeMap<String, ProviderSection>,
+) -> Result<BTreeMap<AccountName, WayOut>, SettingsError> {
+    let own = sections.iter_mut().filter_map(|(name, section)| Some((name, section.proxy.take()?)));
+    let parsed =
+        |name: &String| AccountName::parse(name).map_err(|error| SettingsError::invalid("providers", name, error));
+    own.map(|(name, way)| Ok((parsed(name)?, way))).collect()
 }
 
 /// Refuses two servers whose callbacks cannot be told apart: one could pass off a code of the other as its own (RFC 9700

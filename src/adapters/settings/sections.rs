@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, duration_or_zero, flag, header_token, hosts, ip, log_format, login_lifetime, model, model_name,
-        networks, origins, port, positive_duration, secret_lines, url, webhook_secret,
+        duration_or_zero, flag, header_token, hosts, ip, log_format, login_lifetime, model, model_name, networks,
+        origins, port, positive_duration, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
@@ -91,35 +91,6 @@ impl CallbackSettings {
         match self.bind {
             None => CallbackAddress::Loopback { port: self.port },
             Some(ip) => CallbackAddress::Explicit { ip, port: self.port },
-        }
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct DatabaseSection {
-    #[serde(deserialize_with = "database")]
-    pub(super) url: Option<DatabaseSettings>,
-}
-
-/// The configured database.
-#[derive(Debug)]
-pub enum DatabaseSettings {
-    /// A file, the default.
-    Sqlite(PathBuf),
-    /// A server that several replicas can share. The URL may hold a password.
-    Postgres(SecretString),
-}
-
-impl DatabaseSettings {
-    pub(super) fn parse(url: &str) -> Option<Self> {
-        match url.split_once(':') {
-            // A database in memory would lose the accounts at exit.
-            Some(("sqlite", path)) if !path.is_empty() && !path.ends_with(":memory:") => {
-                Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
-            }
-            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Some(Self::Postgres(url.into())),
-            _ => None,
         }
     }
 }

@@ -9,14 +9,16 @@ use serde::{Deserialize, Deserializer, de::Error};
 use url::Url;
 
 use super::{
+    database::DatabaseUrl,
     error::{rejected, rejected_secret},
-    sections::{DatabaseSettings, LogFormat},
+    sections::LogFormat,
 };
 use crate::domain::{
     ids::AccountName,
     model_ref::{ModelName, ModelRef},
     networks::{IpNet, parse_network},
     oauth_client::EndpointUrl,
+    outbound_proxy::{InvalidProxy, WayOut},
     provider::ProviderType,
     proxy::ProxyRule,
     refresh::RevocationScope,
@@ -24,6 +26,9 @@ use crate::domain::{
 
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
 const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// No gateway has use for more; PostgreSQL allows 100 for all of its clients by default.
+const MOST_CONNECTIONS: usize = 500;
 
 /// Defines functions that read a text and parse it. The parser's error is what is allowed.
 macro_rules! kinds {
@@ -72,9 +77,13 @@ kinds! {
     };
     duration_or_zero: Duration = |text| match text {
         "0" => Ok(Duration::ZERO),
-        text => parse_duration(text).or(Err("it must be a duration like 24h, or 0")),
+        text => parse_duration(text).or(Err("it must be a duration like 30s or 24h, or 0")),
     };
     log_format: LogFormat = |text| text.parse().or(Err("it must be text or json"));
+    connections: usize = |text| {
+        let count = text.parse().ok().filter(|count| (1..=MOST_CONNECTIONS).contains(count));
+        count.ok_or_else(|| format!("it must be a number from 1 to {MOST_CONNECTIONS}"))
+    };
     grace: Duration = |text| parse_duration(text).or(Err("it must be a duration like 60s, or 0s"));
 }
 
@@ -98,9 +107,14 @@ pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     secret(deserializer, "it must have at least 24 characters", |text| (text.len() >= 24).then(|| text.into()))
 }
 
-pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseSettings>, D::Error> {
+/// Reads the address of a proxy, which may hold a password, or `none`.
+pub(super) fn way_out<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WayOut>, D::Error> {
+    secret(deserializer, &InvalidProxy.to_string(), |text| WayOut::parse(text).ok())
+}
+
+pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseUrl>, D::Error> {
     let allowed = "it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
-    secret(deserializer, allowed, DatabaseSettings::parse)
+    secret(deserializer, allowed, DatabaseUrl::parse)
 }
 
 /// Reads a secret and parses it. The error does not show the secret.

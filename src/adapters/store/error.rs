@@ -16,6 +16,8 @@ pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub enum OpenStoreError {
     #[error("cannot create or write the database file {name}")]
     Create { name: String, source: io::Error },
+    #[error("cannot use database.url")]
+    InvalidUrl { source: Cause },
     #[error("cannot open the database {name}{}", advice(source.as_ref()))]
     Connect { name: String, source: Cause },
     #[error("cannot migrate the schema of the database {name}{}", advice(source.as_ref()))]

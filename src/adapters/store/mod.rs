@@ -16,5 +16,5 @@ mod schema;
 mod sqlite;
 
 pub use error::OpenStoreError;
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;

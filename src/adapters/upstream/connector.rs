@@ -1,47 +1,77 @@
-//! Opens connections: resolves names, tries all addresses, and verifies TLS with the system's roots.
+//! Opens connections: resolves names, tries all addresses, passes proxies, and verifies TLS.
 
 use std::time::Duration;
 
 use http_message::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
-use rustls::ClientConfig;
-use rustls_platform_verifier::ConfigVerifierExt;
+use hyper_util::{client::legacy::connect::Connection, rt::TokioIo};
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
-use super::{connection::Connection, idle_pool::Origin};
-use crate::{adapters::connect_failure::connect_error, ports::UpstreamError};
+use super::{connection::Http1Connection, idle_pool::Origin, route::Route, shared::SharedConnection};
+use crate::{
+    adapters::{
+        connect_failure::connect_error,
+        outbound::{Outbound, PerWay, Way, Ways},
+    },
+    domain::ids::AccountName,
+    ports::UpstreamError,
+};
 
 /// For name lookup, TCP, TLS and the HTTP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
+/// A new connection, of the version that the server has chosen (RFC 7301).
+pub(super) enum Opened {
+    Http1(Http1Connection),
+    Http2(SharedConnection),
+}
+
 #[derive(Debug)]
-pub(super) struct Connector(HttpsConnector<HttpConnector>);
+pub(super) struct Connector {
+    connectors: PerWay<HttpsConnector<Route>>,
+    ways: Ways,
+    ping: Duration,
+}
 
 impl Connector {
-    pub(super) fn new() -> Result<Self, rustls::Error> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        // Each write is a whole request or all that is available of it, so waiting for more gains nothing.
-        tcp.set_nodelay(true);
-        // hyper divides this time among the addresses of a host.
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let tls = HttpsConnectorBuilder::new().with_tls_config(ClientConfig::with_platform_verifier()?);
-        Ok(Self(tls.https_or_http().enable_http1().wrap_connector(tcp)))
+    pub(super) fn new(outbound: &Outbound, ping: Duration) -> Result<Self, Error> {
+        let connectors = outbound.ways().try_map(|proxy| {
+            let route = Route::through(proxy, CONNECT_TIMEOUT)?;
+            let tls = HttpsConnectorBuilder::new().with_tls_config(outbound.tls());
+            Ok::<_, Error>(if outbound.offers_http2() {
+                tls.https_or_http().enable_all_versions().wrap_connector(route)
+            } else {
+                tls.https_or_http().enable_http1().wrap_connector(route)
+            })
+        })?;
+        Ok(Self { connectors, ways: outbound.ways().clone(), ping })
     }
 
-    pub(super) async fn connect(&self, origin: &Origin) -> Result<Connection, UpstreamError> {
+    /// Returns the way to `url` for an account.
+    pub(super) fn way(&self, url: &Uri, account: &AccountName) -> Way {
+        self.ways.to(url, Some(account))
+    }
+
+    pub(super) async fn connect(&self, origin: &Origin) -> Result<Opened, UpstreamError> {
         let connect = async {
             let url =
                 Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone()).path_and_query("/");
-            let stream = self.0.clone().call(url.build()?).await?;
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Connection::over(stream).await?)
+            let stream = self.connectors.of(origin.way).clone().call(url.build()?).await?;
+            Ok::<_, Error>(if stream.connected().is_negotiated_h2() {
+                Opened::Http2(SharedConnection::over(stream, self.ping).await?)
+            } else {
+                Opened::Http1(Http1Connection::over(stream).await?)
+            })
         };
         let connected = timeout(CONNECT_TIMEOUT, connect).await;
         let connected = connected.unwrap_or_else(|late| Err(late.into()));
-        connected.map_err(|error| UpstreamError::Unreachable(connect_error(origin.authority.as_str(), error.as_ref())))
+        connected.map_err(|error| {
+            let (host, proxy) = (origin.authority.as_str(), self.ways.proxy(origin.way));
+            UpstreamError::Unreachable(connect_error(host, proxy, error.as_ref()))
+        })
     }
 }

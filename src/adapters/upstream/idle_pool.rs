@@ -1,23 +1,21 @@
-//! The pool of idle connections.
+//! The pool of idle HTTP/1.1 connections.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http_message::uri::{Authority, Scheme};
 
-use super::connection::Connection;
-use crate::ports::Clock;
+use super::connection::Http1Connection;
+use crate::adapters::outbound::Way;
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 256;
 
-/// The server that a connection leads to.
+/// The server that a connection leads to, and its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
+    pub(super) way: Way,
 }
 
 /// The idle connections by origin. A linear search is enough for a handful of origins.
@@ -26,14 +24,14 @@ pub(super) struct IdlePool(Mutex<Vec<(Origin, Vec<IdleConnection>)>>);
 
 #[derive(Debug)]
 struct IdleConnection {
-    connection: Connection,
+    connection: Http1Connection,
     /// Whether it was idle at the last sweep.
     is_old: bool,
 }
 
 impl IdlePool {
     /// Takes the most recently used connection that is still open.
-    pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
+    pub(super) fn take(&self, origin: &Origin) -> Option<Http1Connection> {
         loop {
             let mut connection = find(&mut self.lock(), origin)?.pop()?.connection;
             if connection.is_ready() {
@@ -43,7 +41,7 @@ impl IdlePool {
     }
 
     /// Keeps a connection after its response was read to the end.
-    pub(super) fn put(&self, origin: &Origin, mut connection: Connection) {
+    pub(super) fn put(&self, origin: &Origin, mut connection: Http1Connection) {
         if !connection.is_ready() {
             return;
         }
@@ -56,7 +54,7 @@ impl IdlePool {
     }
 
     /// Closes the connections that were idle since the last sweep.
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         self.lock().retain_mut(|(_, connections)| {
             connections.retain(|idle| !idle.is_old);
             connections.iter_mut().for_each(|idle| idle.is_old = true);
@@ -71,17 +69,4 @@ impl IdlePool {
 
 fn find<'a>(pool: &'a mut [(Origin, Vec<IdleConnection>)], origin: &Origin) -> Option<&'a mut Vec<IdleConnection>> {
     pool.iter_mut().find_map(|(key, connections)| (key == origin).then_some(connections))
-}
-
-/// Sweeps the pool every `rest` until the pool is dropped.
-pub(super) fn sweep_while_used(pool: &Arc<IdlePool>, rest: Duration, clock: Arc<dyn Clock>) {
-    let pool = Arc::downgrade(pool);
-    #[expect(clippy::disallowed_methods, reason = "ends with the pool; a shutdown need not wait for it")]
-    tokio::spawn(async move {
-        loop {
-            clock.sleep(rest).await;
-            let Some(pool) = pool.upgrade() else { return };
-            pool.sweep();
-        }
-    });
 }

@@ -1,7 +1,12 @@
 //! Builds the HTTP message of a request.
 
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
+
 use bytes::Bytes;
-use futures_util::{TryStreamExt, stream::MapOk};
+use futures_util::{Stream, TryStreamExt};
 use http_body_util::{Either, Full, StreamBody};
 use http_message::{
     HeaderValue, Request, Uri, header,
@@ -10,10 +15,13 @@ use http_message::{
 use hyper::body::Frame;
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
-use super::idle_pool::Origin;
+use super::{
+    connector::{Connector, Error},
+    idle_pool::Origin,
+};
 use crate::{
     domain::secret::AccessToken,
-    ports::{BodyStream, RequestBody, UpstreamRequest},
+    ports::{BodyError, RequestBody, UpstreamRequest},
 };
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("goclaw/", env!("CARGO_PKG_VERSION")));
@@ -21,25 +29,31 @@ const ANY_TYPE: HeaderValue = HeaderValue::from_static("*/*");
 
 /// A request's body.
 pub(super) type Payload = Either<Full<Bytes>, StreamBody<Frames>>;
-type Frames = MapOk<BodyStream, fn(Bytes) -> Frame<Bytes>>;
+type Frames = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, BodyError>> + Send>>;
 
-/// Returns the origin of a request, and the request with its token in origin form (RFC 9112 section 3.2.1).
+/// A request to a provider.
+pub(super) struct Outgoing {
+    pub(super) origin: Origin,
+    /// With the path as its URL; [`for_http1`] and [`for_http2`] complete it.
+    pub(super) message: Request<Payload>,
+    /// Why the caller's body ended early.
+    pub(super) body_error: Arc<OnceLock<BodyError>>,
+}
+
+/// Returns a request with its token.
 ///
 /// # Errors
 /// The URL or the token cannot be sent in a request.
-pub(super) fn of(
-    request: UpstreamRequest,
-    bearer: &AccessToken,
-) -> Result<(Origin, Request<Payload>), Box<dyn std::error::Error + Send + Sync>> {
-    let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } =
-        Uri::try_from(request.url)?.into_parts()
-    else {
+pub(super) fn of(request: UpstreamRequest, connector: &Connector, bearer: &AccessToken) -> Result<Outgoing, Error> {
+    let url = Uri::try_from(request.url)?;
+    let way = connector.way(&url, &request.account);
+    let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } = url.into_parts() else {
         return Err("the URL is not absolute".into());
     };
     let mut credential = HeaderValue::from_str(&Zeroizing::new(format!("Bearer {}", bearer.expose_secret())))?;
     credential.set_sensitive(true);
     let mut headers = request.headers;
-    headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
+    let body_error = Arc::<OnceLock<BodyError>>::default();
     headers.insert(header::AUTHORIZATION, credential);
     headers.entry(header::ACCEPT).or_insert(ANY_TYPE);
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
@@ -48,12 +62,53 @@ pub(super) fn of(
         RequestBody::Streamed { length, stream } => {
             // Some servers reject a body of unknown length.
             headers.extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length))));
-            Either::Right(StreamBody::new(stream.map_ok(Frame::data as fn(Bytes) -> Frame<Bytes>)))
+            let note = Arc::clone(&body_error);
+            let noted = stream.inspect_err(move |error| {
+                // A body ends with its first error.
+                let _ = note.set(*error);
+            });
+            let frames: Frames = Box::pin(noted.map_ok(Frame::data));
+            Either::Right(StreamBody::new(frames))
         }
     };
     let mut message = Request::new(payload);
     *message.method_mut() = request.method;
     *message.uri_mut() = path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
     *message.headers_mut() = headers;
-    Ok((Origin { scheme, authority }, message))
+    Ok(Outgoing { origin: Origin { scheme, authority, way }, message, body_error })
+}
+
+/// Returns a request in origin form (RFC 9112 section 3.2.1).
+pub(super) fn for_http1(mut message: Request<Payload>, origin: &Origin) -> Request<Payload> {
+    *message.uri_mut() = path_of(&message).into();
+    // An authority is always a valid header value.
+    if let Ok(host) = HeaderValue::from_str(origin.authority.as_str()) {
+        message.headers_mut().insert(header::HOST, host);
+    }
+    message
+}
+
+/// Returns a request whose URL has all that becomes pseudo-header fields (RFC 9113 section 8.3.1).
+pub(super) fn for_http2(mut message: Request<Payload>, origin: &Origin) -> Request<Payload> {
+    let url = Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone());
+    // All three parts are parsed already.
+    if let Ok(url) = url.path_and_query(path_of(&message)).build() {
+        *message.uri_mut() = url;
+    }
+    message.headers_mut().remove(header::HOST);
+    message
+}
+
+/// Returns a copy of a request with a buffered body.
+pub(super) fn copy(message: &Request<Payload>) -> Option<Request<Payload>> {
+    let Either::Left(body) = message.body() else { return None };
+    let mut copy = Request::new(Either::Left(body.clone()));
+    *copy.method_mut() = message.method().clone();
+    *copy.uri_mut() = message.uri().clone();
+    *copy.headers_mut() = message.headers().clone();
+    Some(copy)
+}
+
+fn path_of(message: &Request<Payload>) -> PathAndQuery {
+    message.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }

@@ -1,13 +1,16 @@
-//! A provider's API over HTTP/1.1. Streams bodies unchanged, follows no redirects and sends no request twice.
+//! A provider's API over HTTP/2 or HTTP/1.1. Streams bodies unchanged, follows no redirects and sends no request twice.
 //!
-//! A connection belongs to the request that uses it and is polled in that request's task. Between requests it is in the
-//! idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`).
+//! An HTTP/1.1 connection belongs to the request that uses it and is polled in that request's task. Between requests it is
+//! in the idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`). An HTTP/2 connection is shared and stays open
+//! (`docs/adr/0017-http-2-and-outbound-proxies-on-hyper.md`).
 
 mod connection;
 mod connector;
 mod idle_pool;
 mod message;
 mod response;
+mod route;
+mod shared;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,45 +19,70 @@ use http_message::StatusCode;
 use tokio::time::timeout;
 
 use crate::{
+    adapters::outbound::Outbound,
     domain::secret::AccessToken,
     ports::{Clock, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
+use connection::{Connection, upstream_error, was_not_processed};
 use connector::Connector;
-use idle_pool::IdlePool;
+use idle_pool::{IdlePool, Origin};
+use message::Outgoing;
+use shared::SharedPool;
 
 /// How long the adapter waits for a provider and keeps idle connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// Longest wait for the next bytes of a response, its head included.
     pub silence: Duration,
-    /// Idle connections are closed after this time at the earliest, and twice this time at the latest.
+    /// Idle HTTP/1.1 connections are closed after this time at the earliest, and twice this time at the latest.
     pub rest: Duration,
+    /// HTTP/2 connections without a request are closed after about this time. Pings keep them open until then.
+    pub warm: Duration,
+    /// The pause between two pings on an HTTP/2 connection.
+    pub ping: Duration,
 }
 
 impl Default for Timeouts {
     /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a
-    /// request sent at that moment is lost, so this adapter closes them earlier.
+    /// request sent at that moment is lost, so this adapter closes those of HTTP/1.1 earlier. A server of HTTP/2 says which
+    /// requests it has not taken. Many middleboxes forget a connection after a minute or less.
     fn default() -> Self {
-        Self { silence: Duration::from_secs(300), rest: Duration::from_secs(25) }
+        Self {
+            silence: Duration::from_secs(300),
+            rest: Duration::from_secs(25),
+            warm: Duration::from_secs(10 * 60),
+            ping: Duration::from_secs(20),
+        }
     }
 }
 
 #[derive(Debug)]
 pub struct HttpUpstream {
     connector: Connector,
-    idle_pool: Arc<IdlePool>,
+    pools: Arc<Pools>,
     timeouts: Timeouts,
+}
+
+/// The connections between requests.
+#[derive(Debug, Default)]
+struct Pools {
+    idle: IdlePool,
+    shared: SharedPool,
 }
 
 impl HttpUpstream {
     /// Creates the adapter. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The system's TLS roots cannot be read.
-    pub fn new(timeouts: Timeouts, clock: Arc<dyn Clock>) -> Result<Self, rustls::Error> {
-        let idle_pool = Arc::<IdlePool>::default();
-        idle_pool::sweep_while_used(&idle_pool, timeouts.rest, clock);
-        Ok(Self { connector: Connector::new()?, idle_pool, timeouts })
+    /// The address or the credentials of a proxy cannot be sent.
+    pub fn new(
+        outbound: &Outbound,
+        timeouts: Timeouts,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let pools = Arc::<Pools>::default();
+        sweep_while_used(&pools, timeouts, clock);
+        Ok(Self { connector: Connector::new(outbound, timeouts.ping)?, pools, timeouts })
     }
 }
 
@@ -62,27 +90,61 @@ impl HttpUpstream {
 impl Upstream for HttpUpstream {
     #[tracing::instrument(level = "debug", name = "upstream.send", skip_all, fields(method = %request.method))]
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
-        let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unsendable)?;
+        let Outgoing { origin, mut message, body_error } =
+            message::of(request, &self.connector, bearer).map_err(UpstreamError::Unsendable)?;
         loop {
-            let pooled = self.idle_pool.take(&origin);
-            let is_pooled = pooled.is_some();
-            let mut connection = match pooled {
-                Some(connection) => connection,
-                None => self.connector.connect(&origin).await?,
-            };
-            let sent = timeout(self.timeouts.silence, connection.send(message));
+            let (mut connection, is_pooled) = self.connection(&origin).await?;
+            let copy =
+                if is_pooled && matches!(connection, Connection::Http2(_)) { message::copy(&message) } else { None };
+            let sent = timeout(self.timeouts.silence, connection.send(message, &origin));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
                 // Nobody has asked for that, and what follows would be no HTTP (RFC 9110 section 7.8).
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
                 }
-                Ok(response) => return Ok(self.begin(response, connection, origin)),
-                Err(mut failed) => match failed.take_message() {
-                    // The pooled connection was stale and nothing was sent; retry on a new one.
-                    Some(unsent) if is_pooled => message = unsent,
-                    _ => return Err(connection::upstream_error(failed.into_error())),
-                },
+                Ok(response) => return Ok(self.begin(response, connection, origin, body_error)),
+                Err(mut failed) => {
+                    let unsent = failed.take_message();
+                    let error = failed.into_error();
+                    if let Connection::Http2(lease) = &connection {
+                        lease.retire();
+                    }
+                    match unsent.or_else(|| copy.filter(|_| was_not_processed(&error))) {
+                        // The pooled connection was stale, and the provider has not seen the request; retry on another one.
+                        Some(unsent) if is_pooled => message = unsent,
+                        _ => return Err(upstream_error(error, &body_error)),
+                    }
+                }
             }
         }
     }
+}
+
+impl HttpUpstream {
+    /// Returns a connection, and whether it was open before.
+    async fn connection(&self, origin: &Origin) -> Result<(Connection, bool), UpstreamError> {
+        if let Some(lease) = self.pools.shared.take(origin) {
+            return Ok((Connection::Http2(lease), true));
+        }
+        if let Some(connection) = self.pools.idle.take(origin) {
+            return Ok((Connection::Http1(connection), true));
+        }
+        Ok((self.pools.shared.connect(origin, &self.connector).await?, false))
+    }
+}
+
+/// Sweeps the pools until they are dropped.
+fn sweep_while_used(pools: &Arc<Pools>, timeouts: Timeouts, clock: Arc<dyn Clock>) {
+    let pools = Arc::downgrade(pools);
+    let sweeps = timeouts.warm.as_millis().checked_div(timeouts.rest.as_millis()).unwrap_or_default();
+    let sweeps = u32::try_from(sweeps).unwrap_or(u32::MAX);
+    #[expect(clippy::disallowed_methods, reason = "ends with the pools; a shutdown need not wait for it")]
+    tokio::spawn(async move {
+        loop {
+            clock.sleep(timeouts.rest).await;
+            let Some(pools) = pools.upgrade() else { return };
+            pools.idle.sweep();
+            pools.shared.sweep(sweeps);
+        }
+    });
 }

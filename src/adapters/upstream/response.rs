@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
@@ -14,19 +14,21 @@ use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
 use super::{
-    HttpUpstream,
+    HttpUpstream, Pools,
     connection::{Connection, upstream_error},
-    idle_pool::{IdlePool, Origin},
+    idle_pool::Origin,
 };
-use crate::ports::{UpstreamError, UpstreamResponse};
+use crate::ports::{BodyError, UpstreamError, UpstreamResponse};
 
-/// The body of a response. Reading it polls the connection; dropping it before its end closes the connection.
+/// The body of a response. Reading it polls an HTTP/1.1 connection; dropping it before its end closes that connection, or
+/// resets its stream on a shared one.
 struct ResponseBody {
     body: Incoming,
     /// None once it is back in the pool or has failed.
     connection: Option<Connection>,
     origin: Origin,
-    idle_pool: Arc<IdlePool>,
+    pools: Arc<Pools>,
+    body_error: Arc<OnceLock<BodyError>>,
 }
 
 impl HttpUpstream {
@@ -36,10 +38,11 @@ impl HttpUpstream {
         response: Response<Incoming>,
         connection: Connection,
         origin: Origin,
+        body_error: Arc<OnceLock<BodyError>>,
     ) -> UpstreamResponse {
         let (head, body) = response.into_parts();
-        let mut body =
-            ResponseBody { body, connection: Some(connection), origin, idle_pool: Arc::clone(&self.idle_pool) };
+        let (connection, pools) = (Some(connection), Arc::clone(&self.pools));
+        let mut body = ResponseBody { body, connection, origin, pools, body_error };
         body.release_at_end();
         let silence = self.timeouts.silence;
         let pieces = stream::unfold(Some(body), move |body| async move {
@@ -78,7 +81,7 @@ impl ResponseBody {
                 }
                 Some(Err(error)) => {
                     self.connection = None;
-                    return Poll::Ready(Some(Err(upstream_error(error))));
+                    return Poll::Ready(Some(Err(upstream_error(error, &self.body_error))));
                 }
                 None => {
                     self.release();
@@ -97,8 +100,10 @@ impl ResponseBody {
 
     /// Returns the connection to the pool.
     fn release(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.idle_pool.put(&self.origin, connection);
+        match self.connection.take() {
+            Some(Connection::Http1(connection)) => self.pools.idle.put(&self.origin, connection),
+            // Dropping a place on a shared connection gives it back.
+            Some(Connection::Http2(_)) | None => {}
         }
     }
 }

@@ -48,7 +48,13 @@ impl Accounts {
         let mut headers = HeaderMap::new();
         set_user_agent(&mut headers, definition);
         let url = definition.url_of(&ProxyPath::fixed(path), None);
-        let request = UpstreamRequest { method: Method::GET, url, headers, body: RequestBody::default() };
+        let request = UpstreamRequest {
+            account: definition.name.clone(),
+            method: Method::GET,
+            url,
+            headers,
+            body: RequestBody::default(),
+        };
         let response = self.upstream.send(request, token).await?;
         match response.status {
             status if status.is_success() => Ok(()),
@@ -69,7 +75,7 @@ impl Accounts {
             return Ok(None);
         };
         let (session, limit) = (token.and_then(SessionId::of), definition.refresh.http_timeout);
-        let outcome = self.tokens.ask_session(client, session, cookie, (limit, limit)).await;
+        let outcome = self.tokens.ask_session(&definition.name, client, session, cookie, (limit, limit)).await;
         let (response, kept) = match outcome {
             Ok(CookieOutcome::Token(response) | CookieOutcome::Replaced(response, Ok(_))) => (response, None),
             Ok(CookieOutcome::Replaced(_, Err(error))) | Err(error) if is_refusal(&error) => {

@@ -115,7 +115,7 @@ impl Logins {
         if self.store.claim(&session.id, self.now()).await? == ClaimOutcome::Taken {
             return Err(AppError::LoginInProgress);
         }
-        let response = match self.oauth.exchange_code(&session.client, grant).await {
+        let response = match self.oauth.exchange_code(&session.name, &session.client, grant).await {
             Ok(response) => response,
             Err(error) => {
                 let detail = LoginDetail::new(&error.to_string());

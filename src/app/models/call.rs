@@ -85,6 +85,7 @@ impl Models {
         let ProviderCall { method, url, headers, body } = call;
         let retry_body = body.try_clone();
         let request = |account: &ProviderRegistration, body| UpstreamRequest {
+            account: name.clone(),
             method: method.clone(),
             url: url.clone(),
             headers: upstream_headers(&headers, account),

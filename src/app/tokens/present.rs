@@ -74,13 +74,14 @@ impl Tokens {
         let method = definition.refresh_method(credential.metadata.auth_method).ok_or(no_endpoint)?;
         let outcome = match method {
             RefreshMethod::OAuth(client) => {
-                let refreshed = self.oauth.refresh(client, token, LISTEN_FOR).await;
+                let refreshed = self.oauth.refresh(&definition.name, client, token, LISTEN_FOR).await;
                 refreshed.map(|response| Presented { response, rest: None })
             }
             RefreshMethod::Session(client) => {
                 let session = rest.map_or_else(|| self.session_of(credential), |rest| rest.session);
                 let limits = (LISTEN_FOR, definition.refresh.http_timeout);
-                self.ask_session(client, session, token, limits).await.map(|outcome| outcome.presented(definition))
+                let outcome = self.ask_session(&definition.name, client, session, token, limits).await;
+                outcome.map(|outcome| outcome.presented(definition))
             }
         };
         let outcome = outcome.map_err(|error| fate(credential, failure(definition, &error)));

@@ -191,7 +191,7 @@ impl Tokens {
                 return Ok(Revocation::Failed);
             }
         };
-        let Err(error) = self.oauth.revoke(client, &token).await else { return Ok(Revocation::Revoked) };
+        let Err(error) = self.oauth.revoke(name, client, &token).await else { return Ok(Revocation::Revoked) };
         tracing::warn!(provider.name = %name, error = %error, "the provider did not confirm a revocation");
         let is_refused = matches!(error, TokenEndpointError::Rejected { .. });
         Ok(if is_refused { Revocation::Failed } else { Revocation::Pending })

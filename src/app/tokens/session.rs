@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Tokens;
 use crate::{
     domain::{
+        ids::AccountName,
         secret::{AccessToken, RefreshToken},
         session_client::{SessionClient, SessionId},
         token_response::TokenResponse,
@@ -26,6 +27,7 @@ impl Tokens {
     /// ended, the browser's last active session is used. A request may take `limit`; none begins later than `in_time`.
     pub(in crate::app) async fn ask_session(
         &self,
+        account: &AccountName,
         client: &SessionClient,
         known: Option<SessionId>,
         cookie: &RefreshToken,
@@ -34,7 +36,7 @@ impl Tokens {
         let begun = self.clock.since_boot();
         let (mut session, mut may_have_ended) = (known, true);
         loop {
-            let response = self.sessions.ask(client, session.as_ref(), cookie, limit).await;
+            let response = self.sessions.ask(account, client, session.as_ref(), cookie, limit).await;
             let SessionResponse { outcome, replaced } = response;
             let next = match outcome {
                 Ok(SessionReply::Token(token)) => return Ok(CookieOutcome::Token(tokens(Some(token), replaced))),

@@ -12,7 +12,7 @@ use goclaw::{
     adapters::system::SystemRandom,
     app::{AppError, Callback, Ports, StartOptions, StartOutcome},
     domain::{
-        ids::Principal,
+        ids::{AccountName, Principal},
         login_outcome::LoginOutcome,
         oauth_client::OAuthClient,
         secret::RefreshToken,
@@ -36,6 +36,7 @@ struct Witness(Mutex<Vec<String>>);
 impl OAuthEndpoint for Witness {
     async fn exchange_code(
         &self,
+        _account: &AccountName,
         _client: &OAuthClient,
         grant: CodeGrant,
     ) -> Result<TokenResponse, TokenEndpointError> {
@@ -45,6 +46,7 @@ impl OAuthEndpoint for Witness {
 
     async fn refresh(
         &self,
+        _account: &AccountName,
         _client: &OAuthClient,
         _token: &RefreshToken,
         _limit: Duration,
@@ -52,7 +54,12 @@ impl OAuthEndpoint for Witness {
         Err(TokenEndpointError::Unavailable { why: "it only looks" })
     }
 
-    async fn revoke(&self, _client: &OAuthClient, _token: &RefreshToken) -> Result<(), TokenEndpointError> {
+    async fn revoke(
+        &self,
+        _account: &AccountName,
+        _client: &OAuthClient,
+        _token: &RefreshToken,
+    ) -> Result<(), TokenEndpointError> {
         Err(TokenEndpointError::Unavailable { why: "it only looks" })
     }
 }

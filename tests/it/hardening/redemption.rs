@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::approved;
+use crate::support::outbound::{account, outbound};
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, http},
     provider::Provider,
@@ -67,9 +68,9 @@ async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenE
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     let grant = CodeGrant { code: AuthorizationCode::new(code), verifier };
     let client = OAuthClient { redirect_uri: presented.to_owned(), ..client.clone() };
-    HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+    HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
         .unwrap()
-        .exchange_code(&client, grant)
+        .exchange_code(account(), &client, grant)
         .await
         .map(drop)
 }

@@ -23,7 +23,7 @@ async fn a_slow_token_response_times_out() {
 }
 
 #[tokio::test]
-async fn a_proxy_in_the_environment_is_not_used() {
+async fn this_machine_is_never_reached_through_a_proxy() {
     let provider = Provider::approving();
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();

@@ -6,9 +6,10 @@
 
 mod callback_listener;
 mod clock;
-mod notifier;
+pub(crate) mod notifier;
 mod oauth_endpoint;
 mod random;
+mod scripted_http2;
 mod scripted_server;
 mod secret_cipher;
 mod session_endpoint;

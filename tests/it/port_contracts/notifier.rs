@@ -16,6 +16,7 @@ use http_message::{HeaderValue, StatusCode, header};
 use tokio::time::timeout;
 
 use super::{contract, scripted_server::ScriptedServer};
+use crate::support::outbound::outbound;
 use crate::support::{
     fakes::{End, FakeNotifier, NOW, Reception, ScriptedResponse, name, within},
     gateway::free_port,
@@ -92,7 +93,7 @@ impl Fixture for Hook {
             server.base.clone()
         };
         let url = EndpointUrl::parse(&format!("{base}/hook")).expect("a loopback address");
-        let webhook = Webhook::new(url, SECRET.into(), Arc::new(SystemClock)).expect("a client");
+        let webhook = Webhook::new(&outbound(), url, SECRET.into(), Arc::new(SystemClock)).expect("a client");
         Self { server, webhook }
     }
 
@@ -110,7 +111,7 @@ impl Fixture for Hook {
 }
 
 /// Builds an event. Login, generation and revision identify it.
-fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
+pub(crate) fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
     CredentialEvent {
         revision: Revision(revision),
         name: name("openai-codex"),

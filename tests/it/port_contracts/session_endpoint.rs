@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{contract, scripted_server::ScriptedServer};
+use crate::support::outbound::{account, outbound};
 use crate::support::{
     fakes::{FakeProvider, NOW, ScriptedResponse, within},
     gateway::http,
@@ -70,7 +71,7 @@ trait Fixture {
 
     async fn ask(&self, session: Option<&str>, cookie: &RefreshToken) -> SessionResponse {
         let session = session.map(|id| SessionId::parse(id).expect("an id"));
-        within(self.endpoint().ask(&self.client(), session.as_ref(), cookie, LIMIT)).await
+        within(self.endpoint().ask(account(), &self.client(), session.as_ref(), cookie, LIMIT)).await
     }
 
     /// Returns the outcome of a request that does not replace the cookie.
@@ -141,7 +142,7 @@ impl Fixture for Http {
         let _ = http();
         let provider = Simulator::start(Options::default()).await.expect("it starts");
         Self {
-            endpoint: HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+            endpoint: HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
                 .expect("a client"),
             provider,
         }
@@ -256,7 +257,8 @@ async fn a_refresh_ends_within_its_limit_and_consumes_nothing<F: Fixture>() {
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
     let (client, id) = (fixture.client(), SessionId::parse(&session).expect("an id"));
-    let asked = timeout(SOON, fixture.endpoint().ask(&client, Some(&id), &cookie, Duration::from_millis(300))).await;
+    let asked =
+        timeout(SOON, fixture.endpoint().ask(account(), &client, Some(&id), &cookie, Duration::from_millis(300))).await;
     let error = asked.expect("it ends soon after its limit").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     fixture.resume();
@@ -277,8 +279,8 @@ async fn an_unreachable_provider_is_unavailable<F: Fixture>() {
 #[tokio::test]
 async fn a_cookie_counts_if_it_is_for_this_host_and_lives() {
     let _ = http();
-    let endpoint =
-        HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock)).expect("a client");
+    let endpoint = HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+        .expect("a client");
     for (set_cookie, expected) in [
         ("__client=new; Path=/; HttpOnly; Secure", Some("new")),
         ("__client=\"new\"; Domain=127.0.0.1; Max-Age=600", Some("new")),
@@ -296,7 +298,7 @@ async fn a_cookie_counts_if_it_is_for_this_host_and_lives() {
         let server = ScriptedServer::start(script).await;
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
-        let response = within(endpoint.ask(&client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
+        let response = within(endpoint.ask(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
         let replaced = response.replaced.as_ref().map(|cookie| cookie.expose_secret());
         assert_eq!(replaced, expected, "{set_cookie}");
     }

@@ -15,7 +15,10 @@ use goclaw::{
 };
 
 use super::samples::{at, author, credential, name};
-use crate::support::{fakes::FakeClock, postgres::Database};
+use crate::support::{
+    fakes::FakeClock,
+    postgres::{Database, OPTIONS},
+};
 
 /// The lease of the default policy.
 const LEASE: Duration = Duration::from_secs(60);
@@ -113,7 +116,7 @@ async fn a_restart_of_the_machine_ends_every_lease() {
 async fn replicas_with_wrong_clocks_share_the_servers() {
     let database = Database::create().await;
     for wrong in [SystemClock.now().plus(HOUR), SystemClock.now().minus(HOUR)] {
-        let store = PostgresStore::open(&database.url.as_str().into(), FakeClock::at(wrong)).await.unwrap();
+        let store = PostgresStore::open(&database.url.as_str().into(), &OPTIONS, FakeClock::at(wrong)).await.unwrap();
         let (shared, server) = (store.shared_clock().now(), SystemClock.now());
         assert!(shared.until(server).max(server.until(shared)) < HOUR / 2, "{shared:?}, {server:?}");
     }
@@ -122,7 +125,7 @@ async fn replicas_with_wrong_clocks_share_the_servers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_set_while_the_gateway_runs_is_corrected_by_the_next_read() {
     let (database, local) = (Database::create().await, FakeClock::at(SystemClock.now()));
-    let store = PostgresStore::open(&database.url.as_str().into(), local.clone()).await.unwrap();
+    let store = PostgresStore::open(&database.url.as_str().into(), &OPTIONS, local.clone()).await.unwrap();
     local.set_wall_clock(SystemClock.now().plus(HOUR));
     store.marks().await.unwrap();
     let (shared, server) = (store.shared_clock().now(), SystemClock.now());

@@ -17,7 +17,10 @@ use goclaw::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{fakes::MemoryStore, postgres::Database};
+use crate::support::{
+    fakes::MemoryStore,
+    postgres::{Database, OPTIONS},
+};
 
 pub(crate) trait Fixture {
     type Store: TokenStore
@@ -117,7 +120,9 @@ impl Fixture for Postgres {
 
     async fn open() -> Self {
         let database = Database::create().await;
-        let store = PostgresStore::open(&database.url.as_str().into(), Arc::new(SystemClock)).await.expect("it opens");
+        let store = PostgresStore::open(&database.url.as_str().into(), &OPTIONS, Arc::new(SystemClock))
+            .await
+            .expect("it opens");
         // The tests pass the time, so the server's clock is not used.
         Self { store: Arc::new(store.on_callers_clock()), database }
     }

@@ -19,10 +19,10 @@ use super::{
     fixtures::{Fixture, Postgres},
     samples::{at, author, credential, name},
 };
-use crate::support::postgres::Database;
+use crate::support::postgres::{Database, OPTIONS};
 
 async fn open(database: &Database) -> Result<PostgresStore, OpenStoreError> {
-    PostgresStore::open(&database.url.as_str().into(), Arc::new(SystemClock)).await
+    PostgresStore::open(&database.url.as_str().into(), &OPTIONS, Arc::new(SystemClock)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,7 +31,7 @@ async fn concurrent_starts_migrate_once() {
     let mut openings = JoinSet::new();
     for _ in 0..4 {
         let url = database.url.as_str().into();
-        openings.spawn(async move { PostgresStore::open(&url, Arc::new(SystemClock)).await.map(drop) });
+        openings.spawn(async move { PostgresStore::open(&url, &OPTIONS, Arc::new(SystemClock)).await.map(drop) });
     }
     let opened = tokio::time::timeout(Duration::from_secs(30), openings.join_all()).await.expect("all of them open");
     assert!(opened.iter().all(Result::is_ok), "{opened:?}");
@@ -83,7 +83,7 @@ async fn goes_on_without_tls(host: &str, options: &str) -> bool {
         stream.write_all(b"N").await.expect("an answer");
         stream.read(&mut start).await.is_ok_and(|length| length > 0)
     };
-    let (opened, goes_on) = tokio::join!(PostgresStore::open(&url, Arc::new(SystemClock)), server);
+    let (opened, goes_on) = tokio::join!(PostgresStore::open(&url, &OPTIONS, Arc::new(SystemClock)), server);
     assert!(matches!(opened.map(drop), Err(OpenStoreError::Connect { .. })), "{host}{options}");
     goes_on
 }

@@ -7,6 +7,8 @@ pub(crate) mod gateway;
 pub(crate) mod leaks;
 pub(crate) mod log;
 pub(crate) mod mocks;
+pub(crate) mod outbound;
 pub(crate) mod postgres;
+pub(crate) mod postgres_server;
 pub(crate) mod provider;
 pub(crate) mod wire;

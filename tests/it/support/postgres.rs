@@ -1,11 +1,17 @@
 //! Creates a database per test on the temporary PostgreSQL server of `test.sh`.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
+use goclaw::adapters::store::PostgresOptions;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// The variable in which `test.sh` passes the server's URL.
 const SERVER: &str = "TEST_POSTGRES_URL";
+
+pub(crate) const OPTIONS: PostgresOptions = PostgresOptions { pool_size: 16, wait: Duration::ZERO, ca_file: None };
 
 /// An empty database. It is removed together with the server.
 pub(crate) struct Database {

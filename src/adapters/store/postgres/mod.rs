@@ -3,11 +3,14 @@
 //! A write transaction first locks the tables against other writers, not against readers. Writes are rare and short,
 //! and the lock makes them behave exactly as in SQLite.
 
+mod address;
 mod clock;
 mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod server;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,6 +39,8 @@ use crate::{
     ports::{Clock, StoreError},
 };
 use clock::{ClockOffset, ServerClock};
+
+pub use opening::PostgresOptions;
 
 /// Time limit for work on a connection, the wait for another replica's write included. Without it, a network that drops
 /// packets would block callers forever. All work can be repeated.

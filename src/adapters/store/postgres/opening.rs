@@ -1,6 +1,10 @@
-//! Opens a PostgreSQL database: connects, with verified TLS, and migrates the schema, one replica at a time.
+//! Opens a PostgreSQL database: waits for it, connects, and migrates the schema, one replica at a time.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use diesel::{
     ConnectionError, ConnectionResult, QueryableByName, result::Error as DieselError, sql_query, sql_types::Text,
@@ -11,16 +15,10 @@ use diesel_async::{
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::FutureExt;
-use rustls_platform_verifier::ConfigVerifierExt;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::time::timeout;
-use tokio_postgres::{
-    Config,
-    config::{Host, SslMode},
-};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Connection, PostgresStore};
+use super::{Connection, PostgresStore, address::Address, server::Server};
 use crate::{
     adapters::store::{
         error::{Cause, OpenStoreError},
@@ -32,10 +30,8 @@ use crate::{
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-const CONNECTIONS: usize = 16;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Idle time before the first TCP keepalive probe.
-const KEEPALIVE: Duration = Duration::from_secs(15);
+/// For all attempts at one connection.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A query that takes longer waits for a lock that is not released.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
 /// Migrations have no time limit. The advisory lock (3577 is arbitrary) lets replicas that start together migrate in
@@ -43,28 +39,40 @@ const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_sess
 const BEFORE_MIGRATING: &str = "SET statement_timeout = 0; SELECT pg_advisory_lock(3577)";
 const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
 
+/// How a database is opened and used.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// The most connections of this gateway.
+    pub pool_size: usize,
+    /// How long to wait for a server that is not up yet.
+    pub wait: Duration,
+    /// A PEM file of authorities to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 impl PostgresStore {
     /// Opens the database at `url` (`postgres://user:password@host/database?sslmode=...`) and runs pending migrations.
     /// `local` is this machine's clock.
     ///
     /// # Errors
     /// All of [`OpenStoreError`] except `Create`.
-    pub async fn open(url: &SecretString, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
-        let name = database_name(url);
+    pub async fn open(
+        url: &SecretString,
+        options: &PostgresOptions,
+        local: Arc<dyn Clock>,
+    ) -> Result<Self, OpenStoreError> {
+        let server = Self::server(url, options.ca_file.as_deref())?;
+        let name = server.name().to_owned();
         let connect_error = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
-        let tls = MakeRustlsConnect::new(
-            rustls::ClientConfig::with_platform_verifier().map_err(|error| connect_error(Box::new(error)))?,
-        );
-        let tls = Arc::new(tls);
+        server.wait_until_up(options.wait, local.as_ref()).await.map_err(|error| connect_error(Box::new(error)))?;
+        let server = Arc::new(server);
         let mut config = ManagerConfig::<Connection>::default();
-        config.custom_setup = Box::new(move |url| {
-            let tls = Arc::clone(&tls);
-            connect(url.to_owned(), tls).boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
-        let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
+        config.custom_setup = Box::new(move |_url| connect(Arc::clone(&server)).boxed());
+        // The URL is not kept: `server` has what is in it.
+        let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
+        let pool = Pool::builder(manager).max_size(options.pool_size).build();
         let pool = pool.map_err(|error| connect_error(Box::new(error)))?;
-        let mut connection = match timeout(CONNECT_TIMEOUT, pool.get()).await {
+        let mut connection = match timeout(OPEN_TIMEOUT, pool.get()).await {
             Ok(connection) => connection.map_err(|error| connect_error(Box::new(error)))?,
             Err(late) => return Err(connect_error(Box::new(late))),
         };
@@ -85,38 +93,28 @@ impl PostgresStore {
             .map_err(|error| OpenStoreError::Connect { name: store.name.clone(), source: Box::new(error) })?;
         Ok(store)
     }
+
+    /// Checks an address and the files that it names, without connecting.
+    ///
+    /// # Errors
+    /// [`OpenStoreError::InvalidUrl`].
+    pub fn check(url: &SecretString) -> Result<(), OpenStoreError> {
+        Self::server(url, None).map(drop)
+    }
+
+    fn server(url: &SecretString, ca_file: Option<&Path>) -> Result<Server, OpenStoreError> {
+        let invalid = |source: Cause| OpenStoreError::InvalidUrl { source };
+        let address = Address::parse(url).map_err(|error| invalid(Box::new(error)))?;
+        Server::new(address, ca_file).map_err(|error| invalid(Box::new(error)))
+    }
 }
 
-async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<Connection> {
-    let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
-    let mut config: Config = url.parse().map_err(bad)?;
-    // An attacker between the two machines could remove TLS from what the server offers.
-    if config.get_ssl_mode() == SslMode::Prefer && !is_on_this_machine(&config) {
-        config.ssl_mode(SslMode::Require);
-    }
-    config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
-    let (client, driver) = config.connect((*tls).clone()).await.map_err(bad)?;
+async fn connect(server: Arc<Server>) -> ConnectionResult<Connection> {
+    let failed = |error| ConnectionError::BadConnection(server.explain(&error));
+    let (client, driver) = server.connect().await.map_err(failed)?;
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
     connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
-}
-
-fn is_on_this_machine(config: &Config) -> bool {
-    let is_loopback =
-        |name: &str| name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    match config.get_hostaddrs() {
-        [] => config.get_hosts().iter().all(|host| match host {
-            Host::Tcp(name) => is_loopback(name),
-            Host::Unix(_) => true,
-        }),
-        addresses => addresses.iter().all(IpAddr::is_loopback),
-    }
-}
-
-/// Returns the error's text with its cause, which `Display` omits.
-fn describe(error: &tokio_postgres::Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{error}{cause}")
 }
 
 #[derive(QueryableByName)]
@@ -132,13 +130,4 @@ async fn refuse_lossy(connection: &mut Connection, name: &str) -> Result<(), Ope
     let setting =
         setting.map_err(|error| OpenStoreError::Connect { name: name.to_owned(), source: Box::new(error) })?;
     if setting.value == "off" { Err(OpenStoreError::NotDurable { name: name.to_owned() }) } else { Ok(()) }
-}
-
-/// Returns database and host, for messages: the URL may hold a password.
-fn database_name(url: &SecretString) -> String {
-    let config: Option<Config> = url.expose_secret().parse().ok();
-    let hosts = config.as_ref().map(Config::get_hosts).unwrap_or_default();
-    let host = hosts.first().map(|host| format!("{host:?}")).unwrap_or_default();
-    let host = host.trim_start_matches(|c| c != '"').trim_matches(|c| c == '"' || c == ')').to_owned();
-    format!("{} on {host}", config.as_ref().and_then(Config::get_dbname).unwrap_or("?"))
 }

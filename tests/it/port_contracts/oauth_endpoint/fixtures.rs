@@ -16,6 +16,7 @@ use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, Site};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::support::outbound::{account, outbound};
 use crate::{
     oauth_endpoint::client_of,
     support::{
@@ -83,11 +84,11 @@ pub(super) trait Fixture {
     }
 
     async fn exchange(&self, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
-        within(self.endpoint().exchange_code(&self.client(), grant)).await
+        within(self.endpoint().exchange_code(account(), &self.client(), grant)).await
     }
 
     async fn refresh(&self, token: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
-        within(self.endpoint().refresh(&self.client(), token, LIMIT)).await
+        within(self.endpoint().refresh(account(), &self.client(), token, LIMIT)).await
     }
 
     /// Completes a login and returns its refresh token.
@@ -166,7 +167,7 @@ impl Fixture for Http {
         let _ = http();
         let provider = Simulator::start(Options::default()).await.expect("it starts");
         Self {
-            endpoint: HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+            endpoint: HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
                 .expect("a client"),
             provider,
         }

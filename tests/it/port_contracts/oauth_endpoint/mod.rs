@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::contract;
 use crate::support::fakes::within;
+use crate::support::outbound::account;
 use fixtures::{EndpointFault, Fake, Fixture, Http};
 
 contract!(fake: Fake, http_client: Http; [
@@ -113,7 +114,7 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
         let before = fixture.requests();
         fixture.inject(fault).await;
         let limit = Duration::from_millis(500);
-        let refreshed = within(fixture.endpoint().refresh(&fixture.client(), &token, limit)).await;
+        let refreshed = within(fixture.endpoint().refresh(account(), &fixture.client(), &token, limit)).await;
         let error = refreshed.expect_err("it fails");
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
@@ -129,7 +130,7 @@ async fn a_refresh_ends_within_its_limit<F: Fixture>() {
     fixture.hang();
     let limit = Duration::from_millis(300);
     let client = fixture.client();
-    let refresh = timeout(SOON, fixture.endpoint().refresh(&client, &token, limit)).await;
+    let refresh = timeout(SOON, fixture.endpoint().refresh(account(), &client, &token, limit)).await;
     let error = refresh.expect("it ends soon after its limit").expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
 }
@@ -139,7 +140,9 @@ async fn an_exchange_and_a_revocation_have_their_own_timeouts<F: Fixture>() {
     let (token, grant) = (fixture.signed_in().await, fixture.approved(8).await);
     fixture.hang();
     let (client, endpoint) = (fixture.client(), fixture.endpoint());
-    let both = async { tokio::join!(endpoint.exchange_code(&client, grant), endpoint.revoke(&client, &token)) };
+    let both = async {
+        tokio::join!(endpoint.exchange_code(account(), &client, grant), endpoint.revoke(account(), &client, &token))
+    };
     let (exchanged, revoked) = timeout(LONGEST, both).await.expect("both end");
     for error in [exchanged.expect_err("there is no response"), revoked.expect_err("there is no response")] {
         assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
@@ -151,7 +154,7 @@ async fn a_revoked_token_is_rejected<F: Fixture>() {
     let (revoked, other) = (fixture.signed_in().await, fixture.signed_in().await);
     for _ in 0..2 {
         // RFC 7009 section 2.2: revoking a revoked token succeeds.
-        within(fixture.endpoint().revoke(&fixture.client(), &revoked)).await.expect("it is confirmed");
+        within(fixture.endpoint().revoke(account(), &fixture.client(), &revoked)).await.expect("it is confirmed");
     }
     let refused = fixture.refresh(&revoked).await.expect_err("it is revoked");
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
@@ -162,7 +165,7 @@ async fn a_failed_revocation_is_an_error_and_the_token_still_works<F: Fixture>()
     let fixture = F::open().await;
     let token = fixture.signed_in().await;
     fixture.fail_revocation();
-    let failed = within(fixture.endpoint().revoke(&fixture.client(), &token)).await.expect_err("it fails");
+    let failed = within(fixture.endpoint().revoke(account(), &fixture.client(), &token)).await.expect_err("it fails");
     assert!(matches!(failed, TokenEndpointError::Indeterminate(Doubt::ServerError(503))), "{failed:?}");
     fixture.refresh(&token).await.expect("it works");
 }
@@ -172,7 +175,8 @@ async fn without_a_revocation_endpoint_no_request_is_sent<F: Fixture>() {
     let token = fixture.signed_in().await;
     let before = fixture.requests();
     let client = OAuthClient { revoke_url: None, ..fixture.client() };
-    let refused = within(fixture.endpoint().revoke(&client, &token)).await.expect_err("there is no endpoint");
+    let refused =
+        within(fixture.endpoint().revoke(account(), &client, &token)).await.expect_err("there is no endpoint");
     assert!(matches!(refused, TokenEndpointError::Unavailable { .. }), "{refused:?}");
     assert_eq!(fixture.requests(), before);
     fixture.refresh(&token).await.expect("it works");

@@ -9,10 +9,11 @@ use goclaw::{
     },
     ports::Upstream,
 };
-use http_message::StatusCode;
+use http_message::{HeaderMap, StatusCode, header};
 
+use crate::support::outbound::{outbound, outbound_to_front};
 use crate::{
-    port_contracts::scripted_server::ScriptedServer,
+    port_contracts::{scripted_http2::ScriptedHttp2, scripted_server::ScriptedServer},
     support::{
         fakes::{End, Exchange, FakeUpstream, ScriptedResponse},
         gateway::free_port,
@@ -27,6 +28,11 @@ pub(super) trait Fixture {
 
     /// Configures a provider that accepts no connection.
     async fn unreachable() -> Self;
+
+    /// Returns the headers that the provider sends.
+    fn headers_of(script: &ScriptedResponse) -> HeaderMap {
+        script.all_headers()
+    }
 
     fn upstream(&self) -> &Self::Port;
 
@@ -85,7 +91,8 @@ impl Fixture for Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
         let upstream =
-            HttpUpstream::new(Timeouts { silence, ..Timeouts::default() }, Arc::new(SystemClock)).expect("a client");
+            HttpUpstream::new(&outbound(), Timeouts { silence, ..Timeouts::default() }, Arc::new(SystemClock))
+                .expect("a client");
         let server = ScriptedServer::start(script).await;
         Self { upstream, base: server.base.clone(), server }
     }
@@ -93,6 +100,51 @@ impl Fixture for Http {
     async fn unreachable() -> Self {
         let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
         Self { base: format!("http://127.0.0.1:{}", free_port()), ..fixture }
+    }
+
+    fn upstream(&self) -> &HttpUpstream {
+        &self.upstream
+    }
+
+    fn base(&self) -> &str {
+        &self.base
+    }
+
+    fn exchange(&self) -> &Exchange {
+        &self.server.exchange
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.server.tokens()
+    }
+}
+
+pub(super) struct Http2 {
+    upstream: HttpUpstream,
+    server: ScriptedHttp2,
+    base: String,
+}
+
+impl Fixture for Http2 {
+    type Port = HttpUpstream;
+
+    async fn playing(script: ScriptedResponse) -> Self {
+        let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
+        let timeouts = Timeouts { silence, ..Timeouts::default() };
+        let upstream = HttpUpstream::new(&outbound_to_front(true), timeouts, Arc::new(SystemClock)).expect("a client");
+        let server = ScriptedHttp2::start(script).await;
+        Self { upstream, base: server.base.clone(), server }
+    }
+
+    async fn unreachable() -> Self {
+        let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
+        Self { base: format!("https://127.0.0.1:{}", free_port()), ..fixture }
+    }
+
+    fn headers_of(script: &ScriptedResponse) -> HeaderMap {
+        let mut headers = script.all_headers();
+        headers.remove(header::TRANSFER_ENCODING);
+        headers
     }
 
     fn upstream(&self) -> &HttpUpstream {

@@ -14,13 +14,15 @@ use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::contract;
 use crate::support::fakes::{End, Framing, ScriptedResponse, within};
-use fixtures::{Fake, Fixture, Http};
+use crate::support::outbound::account;
+use fixtures::{Fake, Fixture, Http, Http2};
 
-contract!(fake: Fake, http: Http; [
+// HTTP/2 switches no protocols.
+contract!(fake: Fake, http: Http; [another_protocol_is_an_error]);
+contract!(fake_upstream: Fake, http1: Http, http2: Http2; [
     a_body_yields_nothing_after_its_end,
     a_body_yields_nothing_after_an_error,
     a_lost_response_is_an_error_and_is_not_retried,
-    another_protocol_is_an_error,
     a_redirect_is_passed_on_and_not_followed,
     bytes_and_headers_pass_unchanged_and_unbuffered,
     silence_before_the_head_is_an_error,
@@ -38,7 +40,7 @@ const EXTRA_POLLS: usize = 3;
 
 fn request(fixture: &impl Fixture, body: RequestBody) -> UpstreamRequest {
     let url = format!("{}/v1/responses", fixture.base());
-    UpstreamRequest { method: Method::POST, url, headers: HeaderMap::new(), body }
+    UpstreamRequest { account: account().clone(), method: Method::POST, url, headers: HeaderMap::new(), body }
 }
 
 async fn send(fixture: &impl Fixture) -> Result<UpstreamResponse, UpstreamError> {
@@ -143,7 +145,7 @@ async fn bytes_and_headers_pass_unchanged_and_unbuffered<F: Fixture>() {
         script.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("a=1"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("b=2"));
-        let sent = script.all_headers();
+        let sent = F::headers_of(&script);
         let fixture = F::playing(script).await;
         let mut response = send(&fixture).await.expect("a response");
         assert_eq!(response.headers, sent, "{framing:?}");

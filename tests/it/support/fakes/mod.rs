@@ -30,5 +30,10 @@ pub(crate) use upstream::FakeUpstream;
 
 /// Returns the error of a provider that refuses connections.
 pub(crate) fn refused() -> ConnectError {
-    ConnectError { problem: ConnectProblem::Refused, host: "provider.example".into(), detail: "refused".into() }
+    ConnectError {
+        problem: ConnectProblem::Refused,
+        host: "provider.example".into(),
+        proxy: None,
+        detail: "refused".into(),
+    }
 }

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
     domain::{
+        ids::AccountName,
         oauth_client::{EndpointUrl, OAuthClient},
         secret::{AccessToken, IdToken, RefreshToken},
         token_response::{CodeGrant, TokenResponse},
@@ -248,7 +249,12 @@ impl FakeProvider {
 
 #[async_trait]
 impl OAuthEndpoint for FakeProvider {
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
+    async fn exchange_code(
+        &self,
+        _account: &AccountName,
+        client: &OAuthClient,
+        grant: CodeGrant,
+    ) -> Result<TokenResponse, TokenEndpointError> {
         self.note_call(Some(&client.token_url));
         self.state().exchanges += 1;
         let responded = self.wait_while_hanging(TOTAL_LIMIT).await;
@@ -295,6 +301,7 @@ impl OAuthEndpoint for FakeProvider {
 
     async fn refresh(
         &self,
+        _account: &AccountName,
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
@@ -315,7 +322,12 @@ impl OAuthEndpoint for FakeProvider {
         refreshed
     }
 
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
+    async fn revoke(
+        &self,
+        _account: &AccountName,
+        client: &OAuthClient,
+        token: &RefreshToken,
+    ) -> Result<(), TokenEndpointError> {
         if client.revoke_url.is_none() {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         }

@@ -6,6 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use async_trait::async_trait;
 use goclaw::{
     domain::{
+        ids::AccountName,
         secret::{AccessToken, RefreshToken},
         session_client::{SessionClient, SessionId},
     },
@@ -61,6 +62,7 @@ impl Sessions {
 impl SessionEndpoint for FakeProvider {
     async fn ask(
         &self,
+        _account: &AccountName,
         _client: &SessionClient,
         session: Option<&SessionId>,
         cookie: &RefreshToken,

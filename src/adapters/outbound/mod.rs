@@ -1,0 +1,120 @@
+//! What all connections to other machines share: the proxies between, the trusted authorities, and the HTTP client for
+//! single requests.
+
+mod certificates;
+mod ways;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http_message::HeaderValue;
+use reqwest::{Client, ClientBuilder, Proxy, redirect, retry};
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
+
+pub use certificates::InvalidAuthorities;
+pub use ways::{PerWay, Way, Ways};
+
+use crate::domain::{
+    ids::AccountName,
+    outbound_proxy::{ProxyCredentials, ProxyUrl, WayOut},
+};
+
+/// What is configured.
+#[derive(Debug, Clone)]
+pub struct OutboundOptions {
+    /// The way out of everything without one of its own.
+    pub proxy: Option<ProxyUrl>,
+    /// Hosts, domains and networks that `proxy` is not used for.
+    pub no_proxy: Vec<String>,
+    /// The ways out of single accounts.
+    pub accounts: BTreeMap<AccountName, WayOut>,
+    /// A PEM file of authorities to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether providers may choose HTTP/2 for their APIs.
+    pub offers_http2: bool,
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self { proxy: None, no_proxy: Vec::new(), accounts: BTreeMap::new(), ca_file: None, offers_http2: true }
+    }
+}
+
+/// Connections to other machines.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    ways: Ways,
+    tls: ClientConfig,
+    offers_http2: bool,
+}
+
+impl Outbound {
+    /// Reads the trusted authorities.
+    ///
+    /// # Errors
+    /// The system's list or the configured file cannot be used.
+    pub fn new(options: &OutboundOptions) -> Result<Self, InvalidAuthorities> {
+        Ok(Self {
+            ways: Ways::new(options),
+            tls: certificates::client_config(options.ca_file.as_deref())?,
+            offers_http2: options.offers_http2,
+        })
+    }
+
+    pub fn offers_http2(&self) -> bool {
+        self.offers_http2
+    }
+
+    pub fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
+    /// Returns the TLS settings: the trusted authorities, and no client certificate.
+    pub fn tls(&self) -> ClientConfig {
+        self.tls.clone()
+    }
+
+    /// Builds an HTTP/1.1 client for each way out. It makes a new connection for each request, because nobody can tell
+    /// whether a server has read a request that failed on a reused one. It follows no redirects and does not retry.
+    ///
+    /// # Errors
+    /// The client cannot be set up.
+    pub fn clients(&self, more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<PerWay<Client>, reqwest::Error> {
+        self.ways.try_map(|proxy| {
+            let client = Client::builder()
+                .tls_backend_preconfigured(self.tls())
+                .http1_only()
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")));
+            let client = match proxy {
+                None => client,
+                Some(proxy) => client.proxy(through(proxy)?),
+            };
+            more(client).build()
+        })
+    }
+}
+
+/// Returns a proxy for all requests of a client: [`Ways`] has chosen the client.
+fn through(proxy: &ProxyUrl) -> Result<Proxy, reqwest::Error> {
+    let through = Proxy::all(proxy.address())?;
+    Ok(match &proxy.credentials {
+        None => through,
+        Some(ProxyCredentials { user, password }) => through.basic_auth(user.expose_secret(), password.expose_secret()),
+    })
+}
+
+/// Returns the credentials as `Proxy-Authorization` (RFC 7617).
+pub fn proxy_authorization(credentials: &ProxyCredentials) -> HeaderValue {
+    let (user, password) = (credentials.user.expose_secret(), credentials.password.expose_secret());
+    let pair = Zeroizing::new(format!("{user}:{password}"));
+    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    // Base64 is always a valid header value.
+    let mut value = HeaderValue::from_str(&text).unwrap_or_else(|_invalid| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}

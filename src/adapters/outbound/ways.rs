@@ -1,0 +1,110 @@
+//! Which way a connection leaves: directly or through a proxy, by its account and its host.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use http_message::{Uri, uri::Scheme};
+use hyper_util::client::proxy::matcher::Matcher;
+
+use super::OutboundOptions;
+use crate::domain::{
+    ids::AccountName,
+    outbound_proxy::{ProxyUrl, WayOut},
+};
+
+/// One way out. It belongs to the [`Ways`] that returned it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Way(usize);
+
+/// All ways out.
+#[derive(Clone)]
+pub struct Ways {
+    /// All proxies; the way 0 has none.
+    proxies: Vec<ProxyUrl>,
+    /// The way of everything without one of its own.
+    common: Way,
+    accounts: Vec<(AccountName, Way)>,
+    /// Answers whether the common way is not used for a host; None if it always is.
+    exceptions: Option<Arc<Matcher>>,
+}
+
+impl Ways {
+    pub(super) fn new(options: &OutboundOptions) -> Self {
+        let mut proxies: Vec<ProxyUrl> = options.proxy.iter().cloned().collect();
+        let common = Way(proxies.len());
+        let mut accounts = Vec::new();
+        for (account, way) in &options.accounts {
+            let way = match way {
+                WayOut::Direct => Way::default(),
+                WayOut::Proxy(proxy) => {
+                    proxies.push(proxy.clone());
+                    Way(proxies.len())
+                }
+            };
+            accounts.push((account.clone(), way));
+        }
+        // The address is a stand-in: only the exceptions are asked.
+        let matcher = || Matcher::builder().all("http://proxy").no(options.no_proxy.join(",")).build();
+        let exceptions = (!options.no_proxy.is_empty()).then(|| Arc::new(matcher()));
+        Self { proxies, common, accounts, exceptions }
+    }
+
+    /// Returns the way to `url` for an account, or for the gateway itself. This machine is always reached directly.
+    pub fn to(&self, url: &Uri, account: Option<&AccountName>) -> Way {
+        // Plain HTTP is configured for this machine only.
+        if self.proxies.is_empty() || url.scheme() != Some(&Scheme::HTTPS) || is_this_machine(url) {
+            return Way::default();
+        }
+        let own = account.and_then(|account| self.accounts.iter().find(|(name, _)| name == account));
+        match own {
+            Some((_, way)) => *way,
+            None if self.is_excluded(url) => Way::default(),
+            None => self.common,
+        }
+    }
+
+    /// Does the same for a URL as text. One that is none is not reached at all.
+    pub fn to_text(&self, url: &str, account: Option<&AccountName>) -> Way {
+        Uri::try_from(url).map_or(Way::default(), |url| self.to(&url, account))
+    }
+
+    /// Returns the proxy of a way.
+    pub fn proxy(&self, way: Way) -> Option<&ProxyUrl> {
+        way.0.checked_sub(1).and_then(|index| self.proxies.get(index))
+    }
+
+    /// Makes something for each way.
+    pub fn try_map<T, E>(&self, mut make: impl FnMut(Option<&ProxyUrl>) -> Result<T, E>) -> Result<PerWay<T>, E> {
+        let direct = make(None)?;
+        let proxied = self.proxies.iter().map(|proxy| make(Some(proxy))).collect::<Result<_, _>>()?;
+        Ok(PerWay { direct, proxied })
+    }
+
+    fn is_excluded(&self, url: &Uri) -> bool {
+        self.exceptions.as_ref().is_some_and(|rules| rules.intercept(url).is_none())
+    }
+}
+
+impl fmt::Debug for Ways {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ways").field("proxies", &self.proxies).finish_non_exhaustive()
+    }
+}
+
+/// Something that each way out has.
+#[derive(Debug, Clone)]
+pub struct PerWay<T> {
+    direct: T,
+    proxied: Vec<T>,
+}
+
+impl<T> PerWay<T> {
+    pub fn of(&self, way: Way) -> &T {
+        way.0.checked_sub(1).and_then(|index| self.proxied.get(index)).unwrap_or(&self.direct)
+    }
+}
+
+fn is_this_machine(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_name = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    is_name || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}

@@ -1,0 +1,103 @@
+//! The sections `outbound` and `tls`, and the ways out of single accounts: how connections leave this machine.
+//!
+//! The usual variables count as configured. Those for plain HTTP are not read, because every address on another machine
+//! is https.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::{
+    Environment, SettingsError,
+    error::rejected_secret,
+    values::{flag, list, way_out},
+};
+use crate::domain::{
+    ids::AccountName,
+    outbound_proxy::{ProxyUrl, WayOut},
+};
+
+/// The variables that name a proxy for https, by precedence.
+const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// The variables that list exceptions, by precedence.
+const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OutboundSection {
+    /// The proxy of everything without one of its own; None if the variables decide.
+    #[serde(deserialize_with = "way_out")]
+    proxy: Option<WayOut>,
+    /// Hosts, domains and networks that are reached directly.
+    #[serde(deserialize_with = "list")]
+    no_proxy: Option<Vec<String>>,
+    /// Whether providers may choose HTTP/2 for their APIs.
+    #[serde(deserialize_with = "flag")]
+    http2: bool,
+}
+
+impl Default for OutboundSection {
+    fn default() -> Self {
+        Self { proxy: None, no_proxy: None, http2: true }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TlsSection {
+    /// A PEM file of authorities to trust beside the system's.
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// How connections leave this machine.
+#[derive(Debug)]
+pub struct OutboundSettings {
+    /// The proxy of everything without one of its own.
+    pub proxy: Option<ProxyUrl>,
+    /// The variable that names it, unless a setting does.
+    pub proxy_variable: Option<&'static str>,
+    pub no_proxy: Vec<String>,
+    /// The variable that lists them, unless a setting does.
+    pub no_proxy_variable: Option<&'static str>,
+    pub accounts: BTreeMap<AccountName, WayOut>,
+    pub ca_file: Option<PathBuf>,
+    pub http2: bool,
+}
+
+impl OutboundSection {
+    pub(super) fn settings(
+        self,
+        tls: TlsSection,
+        accounts: BTreeMap<AccountName, WayOut>,
+        environment: &Environment,
+    ) -> Result<OutboundSettings, SettingsError> {
+        let found = |names: &[&'static str]| {
+            names.iter().find_map(|name| environment.text(name).map(|value| (*name, value.to_owned())))
+        };
+        let (way, proxy_variable) = match (self.proxy, found(&PROXY_VARIABLES)) {
+            (Some(way), _) => (way, None),
+            (None, None) => (WayOut::Direct, None),
+            (None, Some((name, value))) => {
+                let invalid = |error: &dyn std::fmt::Display| SettingsError::InvalidValue {
+                    key: name.to_owned(),
+                    rejected: rejected_secret(&error.to_string()),
+                };
+                (WayOut::parse(&value).map_err(|error| invalid(&error))?, Some(name))
+            }
+        };
+        let (no_proxy, no_proxy_variable) = match (self.no_proxy, found(&EXCEPTION_VARIABLES)) {
+            (Some(list), _) => (list, None),
+            (None, None) => (Vec::new(), None),
+            (None, Some((name, value))) => {
+                let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+                (items.map(str::to_owned).collect(), Some(name))
+            }
+        };
+        let proxy = match way {
+            WayOut::Direct => None,
+            WayOut::Proxy(proxy) => Some(proxy),
+        };
+        let (ca_file, http2) = (tls.ca_file, self.http2);
+        Ok(OutboundSettings { proxy, proxy_variable, no_proxy, no_proxy_variable, accounts, ca_file, http2 })
+    }
+}

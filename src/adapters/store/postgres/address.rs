@@ -1,0 +1,191 @@
+//! The URL of a PostgreSQL database, with libpq's parameters for TLS, which `tokio_postgres` does not have.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use strum::EnumString;
+use tokio_postgres::{
+    Config,
+    config::{ChannelBinding, Host, SslMode},
+};
+
+/// The name that the server shows for the gateway's connections, unless the URL has one.
+const APPLICATION_NAME: &str = "goclaw";
+
+/// Why a URL cannot be used. The texts name parameters and never their values: these may be secret.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidAddress {
+    #[error("its address is not valid")]
+    Url(#[from] tokio_postgres::Error),
+    #[error("sslmode must be disable, allow, prefer, require, verify-ca or verify-full")]
+    SslMode,
+    #[error(
+        "sslmode=verify-ca needs sslrootcert=FILE: any owner of a certificate that this machine trusts could pose as the \
+         server; use verify-full, or name the file of its authority"
+    )]
+    VerifyCaWithoutFile,
+    #[error("sslrootcert=system needs sslmode=verify-full, as in libpq")]
+    SystemIsFull,
+    #[error("sslcert and sslkey need each other")]
+    HalfAClient,
+    #[error("sslmode=disable contradicts sslrootcert and sslcert")]
+    NoTlsToConfigure,
+}
+
+/// What the URL says about TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "kebab-case")]
+enum Mode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+/// How the server proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Not by its certificate.
+    None,
+    /// By a certificate of the authorities in this file, for any name.
+    Authority(PathBuf),
+    /// By a certificate for its name, of the authorities in this file or the system's.
+    Name(Option<PathBuf>),
+}
+
+/// Where a database is and how connections to it are protected.
+pub(super) struct Address {
+    /// Everything except TLS.
+    pub(super) config: Config,
+    /// The kinds of connection to try, in this order.
+    pub(super) attempts: Vec<SslMode>,
+    pub(super) proof: Proof,
+    /// The files of the client's certificate and its key.
+    pub(super) client: Option<(PathBuf, PathBuf)>,
+    /// Database and host, for messages.
+    pub(super) name: String,
+}
+
+impl Address {
+    pub(super) fn parse(url: &SecretString) -> Result<Self, InvalidAddress> {
+        let Split { url, mut mode, root, cert, key, binding, names_application } = Split::of(url)?;
+        let mut config: Config = url.parse()?;
+        if !names_application {
+            config.application_name(APPLICATION_NAME);
+        }
+        if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) && config.get_hostaddrs().is_empty() {
+            // As in libpq: TLS protects nothing within a machine's own socket.
+            mode = Some(Mode::Disable);
+        }
+        let is_system = root.as_deref() == Some("system");
+        let root = root.filter(|_| !is_system).map(PathBuf::from);
+        let mode = match mode {
+            Some(Mode::VerifyFull) | None if is_system => Mode::VerifyFull,
+            Some(_) if is_system => return Err(InvalidAddress::SystemIsFull),
+            // An attacker between two machines could take TLS out of what the server offers, so these would be plain text.
+            Some(Mode::Allow | Mode::Prefer) | None if !is_on_this_machine(&config) => Mode::VerifyFull,
+            mode => mode.unwrap_or(Mode::Prefer),
+        };
+        let client = match (cert, key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(InvalidAddress::HalfAClient),
+        };
+        if mode == Mode::Disable && (root.is_some() || client.is_some()) {
+            return Err(InvalidAddress::NoTlsToConfigure);
+        }
+        let proof = match (mode, root) {
+            (Mode::VerifyFull, root) => Proof::Name(root),
+            (Mode::VerifyCa, None) => return Err(InvalidAddress::VerifyCaWithoutFile),
+            (_, Some(root)) => Proof::Authority(root),
+            (Mode::Disable | Mode::Allow | Mode::Prefer | Mode::Require, None) => Proof::None,
+        };
+        if mode == Mode::Require && proof == Proof::None && !binding {
+            // Stricter than libpq: a server without a verified certificate proves that it knows the password.
+            config.channel_binding(ChannelBinding::Require);
+        }
+        let attempts = match mode {
+            Mode::Disable => vec![SslMode::Disable],
+            Mode::Allow => vec![SslMode::Disable, SslMode::Require],
+            Mode::Prefer => vec![SslMode::Prefer, SslMode::Disable],
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => vec![SslMode::Require],
+        };
+        let name = name(&config);
+        Ok(Self { config, attempts, proof, client, name })
+    }
+}
+
+/// A URL without the parameters that this module reads, and these.
+struct Split {
+    url: Zeroizing<String>,
+    mode: Option<Mode>,
+    root: Option<String>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    /// Whether the URL decides about channel binding.
+    binding: bool,
+    names_application: bool,
+}
+
+impl Split {
+    fn of(url: &SecretString) -> Result<Self, InvalidAddress> {
+        let url = url.expose_secret();
+        // As `tokio_postgres` reads it: a password may contain a question mark.
+        let host = url.find('@').unwrap_or_default();
+        let query = url.get(host..).and_then(|rest| rest.find('?')).map_or(url.len(), |at| host.saturating_add(at));
+        let (base, query) = url.split_at_checked(query).unwrap_or((url, ""));
+        let mut split = Self {
+            url: Zeroizing::new(base.to_owned()),
+            mode: None,
+            root: None,
+            cert: None,
+            key: None,
+            binding: false,
+            names_application: false,
+        };
+        let mut separator = '?';
+        for parameter in query.trim_start_matches('?').split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = || percent_decode_str(value).decode_utf8_lossy().into_owned();
+            match name {
+                "sslmode" => split.mode = Some(value().parse().map_err(|_unknown| InvalidAddress::SslMode)?),
+                "sslrootcert" => split.root = Some(value()),
+                "sslcert" => split.cert = Some(value().into()),
+                "sslkey" => split.key = Some(value().into()),
+                _ => {
+                    split.binding |= name == "channel_binding";
+                    split.names_application |= name == "application_name";
+                    split.url.push(separator);
+                    split.url.push_str(parameter);
+                    separator = '&';
+                }
+            }
+        }
+        Ok(split)
+    }
+}
+
+fn is_on_this_machine(config: &Config) -> bool {
+    let is_loopback =
+        |name: &str| name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    match config.get_hostaddrs() {
+        [] => config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => is_loopback(name),
+            Host::Unix(_) => true,
+        }),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
+    }
+}
+
+/// Returns database and host, for messages: the URL may hold a password.
+fn name(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => host.clone(),
+        Some(Host::Unix(folder)) => folder.display().to_string(),
+        None => config.get_hostaddrs().first().map(IpAddr::to_string).unwrap_or_default(),
+    };
+    format!("{} on {host}", config.get_dbname().unwrap_or("?"))
+}

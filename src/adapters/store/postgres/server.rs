@@ -1,0 +1,128 @@
+//! A PostgreSQL server: connects to it, waits until it is up, and explains why it refuses.
+
+use std::{error::Error as _, io, iter, path::Path, time::Duration};
+
+use tokio::time::timeout;
+use tokio_postgres::{Client, Error, Socket, config::SslMode, error::SqlState, tls::MakeTlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    address::{Address, Proof},
+    tls::{self, InvalidTls},
+};
+use crate::ports::Clock;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle time before the first TCP keepalive probe.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// The pause before the next look whether a server is up.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The pause between two lines in the log about a server that is not up.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+type Tls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+type Connected = (Client, tokio_postgres::Connection<Socket, Tls>);
+
+pub(super) struct Server {
+    address: Address,
+    tls: MakeRustlsConnect,
+}
+
+/// Why a server cannot be used at the start.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct ServerError(String);
+
+impl Server {
+    pub(super) fn new(mut address: Address, ca_file: Option<&Path>) -> Result<Self, InvalidTls> {
+        let tls = tls::connector(&address, ca_file)?;
+        let config = &mut address.config;
+        config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
+        Ok(Self { address, tls })
+    }
+
+    /// Returns database and host, for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.address.name
+    }
+
+    /// Opens a connection of the first kind that the server accepts.
+    pub(super) async fn connect(&self) -> Result<Connected, Error> {
+        let (mut attempts, mut config) = (self.address.attempts.iter().peekable(), self.address.config.clone());
+        loop {
+            config.ssl_mode(attempts.next().copied().unwrap_or(SslMode::Require));
+            match config.connect(self.tls.clone()).await {
+                // pg_hba.conf has no line for this kind of connection; it may have one for the other.
+                Err(error)
+                    if error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+                        && attempts.peek().is_some() => {}
+                connected => return connected,
+            }
+        }
+    }
+
+    /// Waits up to `limit` for a server that cannot be reached or is starting. Any other refusal is an error at once.
+    pub(super) async fn wait_until_up(&self, limit: Duration, clock: &dyn Clock) -> Result<(), ServerError> {
+        let begin = clock.since_boot();
+        let mut told = None;
+        loop {
+            let waited = clock.since_boot().saturating_sub(begin);
+            let reason = match timeout(CONNECT_TIMEOUT, self.connect()).await {
+                Ok(Ok(_)) => {
+                    if told.is_some() {
+                        tracing::info!("the database {} is up", self.name());
+                    }
+                    return Ok(());
+                }
+                Ok(Err(error)) if waited >= limit || !may_come_up(&error) => {
+                    return Err(ServerError(self.explain(&error)));
+                }
+                Ok(Err(error)) => self.explain(&error),
+                Err(_elapsed) if waited >= limit => return Err(ServerError("it did not answer in time".to_owned())),
+                Err(_elapsed) => "it did not answer in time".to_owned(),
+            };
+            if told.is_none_or(|at| waited.saturating_sub(at) >= TELL_EVERY) {
+                told = Some(waited);
+                let left = limit.saturating_sub(waited).as_secs();
+                tracing::warn!(
+                    "the database {} is not up yet; waiting for it for {left} s at most: {reason}",
+                    self.name()
+                );
+            }
+            clock.sleep(LOOK_EVERY.min(limit.saturating_sub(waited))).await;
+        }
+    }
+
+    /// Returns the error's text with its cause, which `Display` omits, and what to do about it.
+    pub(super) fn explain(&self, error: &Error) -> String {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let text = format!("{error}{cause}");
+        let advice = if text.contains("did not use channel binding") || text.contains("channel binding not supported") {
+            "; without a verified certificate, sslmode=require needs a password with scram-sha-256. Name the file of the \
+             server's authority or certificate (sslrootcert=FILE), or allow any server with channel_binding=prefer"
+        } else if text.contains("invalid peer certificate") {
+            match self.address.proof {
+                Proof::Name(_) => {
+                    "; if the server has a certificate of its own, use sslmode=require, or sslmode=verify-ca&sslrootcert=FILE \
+                     with that certificate or its authority's"
+                }
+                Proof::Authority(_) | Proof::None => "; the file of sslrootcert must have its authority's certificate",
+            }
+        } else {
+            ""
+        };
+        format!("{text}{advice}")
+    }
+}
+
+/// Whether a server may accept the next connection: nobody listens yet, its name is not known yet, or it is starting.
+fn may_come_up(error: &Error) -> bool {
+    if let Some(code) = error.code() {
+        return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);
+    }
+    let mut causes = iter::successors(error.source(), |&cause| cause.source());
+    let kind = causes.find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    // TLS wraps its errors as invalid data.
+    let is_final = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied];
+    error.is_closed() || kind.is_some_and(|kind| !is_final.contains(&kind))
+}

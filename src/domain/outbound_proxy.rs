@@ -1,0 +1,99 @@
+//! A proxy between the gateway and its providers, as the settings and the usual variables write it.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use strum::{Display, EnumString};
+use url::Url;
+
+/// How a proxy is asked for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum ProxyKind {
+    /// With HTTP's CONNECT.
+    Http,
+    /// With SOCKS5, to an address that this machine has resolved.
+    Socks5,
+    /// With SOCKS5, to a name that the proxy resolves.
+    Socks5h,
+}
+
+/// The address of a proxy. Its texts leave out the credentials.
+#[derive(Debug, Clone)]
+pub struct ProxyUrl {
+    pub kind: ProxyKind,
+    /// In brackets if it is an IPv6 address.
+    pub host: String,
+    pub port: u16,
+    pub credentials: Option<ProxyCredentials>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ProxyCredentials {
+    pub user: SecretString,
+    pub password: SecretString,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it must be the address of a proxy, e.g. http://proxy.example:3128, socks5:// or socks5h://, or none")]
+pub struct InvalidProxy;
+
+impl ProxyUrl {
+    /// Parses a URL, or a host with a port alone, which stands for an HTTP proxy.
+    pub fn parse(text: &str) -> Result<Self, InvalidProxy> {
+        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = Url::parse(&text).map_err(|_not_a_url| InvalidProxy)?;
+        let kind: ProxyKind = url.scheme().parse().map_err(|_other_scheme| InvalidProxy)?;
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(InvalidProxy)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidProxy);
+        }
+        let decoded = |text: &str| SecretString::from(percent_decode_str(text).decode_utf8_lossy().into_owned());
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        Ok(Self {
+            kind,
+            host: host.to_owned(),
+            port: url.port().unwrap_or(if kind == ProxyKind::Http { 80 } else { 1080 }),
+            credentials: has_credentials.then(|| ProxyCredentials {
+                user: decoded(url.username()),
+                password: decoded(url.password().unwrap_or_default()),
+            }),
+        })
+    }
+
+    /// Returns the address without credentials.
+    pub fn address(&self) -> String {
+        format!("{}://{}:{}", self.kind, self.host, self.port)
+    }
+}
+
+impl fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credentials = if self.credentials.is_some() { " (credentials not shown)" } else { "" };
+        write!(f, "{}{credentials}", self.address())
+    }
+}
+
+/// How connections leave this machine.
+#[derive(Debug, Clone)]
+pub enum WayOut {
+    Direct,
+    Proxy(ProxyUrl),
+}
+
+impl WayOut {
+    /// Parses the address of a proxy, or `none`.
+    pub fn parse(text: &str) -> Result<Self, InvalidProxy> {
+        if ["none", "direct"].contains(&text) { Ok(Self::Direct) } else { ProxyUrl::parse(text).map(Self::Proxy) }
+    }
+}
+
+impl fmt::Display for WayOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str("none"),
+            Self::Proxy(proxy) => proxy.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Outbound proxies and additional authorities: everything that leaves this machine goes through the configured proxy,
+//! and only what never left counts as not sent.
+
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use goclaw::{
+    adapters::{
+        oauth::HttpOAuthEndpoint,
+        outbound::{Outbound, OutboundOptions},
+        system::SystemClock,
+        upstream::{HttpUpstream, Timeouts},
+        webhook::Webhook,
+    },
+    domain::{
+        ids::AccountName,
+        oauth_client::{EndpointUrl, OAuthClient},
+        outbound_proxy::{ProxyUrl, WayOut},
+        refresh::Failure,
+        secret::{AccessToken, RefreshToken},
+    },
+    ports::{
+        ConnectProblem, Notifier, OAuthEndpoint, RequestBody, TokenEndpointError, Upstream, UpstreamError,
+        UpstreamRequest,
+    },
+};
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator};
+use http_message::{HeaderMap, Method};
+use serde_json::json;
+
+use crate::{
+    oauth_endpoint::client_of,
+    port_contracts::notifier::event,
+    support::{
+        gateway::{Home, HttpResponse, browser_like},
+        outbound::{
+            API_HOST, AUTH_HOST, Manner, PASSWORD, ProxyDouble, TlsFront, USER, account, authority, outbound_through,
+        },
+        provider::Provider,
+    },
+};
+
+/// Returns the address in a URL of the simulator.
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap()
+}
+
+/// Replaces the simulator's address in `url` by a host that only the proxy knows.
+fn at(host: &str, url: &str) -> String {
+    url.replace(&format!("http://{}", address(url)), &format!("https://{host}"))
+}
+
+#[tokio::test]
+async fn every_request_of_an_account_goes_through_the_proxy() {
+    for (scheme, variable) in [
+        ("http", "HTTPS_PROXY"),
+        ("http", "all_proxy"),
+        ("http", "GOCLAW_OUTBOUND__PROXY"),
+        ("socks5h", "GOCLAW_PROVIDERS__OPENAI_CODEX__PROXY"),
+    ] {
+        let provider = Provider::approving();
+        let auth = TlsFront::start(address(&provider.issuer), &["http/1.1"]).await;
+        let api = TlsFront::start(address(&provider.backend_url), &["http/1.1"]).await;
+        let hosts = [(AUTH_HOST, auth.address), (API_HOST, api.address)];
+        let proxy = ProxyDouble::start(scheme, Manner::Connects, &hosts).await;
+        let home = Home::new(&provider)
+            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &at(AUTH_HOST, &provider.issuer))
+            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &at(API_HOST, &provider.backend_url))
+            .with("GOCLAW_TLS__CA_FILE", &authority().display().to_string())
+            .with(variable, &proxy.url(scheme));
+        let gateway = home.start().await;
+        let started = gateway.start_login().await;
+        let auth_url = started["auth_url"].as_str().unwrap().replace(&format!("https://{AUTH_HOST}"), &provider.issuer);
+        HttpResponse::of(browser_like().get(auth_url).send().await.unwrap()).await;
+        let asked = |host: &str| proxy.asked().iter().filter(|asked| **asked == format!("{host}:443")).count();
+        assert_eq!((gateway.status().await["authenticated"].clone(), asked(AUTH_HOST)), (json!(true), 1), "{variable}");
+        let refreshed = gateway.post("/v1/auth/openai/refresh", json!({})).await;
+        assert_eq!((refreshed.status, asked(AUTH_HOST)), (200, 2), "{}", refreshed.text);
+        let answered = gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": "Hi", "stream": false})).await;
+        assert_eq!(answered.status, 200, "{}", answered.text);
+        assert!(asked(API_HOST) >= 1);
+        let logout = gateway.post("/v1/auth/openai/logout", json!({})).await.json();
+        assert_eq!((logout["revocation"].clone(), asked(AUTH_HOST)), (json!("revoked"), 3), "{logout}");
+        assert!(proxy.asked().iter().all(|asked| asked.ends_with(".provider.example:443")), "{:?}", proxy.asked());
+        assert!(gateway.log().contains(&format!("go through the proxy {scheme}://{}", proxy.address)));
+    }
+}
+
+/// Returns how a refresh fails, and what becomes of a request of the same account.
+async fn refresh_through(outbound: &Outbound) -> (TokenEndpointError, Result<(), UpstreamError>) {
+    let clock = Arc::new(SystemClock);
+    let client = OAuthClient {
+        token_url: EndpointUrl::parse(&format!("https://{AUTH_HOST}/oauth/token")).unwrap(),
+        ..client_of("http://localhost:9")
+    };
+    let oauth = HttpOAuthEndpoint::new(outbound, clock.clone()).unwrap();
+    let upstream = HttpUpstream::new(outbound, Timeouts::default(), clock).unwrap();
+    let request = UpstreamRequest {
+        account: account().clone(),
+        method: Method::GET,
+        url: format!("https://{AUTH_HOST}/"),
+        headers: HeaderMap::new(),
+        body: RequestBody::default(),
+    };
+    let (token, bearer) = (RefreshToken::new("token"), AccessToken::new("token"));
+    let refreshed = oauth.refresh(account(), &client, &token, Duration::from_secs(30));
+    let (refreshed, sent) = tokio::join!(refreshed, upstream.send(request, &bearer));
+    (refreshed.expect_err("it fails"), sent.map(drop))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_proxy_refuses_was_not_sent() {
+    let provider = Simulator::start(Options::default()).await.unwrap();
+    let front = TlsFront::start(address(&provider.addresses().issuer), &["http/1.1"]).await;
+    let cases = ["http", "socks5h"].into_iter().flat_map(|scheme| {
+        [
+            (scheme, Manner::Refuses, USER, ConnectProblem::ProxyRefused),
+            (scheme, Manner::Connects, "another", ConnectProblem::ProxyRefused),
+            (scheme, Manner::Hangs, USER, ConnectProblem::TimedOut),
+            (scheme, Manner::Closes, USER, ConnectProblem::Other),
+        ]
+    });
+    join_all(cases.map(|(scheme, manner, user, expected)| {
+        let front = front.address;
+        async move {
+            let proxy = ProxyDouble::start(scheme, manner, &[(AUTH_HOST, front)]).await;
+            let outbound = outbound_through(&proxy.url(scheme).replace(USER, user));
+            let (refreshed, sent) = refresh_through(&outbound).await;
+            assert!(matches!(refreshed.failure(), Failure::NotConsumed { .. }), "{scheme} {manner:?}: {refreshed:?}");
+            let (TokenEndpointError::Unreachable(error), Err(UpstreamError::Unreachable(other))) = (&refreshed, &sent)
+            else {
+                panic!("{scheme} {manner:?}: {refreshed:?}, {sent:?}");
+            };
+            assert_eq!((error.problem, other.problem), (expected, expected), "{manner:?}: {error:?}, {other:?}");
+            if expected != ConnectProblem::Other {
+                assert!(error.to_string().contains(&format!("{scheme}://{}", proxy.address)), "{error}");
+            }
+            assert!(!format!("{error:?}{error}{other:?}{outbound:?}").contains(PASSWORD), "{error}");
+        }
+    }))
+    .await;
+    assert_eq!(provider.journal().len(), 0, "the provider got a request");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_gone_is_named() {
+    let (error, sent) = refresh_through(&outbound_through("127.0.0.1:9")).await;
+    assert!(error.to_string().starts_with("the outbound proxy http://127.0.0.1:9 cannot be reached"), "{error}");
+    let sent = sent.unwrap_err().to_string();
+    assert!(sent.contains("the outbound proxy http://127.0.0.1:9 cannot be reached"), "{sent}");
+}
+
+#[tokio::test]
+async fn a_request_that_was_lost_behind_the_proxy_may_have_been_sent() {
+    let provider = Simulator::start(Options::default()).await.unwrap();
+    let front = TlsFront::start(address(&provider.addresses().issuer), &["http/1.1"]).await;
+    for scheme in ["http", "socks5h"] {
+        let proxy = ProxyDouble::start(scheme, Manner::Connects, &[(AUTH_HOST, front.address)]).await;
+        provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::ResetBefore));
+        let (error, _) = refresh_through(&outbound_through(&proxy.url(scheme))).await;
+        assert!(matches!(error.failure(), Failure::Unknown(_)), "{scheme}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_webhook_goes_through_the_proxy_too() {
+    let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
+    let (outbound, url) = (outbound_through(&proxy.url("http")), EndpointUrl::parse("https://hook.example/x").unwrap());
+    let webhook = Webhook::new(&outbound, url, "secret".into(), Arc::new(SystemClock)).unwrap();
+    webhook.notify(&event(1, 0, 1)).await.unwrap_err();
+    assert_eq!(proxy.asked(), ["hook.example:443"]);
+}
+
+#[test]
+fn an_account_s_own_way_counts_first_and_this_machine_is_always_direct() {
+    let name = |name: &str| AccountName::parse(name).unwrap();
+    let accounts = [("direct", WayOut::Direct), ("own", WayOut::parse("socks5://own.example:1080").unwrap())];
+    let outbound = Outbound::new(&OutboundOptions {
+        proxy: Some(ProxyUrl::parse("proxy.example:3128").unwrap()),
+        no_proxy: vec!["internal.example".to_owned(), "10.0.0.0/8".to_owned()],
+        accounts: accounts.map(|(account, way)| (name(account), way)).into_iter().collect(),
+        ..OutboundOptions::default()
+    })
+    .unwrap();
+    let ways = outbound.ways();
+    let through = |account: Option<&str>, url: &str| {
+        let way = ways.to_text(url, account.map(name).as_ref());
+        ways.proxy(way).map_or_else(|| "direct".to_owned(), ProxyUrl::address)
+    };
+    let (common, own) = ("http://proxy.example:3128", "socks5://own.example:1080");
+    for (account, url, expected) in [
+        (None, "https://hooks.example/x", common),
+        (Some("other"), "https://auth.openai.com/oauth/token", common),
+        (Some("own"), "https://auth.openai.com/oauth/token", own),
+        (Some("direct"), "https://auth.openai.com/oauth/token", "direct"),
+        (Some("other"), "https://internal.example/", "direct"),
+        (Some("other"), "https://a.internal.example/", "direct"),
+        (Some("other"), "https://notinternal.example/", common),
+        (Some("other"), "https://10.1.2.3/", "direct"),
+        // The exceptions belong to the common proxy.
+        (Some("own"), "https://internal.example/", own),
+        (Some("own"), "https://localhost:1/", "direct"),
+        (Some("own"), "https://127.8.8.8/", "direct"),
+        (Some("own"), "https://[::1]/", "direct"),
+        (None, "http://127.0.0.1:1/", "direct"),
+    ] {
+        assert_eq!(through(account, url), expected, "{account:?} {url}");
+    }
+}
+
+#[test]
+fn proxies_are_shown_without_their_credentials() {
+    let home = Home::without_provider()
+        .with("https_proxy", "http://CANARY-user:CANARY@proxy.example:3128")
+        .with("NO_PROXY", "internal.example, 10.0.0.0/8")
+        .with("GOCLAW_PROVIDERS__SUNO__PROXY", "none")
+        .with("GOCLAW_PROVIDERS__DASHSCOPE__PROXY", "socks5://:CANARY@own.example");
+    let shown = home.run(&["config", "show"]);
+    let found = |parts: &[&str]| {
+        let is_found = shown.stdout.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+        assert!(is_found, "{parts:?} in {}", shown.stdout);
+    };
+    found(&["outbound.proxy", "http://proxy.example:3128 (credentials not shown)", "variable https_proxy"]);
+    found(&["outbound.no_proxy", "internal.example, 10.0.0.0/8", "variable NO_PROXY"]);
+    found(&["providers.suno.proxy", "none"]);
+    found(&["providers.dashscope.proxy", "socks5://own.example:1080 (credentials not shown)"]);
+    let wrong = Home::without_provider().with("ALL_PROXY", "https://CANARY@proxy.example").run(&["config", "check"]);
+    assert!(wrong.stderr.contains("ALL_PROXY = (not shown): it must be the address of a proxy"), "{}", wrong.stderr);
+    for output in [shown.stdout, shown.stderr, wrong.stdout, wrong.stderr] {
+        assert!(!output.contains("CANARY"), "{output}");
+    }
+}
+
+#[test]
+fn a_file_of_authorities_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, broken) = (folder.path().join("empty.pem"), folder.path().join("broken.pem"));
+    fs::write(&empty, "no certificate").unwrap();
+    let not_base64 = "-----BEGIN CERTIFICATE-----\n%%%%\n-----END CERTIFICATE-----\n";
+    fs::write(&broken, not_base64).unwrap();
+    for (file, told) in [
+        (folder.path().join("missing.pem"), "cannot read"),
+        (empty, "has no certificate"),
+        (broken, "is not valid PEM"),
+    ] {
+        let home = Home::without_provider().with("GOCLAW_TLS__CA_FILE", &file.display().to_string());
+        for command in [&["config", "check"][..], &["serve"]] {
+            let output = home.run(command);
+            assert_eq!(output.code, Some(2), "{}", output.stderr);
+            let is_told = output.stderr.contains(told) && output.stderr.contains("tls.ca_file");
+            assert!(is_told && output.stderr.contains(&file.display().to_string()), "{}", output.stderr);
+        }
+    }
+}

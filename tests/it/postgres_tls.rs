@@ -1,0 +1,187 @@
+//! A PostgreSQL server with TLS, as Debian installs it: what each `sslmode` does, and the wait for a server.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+
+use goclaw::{
+    adapters::{
+        store::{PostgresOptions, PostgresStore},
+        system::SystemClock,
+    },
+    ports::chain,
+};
+
+use crate::support::{
+    gateway::{Home, eventually},
+    postgres_server::{PASSWORD, PostgresServer},
+};
+
+/// Debian's rules, after some for databases that accept one kind of connection only.
+const RULES: &str = "\
+local     all         all     scram-sha-256
+hostssl   only_tls    all all scram-sha-256
+hostnossl only_plain  all all scram-sha-256
+host      by_password all all password
+hostssl   by_cert     all all cert
+host      postgres    all all scram-sha-256
+";
+const DATABASES: [&str; 4] = ["only_tls", "only_plain", "by_password", "by_cert"];
+/// It reaches this machine, but counts as another one.
+const ELSEWHERE: &str = "0.0.0.0";
+
+async fn server() -> PostgresServer {
+    let mut server = PostgresServer::create(RULES);
+    server.start();
+    let client = server.client().await;
+    for name in DATABASES {
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    }
+    server
+}
+
+/// Opens a store. Returns how its connection is protected, and the name of its application, or the error.
+async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) -> String {
+    let options = PostgresOptions { pool_size: 1, wait: Duration::ZERO, ca_file };
+    let store = match PostgresStore::open(&url.into(), &options, Arc::new(SystemClock)).await {
+        Ok(store) => store,
+        Err(error) => {
+            let text = format!("{error}: {}", chain(&error));
+            assert!(!text.contains(PASSWORD), "{text}");
+            return text;
+        }
+    };
+    let query = "SELECT CASE WHEN ssl THEN 'tls' ELSE 'plain' END || ' ' || application_name \
+                 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1";
+    let protection = server.client().await.query_one(query, &[]).await.unwrap().get(0);
+    drop(store);
+    // The next store must find its connection alone.
+    let gone =
+        "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    let client = server.client().await;
+    let is_gone = || async { client.query_one(gone, &[]).await.unwrap().get::<_, bool>(0).then_some(()) };
+    eventually("the connection to end", is_gone).await;
+    protection
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_sslmode_protects_as_documented() {
+    let server = server().await;
+    let file = |name: &str| server.path(name).display().to_string();
+    let (own, other) = (format!("sslrootcert={}", file("server.pem")), format!("sslrootcert={}", file("ca.pem")));
+    let client = format!("sslcert={}&sslkey={}", file("client.pem"), file("client.key"));
+    let unverified = "UnknownIssuer; if the server has a certificate of its own, use sslmode=require";
+    for (host, rest, expected) in [
+        // On this machine as libpq does it.
+        ("localhost", "postgres".to_owned(), "tls goclaw"),
+        ("localhost", "only_plain".to_owned(), "plain goclaw"),
+        ("localhost", "postgres?sslmode=disable".to_owned(), "plain goclaw"),
+        ("localhost", "postgres?sslmode=allow".to_owned(), "plain goclaw"),
+        ("localhost", "only_tls?sslmode=allow".to_owned(), "tls goclaw"),
+        ("localhost", "postgres?sslmode=prefer&application_name=mine".to_owned(), "tls mine"),
+        ("localhost", "only_plain?sslmode=require".to_owned(), "no pg_hba.conf entry"),
+        // To other machines never in plain text, unless it is written so.
+        (ELSEWHERE, "postgres".to_owned(), unverified),
+        (ELSEWHERE, "postgres?sslmode=allow".to_owned(), unverified),
+        (ELSEWHERE, "postgres?sslmode=prefer".to_owned(), unverified),
+        (ELSEWHERE, "postgres?sslmode=disable".to_owned(), "plain goclaw"),
+        // Without a certificate, the server proves that it knows the password.
+        (ELSEWHERE, "postgres?sslmode=require".to_owned(), "tls goclaw"),
+        (ELSEWHERE, "by_password?sslmode=require".to_owned(), "needs a password with scram-sha-256"),
+        (ELSEWHERE, "by_password?sslmode=require&channel_binding=prefer".to_owned(), "tls goclaw"),
+        (ELSEWHERE, format!("by_password?sslmode=require&{own}"), "tls goclaw"),
+        (ELSEWHERE, format!("postgres?sslmode=require&{other}"), "the file of sslrootcert must have"),
+        (ELSEWHERE, format!("postgres?sslmode=verify-ca&{own}"), "tls goclaw"),
+        (ELSEWHERE, format!("postgres?sslmode=verify-ca&{other}"), "the file of sslrootcert must have"),
+        (ELSEWHERE, format!("postgres?sslmode=verify-full&{own}"), "not valid for name \"0.0.0.0\""),
+        ("localhost", format!("postgres?sslmode=verify-full&{own}"), "tls goclaw"),
+        ("localhost", "postgres?sslmode=verify-full".to_owned(), unverified),
+        ("localhost", "postgres?sslrootcert=system".to_owned(), unverified),
+        ("localhost", format!("by_cert?sslmode=verify-full&{own}&{client}"), "tls goclaw"),
+        ("localhost", format!("by_cert?sslmode=verify-full&{own}"), "requires a valid client certificate"),
+    ] {
+        let found = opened(&server, &server.url(host, &rest), None).await;
+        assert!(found.contains(expected), "{host}/{rest}: {found}");
+    }
+    let socket = server.path("").display().to_string().replace('/', "%2F");
+    assert_eq!(opened(&server, &server.url(&socket, "postgres?sslmode=require"), None).await, "plain goclaw");
+    let trusted = Some(server.path("server.pem"));
+    let url = server.url("localhost", "postgres?sslmode=verify-full");
+    assert_eq!(
+        opened(&server, &url, trusted).await,
+        "tls goclaw",
+        "tls.ca_file counts beside the system's authorities"
+    );
+}
+
+#[test]
+fn a_url_that_cannot_protect_is_refused_before_connecting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, empty) = (folder.path().join("client.key"), folder.path().join("empty.pem"));
+    for file in [&key, &empty] {
+        fs::write(file, "").unwrap();
+    }
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let (key, empty) = (key.display(), empty.display());
+    for (parameters, told) in [
+        ("sslmode=CANARY".to_owned(), "sslmode must be disable, allow, prefer, require, verify-ca or verify-full"),
+        ("sslmode=verify-ca".to_owned(), "needs sslrootcert=FILE"),
+        ("sslmode=require&sslrootcert=system".to_owned(), "needs sslmode=verify-full"),
+        ("sslcert=/CANARY".to_owned(), "sslcert and sslkey need each other"),
+        ("sslmode=disable&sslrootcert=/some".to_owned(), "sslmode=disable contradicts"),
+        ("sslrootcert=/missing.pem".to_owned(), "cannot read the file /missing.pem of sslrootcert"),
+        (format!("sslrootcert={empty}"), "has no certificate in PEM"),
+        (format!("sslcert={empty}&sslkey={key}"), "has no certificate in PEM"),
+        ("ssl_mode=require".to_owned(), "unknown option `ssl_mode`"),
+    ] {
+        let url = format!("postgres://user:CANARY@db.example/database?{parameters}");
+        let error = PostgresStore::check(&url.into()).unwrap_err();
+        let text = format!("{error}: {}", chain(&error));
+        assert!(text.contains(told) && !text.contains("CANARY"), "{parameters}: {text}");
+    }
+}
+
+#[test]
+fn a_private_key_that_others_may_read_is_refused() {
+    let server = PostgresServer::create(RULES);
+    let url = |host| {
+        let (certificate, key) = (server.path("client.pem"), server.path("client.key"));
+        server.url(host, &format!("postgres?sslcert={}&sslkey={}", certificate.display(), key.display()))
+    };
+    PostgresStore::check(&url("db.example").into()).unwrap();
+    fs::set_permissions(server.path("client.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let error = chain(&PostgresStore::check(&url("db.example").into()).unwrap_err());
+    assert!(error.contains("other users may read the private key") && error.contains("mode 0644"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_a_server_that_is_not_up_yet() {
+    let mut server = PostgresServer::create(RULES);
+    let home = Home::without_provider()
+        .with("GOCLAW_DATABASE__URL", &server.url("localhost", "postgres"))
+        .with("GOCLAW_DATABASE__POOL_SIZE", "1")
+        .with("GOCLAW_SERVER__TOKEN", &"t".repeat(32))
+        .with("GOCLAW_ENCRYPTION__KEY", &"0".repeat(64))
+        .with("RUST_LOG", "info");
+    let gateway = home.spawn(home.command(&[]), "gateway");
+    let waits = || async { home.printed("gateway", "stderr").contains("waiting for it for").then_some(()) };
+    eventually("the gateway to wait", waits).await;
+    server.start();
+    drop(home.answering(gateway).await);
+    let log = home.printed("gateway", "stderr");
+    assert_eq!(log.matches("is not up yet").count(), 1, "{log}");
+    assert!(log.contains("the database postgres on localhost is up"), "{log}");
+}
+
+#[test]
+fn without_a_wait_a_start_fails_at_once() {
+    let home = Home::without_provider()
+        .with("GOCLAW_DATABASE__URL", "postgres://user:password@127.0.0.1:9/database")
+        .with("GOCLAW_DATABASE__WAIT", "0")
+        .with("GOCLAW_SERVER__TOKEN", &"t".repeat(32))
+        .with("GOCLAW_ENCRYPTION__KEY", &"0".repeat(64))
+        .with("RUST_LOG", "info");
+    let output = home.run(&[]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stderr.contains("cannot open the database database on 127.0.0.1"), "{}", output.stderr);
+    assert!(!output.stderr.contains("is not up yet"), "{}", output.stderr);
+}

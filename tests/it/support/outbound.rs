@@ -1,0 +1,265 @@
+//! What is between the gateway and a provider: proxies, and a server with TLS in front of the simulator.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use goclaw::{
+    adapters::outbound::{Outbound, OutboundOptions},
+    domain::{ids::AccountName, outbound_proxy::ProxyUrl},
+};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// Names in the certificate of [`TlsFront`], which resolve nowhere.
+pub(crate) const AUTH_HOST: &str = "auth.provider.example";
+pub(crate) const API_HOST: &str = "api.provider.example";
+pub(crate) const USER: &str = "gateway";
+/// It must not be in any log: the marker in it is searched for.
+pub(crate) const PASSWORD: &str = "CANARY:of/the proxy";
+/// The password as a URL has it.
+pub(crate) const ENCODED_PASSWORD: &str = "CANARY%3Aof%2Fthe%20proxy";
+
+/// Returns the authority that has signed the certificate of [`TlsFront`].
+pub(crate) fn authority() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/it/support/tls/provider_ca.pem"].iter().collect()
+}
+
+/// Returns an account's name, for calls of which it decides nothing.
+pub(crate) fn account() -> &'static AccountName {
+    static NAME: OnceLock<AccountName> = OnceLock::new();
+    NAME.get_or_init(|| AccountName::parse("openai-codex").expect("a name"))
+}
+
+/// Returns connections through a proxy that trust [`authority`].
+pub(crate) fn outbound_through(proxy: &str) -> Outbound {
+    let proxy = Some(ProxyUrl::parse(proxy).expect("a proxy"));
+    Outbound::new(&OutboundOptions { proxy, ca_file: Some(authority()), ..OutboundOptions::default() }).expect("a file")
+}
+
+/// Returns connections without a proxy that trust [`authority`].
+pub(crate) fn outbound_to_front(offers_http2: bool) -> Outbound {
+    let options = OutboundOptions { ca_file: Some(authority()), offers_http2, ..OutboundOptions::default() };
+    Outbound::new(&options).expect("a file")
+}
+
+/// Returns connections without a proxy that trust the system's authorities.
+pub(crate) fn outbound() -> Outbound {
+    Outbound::new(&OutboundOptions::default()).expect("the system's authorities")
+}
+
+/// A server with TLS that passes all bytes on to a server without.
+pub(crate) struct TlsFront {
+    pub(crate) address: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+impl TlsFront {
+    /// Starts a front for `target`. It offers `protocols` by ALPN.
+    pub(crate) async fn start(target: SocketAddr, protocols: &[&str]) -> Self {
+        let acceptor = acceptor(protocols);
+        let (address, serving) = serve(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut inner = acceptor.accept(stream).await?;
+                let mut outer = TcpStream::connect(target).await?;
+                copy_bidirectional(&mut inner, &mut outer).await.map(drop)
+            }
+        })
+        .await;
+        Self { address, _serving: serving }
+    }
+}
+
+/// Returns a server's side of TLS with the certificate of [`authority`], which offers `protocols` by ALPN.
+pub(crate) fn acceptor(protocols: &[&str]) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS");
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/provider.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/provider.key")).expect("a key");
+    let mut config = config.with_no_client_auth().with_single_cert(vec![certificate], key).expect("they fit");
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// What a proxy does with a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Asks for [`USER`] and [`PASSWORD`], and connects the names that it knows.
+    Connects,
+    /// Refuses every host.
+    Refuses,
+    /// Says nothing.
+    Hangs,
+    /// Grants the connection and closes it.
+    Closes,
+}
+
+/// A proxy that is as strict as RFC 9110, 1928 and 1929 allow.
+pub(crate) struct ProxyDouble {
+    pub(crate) address: SocketAddr,
+    /// The hosts that were asked for, `(unauthorized)` for each request without the right credentials, and `(invalid)`.
+    asked: Arc<Mutex<Vec<String>>>,
+    _serving: JoinSet<()>,
+}
+
+impl ProxyDouble {
+    /// Starts a proxy for this scheme of its URL, which knows these hosts.
+    pub(crate) async fn start(scheme: &str, manner: Manner, hosts: &[(&str, SocketAddr)]) -> Self {
+        let hosts: Hosts = hosts.iter().map(|(host, address)| ((*host).to_owned(), *address)).collect();
+        if scheme == "http" {
+            Self::serving(move |stream, asked| tunnel(stream, manner, Arc::clone(&hosts), asked)).await
+        } else {
+            Self::serving(move |stream, asked| socks(stream, manner, Arc::clone(&hosts), asked)).await
+        }
+    }
+
+    async fn serving<F>(handle: impl Fn(TcpStream, Asked) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let asked = Asked::default();
+        let noted = Arc::clone(&asked);
+        let (address, serving) = serve(move |stream| handle(stream, Arc::clone(&noted))).await;
+        Self { address, asked, _serving: serving }
+    }
+
+    /// Returns the proxy's URL with its credentials.
+    pub(crate) fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{USER}:{ENCODED_PASSWORD}@{}", self.address)
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+type Asked = Arc<Mutex<Vec<String>>>;
+type Hosts = Arc<[(String, SocketAddr)]>;
+
+/// Connects to the server that stands for a host.
+async fn connect(hosts: &Hosts, host: &str) -> std::io::Result<TcpStream> {
+    let known = hosts.iter().find(|(name, _)| name == host);
+    let (_, address) = known.ok_or_else(|| std::io::Error::other(format!("{host} is not known")))?;
+    TcpStream::connect(address).await
+}
+
+fn note(asked: &Asked, what: impl Into<String>) {
+    asked.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
+}
+
+/// Accepts connections until the returned tasks are dropped.
+pub(crate) async fn serve<F>(handle: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> (SocketAddr, JoinSet<()>)
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let handled = handle(stream);
+            // A broken connection is seen by the gateway.
+            connections.spawn(async move { drop(handled.await) });
+        }
+    });
+    (address, serving)
+}
+
+async fn tunnel(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let mut lines = head.lines();
+    let words: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
+    let fields = lines.filter_map(|line| line.split_once(": "));
+    let header =
+        |name: &str| fields.clone().find_map(|(field, value)| field.eq_ignore_ascii_case(name).then_some(value));
+    let ["CONNECT", to, "HTTP/1.1"] = words[..] else {
+        note(&asked, "(invalid)");
+        return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    };
+    if header("Host") != Some(to) {
+        note(&asked, "(invalid)");
+        return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    }
+    let expected = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
+    if header("Proxy-Authorization") != Some(&expected) {
+        note(&asked, "(unauthorized)");
+        let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"test\"\r\n\r\n";
+        return stream.write_all(refusal.as_bytes()).await;
+    }
+    note(&asked, to);
+    match manner {
+        Manner::Refuses => stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await,
+        Manner::Hangs => std::future::pending().await,
+        Manner::Closes => stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await,
+        Manner::Connects => {
+            let mut server = connect(&hosts, to.trim_end_matches(":443")).await?;
+            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+            copy_bidirectional(&mut stream, &mut server).await.map(drop)
+        }
+    }
+}
+
+async fn socks(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
+    const VERSION: u8 = 5;
+    const WITH_PASSWORD: u8 = 2;
+    let (version, count) = (stream.read_u8().await?, stream.read_u8().await?);
+    let mut methods = vec![0; count.into()];
+    stream.read_exact(&mut methods).await?;
+    if version != VERSION || !methods.contains(&WITH_PASSWORD) {
+        note(&asked, "(unauthorized)");
+        return stream.write_all(&[VERSION, 0xff]).await;
+    }
+    stream.write_all(&[VERSION, WITH_PASSWORD]).await?;
+    let _version = stream.read_u8().await?;
+    let (user, password) = (text(&mut stream).await?, text(&mut stream).await?);
+    if (user.as_str(), password.as_str()) != (USER, PASSWORD) {
+        note(&asked, "(unauthorized)");
+        return stream.write_all(&[1, 1]).await;
+    }
+    stream.write_all(&[1, 0]).await?;
+    let mut request = [0; 4];
+    stream.read_exact(&mut request).await?;
+    let host = match request {
+        [VERSION, 1, 0, 3] => text(&mut stream).await?,
+        [VERSION, 1, 0, 1] => std::net::Ipv4Addr::from(stream.read_u32().await?).to_string(),
+        _ => "(invalid)".to_owned(),
+    };
+    let port = stream.read_u16().await?;
+    note(&asked, format!("{host}:{port}"));
+    let answer = |reply: u8| [VERSION, reply, 0, 1, 0, 0, 0, 0, 0, 0];
+    match manner {
+        // Connection not allowed by the ruleset.
+        Manner::Refuses => stream.write_all(&answer(2)).await,
+        Manner::Hangs => std::future::pending().await,
+        Manner::Closes => stream.write_all(&answer(0)).await,
+        Manner::Connects => {
+            let mut server = connect(&hosts, &host).await?;
+            stream.write_all(&answer(0)).await?;
+            copy_bidirectional(&mut stream, &mut server).await.map(drop)
+        }
+    }
+}
+
+async fn text(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut bytes = vec![0; stream.read_u8().await?.into()];
+    stream.read_exact(&mut bytes).await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,341 @@
+//! The upstream client over HTTP/2: requests share a connection, each ends alone, and only what a server has not taken is
+//! sent again.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use goclaw::{
+    adapters::{
+        system::SystemClock,
+        upstream::{HttpUpstream, Timeouts},
+    },
+    domain::secret::AccessToken,
+    ports::{RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
+};
+use h2::{Reason, RecvStream, server::SendResponse};
+use http_message::{HeaderMap, Method, Request, Response};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+    task::JoinSet,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::support::{
+    fakes::within,
+    gateway::eventually,
+    outbound::{acceptor, account, outbound_to_front, serve},
+};
+
+/// More than all windows together.
+const LARGE: usize = 24 * 1024 * 1024;
+
+type Accepted = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
+
+struct Server {
+    base: String,
+    connections: Arc<AtomicUsize>,
+    _serving: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts a server that treats each HTTP/2 connection, of which it gets the number, as `treat` says.
+    async fn start<F>(treat: impl Fn(usize, Accepted) -> F + Clone + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (connections, acceptor) = (Arc::<AtomicUsize>::default(), acceptor(&["h2", "http/1.1"]));
+        let counted = Arc::clone(&connections);
+        let (address, serving) = serve(move |stream| {
+            let (acceptor, treat, counted) = (acceptor.clone(), treat.clone(), Arc::clone(&counted));
+            async move {
+                let stream = acceptor.accept(stream).await?;
+                let connection = h2::server::handshake(stream).await.map_err(io::Error::other)?;
+                treat(counted.fetch_add(1, Ordering::SeqCst), connection).await;
+                Ok(())
+            }
+        })
+        .await;
+        Self { base: format!("https://localhost:{}", address.port()), connections, _serving: serving }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    async fn ask(&self, upstream: &HttpUpstream, path: &str) -> Result<UpstreamResponse, UpstreamError> {
+        ask(upstream, format!("{}{path}", self.base)).await
+    }
+}
+
+async fn ask(upstream: &HttpUpstream, url: String) -> Result<UpstreamResponse, UpstreamError> {
+    let body = RequestBody::Buffered(Bytes::from_static(b"{}"));
+    let request =
+        UpstreamRequest { account: account().clone(), method: Method::POST, url, headers: HeaderMap::new(), body };
+    within(upstream.send(request, &AccessToken::new("token-1"))).await
+}
+
+fn upstream_with(timeouts: Timeouts) -> HttpUpstream {
+    HttpUpstream::new(&outbound_to_front(true), timeouts, Arc::new(SystemClock)).expect("a client")
+}
+
+fn upstream() -> HttpUpstream {
+    upstream_with(Timeouts::default())
+}
+
+async fn text(response: UpstreamResponse) -> String {
+    let pieces: Vec<Bytes> = within(response.body.try_collect()).await.expect("a body");
+    String::from_utf8(pieces.concat()).expect("text")
+}
+
+/// Answers with the path.
+async fn answer(request: &Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+    let path = request.uri().path().to_owned();
+    if let Ok(mut body) = respond.send_response(Response::new(()), false) {
+        let _ = body.send_data(path.into(), true);
+    }
+}
+
+/// Answers every request of a connection.
+async fn answer_all(_number: usize, mut connection: Accepted) {
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        answer(&request, respond).await;
+    }
+}
+
+#[tokio::test]
+async fn concurrent_requests_share_one_connection() {
+    let (server, upstream) = (Server::start(answer_all).await, upstream());
+    for turn in 0..3 {
+        let paths: Vec<String> = (0..30).map(|number| format!("/{turn}/{number}")).collect();
+        let answers =
+            join_all(paths.iter().map(|path| async { text(server.ask(&upstream, path).await.unwrap()).await }));
+        assert_eq!(answers.await, paths);
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_cancelled_request_resets_its_stream_only() {
+    let (reset, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (was_reset, goes_on) = (Arc::clone(&reset), Arc::clone(&go_on));
+    let server = Server::start(move |_number, mut connection| {
+        let (was_reset, goes_on) = (Arc::clone(&was_reset), Arc::clone(&goes_on));
+        async move {
+            let mut responses = JoinSet::new();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let (was_reset, goes_on) = (Arc::clone(&was_reset), Arc::clone(&goes_on));
+                responses.spawn(async move {
+                    let mut body = respond.send_response(Response::new(()), false).unwrap();
+                    body.send_data("first ".into(), false).unwrap();
+                    if request.uri().path() == "/cancelled" {
+                        let reason = std::future::poll_fn(|context| body.poll_reset(context)).await;
+                        assert_eq!(reason.ok(), Some(Reason::CANCEL));
+                        was_reset.notify_one();
+                    } else {
+                        goes_on.notified().await;
+                        body.send_data("second".into(), true).unwrap();
+                    }
+                });
+            }
+        }
+    })
+    .await;
+    let upstream = upstream();
+    let mut cancelled = server.ask(&upstream, "/cancelled").await.unwrap();
+    let other = server.ask(&upstream, "/other").await.unwrap();
+    assert_eq!(cancelled.body.next().await.unwrap().unwrap(), "first ");
+    drop(cancelled);
+    within(reset.notified()).await;
+    go_on.notify_one();
+    assert_eq!(text(other).await, "first second");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn what_a_server_has_not_taken_is_sent_once_more() {
+    for refuses in [true, false] {
+        let answered = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&answered);
+        let server = Server::start(move |number, mut connection| {
+            let counted = Arc::clone(&counted);
+            async move {
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let is_second_of_first = number == 0 && request.uri().path() == "/second";
+                    if is_second_of_first && refuses {
+                        respond.send_reset(Reason::REFUSED_STREAM);
+                    } else if is_second_of_first {
+                        // It names this stream as the last one that it may have processed.
+                        connection.abrupt_shutdown(Reason::NO_ERROR);
+                    } else {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                        answer(&request, respond).await;
+                    }
+                }
+            }
+        })
+        .await;
+        let upstream = upstream();
+        assert_eq!(text(server.ask(&upstream, "/first").await.unwrap()).await, "/first");
+        let second = server.ask(&upstream, "/second").await;
+        if refuses {
+            assert_eq!(text(second.unwrap()).await, "/second");
+            assert_eq!((answered.load(Ordering::SeqCst), server.connections()), (2, 2));
+        } else {
+            // The server may have processed the stream that it names, so this one is lost.
+            assert!(matches!(second, Err(UpstreamError::Lost(_))));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_goodbye_fails_no_request() {
+    let server = Server::start(|_number, mut connection: Accepted| async move {
+        if let Some(Ok((request, respond))) = connection.accept().await {
+            answer(&request, respond).await;
+            connection.graceful_shutdown();
+        }
+        while let Some(Ok((request, respond))) = connection.accept().await {
+            answer(&request, respond).await;
+        }
+    })
+    .await;
+    let upstream = upstream();
+    for turn in 0..20 {
+        let path = format!("/{turn}");
+        assert_eq!(text(server.ask(&upstream, &path).await.unwrap()).await, path);
+    }
+    assert!(server.connections() > 1);
+}
+
+#[tokio::test]
+async fn a_request_that_a_server_may_have_processed_is_not_sent_again() {
+    for reason in [Reason::INTERNAL_ERROR, Reason::CANCEL, Reason::ENHANCE_YOUR_CALM] {
+        let asked = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&asked);
+        let server = Server::start(move |_number, mut connection| {
+            let counted = Arc::clone(&counted);
+            async move {
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    if request.uri().path() == "/lost" {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                        respond.send_reset(reason);
+                    } else {
+                        answer(&request, respond).await;
+                    }
+                }
+            }
+        })
+        .await;
+        let upstream = upstream();
+        assert_eq!(text(server.ask(&upstream, "/first").await.unwrap()).await, "/first");
+        let lost = server.ask(&upstream, "/lost").await.map(drop);
+        assert!(matches!(lost, Err(UpstreamError::Lost(_))), "{lost:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "{reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn callers_that_do_not_read_hold_up_no_other() {
+    let server = Server::start(|_number, mut connection: Accepted| async move {
+        let mut responses = JoinSet::new();
+        while let Some(Ok((request, mut respond))) = connection.accept().await {
+            if request.uri().path() != "/large" {
+                answer(&request, respond).await;
+                continue;
+            }
+            responses.spawn(async move {
+                let mut body = respond.send_response(Response::new(()), false).unwrap();
+                let _ = body.send_data(vec![b'x'; LARGE].into(), true);
+                // Keeps the stream until its end or reset.
+                let _ = std::future::poll_fn(|context| body.poll_reset(context)).await;
+            });
+        }
+    })
+    .await;
+    let upstream = upstream();
+    let unread = join_all((0..31).map(|_| async { server.ask(&upstream, "/large").await.unwrap() })).await;
+    assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
+    assert_eq!(server.connections(), 1);
+    // The next ones find no place on it.
+    assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
+    let read = unread.into_iter().next().unwrap();
+    assert_eq!(text(read).await.len(), LARGE);
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_is_kept_for_a_while() {
+    let ended = Arc::new(Notify::new());
+    let notified = Arc::clone(&ended);
+    let server = Server::start(move |number, connection| {
+        let notified = Arc::clone(&notified);
+        async move {
+            answer_all(number, connection).await;
+            notified.notify_one();
+        }
+    })
+    .await;
+    let millis = Duration::from_millis;
+    let timeouts = Timeouts { rest: millis(50), warm: millis(400), ping: millis(20), ..Timeouts::default() };
+    let upstream = upstream_with(timeouts);
+    for _ in 0..2 {
+        assert_eq!(text(server.ask(&upstream, "/a").await.unwrap()).await, "/a");
+    }
+    assert_eq!(server.connections(), 1);
+    within(ended.notified()).await;
+    assert_eq!(text(server.ask(&upstream, "/b").await.unwrap()).await, "/b");
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_server_without_http2_and_a_setting_get_http1() {
+    for (offers, protocols) in [(true, &["http/1.1"][..]), (true, &[]), (false, &["h2", "http/1.1"])] {
+        let acceptor = acceptor(protocols);
+        let (address, _serving) = serve(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut stream = acceptor.accept(stream).await?;
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n{}") {
+                    head.push(stream.read_u8().await?);
+                }
+                assert!(head.starts_with(b"POST /a HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&head));
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await
+            }
+        })
+        .await;
+        let upstream = HttpUpstream::new(&outbound_to_front(offers), Timeouts::default(), Arc::new(SystemClock))
+            .expect("a client");
+        let url = format!("https://localhost:{}/a", address.port());
+        assert_eq!(text(ask(&upstream, url).await.unwrap()).await, "ok");
+    }
+}
+
+#[tokio::test]
+async fn requests_at_once_share_a_failed_attempt() {
+    let attempts = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&attempts);
+    let acceptor = acceptor(&["h2"]);
+    // Without a certificate for this name.
+    let (address, _serving) = serve(move |stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(stream).await.map(drop) }
+    })
+    .await;
+    let upstream = upstream();
+    let url = format!("https://127.0.0.1:{}/", address.port());
+    let failed = join_all((0..20).map(|_| ask(&upstream, url.clone()))).await;
+    assert!(failed.iter().all(|failed| matches!(failed, Err(UpstreamError::Unreachable(_)))));
+    let few = || async { (attempts.load(Ordering::SeqCst) <= 2).then_some(()) };
+    eventually("few attempts", few).await;
+}
