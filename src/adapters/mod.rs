@@ -4,11 +4,13 @@
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
 //! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`] and [`service_manager`].
+//! - Files for `goclaw backup` and `restore`: [`archive`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
 //! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
 //!   reasons of failed connections in `connect_failure`.
 
+pub mod archive;
 pub mod callback;
 pub mod cipher;
 pub mod cli;

@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod actor;
 mod audit;
+mod backup_check;
 mod catalog;
 mod directory;
 mod error;
@@ -29,6 +30,7 @@ pub use accounts::{
 };
 pub use actor::acting_as;
 pub use audit::{Audit, AuditFindings};
+pub use backup_check::{BackupCheck, BackupCoverage};
 pub use catalog::ProviderCatalog;
 pub use directory::{account_name, new_account};
 pub use error::AppError;

@@ -4,12 +4,17 @@ use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 
 use crate::{
     adapters::{
-        cipher::InvalidKey, data_folder::UnsafeFolder, secret_file::SecretFileError, settings::SettingsError,
-        store::OpenStoreError,
+        archive::ArchiveError,
+        cipher::InvalidKey,
+        cli::passphrase::PassphraseError,
+        data_folder::UnsafeFolder,
+        secret_file::SecretFileError,
+        settings::SettingsError,
+        store::{CopyError, OpenStoreError},
     },
     app::{AppError, KeyError},
     domain::gateway_token,
-    ports::{RandomError, StoreError},
+    ports::{JournalError, RandomError, StoreError},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,33 @@ pub enum StartError {
     Vault(#[source] AppError),
     #[error("the gateway cannot start")]
     App(#[source] AppError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("there is no database {0} to back up")]
+    NoDatabase(String),
+    #[error("the configuration file {} cannot be read", path.display())]
+    ConfigFile { path: PathBuf, source: io::Error },
+    #[error(
+        "the database {0} is in use: it has accounts, tokens of programs, or revocations that wait. Back it up, then run \
+         this again with --replace"
+    )]
+    DatabaseInUse(String),
+    #[error(
+        "the archive was sealed with the encryption key {needed}, which is not in {place}; put it there first, or restore \
+         a backup that was made with --with-keys"
+    )]
+    KeyNeeded { needed: String, place: String },
+    #[error(
+        "the archive brings encryption keys that the configured ones lack, and {place} is its owner's to change; add them \
+         there, which `age --decrypt` shows in the first line"
+    )]
+    KeysConfigured { place: String },
+    #[error("the token journal {place} cannot be read, and without it a spent token could be presented; nothing was restored")]
+    Journal { place: String, source: JournalError },
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
     #[error("the output cannot be written")]

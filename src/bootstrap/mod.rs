@@ -4,6 +4,7 @@
 //! `connection` finds the gateway for client commands.
 
 mod audit;
+mod backup;
 mod banner;
 mod configuration;
 mod connection;
@@ -12,6 +13,7 @@ mod errors;
 mod first_start;
 mod keys;
 mod offline;
+mod restore;
 pub mod serve;
 mod stores;
 
@@ -69,6 +71,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
+        Command::Backup(options) => backup::run(&options, cli.config, environment).await?,
+        Command::Restore(options) => restore::run(&options, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
         Command::Config(ConfigCommand::Show) => configuration::show(cli.config, environment)?,
         Command::Config(ConfigCommand::Check) => return configuration::check(cli.config, environment),

@@ -12,7 +12,7 @@ use crate::{
         journal::FolderJournal,
         secret_file::create_private_folder,
         settings::{DatabaseSettings, Settings},
-        store::{PostgresStore, SqliteStore},
+        store::{PostgresStore, SqliteStore, TableCopy},
         system::{SystemClock, SystemRandom},
     },
     ports::{
@@ -55,6 +55,9 @@ pub(super) struct Stores {
     pub(super) responses: Arc<dyn ResponseMemory>,
     pub(super) keys: Arc<dyn KeyStore>,
     pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) tables: Arc<dyn TableCopy>,
+    /// The same as `tables`, or the file beside it.
+    pub(super) response_tables: Arc<dyn TableCopy>,
     /// The clock of all replicas on this database.
     pub(super) clock: Arc<dyn Clock>,
     /// The database's name for messages, without a password.
@@ -70,7 +73,8 @@ impl Stores {
                 let store = SqliteStore::open(path, local.clone()).await?;
                 // A file of its own with the same schema: no refresh waits for its writer.
                 let responses = SqliteStore::open(&path.with_extension("responses.db"), local.clone()).await?;
-                Self { responses: Arc::new(responses), ..Self::of(store, local, path.display().to_string()) }
+                let responses = Arc::new(responses);
+                Self { response_tables: responses.clone(), responses, ..Self::of(store, local, path.display().to_string()) }
             }
             DatabaseSettings::Postgres(url) => {
                 let store = PostgresStore::open(url, local).await?;
@@ -91,6 +95,7 @@ impl Stores {
             + ResponseMemory
             + KeyStore
             + AuditLog
+            + TableCopy
             + 'static,
     {
         let store = Arc::new(store);
@@ -103,7 +108,9 @@ impl Stores {
             api_tokens: store.clone(),
             responses: store.clone(),
             keys: store.clone(),
-            audit: store,
+            audit: store.clone(),
+            tables: store.clone(),
+            response_tables: store,
             clock,
             name,
         }

@@ -56,6 +56,10 @@ pub enum AuditAction {
     SessionEnded,
     KeyAdded,
     ValuesResealed,
+    /// The database was copied into an archive. The subject is what was copied, the detail the number of rows.
+    BackedUp,
+    /// The database's content came from an archive. The subject is the archive's time.
+    Restored,
     /// Old entries were deleted. The subject is the last one's id, the detail its digest.
     EntriesDeleted,
 }

@@ -25,6 +25,7 @@ mod app_unreadable;
 mod port_calls;
 
 // Adapters against real systems.
+mod archives;
 mod config_file;
 mod contract;
 mod hostile_texts;
@@ -49,6 +50,7 @@ mod upstream;
 // Whole processes.
 mod audit;
 mod browser;
+mod backups;
 mod callback_listener;
 mod canaries;
 mod chat;

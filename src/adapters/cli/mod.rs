@@ -26,6 +26,7 @@ pub mod login;
 pub mod login_wait;
 pub mod onboard;
 pub mod page_link;
+pub mod passphrase;
 pub mod pasted_lines;
 pub mod providers;
 pub mod render;
@@ -36,7 +37,7 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
-pub use args::{AuditCommand, Cli, ClientCommand, Command, ConfigCommand, KeysCommand};
+pub use args::{AuditCommand, BackupOptions, Cli, ClientCommand, Command, ConfigCommand, KeysCommand, RestoreOptions};
 
 use args::{AuditQuery, AuthCommand};
 use client::GatewayClient;

@@ -6,6 +6,7 @@
 
 mod account_rows;
 mod connection;
+mod copying;
 mod error;
 mod health;
 mod json_text;
@@ -15,6 +16,7 @@ mod rows;
 mod schema;
 mod sqlite;
 
+pub use copying::{CopyError, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables};
 pub use error::OpenStoreError;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

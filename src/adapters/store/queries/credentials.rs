@@ -130,24 +130,7 @@ impl TokenStore for Store {
     ) -> Result<Advanced, StoreError> {
         self.write("refresh an account", async |connection| {
             let now = self.clock(connection, now).await?;
-            let before = match find(connection, name).await {
-                Err(error) if error.is_of_row() => Some(mended(connection, name, event).await?.ok_or(error)?),
-                found => found?,
-            };
-            let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
-            let Step { row, effect, events } = stepped;
-            let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
-            let events: Vec<_> = events.into_iter().map(unnumbered).collect();
-            let (credential, events) = match (before, row) {
-                (Some(before), Some(refresh)) if !events.is_empty() => {
-                    let account = before.after_step(event, effect, refresh);
-                    let (saved, events) = put(connection, account, events, Some(&before)).await?;
-                    (Some(saved), events)
-                }
-                (Some(_), None) => (None, delete(connection, name, events).await?),
-                (before, _) => (before, events),
-            };
-            Ok(Advanced { effect, credential, events })
+            advance(connection, name, event, policy, now).await
         })
         .await
     }
@@ -205,6 +188,34 @@ impl TokenStore for Store {
     }
 }
 
+/// Applies one event of the refresh protocol, in the caller's transaction.
+pub(super) async fn advance(
+    connection: &mut Connection,
+    name: &AccountName,
+    event: &RefreshEvent,
+    policy: &RefreshPolicy,
+    now: Timestamp,
+) -> Result<Advanced, TransactionError> {
+    let before = match find(connection, name).await {
+        Err(error) if error.is_of_row() => Some(mended(connection, name, event).await?.ok_or(error)?),
+        found => found?,
+    };
+    let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
+    let Step { row, effect, events } = stepped;
+    let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
+    let events: Vec<_> = events.into_iter().map(unnumbered).collect();
+    let (credential, events) = match (before, row) {
+        (Some(before), Some(refresh)) if !events.is_empty() => {
+            let account = before.after_step(event, effect, refresh);
+            let (saved, events) = put(connection, account, events, Some(&before)).await?;
+            (Some(saved), events)
+        }
+        (Some(_), None) => (None, delete(connection, name, events).await?),
+        (before, _) => (before, events),
+    };
+    Ok(Advanced { effect, credential, events })
+}
+
 async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<SealedCredential>, TransactionError> {
     Ok(rows(connection, Some(name)).await?.pop().map(account).transpose()?)
 }
@@ -244,7 +255,7 @@ async fn end_of_unreadable(
 
 /// Reads accounts with their refresh tokens, ordered by name. Two statements could read two different logins, so one
 /// statement reads both.
-async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
+pub(super) async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
     let mut accounts = llm_providers::table
         .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))
         .select((ProviderRow::as_select(), config_secrets::value.nullable()))
