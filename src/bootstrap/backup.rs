@@ -9,8 +9,7 @@ use std::{
 use secrecy::SecretString;
 
 use super::{
-    StartError, first_start,
-    keys,
+    StartError, first_start, keys,
     stores::{Storage, Stores},
 };
 use crate::{

@@ -88,7 +88,9 @@ pub enum StartError {
          there, which `age --decrypt` shows in the first line"
     )]
     KeysConfigured { place: String },
-    #[error("the token journal {place} cannot be read, and without it a spent token could be presented; nothing was restored")]
+    #[error(
+        "the token journal {place} cannot be read, and without it a spent token could be presented; nothing was restored"
+    )]
     Journal { place: String, source: JournalError },
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),

@@ -97,7 +97,7 @@ impl Batches<'_> {
         let batch = match self.held_back.take() {
             Some(batch) => batch,
             None => {
-                let Some(line) = self.archive.next()? else { return Ok(None) };
+                let Some(line) = self.archive.next_line()? else { return Ok(None) };
                 let (Some(table), Some(rows)) = (line.table, line.rows) else { return self.next(which) };
                 let count = serde_json::from_str::<Vec<IgnoredAny>>(rows.get())?.len();
                 TableRows { table, columns: line.columns, count, rows: rows.get().to_owned() }
@@ -142,9 +142,7 @@ fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, St
 
 fn is_own_key_file(settings: &Settings) -> bool {
     let encryption = &settings.encryption;
-    encryption.key.is_none()
-        && encryption.keys.is_none()
-        && first_start::key_file_of(settings) == SecretFileOf::Gateway
+    encryption.key.is_none() && encryption.keys.is_none() && first_start::key_file_of(settings) == SecretFileOf::Gateway
 }
 
 fn key_place(settings: &Settings) -> String {
@@ -180,7 +178,10 @@ fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck)
     };
     let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
     for (names, what) in [
-        (names(BackupCoverage::NewerTokens), "newest tokens are in this machine's journal; the next start writes them back"),
+        (
+            names(BackupCoverage::NewerTokens),
+            "newest tokens are in this machine's journal; the next start writes them back",
+        ),
         (names(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
         (names(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
         (names(BackupCoverage::NewerElsewhere), "newer tokens exist elsewhere; the next start puts them in doubt"),
@@ -208,9 +209,13 @@ fn tokens_in_words(restored: &Restored, replaced: bool, made: &str) -> String {
     }
     let listed = listed(&names);
     if replaced {
-        return format!("{sessions}\nTokens of programs that came back, although they were revoked: {listed}. Revoke them again.");
+        return format!(
+            "{sessions}\nTokens of programs that came back, although they were revoked: {listed}. Revoke them again."
+        );
     }
-    format!("{sessions}\nTokens of programs that are valid again: {listed}. Revoke those that you revoked after {made}.")
+    format!(
+        "{sessions}\nTokens of programs that are valid again: {listed}. Revoke those that you revoked after {made}."
+    )
 }
 
 fn listed(names: &[&str]) -> String {

@@ -74,7 +74,11 @@ impl Stores {
                 // A file of its own with the same schema: no refresh waits for its writer.
                 let responses = SqliteStore::open(&path.with_extension("responses.db"), local.clone()).await?;
                 let responses = Arc::new(responses);
-                Self { response_tables: responses.clone(), responses, ..Self::of(store, local, path.display().to_string()) }
+                Self {
+                    response_tables: responses.clone(),
+                    responses,
+                    ..Self::of(store, local, path.display().to_string())
+                }
             }
             DatabaseSettings::Postgres(url) => {
                 let store = PostgresStore::open(url, local).await?;

@@ -3,11 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use goclaw::{
-    adapters::{
-        archive::{ArchiveError, ArchiveKind, ArchiveReader, ArchiveWriter, Header, Line},
-        system::SystemRandom,
-    },
+use goclaw::adapters::{
+    archive::{ArchiveError, ArchiveKind, ArchiveReader, ArchiveWriter, Header, Line},
+    system::SystemRandom,
 };
 use secrecy::SecretString;
 use serde_json::value::RawValue;
@@ -45,7 +43,7 @@ fn write(path: &Path, lines: usize, size: usize) {
 fn read(path: &Path) -> Result<usize, ArchiveError> {
     let mut archive = ArchiveReader::open(path, &passphrase())?;
     let mut lines = 0;
-    while archive.next()?.is_some() {
+    while archive.next_line()?.is_some() {
         lines += 1;
     }
     Ok(lines)

@@ -67,7 +67,8 @@ async fn a_new_machine_gets_everything_and_risks_no_token() {
     assert_eq!(models_with(&gateway, token.as_str().expect("a token")).await, 200);
     assert_eq!(models_with(&gateway, session.as_str().expect("a token")).await, 401);
     let actions = gateway.get("/v1/audit").await.json();
-    let actions: Vec<_> = actions["entries"].as_array().expect("entries").iter().map(|it| it["action"].clone()).collect();
+    let actions: Vec<_> =
+        actions["entries"].as_array().expect("entries").iter().map(|it| it["action"].clone()).collect();
     assert!(actions.contains(&json!("restored")) && actions.contains(&json!("signed_in")), "{actions:?}");
     drop(gateway);
     assert_eq!(new.run(&["audit", "verify"]).code, Some(0));
@@ -127,8 +128,14 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     gateway.post("/v1/tokens", json!({"name": "editor", "scope": "models proxy:suno"})).await;
     gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": false}))).await;
     gateway.stop().await;
+    file_home
+        .change_responses("INSERT INTO responses VALUES ('resp_1', 'a', NULL, 'it''s \"é\"\n', 10, 9007199254740993)");
+    file_home.change_responses("INSERT INTO response_items VALUES ('item_1', 'resp_1')");
     let done = restore(&server_home, &back_up(&file_home, &[]), &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
+    let response = "content || used_at || item";
+    let joined = "responses JOIN response_items ON response = id";
+    assert_eq!(database.cell(response, joined).await.as_deref(), Some("it's \"é\"\n9007199254740993item_1"));
     let gateway = server_home.start().await;
     assert_eq!(gateway.status().await["state"], "disabled");
     gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;

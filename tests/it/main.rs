@@ -49,8 +49,8 @@ mod upstream;
 
 // Whole processes.
 mod audit;
-mod browser;
 mod backups;
+mod browser;
 mod callback_listener;
 mod canaries;
 mod chat;

@@ -32,7 +32,10 @@ pub(super) struct ChunkWriter<W> {
 
 impl<W: Write> ChunkWriter<W> {
     pub(super) fn new(file: W, key: &ContentKey) -> Self {
-        let cipher = EncryptorBE32::from_aead(ChaCha20Poly1305::new(key.as_slice().into()), GenericArray::from_slice(&FIRST_BYTES));
+        let cipher = EncryptorBE32::from_aead(
+            ChaCha20Poly1305::new(key.as_slice().into()),
+            GenericArray::from_slice(&FIRST_BYTES),
+        );
         Self { file, cipher, chunk: Zeroizing::new(Vec::with_capacity(CHUNK)) }
     }
 
@@ -74,7 +77,10 @@ pub(super) struct ChunkReader<R> {
 
 impl<R: Read> ChunkReader<R> {
     pub(super) fn new(file: R, key: &ContentKey) -> Self {
-        let cipher = DecryptorBE32::from_aead(ChaCha20Poly1305::new(key.as_slice().into()), GenericArray::from_slice(&FIRST_BYTES));
+        let cipher = DecryptorBE32::from_aead(
+            ChaCha20Poly1305::new(key.as_slice().into()),
+            GenericArray::from_slice(&FIRST_BYTES),
+        );
         Self { file, cipher: Some(cipher), ahead: None, chunk: Zeroizing::default(), position: 0 }
     }
 

@@ -18,8 +18,8 @@ use std::{
 use secrecy::{SecretString, zeroize::Zeroizing};
 use serde::Serialize;
 
-pub use lines::{ArchiveKind, CarriedSecrets, Header, Line, StoredCheck};
 use lines::FORMAT;
+pub use lines::{ArchiveKind, CarriedSecrets, Header, Line, StoredCheck};
 
 use crate::ports::Random;
 use chunks::{ChunkReader, ChunkWriter};
@@ -185,7 +185,7 @@ impl ArchiveReader {
     ///
     /// # Errors
     /// [`ArchiveError::Damaged`], also if the end is missing.
-    pub fn next(&mut self) -> Result<Option<Line>, ArchiveError> {
+    pub fn next_line(&mut self) -> Result<Option<Line>, ArchiveError> {
         if self.is_at_end {
             return Ok(None);
         }

@@ -72,11 +72,14 @@ pub(super) fn open(
     for _ in 0..4 {
         let mut line = String::new();
         let read = file.by_ref().take(LONGEST_LINE).read_line(&mut line);
-        read.map_err(|error| if error.kind() == io::ErrorKind::InvalidData { other() } else { failed("read", path)(error) })?;
+        read.map_err(
+            |error| if error.kind() == io::ErrorKind::InvalidData { other() } else { failed("read", path)(error) },
+        )?;
         lines.push(line.strip_suffix('\n').ok_or_else(other)?.to_owned());
     }
     let [version, recipient, wrapped, end] = lines.as_slice() else { return Err(other()) };
-    let (salt, rounds) = recipient.strip_prefix("-> scrypt ").and_then(|rest| rest.split_once(' ')).ok_or_else(other)?;
+    let (salt, rounds) =
+        recipient.strip_prefix("-> scrypt ").and_then(|rest| rest.split_once(' ')).ok_or_else(other)?;
     let mac = end.strip_prefix("--- ").filter(|_| version == VERSION).ok_or_else(other)?;
     let [salt, wrapped, mac] = [salt, wrapped, mac].map(|text| STANDARD_NO_PAD.decode(text).map_err(|_| other()));
     let (salt, wrapped, mac) = (salt?, wrapped?, mac?);

@@ -17,7 +17,8 @@ pub(super) const BATCH: usize = 100;
 
 /// Tables that belong to the machine or the moment: what replicas tell each other, a clock, pending logins, and the
 /// schema's version.
-const NOT_COPIED: [&str; 5] = ["__diesel_schema_migrations", "change_feed", "login_sessions", "machine_clock", "replicas"];
+const NOT_COPIED: [&str; 5] =
+    ["__diesel_schema_migrations", "change_feed", "login_sessions", "machine_clock", "replicas"];
 /// Beside a SQLite database they are in a file of their own.
 const OF_RESPONSES: [&str; 2] = ["responses", "response_items"];
 

@@ -17,7 +17,9 @@ use crate::{
     adapters::store::{
         account_rows::account,
         connection::take,
-        copying::{Column, CopyError, JsonRow, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables},
+        copying::{
+            Column, CopyError, JsonRow, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables, quoted,
+        },
         schema::{api_tokens, config_secrets, llm_providers, revocations},
     },
     domain::{
@@ -114,7 +116,7 @@ async fn replace_all(
 ) -> Result<usize, CopyError> {
     let known = names(connection, which).await?;
     for table in known.iter().rev() {
-        sql_query(format!("DELETE FROM \"{table}\"")).execute(connection).await?;
+        sql_query(format!("DELETE FROM {}", quoted(table))).execute(connection).await?;
     }
     let mut count = 0;
     while let Some(batch) = source()? {
@@ -173,7 +175,7 @@ async fn restore(
         let event = RefreshEvent::Restored { known: state.version.clone(), attempt: state.attempt.saturating_add(1) };
         let advanced = advance(connection, &account.name, &event, &RefreshPolicy::default(), now).await?;
         restored.accounts.extend(advanced.credential);
-        if restored.accounts.len() % ACCOUNTS_A_REPORT == 0 {
+        if restored.accounts.len().is_multiple_of(ACCOUNTS_A_REPORT) {
             (order.progress)(count + restored.accounts.len());
         }
     }
