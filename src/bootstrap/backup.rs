@@ -77,7 +77,12 @@ async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool
             report(count);
         }
         let rows = serde_json::value::RawValue::from_string(batch.rows)?;
-        archive.write(&Line { table: Some(batch.table), columns: batch.columns, rows: Some(rows), end: None })?;
+        archive.write(&Line {
+            table: Some(batch.table),
+            columns: batch.columns,
+            rows: Some(rows),
+            ..Line::default()
+        })?;
         Ok(())
     };
     stores.tables.read_tables(Tables::Main, &mut sink).await?;

@@ -12,8 +12,8 @@ use crate::{
         settings::SettingsError,
         store::{CopyError, OpenStoreError},
     },
-    app::{AppError, KeyError},
-    domain::gateway_token,
+    app::{AppError, KeyError, MoveError},
+    domain::{gateway_token, ids::AccountName},
     ports::{JournalError, RandomError, StoreError},
 };
 
@@ -92,6 +92,33 @@ pub enum StartError {
         "the token journal {place} cannot be read, and without it a spent token could be presented; nothing was restored"
     )]
     Journal { place: String, source: JournalError },
+    #[error(transparent)]
+    Move(#[from] MoveError),
+    #[error("no account can be moved; goclaw providers list shows them")]
+    NothingToMove,
+    #[error(
+        "the accounts have ended here, and their tokens are in {}; give it the name that you want, and import it there",
+        draft.display()
+    )]
+    Unpublished { draft: PathBuf, source: ArchiveError },
+    #[error(
+        "the database did not say whether the accounts have ended here. If goclaw providers list does not show them, their \
+         tokens are in {}: give it the name that you want, and import it there. If it does, delete that file", draft.display()
+    )]
+    UnknownDeparture { draft: PathBuf, source: AppError },
+    #[error(
+        "{} is the draft of an export. Its accounts may be in use where they come from. If they are not connected there \
+         (goclaw providers list), give it another name and import it", .0.display()
+    )]
+    DraftOfExport(PathBuf),
+    #[error("{} is a backup of a whole database; goclaw restore reads it", .0.display())]
+    IsABackup(PathBuf),
+    #[error("{} has accounts for goclaw import", .0.display())]
+    IsAnExport(PathBuf),
+    #[error("the account {0} is not in the archive")]
+    NotInArchive(AccountName),
+    #[error("the account {name:?} in {} has values that this version does not know", file.display())]
+    InvalidAccount { file: PathBuf, name: String },
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
     #[error("the output cannot be written")]

@@ -10,6 +10,7 @@ mod configuration;
 mod connection;
 mod doctor;
 mod errors;
+mod export;
 mod first_start;
 mod keys;
 mod offline;
@@ -20,7 +21,7 @@ mod stores;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
-    cli::{self, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
+    cli::{self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
     service_manager::ServiceManager,
     settings::{Environment, Settings},
     system::{SystemClock, keep_memory_private},
@@ -71,8 +72,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
-        Command::Backup(options) => backup::run(&options, cli.config, environment).await?,
-        Command::Restore(options) => restore::run(&options, &Settings::load(cli.config, environment)?).await?,
+        Command::Archive(command) => archives(command, cli.config, environment).await?,
         Command::Openapi => offline::print_openapi()?,
         Command::Config(ConfigCommand::Show) => configuration::show(cli.config, environment)?,
         Command::Config(ConfigCommand::Check) => return configuration::check(cli.config, environment),
@@ -87,6 +87,21 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Client(command) => return ask_gateway(command, cli.config, cli.insecure, environment).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that writes or reads an archive.
+async fn archives(
+    command: ArchiveCommand,
+    config: Option<PathBuf>,
+    environment: &Environment,
+) -> Result<(), StartError> {
+    let settings = |config| Settings::load(config, environment);
+    match command {
+        ArchiveCommand::Backup(options) => backup::run(&options, config, environment).await,
+        ArchiveCommand::Restore(options) => restore::run(&options, &settings(config)?).await,
+        ArchiveCommand::Export(options) => export::export(&options, &settings(config)?).await,
+        ArchiveCommand::Import(options) => export::import(&options, &settings(config)?).await,
+    }
 }
 
 /// Runs a command that is a client of the running gateway.

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     adapters::{
-        archive::{ArchiveReader, Header},
+        archive::{ArchiveKind, ArchiveReader, Header},
         cipher::{KeyRing, XChaChaCipher},
         cli::{RestoreOptions, passphrase::PassphraseFor, words::TimeFormatter},
         secret_file::{SecretFileOf, create_secret_file, replace_secret_file},
@@ -44,6 +44,9 @@ const ROWS_A_REPORT: usize = 20_000;
 pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
     let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
     let mut archive = ArchiveReader::open(&options.file, &passphrase)?;
+    if archive.header().kind != ArchiveKind::Backup {
+        return Err(StartError::IsAnExport(options.file.clone()));
+    }
     first_start::check_data_folder(settings)?;
     let notes = place_secrets(archive.header(), settings)?;
     check_keys(archive.header(), settings)?;

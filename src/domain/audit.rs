@@ -58,6 +58,10 @@ pub enum AuditAction {
     ValuesResealed,
     /// The database was copied into an archive. The subject is what was copied, the detail the number of rows.
     BackedUp,
+    /// The account went into an archive for another installation, which the detail names. It ended here.
+    Exported,
+    /// The account came from another installation.
+    Imported,
     /// The database's content came from an archive. The subject is the archive's time.
     Restored,
     /// Old entries were deleted. The subject is the last one's id, the detail its digest.

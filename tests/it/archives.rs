@@ -26,7 +26,12 @@ fn passphrase() -> SecretString {
 fn line(number: usize, size: usize) -> Line {
     let rows = format!("[{{\"number\":{number},\"text\":\"{}\"}}]", "x".repeat(size));
     let rows = RawValue::from_string(rows).expect("JSON");
-    Line { table: Some("table".into()), columns: vec!["number".into(), "text".into()], rows: Some(rows), end: None }
+    Line {
+        table: Some("table".into()),
+        columns: vec!["number".into(), "text".into()],
+        rows: Some(rows),
+        ..Line::default()
+    }
 }
 
 /// Writes an archive of lines of this size.

@@ -66,6 +66,7 @@ mod key_rotation;
 mod model_names;
 mod model_streams;
 mod models;
+mod moves;
 mod page;
 mod page_sessions;
 mod proxy;

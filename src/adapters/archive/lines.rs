@@ -2,7 +2,9 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
+
+use crate::domain::secret::{AccessToken, RefreshToken};
 
 /// The version of the lines. A reader refuses a later one.
 pub(super) const FORMAT: u32 = 1;
@@ -14,6 +16,8 @@ pub enum ArchiveKind {
     /// The whole database. `goclaw restore` reads it.
     #[default]
     Backup,
+    /// Accounts with open tokens, for another installation. `goclaw import` reads it.
+    Accounts,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -58,7 +62,38 @@ pub struct CarriedSecrets {
     pub gateway_token: Option<SecretString>,
 }
 
-/// A batch of rows of one table, or the last line.
+/// An account with its tokens.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CarriedAccount {
+    pub name: String,
+    pub provider_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    pub enabled: bool,
+    /// The metadata of the tokens, as in `llm_providers.settings`.
+    pub settings: Value,
+    #[serde(serialize_with = "exposed")]
+    pub access_token: Option<SecretString>,
+    #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<SecretString>,
+}
+
+impl CarriedAccount {
+    /// Copies the text of a secret into the account.
+    pub fn text_of(secret: &impl ExposeSecret<str>) -> SecretString {
+        secret.expose_secret().into()
+    }
+
+    pub fn access_token(&self) -> AccessToken {
+        AccessToken::new(self.access_token.as_ref().map_or("", |token| token.expose_secret()))
+    }
+
+    pub fn refresh_token(&self) -> Option<RefreshToken> {
+        self.refresh_token.as_ref().map(|token| RefreshToken::new(token.expose_secret()))
+    }
+}
+
+/// A batch of rows of one table, an account, or the last line.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +103,8 @@ pub struct Line {
     /// An array of objects, one for each row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<CarriedAccount>,
     /// In the last line only: the number of rows in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,

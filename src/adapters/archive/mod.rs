@@ -19,7 +19,7 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 use serde::Serialize;
 
 use lines::FORMAT;
-pub use lines::{ArchiveKind, CarriedSecrets, Header, Line, StoredCheck};
+pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, StoredCheck};
 
 use crate::ports::Random;
 use chunks::{ChunkReader, ChunkWriter};
@@ -122,6 +122,11 @@ impl Draft {
     /// Leaves the file under its present name, whatever happens from here on: it may be the only copy of its content.
     pub fn keep(&mut self) {
         self.is_kept = true;
+    }
+
+    /// Deletes the file, although it was to be kept.
+    pub fn discard(mut self) {
+        self.is_kept = false;
     }
 
     /// Gives the file its name, unless another file has it.

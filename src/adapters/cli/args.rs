@@ -6,11 +6,11 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use super::{
+    archive_args::ArchiveCommand,
     help::{
-        AUDIT_HELP, AUTH_EXAMPLES, BACKUP_HELP, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP,
-        RESTORE_HELP, SET_SECRET_HELP, TOKENS_HELP,
+        AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP,
+        TOKENS_HELP,
     },
-    passphrase::PassphraseOptions,
     render,
 };
 use crate::domain::{
@@ -50,12 +50,8 @@ pub enum Command {
     /// Read and verify the log of who changed what
     #[command(subcommand, after_help = AUDIT_HELP)]
     Audit(AuditCommand),
-    /// Write the database into one sealed file, also while the gateway runs
-    #[command(after_help = BACKUP_HELP)]
-    Backup(BackupOptions),
-    /// Fill an empty database from such a file
-    #[command(after_help = RESTORE_HELP)]
-    Restore(RestoreOptions),
+    #[command(flatten)]
+    Archive(ArchiveCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
     /// Show the configuration, and check it
@@ -85,32 +81,6 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
-}
-
-#[derive(Debug, Args)]
-pub struct BackupOptions {
-    /// The file to write. It must not exist
-    pub file: PathBuf,
-    /// Put the encryption keys and the gateway's token into it too: then the file and its passphrase are all that a new
-    /// machine needs, and all that a thief needs
-    #[arg(long)]
-    pub with_keys: bool,
-    /// Leave out the remembered responses, which may be large
-    #[arg(long)]
-    pub without_responses: bool,
-    #[command(flatten)]
-    pub passphrase: PassphraseOptions,
-}
-
-#[derive(Debug, Args)]
-pub struct RestoreOptions {
-    /// The file that `goclaw backup` wrote
-    pub file: PathBuf,
-    /// Replace what is in the database
-    #[arg(long)]
-    pub replace: bool,
-    #[command(flatten)]
-    pub passphrase: PassphraseOptions,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]

@@ -67,6 +67,21 @@ Examples:
   goclaw restore goclaw-2026-11-28.age
   goclaw restore --replace goclaw-2026-11-28.age";
 
+pub(super) const EXPORT_HELP: &str = "\
+Moves sign-ins without a new sign-in: the accounts end here, in one step with the file, and are not revoked at the provider.
+Gateways on this database stop using them within a second. The audit log tells it.
+
+Examples:
+  goclaw export work.age work
+  goclaw export --all everything.age";
+
+pub(super) const IMPORT_HELP: &str = "\
+Import the file on one machine only: two holders of one sign-in end it. It is deleted when all its accounts are connected.
+
+Examples:
+  goclaw import work.age
+  goclaw import --replace everything.age work";
+
 pub(super) const AUDIT_HELP: &str = "\
 The gateway writes who changed what, when, and from where, each change with its entry. Entries are kept for 400 days.
 `list` and `export` ask the running gateway; `verify` works on the database itself.

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::ports::Clock;
 
 pub mod address;
+mod archive_args;
 pub mod args;
 pub mod audit;
 pub mod auth;
@@ -37,7 +38,8 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
-pub use args::{AuditCommand, BackupOptions, Cli, ClientCommand, Command, ConfigCommand, KeysCommand, RestoreOptions};
+pub use archive_args::{ArchiveCommand, BackupOptions, ExportOptions, ImportOptions, RestoreOptions};
+pub use args::{AuditCommand, Cli, ClientCommand, Command, ConfigCommand, KeysCommand};
 
 use args::{AuditQuery, AuthCommand};
 use client::GatewayClient;

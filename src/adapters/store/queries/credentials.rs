@@ -16,7 +16,7 @@ use crate::{
     adapters::store::{
         account_rows::{AccountRow, ProviderRow, account},
         error::TransactionError,
-        schema::{config_secrets, llm_providers},
+        schema::{config_secrets, llm_providers, revocations},
     },
     domain::{
         audit::{AuditAction, AuditEvent},
@@ -31,7 +31,8 @@ use crate::{
         unreadable::UnreadableAccount,
     },
     ports::{
-        Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore,
+        Advanced, Author, MoveOrder, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        TokenStore,
     },
 };
 
@@ -160,6 +161,32 @@ impl TokenStore for Store {
             delete(connection, name, vec![signed_out]).await?;
             append(connection, AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author).await?;
             Ok(Removal::Removed(Box::new(account)))
+        })
+        .await
+    }
+
+    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+        self.write("move accounts away", async |connection| {
+            let mut leaving = Vec::new();
+            for (name, version) in &order.accounts {
+                let found = find(connection, name).await;
+                if found.as_ref().is_err_and(TransactionError::is_of_row) {
+                    return Ok(false);
+                }
+                let account = found?.filter(|it| it.refresh.version == *version && it.refresh.is_at_rest());
+                let Some(account) = account else { return Ok(false) };
+                leaving.push(account);
+            }
+            for account in leaving {
+                let moved =
+                    CredentialEvent::unnumbered(&account.name, EventKind::MovedAway, &account.refresh, author.at);
+                delete(connection, &account.name, vec![moved]).await?;
+                let told = AuditEvent::done(AuditAction::Exported, account.name.as_str(), Some(order.archive.clone()));
+                append(connection, told, author).await?;
+            }
+            let ids = order.revocations.iter().map(|id| id.as_str());
+            diesel::delete(revocations::table.filter(revocations::id.eq_any(ids))).execute(connection).await?;
+            Ok(true)
         })
         .await
     }
