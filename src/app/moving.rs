@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{AppError, BackupCheck, BackupCoverage, ProviderCatalog, Vault, VaultError, random_bytes};
 use crate::{
     domain::{
+        audit::{AuditAction, AuditEvent},
         confirmation::Replaces,
         credential::{NewCredential, SealedCredential},
         ids::{AccountName, DisplayName, LoginId, ProviderId},
@@ -16,8 +17,8 @@ use crate::{
         secret::{AccessToken, RefreshToken},
     },
     ports::{
-        Clock, EndedLogin, JournalError, JournalRecord, MoveOrder, ProfileChange, Random, RecordState, RevocationQueue,
-        SaveOutcome, StoreError, TokenJournal, TokenStore,
+        AuditLog, Clock, EndedLogin, JournalError, JournalRecord, MoveOrder, ProfileChange, Random, RecordState,
+        RevocationQueue, SaveOutcome, StoreError, TokenJournal, TokenStore,
     },
 };
 
@@ -26,6 +27,7 @@ pub struct Moving {
     pub store: Arc<dyn TokenStore>,
     pub revocations: Arc<dyn RevocationQueue>,
     pub journal: Arc<dyn TokenJournal>,
+    pub audit: Arc<dyn AuditLog>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub vault: Vault,
@@ -195,11 +197,11 @@ impl Moving {
         Ok(departure.accounts.iter().flat_map(would_end).collect())
     }
 
-    /// Connects an account under a login of its own.
+    /// Connects an account under a login of its own. `source` is what the audit log says of where it comes from.
     ///
     /// # Errors
     /// [`MoveError::Connected`] unless it may `replace` one, [`MoveError::OtherType`], [`MoveError::App`].
-    pub async fn connect(&self, account: MovingAccount, replace: bool) -> Result<(), MoveError> {
+    pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
         let MovingAccount { name, provider_type, .. } = &account;
         let definition = self.definition(name, *provider_type);
         let definition = definition.filter(|definition| definition.provider_type == *provider_type);
@@ -227,6 +229,8 @@ impl Moving {
             SaveOutcome::OtherLogin => return Err(MoveError::Connected(name)),
             SaveOutcome::LoginEnded(_) | SaveOutcome::Changed => return Err(MoveError::Contended),
         };
+        let imported = AuditEvent::done(AuditAction::Imported, name.as_str(), Some(source.to_owned()));
+        self.audit.append(imported, &author).await?;
         let record = JournalRecord { name: name.clone(), rotation: saved.rotation(), state: RecordState::Committed };
         if let Err(error) = self.journal.confirm(&record).await {
             tracing::warn!(provider.name = %name, error = %error, "the token journal is out of date");

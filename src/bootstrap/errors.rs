@@ -8,6 +8,7 @@ use crate::{
         cipher::InvalidKey,
         cli::passphrase::PassphraseError,
         data_folder::UnsafeFolder,
+        foreign::ForeignError,
         secret_file::SecretFileError,
         settings::SettingsError,
         store::{CopyError, OpenStoreError},
@@ -115,6 +116,15 @@ pub enum StartError {
     IsABackup(PathBuf),
     #[error("{} has accounts for goclaw import", .0.display())]
     IsAnExport(PathBuf),
+    #[error(
+        "two holders of one sign-in end it: the next refresh by either ends the other's. Sign in here instead, which leaves \
+         the other one alone: goclaw auth login. Or stop {0} for good, and run this again with --take-over"
+    )]
+    WouldShare(&'static str),
+    #[error("{} cannot be imported", file.display())]
+    Foreign { file: PathBuf, source: ForeignError },
+    #[error("{} cannot be moved out of the way", file.display())]
+    SetAside { file: PathBuf, source: io::Error },
     #[error("the account {0} is not in the archive")]
     NotInArchive(AccountName),
     #[error("the account {name:?} in {} has values that this version does not know", file.display())]

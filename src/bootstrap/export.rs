@@ -11,11 +11,12 @@ use super::{
     backup::{passphrase, print},
     keys,
     stores::Storage,
+    take_over,
 };
 use crate::{
     adapters::{
         archive::{ArchiveKind, ArchiveReader, ArchiveWriter, CarriedAccount, Header, Line},
-        cli::{ExportOptions, ImportOptions, passphrase::PassphraseFor},
+        cli::{ExportOptions, ImportFrom, ImportOptions, passphrase::PassphraseFor},
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
@@ -35,6 +36,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Moving, StartError> {
         store: stores.credentials,
         revocations: stores.revocations,
         journal,
+        audit: stores.audit,
         clock: stores.clock,
         random: Arc::new(SystemRandom),
         vault: Vault::new(cipher),
@@ -102,6 +104,14 @@ fn carried(account: &MovingAccount) -> CarriedAccount {
 }
 
 pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
+    match options.from {
+        ImportFrom::Export => import_archive(options, settings).await,
+        ImportFrom::Codex => take_over::codex_cli(options, settings).await,
+        ImportFrom::Goclaw => take_over::go_service(options, settings).await,
+    }
+}
+
+async fn import_archive(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
     let file = &options.file;
     if file.file_name().is_some_and(|name| name.to_string_lossy().contains(".draft-")) {
         return Err(StartError::DraftOfExport(file.clone()));
@@ -120,7 +130,7 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     if let Some(missing) = options.names.iter().find(|name| !accounts.iter().any(|it| it.name == **name)) {
         return Err(StartError::NotInArchive(missing.clone()));
     }
-    let names = connect(accounts, options.replace, settings).await?;
+    let names = connect(accounts, options.replace, &format!("{}", file.display()), settings).await?;
     let mut text = format!("Connected here: {}.", names.join(", "));
     text += &match is_whole.then(|| fs::remove_file(file)) {
         Some(Ok(())) => "\nThe file was deleted: its tokens are here now.".to_owned(),
@@ -136,6 +146,7 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
 pub(super) async fn connect(
     accounts: Vec<MovingAccount>,
     replace: bool,
+    source: &str,
     settings: &Settings,
 ) -> Result<Vec<String>, StartError> {
     let moving = open(settings).await?;
@@ -147,7 +158,7 @@ pub(super) async fn connect(
     let mut names = Vec::new();
     for account in accounts {
         let name = account.name.to_string();
-        moving.connect(account, replace).await?;
+        moving.connect(account, replace, source).await?;
         names.push(name);
     }
     Ok(names)

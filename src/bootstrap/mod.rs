@@ -17,6 +17,7 @@ mod offline;
 mod restore;
 pub mod serve;
 mod stores;
+mod take_over;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 

@@ -75,6 +75,7 @@ mod restore;
 mod seal_vectors;
 mod service_manager;
 mod sign_in;
+mod take_overs;
 mod tls;
 mod token_scopes;
 mod tokens;

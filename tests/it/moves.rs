@@ -70,7 +70,7 @@ async fn an_account_moves_to_another_database_and_its_chain_goes_on_there() {
     let gateway = to.start().await;
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
-    assert_eq!(status["account"]["email"].as_str().is_some(), true, "{status}");
+    assert!(status["account"]["email"].as_str().is_some(), "{status}");
     for _ in 0..2 {
         assert_eq!(refresh(&gateway).await, 200);
     }
@@ -95,7 +95,8 @@ async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
     let gateway = to.start().await;
     assert_eq!(run(&to, "import", &file, &["openai-codex"]).code, Some(0));
     state_becomes(&gateway, "active").await;
-    assert_eq!(gateway.get("/v1/providers").await.json()["providers"][0]["display_name"], "Work");
+    let listed = gateway.get("/v1/providers").await.json();
+    assert!(listed.to_string().contains(r#""display_name":"Work""#), "{listed}");
     assert!(journal_of(&to).iter().any(|record| record.ends_with(".committed.json")), "{:?}", journal_of(&to));
     assert_eq!(refresh(&gateway).await, 200);
     // The file still has the spent token.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::{
     help::{BACKUP_HELP, EXPORT_HELP, IMPORT_HELP, RESTORE_HELP},
@@ -69,14 +69,34 @@ pub struct ExportOptions {
 
 #[derive(Debug, Args)]
 pub struct ImportOptions {
-    /// The file that `goclaw export` wrote
+    /// The file that `goclaw export` wrote; with --from, the other program's file
     pub file: PathBuf,
-    /// Only these accounts of it
+    /// Only these accounts of it; with --from codex, the name that the account gets
     #[arg(value_name = "ACCOUNT", value_parser = AccountName::parse)]
     pub names: Vec<AccountName>,
     /// Replace accounts that are connected here
     #[arg(long)]
     pub replace: bool,
+    /// Whose file it is
+    #[arg(long, value_enum, default_value_t = ImportFrom::Export, hide_default_value = true)]
+    pub from: ImportFrom,
+    /// With --from: the other program is stopped and will not use the sign-in again
+    #[arg(long)]
+    pub take_over: bool,
+    /// With --from goclaw: the file of that service's GOCLAW_ENCRYPTION_KEY
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
     #[command(flatten)]
     pub passphrase: PassphraseOptions,
+}
+
+/// Where accounts come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFrom {
+    /// `goclaw export`
+    Export,
+    /// The Codex CLI: its auth.json
+    Codex,
+    /// The GoClaw service written in Go: its SQLite file, or a file with the URL of its PostgreSQL database
+    Goclaw,
 }

@@ -80,7 +80,12 @@ Import the file on one machine only: two holders of one sign-in end it. It is de
 
 Examples:
   goclaw import work.age
-  goclaw import --replace everything.age work";
+  goclaw import --replace everything.age work
+  goclaw import --from codex --take-over ~/.codex/auth.json
+  goclaw import --from goclaw --take-over --key-file key.txt goclaw.db
+
+The Codex CLI and the GoClaw service refresh their tokens too, and the second use of a refresh token ends the sign-in. Stop them
+first. Signing in here as well is safer: goclaw auth login.";
 
 pub(super) const AUDIT_HELP: &str = "\
 The gateway writes who changed what, when, and from where, each change with its entry. Entries are kept for 400 days.

@@ -38,7 +38,7 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
-pub use archive_args::{ArchiveCommand, BackupOptions, ExportOptions, ImportOptions, RestoreOptions};
+pub use archive_args::{ArchiveCommand, BackupOptions, ExportOptions, ImportFrom, ImportOptions, RestoreOptions};
 pub use args::{AuditCommand, Cli, ClientCommand, Command, ConfigCommand, KeysCommand};
 
 use args::{AuditQuery, AuthCommand};

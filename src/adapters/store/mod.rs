@@ -8,6 +8,7 @@ mod account_rows;
 mod connection;
 mod copying;
 mod error;
+mod go_service;
 mod health;
 mod json_text;
 mod migrating;
@@ -18,5 +19,6 @@ mod sqlite;
 
 pub use copying::{CopyError, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables};
 pub use error::OpenStoreError;
+pub use go_service::{StoredGoAccount, read_postgres as read_go_postgres, read_sqlite as read_go_sqlite};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
