@@ -25,7 +25,7 @@ mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::{Access, IssuedToken, KnownToken};
+pub use access::{Access, IssuedToken, KnownToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
 pub use accounts::{
     AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
 };

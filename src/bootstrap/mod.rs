@@ -12,6 +12,7 @@ mod doctor;
 mod errors;
 mod export;
 mod first_start;
+mod gateway_token;
 mod keys;
 mod offline;
 mod restore;
@@ -22,7 +23,9 @@ mod take_over;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
-    cli::{self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
+    cli::{
+        self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, args::TokensCommand, render,
+    },
     service_manager::ServiceManager,
     settings::{Environment, Settings},
     system::{SystemClock, keep_memory_private},
@@ -84,6 +87,9 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         }
         Command::Audit(AuditCommand::Query(query)) => {
             return ask_gateway(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
+        }
+        Command::Client(ClientCommand::Tokens(TokensCommand::Rotate { name: None, overlap, .. })) => {
+            gateway_token::rotate(&Settings::load(cli.config, environment)?, overlap).await?;
         }
         Command::Client(command) => return ask_gateway(command, cli.config, cli.insecure, environment).await,
     }

@@ -50,6 +50,8 @@ pub enum AuditAction {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
+    /// The token has a new text; the detail says until when the old one is valid too.
+    TokenRotated,
     LinkCreated,
     LinkUsed,
     SessionStarted,
@@ -114,6 +116,13 @@ impl AuditEvent {
             Grant::Link => (AuditAction::LinkCreated, name.to_owned()),
         };
         Self::done(action, token.id.as_str(), Some(detail))
+    }
+
+    /// The token has a new text, and `old` is what is left of the one before.
+    pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
+        let until = old.expires_at.map_or(0, Timestamp::unix_seconds);
+        let detail = format!("{}, the old one until {until}", token.name.as_str());
+        Self::done(AuditAction::TokenRotated, token.id.as_str(), Some(detail))
     }
 
     /// The token `id` was deleted before its expiry.

@@ -243,7 +243,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/cli/pasted_lines.rs",
     "src/adapters/contract/",
     "src/adapters/foreign/",
-    "src/adapters/http/authenticator.rs",
+    "src/adapters/http/gateway_token.rs",
     "src/adapters/oauth/",
     "src/adapters/secret_file.rs",
     "src/adapters/settings/values.rs",
@@ -252,4 +252,5 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/store/go_service.rs",
     "src/adapters/store/postgres/",
     "src/bootstrap/banner.rs",
+    "src/bootstrap/gateway_token.rs",
 ];

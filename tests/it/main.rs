@@ -77,6 +77,7 @@ mod service_manager;
 mod sign_in;
 mod take_overs;
 mod tls;
+mod token_rotation;
 mod token_scopes;
 mod tokens;
 mod unreadable_reasoning;

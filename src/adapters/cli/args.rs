@@ -134,7 +134,7 @@ pub enum ClientCommand {
     #[command(subcommand)]
     Providers(ProvidersCommand),
     /// Create, list and revoke tokens for programs
-    #[command(subcommand, after_help = TOKENS_HELP)]
+    #[command(subcommand, visible_alias = "token", after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
     /// List and end the sessions of the page and the links to it
     #[command(subcommand)]
@@ -302,6 +302,16 @@ pub enum TokensCommand {
     },
     /// List all tokens, without their values
     List(Output),
+    /// Give a token a new text. Both are valid for a while. The new one is printed once
+    Rotate {
+        /// The token's name or id; without it, the gateway's own token, in its file on this machine
+        name: Option<String>,
+        /// How long the old token stays valid, at most 30d
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+        overlap: Duration,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Revoke a token
     Revoke {
         /// The token's name or its id, as listed (not the token itself); the first six digits of the id suffice

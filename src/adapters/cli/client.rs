@@ -17,8 +17,8 @@ use crate::{
     adapters::contract::{
         AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
         CreateTokenRequest, Health, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
-        RefreshRequest, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest, TokenCreated,
-        TokenList, TokenRevoked, UpdateProviderRequest, Usage,
+        RefreshRequest, RotateTokenRequest, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest,
+        TokenCreated, TokenList, TokenRevoked, TokenRotated, UpdateProviderRequest, Usage,
     },
     domain::ids::AccountName,
 };
@@ -100,6 +100,10 @@ impl GatewayClient {
     pub async fn tokens(&self) -> Result<TokenList, CliError> {
         let split = |page: TokenList| (page.tokens, page.next_cursor);
         Ok(TokenList { tokens: self.transport.list(&["v1", "tokens"], usize::MAX, split).await?, next_cursor: None })
+    }
+
+    pub async fn rotate_token(&self, id: &str, request: &RotateTokenRequest) -> ApiResult<TokenRotated> {
+        self.transport.call(Method::POST, &["v1", "tokens", id, "rotate"], Some(request)).await
     }
 
     pub async fn revoke_token(&self, id: &str) -> ApiResult<TokenRevoked> {

@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
 /// table with the document.
-const NEEDS: [(&str, Need); 43] = [
+const NEEDS: [(&str, Need); 44] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -68,6 +68,7 @@ const NEEDS: [(&str, Need); 43] = [
     ("listSessions", ForAll(Admin)),
     ("listTokens", ForAll(Admin)),
     ("revokeToken", ForAll(Admin)),
+    ("rotateToken", ForAll(Admin)),
     ("updateProvider", ForAll(Admin)),
     ("beginSession", Owner),
     ("endSession", Owner),
