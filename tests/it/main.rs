@@ -63,6 +63,7 @@ mod first_start;
 mod fixed_words;
 mod hardening;
 mod key_rotation;
+mod mixed_versions;
 mod model_names;
 mod model_streams;
 mod models;

@@ -234,7 +234,7 @@ async fn a_rotation_leaves_the_old_token_beside_the_new_one(fixture: impl Fixtur
 async fn concurrent_rotations_of_a_token_succeed_once(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let token = program(1, 0);
-    put(&store, &[token.clone()]).await;
+    put(&store, std::slice::from_ref(&token)).await;
     let mut rotations = JoinSet::new();
     for number in 2..6 {
         let (store, [new, old]) = (Arc::clone(&store), rotated(&token, number));
