@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     replicas,
     support::{
-        gateway::{Gateway, Home, eventually},
+        gateway::{Gateway, eventually},
         postgres::Database,
         provider::Provider,
     },
