@@ -9,6 +9,7 @@
 #   generated_clients  clients generated from openapi/v1.json, against a running gateway
 #   kill, storm, soak, races, provider_faults, store_faults, restores
 #                    the long form of each proof, in a release build
+#   previous_release  the release before and this one on one database (tests/previous_release.sh)
 #   page             screenshots, accessibility and behaviour of the page
 #   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
 #   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
@@ -18,7 +19,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
-readonly all=(dependencies clients generated_clients "${proofs[@]}" page package properties fuzz mutants)
+readonly all=(dependencies clients generated_clients "${proofs[@]}" previous_release page package properties fuzz mutants)
 readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
@@ -75,6 +76,7 @@ run_step() {
         clients) tests/clients/run.sh ;;
         generated_clients) tests/generated_clients/run.sh ;;
         page) tests/page.sh ;;
+        previous_release) tests/previous_release.sh ;;
         package) tests/packaging.sh ;;
         fuzz) fuzz ;;
         mutants) find_mutants ;;
@@ -121,7 +123,7 @@ need_cargo
 need cc gcc libc6-dev
 needs_proofs=
 for name in "${steps[@]}"; do
-    if contains "$name" "${proofs[@]}"; then needs_proofs=1; fi
+    if contains "$name" "${proofs[@]}" previous_release; then needs_proofs=1; fi
 done
 if [ -n "$needs_proofs" ]; then
     need_postgres

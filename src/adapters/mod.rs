@@ -4,11 +4,13 @@
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
 //! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`metrics`] and [`service_manager`].
+//! - Used by `goclaw backup`, `restore`, `export` and `import`: [`archive`] and [`foreign`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
 //! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
 //!   reasons of failed connections in `connect_failure`. Shared by all that call another machine: [`outbound`].
 
+pub mod archive;
 pub mod callback;
 pub mod cipher;
 pub mod cli;
@@ -16,6 +18,7 @@ mod connect_failure;
 pub mod contract;
 pub mod data_folder;
 pub mod diagnosis;
+pub mod foreign;
 pub mod http;
 pub mod journal;
 pub mod metrics;

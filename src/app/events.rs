@@ -51,6 +51,7 @@ impl Events {
         match kind {
             EventKind::SignedIn => line!(info, "account signed in"),
             EventKind::SignedOut => line!(info, "account signed out"),
+            EventKind::MovedAway => line!(info, "account moved to another installation"),
             EventKind::Changed => line!(info, "account changed"),
             EventKind::RefreshStarted => line!(info, "token refresh started"),
             EventKind::Refreshed => line!(info, "tokens refreshed"),

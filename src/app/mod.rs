@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod actor;
 mod audit;
+mod backup_check;
 mod catalog;
 mod directory;
 mod error;
@@ -19,6 +20,7 @@ mod keys;
 mod logins;
 mod metrics;
 mod models;
+mod moving;
 mod readiness;
 mod requests;
 mod tasks;
@@ -26,12 +28,13 @@ mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::{Access, IssuedToken, KnownToken};
+pub use access::{Access, IssuedToken, KnownToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
 pub use accounts::{
     AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
 };
 pub use actor::acting_as;
 pub use audit::{Audit, AuditFindings};
+pub use backup_check::{BackupCheck, BackupCoverage};
 pub use catalog::ProviderCatalog;
 pub use directory::{account_name, new_account};
 pub use error::AppError;
@@ -39,6 +42,7 @@ pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use metrics::{InFlight, describe as describe_metrics, panicked};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
+pub use moving::{Departure, MoveError, Moving, MovingAccount};
 pub use readiness::Readiness;
 pub use requests::{Requests, RunningRequest};
 pub use tasks::Tasks;

@@ -4,12 +4,19 @@ use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 
 use crate::{
     adapters::{
-        cipher::InvalidKey, data_folder::UnsafeFolder, outbound::InvalidAuthorities, secret_file::SecretFileError,
-        settings::SettingsError, store::OpenStoreError,
+        archive::ArchiveError,
+        cipher::InvalidKey,
+        cli::passphrase::PassphraseError,
+        data_folder::UnsafeFolder,
+        foreign::ForeignError,
+        outbound::InvalidAuthorities,
+        secret_file::SecretFileError,
+        settings::SettingsError,
+        store::{CopyError, OpenStoreError},
     },
-    app::{AppError, KeyError},
-    domain::gateway_token,
-    ports::{RandomError, StoreError},
+    app::{AppError, KeyError, MoveError},
+    domain::{gateway_token, ids::AccountName},
+    ports::{JournalError, RandomError, StoreError},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +67,71 @@ pub enum StartError {
     Vault(#[source] AppError),
     #[error("the gateway cannot start")]
     App(#[source] AppError),
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("there is no database {0} to back up")]
+    NoDatabase(String),
+    #[error("the configuration file {} cannot be read", path.display())]
+    ConfigFile { path: PathBuf, source: io::Error },
+    #[error(
+        "the database {0} is in use: it has accounts, tokens of programs, or revocations that wait. Back it up, then run \
+         this again with --replace"
+    )]
+    DatabaseInUse(String),
+    #[error(
+        "the archive was sealed with the encryption key {needed}, which is not in {place}; put it there first, or restore \
+         a backup that was made with --with-keys"
+    )]
+    KeyNeeded { needed: String, place: String },
+    #[error(
+        "the archive brings encryption keys that the configured ones lack, and {place} is its owner's to change; add them \
+         there, which `age --decrypt` shows in the first line"
+    )]
+    KeysConfigured { place: String },
+    #[error(
+        "the token journal {place} cannot be read, and without it a spent token could be presented; nothing was restored"
+    )]
+    Journal { place: String, source: JournalError },
+    #[error(transparent)]
+    Move(#[from] MoveError),
+    #[error("no account can be moved; goclaw providers list shows them")]
+    NothingToMove,
+    #[error(
+        "the accounts have ended here, and their tokens are in {}; give it the name that you want, and import it there",
+        draft.display()
+    )]
+    Unpublished { draft: PathBuf, source: ArchiveError },
+    #[error(
+        "the database did not say whether the accounts have ended here. If goclaw providers list does not show them, their \
+         tokens are in {}: give it the name that you want, and import it there. If it does, delete that file", draft.display()
+    )]
+    UnknownDeparture { draft: PathBuf, source: AppError },
+    #[error(
+        "{} is the draft of an export. Its accounts may be in use where they come from. If they are not connected there \
+         (goclaw providers list), give it another name and import it", .0.display()
+    )]
+    DraftOfExport(PathBuf),
+    #[error("{} is a backup of a whole database; goclaw restore reads it", .0.display())]
+    IsABackup(PathBuf),
+    #[error("{} has accounts for goclaw import", .0.display())]
+    IsAnExport(PathBuf),
+    #[error(
+        "two holders of one sign-in end it: the next refresh by either ends the other's. Sign in here instead, which leaves \
+         the other one alone: goclaw auth login. Or stop {0} for good, and run this again with --take-over"
+    )]
+    WouldShare(&'static str),
+    #[error("{} cannot be imported", file.display())]
+    Foreign { file: PathBuf, source: ForeignError },
+    #[error("{} cannot be moved out of the way", file.display())]
+    SetAside { file: PathBuf, source: io::Error },
+    #[error("the account {0} is not in the archive")]
+    NotInArchive(AccountName),
+    #[error("the account {name:?} in {} has values that this version does not know", file.display())]
+    InvalidAccount { file: PathBuf, name: String },
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
     #[error("the output cannot be written")]

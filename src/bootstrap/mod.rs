@@ -4,21 +4,28 @@
 //! `connection` finds the gateway for client commands.
 
 mod audit;
+mod backup;
 mod banner;
 mod configuration;
 mod connection;
 mod doctor;
 mod errors;
+mod export;
 mod first_start;
+mod gateway_token;
 mod keys;
 mod offline;
+mod restore;
 pub mod serve;
 mod stores;
+mod take_over;
 
 use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
-    cli::{self, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, render},
+    cli::{
+        self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, args::TokensCommand, render,
+    },
     metrics,
     service_manager::ServiceManager,
     settings::{Environment, Settings},
@@ -72,6 +79,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
+        Command::Archive(command) => archives(command, cli.config, environment).await?,
         Command::Openapi => offline::print_openapi()?,
         Command::Config(ConfigCommand::Show) => configuration::show(cli.config, environment)?,
         Command::Config(ConfigCommand::Check) => return configuration::check(cli.config, environment),
@@ -83,9 +91,27 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Audit(AuditCommand::Query(query)) => {
             return ask_gateway(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
         }
+        Command::Client(ClientCommand::Tokens(TokensCommand::Rotate { name: None, overlap, .. })) => {
+            gateway_token::rotate(&Settings::load(cli.config, environment)?, overlap).await?;
+        }
         Command::Client(command) => return ask_gateway(command, cli.config, cli.insecure, environment).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that writes or reads an archive.
+async fn archives(
+    command: ArchiveCommand,
+    config: Option<PathBuf>,
+    environment: &Environment,
+) -> Result<(), StartError> {
+    let settings = |config| Settings::load(config, environment);
+    match command {
+        ArchiveCommand::Backup(options) => backup::run(&options, config, environment).await,
+        ArchiveCommand::Restore(options) => restore::run(&options, &settings(config)?).await,
+        ArchiveCommand::Export(options) => export::export(&options, &settings(config)?).await,
+        ArchiveCommand::Import(options) => export::import(&options, &settings(config)?).await,
+    }
 }
 
 /// Runs a command that is a client of the running gateway.

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, first_start, stores::Storage};
+use super::{StartError, first_start, gateway_token, stores::Storage};
 use crate::{
     adapters::{
         callback::LoopbackListener,
@@ -61,8 +61,10 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     tell_ways_out(&settings.outbound);
     let random = Arc::new(SystemRandom);
     let Storage { stores, journal, cipher } = Storage::open(settings, random.clone()).await?;
-    let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
+    let token = first_start::gateway_token(settings, random.as_ref())?;
     let clock = stores.clock;
+    let token =
+        GatewayToken::of(gateway_token::digests(settings, &token), gateway_token::source(settings), clock.clone());
     let outbound = outbound(&settings.outbound)?;
     let oauth = Arc::new(HttpOAuthEndpoint::new(&outbound, clock.clone()).map_err(StartError::http_client)?);
     let request_ids = RequestIds::new(random.as_ref())?;
@@ -102,7 +104,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
             adoption: adoption(&settings.database),
-            gateway_token: token.digest().clone(),
+            gateway_token: token.digest(),
         },
     );
     app.start().await?;

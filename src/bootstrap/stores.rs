@@ -12,7 +12,7 @@ use crate::{
         journal::FolderJournal,
         secret_file::create_private_folder,
         settings::{DatabaseSettings, PostgresSettings, Settings},
-        store::{PostgresOptions, PostgresStore, SqliteStore},
+        store::{PostgresOptions, PostgresStore, SqliteStore, TableCopy},
         system::{SystemClock, SystemRandom},
     },
     ports::{
@@ -64,6 +64,9 @@ pub(super) struct Stores {
     pub(super) requests: Arc<dyn RequestLog>,
     pub(super) keys: Arc<dyn KeyStore>,
     pub(super) audit: Arc<dyn AuditLog>,
+    pub(super) tables: Arc<dyn TableCopy>,
+    /// The same as `tables`, or the file beside it.
+    pub(super) response_tables: Arc<dyn TableCopy>,
     /// The clock of all replicas on this database.
     pub(super) clock: Arc<dyn Clock>,
     /// The database's name for messages, without a password.
@@ -91,8 +94,9 @@ impl Stores {
                     SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
                 let responses = Arc::new(responses);
                 Self {
-                    responses: responses.clone(),
-                    requests: responses,
+                    requests: responses.clone(),
+                    response_tables: responses.clone(),
+                    responses,
                     ..Self::of(store, local, path.display().to_string())
                 }
             }
@@ -118,6 +122,7 @@ impl Stores {
             + ResponseMemory
             + KeyStore
             + AuditLog
+            + TableCopy
             + 'static,
     {
         let store = Arc::new(store);
@@ -131,7 +136,9 @@ impl Stores {
             responses: store.clone(),
             requests: store.clone(),
             keys: store.clone(),
-            audit: store,
+            audit: store.clone(),
+            tables: store.clone(),
+            response_tables: store,
             clock,
             name,
         }

@@ -117,7 +117,7 @@ pub struct ApiToken {
     /// None if it does not expire.
     pub expires_at: Option<Timestamp>,
     /// The session that made the link which this is, or from which this session started; None if the gateway's token did.
-    /// It ends with that session.
+    /// It ends with that session. For a program: the token that has replaced this one, which is valid for a while longer.
     pub parent: Option<ApiTokenId>,
     /// The latest end of a session, or of the sessions that a link starts; None if the session's length decides.
     pub ends_at: Option<Timestamp>,
@@ -166,6 +166,34 @@ impl ApiToken {
         self.last_used_at.is_none_or(|at| at.plus(USE_NOTED_FOR) <= now)
     }
 
+    /// Returns the token that counts as its holder: the new one of a program whose token was replaced.
+    pub fn holder(&self) -> &ApiTokenId {
+        match self.grant {
+            Grant::Program(_) => self.parent.as_ref().unwrap_or(&self.id),
+            Grant::Page | Grant::Link => &self.id,
+        }
+    }
+
+    /// Whether it is the old token of a program, which has a new one.
+    pub fn is_replaced(&self) -> bool {
+        self.holder() != &self.id
+    }
+
+    /// Replaces the text of a program's token. Returns the token with its new text, the old one under the id `old_id`, which
+    /// ends at `until`, and the new text.
+    pub fn rotated(
+        self,
+        old_id: ApiTokenId,
+        until: Timestamp,
+        entropy: &[u8; ENTROPY],
+    ) -> (Self, Self, ApiTokenSecret) {
+        let secret = new_secret(entropy);
+        let new = Self { digest: TokenDigest::of(secret.expose_secret()), last_used_at: None, ..self.clone() };
+        let until = self.expires_at.map_or(until, |end| end.min(until));
+        let old = Self { id: old_id, parent: Some(self.id.clone()), expires_at: Some(until), ..self };
+        (new, old, secret)
+    }
+
     /// Returns what its holder may do.
     pub fn rights(&self) -> Rights {
         match &self.grant {
@@ -197,12 +225,16 @@ impl ApiToken {
     /// Creates a token and its secret, which is shown once.
     pub fn issue(id: ApiTokenId, new: NewToken, entropy: &[u8; ENTROPY], now: Timestamp) -> (Self, ApiTokenSecret) {
         let NewToken { name, grant, lineage: Lineage { parent, ends_at }, lifetime } = new;
-        let secret = ApiTokenSecret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy)));
+        let secret = new_secret(entropy);
         let digest = TokenDigest::of(secret.expose_secret());
         let expires_at = lifetime.map(|lifetime| now.plus(lifetime));
         let expires_at = expires_at.map(|at| ends_at.map_or(at, |end| at.min(end)));
         (Self { id, name, grant, digest, created_at: now, expires_at, parent, ends_at, last_used_at: None }, secret)
     }
+}
+
+fn new_secret(entropy: &[u8; ENTROPY]) -> ApiTokenSecret {
+    ApiTokenSecret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy)))
 }
 
 /// A token with the mark that authenticates its row.

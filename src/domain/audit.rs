@@ -50,12 +50,22 @@ pub enum AuditAction {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
+    /// The token has a new text; the detail says until when the old one is valid too.
+    TokenRotated,
     LinkCreated,
     LinkUsed,
     SessionStarted,
     SessionEnded,
     KeyAdded,
     ValuesResealed,
+    /// The database was copied into an archive. The subject is what was copied, the detail the number of rows.
+    BackedUp,
+    /// The account went into an archive for another installation, which the detail names. It ended here.
+    Exported,
+    /// The account came from another installation.
+    Imported,
+    /// The database's content came from an archive. The subject is the archive's time.
+    Restored,
     /// Old entries were deleted. The subject is the last one's id, the detail its digest.
     EntriesDeleted,
 }
@@ -106,6 +116,13 @@ impl AuditEvent {
             Grant::Link => (AuditAction::LinkCreated, name.to_owned()),
         };
         Self::done(action, token.id.as_str(), Some(detail))
+    }
+
+    /// The token has a new text, and `old` is what is left of the one before.
+    pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
+        let until = old.expires_at.map_or(0, Timestamp::unix_seconds);
+        let detail = format!("{}, the old one until {until}", token.name.as_str());
+        Self::done(AuditAction::TokenRotated, token.id.as_str(), Some(detail))
     }
 
     /// The token `id` was deleted before its expiry.

@@ -6,7 +6,7 @@ use super::{
     confirmation::Replaces,
     history::Revision,
     ids::{AccountName, Generation, LoginId, ProviderId},
-    provider::ProviderType,
+    provider::{AuthMethod, ProviderType},
     provider_settings::{ProviderSettings, TokenMetadata},
     refresh::{Cause, Effect, RefreshEvent, RefreshState, Rotation, TokenState},
     revocation::RevocationOrder,
@@ -197,6 +197,11 @@ impl SealedCredential {
     /// Whether the account has other tokens than those that `order` revokes.
     pub fn contradicts(&self, order: Option<&RevocationOrder>) -> bool {
         order.is_some_and(|order| order.version != self.refresh.version)
+    }
+
+    /// Whether presenting the account's secret does not spend it.
+    pub fn is_reusable(&self) -> bool {
+        self.metadata.auth_method == AuthMethod::SessionToken && !self.metadata.cookie_rotates
     }
 
     pub fn token_place(&self) -> TokenPlace<'_> {

@@ -58,6 +58,8 @@ impl CredentialEvent {
 pub enum EventKind {
     SignedIn,
     SignedOut,
+    /// The account went to another installation, with its tokens.
+    MovedAway,
     /// Renamed, enabled or disabled.
     Changed,
     RefreshStarted,

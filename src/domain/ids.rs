@@ -97,6 +97,14 @@ random_id!(
     LoginId
 );
 
+impl LoginId {
+    /// Stands for the login that an account has on the installation that it moved to. If an older copy of the database
+    /// brings the account back, it is one whose login was replaced, and not one that was signed out: its tokens live.
+    pub fn elsewhere() -> Self {
+        Self("elsewhere".to_owned())
+    }
+}
+
 impl fmt::Display for LoginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

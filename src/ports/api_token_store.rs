@@ -29,6 +29,12 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable one MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
+    /// Gives a token another digest, with the mark that covers it, and stores what is left of the old one as a token that
+    /// comes from it, in place of an earlier one. Returns false if the token has not the digest of `old` any more.
+    ///
+    /// Contract: MUST be one transaction; of concurrent calls, exactly one returns true.
+    async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;
+
     /// Changes a token's expiry, with the mark that covers it. Returns whether the token exists.
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 

@@ -55,7 +55,9 @@ pub use store_error::{StoreError, StoreTrouble, chain};
 pub use token_journal::{
     EndedLogin, JournalError, JournalRecord, KEPT_ENDED, LoginRecord, PresentedToken, RecordState, TokenJournal,
 };
-pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore};
+pub use token_store::{
+    Advanced, MoveOrder, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore,
+};
 pub use upstream::{
     BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };

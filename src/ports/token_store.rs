@@ -10,8 +10,8 @@ use crate::domain::{
     login_outcome::LoginOutcome,
     provider::ProviderType,
     provider_feedback::ProviderFeedback,
-    refresh::{Effect, RefreshEvent, RefreshPolicy},
-    revocation::RevocationOrder,
+    refresh::{Effect, RefreshEvent, RefreshPolicy, TokenVersion},
+    revocation::{RevocationId, RevocationOrder},
     time::Timestamp,
     unreadable::UnreadableAccount,
 };
@@ -37,6 +37,16 @@ pub struct StoredAccounts {
     /// Ordered by name.
     pub readable: Vec<SealedCredential>,
     pub unreadable: Vec<UnreadableAccount>,
+}
+
+/// Accounts that go to another installation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MoveOrder {
+    /// With the versions of the tokens that go.
+    pub accounts: Vec<(AccountName, TokenVersion)>,
+    pub revocations: Vec<RevocationId>,
+    /// What the audit log says of where they go.
+    pub archive: String,
 }
 
 /// The outcome of removing an account.
@@ -148,6 +158,16 @@ pub trait TokenStore: Send + Sync {
         revocation: Option<&'a RevocationOrder>,
         author: &Author,
     ) -> Result<Removal, StoreError>;
+
+    /// Deletes accounts whose tokens go to another installation, with both tokens, without a revocation; and the queued
+    /// revocations that would end them there. Returns whether it did.
+    ///
+    /// Contract: MUST be one transaction. Nothing may change if one of the accounts has another version, is unreadable, or has
+    /// a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). Other replicas MUST learn of it
+    /// by an event [`EventKind::MovedAway`].
+    ///
+    /// [`EventKind::MovedAway`]: crate::domain::history::EventKind::MovedAway
+    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;
 
     /// Returns what providers said last, for every account of which something is stored.
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;

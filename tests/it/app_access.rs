@@ -21,7 +21,7 @@ fn digest(issued: &IssuedToken) -> TokenDigest {
 }
 
 async fn tokens(gateway: &TestGateway) -> Vec<ApiToken> {
-    within(gateway.app.access.list_tokens()).await.expect("a list")
+    within(gateway.app.access.list_tokens()).await.expect("a list").into_iter().map(|program| program.token).collect()
 }
 
 #[tokio::test]

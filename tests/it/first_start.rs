@@ -354,7 +354,7 @@ async fn no_core_file_is_written_and_other_processes_cannot_read_the_memory() {
 fn a_database_of_a_newer_version_is_rejected_and_unchanged() {
     let home = Home::without_provider();
     assert_eq!(home.run(&["migrate"]).code, Some(0));
-    home.change_database("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
+    home.change_database("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000c')");
     let output = home.run(&[]);
     assert_refused(&output, 1, &["was written by a newer goclaw"]);
     assert!(!home.data_dir().join("encryption.key").exists());

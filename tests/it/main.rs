@@ -25,6 +25,7 @@ mod app_unreadable;
 mod port_calls;
 
 // Adapters against real systems.
+mod archives;
 mod config_file;
 mod contract;
 mod hostile_texts;
@@ -49,6 +50,7 @@ mod upstream_http2;
 
 // Whole processes.
 mod audit;
+mod backups;
 mod browser;
 mod callback_listener;
 mod canaries;
@@ -62,9 +64,11 @@ mod first_start;
 mod fixed_words;
 mod hardening;
 mod key_rotation;
+mod mixed_versions;
 mod model_names;
 mod model_streams;
 mod models;
+mod moves;
 mod outbound_proxy;
 mod page;
 mod page_sessions;
@@ -75,7 +79,9 @@ mod restore;
 mod seal_vectors;
 mod service_manager;
 mod sign_in;
+mod take_overs;
 mod tls;
+mod token_rotation;
 mod token_scopes;
 mod tokens;
 mod unreadable_reasoning;

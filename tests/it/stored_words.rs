@@ -50,9 +50,10 @@ const CAUSES: [&str; 23] = [
     "restored",
     "sealed",
 ];
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     "signed_in",
     "signed_out",
+    "moved_away",
     "changed",
     "refresh_started",
     "refreshed",

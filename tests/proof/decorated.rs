@@ -18,9 +18,9 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, OAuthEndpoint, PresentedToken,
-        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError,
-        TokenJournal, TokenStore,
+        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, MoveOrder, OAuthEndpoint,
+        PresentedToken, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        TokenEndpointError, TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -176,6 +176,10 @@ impl TokenStore for Store {
         author: &Author,
     ) -> Result<Removal, StoreError> {
         self.inner.remove(name, revocation, author).await
+    }
+
+    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+        self.inner.move_away(order, author).await
     }
 
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {

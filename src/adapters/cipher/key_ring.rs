@@ -38,6 +38,24 @@ impl KeyRing {
         format!("{}\n{}", first.to_text().expose_secret(), others.expose_secret()).into()
     }
 
+    /// Returns the text of a key file with all keys.
+    pub fn to_text(&self) -> SecretString {
+        let lines: Vec<SecretString> = self.keys().map(EncryptionKey::to_text).collect();
+        let lines: Vec<&str> = lines.iter().map(ExposeSecret::expose_secret).collect();
+        lines.join("\n").into()
+    }
+
+    /// Returns the text of a key file with the keys of `self`, then those of `others` that are not among them; None if
+    /// `self` has them all.
+    pub fn joined_with(&self, others: &Self) -> Option<SecretString> {
+        let is_missing = |key: &&EncryptionKey| !self.keys().any(|own| own.id() == key.id());
+        let missing: Vec<SecretString> = others.keys().filter(is_missing).map(EncryptionKey::to_text).collect();
+        let join = |text: SecretString, line: &SecretString| {
+            SecretString::from(format!("{}\n{}", text.expose_secret(), line.expose_secret()))
+        };
+        (!missing.is_empty()).then(|| missing.iter().fold(self.to_text(), join))
+    }
+
     /// Returns the key that seals.
     pub fn first(&self) -> &EncryptionKey {
         &self.first

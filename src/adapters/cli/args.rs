@@ -6,6 +6,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use super::{
+    archive_args::ArchiveCommand,
     help::{
         AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP,
         TOKENS_HELP,
@@ -49,6 +50,8 @@ pub enum Command {
     /// Read and verify the log of who changed what
     #[command(subcommand, after_help = AUDIT_HELP)]
     Audit(AuditCommand),
+    #[command(flatten)]
+    Archive(ArchiveCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
     /// Show the configuration, and check it
@@ -149,7 +152,7 @@ pub enum ClientCommand {
     #[command(subcommand)]
     Providers(ProvidersCommand),
     /// Create, list and revoke tokens for programs
-    #[command(subcommand, after_help = TOKENS_HELP)]
+    #[command(subcommand, visible_alias = "token", after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
     /// Show the newest requests: who asked what, how it ended and how long it took
     #[command(subcommand)]
@@ -328,6 +331,16 @@ pub enum TokensCommand {
     },
     /// List all tokens, without their values
     List(Output),
+    /// Give a token a new text. Both are valid for a while. The new one is printed once
+    Rotate {
+        /// The token's name or id; without it, the gateway's own token, in its file on this machine
+        name: Option<String>,
+        /// How long the old token stays valid, at most 30d
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+        overlap: Duration,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Revoke a token
     Revoke {
         /// The token's name or its id, as listed (not the token itself); the first six digits of the id suffice

@@ -17,8 +17,9 @@ use crate::{
     adapters::contract::{
         AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
         CreateTokenRequest, Health, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
-        RefreshRequest, RequestPage, SecretRequest, SessionEnded, SessionList, SessionsEnded, StartLoginRequest,
-        TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest, Usage, UsagePage,
+        RefreshRequest, RequestPage, RotateTokenRequest, SecretRequest, SessionEnded, SessionList, SessionsEnded,
+        StartLoginRequest, TokenCreated, TokenList, TokenRevoked, TokenRotated, UpdateProviderRequest, Usage,
+        UsagePage,
     },
     domain::ids::AccountName,
 };
@@ -103,6 +104,10 @@ impl GatewayClient {
             tokens: self.transport.list(&["v1", "tokens"], &[], usize::MAX, split).await?,
             next_cursor: None,
         })
+    }
+
+    pub async fn rotate_token(&self, id: &str, request: &RotateTokenRequest) -> ApiResult<TokenRotated> {
+        self.transport.call(Method::POST, &["v1", "tokens", id, "rotate"], Some(request)).await
     }
 
     pub async fn revoke_token(&self, id: &str) -> ApiResult<TokenRevoked> {

@@ -44,6 +44,8 @@ pub enum CliError {
     InvalidToken,
     #[error("no gateway token found")]
     NoToken(TokenLookup),
+    #[error("name the token to rotate")]
+    UnnamedToken,
     #[error("unknown provider: {0}")]
     UnknownProvider(String),
     #[error("{name} connects with {}", .method.in_words())]
@@ -114,6 +116,7 @@ impl CliError {
             Self::Unreachable { .. } | Self::InvalidResponse { .. } => Exit::Unreachable,
             Self::Unauthorized { .. } | Self::Refused { .. } | Self::UnknownProvider(_) => Exit::Refused,
             Self::NoToken(_)
+            | Self::UnnamedToken
             | Self::AuthMethodMismatch { .. }
             | Self::SecretInput(_)
             | Self::FileExists(_)
@@ -163,7 +166,7 @@ impl CliError {
                 vec!["It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.".to_owned()]
             }
             Self::SecretInput(_) | Self::File { .. } | Self::HttpSetup(_) | Self::Output(_) => Vec::new(),
-            Self::InvalidToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Vec::new(),
+            Self::InvalidToken | Self::UnnamedToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Vec::new(),
         }
     }
 }

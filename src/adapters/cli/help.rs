@@ -50,6 +50,43 @@ The commands work on the database itself. To replace the key of a gateway with i
   goclaw keys rotate
   goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
 
+pub(super) const BACKUP_HELP: &str = "\
+Works on the database itself, SQLite or PostgreSQL, and shows one moment of it. Without --with-keys, keep a copy of the
+encryption keys elsewhere: a backup is worthless without them. `age --decrypt FILE` opens the file too.
+
+Examples:
+  goclaw backup goclaw-2026-11-28.age
+  goclaw backup --with-keys --passphrase-file passphrase.txt /media/usb/goclaw.age";
+
+pub(super) const RESTORE_HELP: &str = "\
+The database may be another one than before: SQLite and PostgreSQL read each other's backups. A refresh token in a backup may
+be spent. Accounts whose newest tokens this machine's token journal does not know are put in doubt; they work until their
+access tokens expire, and `goclaw auth refresh NAME` asks before it risks the old token. Sessions of the page end.
+
+Examples:
+  goclaw restore goclaw-2026-11-28.age
+  goclaw restore --replace goclaw-2026-11-28.age";
+
+pub(super) const EXPORT_HELP: &str = "\
+Moves sign-ins without a new sign-in: the accounts end here, in one step with the file, and are not revoked at the provider.
+Gateways on this database stop using them within a second. The audit log tells it.
+
+Examples:
+  goclaw export work.age work
+  goclaw export --all everything.age";
+
+pub(super) const IMPORT_HELP: &str = "\
+Import the file on one machine only: two holders of one sign-in end it. It is deleted when all its accounts are connected.
+
+Examples:
+  goclaw import work.age
+  goclaw import --replace everything.age work
+  goclaw import --from codex --take-over ~/.codex/auth.json
+  goclaw import --from goclaw --take-over --key-file key.txt goclaw.db
+
+The Codex CLI and the GoClaw service refresh their tokens too, and the second use of a refresh token ends the sign-in. Stop them
+first. Signing in here as well is safer: goclaw auth login.";
+
 pub(super) const AUDIT_HELP: &str = "\
 The gateway writes who changed what, when, and from where, each change with its entry. Entries are kept for 400 days.
 `list` and `export` ask the running gateway; `verify` works on the database itself.

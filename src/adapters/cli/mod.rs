@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::ports::Clock;
 
 pub mod address;
+mod archive_args;
 pub mod args;
 pub mod audit;
 pub mod auth;
@@ -26,6 +27,7 @@ pub mod login;
 pub mod login_wait;
 pub mod onboard;
 pub mod page_link;
+pub mod passphrase;
 pub mod pasted_lines;
 pub mod providers;
 pub mod render;
@@ -37,6 +39,7 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
+pub use archive_args::{ArchiveCommand, BackupOptions, ExportOptions, ImportFrom, ImportOptions, RestoreOptions};
 pub use args::{AuditCommand, Cli, ClientCommand, Command, ConfigCommand, KeysCommand};
 
 use args::{AuditQuery, AuthCommand};

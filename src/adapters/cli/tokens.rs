@@ -9,7 +9,7 @@ use super::{
     words::{TimeFormatter, table},
 };
 use crate::{
-    adapters::contract::{CreateTokenRequest, TokenInfo},
+    adapters::contract::{CreateTokenRequest, RotateTokenRequest, TokenInfo},
     domain::scope::Scopes,
 };
 
@@ -47,6 +47,17 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
                 render::line(&list(&all.tokens, times))?;
             }
         }
+        TokensCommand::Rotate { name: Some(name), overlap, output } => {
+            let request = RotateTokenRequest { overlap: Some(overlap.as_secs()) };
+            let response = client.rotate_token(name, &request).await?;
+            output.print(&response, |rotated| rotated.token.clone())?;
+            if !output.json {
+                let until = times.time(response.body.previous_valid_until);
+                render::error(&format!("The new token is shown only once. The old one is valid until {until}."));
+            }
+        }
+        // The composition root rotates the gateway's own token: it is in a file.
+        TokensCommand::Rotate { name: None, .. } => return Err(CliError::UnnamedToken),
         TokensCommand::Revoke { id, output } => {
             let response = client.revoke_token(id).await?;
             output.print(&response, |_| {

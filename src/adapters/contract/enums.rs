@@ -49,7 +49,7 @@ macro_rules! enums {
 enums! {
     /// What happened. `sign_in_ended` (a login that saved nothing) appears only in the activity.
     EventKind {
-        SignedIn = "signed_in", SignedOut = "signed_out", Changed = "changed", RefreshStarted = "refresh_started",
+        SignedIn = "signed_in", SignedOut = "signed_out", MovedAway = "moved_away", Changed = "changed", RefreshStarted = "refresh_started",
         Refreshed = "refreshed", RefreshPostponed = "refresh_postponed", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
         Refused = "refused", SignInEnded = "sign_in_ended"
     }
@@ -82,6 +82,7 @@ impl From<history::EventKind> for EventKind {
         match kind {
             history::EventKind::SignedIn => Self::SignedIn,
             history::EventKind::SignedOut => Self::SignedOut,
+            history::EventKind::MovedAway => Self::MovedAway,
             history::EventKind::Changed => Self::Changed,
             history::EventKind::RefreshStarted => Self::RefreshStarted,
             history::EventKind::Refreshed => Self::Refreshed,

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Label, Problem, ScopeList, TokenRevocationStatus};
 use crate::{
-    app::IssuedToken,
-    domain::{api_token::ApiToken, time::Timestamp},
+    app::{IssuedToken, LONGEST_OVERLAP, ProgramToken, RotatedToken},
+    domain::time::Timestamp,
 };
 
 /// The lifetimes of a token that expires, in seconds: a minute to ten years.
 const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=315_360_000;
+
+/// How long the old token stays valid beside a new one.
+const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A program's token, without the token itself.
 #[derive(Debug, Clone, Object, Deserialize)]
@@ -30,19 +33,25 @@ pub struct TokenInfo {
     pub expires_at: Option<i64>,
     /// When it was last used, to the hour, in Unix seconds; absent if it was not used yet.
     pub last_used_at: Option<i64>,
+    /// Until when the old token is valid too, in Unix seconds; absent if it was not rotated lately.
+    pub previous_valid_until: Option<i64>,
+    /// When the old token was last used, to the hour, in Unix seconds.
+    pub previous_last_used_at: Option<i64>,
 }
 
-impl TokenInfo {
-    /// Returns `None` for a token of the page.
-    pub fn of(token: ApiToken) -> Option<Self> {
-        (!token.grant.is_of_page()).then(|| Self {
+impl From<ProgramToken> for TokenInfo {
+    fn from(ProgramToken { token, old }: ProgramToken) -> Self {
+        let old = old.as_ref();
+        Self {
             id: token.id.as_str().to_owned(),
             scope: token.grant.to_string(),
             name: token.name.into_string(),
             created_at: token.created_at.unix_seconds(),
             expires_at: token.expires_at.map(Timestamp::unix_seconds),
             last_used_at: token.last_used_at.map(Timestamp::unix_seconds),
-        })
+            previous_valid_until: old.and_then(|old| old.expires_at).map(Timestamp::unix_seconds),
+            previous_last_used_at: old.and_then(|old| old.last_used_at).map(Timestamp::unix_seconds),
+        }
     }
 }
 
@@ -112,6 +121,56 @@ impl From<IssuedToken> for TokenCreated {
             created_at: token.created_at.unix_seconds(),
             expires_at: token.expires_at.map(Timestamp::unix_seconds),
             name: token.name.into_string(),
+            token: secret.expose_secret().to_owned(),
+        }
+    }
+}
+
+/// How to rotate a token; every member is optional.
+#[derive(Debug, Default, Object, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateTokenRequest {
+    /// How long the old token stays valid, in seconds, 0 to 2,592,000; a day by default.
+    #[oai(validator(minimum(value = "0"), maximum(value = "2592000")))]
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<u64>,
+}
+
+impl RotateTokenRequest {
+    /// # Errors
+    /// It is too long.
+    pub fn overlap(&self) -> Result<Duration, Problem> {
+        let longest = LONGEST_OVERLAP.as_secs();
+        match self.overlap {
+            Some(seconds) if seconds > longest => Err(Problem::body(format!("overlap is 0 to {longest} seconds"))),
+            Some(seconds) => Ok(Duration::from_secs(seconds)),
+            None => Ok(DEFAULT_OVERLAP),
+        }
+    }
+}
+
+// Without `Debug`: it holds the token.
+/// A token with a new text.
+#[derive(Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct TokenRotated {
+    pub id: String,
+    pub name: String,
+    /// When it expires, in Unix seconds; absent if it is valid until it is revoked.
+    pub expires_at: Option<i64>,
+    /// Until when the old token is valid too, in Unix seconds.
+    pub previous_valid_until: i64,
+    /// The new token, for `Authorization: Bearer <token>`. It is shown only once.
+    pub token: String,
+}
+
+impl From<RotatedToken> for TokenRotated {
+    fn from(RotatedToken { issued: IssuedToken { token, secret }, old_until }: RotatedToken) -> Self {
+        Self {
+            id: token.id.as_str().to_owned(),
+            name: token.name.into_string(),
+            expires_at: token.expires_at.map(Timestamp::unix_seconds),
+            previous_valid_until: old_until.unix_seconds(),
             token: secret.expose_secret().to_owned(),
         }
     }

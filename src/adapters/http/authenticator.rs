@@ -4,13 +4,11 @@ use std::{net::IpAddr, sync::Arc};
 
 use poem::{IntoResponse, Request, Response, http::header};
 use poem_openapi::{SecurityScheme, auth::Bearer};
-use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ApiState, caller_address::CallerAddress, current_request, entry_point::no_upgrade, failed_attempts::FailedAttempts,
-    operations::Refusal, paths, problem_json::ProblemJson,
+    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson,
 };
 use crate::{
     adapters::contract::ProblemKind,
@@ -22,25 +20,6 @@ use crate::{
         scope::Rights,
     },
 };
-
-/// The gateway's own token, as its digest: the token itself is not kept in memory.
-#[derive(Clone)]
-pub struct GatewayToken(TokenDigest);
-
-impl GatewayToken {
-    pub fn new(token: &SecretString) -> Self {
-        Self(TokenDigest::of(token.expose_secret()))
-    }
-
-    pub fn digest(&self) -> &TokenDigest {
-        &self.0
-    }
-
-    /// Compares digests in constant time, so the timing of the response does not leak how much of a guess matches.
-    fn matches(&self, presented: &TokenDigest) -> bool {
-        presented.as_str().as_bytes().ct_eq(self.0.as_str().as_bytes()).into()
-    }
-}
 
 /// The caller of an authenticated request, and what it may use. Only [`Authenticator::authenticate`] creates one, so an
 /// operation reaches the services only for an authenticated caller.
@@ -57,7 +36,7 @@ impl AuthContext {
     pub(super) fn token_id(&self) -> &str {
         match &self.credential {
             Credential::GatewayToken => "",
-            Credential::ApiToken(known) => known.token.id.as_str(),
+            Credential::ApiToken(known) => known.token.holder().as_str(),
         }
     }
 
@@ -87,7 +66,7 @@ impl Credential {
             Self::GatewayToken => Principal::gateway_token(),
             Self::ApiToken(known) => match &known.token.grant {
                 Grant::Page | Grant::Link => Principal::gateway_token(),
-                Grant::Program(_) => Principal::named(format!("token:{}", known.token.id.as_str())),
+                Grant::Program(_) => Principal::named(format!("token:{}", known.token.holder().as_str())),
             },
         }
     }
@@ -141,7 +120,7 @@ impl AuthContext {
         let name = match &self.credential {
             Credential::GatewayToken => "gateway token".to_owned(),
             Credential::ApiToken(known) => {
-                let (id, name) = (known.token.id.as_str(), known.token.name.as_str());
+                let (id, name) = (known.token.holder().as_str(), known.token.name.as_str());
                 match &known.token.grant {
                     Grant::Page => format!("page session {id}"),
                     Grant::Link => format!("link {id}"),

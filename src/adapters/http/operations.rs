@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
 /// table with the document.
-const NEEDS: [(&str, Need); 46] = [
+const NEEDS: [(&str, Need); 47] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -71,6 +71,7 @@ const NEEDS: [(&str, Need); 46] = [
     ("listTokens", ForAll(Admin)),
     ("listUsage", ForAll(Admin)),
     ("revokeToken", ForAll(Admin)),
+    ("rotateToken", ForAll(Admin)),
     ("updateProvider", ForAll(Admin)),
     ("beginSession", Owner),
     ("endSession", Owner),

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     adapters::contract::{
-        CreateTokenRequest, Page, PageLimit, TokenCreated, TokenInfo, TokenList, TokenRevocationStatus, TokenRevoked,
+        CreateTokenRequest, Page, PageLimit, RotateTokenRequest, TokenCreated, TokenInfo, TokenList,
+        TokenRevocationStatus, TokenRevoked, TokenRotated,
     },
-    domain::api_token::ApiToken,
+    app::ProgramToken,
 };
 
 pub(super) struct TokensApi;
@@ -50,10 +51,26 @@ impl TokensApi {
         cursor: Query<Option<String>>,
     ) -> ApiResult<TokenList, { BAD_REQUEST }> {
         let tokens = caller.app().access.list_tokens().await?;
-        let key = |token: &ApiToken| (token.created_at, token.id.as_str().to_owned());
+        let key = |program: &ProgramToken| (program.token.created_at, program.token.id.as_str().to_owned());
         let page = Page::of(tokens, key, limit.0, &cursor.0)?;
-        let tokens = page.items.into_iter().filter_map(TokenInfo::of).collect();
+        let tokens = page.items.into_iter().map(TokenInfo::from).collect();
         Ok(Json(TokenList { tokens, next_cursor: page.next_cursor }))
+    }
+
+    /// Rotate a token.
+    ///
+    /// Only this response contains the new token. The old one stays valid for `overlap`; both have the same id, name and
+    /// scope. The token that an earlier rotation replaced is not valid any more.
+    #[oai(path = "/v1/tokens/:id/rotate", method = "post", operation_id = "rotateToken")]
+    async fn rotate(
+        &self,
+        caller: Caller,
+        /// The token's id, its name, or the first six or more digits of its id.
+        id: Path<String>,
+        body: ControlJson<RotateTokenRequest>,
+    ) -> ApiResult<TokenRotated, { BODY | NOT_FOUND | CONFLICT }> {
+        let overlap = body.0.overlap()?;
+        Ok(Json(caller.app().access.rotate_token(&id.0, overlap).await?.into()))
     }
 
     /// Revoke a token.

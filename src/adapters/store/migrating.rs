@@ -1,4 +1,8 @@
-//! Migrates the schema. Rejects a database of a newer version.
+//! Migrates the schema, and rejects a database whose schema this version cannot work on.
+//!
+//! A release expands the schema, and the next one may contract it, so a gateway works on a schema that the next release has
+//! expanded. A migration that the release before cannot live with has a number that ends in `c`, for contract
+//! (`2026-12-24-000042c_drop_the_old_column`).
 
 use diesel::{
     backend::Backend,
@@ -7,6 +11,9 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::error::{Cause, OpenStoreError};
+
+/// The end of the number of a migration that only its own release and later ones can live with.
+const CONTRACTS: char = 'c';
 
 /// Runs pending migrations. Blocks its thread, so it needs a multi-threaded runtime.
 pub(super) fn migrate<DB: Backend>(
@@ -17,9 +24,17 @@ pub(super) fn migrate<DB: Backend>(
     let fail = |source: Cause| OpenStoreError::Migrate { name: name.to_owned(), source };
     let applied = harness.applied_migrations().map_err(fail)?;
     let known = versions::<DB>(&migrations).map_err(fail)?;
-    if let Some(found) = applied.iter().find(|version| !known.contains(version)) {
+    let unknown: Vec<String> =
+        applied.iter().filter(|version| !known.contains(version)).map(ToString::to_string).collect();
+    if let Some(found) = unknown.iter().find(|version| version.ends_with(CONTRACTS)) {
         let newest = known.iter().max().map(ToString::to_string).unwrap_or_default();
-        return Err(OpenStoreError::Newer { name: name.to_owned(), found: found.to_string(), known: newest });
+        return Err(OpenStoreError::Newer { name: name.to_owned(), found: found.clone(), known: newest });
+    }
+    if !unknown.is_empty() {
+        tracing::warn!(
+            migrations = unknown.len(),
+            "a newer goclaw has expanded the schema; this version works on it too"
+        );
     }
     let ran = harness.run_pending_migrations(migrations).map_err(fail)?;
     if !ran.is_empty() {

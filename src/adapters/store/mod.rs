@@ -6,7 +6,9 @@
 
 mod account_rows;
 mod connection;
+mod copying;
 mod error;
+mod go_service;
 mod health;
 mod json_text;
 mod migrating;
@@ -15,6 +17,8 @@ mod rows;
 mod schema;
 mod sqlite;
 
+pub use copying::{CopyError, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables};
 pub use error::OpenStoreError;
+pub use go_service::{StoredGoAccount, read_postgres as read_go_postgres, read_sqlite as read_go_sqlite};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -13,6 +13,7 @@ use crate::{
         ids::DisplayName,
         scope::Scopes,
         secret::ApiTokenSecret,
+        time::Timestamp,
     },
     ports::TokenStored,
 };
@@ -21,6 +22,23 @@ use crate::{
 const MAX_TOKENS: usize = 1_000;
 /// The digits of an id that suffice to name a token.
 const SHORT_ID: usize = 6;
+
+/// How long the old text of a token may be valid beside the new one.
+pub const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A token with a new text, and until when the old one is valid too.
+#[derive(Debug)]
+pub struct RotatedToken {
+    pub issued: IssuedToken,
+    pub old_until: Timestamp,
+}
+
+/// A token of a program with what is left of the one before.
+#[derive(Debug, Clone)]
+pub struct ProgramToken {
+    pub token: ApiToken,
+    pub old: Option<ApiToken>,
+}
 
 /// A new token with its text, which is not stored and cannot be shown again.
 #[derive(Debug)]
@@ -55,6 +73,7 @@ impl Access {
         self.store.remove_expired(self.now()).await?;
         let is_of_page = new.grant.is_of_page();
         let alike = self.stored().await?.into_iter().filter(|token| token.grant.is_of_page() == is_of_page);
+        let alike = alike.filter(|token| !token.is_replaced());
         if alike.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
@@ -72,9 +91,37 @@ impl Access {
 
     /// Returns the tokens of programs, oldest first.
     #[tracing::instrument(name = "access.list_tokens", skip_all)]
-    pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
-        let tokens = self.stored().await?.into_iter();
-        Ok(tokens.filter(|token| !token.grant.is_of_page()).collect())
+    pub async fn list_tokens(&self) -> Result<Vec<ProgramToken>, AppError> {
+        let of_programs = self.stored().await?.into_iter().filter(|token| !token.grant.is_of_page());
+        let (old, tokens): (Vec<_>, Vec<_>) = of_programs.partition(ApiToken::is_replaced);
+        let now = self.now();
+        let old_of = |token: &ApiToken| old.iter().find(|old| *old.holder() == token.id && old.is_good(now)).cloned();
+        Ok(tokens.into_iter().map(|token| ProgramToken { old: old_of(&token), token }).collect())
+    }
+
+    /// Gives a token of a program a new text. The old one stays valid for `overlap`, at most until the token expires. A
+    /// text that an earlier rotation left is not valid any more.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownToken`], also if another caller has rotated it meanwhile, [`AppError::AmbiguousToken`].
+    #[tracing::instrument(name = "access.rotate_token", skip_all)]
+    pub async fn rotate_token(self: &Arc<Self>, named: &str, overlap: Duration) -> Result<RotatedToken, AppError> {
+        let token = self.named(named).await?;
+        let access = Arc::clone(self);
+        let rotate = async move {
+            let (id, entropy) = (random_bytes(access.random.as_ref())?, random_bytes(access.random.as_ref())?);
+            let until = access.now().plus(overlap.min(LONGEST_OVERLAP));
+            let (new, old, secret) = token.rotated(ApiTokenId::from_bytes(id), until, &entropy);
+            let [sealed, sealed_old] = [access.marked(&new)?, access.marked(&old)?];
+            if !access.store.rotate(&sealed, &sealed_old, &access.author()).await? {
+                return Err(AppError::UnknownToken);
+            }
+            access.reload().await?;
+            tracing::info!(token.id = new.id.as_str(), "token rotated");
+            let old_until = old.expires_at.unwrap_or(until);
+            Ok(RotatedToken { issued: IssuedToken { token: new, secret }, old_until })
+        };
+        self.tasks.run(rotate).await
     }
 
     /// Revokes a token by its id, its name, or the first six or more digits of its id. What it started ends too.
@@ -83,7 +130,7 @@ impl Access {
     /// [`AppError::UnknownToken`], [`AppError::AmbiguousToken`].
     #[tracing::instrument(name = "access.revoke_token", skip_all)]
     pub async fn revoke_token(self: &Arc<Self>, named: &str) -> Result<(), AppError> {
-        let (access, id) = (Arc::clone(self), self.id_of(named).await?);
+        let (access, id) = (Arc::clone(self), self.named(named).await?.id);
         let revoke = async move {
             if !access.store.remove(&id, &access.author()).await? {
                 return Err(AppError::UnknownToken);
@@ -95,17 +142,19 @@ impl Access {
         self.tasks.run(revoke).await
     }
 
-    async fn id_of(&self, named: &str) -> Result<ApiTokenId, AppError> {
+    /// Returns the token of a program with this id or name, or whose id begins so.
+    async fn named(&self, named: &str) -> Result<ApiToken, AppError> {
         let tokens = self.list_tokens().await?;
         let with = |matches: &dyn Fn(&ApiToken) -> bool| {
-            tokens.iter().filter(|token| matches(token)).map(|token| token.id.clone()).collect::<Vec<_>>()
+            let tokens = tokens.iter().map(|program| &program.token);
+            tokens.filter(|token| matches(token)).cloned().collect::<Vec<_>>()
         };
         let by_id = with(&|token| token.id.as_str() == named);
         let by_name = with(&|token| token.name.as_str() == named);
         let by_short_id = with(&|token| named.len() >= SHORT_ID && token.id.as_str().starts_with(named));
-        match [by_id, by_name, by_short_id].into_iter().find(|ids| !ids.is_empty()).as_deref() {
+        match [by_id, by_name, by_short_id].into_iter().find(|found| !found.is_empty()).as_deref() {
             None | Some([]) => Err(AppError::UnknownToken),
-            Some([id]) => Ok(id.clone()),
+            Some([token]) => Ok(token.clone()),
             Some(several) => Err(AppError::AmbiguousToken(several.len())),
         }
     }

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub use api_tokens::IssuedToken;
+pub use api_tokens::{IssuedToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
 use refused_tokens::RefusedTokens;
 
 use super::{AppError, Ports, Tasks, Vault};

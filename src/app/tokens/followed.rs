@@ -44,6 +44,8 @@ impl FollowedLogins {
             ends.extend(replaced.map(|login| (login, Some(event.login_id.clone()))));
             if event.kind == EventKind::SignedOut {
                 ends.extend(followed.login_id.take().map(|login| (login, None)));
+            } else if event.kind == EventKind::MovedAway {
+                ends.extend(followed.login_id.take().map(|login| (login, Some(LoginId::elsewhere()))));
             }
         }
         if let Some(last) = events.last() {

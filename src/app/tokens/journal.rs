@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
 
-use super::{Tokens, present::is_reusable};
+use super::Tokens;
 use crate::{
     app::AppError,
     domain::{credential::SealedCredential, provider::ProviderDefinition, refresh::RefreshEvent},
@@ -166,7 +166,7 @@ impl Tokens {
     }
 
     async fn note_attempts(&self, account: &SealedCredential, attempt: u32) {
-        if is_reusable(account) {
+        if account.is_reusable() {
             return;
         }
         let (name, version) = (account.name.clone(), account.refresh.version.clone());

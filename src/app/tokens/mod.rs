@@ -271,8 +271,7 @@ impl Tokens {
     /// Whether a request could be sent now with a token in memory.
     pub(super) fn has_usable(&self) -> bool {
         let now = self.now();
-        let registry = self.registry();
-        registry.names().iter().any(|name| registry.get(name).is_some_and(|account| account.is_usable(now)))
+        self.registry.any(|account| account.is_usable(now))
     }
 
     fn note_store(&self, trouble: Option<StoreTrouble>) {

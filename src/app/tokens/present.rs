@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{Tokens, session::CookieOutcome};
 use crate::domain::{
     credential::SealedCredential,
-    provider::{AuthMethod, ProviderDefinition, RefreshMethod},
+    provider::{ProviderDefinition, RefreshMethod},
     refresh::{Cause, Failure},
     secret::RefreshToken,
     session_client::SessionId,
@@ -114,12 +114,7 @@ impl CookieOutcome {
 
 /// Returns what a failure means for the presented secret. A cookie that was never replaced is not spent.
 pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
-    if is_reusable(credential) { failure.for_reusable_secret() } else { failure }
-}
-
-/// Whether presenting the account's secret does not spend it.
-pub(super) fn is_reusable(credential: &SealedCredential) -> bool {
-    credential.metadata.auth_method == AuthMethod::SessionToken && !credential.metadata.cookie_rotates
+    if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 
 /// Returns what an error means for the presented token. The row keeps its kind only, so the log gets the whole text.

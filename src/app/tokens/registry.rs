@@ -1,6 +1,7 @@
 //! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
 //!
-//! A lookup takes no lock and copies nothing. A change registers a new snapshot. Snapshots may arrive in any order: one
+//! A lookup takes no lock and copies nothing. A change copies the few accounts of one shard, however many there are, and
+//! registers a new snapshot. Snapshots may arrive in any order: one
 //! that is older than the registered one, or belongs to a login that was signed out, is ignored.
 
 use std::{
@@ -58,9 +59,15 @@ struct Slot {
     signed_out: Option<LoginId>,
 }
 
+/// Shards of the registry: 100,000 accounts are about a hundred in each.
+const SHARDS: usize = 1_024;
+
+type Shard = ArcSwap<HashMap<AccountName, Slot>>;
+
 #[derive(Debug)]
 pub struct ProviderRegistry {
-    slots: ArcSwap<HashMap<AccountName, Slot>>,
+    /// The accounts, by the hash of their names.
+    shards: Box<[Shard]>,
     /// The newest revision that was registered.
     newest: AtomicI64,
     changes: watch::Sender<()>,
@@ -68,29 +75,48 @@ pub struct ProviderRegistry {
 
 impl Default for ProviderRegistry {
     fn default() -> Self {
-        Self { slots: ArcSwap::default(), newest: AtomicI64::default(), changes: watch::Sender::new(()) }
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
+        Self { shards, newest: AtomicI64::default(), changes: watch::Sender::new(()) }
     }
 }
 
 impl ProviderRegistry {
     pub fn get(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
-        self.slots.load().get(name)?.account.clone()
+        self.shard(name)?.load().get(name)?.account.clone()
     }
 
     pub fn names(&self) -> Vec<AccountName> {
-        let slots = self.slots.load();
-        slots.iter().filter(|(_, slot)| slot.account.is_some()).map(|(name, _)| name.clone()).collect()
+        self.names_where(|slot| slot.account.is_some())
+    }
+
+    /// Whether any account fulfils a condition.
+    pub(super) fn any(&self, holds: impl Fn(&ProviderRegistration) -> bool) -> bool {
+        self.shards.iter().any(|shard| shard.load().values().any(|slot| slot.account.as_deref().is_some_and(&holds)))
+    }
+
+    fn names_where(&self, holds: impl Fn(&Slot) -> bool) -> Vec<AccountName> {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            names.extend(shard.load().iter().filter(|(_, slot)| holds(slot)).map(|(name, _)| name.clone()));
+        }
+        names
+    }
+
+    /// Returns the shard of a name, by FNV-1a: names are the owner's, so nobody crowds one of them.
+    fn shard(&self, name: &AccountName) -> Option<&Shard> {
+        let mix = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = name.as_str().bytes().fold(0x811c_9dc5, mix);
+        self.shards.get(hash as usize % SHARDS)
     }
 
     /// Returns why an account is quarantined, if it is.
     pub fn unreadable(&self, name: &AccountName) -> Option<Arc<UnreadableAccount>> {
-        self.slots.load().get(name)?.unreadable.clone()
+        self.shard(name)?.load().get(name)?.unreadable.clone()
     }
 
     /// Returns the names of the quarantined accounts.
     pub fn unreadable_names(&self) -> Vec<AccountName> {
-        let slots = self.slots.load();
-        slots.iter().filter(|(_, slot)| slot.unreadable.is_some()).map(|(name, _)| name.clone()).collect()
+        self.names_where(|slot| slot.unreadable.is_some())
     }
 
     /// Unregisters an account whose row is unreadable. It is registered again when the row can be read. Returns whether
@@ -108,14 +134,12 @@ impl ProviderRegistry {
 
     /// Returns the other names of an account: those with the same user and workspace.
     pub fn other_names(&self, name: &AccountName) -> Vec<AccountName> {
-        let slots = self.slots.load();
-        let Some(known) = slots.get(name).and_then(|slot| slot.account.as_ref()) else { return Vec::new() };
+        let Some(known) = self.get(name) else { return Vec::new() };
         let is_same = |other: &ProviderRegistration| {
             other.definition.provider_type == known.definition.provider_type && other.account.is(&known.account)
         };
-        let others =
-            slots.iter().filter(|(other, slot)| *other != name && slot.account.as_deref().is_some_and(is_same));
-        let mut names: Vec<AccountName> = others.map(|(other, _)| other.clone()).collect();
+        let mut names = self.names_where(|slot| slot.account.as_deref().is_some_and(is_same));
+        names.retain(|other| other != name);
         names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         names
     }
@@ -169,7 +193,8 @@ impl ProviderRegistry {
     }
 
     fn change(&self, name: &AccountName, change: impl Fn(&mut Slot)) {
-        self.slots.rcu(|slots| {
+        let Some(shard) = self.shard(name) else { return };
+        shard.rcu(|slots| {
             let mut slots = HashMap::clone(slots);
             change(slots.entry(name.clone()).or_default());
             slots

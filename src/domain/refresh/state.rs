@@ -144,6 +144,11 @@ impl RefreshState {
         self.cause == Some(Cause::Restored)
     }
 
+    /// Whether the refresh token is unspent and nobody presents it.
+    pub fn is_at_rest(&self) -> bool {
+        self.state == TokenState::Active && self.attempt == 0
+    }
+
     /// Whether the access token has expired at `now`.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

@@ -82,6 +82,8 @@ fn an_account_disabled_by_the_configuration_is_reported() {
 #[test]
 fn the_table_of_tokens_is_aligned() {
     let token = |id: &str, name: &str| TokenInfo {
+        previous_valid_until: None,
+        previous_last_used_at: None,
         id: id.to_owned(),
         name: name.to_owned(),
         scope: "models".to_owned(),

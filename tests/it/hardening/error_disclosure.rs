@@ -22,6 +22,7 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
                 "confirm" => Some(json!({"login_id": "0".repeat(32), "replace": true})),
                 "secret" => Some(json!({"session_token": "canary-session-token", "unchecked": true})),
                 "{provider}" => Some(json!({"display_name": "Name"})),
+                "rotate" => Some(json!({"overlap": 60})),
                 "tokens" => Some(json!({"name": "Name"})),
                 "responses" => Some(json!({"model": "gpt-5.5", "input": "Hello"})),
                 "completions" => Some(json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]})),

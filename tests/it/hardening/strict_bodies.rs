@@ -9,7 +9,7 @@ use super::contract;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// A valid body for each operation with our own format.
-const BODIES: [(&str, &str, &str); 7] = [
+const BODIES: [(&str, &str, &str); 8] = [
     ("POST", "/v1/auth/{provider}/start", r#"{"force":false,"display_name":"Name","provider_type":"openai-codex"}"#),
     (
         "POST",
@@ -20,6 +20,7 @@ const BODIES: [(&str, &str, &str); 7] = [
     ("POST", "/v1/auth/{provider}/confirm", r#"{"login_id":"0123456789abcdef0123456789abcdef","replace":true}"#),
     ("PUT", "/v1/auth/{provider}/secret", r#"{"session_token":"canary","display_name":"Name","provider_type":"suno"}"#),
     ("POST", "/v1/tokens", r#"{"name":"Name"}"#),
+    ("POST", "/v1/tokens/{id}/rotate", r#"{"overlap":60}"#),
     ("PATCH", "/v1/providers/{provider}", r#"{"display_name":"Name","enabled":true}"#),
 ];
 

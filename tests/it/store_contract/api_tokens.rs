@@ -30,6 +30,8 @@ contract!(
     the_tokens_of_the_page_are_deleted_together_and_with_them_all_others,
     programs_have_different_names,
     a_use_is_noted,
+    a_rotation_leaves_the_old_token_beside_the_new_one,
+    concurrent_rotations_of_a_token_succeed_once,
 );
 
 /// Returns a token of a program with all scopes that a token can have at once.
@@ -201,4 +203,44 @@ async fn a_use_is_noted(fixture: impl Fixture) {
     store.note_use(&ApiTokenId::from_bytes([9; 16]), at(5)).await.expect("an unknown token is no error");
     let used = SealedApiToken { token: ApiToken { last_used_at: Some(at(5)), ..used.token }, mac: used.mac };
     assert_eq!(store.list().await.unwrap(), [used, other]);
+}
+
+/// Returns the token `number` after a rotation, and what is left of it under the id `old`.
+fn rotated(token: &SealedApiToken, old: u8) -> [SealedApiToken; 2] {
+    let (new, old, _) = token.token.clone().rotated(ApiTokenId::from_bytes([old; 16]), at(500), &[old; ENTROPY]);
+    [(new, "new"), (old, "old")]
+        .map(|(token, mark)| SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:{mark}"))) })
+}
+
+async fn a_rotation_leaves_the_old_token_beside_the_new_one(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (token, other) = (program(1, 0), program(2, 1));
+    put(&store, &[token.clone(), other.clone()]).await;
+    let [new, old] = rotated(&token, 3);
+    assert!(store.rotate(&new, &old, &author(at(2))).await.unwrap());
+    let mut stored = store.list().await.unwrap();
+    stored.sort_by_key(|stored| stored.token.id.as_str().to_owned());
+    assert_eq!(stored, [new.clone(), other.clone(), old.clone()]);
+    // The second rotation takes the place of the first one; a repeated one does nothing.
+    let [newer, left] = rotated(&new, 4);
+    assert!(store.rotate(&newer, &left, &author(at(3))).await.unwrap());
+    assert!(!store.rotate(&newer, &left, &author(at(3))).await.unwrap());
+    assert_eq!(store.list().await.unwrap().len(), 3);
+    // Both end with a revocation.
+    assert!(store.remove(&token.token.id, &author(at(4))).await.unwrap());
+    assert_eq!(store.list().await.unwrap(), [other]);
+}
+
+async fn concurrent_rotations_of_a_token_succeed_once(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let token = program(1, 0);
+    put(&store, std::slice::from_ref(&token)).await;
+    let mut rotations = JoinSet::new();
+    for number in 2..6 {
+        let (store, [new, old]) = (Arc::clone(&store), rotated(&token, number));
+        rotations.spawn(async move { store.rotate(&new, &old, &author(at(2))).await.unwrap() });
+    }
+    let done = rotations.join_all().await;
+    assert_eq!(done.iter().filter(|is_done| **is_done).count(), 1, "{done:?}");
+    assert_eq!(store.list().await.unwrap().len(), 2);
 }

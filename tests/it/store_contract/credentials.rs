@@ -8,8 +8,12 @@ use goclaw::{
         history::EventKind,
         ids::Generation,
         provider::{AuthMethod, ProviderType},
+        refresh::{LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
     },
-    ports::{CredentialHistory, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenStore},
+    ports::{
+        AuditLog, CredentialHistory, MoveOrder, ProfileChange, Removal, RevocationQueue, SaveOutcome, StoreError,
+        StoredAccounts, TokenStore,
+    },
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -31,6 +35,7 @@ contract!(
     a_profile_change_affects_only_its_fields,
     a_profile_change_of_an_unknown_account_is_none,
     a_removal_deletes_both_tokens_and_a_second_one_finds_nothing,
+    accounts_move_away_together_or_not_at_all,
     accounts_are_listed_by_name,
     an_unreadable_account_harms_only_itself,
     an_unreadable_account_is_replaced_by_a_login_of_any_type,
@@ -196,6 +201,37 @@ async fn a_removal_deletes_both_tokens_and_a_second_one_finds_nothing(fixture: i
     assert_eq!((account.refresh_token, account.id, account.created_at), (None, credential(3, "work").id, at(6)));
 }
 
+async fn accounts_move_away_together_or_not_at_all(fixture: impl Fixture) {
+    let store = fixture.store();
+    for (number, account) in [(1, "work"), (2, "private"), (3, "stays")] {
+        save(&*store, &credential(number, account), 5).await;
+    }
+    let version = |number: u8| TokenVersion::first_of(credential(number, "x").login_id);
+    let order = |accounts: &[(u8, &str)]| MoveOrder {
+        accounts: accounts.iter().map(|(number, account)| (name(account), version(*number))).collect(),
+        revocations: Vec::new(),
+        archive: "an archive".into(),
+    };
+    // The second one has another login, is unknown, or is being refreshed.
+    let lease = LeaseId::from_bytes([9; 16]);
+    let begin = RefreshEvent::Begin { seen: version(3), lease, trigger: RefreshTrigger::Now };
+    store.advance(&name("stays"), &begin, &RefreshPolicy::default(), at(6)).await.unwrap();
+    for refused in [[(1, "work"), (1, "private")], [(1, "work"), (2, "unknown")], [(1, "work"), (3, "stays")]] {
+        assert!(!store.move_away(&order(&refused), &author(at(7))).await.unwrap(), "{refused:?}");
+    }
+    assert_eq!(store.list().await.unwrap().readable.len(), 3);
+    assert!(store.move_away(&order(&[(1, "work"), (2, "private")]), &author(at(7))).await.unwrap());
+    let left = store.list().await.unwrap().readable;
+    assert_eq!(left.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["stays"]);
+    let events = CredentialHistory::newest(&*store, 2).await.unwrap();
+    let told: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.kind)).collect();
+    assert_eq!(told, [("private", EventKind::MovedAway), ("work", EventKind::MovedAway)]);
+    assert_eq!(store.all().await.unwrap(), [], "nothing is revoked");
+    let entries = AuditLog::newest(&*store, i64::MAX, 2).await.unwrap();
+    let told: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
+    assert_eq!(told, [("exported", "private"), ("exported", "work")]);
+}
+
 async fn accounts_are_listed_by_name(fixture: impl Fixture) {
     let store = fixture.store();
     assert_eq!(store.list().await.unwrap(), StoredAccounts::default());
@@ -256,6 +292,6 @@ async fn an_unreadable_account_can_be_removed(fixture: impl Fixture) {
     assert_eq!(store.remove(&name("work"), None, &author(at(6))).await.unwrap(), Removal::Absent);
     let listed = store.list().await.unwrap();
     assert_eq!((listed.readable.len(), listed.unreadable), (1, Vec::new()));
-    let newest = store.newest(1).await.unwrap().remove(0);
+    let newest = CredentialHistory::newest(&*store, 1).await.unwrap().remove(0);
     assert_eq!((newest.name, newest.kind), (name("work"), EventKind::SignedOut), "other replicas learn of it");
 }

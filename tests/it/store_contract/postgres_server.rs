@@ -41,10 +41,10 @@ async fn concurrent_starts_migrate_once() {
 async fn a_newer_schema_is_rejected_and_unchanged() {
     let postgres = Postgres::open().await;
     postgres.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
-    let future = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
+    let future = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000c')";
     postgres.database.execute(future).await;
     let refusal = open(&postgres.database).await.map(drop).unwrap_err();
-    assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000"), "{refusal:?}");
+    assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000c"), "{refusal:?}");
     assert!(postgres.store().load(&name("work")).await.unwrap().is_some());
 }
 

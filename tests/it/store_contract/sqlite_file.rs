@@ -62,14 +62,26 @@ async fn a_newer_schema_is_rejected_and_unchanged() {
     let migrations = "__diesel_schema_migrations";
     let known: u32 = sqlite.cell("count(*)", migrations).unwrap().parse().unwrap();
     sqlite.execute(
-        "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000');
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000c');
          ALTER TABLE llm_providers ADD COLUMN of_the_future TEXT DEFAULT 'kept';",
     );
     let refusal = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.map(drop).unwrap_err();
-    assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000"), "{refusal:?}");
+    assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000c"), "{refusal:?}");
     assert!(refusal.to_string().contains("newer goclaw"), "{refusal}");
     assert_eq!(sqlite.cell("of_the_future", "llm_providers").as_deref(), Some("kept"));
     assert_eq!(sqlite.cell("count(*)", migrations), Some((known + 1).to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_a_newer_version_has_expanded_is_used() {
+    let sqlite = Sqlite::open().await;
+    sqlite.execute(
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000');
+         ALTER TABLE llm_providers ADD COLUMN of_the_future TEXT DEFAULT 'new';",
+    );
+    let store = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.expect("it opens");
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
+    assert_eq!(sqlite.cell("of_the_future", "llm_providers").as_deref(), Some("new"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

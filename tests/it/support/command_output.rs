@@ -9,6 +9,7 @@ use std::{
 use super::gateway::{LOOK_EVERY, TEST_DEADLINE, sleep_thread};
 
 /// The output and exit code of a command.
+#[derive(Debug)]
 pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,

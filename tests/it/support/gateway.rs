@@ -93,6 +93,8 @@ pub(crate) struct Home {
     pub(crate) port: u16,
     pub(crate) callback_port: u16,
     variables: Vec<(String, String)>,
+    /// Another version of the program.
+    program: Option<PathBuf>,
     /// Whether the test itself has put secrets into the files.
     pub(crate) is_planted: bool,
 }
@@ -115,8 +117,15 @@ impl Home {
             port: free_port(),
             callback_port: free_port(),
             variables: Vec::new(),
+            program: None,
             is_planted: false,
         }
+    }
+
+    /// Runs another version of the program.
+    pub(crate) fn with_program(mut self, program: PathBuf) -> Self {
+        self.program = Some(program);
+        self
     }
 
     /// Adds an environment variable.
@@ -144,7 +153,8 @@ impl Home {
     /// Builds a `goclaw` command. It inherits only `PATH` from the test's environment.
     #[expect(clippy::disallowed_methods, reason = "a child process needs PATH")]
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_goclaw"));
+        let own = Path::new(env!("CARGO_BIN_EXE_goclaw"));
+        let mut command = Command::new(self.program.as_deref().unwrap_or(own));
         command
             .args(arguments)
             .env_clear()

@@ -16,7 +16,7 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint,
+        Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, MoveOrder, OAuthEndpoint,
         ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError,
         TokenStore,
     },
@@ -86,6 +86,7 @@ mock! {
             revocation: Option<&'a RevocationOrder>,
             author: &Author,
         ) -> Result<Removal, StoreError>;
+        async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;
         async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
         async fn put_feedback(
             &self,

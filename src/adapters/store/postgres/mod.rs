@@ -10,6 +10,7 @@ mod opening;
 #[path = "../queries/mod.rs"]
 mod queries;
 mod server;
+mod tables;
 mod tls;
 
 use std::{sync::Arc, time::Duration};

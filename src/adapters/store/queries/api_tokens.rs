@@ -111,6 +111,23 @@ impl ApiTokenStore for Store {
         Ok(self.skipped.readable::<ApiTokenRow, _>(rows))
     }
 
+    async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
+        let (row, old_row) = (ApiTokenRow::from(new), ApiTokenRow::from(old));
+        self.write("rotate a token", async |connection| {
+            let present = table::table.filter(table::id.eq(&row.id).and(table::digest.eq(&old_row.digest)));
+            let values =
+                (table::digest.eq(&row.digest), table::mac.eq(&row.mac), table::last_used_at.eq(row.last_used_at));
+            if diesel::update(present).set(values).execute(connection).await? == 0 {
+                return Ok(false);
+            }
+            diesel::delete(table::table.filter(table::parent.eq(&row.id))).execute(connection).await?;
+            diesel::insert_into(table::table).values(&old_row).execute(connection).await?;
+            append(connection, AuditEvent::token_rotated(&new.token, &old.token), author).await?;
+            Ok(true)
+        })
+        .await
+    }
+
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError> {
         let new = ApiTokenRow::from(token);
         let row = diesel::update(table::table.find(new.id));

@@ -16,7 +16,7 @@ use crate::{
     adapters::store::{
         account_rows::{AccountRow, ProviderRow, account},
         error::TransactionError,
-        schema::{config_secrets, llm_providers},
+        schema::{config_secrets, llm_providers, revocations},
     },
     domain::{
         audit::{AuditAction, AuditEvent},
@@ -31,7 +31,8 @@ use crate::{
         unreadable::UnreadableAccount,
     },
     ports::{
-        Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore,
+        Advanced, Author, MoveOrder, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        TokenStore,
     },
 };
 
@@ -130,24 +131,7 @@ impl TokenStore for Store {
     ) -> Result<Advanced, StoreError> {
         self.write("refresh an account", async |connection| {
             let now = self.clock(connection, now).await?;
-            let before = match find(connection, name).await {
-                Err(error) if error.is_of_row() => Some(mended(connection, name, event).await?.ok_or(error)?),
-                found => found?,
-            };
-            let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
-            let Step { row, effect, events } = stepped;
-            let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
-            let events: Vec<_> = events.into_iter().map(unnumbered).collect();
-            let (credential, events) = match (before, row) {
-                (Some(before), Some(refresh)) if !events.is_empty() => {
-                    let account = before.after_step(event, effect, refresh);
-                    let (saved, events) = put(connection, account, events, Some(&before)).await?;
-                    (Some(saved), events)
-                }
-                (Some(_), None) => (None, delete(connection, name, events).await?),
-                (before, _) => (before, events),
-            };
-            Ok(Advanced { effect, credential, events })
+            advance(connection, name, event, policy, now).await
         })
         .await
     }
@@ -181,6 +165,32 @@ impl TokenStore for Store {
         .await
     }
 
+    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+        self.write("move accounts away", async |connection| {
+            let mut leaving = Vec::new();
+            for (name, version) in &order.accounts {
+                let found = find(connection, name).await;
+                if found.as_ref().is_err_and(TransactionError::is_of_row) {
+                    return Ok(false);
+                }
+                let account = found?.filter(|it| it.refresh.version == *version && it.refresh.is_at_rest());
+                let Some(account) = account else { return Ok(false) };
+                leaving.push(account);
+            }
+            for account in leaving {
+                let moved =
+                    CredentialEvent::unnumbered(&account.name, EventKind::MovedAway, &account.refresh, author.at);
+                delete(connection, &account.name, vec![moved]).await?;
+                let told = AuditEvent::done(AuditAction::Exported, account.name.as_str(), Some(order.archive.clone()));
+                append(connection, told, author).await?;
+            }
+            let ids = order.revocations.iter().map(|id| id.as_str());
+            diesel::delete(revocations::table.filter(revocations::id.eq_any(ids))).execute(connection).await?;
+            Ok(true)
+        })
+        .await
+    }
+
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {
         self.run("read the feedback of providers", async |connection| {
             Ok(feedback::all(connection, &self.skipped).await?)
@@ -203,6 +213,34 @@ impl TokenStore for Store {
         })
         .await
     }
+}
+
+/// Applies one event of the refresh protocol, in the caller's transaction.
+pub(super) async fn advance(
+    connection: &mut Connection,
+    name: &AccountName,
+    event: &RefreshEvent,
+    policy: &RefreshPolicy,
+    now: Timestamp,
+) -> Result<Advanced, TransactionError> {
+    let before = match find(connection, name).await {
+        Err(error) if error.is_of_row() => Some(mended(connection, name, event).await?.ok_or(error)?),
+        found => found?,
+    };
+    let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
+    let Step { row, effect, events } = stepped;
+    let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
+    let events: Vec<_> = events.into_iter().map(unnumbered).collect();
+    let (credential, events) = match (before, row) {
+        (Some(before), Some(refresh)) if !events.is_empty() => {
+            let account = before.after_step(event, effect, refresh);
+            let (saved, events) = put(connection, account, events, Some(&before)).await?;
+            (Some(saved), events)
+        }
+        (Some(_), None) => (None, delete(connection, name, events).await?),
+        (before, _) => (before, events),
+    };
+    Ok(Advanced { effect, credential, events })
 }
 
 async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<SealedCredential>, TransactionError> {
@@ -244,7 +282,7 @@ async fn end_of_unreadable(
 
 /// Reads accounts with their refresh tokens, ordered by name. Two statements could read two different logins, so one
 /// statement reads both.
-async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
+pub(super) async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
     let mut accounts = llm_providers::table
         .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))
         .select((ProviderRow::as_select(), config_secrets::value.nullable()))

@@ -5,11 +5,13 @@
 //!
 //! - `Store` with `run` (work on a connection) and `write` (work in a write transaction),
 //! - `Connection` and `Backend`, diesel's types for the database,
+//! - `tables`, the SQL to copy whole tables,
 //! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;
 mod audit;
 mod changes;
+mod copying;
 mod credentials;
 mod feedback;
 mod history;
@@ -19,4 +21,4 @@ mod requests;
 mod responses;
 mod revocations;
 
-use super::{Backend, Connection, Store, now_on_server};
+use super::{Backend, Connection, Store, now_on_server, tables};

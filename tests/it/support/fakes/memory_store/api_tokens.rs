@@ -48,6 +48,18 @@ impl ApiTokenStore for MemoryStore {
         Ok(tokens)
     }
 
+    async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("rotate a token").await?;
+        let is_meant =
+            |stored: &&mut SealedApiToken| stored.token.id == new.token.id && stored.token.digest == old.token.digest;
+        let Some(stored) = tables.api_tokens.iter_mut().find(is_meant) else { return Ok(false) };
+        *stored = new.clone();
+        tables.api_tokens.retain(|stored| stored.token.parent.as_ref() != Some(&new.token.id));
+        tables.api_tokens.push(old.clone());
+        tables.append(AuditEvent::token_rotated(&new.token, &old.token), author);
+        Ok(true)
+    }
+
     async fn extend(&self, new: &SealedApiToken) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("extend a token").await?;
         let stored = tables.api_tokens.iter_mut().find(|stored| stored.token.id == new.token.id);

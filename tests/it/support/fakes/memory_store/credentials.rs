@@ -14,7 +14,8 @@ use goclaw::{
         unreadable::UnreadableAccount,
     },
     ports::{
-        Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore,
+        Advanced, Author, MoveOrder, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        TokenStore,
     },
 };
 
@@ -140,6 +141,26 @@ impl TokenStore for MemoryStore {
         tables.record(name, EventKind::SignedOut, &account.refresh, author.at);
         tables.append(AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author);
         Ok(Removal::Removed(Box::new(account)))
+    }
+
+    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("move accounts away").await?;
+        let leaving: Vec<_> = order.accounts.iter().map(|(name, version)| (tables.find(name), version)).collect();
+        let may_go = |(found, version): &(Result<Option<SealedCredential>, StoreError>, &TokenVersion)| match found {
+            Ok(Some(account)) => account.refresh.version == **version && account.refresh.is_at_rest(),
+            Ok(None) | Err(_) => false,
+        };
+        if !leaving.iter().all(may_go) {
+            return Ok(false);
+        }
+        for account in leaving.into_iter().filter_map(|(found, _)| found.ok().flatten()) {
+            tables.delete(&account.name);
+            tables.record(&account.name, EventKind::MovedAway, &account.refresh, author.at);
+            let (name, archive) = (account.name.as_str(), Some(order.archive.clone()));
+            tables.append(AuditEvent::done(AuditAction::Exported, name, archive), author);
+        }
+        order.revocations.iter().for_each(|id| tables.unqueue(id));
+        Ok(true)
     }
 
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {

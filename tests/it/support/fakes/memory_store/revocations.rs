@@ -62,6 +62,10 @@ impl RevocationQueue for MemoryStore {
 }
 
 impl Tables {
+    pub(super) fn unqueue(&mut self, id: &RevocationId) {
+        self.revocations.retain(|(revocation, _)| revocation.id != *id);
+    }
+
     /// Queues a revocation unless its id is already queued.
     pub(super) fn queue(&mut self, revocation: PendingRevocation) {
         if self.revocations.iter().all(|(queued, _)| queued.id != revocation.id) {

@@ -1,0 +1,166 @@
+//! Measures the start of the gateway with very many accounts: its time and its memory, on a SQLite file with a token
+//! journal, as a process of its own; and one refresh pass over 1 % of the accounts.
+//!
+//!     cargo bench --bench many_accounts            # 100,000 accounts
+//!     cargo bench --bench many_accounts -- 10000
+
+// Makes clippy treat the whole file as test code, helpers included.
+#![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query, sql_types::Text};
+use goclaw::{
+    adapters::{
+        cipher::{EncryptionKey, XChaChaCipher},
+        store::SqliteStore,
+        system::{SystemClock, SystemRandom},
+    },
+    app::Vault,
+    domain::{
+        ids::{AccountName, LoginId},
+        provider::ProviderType,
+        refresh::TokenVersion,
+        sealed::{SealContext, TokenPlace, refresh_token_key},
+    },
+    ports::{Clock, SecretCipher},
+};
+use serde_json::json;
+
+/// As long as ChatGPT's access tokens, which are JWTs, and its refresh tokens.
+const ACCESS_TOKEN: usize = 1_900;
+const REFRESH_TOKEN: usize = 90;
+
+fn main() {
+    let accounts = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(100_000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = Instant::now();
+    // Another version of the program can be measured with the same folder.
+    let folder = std::env::args().nth(2).map_or_else(|| folder.path().to_owned(), PathBuf::from);
+    populate(&folder, accounts);
+    println!("{accounts} accounts made in {:?}", begun.elapsed());
+    // The first start reads files that are not in the system's cache, if there is not enough memory for it.
+    for _ in 0..3 {
+        start(&folder);
+    }
+}
+
+/// Makes a data folder with accounts whose tokens are not due, and a journal that knows them.
+fn populate(folder: &Path, accounts: usize) {
+    let key = EncryptionKey::from_bytes([7; 32]);
+    fs::write(folder.join("encryption.key"), secrecy::ExposeSecret::expose_secret(&key.to_text())).expect("a key");
+    let private = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is private");
+    };
+    private(&folder.join("encryption.key"), 0o600);
+    let journal = folder.join("escrow");
+    fs::create_dir(&journal).expect("a folder");
+    private(&journal, 0o700);
+    let cipher = Arc::new(XChaChaCipher::new(&key.into(), Arc::new(SystemRandom)));
+    let database = folder.join("goclaw.db");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { SqliteStore::open(&database, Arc::new(SystemClock)).await.expect("it opens") });
+    let mut connection = SqliteConnection::establish(&database.display().to_string()).expect("a database");
+    connection.batch_execute("PRAGMA synchronous = OFF; BEGIN").expect("a transaction");
+    let check = Vault::new(cipher.clone()).key_check().expect("a check");
+    sql_query("INSERT INTO key_checks VALUES (?, ?, 0)")
+        .bind::<Text, _>(check.key_id.as_str())
+        .bind::<Text, _>(check.value.as_str())
+        .execute(&mut connection)
+        .expect("the check");
+    for number in 0..accounts {
+        account(&mut connection, &journal, cipher.as_ref(), number);
+    }
+    connection.batch_execute("COMMIT").expect("the accounts");
+}
+
+fn account(connection: &mut SqliteConnection, journal: &Path, cipher: &XChaChaCipher, number: usize) {
+    let name = AccountName::parse(&format!("work-{number}")).expect("a name");
+    let login_id = LoginId::from_stored(format!("{number:032x}"));
+    let version = TokenVersion::first_of(login_id.clone());
+    let place = TokenPlace { name: &name, provider_type: ProviderType::OpenaiCodex, version: &version };
+    let access = cipher.seal(&SealContext::AccessToken(place), &"a".repeat(ACCESS_TOKEN)).expect("it is sealed");
+    let refresh = cipher.seal(&SealContext::RefreshToken(place), &"r".repeat(REFRESH_TOKEN)).expect("it is sealed");
+    let now = SystemClock.now().unix_seconds();
+    let settings = json!({
+        "auth_method": "oauth", "obtained_at": now, "expires_at": now + 864_000, "scopes": "openid profile email",
+        "account_id": format!("account-{number}"), "user_id": format!("user-{number}"),
+        "email": format!("{number}@mail.example"), "plan_type": "plus",
+    });
+    let columns = "(id, name, provider_type, api_base, api_key, settings, login_id, created_at, updated_at, revision)";
+    sql_query(format!(
+        "INSERT INTO llm_providers {columns} VALUES (?, ?, 'openai-codex', '', ?, ?, ?, 0, 0, {number})"
+    ))
+    .bind::<Text, _>(format!("id-{number}"))
+    .bind::<Text, _>(name.as_str())
+    .bind::<Text, _>(access.as_str())
+    .bind::<Text, _>(settings.to_string())
+    .bind::<Text, _>(login_id.as_str())
+    .execute(connection)
+    .expect("an account");
+    sql_query("INSERT INTO config_secrets VALUES (?, ?, 0, 0)")
+        .bind::<Text, _>(refresh_token_key(&name))
+        .bind::<Text, _>(refresh.as_str())
+        .execute(connection)
+        .expect("a refresh token");
+    let record = json!({
+        "name": name.as_str(), "login_id": login_id.as_str(), "access_token": access.as_str(),
+        "refresh_token": refresh.as_str(), "same_account": true, "settings": settings,
+    });
+    let path = journal.join(format!("{name}.{login_id}.first.committed.json"));
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(record.to_string().as_bytes())).expect("a record");
+}
+
+/// Starts the gateway, waits until it is ready, and prints what that took.
+fn start(folder: &Path) {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a port").port();
+    let begun = Instant::now();
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_goclaw"))
+        .env_clear()
+        .env("HOME", folder)
+        .env("GOCLAW_DATA_DIR", folder)
+        .env("GOCLAW_PORT", port.to_string())
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    while !is_ready(port) {
+        assert!(gateway.try_wait().expect("its status").is_none(), "the gateway ended");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let took = begun.elapsed();
+    let (now, peak) = (memory(&gateway, "VmRSS:"), memory(&gateway, "VmHWM:"));
+    println!("ready after {took:?}; memory {now} MiB, at most {peak} MiB");
+    Command::new("kill").arg(gateway.id().to_string()).status().expect("kill runs");
+    gateway.wait().expect("it ends");
+}
+
+fn is_ready(port: u16) -> bool {
+    let asked = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    asked().is_ok_and(|response| response.starts_with("HTTP/1.1 200"))
+}
+
+/// Returns a line of the process's status in MiB.
+fn memory(process: &Child, line: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
+    let found = status.lines().find_map(|text| text.strip_prefix(line)).expect("the line");
+    found.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}

@@ -1,0 +1,115 @@
+//! The lines of an archive: a header, then batches of rows, then a line that says that it is complete.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, value::RawValue};
+
+use crate::domain::secret::{AccessToken, RefreshToken};
+
+/// The version of the lines. A reader refuses a later one.
+pub(super) const FORMAT: u32 = 1;
+
+/// What an archive is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArchiveKind {
+    /// The whole database. `goclaw restore` reads it.
+    #[default]
+    Backup,
+    /// Accounts with open tokens, for another installation. `goclaw import` reads it.
+    Accounts,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Header {
+    pub goclaw_archive: u32,
+    pub kind: ArchiveKind,
+    /// In Unix milliseconds.
+    pub created_at: i64,
+    /// The version of the program that made it.
+    pub made_by: String,
+    /// The checks of the keys that sealed the values in it.
+    #[serde(default)]
+    pub key_checks: Vec<StoredCheck>,
+    /// The configuration file, as it was.
+    #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SecretString>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<CarriedSecrets>,
+}
+
+impl Header {
+    pub fn new(kind: ArchiveKind, created_at: i64) -> Self {
+        let made_by = env!("CARGO_PKG_VERSION").to_owned();
+        Self { goclaw_archive: FORMAT, kind, created_at, made_by, ..Self::default() }
+    }
+}
+
+/// A row of `key_checks`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredCheck {
+    pub key_id: String,
+    pub value: String,
+}
+
+/// What is in a backup only if its owner asked for it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct CarriedSecrets {
+    /// As in a key file: one a line, the one that seals first.
+    #[serde(serialize_with = "exposed")]
+    pub encryption_keys: Option<SecretString>,
+    #[serde(serialize_with = "exposed")]
+    pub gateway_token: Option<SecretString>,
+}
+
+/// An account with its tokens.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CarriedAccount {
+    pub name: String,
+    pub provider_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    pub enabled: bool,
+    /// The metadata of the tokens, as in `llm_providers.settings`.
+    pub settings: Value,
+    #[serde(serialize_with = "exposed")]
+    pub access_token: Option<SecretString>,
+    #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<SecretString>,
+}
+
+impl CarriedAccount {
+    /// Copies the text of a secret into the account.
+    pub fn text_of(secret: &impl ExposeSecret<str>) -> SecretString {
+        secret.expose_secret().into()
+    }
+
+    pub fn access_token(&self) -> AccessToken {
+        AccessToken::new(self.access_token.as_ref().map_or("", |token| token.expose_secret()))
+    }
+
+    pub fn refresh_token(&self) -> Option<RefreshToken> {
+        self.refresh_token.as_ref().map(|token| RefreshToken::new(token.expose_secret()))
+    }
+}
+
+/// A batch of rows of one table, an account, or the last line.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Line {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// An array of objects, one for each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<CarriedAccount>,
+    /// In the last line only: the number of rows in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+}
+
+fn exposed<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|secret| secret.expose_secret()).serialize(to)
+}

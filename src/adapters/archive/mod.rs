@@ -1,0 +1,232 @@
+//! Archives: backups and exported accounts, as lines of JSON in a file that is sealed to a passphrase.
+//!
+//! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
+//! without goclaw. [`sealing`] has the header and the keys, [`chunks`] the encrypted content, and [`lines`] what is in it.
+//! A writer works on a draft beside the file: whoever finds the file finds all of it.
+
+mod chunks;
+mod lines;
+mod sealing;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use secrecy::{SecretString, zeroize::Zeroizing};
+use serde::Serialize;
+
+use lines::FORMAT;
+pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, StoredCheck};
+
+use crate::ports::Random;
+use chunks::{ChunkReader, ChunkWriter};
+
+/// Bytes of a line that are read at most.
+const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("{} exists already; choose another name, or move it away", .0.display())]
+    Exists(PathBuf),
+    #[error("cannot {doing} {}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} is not an archive of goclaw", .0.display())]
+    NotAnArchive(PathBuf),
+    #[error("the passphrase does not open {}", .0.display())]
+    WrongPassphrase(PathBuf),
+    #[error("{} is damaged or incomplete: {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+    #[error("{} was made by a newer goclaw; use that version", .0.display())]
+    Newer(PathBuf),
+    #[error("the random number generator failed")]
+    Random(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Writes an archive under another name. Dropped before [`Draft::publish`], it leaves nothing.
+pub struct ArchiveWriter {
+    path: PathBuf,
+    draft: Draft,
+    content: ChunkWriter<BufWriter<File>>,
+}
+
+impl ArchiveWriter {
+    /// Begins an archive with its header.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Exists`], [`ArchiveError::Io`], [`ArchiveError::Random`].
+    pub fn create(
+        path: &Path,
+        passphrase: &SecretString,
+        random: &dyn Random,
+        header: &Header,
+    ) -> Result<Self, ArchiveError> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(ArchiveError::Exists(path.to_owned()));
+        }
+        let draft = Draft::beside(path);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.draft);
+        let file = opened.map_err(failed("create", &draft.draft))?;
+        let mut file = BufWriter::new(file);
+        let sealed = sealing::begin(&mut file, passphrase, random)?;
+        let key = sealed.map_err(failed("write", path))?;
+        let mut writer = Self { path: path.to_owned(), draft, content: ChunkWriter::new(file, &key) };
+        writer.write(header)?;
+        Ok(writer)
+    }
+
+    /// Appends a line.
+    pub fn write(&mut self, line: &impl Serialize) -> Result<(), ArchiveError> {
+        let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|text| {
+            let text = Zeroizing::new(text);
+            self.content.write_all(&text)?;
+            self.content.write_all(b"\n")
+        });
+        written.map_err(failed("write", &self.path))
+    }
+
+    /// Writes the rest to the disk. The file does not have its name yet.
+    pub fn finish(self) -> Result<Draft, ArchiveError> {
+        let Self { path, draft, content } = self;
+        let synced = content.finish().and_then(|file| {
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+            sync_folder_of(&path)
+        });
+        synced.map_err(failed("write", &path))?;
+        Ok(draft)
+    }
+}
+
+/// A complete archive under a name that nobody uses. Dropping it deletes it.
+pub struct Draft {
+    draft: PathBuf,
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Draft {
+    fn beside(path: &Path) -> Self {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".draft-{}", std::process::id()));
+        Self { draft: path.with_file_name(name), path: path.to_owned(), is_kept: false }
+    }
+
+    /// Returns the name that it has until it is published.
+    pub fn name(&self) -> &Path {
+        &self.draft
+    }
+
+    /// Leaves the file under its present name, whatever happens from here on: it may be the only copy of its content.
+    pub fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// Deletes the file, although it was to be kept.
+    pub fn discard(mut self) {
+        self.is_kept = false;
+    }
+
+    /// Gives the file its name, unless another file has it.
+    pub fn publish(mut self) -> Result<(), ArchiveError> {
+        // Reserves the name: a rename replaces what is there.
+        let reserved = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
+        if let Err(error) = reserved {
+            let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+            let path = self.path.clone();
+            return Err(if is_taken { ArchiveError::Exists(path) } else { failed("write", &path)(error) });
+        }
+        let renamed = fs::rename(&self.draft, &self.path);
+        renamed.and_then(|()| sync_folder_of(&self.path)).map_err(failed("write", &self.path))?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // A file that was not published is of no use to anybody.
+            let _ = fs::remove_file(&self.draft);
+        }
+    }
+}
+
+/// Reads an archive line by line.
+pub struct ArchiveReader {
+    path: PathBuf,
+    content: BufReader<ChunkReader<BufReader<File>>>,
+    header: Header,
+    is_at_end: bool,
+}
+
+impl ArchiveReader {
+    /// Opens an archive and reads its header.
+    ///
+    /// # Errors
+    /// All of [`ArchiveError`] except `Exists`.
+    pub fn open(path: &Path, passphrase: &SecretString) -> Result<Self, ArchiveError> {
+        let file = File::open(path).map_err(failed("open", path))?;
+        let mut file = BufReader::new(file);
+        let key = sealing::open(&mut file, passphrase, path)?;
+        let content = BufReader::new(ChunkReader::new(file, &key));
+        let mut reader = Self { path: path.to_owned(), content, header: Header::default(), is_at_end: false };
+        let header = reader.text()?.ok_or_else(|| reader.damaged("it is empty"))?;
+        reader.header = match serde_json::from_str::<Header>(&header) {
+            Ok(header) if header.goclaw_archive > FORMAT => return Err(ArchiveError::Newer(path.to_owned())),
+            Ok(header) => header,
+            Err(_other_content) => return Err(ArchiveError::NotAnArchive(path.to_owned())),
+        };
+        Ok(reader)
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Returns the next line; None after the last one.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Damaged`], also if the end is missing.
+    pub fn next_line(&mut self) -> Result<Option<Line>, ArchiveError> {
+        if self.is_at_end {
+            return Ok(None);
+        }
+        let text = self.text()?.ok_or_else(|| self.damaged("its end is missing"))?;
+        let line: Line = serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
+        if line.end.is_none() {
+            return Ok(Some(line));
+        }
+        self.is_at_end = true;
+        match self.text()? {
+            None => Ok(None),
+            Some(_more) => Err(self.damaged("something follows its end")),
+        }
+    }
+
+    fn text(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
+        let mut line = Zeroizing::new(Vec::new());
+        let read = (&mut self.content).take(LONGEST_LINE).read_until(b'\n', &mut line);
+        read.map_err(|error| self.damaged(&error.to_string()))?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let text = str::from_utf8(&line).map_err(|error| self.damaged(&error.to_string()))?;
+        Ok(Some(Zeroizing::new(text.trim_end().to_owned())))
+    }
+
+    fn damaged(&self, why: &str) -> ArchiveError {
+        ArchiveError::Damaged { path: self.path.clone(), why: why.to_owned() }
+    }
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
+    move |source| ArchiveError::Io { doing, path: path.to_owned(), source }
+}

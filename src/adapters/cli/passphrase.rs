@@ -1,0 +1,75 @@
+//! Asks for the passphrase of an archive. It comes from the terminal, without echo, or from stdin; a file is read by the
+//! composition root. It is never an argument or a variable.
+
+use std::{
+    io::{self, IsTerminal, Read},
+    path::PathBuf,
+};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// An archive may be attacked for years wherever a copy of it is.
+const SHORTEST: usize = 12;
+const LONGEST: u64 = 4_096;
+
+#[derive(Debug, Args)]
+pub struct PassphraseOptions {
+    /// Read the passphrase from the first line of a file; `-` is stdin (by default it is prompted for)
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Whether a passphrase opens an archive or is chosen for a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassphraseFor {
+    Existing,
+    New,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PassphraseError {
+    #[error("the passphrase cannot be read")]
+    Input(#[from] io::Error),
+    #[error("there is no passphrase; type it at the prompt, or pass a file with --passphrase-file")]
+    Missing,
+    #[error("the passphrase has fewer than {SHORTEST} characters and can be guessed; take several random words")]
+    TooShort,
+    #[error("the two passphrases differ; nothing was done")]
+    Differs,
+}
+
+/// Prompts for the passphrase, twice for a new one, or reads it from stdin if that is no terminal.
+///
+/// # Errors
+/// [`PassphraseError`].
+pub fn ask(purpose: PassphraseFor) -> Result<SecretString, PassphraseError> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        let mut text = String::new();
+        stdin.lock().take(LONGEST).read_to_string(&mut text)?;
+        return checked(&text.into(), purpose);
+    }
+    // As for other prompts: Ctrl-C must not leave the terminal without echo.
+    let _handler = signal(SignalKind::interrupt())?;
+    let prompt = |text: &str| rpassword::prompt_password(text).map(SecretString::from);
+    let first = checked(&prompt("Passphrase (not shown): ")?, purpose)?;
+    if purpose == PassphraseFor::New && first.expose_secret() != prompt("Again: ")?.expose_secret() {
+        return Err(PassphraseError::Differs);
+    }
+    Ok(first)
+}
+
+/// Returns the first line of a text as a passphrase.
+///
+/// # Errors
+/// [`PassphraseError::Missing`], [`PassphraseError::TooShort`].
+pub fn checked(text: &SecretString, purpose: PassphraseFor) -> Result<SecretString, PassphraseError> {
+    let line = text.expose_secret().lines().next().unwrap_or_default().trim();
+    match line.chars().count() {
+        0 => Err(PassphraseError::Missing),
+        count if count < SHORTEST && purpose == PassphraseFor::New => Err(PassphraseError::TooShort),
+        _ => Ok(line.into()),
+    }
+}

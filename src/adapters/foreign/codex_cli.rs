@@ -1,0 +1,43 @@
+//! `auth.json` of the Codex CLI.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{ForeignError, signed_in};
+use crate::{
+    app::MovingAccount,
+    domain::{
+        ids::AccountName,
+        secret::{AccessToken, IdToken, RefreshToken},
+        time::Timestamp,
+    },
+};
+
+#[derive(Deserialize)]
+struct AuthFile {
+    tokens: Option<Tokens>,
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    id_token: Option<SecretString>,
+    access_token: SecretString,
+    refresh_token: SecretString,
+}
+
+/// Reads the sign-in with ChatGPT. An API key in the file is ignored: it is no sign-in.
+///
+/// # Errors
+/// [`ForeignError::NotCodex`].
+pub fn read(text: &SecretString, name: AccountName, now: Timestamp) -> Result<MovingAccount, ForeignError> {
+    let file = serde_json::from_str::<AuthFile>(text.expose_secret());
+    // serde's message may quote a token.
+    let file = file.map_err(|_quotes_the_file| ForeignError::NotCodex("it has another form"))?;
+    let tokens = file.tokens.ok_or(ForeignError::NotCodex("it has no tokens"))?;
+    let (access, refresh) = (tokens.access_token.expose_secret(), tokens.refresh_token.expose_secret());
+    if access.is_empty() || refresh.is_empty() {
+        return Err(ForeignError::NotCodex("its tokens are empty"));
+    }
+    let id_token = tokens.id_token.map(|token| IdToken::new(token.expose_secret()));
+    Ok(signed_in(name, AccessToken::new(access), Some(RefreshToken::new(refresh)), id_token, now))
+}

@@ -1,0 +1,95 @@
+//! The gateway's own token, as digests: the token itself is not kept in memory. A replaced one is valid for a while longer.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    domain::{api_token::TokenDigest, time::Timestamp},
+    ports::Clock,
+};
+
+/// How often the tokens are read again, whatever callers present.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Reads the tokens again after they were replaced; None if that is not possible now.
+pub type TokenSource = Box<dyn Fn() -> Option<GatewayTokens> + Send + Sync>;
+
+/// The tokens that are valid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatewayTokens {
+    pub current: TokenDigest,
+    /// The replaced token, and its end.
+    pub previous: Option<(TokenDigest, Timestamp)>,
+}
+
+/// Shared by all who check tokens.
+#[derive(Clone)]
+pub struct GatewayToken(Arc<Shared>);
+
+struct Shared {
+    tokens: RwLock<GatewayTokens>,
+    /// None if the token cannot change.
+    files: Option<(TokenSource, Arc<dyn Clock>)>,
+    /// When the files were read last, in milliseconds.
+    read_at: AtomicI64,
+}
+
+impl GatewayToken {
+    /// One token that never changes.
+    pub fn new(token: &SecretString) -> Self {
+        let current = TokenDigest::of(token.expose_secret());
+        Self(Arc::new(Shared {
+            tokens: RwLock::new(GatewayTokens { current, previous: None }),
+            files: None,
+            read_at: AtomicI64::default(),
+        }))
+    }
+
+    /// Tokens that `source` reads again when a caller presents one that is not known.
+    pub fn of(tokens: GatewayTokens, source: TokenSource, clock: Arc<dyn Clock>) -> Self {
+        let files = Some((source, clock));
+        Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, read_at: AtomicI64::default() }))
+    }
+
+    /// Returns the digest of the present token.
+    pub fn digest(&self) -> TokenDigest {
+        self.0.tokens.read().unwrap_or_else(PoisonError::into_inner).current.clone()
+    }
+
+    pub(super) fn matches(&self, presented: &TokenDigest) -> bool {
+        self.is_known(presented) || (self.look_again() && self.is_known(presented))
+    }
+
+    /// Compares digests in constant time, so the timing of the response does not leak how much of a guess matches.
+    fn is_known(&self, presented: &TokenDigest) -> bool {
+        let tokens = self.0.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        let is =
+            |token: &TokenDigest| -> bool { presented.as_str().as_bytes().ct_eq(token.as_str().as_bytes()).into() };
+        let is_valid = |until: Timestamp| self.0.files.as_ref().is_some_and(|(_, clock)| clock.now() < until);
+        is(&tokens.current) || tokens.previous.as_ref().is_some_and(|(token, until)| is(token) && is_valid(*until))
+    }
+
+    /// Reads the files again, at most once a second. Returns whether something has changed.
+    fn look_again(&self) -> bool {
+        let Some((source, clock)) = &self.0.files else { return false };
+        let (now, read_at) = (clock.now(), self.0.read_at.load(Ordering::Relaxed));
+        let is_due = now >= Timestamp::from_unix_millis(read_at).plus(LOOK_AGAIN);
+        let exchange = |now: i64| self.0.read_at.compare_exchange(read_at, now, Ordering::Relaxed, Ordering::Relaxed);
+        if !is_due || exchange(now.unix_millis()).is_err() {
+            return false;
+        }
+        let Some(read) = source() else { return false };
+        let mut tokens = self.0.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        let is_changed = read != *tokens;
+        *tokens = read;
+        is_changed
+    }
+}

@@ -1,0 +1,144 @@
+//! Copies whole tables out of a database and into one, for backups.
+//!
+//! A row travels as a JSON object that the database itself writes and reads, so that SQLite and PostgreSQL exchange
+//! rows, and a table that a later version adds needs no code here.
+
+use async_trait::async_trait;
+use diesel::result::Error as DieselError;
+
+use super::error::{Cause, TransactionError};
+use crate::{
+    domain::{credential::SealedCredential, ids::AccountName},
+    ports::{Author, StoreError},
+};
+
+/// Rows of a batch.
+pub(super) const BATCH: usize = 100;
+
+/// Tables that belong to the machine or the moment: what replicas tell each other, a clock, pending logins, records of
+/// requests, and the schema's version.
+const NOT_COPIED: [&str; 6] =
+    ["__diesel_schema_migrations", "change_feed", "login_sessions", "machine_clock", "replicas", "requests"];
+/// Beside a SQLite database they are in a file of their own.
+const OF_RESPONSES: [&str; 3] = ["responses", "response_items", "usage"];
+
+/// Which tables are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Everything but the remembered responses.
+    Main,
+    Responses,
+}
+
+impl Tables {
+    pub fn include(self, table: &str) -> bool {
+        let is_of_responses = OF_RESPONSES.contains(&table);
+        !NOT_COPIED.contains(&table) && is_of_responses == (self == Self::Responses)
+    }
+}
+
+/// Rows of one table.
+#[derive(Debug)]
+pub struct TableRows {
+    pub table: String,
+    pub columns: Vec<String>,
+    pub count: usize,
+    /// A JSON array of objects.
+    pub rows: String,
+}
+
+/// Takes the rows of all tables, one batch after the other.
+pub type Sink<'s> = dyn FnMut(TableRows) -> Result<(), Cause> + Send + 's;
+/// Returns the next batch.
+pub type Source<'s> = dyn FnMut() -> Result<Option<TableRows>, Cause> + Send + 's;
+
+/// Why tables cannot be copied. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("the tables of the database cannot be copied")]
+    Database(#[from] DieselError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Archive(#[from] Cause),
+    #[error("this version does not know {0}; the archive was made by a newer goclaw: use that version")]
+    Unknown(String),
+}
+
+impl From<TransactionError> for CopyError {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Database(error) => Self::Database(error),
+            TransactionError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// How a database is restored.
+pub struct RestoreOrder<'a> {
+    /// Whether the account's refresh token may be spent, as far as this machine knows.
+    pub needs_doubt: &'a (dyn Fn(&SealedCredential) -> bool + Sync),
+    pub author: &'a Author,
+    /// What the audit log says of the archive.
+    pub archive: String,
+    /// Called after each batch, with the number of rows so far.
+    pub progress: &'a (dyn Fn(usize) + Sync),
+}
+
+/// What was restored.
+#[derive(Debug, Default)]
+pub struct Restored {
+    pub rows: usize,
+    /// The readable accounts, with their states.
+    pub accounts: Vec<SealedCredential>,
+    pub unreadable: Vec<AccountName>,
+    /// The names of programs' tokens that the database did not have before.
+    pub returned_tokens: Vec<String>,
+}
+
+/// Contract: reading MUST show one moment, also while gateways run. Writing MUST be one transaction.
+#[async_trait]
+pub trait TableCopy: Send + Sync {
+    /// Passes the rows of all tables on, in the order in which they can be written.
+    async fn read_tables(&self, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError>;
+
+    /// Whether somebody would miss something of what is in the database.
+    async fn is_used(&self) -> Result<bool, StoreError>;
+
+    /// Replaces the content of all tables but the responses. Sessions of the page are left out, and accounts that
+    /// `order.needs_doubt` get the state in doubt with the cause `restored`.
+    async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError>;
+
+    /// Replaces the remembered responses. Returns the number of rows.
+    async fn restore_responses(&self, source: &mut Source<'_>) -> Result<usize, CopyError>;
+}
+
+/// A column, as the database describes it.
+#[derive(Debug, Clone, diesel::QueryableByName)]
+pub(super) struct Column {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub(super) name: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub(super) kind: String,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub(super) is_numbered: bool,
+}
+
+/// A row as JSON, with its place in the table if the database reads by it.
+#[derive(Debug, diesel::QueryableByName)]
+pub(super) struct JsonRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub(super) place: i64,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub(super) row: String,
+}
+
+/// Quotes an identifier. SQLite and PostgreSQL agree on the form.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes a text.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

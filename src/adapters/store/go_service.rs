@@ -1,0 +1,79 @@
+//! Reads the accounts of the GoClaw service that is written in Go from its own database. Nothing is written there.
+
+use std::{net::IpAddr, path::Path};
+
+use diesel::{
+    Connection, QueryableByName, SqliteConnection, sql_query,
+    sql_types::{Bool, Nullable, Text},
+};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::config::Host;
+
+use super::error::{Cause, OpenStoreError};
+
+/// A row of its `llm_providers`, with the refresh token in its `config_secrets`: sealed, or as it is.
+#[derive(QueryableByName)]
+pub struct StoredGoAccount {
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub display_name: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub provider_type: String,
+    #[diesel(sql_type = Bool)]
+    pub enabled: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    api_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    refresh_token: Option<String>,
+}
+
+impl StoredGoAccount {
+    pub fn api_key(&self) -> Option<SecretString> {
+        self.api_key.as_deref().map(SecretString::from)
+    }
+
+    pub fn refresh_token(&self) -> Option<SecretString> {
+        self.refresh_token.as_deref().map(SecretString::from)
+    }
+}
+
+/// The secret is bytes in both databases; `{text}` makes a text of it. Tenants are not told apart: the caller sees a name
+/// twice.
+fn query(value_as_text: &str) -> String {
+    format!(
+        "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \
+         FROM llm_providers p LEFT JOIN config_secrets s ON s.key = 'oauth.' || p.name || '.refresh_token' ORDER BY p.name"
+    )
+}
+
+/// Reads a SQLite file.
+pub fn read_sqlite(path: &Path) -> Result<Vec<StoredGoAccount>, OpenStoreError> {
+    let name = path.display().to_string();
+    let failed = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
+    let url = format!("file:{name}?mode=ro");
+    let mut connection = SqliteConnection::establish(&url).map_err(|error| failed(Box::new(error)))?;
+    let rows = diesel::RunQueryDsl::load(sql_query(query("CAST(s.value AS TEXT)")), &mut connection);
+    rows.map_err(|error| failed(Box::new(error)))
+}
+
+/// Reads a PostgreSQL database on this machine, or one that a tunnel leads to: the connection is not encrypted.
+pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, OpenStoreError> {
+    let name = "of the GoClaw service".to_owned();
+    let failed = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
+    let config: tokio_postgres::Config =
+        url.expose_secret().parse().map_err(|_shows_the_url| failed("it is no URL of PostgreSQL".into()))?;
+    let is_local = |host: &Host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+        Host::Unix(_) => true,
+    };
+    if !config.get_hosts().iter().all(is_local) {
+        return Err(failed("it is on another machine; open a tunnel to it (ssh -L), and name localhost".into()));
+    }
+    let connection = AsyncPgConnection::establish(url.expose_secret()).await;
+    let mut connection = connection.map_err(|error| failed(Box::new(error)))?;
+    let query = sql_query(query("convert_from(s.value, 'UTF8')"));
+    let rows = diesel_async::RunQueryDsl::load(query, &mut connection).await;
+    rows.map_err(|error| failed(Box::new(error)))
+}

@@ -1,0 +1,64 @@
+//! Whole tables as JSON, in PostgreSQL's words.
+
+use crate::adapters::store::copying::{BATCH, Column, literal, quoted};
+
+/// A whole table may take longer than a query of a running gateway.
+pub(super) const BEGIN_SNAPSHOT: &str =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
+pub(super) const BEGIN_WRITE: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; \
+    LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations, audit_log \
+    IN SHARE ROW EXCLUSIVE MODE; SET LOCAL statement_timeout = 0";
+/// Oldest first, so that a table comes after those that it refers to.
+pub(super) const LIST: &str = "SELECT relname::text AS name FROM pg_class \
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY oid";
+
+pub(super) fn columns_of(table: &str) -> String {
+    format!(
+        "SELECT column_name::text AS name, data_type::text AS kind, is_identity = 'YES' AS is_numbered \
+         FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = {} \
+         ORDER BY ordinal_position",
+        literal(table)
+    )
+}
+
+/// A JSON column travels as its text, as SQLite has it.
+pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> {
+    let member = |column: &Column| {
+        let as_text = if column.kind == "jsonb" { "::text" } else { "" };
+        format!("{}, {}{as_text}", literal(&column.name), quoted(&column.name))
+    };
+    let members: Vec<String> = columns.iter().map(member).collect();
+    Some(format!(
+        "DECLARE copied NO SCROLL CURSOR FOR SELECT 0::bigint AS place, json_build_object({})::text AS row FROM {}",
+        members.join(", "),
+        quoted(table)
+    ))
+}
+
+pub(super) fn next_rows(_table: &str, _columns: &[Column], _after: i64) -> String {
+    format!("FETCH {BATCH} FROM copied")
+}
+
+pub(super) fn after_reading() -> Option<&'static str> {
+    Some("CLOSE copied")
+}
+
+/// Inserts the rows of the JSON array that is bound. Numbers keep their values, also where the database assigns them.
+pub(super) fn insert(table: &str, columns: &[Column]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let value = |column: &Column| format!("(it ->> {})::{}", literal(&column.name), column.kind);
+    let values: Vec<String> = columns.iter().map(value).collect();
+    format!(
+        "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM json_array_elements($1::json) AS it",
+        quoted(table),
+        names.join(", "),
+        values.join(", ")
+    )
+}
+
+/// Numbers on after the highest number.
+pub(super) fn after_writing(table: &str, columns: &[Column]) -> Option<String> {
+    let column = columns.iter().find(|column| column.is_numbered)?;
+    let sequence = format!("pg_get_serial_sequence({}, {})", literal(&quoted(table)), literal(&column.name));
+    Some(format!("SELECT setval({sequence}, max({})) FROM {}", quoted(&column.name), quoted(table)))
+}

@@ -1,0 +1,185 @@
+//! Reads and writes whole tables: see [`copying`](crate::adapters::store::copying).
+//!
+//! Transactions are begun and ended in plain SQL: a copy may take minutes, and the limits of `run` and `write` are for
+//! the short work of a running gateway.
+
+use async_trait::async_trait;
+use diesel::{prelude::*, sql_query, sql_types::Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+
+use super::{
+    Connection, Store,
+    audit::append,
+    credentials::{advance, rows},
+    tables,
+};
+use crate::{
+    adapters::store::{
+        account_rows::account,
+        connection::take,
+        copying::{
+            Column, CopyError, JsonRow, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables, quoted,
+        },
+        schema::{api_tokens, config_secrets, llm_providers, revocations},
+    },
+    domain::{
+        api_token::Grant,
+        audit::{AuditAction, AuditEvent},
+        ids::AccountName,
+        refresh::{RefreshEvent, RefreshPolicy},
+    },
+    ports::StoreError,
+};
+
+/// How many accounts in doubt are written between two reports of the progress.
+const ACCOUNTS_A_REPORT: usize = 1_000;
+
+#[derive(QueryableByName)]
+struct Named {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+#[async_trait]
+impl TableCopy for Store {
+    async fn read_tables(&self, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {
+        let mut connection = take(self.pool.get(), "read the tables").await?;
+        connection.batch_execute(tables::BEGIN_SNAPSHOT).await?;
+        let outcome = read_all(&mut connection, which, sink).await;
+        connection.batch_execute("ROLLBACK").await?;
+        outcome
+    }
+
+    async fn is_used(&self) -> Result<bool, StoreError> {
+        self.run("look into the database", async |connection| {
+            let accounts: i64 = llm_providers::table.count().get_result(connection).await?;
+            let secrets: i64 = config_secrets::table.count().get_result(connection).await?;
+            let queue: i64 = revocations::table.count().get_result(connection).await?;
+            let of_programs = api_tokens::table.filter(api_tokens::scope.ne_all(Grant::OF_THE_PAGE));
+            let tokens: i64 = of_programs.count().get_result(connection).await?;
+            Ok(accounts + secrets + queue + tokens > 0)
+        })
+        .await
+    }
+
+    async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError> {
+        let mut connection = take(self.pool.get(), "restore the tables").await?;
+        connection.batch_execute(tables::BEGIN_WRITE).await?;
+        let outcome = restore(self, &mut connection, source, order).await;
+        connection.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        outcome
+    }
+
+    async fn restore_responses(&self, source: &mut Source<'_>) -> Result<usize, CopyError> {
+        let mut connection = take(self.pool.get(), "restore the responses").await?;
+        connection.batch_execute(tables::BEGIN_WRITE).await?;
+        let outcome = replace_all(&mut connection, Tables::Responses, source, &|_| {}).await;
+        connection.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        outcome
+    }
+}
+
+async fn names(connection: &mut Connection, which: Tables) -> Result<Vec<String>, CopyError> {
+    let found: Vec<Named> = sql_query(tables::LIST).load(connection).await?;
+    Ok(found.into_iter().map(|table| table.name).filter(|name| which.include(name)).collect())
+}
+
+async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError> {
+    for table in names(connection, which).await? {
+        let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
+        if let Some(open) = tables::before_reading(&table, &columns) {
+            connection.batch_execute(&open).await?;
+        }
+        let mut after = i64::MIN;
+        loop {
+            let found: Vec<JsonRow> = sql_query(tables::next_rows(&table, &columns, after)).load(connection).await?;
+            let Some(last) = found.last() else { break };
+            after = last.place;
+            let rows: Vec<&str> = found.iter().map(|row| row.row.as_str()).collect();
+            let rows = format!("[{}]", rows.join(","));
+            let names = columns.iter().map(|column| column.name.clone()).collect();
+            sink(TableRows { table: table.clone(), columns: names, count: found.len(), rows })?;
+        }
+        if let Some(close) = tables::after_reading() {
+            connection.batch_execute(close).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties the tables and writes the rows of the source. Returns their number.
+async fn replace_all(
+    connection: &mut Connection,
+    which: Tables,
+    source: &mut Source<'_>,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<usize, CopyError> {
+    let known = names(connection, which).await?;
+    for table in known.iter().rev() {
+        sql_query(format!("DELETE FROM {}", quoted(table))).execute(connection).await?;
+    }
+    let mut count = 0;
+    while let Some(batch) = source()? {
+        if !known.contains(&batch.table) {
+            return Err(CopyError::Unknown(format!("the table {}", batch.table)));
+        }
+        let mut columns: Vec<Column> = sql_query(tables::columns_of(&batch.table)).load(connection).await?;
+        if let Some(name) = batch.columns.iter().find(|name| !columns.iter().any(|column| column.name == **name)) {
+            return Err(CopyError::Unknown(format!("the column {name} of the table {}", batch.table)));
+        }
+        // A column that the archive lacks gets its default.
+        columns.retain(|column| batch.columns.contains(&column.name));
+        sql_query(tables::insert(&batch.table, &columns)).bind::<Text, _>(&batch.rows).execute(connection).await?;
+        count += batch.count;
+        progress(count);
+    }
+    for table in known {
+        let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
+        if let Some(number_on) = tables::after_writing(&table, &columns) {
+            connection.batch_execute(&number_on).await?;
+        }
+    }
+    Ok(count)
+}
+
+async fn restore(
+    store: &Store,
+    connection: &mut Connection,
+    source: &mut Source<'_>,
+    order: &RestoreOrder<'_>,
+) -> Result<Restored, CopyError> {
+    let known_tokens: Vec<String> = api_tokens::table.select(api_tokens::id).load(connection).await?;
+    let count = replace_all(connection, Tables::Main, source, order.progress).await?;
+    let of_page = api_tokens::table.filter(api_tokens::scope.eq_any(Grant::OF_THE_PAGE));
+    diesel::delete(of_page).execute(connection).await?;
+    let tokens = api_tokens::table.order(api_tokens::name).select((api_tokens::id, api_tokens::name));
+    let tokens: Vec<(String, String)> = tokens.load(connection).await?;
+    let returned_tokens = tokens.into_iter().filter(|(id, _)| !known_tokens.contains(id)).map(|(_, name)| name);
+    let mut restored = Restored { rows: count, returned_tokens: returned_tokens.collect(), ..Restored::default() };
+    let now = store.clock(connection, order.author.at).await?;
+    for row in rows(connection, None).await? {
+        let name = AccountName::parse(&row.0.name);
+        let account = match (account(row), name) {
+            (Ok(account), _) => account,
+            (Err(_damaged), Ok(name)) => {
+                restored.unreadable.push(name);
+                continue;
+            }
+            (Err(_damaged), Err(_)) => continue,
+        };
+        if !(order.needs_doubt)(&account) {
+            restored.accounts.push(account);
+            continue;
+        }
+        let state = &account.refresh;
+        let event = RefreshEvent::Restored { known: state.version.clone(), attempt: state.attempt.saturating_add(1) };
+        let advanced = advance(connection, &account.name, &event, &RefreshPolicy::default(), now).await?;
+        restored.accounts.extend(advanced.credential);
+        if restored.accounts.len().is_multiple_of(ACCOUNTS_A_REPORT) {
+            (order.progress)(count + restored.accounts.len());
+        }
+    }
+    let event = AuditEvent::done(AuditAction::Restored, order.archive.clone(), Some(format!("{count} rows")));
+    append(connection, event, order.author).await?;
+    Ok(restored)
+}

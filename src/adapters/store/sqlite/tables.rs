@@ -1,0 +1,47 @@
+//! Whole tables as JSON, in SQLite's words.
+
+use crate::adapters::store::copying::{BATCH, Column, literal, quoted};
+
+/// The first read fixes the moment that the transaction sees.
+pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// Oldest first, so that a table comes after those that it refers to.
+pub(super) const LIST: &str =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
+
+pub(super) fn columns_of(table: &str) -> String {
+    format!("SELECT name, type AS kind, FALSE AS is_numbered FROM pragma_table_info({}) ORDER BY cid", literal(table))
+}
+
+/// Nothing has to be opened: rows are read by their rowid.
+pub(super) fn before_reading(_table: &str, _columns: &[Column]) -> Option<String> {
+    None
+}
+
+pub(super) fn next_rows(table: &str, columns: &[Column], after: i64) -> String {
+    let members = columns.iter().map(|column| format!("{}, {}", literal(&column.name), quoted(&column.name)));
+    let members: Vec<String> = members.collect();
+    format!(
+        "SELECT rowid AS place, json_object({}) AS row FROM {} WHERE rowid > {after} ORDER BY rowid LIMIT {BATCH}",
+        members.join(", "),
+        quoted(table)
+    )
+}
+
+pub(super) fn after_reading() -> Option<&'static str> {
+    None
+}
+
+/// Inserts the rows of the JSON array that is bound.
+pub(super) fn insert(table: &str, columns: &[Column]) -> String {
+    let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let path = |column: &Column| literal(&format!("$.{}", quoted(&column.name)));
+    let values = columns.iter().map(|column| format!("json_extract(value, {})", path(column)));
+    let values: Vec<String> = values.collect();
+    format!("INSERT INTO {} ({}) SELECT {} FROM json_each(?)", quoted(table), names.join(", "), values.join(", "))
+}
+
+/// SQLite numbers on by itself.
+pub(super) fn after_writing(_table: &str, _columns: &[Column]) -> Option<String> {
+    None
+}

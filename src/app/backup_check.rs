@@ -1,0 +1,76 @@
+//! Which accounts of a backup this machine's token journal knows, before a gateway runs on them.
+//!
+//! A refresh token in a backup may have been presented since. The start of a gateway compares the database with its journal,
+//! so an account that the journal knows needs nothing more. About all others nobody here knows anything.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    domain::{
+        credential::SealedCredential,
+        ids::{AccountName, LoginId},
+        refresh::TokenVersion,
+    },
+    ports::{JournalError, TokenJournal},
+};
+
+/// What the journal says about an account of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupCoverage {
+    /// The account has nothing that presenting it would spend.
+    Reusable,
+    /// The account's tokens are the newest that the journal knows.
+    Newest,
+    /// The journal has newer tokens of the login, which the next start writes back.
+    NewerTokens,
+    /// The journal knows that there are newer tokens, and does not have them. The next start puts the account in doubt.
+    NewerElsewhere,
+    /// The login has ended since. The next start ends it again.
+    Ended,
+    /// The journal has nothing of the login.
+    Unknown,
+}
+
+/// What a token journal remembers of logins.
+pub struct BackupCheck {
+    /// The newest known version of each account, and whether its tokens are there.
+    known: HashMap<AccountName, Vec<(TokenVersion, bool)>>,
+    ended: HashSet<LoginId>,
+}
+
+impl BackupCheck {
+    /// Reads the journal.
+    ///
+    /// # Errors
+    /// [`JournalError`]: without the journal nothing is known, and nothing should be restored.
+    pub async fn of(journal: &dyn TokenJournal) -> Result<Self, JournalError> {
+        let records = journal.list().await?.into_iter().map(|record| (record.name, record.rotation.version, true));
+        let marks = journal.marks().await?.into_iter().map(|(name, version)| (name, version, false));
+        let presented = journal.presented().await?.into_iter().map(|token| (token.name, token.version, false));
+        let mut known: HashMap<AccountName, Vec<(TokenVersion, bool)>> = HashMap::new();
+        for (name, version, has_tokens) in records.chain(marks).chain(presented) {
+            known.entry(name).or_default().push((version, has_tokens));
+        }
+        let ended = journal.ended().await?.into_iter().map(|ended| ended.login_id).collect();
+        Ok(Self { known, ended })
+    }
+
+    pub fn coverage(&self, account: &SealedCredential) -> BackupCoverage {
+        let own = &account.refresh.version;
+        if self.ended.contains(&own.login_id) {
+            return BackupCoverage::Ended;
+        }
+        if account.refresh_token.is_none() || account.is_reusable() {
+            return BackupCoverage::Reusable;
+        }
+        let known = self.known.get(&account.name).into_iter().flatten();
+        let of_login = known.filter(|(version, _)| version.login_id == own.login_id);
+        match of_login.max_by_key(|(version, has_tokens)| (version.generation, *has_tokens)) {
+            None => BackupCoverage::Unknown,
+            Some((newest, _)) if newest.generation < own.generation => BackupCoverage::Unknown,
+            Some((newest, _)) if newest.generation == own.generation => BackupCoverage::Newest,
+            Some((_, true)) => BackupCoverage::NewerTokens,
+            Some((_, false)) => BackupCoverage::NewerElsewhere,
+        }
+    }
+}

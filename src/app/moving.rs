@@ -1,0 +1,257 @@
+//! Moves accounts between installations. A chain of single-use refresh tokens has one holder at a time, so the accounts end
+//! here before the file that has their tokens can be used there.
+
+use std::sync::Arc;
+
+use super::{AppError, BackupCheck, BackupCoverage, ProviderCatalog, Vault, VaultError, random_bytes};
+use crate::{
+    domain::{
+        audit::{AuditAction, AuditEvent},
+        confirmation::Replaces,
+        credential::{NewCredential, SealedCredential},
+        ids::{AccountName, DisplayName, LoginId, ProviderId},
+        provider::{ProviderDefinition, ProviderType},
+        provider_settings::TokenMetadata,
+        refresh::{RevocationScope, TokenState, TokenVersion},
+        revocation::RevocationId,
+        secret::{AccessToken, RefreshToken},
+    },
+    ports::{
+        AuditLog, Clock, EndedLogin, JournalError, JournalRecord, MoveOrder, ProfileChange, Random, RecordState,
+        RevocationQueue, SaveOutcome, StoreError, TokenJournal, TokenStore,
+    },
+};
+
+/// The ports of this service. It works on the database itself, beside gateways that run.
+pub struct Moving {
+    pub store: Arc<dyn TokenStore>,
+    pub revocations: Arc<dyn RevocationQueue>,
+    pub journal: Arc<dyn TokenJournal>,
+    pub audit: Arc<dyn AuditLog>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub vault: Vault,
+    pub catalog: ProviderCatalog,
+}
+
+/// An account on its way, with open tokens.
+#[derive(Debug)]
+pub struct MovingAccount {
+    pub name: AccountName,
+    pub provider_type: ProviderType,
+    pub display_name: Option<String>,
+    pub enabled: bool,
+    pub access_token: AccessToken,
+    pub refresh_token: Option<RefreshToken>,
+    pub metadata: TokenMetadata,
+}
+
+/// Accounts that can leave.
+#[derive(Debug, Default)]
+pub struct Departure {
+    pub accounts: Vec<MovingAccount>,
+    versions: Vec<(AccountName, TokenVersion)>,
+}
+
+/// Why an account cannot be moved. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    #[error("no account {0} is connected here")]
+    NotConnected(AccountName),
+    #[error("the account {0} cannot be read; sign in again, or restore a backup")]
+    Unreadable(AccountName),
+    #[error("the account {0} is being refreshed; try again in a minute")]
+    Busy(AccountName),
+    #[error(
+        "the refresh token of {0} may be spent ({1}), so it cannot be moved; refresh it or sign in again here, or sign in \
+         there instead"
+    )]
+    NotAtRest(AccountName, &'static str),
+    #[error(
+        "the token journal has newer tokens of {0} than the database; start the gateway once, which writes them back"
+    )]
+    Outdated(AccountName),
+    #[error("the account {0} is connected here; log it out first, or run this again with --replace")]
+    Connected(AccountName),
+    #[error("an account {0} of type {1} is connected here")]
+    OtherType(AccountName, &'static str),
+    #[error("the accounts changed with every attempt; try again")]
+    Contended,
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+impl From<StoreError> for MoveError {
+    fn from(error: StoreError) -> Self {
+        Self::App(error.into())
+    }
+}
+
+impl From<VaultError> for MoveError {
+    fn from(error: VaultError) -> Self {
+        Self::App(error.into())
+    }
+}
+
+impl From<JournalError> for MoveError {
+    fn from(error: JournalError) -> Self {
+        Self::App(error.into())
+    }
+}
+
+impl Moving {
+    /// Opens the accounts `names`; None: all accounts that can leave. Returns them, and why others cannot.
+    ///
+    /// # Errors
+    /// [`MoveError`] if one that is named cannot leave.
+    pub async fn open(&self, names: Option<&[AccountName]>) -> Result<(Departure, Vec<MoveError>), MoveError> {
+        let journal = BackupCheck::of(self.journal.as_ref()).await?;
+        let stored = self.store.list().await?;
+        let (mut departure, mut staying) = (Departure::default(), Vec::new());
+        if let Some(names) = names {
+            for name in names {
+                if stored.unreadable.iter().any(|account| account.name == *name) {
+                    return Err(MoveError::Unreadable(name.clone()));
+                }
+                let found = stored.readable.iter().find(|account| account.name == *name);
+                let account = found.ok_or_else(|| MoveError::NotConnected(name.clone()))?;
+                self.add(&mut departure, account, &journal)?;
+            }
+            return Ok((departure, staying));
+        }
+        staying.extend(stored.unreadable.into_iter().map(|account| MoveError::Unreadable(account.name)));
+        for account in &stored.readable {
+            staying.extend(self.add(&mut departure, account, &journal).err());
+        }
+        Ok((departure, staying))
+    }
+
+    fn add(
+        &self,
+        departure: &mut Departure,
+        account: &SealedCredential,
+        journal: &BackupCheck,
+    ) -> Result<(), MoveError> {
+        let (name, refresh) = (account.name.clone(), account.refresh.clone().at(self.clock.now()));
+        if let TokenState::Refreshing(_) = refresh.state {
+            return Err(MoveError::Busy(name));
+        }
+        if !refresh.is_at_rest() {
+            return Err(MoveError::NotAtRest(name, refresh.cause.map_or("unknown", |cause| cause.in_words())));
+        }
+        match journal.coverage(account) {
+            BackupCoverage::NewerTokens | BackupCoverage::NewerElsewhere => return Err(MoveError::Outdated(name)),
+            BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Ended | BackupCoverage::Unknown => {}
+        }
+        departure.accounts.push(MovingAccount {
+            name: name.clone(),
+            provider_type: account.provider_type,
+            display_name: account.display_name.clone(),
+            enabled: account.enabled,
+            access_token: self.vault.open_access_token(account)?,
+            refresh_token: self.vault.open_refresh_token(account)?,
+            metadata: account.metadata.clone(),
+        });
+        departure.versions.push((name, account.refresh.version.clone()));
+        Ok(())
+    }
+
+    /// Ends the accounts here, without revoking their tokens. Returns false, and changes nothing, if one of them has other
+    /// tokens by now or is being refreshed.
+    ///
+    /// # Errors
+    /// [`AppError::Store`]: whether they have ended is not known.
+    pub async fn end(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
+        let order = MoveOrder {
+            accounts: departure.versions.clone(),
+            revocations: self.revocations_that_would_end(departure).await?,
+            archive: archive.to_owned(),
+        };
+        if !self.store.move_away(&order, &self.vault.author(self.clock.now())).await? {
+            return Ok(false);
+        }
+        for (name, version) in &departure.versions {
+            let login_id = version.login_id.clone();
+            let ended = EndedLogin { name: name.clone(), login_id, successor: Some(LoginId::elsewhere()) };
+            // Without it the account is absent here all the same; only a restored database could bring it back.
+            if let Err(error) = self.journal.end(&ended).await {
+                tracing::warn!(provider.name = %name, error = %error, "the tokens of a moved account stay in the journal");
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the queued revocations that would end the grant of an account: they waited for it, and here it is gone.
+    async fn revocations_that_would_end(&self, departure: &Departure) -> Result<Vec<RevocationId>, StoreError> {
+        let queued = self.revocations.all().await?;
+        let would_end = |account: &MovingAccount| {
+            let definition = self.definition(&account.name, account.provider_type);
+            let definition = definition.filter(|it| it.refresh.revocation == RevocationScope::Grant);
+            let client = definition.as_ref().and_then(ProviderDefinition::revoking_client).cloned();
+            let user_id = account.metadata.account.user_id.clone();
+            let queued = queued
+                .iter()
+                .filter(move |it| client.as_ref().is_some_and(|client| it.may_share_grant(client, user_id.as_deref())));
+            queued.map(|it| it.id.clone()).collect::<Vec<_>>()
+        };
+        Ok(departure.accounts.iter().flat_map(would_end).collect())
+    }
+
+    /// Connects an account under a login of its own. `source` is what the audit log says of where it comes from.
+    ///
+    /// # Errors
+    /// [`MoveError::Connected`] unless it may `replace` one, [`MoveError::OtherType`], [`MoveError::App`].
+    pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
+        let MovingAccount { name, provider_type, .. } = &account;
+        let definition = self.definition(name, *provider_type);
+        let definition = definition.filter(|definition| definition.provider_type == *provider_type);
+        let definition = definition.ok_or_else(|| MoveError::OtherType(name.clone(), provider_type.as_str()))?;
+        let (name, enabled, now) = (name.clone(), account.enabled, self.clock.now());
+        let display_name = account.display_name.as_deref().map(DisplayName::parse).transpose();
+        let new = NewCredential {
+            name: name.clone(),
+            provider_type: definition.provider_type,
+            display_name: display_name.map_err(AppError::from)?.map(DisplayName::into_string),
+            // Tokens go where this installation's settings say.
+            api_base: definition.api_base,
+            login_id: LoginId::from_bytes(random_bytes(self.random.as_ref()).map_err(AppError::from)?),
+            access_token: account.access_token,
+            refresh_token: account.refresh_token,
+            metadata: account.metadata,
+            replaces: if replace { Replaces::Any } else { Replaces::Only(None) },
+        };
+        let id = ProviderId::new(now, &random_bytes(self.random.as_ref()).map_err(AppError::from)?);
+        let sealed = self.vault.seal_credential(new, id, None)?;
+        let author = self.vault.author(now);
+        let saved = match self.store.save_login(&sealed, &author).await? {
+            SaveOutcome::Saved(saved) => saved,
+            SaveOutcome::TypeConflict(other) => return Err(MoveError::OtherType(name, other.as_str())),
+            SaveOutcome::OtherLogin => return Err(MoveError::Connected(name)),
+            SaveOutcome::LoginEnded(_) | SaveOutcome::Changed => return Err(MoveError::Contended),
+        };
+        let imported = AuditEvent::done(AuditAction::Imported, name.as_str(), Some(source.to_owned()));
+        self.audit.append(imported, &author).await?;
+        let record = JournalRecord { name: name.clone(), rotation: saved.rotation(), state: RecordState::Committed };
+        if let Err(error) = self.journal.confirm(&record).await {
+            tracing::warn!(provider.name = %name, error = %error, "the token journal is out of date");
+        }
+        if !enabled {
+            let off = ProfileChange { display_name: None, enabled: Some(false) };
+            self.store.change_profile(&name, &off, &author).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether an account is connected, readable or not.
+    pub async fn is_connected(&self, name: &AccountName) -> Result<bool, StoreError> {
+        match self.store.load(name).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(StoreError::Unreadable(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn definition(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
+        self.catalog.get(name).cloned().or_else(|| self.catalog.like_built_in(name, provider_type))
+    }
+}

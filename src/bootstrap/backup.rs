@@ -1,0 +1,145 @@
+//! `goclaw backup`: writes the database, as it is at one moment, into an archive that is sealed to a passphrase.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use secrecy::SecretString;
+
+use super::{
+    StartError, first_start, keys,
+    stores::{Storage, Stores},
+};
+use crate::{
+    adapters::{
+        archive::{ArchiveKind, ArchiveWriter, CarriedSecrets, Header, Line, StoredCheck},
+        cli::{
+            BackupOptions,
+            passphrase::{PassphraseFor, PassphraseOptions, ask, checked},
+            render,
+        },
+        secret_file::{SecretFileOf, read_secret_file},
+        settings::{DatabaseSettings, Environment, Settings},
+        store::{TableRows, Tables},
+        system::{SystemClock, SystemRandom},
+    },
+    app::{Adoption, Vault},
+    domain::{
+        audit::{AuditAction, AuditEvent},
+        keys::KeyCheck,
+    },
+    ports::Clock,
+};
+
+/// Rows between two lines of the progress.
+const ROWS_A_REPORT: usize = 20_000;
+
+pub(super) async fn run(
+    options: &BackupOptions,
+    config: Option<PathBuf>,
+    environment: &Environment,
+) -> Result<(), StartError> {
+    let config = config.or_else(|| environment.path("GOCLAW_CONFIG"));
+    let settings = Settings::load(config.clone(), environment)?;
+    if let DatabaseSettings::Sqlite(path) = &settings.database
+        && !path.exists()
+    {
+        return Err(StartError::NoDatabase(path.display().to_string()));
+    }
+    let passphrase = passphrase(&options.passphrase, PassphraseFor::New)?;
+    // A backup of a database that these keys do not open would be worthless.
+    keys::open(&settings).await?.check(Adoption::No).await?;
+    let Storage { stores, cipher, .. } = Storage::open(&settings, Arc::new(SystemRandom)).await?;
+    let mut header = Header::new(ArchiveKind::Backup, SystemClock.now().unix_millis());
+    header.key_checks = stores.keys.key_checks().await?.into_iter().map(stored).collect();
+    header.settings = config.as_deref().map(text_of).transpose()?;
+    header.secrets = options.with_keys.then(|| secrets(&settings)).transpose()?;
+    let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
+    let count = copy(&stores, &mut archive, !options.without_responses).await?;
+    let draft = archive.finish()?;
+    // The entry comes first: a copy of all secrets that the log does not tell must not exist.
+    let author = Vault::new(cipher).author(SystemClock.now());
+    let event = AuditEvent::done(AuditAction::BackedUp, stores.name.clone(), Some(format!("{count} rows")));
+    stores.audit.append(event, &author).await?;
+    draft.publish()?;
+    print(&done(options, &stores.name, count))
+}
+
+/// Copies all tables and closes the archive. Returns the number of rows.
+async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool) -> Result<usize, StartError> {
+    let mut count = 0;
+    let mut sink = |batch: TableRows| {
+        let before = count / ROWS_A_REPORT;
+        count += batch.count;
+        if count / ROWS_A_REPORT != before {
+            report(count);
+        }
+        let rows = serde_json::value::RawValue::from_string(batch.rows)?;
+        archive.write(&Line {
+            table: Some(batch.table),
+            columns: batch.columns,
+            rows: Some(rows),
+            ..Line::default()
+        })?;
+        Ok(())
+    };
+    stores.tables.read_tables(Tables::Main, &mut sink).await?;
+    if with_responses {
+        stores.response_tables.read_tables(Tables::Responses, &mut sink).await?;
+    }
+    let rows = u64::try_from(count).unwrap_or(u64::MAX);
+    archive.write(&Line { end: Some(rows), ..Line::default() })?;
+    Ok(count)
+}
+
+fn done(options: &BackupOptions, database: &str, count: usize) -> String {
+    let keys = if options.with_keys {
+        "The encryption keys and the gateway's token are in it: keep file and passphrase apart."
+    } else {
+        "The encryption keys are not in it: keep a copy of them elsewhere, a backup is worthless without them."
+    };
+    format!("Backed up {database} to {}: {count} rows.\n{keys}", options.file.display())
+}
+
+fn secrets(settings: &Settings) -> Result<CarriedSecrets, StartError> {
+    let keys = first_start::existing_keys(settings)?;
+    let of = first_start::token_file_of(settings);
+    let token = match &settings.server.token {
+        Some(token) => Some(token.clone()),
+        None => read_secret_file(&settings.token_file(), of)?,
+    };
+    Ok(CarriedSecrets { encryption_keys: keys.map(|ring| ring.to_text()), gateway_token: token })
+}
+
+fn text_of(path: &Path) -> Result<SecretString, StartError> {
+    let read = fs::read_to_string(path).map(SecretString::from);
+    read.map_err(|source| StartError::ConfigFile { path: path.to_owned(), source })
+}
+
+fn stored(check: KeyCheck) -> StoredCheck {
+    StoredCheck { key_id: check.key_id.to_string(), value: check.value.into_string() }
+}
+
+/// Reads the passphrase from where the options say.
+pub(super) fn passphrase(options: &PassphraseOptions, purpose: PassphraseFor) -> Result<SecretString, StartError> {
+    match &options.passphrase_file {
+        Some(path) if path.as_os_str() != "-" => {
+            let text = read_secret_file(path, SecretFileOf::Owner)?;
+            let text = text.ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
+            Ok(checked(&text, purpose)?)
+        }
+        // Without a terminal, stdin is read anyway.
+        _ => Ok(ask(purpose)?),
+    }
+}
+
+/// Tells on stderr how far a long copy is.
+pub(super) fn report(rows: usize) {
+    render::error(&format!("{rows} rows ..."));
+}
+
+pub(super) fn print(text: &str) -> Result<(), StartError> {
+    render::line(text).map_err(StartError::Output)
+}

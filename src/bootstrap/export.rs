@@ -1,0 +1,179 @@
+//! `goclaw export` and `goclaw import`: move accounts between installations without a new sign-in.
+//!
+//! The order of an export: the sealed file is complete and on the disk under a draft's name; then the accounts end here in
+//! one transaction; then the file gets its name. A crash before the transaction leaves the accounts here and a draft that
+//! `import` refuses; a crash after it leaves the draft, which its owner renames.
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::{
+    StartError,
+    backup::{passphrase, print},
+    keys,
+    stores::Storage,
+    take_over,
+};
+use crate::{
+    adapters::{
+        archive::{ArchiveKind, ArchiveReader, ArchiveWriter, CarriedAccount, Header, Line},
+        cli::{ExportOptions, ImportFrom, ImportOptions, passphrase::PassphraseFor},
+        settings::Settings,
+        system::{SystemClock, SystemRandom},
+    },
+    app::{Adoption, Departure, Moving, MovingAccount, ProviderCatalog, Vault},
+    domain::{ids::AccountName, provider::ProviderType, provider_settings::ProviderSettings},
+    ports::Clock,
+};
+
+/// Tries while running gateways refresh the accounts.
+const TRIES: usize = 5;
+
+/// Opens the database and the journal with the configured keys.
+pub(super) async fn open(settings: &Settings) -> Result<Moving, StartError> {
+    keys::open(settings).await?.check(Adoption::No).await?;
+    let Storage { stores, journal, cipher } = Storage::open(settings, Arc::new(SystemRandom)).await?;
+    Ok(Moving {
+        store: stores.credentials,
+        revocations: stores.revocations,
+        journal,
+        audit: stores.audit,
+        clock: stores.clock,
+        random: Arc::new(SystemRandom),
+        vault: Vault::new(cipher),
+        catalog: ProviderCatalog::new(settings.providers.iter().cloned()),
+    })
+}
+
+pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Result<(), StartError> {
+    let passphrase = passphrase(&options.passphrase, PassphraseFor::New)?;
+    let moving = open(settings).await?;
+    let names = (!options.all).then_some(options.names.as_slice());
+    for _ in 0..TRIES {
+        let (departure, staying) = moving.open(names).await?;
+        if departure.accounts.is_empty() {
+            return Err(StartError::NothingToMove);
+        }
+        let header = Header::new(ArchiveKind::Accounts, SystemClock.now().unix_millis());
+        let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
+        for account in &departure.accounts {
+            archive.write(&Line { account: Some(carried(account)), ..Line::default() })?;
+        }
+        let count = u64::try_from(departure.accounts.len()).unwrap_or(u64::MAX);
+        archive.write(&Line { end: Some(count), ..Line::default() })?;
+        let mut draft = archive.finish()?;
+        // From here on it may be the only copy of the tokens.
+        draft.keep();
+        let place = draft.name().to_owned();
+        match moving.end(&departure, &options.file.display().to_string()).await {
+            Ok(true) => {
+                draft.publish().map_err(|source| StartError::Unpublished { draft: place, source })?;
+                let mut text = exported(&departure, &options.file);
+                for reason in staying {
+                    text += &format!("\nStays here: {reason}");
+                }
+                return print(&text);
+            }
+            Ok(false) => draft.discard(),
+            Err(source) => return Err(StartError::UnknownDeparture { draft: place, source }),
+        }
+    }
+    Err(crate::app::MoveError::Contended.into())
+}
+
+fn exported(departure: &Departure, file: &Path) -> String {
+    let names: Vec<&str> = departure.accounts.iter().map(|account| account.name.as_str()).collect();
+    format!(
+        "Exported to {}: {}. They are not connected here any more, and their sign-ins go on.\nOn the other machine: goclaw \
+         import {}\nImport the file once and on one machine: two holders of one sign-in end it.",
+        file.display(),
+        names.join(", "),
+        file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default(),
+    )
+}
+
+fn carried(account: &MovingAccount) -> CarriedAccount {
+    CarriedAccount {
+        name: account.name.to_string(),
+        provider_type: account.provider_type.as_str().to_owned(),
+        display_name: account.display_name.clone(),
+        enabled: account.enabled,
+        settings: ProviderSettings::default().with_metadata(&account.metadata).into_json(),
+        access_token: Some(CarriedAccount::text_of(&account.access_token)),
+        refresh_token: account.refresh_token.as_ref().map(CarriedAccount::text_of),
+    }
+}
+
+pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
+    match options.from {
+        ImportFrom::Export => import_archive(options, settings).await,
+        ImportFrom::Codex => take_over::codex_cli(options, settings).await,
+        ImportFrom::Goclaw => take_over::go_service(options, settings).await,
+    }
+}
+
+async fn import_archive(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
+    let file = &options.file;
+    if file.file_name().is_some_and(|name| name.to_string_lossy().contains(".draft-")) {
+        return Err(StartError::DraftOfExport(file.clone()));
+    }
+    let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
+    let mut archive = ArchiveReader::open(file, &passphrase)?;
+    if archive.header().kind != ArchiveKind::Accounts {
+        return Err(StartError::IsABackup(file.clone()));
+    }
+    let mut accounts = Vec::new();
+    while let Some(line) = archive.next_line()? {
+        accounts.extend(line.account.map(|account| arrived(&account, file)).transpose()?);
+    }
+    let is_whole = options.names.is_empty();
+    accounts.retain(|account| is_whole || options.names.contains(&account.name));
+    if let Some(missing) = options.names.iter().find(|name| !accounts.iter().any(|it| it.name == **name)) {
+        return Err(StartError::NotInArchive(missing.clone()));
+    }
+    let names = connect(accounts, options.replace, &format!("{}", file.display()), settings).await?;
+    let mut text = format!("Connected here: {}.", names.join(", "));
+    text += &match is_whole.then(|| fs::remove_file(file)) {
+        Some(Ok(())) => "\nThe file was deleted: its tokens are here now.".to_owned(),
+        Some(Err(error)) => {
+            format!("\nDelete {}, it cannot be deleted here ({error}): its tokens are here now.", file.display())
+        }
+        None => format!("\n{} stays, with other accounts in it. Delete it when they are moved.", file.display()),
+    };
+    print(&text)
+}
+
+/// Connects accounts. Looks for those that are connected before it changes anything. Returns their names.
+pub(super) async fn connect(
+    accounts: Vec<MovingAccount>,
+    replace: bool,
+    source: &str,
+    settings: &Settings,
+) -> Result<Vec<String>, StartError> {
+    let moving = open(settings).await?;
+    for account in accounts.iter().filter(|_| !replace) {
+        if moving.is_connected(&account.name).await? {
+            return Err(crate::app::MoveError::Connected(account.name.clone()).into());
+        }
+    }
+    let mut names = Vec::new();
+    for account in accounts {
+        let name = account.name.to_string();
+        moving.connect(account, replace, source).await?;
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn arrived(account: &CarriedAccount, file: &Path) -> Result<MovingAccount, StartError> {
+    let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
+    let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
+    Ok(MovingAccount {
+        name: AccountName::parse(&account.name).map_err(|_| invalid())?,
+        provider_type: ProviderType::parse(&account.provider_type).ok_or_else(invalid)?,
+        display_name: account.display_name.clone(),
+        enabled: account.enabled,
+        access_token: account.access_token(),
+        refresh_token: account.refresh_token(),
+        metadata: settings.metadata().map_err(|_| invalid())?,
+    })
+}

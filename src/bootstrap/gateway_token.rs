@@ -1,0 +1,122 @@
+//! `goclaw tokens rotate`: replaces the gateway's own token, whose old text stays valid for a while.
+//!
+//! The file beside the token's has the digest of the old one and its end. A running gateway reads both again when it meets
+//! a token that it does not know, so the command presents the new one to it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    StartError,
+    backup::print,
+    connection::{in_url, reachable},
+    first_start::{self, token_file_of},
+    stores::Storage,
+};
+use crate::{
+    adapters::{
+        cli::{Connection, client::GatewayClient, render, words::TimeFormatter},
+        http::{GatewayTokens, TokenSource},
+        secret_file::{SecretFileOf, read_secret_file, replace_secret_file},
+        settings::Settings,
+        system::{SystemClock, SystemRandom},
+    },
+    app::{LONGEST_OVERLAP, Vault},
+    domain::{
+        api_token::TokenDigest,
+        audit::{AuditAction, AuditEvent},
+        gateway_token,
+        time::Timestamp,
+    },
+    ports::{Clock, Random},
+};
+
+/// How often the new token is shown to a running gateway, and the pause between.
+const TRIES: usize = 3;
+const PAUSE: Duration = Duration::from_millis(1_100);
+/// In the data folder: the digest of the replaced token and its end in Unix seconds.
+const PREVIOUS: &str = "gateway.token.previous";
+
+/// Returns the digests of the present token and of the one that it replaced.
+pub(super) fn digests(settings: &Settings, token: &SecretString) -> GatewayTokens {
+    GatewayTokens { current: TokenDigest::of(token.expose_secret()), previous: previous(settings) }
+}
+
+/// Returns what reads the tokens again while the gateway runs. Only files can have changed.
+pub(super) fn source(settings: &Settings) -> TokenSource {
+    let (path, of) = (settings.token_file(), token_file_of(settings));
+    let (configured, previous_file) = (settings.server.token.clone(), previous_file(settings));
+    Box::new(move || {
+        let token = match &configured {
+            Some(token) => token.clone(),
+            None => read_secret_file(&path, of).ok().flatten().filter(gateway_token::is_long_enough)?,
+        };
+        let current = TokenDigest::of(token.expose_secret());
+        Some(GatewayTokens { current, previous: read_previous(&previous_file) })
+    })
+}
+
+/// Writes a new token into the gateway's own file, and prints it. A configured token is its owner's to change; its present
+/// text stays valid after that.
+pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(), StartError> {
+    first_start::check_data_folder(settings)?;
+    let old = match &settings.server.token {
+        Some(token) => token.clone(),
+        None => read_secret_file(&settings.token_file(), token_file_of(settings))?
+            .ok_or_else(|| StartError::ConfiguredFileMissing(settings.token_file()))?,
+    };
+    let now = SystemClock.now();
+    let until = now.plus(overlap.min(LONGEST_OVERLAP));
+    let in_words = TimeFormatter::local(now).time(until.unix_seconds());
+    let note = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
+    replace_secret_file(&previous_file(settings), &note.into())?;
+    let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
+    let event =
+        AuditEvent::done(AuditAction::TokenRotated, "gateway token", Some(format!("the old one until {in_words}")));
+    stores.audit.append(event, &Vault::new(cipher).author(now)).await?;
+    if settings.server.token.is_some() || token_file_of(settings) == SecretFileOf::Owner {
+        return print(&format!(
+            "The gateway's token is configured. The present one stays valid on this machine until {in_words}.\nNow put a new \
+             one into its place (openssl rand -hex 32), and restart the gateway. With several gateways, run this on each of \
+             their machines first."
+        ));
+    }
+    let mut bytes = [0; 32];
+    SystemRandom.fill(&mut bytes)?;
+    let new = gateway_token::generate(&bytes);
+    replace_secret_file(&settings.token_file(), &new)?;
+    print(new.expose_secret())?;
+    render::error(&format!("It is in {}. The old token is valid until {in_words}.", settings.token_file().display()));
+    present(settings, new).await;
+    Ok(())
+}
+
+/// Shows the new token to a gateway that runs here, which then reads the files again. Without one there is nothing to do.
+async fn present(settings: &Settings, token: SecretString) {
+    let url = format!("http://{}:{}", in_url(reachable(settings.server.host)), settings.server.port);
+    let gateway = Connection { url, token: Some(token), token_file: None, insecure: false };
+    let Ok(client) = GatewayClient::new(&gateway) else { return };
+    for _ in 0..TRIES {
+        if client.health().await.is_err() || client.audit(1).await.is_ok() {
+            return;
+        }
+        // It reads the files at most once a second.
+        SystemClock.sleep(PAUSE).await;
+    }
+    render::error("The gateway that runs here did not take the new token; restart it.");
+}
+
+fn previous_file(settings: &Settings) -> PathBuf {
+    settings.data_dir.join(PREVIOUS)
+}
+
+fn previous(settings: &Settings) -> Option<(TokenDigest, Timestamp)> {
+    read_previous(&previous_file(settings))
+}
+
+fn read_previous(path: &std::path::Path) -> Option<(TokenDigest, Timestamp)> {
+    let text = read_secret_file(path, SecretFileOf::Gateway).ok().flatten()?;
+    let (digest, until) = text.expose_secret().split_once(' ')?;
+    Some((TokenDigest::from_stored(digest.to_owned()), Timestamp::from_unix_seconds(until.parse().ok()?)))
+}

@@ -1,0 +1,228 @@
+//! `goclaw restore`: fills a database from an archive, and says what becomes of each account.
+//!
+//! The content is replaced in one transaction, in which accounts are also put in doubt whose newest tokens this machine's
+//! token journal does not know. Gateways may run meanwhile; they notice a restore by themselves.
+
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde::de::IgnoredAny;
+
+use super::{
+    StartError,
+    backup::{passphrase, print, report},
+    first_start,
+    stores::{Storage, Stores},
+};
+use crate::{
+    adapters::{
+        archive::{ArchiveKind, ArchiveReader, Header},
+        cipher::{KeyRing, XChaChaCipher},
+        cli::{RestoreOptions, passphrase::PassphraseFor, words::TimeFormatter},
+        secret_file::{SecretFileOf, create_secret_file, replace_secret_file},
+        settings::Settings,
+        store::{CopyError, RestoreOrder, Restored, TableRows, Tables},
+        system::{SystemClock, SystemRandom},
+    },
+    app::{BackupCheck, BackupCoverage, Vault},
+    domain::{credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed::SealedSecret, time::Timestamp},
+    ports::{Clock, TokenJournal},
+};
+
+/// The configuration file of the archive, in the data folder.
+const RESTORED_SETTINGS: &str = "restored-settings";
+/// Names that are listed at most.
+const MOST_NAMES: usize = 20;
+/// Rows between two lines of the progress.
+const ROWS_A_REPORT: usize = 20_000;
+
+pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
+    let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
+    let mut archive = ArchiveReader::open(&options.file, &passphrase)?;
+    if archive.header().kind != ArchiveKind::Backup {
+        return Err(StartError::IsAnExport(options.file.clone()));
+    }
+    first_start::check_data_folder(settings)?;
+    let notes = place_secrets(archive.header(), settings)?;
+    check_keys(archive.header(), settings)?;
+    let Storage { stores, journal, cipher } = Storage::open(settings, Arc::new(SystemRandom)).await?;
+    if !options.replace && stores.tables.is_used().await? {
+        return Err(StartError::DatabaseInUse(stores.name));
+    }
+    let read = BackupCheck::of(journal.as_ref()).await;
+    let journal = read.map_err(|source| StartError::Journal { place: journal.place(), source })?;
+    let author = Vault::new(cipher).author(SystemClock.now());
+    let made = Timestamp::from_unix_millis(archive.header().created_at);
+    let made = TimeFormatter::local(SystemClock.now()).time(made.unix_seconds());
+    let reported = AtomicUsize::new(0);
+    let order = RestoreOrder {
+        needs_doubt: &|account| journal.coverage(account) == BackupCoverage::Unknown,
+        author: &author,
+        archive: format!("backup of {made}"),
+        progress: &|rows| {
+            let step = rows / ROWS_A_REPORT;
+            if reported.swap(step, Ordering::Relaxed) < step {
+                report(rows);
+            }
+        },
+    };
+    let mut batches = Batches { archive: &mut archive, held_back: None };
+    let restored = stores.tables.restore(&mut || batches.next(Tables::Main), &order).await?;
+    let mut text = accounts_in_words(&stores.name, &restored, &journal);
+    text += &tokens_in_words(&restored, options.replace, &made);
+    text += &notes.concat();
+    print(&text)?;
+    restore_responses(&stores, &mut batches).await
+}
+
+async fn restore_responses(stores: &Stores, batches: &mut Batches<'_>) -> Result<(), StartError> {
+    stores.response_tables.restore_responses(&mut || batches.next(Tables::Responses)).await?;
+    match &batches.held_back {
+        None => Ok(()),
+        Some(other) => Err(CopyError::Unknown(format!("the table {}", other.table)).into()),
+    }
+}
+
+/// The archive's rows: those of the responses come last.
+struct Batches<'a> {
+    archive: &'a mut ArchiveReader,
+    held_back: Option<TableRows>,
+}
+
+impl Batches<'_> {
+    /// Returns the next batch if it belongs to `which`.
+    fn next(&mut self, which: Tables) -> Result<Option<TableRows>, Box<dyn std::error::Error + Send + Sync>> {
+        let batch = match self.held_back.take() {
+            Some(batch) => batch,
+            None => {
+                let Some(line) = self.archive.next_line()? else { return Ok(None) };
+                let (Some(table), Some(rows)) = (line.table, line.rows) else { return self.next(which) };
+                let count = serde_json::from_str::<Vec<IgnoredAny>>(rows.get())?.len();
+                TableRows { table, columns: line.columns, count, rows: rows.get().to_owned() }
+            }
+        };
+        if which.include(&batch.table) {
+            return Ok(Some(batch));
+        }
+        self.held_back = Some(batch);
+        Ok(None)
+    }
+}
+
+/// Puts the keys, the token and the settings of the archive where they belong, unless others are there. Returns what
+/// the owner should read.
+fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, StartError> {
+    let mut notes = Vec::new();
+    if let Some(keys) = header.secrets.as_ref().and_then(|secrets| secrets.encryption_keys.as_ref()) {
+        let path = settings.key_file();
+        let invalid = |source| StartError::InvalidKey { place: "the archive".to_owned(), source };
+        let (archived, existing) = (KeyRing::parse(keys).map_err(invalid)?, first_start::existing_keys(settings)?);
+        match existing.as_ref().map(|existing| existing.joined_with(&archived)) {
+            Some(None) => {}
+            None => drop(create_secret_file(&path, keys)?),
+            Some(Some(joined)) if is_own_key_file(settings) => replace_secret_file(&path, &joined)?,
+            Some(Some(_missing)) => return Err(StartError::KeysConfigured { place: key_place(settings) }),
+        }
+    }
+    let token = header.secrets.as_ref().and_then(|secrets| secrets.gateway_token.as_ref());
+    if let Some(token) = token.filter(|_| settings.server.token.is_none()) {
+        let is_new = create_secret_file(&settings.token_file(), token)?;
+        let kept = "\nThis machine's gateway token stays; programs with the one in the archive need the new one.";
+        notes.extend((!is_new).then(|| kept.to_owned()));
+    }
+    if let Some(text) = &header.settings {
+        let path = settings.data_dir.join(RESTORED_SETTINGS);
+        create_secret_file(&path, text)?;
+        notes.push(format!("\nThe settings in the archive are in {}; compare them with yours.", path.display()));
+    }
+    Ok(notes)
+}
+
+fn is_own_key_file(settings: &Settings) -> bool {
+    let encryption = &settings.encryption;
+    encryption.key.is_none() && encryption.keys.is_none() && first_start::key_file_of(settings) == SecretFileOf::Gateway
+}
+
+fn key_place(settings: &Settings) -> String {
+    if settings.encryption.key.is_some() || settings.encryption.keys.is_some() {
+        return "the setting encryption.keys".to_owned();
+    }
+    settings.key_file().display().to_string()
+}
+
+/// Checks that this machine has a key of the archive, before anything is opened or created with another one.
+fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
+    let check = |check: &crate::adapters::archive::StoredCheck| KeyCheck {
+        key_id: KeyId::new(check.key_id.clone()),
+        value: SealedSecret::from_stored(check.value.clone()),
+    };
+    let opens = first_start::existing_keys(settings)?.is_some_and(|ring| {
+        let vault = Vault::new(Arc::new(XChaChaCipher::new(&ring, Arc::new(SystemRandom))));
+        header.key_checks.iter().map(check).any(|check| vault.opens_key_check(&check))
+    });
+    if opens {
+        return Ok(());
+    }
+    let needed: Vec<&str> = header.key_checks.iter().map(|check| check.key_id.as_str()).collect();
+    Err(StartError::KeyNeeded { needed: needed.join(" or "), place: key_place(settings) })
+}
+
+/// Says what becomes of the accounts.
+fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck) -> String {
+    let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
+    let names = |wanted: BackupCoverage| {
+        let of = restored.accounts.iter().filter(|account| journal.coverage(account) == wanted);
+        of.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
+    };
+    let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
+    for (names, what) in [
+        (
+            names(BackupCoverage::NewerTokens),
+            "newest tokens are in this machine's journal; the next start writes them back",
+        ),
+        (names(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
+        (names(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
+        (names(BackupCoverage::NewerElsewhere), "newer tokens exist elsewhere; the next start puts them in doubt"),
+        (names(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
+        (
+            names(BackupCoverage::Unknown),
+            "in doubt (restored): their refresh tokens may be spent. They work until their access tokens expire. Sign in \
+             again, or risk the old token: goclaw auth refresh NAME",
+        ),
+        (unreadable, "cannot be read"),
+    ] {
+        if !names.is_empty() {
+            let _ = write!(text, "\n  {}: {what}", listed(&names));
+        }
+    }
+    text
+}
+
+/// Says which tokens of programs work again.
+fn tokens_in_words(restored: &Restored, replaced: bool, made: &str) -> String {
+    let names: Vec<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
+    let sessions = "\nSessions of the page and links to it have ended.";
+    if names.is_empty() {
+        return sessions.to_owned();
+    }
+    let listed = listed(&names);
+    if replaced {
+        return format!(
+            "{sessions}\nTokens of programs that came back, although they were revoked: {listed}. Revoke them again."
+        );
+    }
+    format!(
+        "{sessions}\nTokens of programs that are valid again: {listed}. Revoke those that you revoked after {made}."
+    )
+}
+
+fn listed(names: &[&str]) -> String {
+    let shown: Vec<&str> = names.iter().take(MOST_NAMES).copied().collect();
+    let more = names.len().saturating_sub(shown.len());
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}

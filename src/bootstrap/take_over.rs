@@ -1,0 +1,125 @@
+//! `goclaw import --from`: takes over the sign-ins of another program, which must not use them again.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+
+use super::{StartError, backup::print, export::connect};
+use crate::{
+    adapters::{
+        cli::ImportOptions,
+        foreign::{ForeignError, GoServiceKey, GoServiceRow, open_go_service, read_codex_cli},
+        secret_file::{SecretFileOf, read_secret_file},
+        settings::Settings,
+        store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
+        system::SystemClock,
+    },
+    app::{MovingAccount, account_name},
+    domain::{ids::AccountName, provider::openai_codex},
+    ports::Clock,
+};
+
+/// How a SQLite file begins.
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
+/// Takes over the sign-in of the Codex CLI, and moves its file out of the way.
+pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
+    let file = &options.file;
+    let text = secret_in(file)?;
+    let name = match options.names.first() {
+        Some(name) => name.clone(),
+        None => account_name(openai_codex::NAME)?,
+    };
+    let account = read_codex_cli(&text, name, SystemClock.now()).map_err(foreign(file))?;
+    if !options.take_over {
+        return Err(StartError::WouldShare("the Codex CLI"));
+    }
+    // First, so that it never has a sign-in that is connected here.
+    let aside = with_suffix(file, ".taken-over");
+    fs::rename(file, &aside).map_err(|source| StartError::SetAside { file: file.clone(), source })?;
+    match connect(vec![account], options.replace, "the Codex CLI", settings).await {
+        Ok(names) => print(&format!(
+            "Connected here: {}. The Codex CLI is signed out: its file is {} now; delete it. Its own sign-in: codex login",
+            names.join(", "),
+            aside.display()
+        )),
+        Err(error) => {
+            fs::rename(&aside, file).map_err(|source| StartError::SetAside { file: aside, source })?;
+            Err(error)
+        }
+    }
+}
+
+/// Takes over accounts of the GoClaw service in Go.
+pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
+    let (file, now) = (&options.file, SystemClock.now());
+    let rows = if is_sqlite(file)? { read_go_sqlite(file)? } else { read_go_postgres(&secret_in(file)?).await? };
+    let key = options.key_file.as_deref().map(|path| GoServiceKey::parse(&secret_in(path)?).map_err(foreign(path)));
+    let key = key.transpose()?;
+    let (mut accounts, mut left): (Vec<MovingAccount>, Vec<String>) = Default::default();
+    for row in rows.into_iter().map(of_stored) {
+        let is_chosen = options.names.is_empty() || options.names.iter().any(|name| name.as_str() == row.name);
+        if !is_chosen {
+            continue;
+        }
+        match open_go_service(&row, key.as_ref(), now).map_err(foreign(file))? {
+            Some(account) if accounts.iter().all(|other| other.name != account.name) => accounts.push(account),
+            Some(_of_another_tenant) => left.push(format!("{} of another tenant", row.name)),
+            None => left.push(format!("{} ({})", row.name, row.provider_type)),
+        }
+    }
+    if let Some(missing) = options.names.iter().find(|name| !has(&accounts, name)) {
+        return Err(StartError::NotInArchive(missing.clone()));
+    }
+    if accounts.is_empty() {
+        return Err(StartError::NothingToMove);
+    }
+    if !options.take_over {
+        return Err(StartError::WouldShare("the GoClaw service"));
+    }
+    let names = connect(accounts, options.replace, "the GoClaw service in Go", settings).await?;
+    let mut text =
+        format!("Connected here: {}. The other service must not run with these accounts again.", names.join(", "));
+    if !left.is_empty() {
+        text += &format!("\nNot imported: {}.", left.join(", "));
+    }
+    print(&text)
+}
+
+fn of_stored(stored: StoredGoAccount) -> GoServiceRow {
+    let (api_key, refresh_token) = (stored.api_key(), stored.refresh_token());
+    let StoredGoAccount { name, display_name, provider_type, enabled, .. } = stored;
+    GoServiceRow { name, display_name, provider_type, enabled, api_key, refresh_token }
+}
+
+fn has(accounts: &[MovingAccount], name: &AccountName) -> bool {
+    accounts.iter().any(|account| account.name == *name)
+}
+
+fn is_sqlite(path: &Path) -> Result<bool, StartError> {
+    let mut start = [0; SQLITE.len()];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(source) => Err(StartError::ConfigFile { path: path.to_owned(), source }),
+        Ok(()) => Ok(start == SQLITE),
+    }
+}
+
+fn secret_in(path: &Path) -> Result<SecretString, StartError> {
+    read_secret_file(path, SecretFileOf::Owner)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
+}
+
+fn foreign(file: &Path) -> impl FnOnce(ForeignError) -> StartError {
+    move |source| StartError::Foreign { file: file.to_owned(), source }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}

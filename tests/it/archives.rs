@@ -1,0 +1,129 @@
+//! Archives: the format of age, and what a reader refuses.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use goclaw::adapters::{
+    archive::{ArchiveError, ArchiveKind, ArchiveReader, ArchiveWriter, Header, Line},
+    system::SystemRandom,
+};
+use secrecy::SecretString;
+use serde_json::value::RawValue;
+
+const PASSPHRASE: &str = "correct horse battery staple";
+/// Made by age 1.1.1: `age --passphrase`.
+const MADE_BY_AGE: &str = "
+YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCBQNi8vSGE2cjJLRkI4dys2Ukc5K1FBIDE4CkkzczlFV0FyazVSUkxVc0hF
+WUY3QWVqeHQzekdOaHU3R25vNkk0aWVteUUKLS0tIE1HQTA0eTdlem1QZmtlaVRkQjN0d2wzMlZESFNrQ3ZtQW9FeVNzMlF1QTAK
+GLPtwv6l5RDJlstdcb0QvTaZfb6HCvFodeanRjMeoM39laPFac5+GROSdSNHgHxi2pWMbHMmPXNgLst2mMcTDRByB1Iar5xnUq6s
+yl8xCyA+xZ+JouO/Dh7tXjwJ/aYs0c6t3NOG5xj3t3OIDHXjA4Xmz2CvqFkrb7D6JNnOgvwIsUCYBWN0wuoS0FKaPx9TG6SCZy0f
+dzrWsWrIh8/U";
+
+fn passphrase() -> SecretString {
+    PASSPHRASE.into()
+}
+
+fn line(number: usize, size: usize) -> Line {
+    let rows = format!("[{{\"number\":{number},\"text\":\"{}\"}}]", "x".repeat(size));
+    let rows = RawValue::from_string(rows).expect("JSON");
+    Line {
+        table: Some("table".into()),
+        columns: vec!["number".into(), "text".into()],
+        rows: Some(rows),
+        ..Line::default()
+    }
+}
+
+/// Writes an archive of lines of this size.
+fn write(path: &Path, lines: usize, size: usize) {
+    let header = Header::new(ArchiveKind::Backup, 7);
+    let mut archive = ArchiveWriter::create(path, &passphrase(), &SystemRandom, &header).expect("a file");
+    for number in 0..lines {
+        archive.write(&line(number, size)).expect("it is written");
+    }
+    archive.write(&Line { end: Some(1), ..Line::default() }).expect("it is written");
+    archive.finish().and_then(|draft| draft.publish()).expect("it is published");
+}
+
+fn read(path: &Path) -> Result<usize, ArchiveError> {
+    let mut archive = ArchiveReader::open(path, &passphrase())?;
+    let mut lines = 0;
+    while archive.next_line()?.is_some() {
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+#[test]
+fn a_file_that_age_made_opens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("made-by.age");
+    fs::write(&path, STANDARD.decode(MADE_BY_AGE.replace('\n', "")).expect("base64")).expect("a file");
+    assert_eq!(read(&path).expect("it opens"), 1);
+}
+
+#[test]
+fn an_archive_comes_back_private_and_whole_at_every_length() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Around the chunks of 64 KiB.
+    for (lines, size) in [(0, 0), (1, 65_536 - 260), (1, 65_536), (3, 65_536), (1_000, 300)] {
+        let path = folder.path().join(format!("{lines}-{size}"));
+        write(&path, lines, size);
+        assert_eq!(read(&path).expect("it opens"), lines, "{lines} of {size}");
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    }
+    let names = fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(names, 5, "no draft stays");
+}
+
+#[test]
+fn an_archive_that_was_cut_off_or_changed_is_refused_at_every_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("whole");
+    write(&path, 3, 65_536);
+    let whole = fs::read(&path).expect("a file");
+    let header = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(3).expect("four lines").0;
+    let damaged = folder.path().join("damaged");
+    let sealed = 65_536 + 16;
+    for length in [0, 10, header, header + 17, header + 17 + sealed, header + 17 + 2 * sealed, whole.len() - 1] {
+        fs::write(&damaged, &whole[..length]).expect("a file");
+        assert!(read(&damaged).is_err(), "cut at {length} of {}", whole.len());
+    }
+    for place in [0, 30, header - 3, header + 3, header + 30, whole.len() - 1] {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        fs::write(&damaged, changed).expect("a file");
+        assert!(read(&damaged).is_err(), "changed at {place}");
+    }
+}
+
+#[test]
+fn another_passphrase_another_file_and_an_existing_name_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    write(&path, 1, 1);
+    let other = ArchiveReader::open(&path, &"incorrect horse battery".into()).err();
+    assert!(matches!(other, Some(ArchiveError::WrongPassphrase(_))), "{other:?}");
+    let header = Header::new(ArchiveKind::Backup, 7);
+    let again = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).err();
+    assert!(matches!(again, Some(ArchiveError::Exists(_))), "{again:?}");
+    fs::write(folder.path().join("text"), "a text\nof\nfour\nlines\n").expect("a file");
+    let text = read(&folder.path().join("text")).err();
+    assert!(matches!(text, Some(ArchiveError::NotAnArchive(_))), "{text:?}");
+}
+
+#[test]
+fn a_name_that_is_taken_meanwhile_is_not_replaced_and_a_draft_that_is_dropped_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let header = Header::new(ArchiveKind::Backup, 7);
+    let begin = || ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
+    drop(begin());
+    drop(begin().finish().expect("it is written"));
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    let draft = begin().finish().expect("it is written");
+    fs::write(&path, "somebody else's").expect("a file");
+    assert!(matches!(draft.publish(), Err(ArchiveError::Exists(_))));
+    assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody else's");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}

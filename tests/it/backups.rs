@@ -1,0 +1,201 @@
+//! `goclaw backup` and `goclaw restore`, as their owner runs them: on both databases, between them, and on a machine that
+//! has no token journal.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::{
+    replicas,
+    support::{
+        command_output::CommandOutput,
+        gateway::{Gateway, Home, http},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+const PASSPHRASE: &str = "correct horse battery staple\n";
+
+/// Runs `goclaw backup` with these arguments and returns the file.
+fn back_up(home: &Home, arguments: &[&str]) -> PathBuf {
+    let file = home.path().join("backup.age");
+    let path = file.display().to_string();
+    let done = home.run_with_input(&[&["backup", &path], arguments].concat(), PASSPHRASE);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    file
+}
+
+fn restore(home: &Home, file: &std::path::Path, arguments: &[&str]) -> CommandOutput {
+    let path = file.display().to_string();
+    home.run_with_input(&[&["restore", &path], arguments].concat(), PASSPHRASE)
+}
+
+async fn presentations(provider: &Provider) -> Value {
+    provider.get_control("/presentations/totals").await["presentations"].clone()
+}
+
+async fn models_with(gateway: &Gateway, token: &str) -> u16 {
+    let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
+    request.send().await.expect("a response").status().as_u16()
+}
+
+#[tokio::test]
+async fn a_new_machine_gets_everything_and_risks_no_token() {
+    let provider = Provider::approving();
+    let (old, new) = (Home::new(&provider), Home::new(&provider));
+    let gateway = old.start().await;
+    gateway.sign_in().await;
+    let token = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json()["token"].clone();
+    let session = gateway.post("/v1/session", json!({})).await.json()["token"].clone();
+    // The gateway runs, and what it has written is in the WAL.
+    let file = back_up(&old, &["--with-keys"]);
+    // The old machine is lost after one more refresh.
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    drop(gateway);
+
+    let done = restore(&new, &file, &[]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stdout.contains("openai-codex: in doubt (restored)"), "{done:?}");
+    assert!(done.stdout.contains("valid again: editor"), "{done:?}");
+    let gateway = new.start().await;
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["authenticated"]), (&json!("in_doubt"), &json!(true)), "{status}");
+    assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
+    gateway.post("/v1/auth/openai/refresh", json!({})).await;
+    assert_eq!(presentations(&provider).await, 1, "the spent token is not presented");
+    assert_eq!(models_with(&gateway, token.as_str().expect("a token")).await, 200);
+    assert_eq!(models_with(&gateway, session.as_str().expect("a token")).await, 401);
+    let actions = gateway.get("/v1/audit").await.json();
+    let actions: Vec<_> =
+        actions["entries"].as_array().expect("entries").iter().map(|it| it["action"].clone()).collect();
+    assert!(actions.contains(&json!("restored")) && actions.contains(&json!("signed_in")), "{actions:?}");
+    drop(gateway);
+    assert_eq!(new.run(&["audit", "verify"]).code, Some(0));
+}
+
+#[tokio::test]
+async fn the_same_machine_gets_its_newest_tokens_back_from_the_journal() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let created = gateway.post("/v1/tokens", json!({"name": "lost-laptop"})).await.json();
+    let file = back_up(&home, &[]);
+    for _ in 0..2 {
+        assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    }
+    let path = format!("/v1/tokens/{}", created["id"].as_str().expect("an id"));
+    gateway.call(http_message::Method::DELETE, &path, None).await;
+    gateway.stop().await;
+
+    let refused = restore(&home, &file, &[]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("--replace"), "{refused:?}");
+    let done = restore(&home, &file, &["--replace"]);
+    assert!(done.stdout.contains("openai-codex: newest tokens are in this machine's journal"), "{done:?}");
+    assert!(done.stdout.contains("although they were revoked: lost-laptop"), "{done:?}");
+    let gateway = home.start().await;
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(2)), "{status}");
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    assert_eq!(presentations(&provider).await, 3);
+}
+
+#[tokio::test]
+async fn a_running_gateway_notices_that_its_database_was_restored() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let file = back_up(&home, &[]);
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    let done = restore(&home, &file, &["--replace"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let healed = || async { Some(gateway.status().await).filter(|status| status["generation"] == 1) };
+    let status = crate::support::gateway::eventually("the newest tokens to be back", healed).await;
+    assert_eq!(status["state"], "active");
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn sqlite_and_postgresql_read_each_others_backups() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let key = ("GOCLAW_ENCRYPTION__KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    let file_home = Home::new(&provider).with(key.0, key.1);
+    let server_home = replicas::home(&provider, &database);
+    let gateway = file_home.start().await;
+    gateway.sign_in().await;
+    gateway.post("/v1/tokens", json!({"name": "editor", "scope": "models proxy:suno"})).await;
+    gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": false}))).await;
+    gateway.stop().await;
+    file_home
+        .change_responses("INSERT INTO responses VALUES ('resp_1', 'a', NULL, 'it''s \"é\"\n', 10, 9007199254740993)");
+    file_home.change_responses("INSERT INTO response_items VALUES ('item_1', 'resp_1')");
+    let done = restore(&server_home, &back_up(&file_home, &[]), &[]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let response = "content || used_at || item";
+    let joined = "responses JOIN response_items ON response = id";
+    assert_eq!(database.cell(response, joined).await.as_deref(), Some("it's \"é\"\n9007199254740993item_1"));
+    let gateway = server_home.start().await;
+    assert_eq!(gateway.status().await["state"], "disabled");
+    gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["authenticated"]), (&json!("in_doubt"), &json!(true)), "{status}");
+    assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"][0]["scope"], "models proxy:suno");
+    // Events go on after the highest number, so the gateway can sign in.
+    gateway.sign_in_again().await;
+    assert_eq!(gateway.status().await["state"], "active");
+    gateway.stop().await;
+
+    let back = Home::new(&provider).with(key.0, key.1);
+    let done = restore(&back, &back_up(&server_home, &[]), &[]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let gateway = back.start().await;
+    assert_eq!(gateway.status().await["login_id"], status_of(&database).await);
+    assert_eq!(back.run(&["audit", "verify"]).code, Some(0));
+    gateway.sign_in_again().await;
+    assert_eq!(gateway.status().await["state"], "active");
+}
+
+async fn status_of(database: &Database) -> Value {
+    json!(database.cell("login_id", "llm_providers").await)
+}
+
+#[tokio::test]
+async fn what_cannot_be_restored_changes_nothing() {
+    let provider = Provider::approving();
+    let (home, new) = (Home::new(&provider), Home::new(&provider));
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let path = home.path().join("backup.age").display().to_string();
+    let short = home.run_with_input(&["backup", &path], "short\n");
+    assert!(short.code == Some(1) && short.stderr.contains("12 characters"), "{short:?}");
+    // More than one chunk of an archive.
+    home.change_database(
+        "INSERT INTO credential_events (provider, login_id, generation, happening, at) \
+         SELECT 'openai-codex', hex(randomblob(16)), value, 'refreshed', value FROM json_each('[' || \
+         substr(replace(hex(zeroblob(2000)), '00', ',1'), 2) || ']')",
+    );
+    let file = back_up(&home, &[]);
+    let again = home.run_with_input(&["backup", &path], PASSPHRASE);
+    assert!(again.code == Some(1) && again.stderr.contains("exists already"), "{again:?}");
+    gateway.stop().await;
+
+    let without_key = restore(&new, &file, &[]);
+    assert!(without_key.code == Some(1) && without_key.stderr.contains("encryption.key"), "{without_key:?}");
+    assert!(!new.data_dir().join("goclaw.db").exists());
+    let wrong = new.run_with_input(&["restore", &path], "another passphrase\n");
+    assert!(wrong.code == Some(1) && wrong.stderr.contains("does not open"), "{wrong:?}");
+
+    fs::create_dir_all(new.data_dir()).expect("a folder");
+    fs::copy(home.data_dir().join("encryption.key"), new.data_dir().join("encryption.key")).expect("the key");
+    let whole = fs::read(&file).expect("a file");
+    let cut = new.path().join("cut.age");
+    fs::write(&cut, &whole[..whole.len() - 100]).expect("a file");
+    let damaged = restore(&new, &cut, &[]);
+    assert!(damaged.code == Some(1) && damaged.stderr.contains("damaged or incomplete"), "{damaged:?}");
+    assert_eq!(new.stored(), (0, 0));
+    assert_eq!(new.number("SELECT count(*) FROM key_checks"), 0);
+    assert_eq!(restore(&new, &file, &[]).code, Some(0));
+    assert_eq!(new.stored(), (1, 1));
+}

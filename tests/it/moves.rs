@@ -1,0 +1,171 @@
+//! `goclaw export` and `goclaw import`: accounts change their installation, and a sign-in never has two holders.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::{
+    replicas,
+    support::{
+        command_output::CommandOutput,
+        gateway::{Gateway, Home, eventually},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+const PASSPHRASE: &str = "correct horse battery staple\n";
+
+fn run(home: &Home, command: &str, file: &Path, arguments: &[&str]) -> CommandOutput {
+    let file = file.display().to_string();
+    home.run_with_input(&[&[command, &file], arguments].concat(), PASSPHRASE)
+}
+
+async fn refresh(gateway: &Gateway) -> u16 {
+    gateway.post("/v1/auth/openai/refresh", json!({})).await.status
+}
+
+/// Checks that no token was presented twice, and that nothing was revoked.
+async fn assert_unharmed(provider: &Provider, presentations: u32) {
+    let totals = provider.get_control("/presentations/totals").await;
+    let counts = ["presentations", "reuse_refused", "families_killed"].map(|count| totals[count].clone());
+    assert_eq!(counts, [json!(presentations), json!(0), json!(0)], "{totals}");
+}
+
+async fn state_becomes(gateway: &Gateway, state: &str) -> Value {
+    let look = || async { Some(gateway.status().await).filter(|status| status["state"] == state) };
+    eventually("the state", look).await
+}
+
+fn journal_of(home: &Home) -> Vec<String> {
+    let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
+    files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_account_moves_to_another_database_and_its_chain_goes_on_there() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let (from, to) = (Home::new(&provider), replicas::home(&provider, &database));
+    let gateway = from.start().await;
+    gateway.sign_in().await;
+    assert_eq!(refresh(&gateway).await, 200);
+    let file = from.path().join("moving.age");
+    // The gateway runs.
+    let done = run(&from, "export", &file, &["openai-codex"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    state_becomes(&gateway, "absent").await;
+    let events = gateway.get("/v1/activity").await.json();
+    assert_eq!(events["events"][0]["event"], "moved_away", "{events}");
+    let entry = &gateway.get("/v1/audit?limit=1").await.json()["entries"][0];
+    assert_eq!((&entry["action"], &entry["subject"]), (&json!("exported"), &json!("openai-codex")), "{entry}");
+    eventually("the end in the journal", || async {
+        matches!(&journal_of(&from)[..], [end] if end.ends_with(".elsewhere.ended")).then_some(())
+    })
+    .await;
+    gateway.stop().await;
+
+    let done = run(&to, "import", &file, &[]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!file.exists(), "a second import would make two holders");
+    let gateway = to.start().await;
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
+    assert!(status["account"]["email"].as_str().is_some(), "{status}");
+    for _ in 0..2 {
+        assert_eq!(refresh(&gateway).await, 200);
+    }
+    assert_unharmed(&provider, 3).await;
+    // It is a new account here; the old installation does not take it back.
+    let gateway = from.start().await;
+    assert_eq!(gateway.status().await["state"], "absent");
+}
+
+#[tokio::test]
+async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
+    let provider = Provider::approving();
+    let (from, to) = (Home::new(&provider), Home::new(&provider));
+    let gateway = from.start().await;
+    gateway.sign_in().await;
+    gateway
+        .call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"display_name": "Work"})))
+        .await;
+    gateway.stop().await;
+    let file = from.path().join("moving.age");
+    assert_eq!(run(&from, "export", &file, &["--all"]).code, Some(0));
+    let gateway = to.start().await;
+    assert_eq!(run(&to, "import", &file, &["openai-codex"]).code, Some(0));
+    state_becomes(&gateway, "active").await;
+    let listed = gateway.get("/v1/providers").await.json();
+    assert!(listed.to_string().contains(r#""display_name":"Work""#), "{listed}");
+    assert!(journal_of(&to).iter().any(|record| record.ends_with(".committed.json")), "{:?}", journal_of(&to));
+    assert_eq!(refresh(&gateway).await, 200);
+    // The file still has the spent token.
+    let again = run(&to, "import", &file, &[]);
+    assert!(again.code == Some(1) && again.stderr.contains("is connected here"), "{again:?}");
+    assert_eq!(refresh(&gateway).await, 200);
+    assert_unharmed(&provider, 2).await;
+}
+
+#[tokio::test]
+async fn an_account_in_doubt_stays_and_so_does_everything_that_is_unknown() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let file = home.path().join("moving.age");
+    let unknown = run(&home, "export", &file, &["openai-codex", "work"]);
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("no account work"), "{unknown:?}");
+    let order = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
+    provider.post_control("/faults", order).await;
+    refresh(&gateway).await;
+    for names in ["openai-codex", "--all"] {
+        let refused = run(&home, "export", &file, &[names]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+    }
+    assert_eq!(gateway.status().await["state"], "in_doubt");
+    let left = fs::read_dir(home.path()).expect("a folder").flatten().map(|file| file.file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().contains("moving.age")), "no draft stays");
+}
+
+#[tokio::test]
+async fn an_older_copy_at_the_source_neither_uses_nor_revokes_what_moved() {
+    let provider = Provider::approving();
+    let (from, to) = (Home::new(&provider), Home::new(&provider));
+    let gateway = from.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let (backup, file) = (from.path().join("backup.age"), from.path().join("moving.age"));
+    assert_eq!(run(&from, "backup", &backup, &[]).code, Some(0));
+    assert_eq!(run(&from, "export", &file, &["openai-codex"]).code, Some(0));
+    assert_eq!(run(&to, "import", &file, &[]).code, Some(0));
+    assert_eq!(run(&from, "restore", &backup, &["--replace"]).code, Some(0));
+    let (old, new) = (from.start().await, to.start().await);
+    let status = old.status().await;
+    assert_eq!(status["state"], "in_doubt", "{status}");
+    refresh(&old).await;
+    assert_eq!(refresh(&new).await, 200);
+    assert_unharmed(&provider, 1).await;
+    assert_eq!(from.number("SELECT count(*) FROM revocations"), 0);
+}
+
+#[tokio::test]
+async fn each_command_refuses_the_files_of_the_other_one_and_a_draft() {
+    let provider = Provider::approving();
+    let (from, to) = (Home::new(&provider), Home::new(&provider));
+    let gateway = from.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let (backup, file) = (from.path().join("backup.age"), from.path().join("moving.age"));
+    assert_eq!(run(&from, "backup", &backup, &["--with-keys"]).code, Some(0));
+    assert_eq!(run(&from, "export", &file, &["openai-codex"]).code, Some(0));
+    let import = run(&to, "import", &backup, &[]);
+    assert!(import.code == Some(1) && import.stderr.contains("goclaw restore"), "{import:?}");
+    let restore = run(&to, "restore", &file, &[]);
+    assert!(restore.code == Some(1) && restore.stderr.contains("goclaw import"), "{restore:?}");
+    let draft = from.path().join("moving.age.draft-1");
+    fs::copy(&file, &draft).expect("a copy");
+    let import = run(&to, "import", &draft, &[]);
+    assert!(import.code == Some(1) && import.stderr.contains("draft of an export"), "{import:?}");
+    assert!(run(&to, "import", &file, &["other"]).stderr.contains("not in the archive"));
+    assert!(!to.data_dir().join("goclaw.db").exists());
+}

@@ -1,0 +1,171 @@
+//! `goclaw import --from`: sign-ins of the Codex CLI and of the GoClaw service in Go change their holder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use goclaw::adapters::archive::ArchiveReader;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use serde_json::json;
+
+use crate::support::{
+    gateway::{Gateway, Home},
+    postgres::Database,
+    provider::Provider,
+};
+
+const PASSPHRASE: &str = "correct horse battery staple";
+/// The key of the other service.
+const KEY: [u8; 32] = *b"a key of thirty-two bytes, as is";
+
+/// A sign-in as another program has it.
+struct SignIn {
+    access_token: String,
+    refresh_token: String,
+}
+
+/// Signs in at the provider, and takes the tokens out of the gateway.
+async fn signed_in_elsewhere(provider: &Provider) -> SignIn {
+    let home = Home::new(provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let file = home.path().join("moving.age");
+    let path = file.display().to_string();
+    assert_eq!(home.run_with_input(&["export", &path, "--all"], &format!("{PASSPHRASE}\n")).code, Some(0));
+    let mut archive = ArchiveReader::open(&file, &PASSPHRASE.into()).expect("it opens");
+    let account = archive.next_line().expect("a line").and_then(|line| line.account).expect("an account");
+    let text = |secret: &str| secret.to_owned();
+    SignIn {
+        access_token: text(secrecy::ExposeSecret::expose_secret(&account.access_token())),
+        refresh_token: text(secrecy::ExposeSecret::expose_secret(&account.refresh_token().expect("a token"))),
+    }
+}
+
+fn private(path: &Path, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text).expect("a file");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is private");
+    path.to_owned()
+}
+
+async fn assert_works(gateway: &Gateway, provider: &Provider) {
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
+    let totals = provider.get_control("/presentations/totals").await;
+    assert_eq!((&totals["presentations"], &totals["reuse_refused"]), (&json!(1), &json!(0)), "{totals}");
+}
+
+#[tokio::test]
+async fn the_sign_in_of_the_codex_cli_is_taken_over_only_if_its_owner_says_so() {
+    let provider = Provider::approving();
+    let SignIn { access_token, refresh_token } = signed_in_elsewhere(&provider).await;
+    let home = Home::new(&provider);
+    let tokens = json!({"id_token": access_token, "access_token": access_token, "refresh_token": refresh_token});
+    let auth = json!({"OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": "2026-11-28T00:00:00Z"});
+    let file = private(&home.path().join("auth.json"), &auth.to_string());
+    let path = file.display().to_string();
+    let asked = home.run(&["import", "--from", "codex", &path]);
+    assert!(asked.code == Some(1) && asked.stderr.contains("goclaw auth login"), "{asked:?}");
+    assert!(file.exists() && !home.data_dir().join("goclaw.db").exists());
+    let done = home.run(&["import", "--from", "codex", "--take-over", &path]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(!file.exists(), "the Codex CLI has no sign-in any more");
+    let gateway = home.start().await;
+    assert_works(&gateway, &provider).await;
+    let entries = gateway.get("/v1/audit").await.json();
+    assert!(entries.to_string().contains("the Codex CLI"), "{entries}");
+
+    // A name that is taken: the file is where it was.
+    private(&file, &auth.to_string());
+    let refused = home.run(&["import", "--from", "codex", "--take-over", &path]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("is connected here") && file.exists(), "{refused:?}");
+    for text in ["{}", "[]", r#"{"tokens": {"access_token": "CANARY-secret", "refresh_token": 7}}"#] {
+        private(&file, text);
+        let invalid = home.run(&["import", "--from", "codex", "--take-over", &path]);
+        assert_eq!(invalid.code, Some(1), "{invalid:?}");
+        assert!(!invalid.stderr.contains("CANARY"), "{invalid:?}");
+    }
+}
+
+fn sealed(text: &str) -> String {
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &KEY).expect("a key"));
+    let mut bytes = text.as_bytes().to_vec();
+    let nonce = Nonce::assume_unique_for_key([7; 12]);
+    key.seal_in_place_append_tag(nonce, Aad::empty(), &mut bytes).expect("it is sealed");
+    format!("aes-gcm:{}", STANDARD.encode([[7; 12].as_slice(), &bytes].concat()))
+}
+
+/// The tables of that service, and its accounts.
+fn rows(sign_in: &SignIn, seal: impl Fn(&str) -> String, types: [&str; 3]) -> String {
+    let [id, json, bytes] = types;
+    let (access, refresh) = (seal(&sign_in.access_token), seal(&sign_in.refresh_token));
+    let value = if bytes == "BYTEA" {
+        format!("convert_to('{refresh}', 'UTF8')")
+    } else {
+        format!("CAST('{refresh}' AS BLOB)")
+    };
+    format!(
+        "CREATE TABLE llm_providers (id {id}, name VARCHAR(50), display_name VARCHAR(255), provider_type VARCHAR(30), \
+           api_base TEXT, api_key TEXT, enabled BOOLEAN NOT NULL DEFAULT TRUE, settings {json}, tenant_id {id}); \
+         CREATE TABLE config_secrets (key VARCHAR(100), value {bytes} NOT NULL, tenant_id {id}); \
+         INSERT INTO llm_providers (name, display_name, provider_type, api_key) VALUES \
+           ('openai-codex', 'Mine', 'chatgpt_oauth', '{access}'), ('qwen', NULL, 'dashscope', '{}'), \
+           ('claude', NULL, 'anthropic_native', '{}'), ('empty', NULL, 'suno', ''); \
+         INSERT INTO config_secrets (key, value) VALUES ('oauth.openai-codex.refresh_token', {value});",
+        seal("CANARY-dashscope-key"),
+        seal("CANARY-claude-key")
+    )
+}
+
+#[tokio::test]
+async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
+    for is_sealed in [true, false] {
+        let provider = Provider::approving();
+        let sign_in = signed_in_elsewhere(&provider).await;
+        let home = Home::new(&provider);
+        let file = home.path().join("theirs.db").display().to_string();
+        let seal = |text: &str| if is_sealed { sealed(text) } else { text.to_owned() };
+        let mut database = SqliteConnection::establish(&file).expect("a database");
+        database.batch_execute(&rows(&sign_in, seal, ["TEXT", "TEXT", "BLOB"])).expect("the rows");
+        let key_file = private(&home.path().join("key.txt"), std::str::from_utf8(&KEY).expect("text"));
+        let key_file = key_file.display().to_string();
+        let import = |arguments: &[&str]| home.run(&[&["import", "--from", "goclaw", &file], arguments].concat());
+        if is_sealed {
+            let without_key = import(&["--take-over"]);
+            assert!(without_key.code == Some(1) && without_key.stderr.contains("--key-file"), "{without_key:?}");
+            let wrong = private(&home.path().join("wrong.txt"), &"0".repeat(64)).display().to_string();
+            let wrong = import(&["--take-over", "--key-file", &wrong]);
+            assert!(wrong.code == Some(1) && wrong.stderr.contains("does not open"), "{wrong:?}");
+        }
+        let asked = import(&["--key-file", &key_file]);
+        assert!(asked.code == Some(1) && asked.stderr.contains("--take-over"), "{asked:?}");
+        let done = import(&["--take-over", "--key-file", &key_file]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.stdout.contains("openai-codex, qwen"), "{done:?}");
+        assert!(done.stdout.contains("claude (anthropic_native), empty (suno)"), "{done:?}");
+        let gateway = home.start().await;
+        assert_works(&gateway, &provider).await;
+        assert_eq!(gateway.get("/v1/auth/qwen/status").await.json()["state"], "active");
+    }
+}
+
+#[tokio::test]
+async fn accounts_of_the_go_service_come_from_postgresql() {
+    let provider = Provider::approving();
+    let sign_in = signed_in_elsewhere(&provider).await;
+    let (home, database) = (Home::new(&provider), Database::create().await);
+    database.execute(&rows(&sign_in, |text| text.to_owned(), ["UUID", "JSONB", "BYTEA"])).await;
+    let url = private(&home.path().join("url.txt"), &database.url).display().to_string();
+    let done = home.run(&["import", "--from", "goclaw", "--take-over", &url, "openai-codex"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_works(&home.start().await, &provider).await;
+    let remote = private(&home.path().join("remote.txt"), "postgres://user:CANARY@db.example/x").display().to_string();
+    let refused = home.run(&["import", "--from", "goclaw", "--take-over", &remote]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("tunnel"), "{refused:?}");
+    assert!(!refused.stderr.contains("CANARY"), "{refused:?}");
+}

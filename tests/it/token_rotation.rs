@@ -1,0 +1,140 @@
+//! `goclaw tokens rotate`: two tokens are valid for a while, on every gateway.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    replicas,
+    support::{
+        gateway::{Gateway, Home, eventually, http},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+async fn status_with(gateway: &Gateway, token: &str) -> u16 {
+    let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
+    request.send().await.expect("a response").status().as_u16()
+}
+
+async fn rotate(gateway: &Gateway, name: &str, overlap: Value) -> Value {
+    let body = if overlap.is_null() { json!({}) } else { json!({"overlap": overlap}) };
+    let response = gateway.post(&format!("/v1/tokens/{name}/rotate"), body).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+async fn becomes(gateway: &Gateway, token: &str, status: u16) {
+    let look = || async { (status_with(gateway, token).await == status).then_some(()) };
+    eventually("the token's new standing", look).await;
+}
+
+#[tokio::test]
+async fn both_tokens_of_a_program_are_valid_on_every_gateway_until_the_overlap_ends() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
+    let (one, other) = (homes[0].start().await, homes[1].start().await);
+    one.sign_in().await;
+    let created = one.post("/v1/tokens", json!({"name": "editor", "scope": "models"})).await.json();
+    let old = text(&created["token"]);
+    becomes(&other, &old, 200).await;
+    let rotated = rotate(&one, "editor", json!(3)).await;
+    let new = text(&rotated["token"]);
+    assert_eq!((&rotated["id"], &rotated["name"]), (&created["id"], &created["name"]));
+    assert!(rotated["previous_valid_until"].is_i64(), "{rotated}");
+    // Both at once, here and there.
+    assert_eq!((status_with(&one, &old).await, status_with(&one, &new).await), (200, 200));
+    becomes(&other, &new, 200).await;
+    let listed = other.get("/v1/tokens").await.json();
+    assert_eq!(listed["tokens"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["tokens"][0]["previous_valid_until"], rotated["previous_valid_until"]);
+    for gateway in [&one, &other] {
+        becomes(gateway, &old, 401).await;
+        assert_eq!(status_with(gateway, &new).await, 200);
+    }
+    let entries = one.get("/v1/audit").await.json();
+    assert!(entries.to_string().contains("token_rotated"), "{entries}");
+}
+
+#[tokio::test]
+async fn the_old_token_is_the_same_program_and_goes_with_the_next_rotation_or_a_revocation() {
+    let (_provider, _home, gateway) = crate::models::signed_in().await;
+    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    let first = text(&created["token"]);
+    let prompt = json!({"model": "gpt-5.5", "input": "Hello"});
+    let answer = gateway.call_as(&first, Method::POST, "/v1/responses", Some(prompt)).await.json();
+    let path = format!("/v1/responses/{}", text(&answer["id"]));
+    let second = text(&rotate(&gateway, "editor", Value::Null).await["token"]);
+    for token in [&first, &second] {
+        assert_eq!(gateway.call_as(token, Method::GET, &path, None).await.status, 200, "its responses stay its own");
+    }
+    let third = text(&rotate(&gateway, &text(&created["id"]), json!(60)).await["token"]);
+    assert_eq!(status_with(&gateway, &first).await, 401, "two are valid, not three");
+    assert_eq!((status_with(&gateway, &second).await, status_with(&gateway, &third).await), (200, 200));
+    let fourth = text(&rotate(&gateway, "editor", json!(0)).await["token"]);
+    assert_eq!((status_with(&gateway, &third).await, status_with(&gateway, &fourth).await), (401, 200));
+    assert_eq!(gateway.call(Method::DELETE, "/v1/tokens/editor", None).await.status, 200);
+    assert_eq!(status_with(&gateway, &fourth).await, 401);
+    for (name, overlap, status) in [("unknown", json!(1), 404), ("editor", json!(2_592_001), 400)] {
+        let refused = gateway.post(&format!("/v1/tokens/{name}/rotate"), json!({"overlap": overlap})).await;
+        assert_eq!(refused.status, status, "{}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn the_command_prints_the_new_token_alone_and_works_under_both_names() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    for command in ["token", "tokens"] {
+        let done = home.run(&[command, "rotate", "editor", "--overlap", "1h"]);
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(done.stdout.lines().count(), 1, "{done:?}");
+        assert!(done.stderr.contains("The old one is valid until"), "{done:?}");
+        assert_eq!(status_with(&gateway, done.stdout.trim()).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_gateway_s_own_token_has_an_overlap_too() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let old = gateway.token.clone();
+    let done = home.run(&["token", "rotate", "--overlap", "4s"]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let new = done.stdout.trim().to_owned();
+    assert!(!done.stderr.contains("did not take"), "{done:?}");
+    assert_eq!((status_with(&gateway, &old).await, status_with(&gateway, &new).await), (200, 200));
+    // The commands on this machine use the new one.
+    assert_eq!(home.run(&["tokens", "list"]).code, Some(0));
+    becomes(&gateway, &old, 401).await;
+    assert_eq!(status_with(&gateway, &new).await, 200);
+    gateway.stop().await;
+    let gateway = home.start().await;
+    assert_eq!(status_with(&gateway, &new).await, 200);
+    assert!(gateway.get("/v1/audit").await.text.contains("token_rotated"));
+    // After a restart within the overlap the old one is valid as well.
+    let done = home.run(&["token", "rotate"]);
+    drop(gateway);
+    let gateway = home.start().await;
+    assert_eq!(status_with(&gateway, &new).await, 200);
+    assert_eq!(status_with(&gateway, done.stdout.trim()).await, 200);
+}
+
+#[tokio::test]
+async fn a_configured_token_stays_valid_after_its_owner_has_replaced_it() {
+    let (old, new) = ("the-first-configured-token-of-them", "the-second-configured-token-of-them");
+    let home = Home::without_provider().with("GOCLAW_SERVER__TOKEN", old);
+    let gateway = home.start().await;
+    let done = home.run(&["token", "rotate", "--overlap", "1h"]);
+    assert!(done.code == Some(0) && done.stdout.contains("is configured"), "{done:?}");
+    gateway.stop().await;
+    let home = home.with("GOCLAW_SERVER__TOKEN", new);
+    let gateway = home.start().await;
+    assert_eq!((status_with(&gateway, old).await, status_with(&gateway, new).await), (200, 200));
+    assert_eq!(status_with(&gateway, "another-token-that-nobody-configured").await, 401);
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the release before from the git history, and runs it beside this one on one PostgreSQL database
+# (tests/it/mixed_versions.rs). Needs TEST_POSTGRES_URL; tests/full.sh sets it.
+#
+# Usage: tests/previous_release.sh [PROGRAM]; PROGRAM is the release before, if it is built already.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/tools.sh
+
+# The release before. Change it with each release: the newest tag, or a commit as long as there is none.
+readonly previous=069b05d9
+
+built() {
+    local sources=$PWD/target/previous/$previous
+    git rev-parse --quiet --verify "$previous^{commit}" >/dev/null ||
+        fail "the commit $previous is not in this clone: git fetch --unshallow, then run this again."
+    if [ ! -d "$sources" ]; then
+        mkdir -p "$sources"
+        git archive "$previous" | tar --extract --directory "$sources"
+    fi
+    say "building $previous (some minutes)"
+    CARGO_TARGET_DIR=$PWD/target/previous/build cargo build --locked --quiet --manifest-path "$sources/Cargo.toml" >&2
+    printf '%s\n' "$PWD/target/previous/build/debug/goclaw"
+}
+
+program=${1:-$(built)}
+say "the release before: $program"
+TEST_PREVIOUS_GOCLAW=$program cargo test --locked --test it -- --ignored mixed_versions
