@@ -36,7 +36,7 @@ use crate::support::{
     outbound::{acceptor, account, outbound_to_front, serve},
 };
 
-/// More than all windows together.
+/// More than the window of one stream.
 const LARGE: usize = 24 * 1024 * 1024;
 
 type Accepted = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
@@ -116,7 +116,7 @@ async fn answer_all(_number: usize, mut connection: Accepted) {
 async fn concurrent_requests_share_one_connection() {
     let (server, upstream) = (Server::start(answer_all).await, upstream());
     for turn in 0..3 {
-        let paths: Vec<String> = (0..30).map(|number| format!("/{turn}/{number}")).collect();
+        let paths: Vec<String> = (0..8).map(|number| format!("/{turn}/{number}")).collect();
         let answers =
             join_all(paths.iter().map(|path| async { text(server.ask(&upstream, path).await.unwrap()).await }));
         assert_eq!(answers.await, paths);
@@ -263,13 +263,50 @@ async fn callers_that_do_not_read_hold_up_no_other() {
     })
     .await;
     let upstream = upstream();
-    let unread = join_all((0..31).map(|_| async { server.ask(&upstream, "/large").await.unwrap() })).await;
+    let unread = join_all((0..7).map(|_| async { server.ask(&upstream, "/large").await.unwrap() })).await;
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     assert_eq!(server.connections(), 1);
     // The next ones find no place on it.
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     let read = unread.into_iter().next().unwrap();
     assert_eq!(text(read).await.len(), LARGE);
+}
+
+#[tokio::test]
+async fn many_requests_at_once_use_http1_besides() {
+    let (shared, acceptor) = (Arc::<AtomicUsize>::default(), acceptor(&["h2", "http/1.1"]));
+    let counted = Arc::clone(&shared);
+    let (address, _serving) = serve(move |stream| {
+        let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
+        async move {
+            let mut stream = acceptor.accept(stream).await?;
+            if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n{}") {
+                    head.push(stream.read_u8().await?);
+                }
+                return stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            }
+            let mut connection = h2::server::handshake(stream).await.map_err(io::Error::other)?;
+            let mut open = Vec::new();
+            while let Some(Ok((_request, mut respond))) = connection.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                open.push(respond.send_response(Response::new(()), false).map_err(io::Error::other)?);
+            }
+            Ok(())
+        }
+    })
+    .await;
+    let (upstream, url) = (upstream(), format!("https://localhost:{}/", address.port()));
+    let open = join_all((0..64).map(|_| async { ask(&upstream, url.clone()).await.unwrap() })).await;
+    assert_eq!(shared.load(Ordering::SeqCst), 64);
+    for _ in 0..2 {
+        assert_eq!(text(ask(&upstream, url.clone()).await.unwrap()).await, "ok");
+    }
+    drop(open);
+    let next = ask(&upstream, url.clone()).await.unwrap();
+    assert_eq!(shared.load(Ordering::SeqCst), 65, "a place that was given back is taken");
+    drop(next);
 }
 
 #[tokio::test]

@@ -32,23 +32,28 @@ pub(super) enum Opened {
 
 #[derive(Debug)]
 pub(super) struct Connector {
-    connectors: PerWay<HttpsConnector<Route>>,
+    /// Those that let the server choose the version.
+    any: PerWay<HttpsConnector<Route>>,
+    http1: PerWay<HttpsConnector<Route>>,
     ways: Ways,
     ping: Duration,
 }
 
 impl Connector {
     pub(super) fn new(outbound: &Outbound, ping: Duration) -> Result<Self, Error> {
-        let connectors = outbound.ways().try_map(|proxy| {
-            let route = Route::through(proxy, CONNECT_TIMEOUT)?;
-            let tls = HttpsConnectorBuilder::new().with_tls_config(outbound.tls());
-            Ok::<_, Error>(if outbound.offers_http2() {
-                tls.https_or_http().enable_all_versions().wrap_connector(route)
-            } else {
-                tls.https_or_http().enable_http1().wrap_connector(route)
+        let connectors = |offers_http2| {
+            outbound.ways().try_map(|proxy| {
+                let route = Route::through(proxy, CONNECT_TIMEOUT)?;
+                let tls = HttpsConnectorBuilder::new().with_tls_config(outbound.tls()).https_or_http();
+                Ok::<_, Error>(if offers_http2 {
+                    tls.enable_all_versions().wrap_connector(route)
+                } else {
+                    tls.enable_http1().wrap_connector(route)
+                })
             })
-        })?;
-        Ok(Self { connectors, ways: outbound.ways().clone(), ping })
+        };
+        let (any, http1) = (connectors(outbound.offers_http2())?, connectors(false)?);
+        Ok(Self { any, http1, ways: outbound.ways().clone(), ping })
     }
 
     /// Returns the way to `url` for an account.
@@ -56,11 +61,13 @@ impl Connector {
         self.ways.to(url, Some(account))
     }
 
-    pub(super) async fn connect(&self, origin: &Origin) -> Result<Opened, UpstreamError> {
+    /// Opens a connection, of HTTP/2 only if `may_share`.
+    pub(super) async fn connect(&self, origin: &Origin, may_share: bool) -> Result<Opened, UpstreamError> {
+        let connectors = if may_share { &self.any } else { &self.http1 };
         let connect = async {
             let url =
                 Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone()).path_and_query("/");
-            let stream = self.connectors.of(origin.way).clone().call(url.build()?).await?;
+            let stream = connectors.of(origin.way).clone().call(url.build()?).await?;
             Ok::<_, Error>(if stream.connected().is_negotiated_h2() {
                 Opened::Http2(SharedConnection::over(stream, self.ping).await?)
             } else {

@@ -33,9 +33,12 @@ use super::{
 use crate::ports::{ConnectError, UpstreamError};
 
 /// The most requests at once on one connection. A provider may allow fewer.
-const STREAMS: usize = 32;
-/// What a provider may send of one response before its caller reads it: 12 MB/s at a round trip of 40 ms.
-const STREAM_WINDOW: u32 = 512 * 1024;
+const STREAMS: usize = 8;
+/// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at most.
+const CONNECTIONS: usize = 8;
+/// What a provider may send of one response before its caller reads it. A large body takes no longer than over HTTP/1.1: 100
+/// MiB/s at a round trip of 40 ms.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Enough for all streams, so that slow callers do not hold up others on the connection.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
 /// Longest list of headers of a response.
@@ -152,7 +155,7 @@ impl SharedPool {
     pub(super) async fn connect(&self, origin: &Origin, connector: &Connector) -> Result<Connection, UpstreamError> {
         let site = self.site(origin);
         let seen = site.failures.load(Ordering::Relaxed);
-        if !site.speaks_http1.load(Ordering::Relaxed) {
+        if site.shares() {
             // An attempt is limited in time.
             let mut last = site.opening.lock().await;
             if let Some(lease) = site.take() {
@@ -162,7 +165,7 @@ impl SharedPool {
                 Some((number, error)) if *number > seen => return Err(UpstreamError::Unreachable(error.clone())),
                 Some(_) | None => {}
             }
-            if !site.speaks_http1.load(Ordering::Relaxed) {
+            if site.shares() {
                 let opened = site.open(origin, connector).await;
                 if let Err(UpstreamError::Unreachable(error)) = &opened {
                     let number = site.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
@@ -213,9 +216,17 @@ impl Site {
         connections.iter().find_map(Lease::on)
     }
 
+    /// Whether the next connection may be a shared one.
+    fn shares(&self) -> bool {
+        !self.speaks_http1.load(Ordering::Relaxed) && self.lock().len() < CONNECTIONS
+    }
+
     async fn open(&self, origin: &Origin, connector: &Connector) -> Result<Connection, UpstreamError> {
-        let opened = connector.connect(origin).await?;
-        self.speaks_http1.store(matches!(opened, Opened::Http1(_)), Ordering::Relaxed);
+        let has_room = self.lock().len() < CONNECTIONS;
+        let opened = connector.connect(origin, has_room).await?;
+        if has_room {
+            self.speaks_http1.store(matches!(opened, Opened::Http1(_)), Ordering::Relaxed);
+        }
         match opened {
             Opened::Http1(connection) => Ok(Connection::Http1(connection)),
             Opened::Http2(connection) => {
