@@ -3,7 +3,7 @@
 //! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
-//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`metrics`] and [`service_manager`].
+//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`prometheus`] and [`service_manager`].
 //! - Used by `goclaw backup`, `restore`, `export` and `import`: [`archive`] and [`foreign`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
@@ -21,9 +21,9 @@ pub mod diagnosis;
 pub mod foreign;
 pub mod http;
 pub mod journal;
-pub mod metrics;
 pub mod oauth;
 pub mod outbound;
+pub mod prometheus;
 pub mod secret_file;
 pub mod service_manager;
 pub mod serving;

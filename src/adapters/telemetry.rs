@@ -3,25 +3,40 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
-use super::settings::LogFormat;
+/// Changes what is logged while the process runs.
+pub struct LogFilter(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
 
-/// Starts logging in a format. `filter` has the syntax of `RUST_LOG`. An invalid filter is reported and replaced by the default.
-pub fn start(filter: Option<&str>, format: LogFormat) {
-    let default = || EnvFilter::new("info");
-    let (filter, error) = match filter.map(EnvFilter::try_new) {
-        None => (default(), None),
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (default(), Some(error)),
+impl LogFilter {
+    /// Applies a filter in the syntax of `RUST_LOG`. Returns whether it is valid.
+    pub fn apply(&self, filter: &str) -> bool {
+        EnvFilter::try_new(filter).is_ok_and(|filter| (self.0)(filter).is_ok())
+    }
+}
+
+/// Starts logging, as JSON objects or as text. `filter` has the syntax of `RUST_LOG`. An invalid filter is reported and replaced by
+/// `info`.
+pub fn start(filter: &str, is_json: bool) -> LogFilter {
+    let (filter, error) = match EnvFilter::try_new(filter) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
     };
     let log = fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
-    // Fails if a test has started logging before.
-    let _ = match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    // Starting fails if a test has started logging before.
+    let reload = if is_json {
+        let log = log.json().flatten_event(true).with_span_list(false).with_filter_reloading();
+        let handle = log.reload_handle();
+        let _ = log.try_init();
+        LogFilter(Box::new(move |filter| handle.reload(filter)))
+    } else {
+        let log = log.with_ansi(std::io::stderr().is_terminal()).with_filter_reloading();
+        let handle = log.reload_handle();
+        let _ = log.try_init();
+        LogFilter(Box::new(move |filter| handle.reload(filter)))
     };
     if let Some(error) = error {
-        tracing::warn!("RUST_LOG is not a valid filter ({error}); logging at level info");
+        tracing::warn!("the log's filter is not valid ({error}); logging at level info");
     }
+    reload
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Ports, Tasks, metrics};
+use super::{Ports, Tasks, counters};
 use crate::{
     domain::{
         history::{CredentialEvent, EventKind},
@@ -37,7 +37,7 @@ impl Events {
 
     pub(super) fn emit(&self, event: &CredentialEvent) {
         let CredentialEvent { name, login_id, generation, kind, .. } = event;
-        metrics::account_event(event);
+        counters::account_event(event);
         let (cause, code) = (event.cause.map(Cause::as_str), event.code.as_ref().map(ProviderCode::as_str));
         /// tracing's macros need the level as a constant.
         macro_rules! line {
@@ -72,7 +72,7 @@ impl Events {
         let calling = async move {
             for pause in PAUSES.map(Some).into_iter().chain([None]) {
                 let Err(error) = notifier.notify(&event).await else { return };
-                metrics::webhook_failed();
+                counters::webhook_failed();
                 tracing::warn!(event.id = event.revision.0, error = %error, "the webhook did not accept an event");
                 let Some(pause) = pause else { return };
                 clock.sleep(pause).await;

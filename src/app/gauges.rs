@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strum::VariantArray;
 
-use super::{App, metrics};
+use super::{App, counters};
 use crate::domain::{credential::AccountState, provider::ProviderType};
 
 impl App {
@@ -25,8 +25,8 @@ impl App {
             let is_refused = state == AccountState::Active && feedback.refusal().is_some();
             let state = if is_refused { AccountState::Refused } else { state };
             *states.entry((account.definition.provider_type.as_str(), state.as_str())).or_default() += 1;
-            if index < metrics::MAX_ACCOUNTS {
-                metrics::set_account(metrics::AccountGauges {
+            if index < counters::MAX_ACCOUNTS {
+                counters::set_account(counters::AccountGauges {
                     expires_at: account.refresh.expires_at.map(|at| at.unix_seconds()),
                     circuit_open: self.tokens.breaker_open_until(&account.definition).is_some(),
                     windows: self.models.plan_windows(&name, &account.refresh.version.login_id),
@@ -34,9 +34,9 @@ impl App {
                 });
             }
         }
-        metrics::set_states(states);
+        counters::set_states(states);
         if let Some(count) = self.tokens.journal_entries().await {
-            metrics::set_journal_entries(count);
+            counters::set_journal_entries(count);
         }
     }
 }

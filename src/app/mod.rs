@@ -11,6 +11,7 @@ mod actor;
 mod audit;
 mod backup_check;
 mod catalog;
+mod counters;
 mod directory;
 mod error;
 mod events;
@@ -18,7 +19,6 @@ mod follow;
 mod gauges;
 mod keys;
 mod logins;
-mod metrics;
 mod models;
 mod moving;
 mod readiness;
@@ -28,6 +28,8 @@ mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio_util::sync::CancellationToken;
+
 pub use access::{Access, IssuedToken, KnownToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
 pub use accounts::{
     AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
@@ -36,11 +38,11 @@ pub use actor::acting_as;
 pub use audit::{Audit, AuditFindings};
 pub use backup_check::{BackupCheck, BackupCoverage};
 pub use catalog::ProviderCatalog;
+pub use counters::{InFlight, describe as describe_metrics, panicked};
 pub use directory::{account_name, new_account};
 pub use error::AppError;
 pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
-pub use metrics::{InFlight, describe as describe_metrics, panicked};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use moving::{Departure, MoveError, Moving, MovingAccount};
 pub use readiness::Readiness;
@@ -166,6 +168,11 @@ impl App {
         self.audit.start_watching();
         self.requests.start_saving();
         Ok(())
+    }
+
+    /// Returns a token. Cancelling it ends the streams of callers, each with an error event.
+    pub fn streams_end(&self) -> CancellationToken {
+        self.tasks.streams_end().clone()
     }
 
     /// Ends all loops and waits for every task that changes state.

@@ -18,6 +18,7 @@ const COMPUTATIONS: usize = 2;
 pub struct Tasks {
     tracker: TaskTracker,
     stopping: CancellationToken,
+    streams_end: CancellationToken,
     computations: Arc<Semaphore>,
 }
 
@@ -26,6 +27,7 @@ impl Default for Tasks {
         Self {
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            streams_end: CancellationToken::new(),
             computations: Arc::new(Semaphore::new(COMPUTATIONS)),
         }
     }
@@ -77,6 +79,11 @@ impl Tasks {
     /// Returns a token that is cancelled when the gateway begins to stop.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
+    }
+
+    /// Returns a token that is cancelled when the streams of callers are not waited for any longer.
+    pub fn streams_end(&self) -> &CancellationToken {
+        &self.streams_end
     }
 
     /// Cancels [`Tasks::stopping`] and waits for all tasks.

@@ -15,6 +15,7 @@ mod first_start;
 mod gateway_token;
 mod keys;
 mod offline;
+mod reload;
 mod restore;
 pub mod serve;
 mod stores;
@@ -26,13 +27,15 @@ use crate::adapters::{
     cli::{
         self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, args::TokensCommand, render,
     },
-    metrics,
+    prometheus,
     service_manager::ServiceManager,
-    settings::{Environment, Settings},
+    settings::{Environment, LogFormat, Settings},
+    store,
     store::OpenStoreError,
     system::{SystemClock, keep_memory_private},
     telemetry,
 };
+use crate::app::describe_metrics;
 
 pub use errors::{StartError, sentence};
 
@@ -62,17 +65,23 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Serve => {
             let config = cli.config;
             let settings = Settings::load(config.clone(), environment)?;
-            telemetry::start(environment.text("RUST_LOG"), settings.log.format);
+            let filter = environment.text("RUST_LOG").unwrap_or(&settings.log.filter);
+            let log = telemetry::start(filter, settings.log.format == LogFormat::Json);
             keep_memory_private();
-            metrics::start().map_err(|error| StartError::Runtime(io::Error::other(error)))?;
+            prometheus::start(|| {
+                describe_metrics();
+                store::describe_metrics();
+            })
+            .map_err(|error| StartError::Runtime(io::Error::other(error)))?;
             let started = serve::start(&settings).await?;
             let stop = serve::stop_signal()?;
+            reload::listen(config.clone(), environment.clone(), log)?;
             let banner = banner::text(&settings, config.as_deref(), started.address, &started.app).await;
             render::line(&banner).map_err(StartError::Output)?;
             let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));
             manager.ready(started.address);
             let stopping = async {
-                stop.cancelled().await;
+                stop.begin.cancelled().await;
                 manager.stopping();
             };
             tokio::join!(serve::run(started, stop.clone()), stopping);

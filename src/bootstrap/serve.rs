@@ -1,13 +1,14 @@
 //! Starts and stops the gateway process.
 //!
 //! The start binds the port first, so that a second gateway fails before it changes anything. On SIGTERM or SIGINT the
-//! gateway accepts no new connections, waits for running requests up to a limit, and then waits for every task that
-//! changes state. Those tasks have time limits of their own.
+//! gateway accepts no new connections, waits for running requests up to a limit (a second signal ends the wait), and then
+//! waits for every task that changes state. Those tasks have time limits of their own.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -24,7 +25,7 @@ use crate::{
         oauth::HttpOAuthEndpoint,
         outbound::{Outbound, OutboundOptions},
         secret_file::mode_if_public,
-        serving::{self, Limits},
+        serving::{self, Ending, Limits},
         settings::{DatabaseSettings, OutboundSettings, Settings},
         system::{SystemRandom, raise_open_files},
         upstream::{HttpUpstream, Timeouts},
@@ -46,6 +47,16 @@ pub struct Started {
     token: GatewayToken,
     accepted: Accepted,
     request_ids: RequestIds,
+    drain: Duration,
+}
+
+/// How the gateway is asked to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Cancelled: it accepts no new requests.
+    pub begin: CancellationToken,
+    /// Cancelled: it ends running streams instead of waiting for them.
+    pub hurry: CancellationToken,
 }
 
 /// Builds the gateway and binds its port.
@@ -113,7 +124,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         origins: Origins::new(&settings.server.allowed_origins),
         proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
     };
-    Ok(Started { address, app, listener, token, accepted, request_ids })
+    Ok(Started { address, app, listener, token, accepted, request_ids, drain: settings.server.drain })
 }
 
 /// Reads the trusted authorities, and sets up the ways to other machines.
@@ -137,15 +148,16 @@ pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
     }
 }
 
-/// Serves until `stop` is cancelled, then waits for requests and tasks as described above.
-pub async fn run(started: Started, stop: CancellationToken) {
+/// Serves until it is asked to stop, then waits for requests and tasks as described above.
+pub async fn run(started: Started, stop: Stop) {
     let page = web_ui::endpoint();
-    let Started { app, listener, token, accepted, request_ids, .. } = started;
+    let Started { app, listener, token, accepted, request_ids, drain, .. } = started;
     let known = accepted.proxies.clone();
-    let endpoint = http::endpoint(&app, token, accepted, request_ids, page, stop.clone());
+    let endpoint = http::endpoint(&app, token, accepted, request_ids, page, stop.begin.clone());
     let is_shared = move |peer: IpAddr| peer.is_loopback() || known.contain(peer);
-    let limits = within(http::LIMITS, raise_open_files());
-    serving::serve(vec![listener], endpoint, limits, is_shared, stop.cancelled(), CancellationToken::new()).await;
+    let limits = within(Limits { drain, ..http::LIMITS }, raise_open_files());
+    let ending = Ending { stop: stop.begin, hurry: stop.hurry, cut: app.streams_end(), ..Ending::default() };
+    serving::serve(vec![listener], endpoint, limits, is_shared, ending).await;
     app.shut_down().await;
     tracing::info!("stopped");
 }
@@ -201,13 +213,12 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// Returns a token that the first SIGTERM or SIGINT cancels. Later signals are ignored, so that they cannot interrupt a
-/// save.
-pub(super) fn stop_signal() -> Result<CancellationToken, StartError> {
+/// The first SIGTERM or SIGINT begins the stop, the second one ends the streams of callers. No signal interrupts a save.
+pub(super) fn stop_signal() -> Result<Stop, StartError> {
     let listen = |kind| signal(kind).map_err(StartError::Runtime);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let stop = CancellationToken::new();
-    let cancelled = stop.clone();
+    let stop = Stop::default();
+    let Stop { begin, hurry } = stop.clone();
     #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
     tokio::spawn(async move {
         loop {
@@ -216,8 +227,13 @@ pub(super) fn stop_signal() -> Result<CancellationToken, StartError> {
                 Some(()) = interrupt.recv() => {}
                 else => return,
             }
-            tracing::info!("stopping; waiting for running requests");
-            cancelled.cancel();
+            if begin.is_cancelled() {
+                tracing::info!("stopping without waiting for streams; new tokens are still saved");
+                hurry.cancel();
+            } else {
+                tracing::info!("stopping; waiting for running requests (a second signal ends them)");
+                begin.cancel();
+            }
         }
     });
     Ok(stop)

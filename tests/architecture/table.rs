@@ -80,7 +80,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         at: "src/domain",
         inside: &[],
         // Dates as text; not its clock and time zones.
-        outside: &[PURE_STD, PURE, &["httpdate", "ipnet", "jiff::Timestamp"]],
+        outside: &[PURE_STD, PURE, &["bytes", "httpdate", "ipnet", "jiff::Timestamp", "memchr"]],
         in_tests: &[],
     },
     Layer {
@@ -92,7 +92,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/app",
         inside: &["crate::app", "crate::ports", "crate::domain"],
-        outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap", "tokio::task_local"]],
+        outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap", "metrics", "tokio::task_local"]],
         in_tests: CORE_TESTS,
     },
     // Outbound adapters implement ports and never call a use case.
@@ -108,6 +108,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 "diesel_async",
                 "diesel_migrations",
                 "libsqlite3_sys",
+                "metrics",
                 "rustls",
                 "rustls_platform_verifier",
                 "tokio_postgres",
@@ -140,6 +141,10 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/journal", &[ADAPTER, PURE, TRAITS, &["rustix"]]),
     outbound("src/adapters/system", &[ADAPTER, PURE, TRAITS, &["getrandom", "rustix"]]),
     outbound("src/adapters/webhook", &[ADAPTER, PURE, TRAITS, &["hmac", "reqwest"]]),
+    outbound(
+        "src/adapters/prometheus",
+        &[ADAPTER, &["metrics", "metrics_exporter_prometheus", "metrics_process", "metrics_util"]],
+    ),
     outbound("src/adapters/telemetry", &[ADAPTER, PURE, &["tracing_subscriber"]]),
     Layer {
         at: "src/adapters/callback",
@@ -162,6 +167,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "crate::domain",
             "crate::adapters::serving",
             "crate::adapters::contract",
+            "crate::adapters::prometheus",
         ],
         outside: &[
             ADAPTER,

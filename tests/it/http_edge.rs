@@ -7,7 +7,7 @@ use futures_util::stream;
 use goclaw::{
     adapters::{
         http::{Accepted, GatewayToken, Hosts, Origins, RequestIds, endpoint},
-        serving::{Limits, serve},
+        serving::{Ending, Limits, serve},
         system::SystemRandom,
     },
     domain::networks::TrustedProxies,
@@ -16,10 +16,10 @@ use poem::{Body, Endpoint, Request, Response, Route, endpoint::make, get, http::
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot},
+    sync::Notify,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLog};
 
@@ -37,7 +37,7 @@ const LIMITS: Limits = Limits {
 /// Serves `endpoint`. Using or dropping the returned sender stops it, and the handle ends when it has stopped.
 async fn served(
     endpoint: impl Endpoint<Output = Response> + 'static,
-) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+) -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
     served_within(LIMITS, true, endpoint).await
 }
 
@@ -45,22 +45,14 @@ async fn served_within(
     limits: Limits,
     is_shared: bool,
     endpoint: impl Endpoint<Output = Response> + 'static,
-) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+) -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel();
+    let stop = CancellationToken::new();
+    let ending = Ending { stop: stop.clone(), ..Ending::default() };
     #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
-    let handle = tokio::spawn(serve(
-        vec![listener],
-        endpoint,
-        limits,
-        move |_| is_shared,
-        async move {
-            let _ = stopped.await;
-        },
-        CancellationToken::new(),
-    ));
-    (address, stop, handle)
+    let handle = tokio::spawn(serve(vec![listener], endpoint, limits, move |_| is_shared, ending));
+    (address, stop.drop_guard(), handle)
 }
 
 /// Notifies when it is dropped.
@@ -299,7 +291,7 @@ async fn several_listeners_are_served() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, std::future::pending(), CancellationToken::new()));
+    tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, Ending::default()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
@@ -334,7 +326,7 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
 }
 
 /// Serves requests, and responds with the path and the length of the body.
-async fn echoing() -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+async fn echoing() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
     served(make(|mut request: Request| async move {
         let body = request.take_body().into_bytes().await?;
         let lines = body.iter().filter(|byte| **byte == b'\n').count();

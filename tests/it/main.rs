@@ -39,6 +39,7 @@ mod page_files;
 mod port_contracts;
 mod secret_files;
 mod settings;
+mod stopping;
 mod store_contract;
 mod store_properties;
 mod store_trouble;

@@ -110,7 +110,7 @@ fn stored_codes_are_read_and_written() {
         ProviderType::as_str,
     );
     assert_stored(&["oauth", "session_token", "api_key"], AuthMethod::ALL, AuthMethod::parse, AuthMethod::as_str);
-    let permissions = ["models", "proxy", "status:read", "auth:write", "admin"];
+    let permissions = ["models", "proxy", "status:read", "metrics:read", "auth:write", "admin"];
     assert_stored(&permissions, Permission::ALL, Permission::parse, Permission::as_str);
 }
 

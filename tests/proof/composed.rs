@@ -17,7 +17,6 @@ use goclaw::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     decorated::{Changes, GatewayPoint, Sabotage},
@@ -46,10 +45,10 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
     runtime.block_on(async {
         let environment = Environment::of_process();
         let settings = Settings::load(None, &environment).expect("sound settings");
-        telemetry::start(environment.text("RUST_LOG"), settings.log.format);
+        telemetry::start(environment.text("RUST_LOG").unwrap_or("info"), false);
         let started = serve::start_with(&settings, |ports| changes.decorate(ports)).await.expect("it starts");
         println!("{READY}");
-        serve::run(started, CancellationToken::new()).await;
+        serve::run(started, serve::Stop::default()).await;
     });
     Some(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    adapters::serving::{Limits, serve},
+    adapters::serving::{Ending, Limits, serve},
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener},
 };
 
@@ -49,7 +49,8 @@ impl CallbackListener for LoopbackListener {
         tokio::spawn(async move {
             // In a container, every caller has the address of its network's gateway.
             let is_shared = |_| true;
-            serve(listeners, endpoint, LIMITS, is_shared, stopped.cancelled(), cancel_when_freed).await;
+            let ending = Ending { stop: stopped, freed: cancel_when_freed, ..Ending::default() };
+            serve(listeners, endpoint, LIMITS, is_shared, ending).await;
         });
         Ok(Box::new(RunningListener { events, freed, stop: stop.drop_guard() }))
     }

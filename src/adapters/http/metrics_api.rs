@@ -3,7 +3,7 @@
 use poem_openapi::{OpenApi, payload::PlainText};
 
 use super::{authenticator::Caller, tags::Tag};
-use crate::adapters::metrics;
+use crate::adapters::prometheus;
 
 pub(super) struct MetricsApi;
 
@@ -15,6 +15,6 @@ impl MetricsApi {
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
     async fn metrics(&self, caller: Caller) -> PlainText<String> {
         caller.app().set_gauges().await;
-        PlainText(metrics::render())
+        PlainText(prometheus::render())
     }
 }

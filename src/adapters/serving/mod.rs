@@ -13,7 +13,7 @@ mod watched_stream;
 
 use std::{
     convert::Infallible,
-    future::{Future, pending},
+    future::pending,
     io,
     net::{IpAddr, SocketAddr},
     pin::{Pin, pin},
@@ -86,20 +86,35 @@ const MAX_HEADERS: usize = 64;
 /// section 19.7.1).
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// Serves `endpoint` on `listeners` until `stop` is ready. Then closes the listeners, cancels `freed`, and waits for
-/// running requests up to the limit. `is_shared` says which addresses many callers share.
+/// How a server ends.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// Cancelled by the caller: no further connection is accepted.
+    pub stop: CancellationToken,
+    /// Cancelled by the server once the port is free.
+    pub freed: CancellationToken,
+    /// Cancelled by the caller: running requests are not waited for any longer.
+    pub hurry: CancellationToken,
+    /// Cancelled by the server when the wait is over: streams end with their last words.
+    pub cut: CancellationToken,
+}
+
+/// How long responses may take to end after the wait for them is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Serves `endpoint` on `listeners` until it is stopped. Then closes the listeners, and waits for running requests up to
+/// the limit. `is_shared` says which addresses many callers share.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
     limits: Limits,
     is_shared: impl Fn(IpAddr) -> bool,
-    stop: impl Future<Output = ()>,
-    freed: CancellationToken,
+    ending: Ending,
 ) {
     let endpoint: SharedEndpoint = Arc::new(endpoint.boxed());
     let (graceful, mut tasks) = (GracefulShutdown::new(), JoinSet::new());
     let mut open = Connections::new(limits.connections, limits.connections_per_peer);
-    let mut stop = pin!(stop);
+    let mut stop = pin!(ending.stop.cancelled());
     'serving: loop {
         let accepted = tokio::select! {
             accepted = accept_any(&listeners) => accepted,
@@ -134,9 +149,16 @@ pub async fn serve(
         open.add(peer, activity, task);
     }
     drop(listeners);
-    freed.cancel();
-    if timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("the shutdown cancelled requests that were still running");
+    ending.freed.cancel();
+    let mut drained = pin!(graceful.shutdown());
+    tokio::select! {
+        () = &mut drained => {}
+        () = async { tokio::select! { () = timer(limits.drain) => {} () = ending.hurry.cancelled() => {} } } => {
+            tracing::warn!("the shutdown ends requests that are still running");
+            ending.cut.cancel();
+            // What has not ended then is cut off.
+            let _ = timeout(LAST_WORDS, drained).await;
+        }
     }
     tasks.shutdown().await;
 }

@@ -99,8 +99,16 @@ impl Settings {
     /// Returns the values that hold if they are not configured. The structs are taken apart, so that the compiler reports a
     /// new field.
     fn effective(&self) -> Vec<(String, String)> {
-        let ServerSettings { host, port, allowed_hosts, allowed_origins, trusted_proxies, token: _, token_file: _ } =
-            &self.server;
+        let ServerSettings {
+            host,
+            port,
+            allowed_hosts,
+            allowed_origins,
+            trusted_proxies,
+            drain,
+            token: _,
+            token_file: _,
+        } = &self.server;
         let EncryptionSettings { key: _, keys: _, key_file: _ } = &self.encryption;
         let CallbackSettings { bind, port: callback_port, timeout } = &self.callback;
         let RefreshSettings { proactive, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max } =
@@ -115,6 +123,7 @@ impl Settings {
             ("server.allowed_hosts", list(allowed_hosts)),
             ("server.allowed_origins", list(allowed_origins)),
             ("server.trusted_proxies", list(trusted_proxies)),
+            ("server.drain", duration(*drain)),
             ("server.token", none()),
             ("server.token_file", self.token_file().display().to_string()),
             ("database.url", url),
@@ -139,6 +148,7 @@ impl Settings {
             ("models.fallback", none()),
             ("models.remember", duration(self.remember)),
             ("requests.keep", duration(self.requests.keep)),
+            ("log.filter", self.log.filter.clone()),
             ("log.format", <&str>::from(self.log.format).to_owned()),
             ("outbound.proxy", proxy),
             ("outbound.no_proxy", list(&self.outbound.no_proxy)),

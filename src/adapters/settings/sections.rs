@@ -45,6 +45,9 @@ pub struct ServerSettings {
     /// The reverse proxies that tell the addresses of their callers.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a stop waits for running requests.
+    #[serde(deserialize_with = "duration_or_zero")]
+    pub drain: Duration,
     /// The token that callers present.
     #[serde(deserialize_with = "header_token")]
     pub token: Option<SecretString>,
@@ -60,6 +63,7 @@ impl Default for ServerSettings {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            drain: Duration::from_secs(25),
             token: None,
             token_file: None,
         }
@@ -104,11 +108,19 @@ pub struct RequestSettings {
     pub keep: Duration,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
+    /// What is logged, in the syntax of `RUST_LOG`, which overrides it.
+    pub filter: String,
     #[serde(deserialize_with = "log_format")]
     pub format: LogFormat,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::default() }
+    }
 }
 
 /// How a log line is written.

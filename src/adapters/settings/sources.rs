@@ -25,6 +25,7 @@ const SHORT_NAMES: [(&str, &str); 3] = [
 ];
 
 /// The environment variables of the process, read once at the start. An empty variable counts as not set.
+#[derive(Clone)]
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {

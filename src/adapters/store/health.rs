@@ -7,11 +7,8 @@ use std::{
     time::Duration,
 };
 
-use super::error::is_rollback;
-use crate::{
-    adapters::metrics::query_failed,
-    ports::{Clock, StoreError, chain},
-};
+use super::{error::is_rollback, timed::query_failed};
+use crate::ports::{Clock, StoreError, chain};
 
 /// Trouble without a failure for this long is forgotten: nobody has tried what failed.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);

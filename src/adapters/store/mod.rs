@@ -16,9 +16,11 @@ mod postgres;
 mod rows;
 mod schema;
 mod sqlite;
+mod timed;
 
 pub use copying::{CopyError, RestoreOrder, Restored, Sink, Source, TableCopy, TableRows, Tables};
 pub use error::OpenStoreError;
 pub use go_service::{StoredGoAccount, read_postgres as read_go_postgres, read_sqlite as read_go_sqlite};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
+pub use timed::describe_metrics;

@@ -11,7 +11,7 @@ use std::{
 use tokio::select;
 
 use super::Access;
-use crate::app::metrics;
+use crate::app::counters;
 
 /// The time that one log line sums up.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ pub(super) struct RefusedTokens(AtomicU64);
 impl Access {
     /// Counts a request whose token is unknown.
     pub fn note_refused_token(self: &Arc<Self>) {
-        metrics::token_refused();
+        counters::token_refused();
         if self.refused.0.fetch_add(1, Ordering::Relaxed) > 0 {
             return;
         }

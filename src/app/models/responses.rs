@@ -30,7 +30,7 @@ use crate::{
         provider_feedback::FeedbackSource,
         response_memory::ResponseId,
     },
-    ports::{ByteStream, UpstreamResponse},
+    ports::{ByteStream, UpstreamError, UpstreamResponse},
 };
 
 /// Maximum size of a stream that is collected into one response.
@@ -180,6 +180,7 @@ impl Models {
         match error {
             BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.failed(account, failure))),
             BrokenEvents::Upstream(error) => error.into(),
+            BrokenEvents::GatewayStops => UpstreamError::Lost("the gateway stops".into()).into(),
             BrokenEvents::TooLong(error) => error.into(),
         }
     }

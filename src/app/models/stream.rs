@@ -54,6 +54,8 @@ pub(super) enum BrokenEvents {
     Upstream(#[from] UpstreamError),
     #[error(transparent)]
     TooLong(#[from] EventTooLong),
+    #[error("the gateway stops; send the request again")]
+    GatewayStops,
     /// An event says so.
     #[error(transparent)]
     Failed(#[from] ResponseFailure),
@@ -308,7 +310,11 @@ impl Answer {
     /// costs more than the frames in it.
     async fn piece(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut frame = self.events.next().await;
+        let mut frame = select! {
+            biased;
+            frame = self.events.next() => frame,
+            () = self.models.tasks.streams_end().cancelled() => Some(Err(BrokenEvents::GatewayStops)),
+        };
         loop {
             self.next = match frame {
                 Some(Ok(frame)) => self.write(&frame, &mut out),
@@ -361,11 +367,13 @@ impl Answer {
         self.span.in_scope(|| tracing::warn!(error = %error, "the stream of a model broke"));
         let code = match &error {
             BrokenEvents::Upstream(_) => "upstream_unavailable",
+            BrokenEvents::GatewayStops => "gateway_stopping",
             BrokenEvents::TooLong(_) | BrokenEvents::Failed(_) => "invalid_upstream_response",
         };
         self.form.write_error("server_error", code, &error.to_string(), out);
         Next::Break(match error {
             BrokenEvents::Upstream(error) => error,
+            BrokenEvents::GatewayStops => UpstreamError::Lost("the gateway stops".into()),
             BrokenEvents::TooLong(error) => UpstreamError::Lost(Box::new(error)),
             BrokenEvents::Failed(failure) => UpstreamError::Lost(Box::new(failure)),
         })

@@ -13,7 +13,7 @@ use tokio::select;
 
 pub use running::RunningRequest;
 
-use super::{AppError, Ports, Tasks, metrics};
+use super::{AppError, Ports, Tasks, counters};
 use crate::{
     domain::{
         ids::AccountName,
@@ -67,7 +67,7 @@ impl Requests {
     /// Records a request whose response has ended.
     pub fn record(&self, record: RequestRecord) {
         write_to_log(&record);
-        metrics::request_ended(&record);
+        counters::request_ended(&record);
         let mut state = self.lock();
         if let Some(key) = UsageKey::of(&record)
             && (state.sums.len() < MAX_UNSAVED || state.sums.contains_key(&key))

@@ -15,7 +15,7 @@ use super::{
     slots::Slot,
 };
 use crate::{
-    app::{AppError, metrics},
+    app::{AppError, counters},
     domain::{
         credential::SealedCredential,
         provider::ProviderDefinition,
@@ -88,8 +88,8 @@ impl Tokens {
         let failure = match self.open_refresh_token(&credential, is_late) {
             Ok(token) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
-                metrics::presented(definition.provider_type.as_str());
-                metrics::lease_waited(self.clock.since_boot().saturating_sub(asked_at));
+                counters::presented(definition.provider_type.as_str());
+                counters::lease_waited(self.clock.since_boot().saturating_sub(asked_at));
                 self.hang_up(name, &lease).await;
                 let mut call = self.present(definition, &credential, token, rest);
                 match self.in_time(definition, &mut call).await {
@@ -210,7 +210,7 @@ impl Tokens {
                     return RefreshOutcome::Settled;
                 }
                 Err(error) => {
-                    metrics::commit_failed();
+                    counters::commit_failed();
                     if pause == COMMIT_PAUSES.0 {
                         tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     }

@@ -65,7 +65,7 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens", "audit_log"] {
         home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
     }
-    // Model requests, usage, the status and the change stream work without the database.
+    // Model requests, usage, records of requests, metrics, the status and the change stream work without the database.
     let in_memory = [
         "/v1/auth/openai/status",
         "/v1/responses",
@@ -77,6 +77,9 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
         "/v1/models/gpt-5.5",
         "/v1/auth/openai/usage",
         "/v1/events",
+        "/v1/requests",
+        "/v1/usage",
+        "/metrics",
     ];
     // The gateway token is not a session, so it cannot be ended.
     let ends_nothing = |method: &Method, path: &str| (method, path) == (&Method::DELETE, "/v1/session");

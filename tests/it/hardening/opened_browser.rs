@@ -58,8 +58,11 @@ async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     assert!(Path::new(page).starts_with(home.path()), "{page}");
     assert!(!environment.contains("GOCLAW_") && !environment.contains("state="), "{environment}");
     // The file leads to the printed address, which belongs to the gateway's login.
-    let printed = home.printed("login", "stdout");
-    let shown = printed.lines().map(str::trim).find(|line| line.starts_with("https://")).expect("an address");
+    let shown = eventually("the address to be printed", || async {
+        let printed = home.printed("login", "stdout");
+        printed.lines().map(str::trim).find(|line| line.starts_with("https://")).map(str::to_owned)
+    });
+    let shown = shown.await;
     assert!(shown.starts_with("https://issuer.example/$(touch$") && shown.contains("&state="), "{shown}");
     let address = shown.replace('&', "&amp;");
     assert!(content.contains(&format!("content=\"0;url={address}\"")), "{content}");

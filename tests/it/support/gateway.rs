@@ -366,7 +366,13 @@ impl Gateway {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let arguments = ["-s", name, &self.child.id().to_string()];
+        let killed = Command::new("kill").args(arguments).status().expect("kill runs");
         assert!(killed.success());
     }
 

@@ -33,9 +33,9 @@ use super::{
     error::{TransactionError, unavailable},
     health::Health,
     rows::SkippedRows,
+    timed::{TimedQuery, set_pool},
 };
 use crate::{
-    adapters::metrics::{TimedQuery, set_pool},
     domain::time::Timestamp,
     ports::{Clock, StoreError},
 };
@@ -102,7 +102,7 @@ impl PostgresStore {
 
     async fn connection(&self, doing: &'static str) -> Result<Object<Connection>, StoreError> {
         let pool = self.pool.status();
-        set_pool("postgres", pool.available, pool.size);
+        set_pool(pool.available, pool.size);
         let connection = take(self.pool.get(), doing).await;
         connection.or_else(|error| self.health.note(doing, Err(error), self.local.as_ref()))
     }

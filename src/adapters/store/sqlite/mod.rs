@@ -25,9 +25,9 @@ use super::{
     error::TransactionError,
     health::Health,
     rows::SkippedRows,
+    timed::TimedQuery,
 };
 use crate::{
-    adapters::metrics::TimedQuery,
     domain::time::Timestamp,
     ports::{Clock, StoreError},
 };

@@ -1,22 +1,13 @@
-//! The metrics of this process in Prometheus' text format, and those that only adapters know.
+//! The metrics of this process in Prometheus' text format.
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::{sync::OnceLock, time::Duration};
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 use metrics_util::MetricKindMask;
 
-/// The content type of [`render`].
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 const BUILD: &str = "goclaw_build_info";
-const QUERY: &str = "goclaw_db_query_duration_seconds";
-const ERRORS: &str = "goclaw_db_errors_total";
-const POOL: &str = "goclaw_db_pool_connections";
 
 /// Upper bounds of all histograms, in seconds: from a query in memory to a response of a reasoning model.
 const BUCKETS: [f64; 16] =
@@ -29,12 +20,12 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The recorder of this process, once there is one.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Installs the recorder, and keeps it small. Must be called within a tokio runtime.
+/// Installs the recorder, and keeps it small. `describe` tells it what the metrics are. Must be called within a tokio runtime.
 ///
 /// # Errors
 ///
 /// The buckets are empty, which they are not.
-pub fn start() -> Result<(), BuildError> {
+pub fn start(describe: impl FnOnce()) -> Result<(), BuildError> {
     let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
     let recorder = builder.idle_timeout(MetricKindMask::GAUGE, Some(FORGOTTEN_AFTER)).build_recorder();
     let handle = recorder.handle();
@@ -42,11 +33,8 @@ pub fn start() -> Result<(), BuildError> {
     if metrics::set_global_recorder(recorder).is_err() || RECORDER.set(handle.clone()).is_err() {
         return Ok(());
     }
-    crate::app::describe_metrics();
+    describe();
     describe_gauge!(BUILD, "1, with the version of the program.");
-    describe_histogram!(QUERY, Unit::Seconds, "Work on the database, by operation.");
-    describe_counter!(ERRORS, "Operations on the database that failed.");
-    describe_gauge!(POOL, "Connections of the pool: idle ones, and all that are open.");
     Collector::default().describe();
     #[expect(clippy::disallowed_methods, reason = "runs as long as the process and holds no state that matters")]
     tokio::spawn(async move {
@@ -64,35 +52,4 @@ pub fn render() -> String {
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1);
     Collector::default().collect();
     handle.render()
-}
-
-/// Measures one operation of the database until it is dropped.
-#[derive(Debug)]
-pub(super) struct TimedQuery {
-    doing: &'static str,
-    started: Instant,
-}
-
-impl TimedQuery {
-    #[expect(clippy::disallowed_methods, reason = "the port's clock counts milliseconds")]
-    pub(super) fn begin(doing: &'static str) -> Self {
-        Self { doing, started: Instant::now() }
-    }
-}
-
-impl Drop for TimedQuery {
-    fn drop(&mut self) {
-        histogram!(QUERY, "op" => self.doing).record(self.started.elapsed());
-    }
-}
-
-/// Counts an operation of the database that failed.
-pub(super) fn query_failed(doing: &'static str) {
-    counter!(ERRORS, "op" => doing).increment(1);
-}
-
-/// Notes the size of a pool.
-pub(super) fn set_pool(database: &'static str, idle: usize, open: usize) {
-    gauge!(POOL, "database" => database, "state" => "idle").set(idle as f64);
-    gauge!(POOL, "database" => database, "state" => "open").set(open as f64);
 }

@@ -1,0 +1,47 @@
+//! Metrics of the database: how long each operation takes, which fail, and the pool's connections.
+
+use std::time::Instant;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+const QUERY: &str = "goclaw_db_query_duration_seconds";
+const ERRORS: &str = "goclaw_db_errors_total";
+const POOL: &str = "goclaw_db_pool_connections";
+
+/// Tells the recorder what the metrics are.
+pub fn describe_metrics() {
+    describe_histogram!(QUERY, Unit::Seconds, "Work on the database, by operation.");
+    describe_counter!(ERRORS, "Operations on the database that failed.");
+    describe_gauge!(POOL, "Connections to PostgreSQL: idle ones, and all that are open.");
+}
+
+/// Measures one operation until it is dropped.
+#[derive(Debug)]
+pub(super) struct TimedQuery {
+    doing: &'static str,
+    started: Instant,
+}
+
+impl TimedQuery {
+    #[expect(clippy::disallowed_methods, reason = "the port's clock counts milliseconds")]
+    pub(super) fn begin(doing: &'static str) -> Self {
+        Self { doing, started: Instant::now() }
+    }
+}
+
+impl Drop for TimedQuery {
+    fn drop(&mut self) {
+        histogram!(QUERY, "op" => self.doing).record(self.started.elapsed());
+    }
+}
+
+/// Counts an operation of the database that failed.
+pub(super) fn query_failed(doing: &'static str) {
+    counter!(ERRORS, "op" => doing).increment(1);
+}
+
+/// Notes the size of the pool.
+pub(super) fn set_pool(idle: usize, open: usize) {
+    gauge!(POOL, "state" => "idle").set(idle as f64);
+    gauge!(POOL, "state" => "open").set(open as f64);
+}

@@ -1,0 +1,97 @@
+//! How a gateway stops: it waits for streams up to a limit or a second signal, and ends them with an error event.
+//! A SIGHUP stops nothing.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{
+    gateway::{Gateway, Home, eventually, http, pause},
+    provider::Provider,
+};
+
+/// A provider whose streams stop in the middle and stay open.
+async fn hanging() -> Provider {
+    let provider = Provider::approving();
+    let hangs = json!({"kind": "stream", "after": 2, "interruption": "hang"});
+    provider.post_control("/faults", json!({"endpoint": "responses", "fault": hangs, "times": {"next": 9}})).await;
+    provider
+}
+
+/// Begins a stream, and returns it with what has arrived.
+async fn begin(gateway: &Gateway, path: &str) -> reqwest::Response {
+    let mut body = json!({"model": "gpt-5.5", "stream": true});
+    match path {
+        "/v1/responses" => body["input"] = json!("Hi"),
+        _ => body["messages"] = json!([{"role": "user", "content": "Hi"}]),
+    }
+    let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token).json(&body);
+    let response = request.send().await.expect("a response");
+    assert_eq!(response.status(), 200);
+    response
+}
+
+/// Reads a stream until it breaks off.
+async fn rest(mut stream: reqwest::Response) -> String {
+    let mut text = String::new();
+    while let Ok(Some(piece)) = stream.chunk().await {
+        text.push_str(&String::from_utf8_lossy(&piece));
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_stream_that_outlasts_the_drain_ends_with_an_error_event() {
+    for path in ["/v1/responses", "/v1/chat/completions"] {
+        let provider = hanging().await;
+        let home = Home::new(&provider).with("GOCLAW_SERVER__DRAIN", "100ms");
+        let mut gateway = home.start().await;
+        gateway.sign_in().await;
+        let stream = begin(&gateway, path).await;
+        gateway.terminate();
+        let text = rest(stream).await;
+        assert!(text.contains("gateway_stopping") && text.contains("send the request again"), "{text}");
+        assert!(gateway.ended().await.success());
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_streams_at_once() {
+    let provider = hanging().await;
+    let home = Home::new(&provider).with("GOCLAW_SERVER__DRAIN", "10m");
+    let mut gateway = home.start().await;
+    gateway.sign_in().await;
+    let stream = begin(&gateway, "/v1/responses").await;
+    gateway.terminate();
+    eventually("the stop to begin", || async { gateway.log().contains("a second signal ends them").then_some(()) })
+        .await;
+    pause(Duration::from_millis(100)).await;
+    assert!(gateway.is_running(), "it waits for the stream");
+    gateway.terminate();
+    assert!(rest(stream).await.contains("gateway_stopping"));
+    assert!(gateway.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_hangup_applies_the_log_filter_tells_the_rest_and_stops_nothing() {
+    let home = Home::without_provider();
+    let file = home.path().join("goclaw.toml");
+    std::fs::write(&file, "log.filter = \"info\"\n").expect("a file");
+    let home = home.with("GOCLAW_CONFIG", &file.display().to_string()).with("RUST_LOG", "");
+    let mut gateway = home.start().await;
+    let said = |words: &'static str| {
+        let log = gateway.log();
+        async move { log.contains(words).then_some(()) }
+    };
+    std::fs::write(&file, "log.filter = \"info,access=off\"\nmodels.remember = \"1h\"\n").expect("a file");
+    gateway.signal("HUP");
+    eventually("the filter to be applied", || said("log.filter was applied: info,access=off")).await;
+    eventually("the rest to be told", || said("need a restart: models.remember")).await;
+    std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
+    gateway.signal("HUP");
+    eventually("the mistake to be told", || said("the configuration is not valid and nothing was changed")).await;
+    let lines = gateway.log().matches("route=").count();
+    gateway.get("/v1/audit").await;
+    assert_eq!(gateway.log().matches("route=").count(), lines, "the access log is off");
+    assert!(gateway.is_running());
+}
