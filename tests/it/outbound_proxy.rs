@@ -231,6 +231,27 @@ fn proxies_are_shown_without_their_credentials() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_asks_providers_through_the_proxy_and_shows_it() {
+    let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
+    let home = Home::without_provider()
+        .with("HTTPS_PROXY", &proxy.url("http"))
+        .with("GOCLAW_PROVIDERS__SUNO__ENABLED", "false")
+        .with("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false");
+    let output = tokio::task::block_in_place(|| home.run(&["doctor"])).stdout;
+    let address = format!("http://{}", proxy.address);
+    for told in [
+        format!("ok       outbound proxy: {address} (credentials not shown) (HTTPS_PROXY)"),
+        format!(
+            "PROBLEM  https://auth.openai.com (for openai-codex, through {address}): the outbound proxy {address} did"
+        ),
+    ] {
+        assert!(output.contains(&told), "{told} in {output}");
+    }
+    assert!(proxy.asked().contains(&"auth.openai.com:443".to_owned()), "{:?}", proxy.asked());
+    assert!(!output.contains("CANARY"), "{output}");
+}
+
 #[test]
 fn a_file_of_authorities_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
