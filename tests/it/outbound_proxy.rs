@@ -60,7 +60,9 @@ async fn every_request_of_an_account_goes_through_the_proxy() {
     ] {
         let provider = Provider::approving();
         let auth = TlsFront::start(address(&provider.issuer), &["http/1.1"]).await;
-        let api = TlsFront::start(address(&provider.backend_url), &["http/1.1"]).await;
+        let backend = address(&provider.backend_url);
+        let is_http2 = variable != "HTTPS_PROXY";
+        let api = if is_http2 { TlsFront::http2(backend).await } else { TlsFront::start(backend, &["http/1.1"]).await };
         let hosts = [(AUTH_HOST, auth.address), (API_HOST, api.address)];
         let proxy = ProxyDouble::start(scheme, Manner::Connects, &hosts).await;
         let home = Home::new(&provider)
