@@ -143,7 +143,7 @@ async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
 
 fn report(contestants: &[Contestant], rests: &[u64]) {
     let heads: String = rests.iter().map(|seconds| format!(" after {seconds} s |")).collect();
-    println!("\n| median ms | first request | warm |{heads} MiB/s of 8 MiB |");
+    println!("\n| median ms | first request | warm |{heads} MiB/s of 4 MiB |");
     println!("|---|---|---|{}---|", "---|".repeat(rests.len()));
     for contestant in contestants {
         let rested: String = contestant.rested.iter().map(|millis| format!(" {millis:.1} |")).collect();
