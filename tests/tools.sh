@@ -11,7 +11,8 @@ packages=()
 # need PROGRAM PACKAGE...
 need() { has "$1" || packages+=("${@:2}"); }
 
-need_postgres() { [ -n "$(postgres_programs)" ] || packages+=(postgresql); }
+# A test makes certificates for a server of its own.
+need_postgres() { [ -n "$(postgres_programs)" ] || packages+=(postgresql); need openssl openssl; }
 
 need_cargo() { has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run this again."; }
 

@@ -33,7 +33,7 @@ const KEY: &[u8] = include_bytes!("../../tests/it/support/tls/provider.key");
 pub(crate) const SMALL: &str = "/compatible-mode/v1/small";
 pub(crate) const BURST: &str = "/compatible-mode/v1/burst";
 pub(crate) const LARGE: &str = "/compatible-mode/v1/large";
-pub(crate) const LARGE_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const LARGE_BYTES: usize = 4 * 1024 * 1024;
 
 type Body = BoxBody<Bytes, Infallible>;
 

@@ -28,7 +28,9 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The delay each way.
 const DELAY: Duration = Duration::from_millis(20);
-const WARM_REQUESTS: usize = 30;
+/// Connections, or gateways, of each contestant.
+const COPIES: usize = 5;
+const WARM_REQUESTS: usize = 10;
 const LARGE_REQUESTS: usize = 5;
 /// Callers and requests of each, for the CPU time.
 const CALLERS: usize = 8;
@@ -60,10 +62,11 @@ enum Way {
 
 struct Contestant {
     name: &'static str,
-    way: Way,
-    cold: f64,
+    /// Several, because each rest gives one measurement of each.
+    ways: Vec<Way>,
+    cold: Vec<f64>,
     warm: Vec<f64>,
-    /// Milliseconds after each rest.
+    /// The median of milliseconds after each rest.
     rested: Vec<f64>,
     /// MiB/s of a large body.
     large: Vec<f64>,
@@ -88,28 +91,36 @@ async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
     let far = relay::start(provider, DELAY).await?;
     let mut contestants = Vec::new();
     for (name, version) in [("direct, HTTP/1.1", Version::Http1), ("direct, HTTP/2", Version::Http2)] {
-        let begun = Instant::now();
-        let mut direct = Direct::connect(far, version).await?;
-        direct.get(SMALL).await?;
-        contestants.push(Contestant::new(name, Way::Direct(direct), begun));
+        let mut contestant = Contestant::new(name);
+        for _ in 0..COPIES {
+            let begun = Instant::now();
+            let mut direct = Direct::connect(far, version).await?;
+            direct.get(SMALL).await?;
+            contestant.add(Way::Direct(direct), begun);
+        }
+        contestants.push(contestant);
     }
     for (name, http2) in [("goclaw, HTTP/1.1", false), ("goclaw, HTTP/2", true)] {
-        let gateway = Gateway::start(goclaw, far, provider.port(), http2)?;
-        let begun = Instant::now();
-        gateway.get(FAR, SMALL)?;
-        contestants.push(Contestant::new(name, Way::Gateway(gateway), begun));
+        let mut contestant = Contestant::new(name);
+        for _ in 0..COPIES {
+            let gateway = Gateway::start(goclaw, far, provider.port(), http2)?;
+            let begun = Instant::now();
+            gateway.get(FAR, SMALL)?;
+            contestant.add(Way::Gateway(gateway), begun);
+        }
+        contestants.push(contestant);
     }
     for _ in 0..WARM_REQUESTS {
         for contestant in &mut contestants {
-            let begun = Instant::now();
-            contestant.way.get(SMALL).await?;
-            contestant.warm.push(millis(begun));
+            let times = contestant.ask_all().await?;
+            contestant.warm.extend(times);
         }
     }
     for _ in 0..LARGE_REQUESTS {
         for contestant in &mut contestants {
+            let Some(way) = contestant.ways.first_mut() else { continue };
             let begun = Instant::now();
-            assert!(contestant.way.get(LARGE).await? >= LARGE_BYTES, "a truncated body");
+            assert!(way.get(LARGE).await? >= LARGE_BYTES, "a truncated body");
             contestant.large.push(LARGE_BYTES as f64 / 1_048_576.0 / begun.elapsed().as_secs_f64());
         }
     }
@@ -117,14 +128,13 @@ async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
         println!("resting {seconds} s");
         tokio::time::sleep(Duration::from_secs(*seconds)).await;
         for contestant in &mut contestants {
-            let begun = Instant::now();
-            contestant.way.get(SMALL).await?;
-            contestant.rested.push(millis(begun));
+            let rested = median(&contestant.ask_all().await?);
+            contestant.rested.push(rested);
         }
     }
     report(&contestants, rests);
     for contestant in &contestants {
-        if let Way::Gateway(gateway) = &contestant.way {
+        if let Some(Way::Gateway(gateway)) = contestant.ways.first() {
             println!("{}: {:.0} µs of CPU for a burst of 50 events", contestant.name, gateway.cpu_of_a_burst()?);
         }
     }
@@ -133,18 +143,35 @@ async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
 
 fn report(contestants: &[Contestant], rests: &[u64]) {
     let heads: String = rests.iter().map(|seconds| format!(" after {seconds} s |")).collect();
-    println!("\n| ms | first request | warm, median |{heads} MiB/s of 8 MiB, median |");
+    println!("\n| median ms | first request | warm |{heads} MiB/s of 4 MiB |");
     println!("|---|---|---|{}---|", "---|".repeat(rests.len()));
     for contestant in contestants {
         let rested: String = contestant.rested.iter().map(|millis| format!(" {millis:.1} |")).collect();
-        let (warm, large) = (median(&contestant.warm), median(&contestant.large));
-        println!("| {} | {:.1} | {warm:.1} |{rested} {large:.1} |", contestant.name, contestant.cold);
+        let [cold, warm, large] = [&contestant.cold, &contestant.warm, &contestant.large].map(|times| median(times));
+        println!("| {} | {cold:.1} | {warm:.1} |{rested} {large:.1} |", contestant.name);
     }
 }
 
 impl Contestant {
-    fn new(name: &'static str, way: Way, begun: Instant) -> Self {
-        Self { name, way, cold: millis(begun), warm: Vec::new(), rested: Vec::new(), large: Vec::new() }
+    fn new(name: &'static str) -> Self {
+        let (ways, [cold, warm, rested, large]) = (Vec::new(), Default::default());
+        Self { name, ways, cold, warm, rested, large }
+    }
+
+    fn add(&mut self, way: Way, begun: Instant) {
+        self.cold.push(millis(begun));
+        self.ways.push(way);
+    }
+
+    /// Returns the milliseconds of one request on each connection.
+    async fn ask_all(&mut self) -> Outcome<Vec<f64>> {
+        let mut times = Vec::new();
+        for way in &mut self.ways {
+            let begun = Instant::now();
+            way.get(SMALL).await?;
+            times.push(millis(begun));
+        }
+        Ok(times)
     }
 }
 

@@ -60,7 +60,9 @@ async fn every_request_of_an_account_goes_through_the_proxy() {
     ] {
         let provider = Provider::approving();
         let auth = TlsFront::start(address(&provider.issuer), &["http/1.1"]).await;
-        let api = TlsFront::start(address(&provider.backend_url), &["http/1.1"]).await;
+        let backend = address(&provider.backend_url);
+        let is_http2 = variable != "HTTPS_PROXY";
+        let api = if is_http2 { TlsFront::http2(backend).await } else { TlsFront::start(backend, &["http/1.1"]).await };
         let hosts = [(AUTH_HOST, auth.address), (API_HOST, api.address)];
         let proxy = ProxyDouble::start(scheme, Manner::Connects, &hosts).await;
         let home = Home::new(&provider)
@@ -229,6 +231,27 @@ fn proxies_are_shown_without_their_credentials() {
     for output in [shown.stdout, shown.stderr, wrong.stdout, wrong.stderr] {
         assert!(!output.contains("CANARY"), "{output}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_asks_providers_through_the_proxy_and_shows_it() {
+    let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
+    let home = Home::without_provider()
+        .with("HTTPS_PROXY", &proxy.url("http"))
+        .with("GOCLAW_PROVIDERS__SUNO__ENABLED", "false")
+        .with("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false");
+    let output = tokio::task::block_in_place(|| home.run(&["doctor"])).stdout;
+    let address = format!("http://{}", proxy.address);
+    for told in [
+        format!("ok       outbound proxy: {address} (credentials not shown) (HTTPS_PROXY)"),
+        format!(
+            "PROBLEM  https://auth.openai.com (for openai-codex, through {address}): the outbound proxy {address} did"
+        ),
+    ] {
+        assert!(output.contains(&told), "{told} in {output}");
+    }
+    assert!(proxy.asked().contains(&"auth.openai.com:443".to_owned()), "{:?}", proxy.asked());
+    assert!(!output.contains("CANARY"), "{output}");
 }
 
 #[test]

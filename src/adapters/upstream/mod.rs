@@ -106,10 +106,13 @@ impl Upstream for HttpUpstream {
                 Err(mut failed) => {
                     let unsent = failed.take_message();
                     let error = failed.into_error();
-                    if let Connection::Http2(lease) = &connection {
+                    let is_refused = was_not_processed(&error);
+                    if let Connection::Http2(lease) = &connection
+                        && (is_refused || unsent.is_some())
+                    {
                         lease.retire();
                     }
-                    match unsent.or_else(|| copy.filter(|_| was_not_processed(&error))) {
+                    match unsent.or(copy.filter(|_| is_refused)) {
                         // The pooled connection was stale, and the provider has not seen the request; retry on another one.
                         Some(unsent) if is_pooled => message = unsent,
                         _ => return Err(upstream_error(error, &body_error)),

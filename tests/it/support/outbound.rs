@@ -11,6 +11,10 @@ use goclaw::{
     adapters::outbound::{Outbound, OutboundOptions},
     domain::{ids::AccountName, outbound_proxy::ProxyUrl},
 };
+use http_body_util::BodyExt;
+use http_message::{Request, Response, header};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -21,6 +25,8 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
+
+use super::gateway::http;
 
 /// Names in the certificate of [`TlsFront`], which resolve nowhere.
 pub(crate) const AUTH_HOST: &str = "auth.provider.example";
@@ -80,6 +86,37 @@ impl TlsFront {
         .await;
         Self { address, _serving: serving }
     }
+
+    /// Starts a front that speaks HTTP/2 only, for a server of HTTP/1.1.
+    pub(crate) async fn http2(target: SocketAddr) -> Self {
+        let acceptor = acceptor(&["h2"]);
+        let (address, serving) = serve(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let stream = TokioIo::new(acceptor.accept(stream).await?);
+                let service = service_fn(move |request| forward(request, target));
+                let http = http2::Builder::new(TokioExecutor::new());
+                http.serve_connection(stream, service).await.map_err(std::io::Error::other)
+            }
+        })
+        .await;
+        Self { address, _serving: serving }
+    }
+}
+
+async fn forward(request: Request<Incoming>, target: SocketAddr) -> reqwest::Result<Response<reqwest::Body>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.expect("a request's body").to_bytes();
+    let url = format!("http://{target}{}", head.uri.path_and_query().expect("a path"));
+    let response = http().request(head.method, url).headers(head.headers).body(body).send().await?;
+    let mut forwarded = Response::new(());
+    *forwarded.status_mut() = response.status();
+    *forwarded.headers_mut() = response.headers().clone();
+    // HTTP/2 has frames instead.
+    for name in [header::CONNECTION, header::TRANSFER_ENCODING] {
+        forwarded.headers_mut().remove(name);
+    }
+    Ok(forwarded.map(|()| response.into()))
 }
 
 /// Returns a server's side of TLS with the certificate of [`authority`], which offers `protocols` by ALPN.
