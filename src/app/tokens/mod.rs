@@ -147,7 +147,7 @@ impl Tokens {
                     StoredAccount::Readable(account) if count > self.tokens_in_memory => {
                         self.register_resting(&account)
                     }
-                    account => self.meet(account),
+                    account @ (StoredAccount::Readable(_) | StoredAccount::Unreadable(_)) => self.meet(account),
                 }
             }
             if last.is_none() {
