@@ -34,6 +34,9 @@ pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(AccountName, O
     Ok((name, Some(known.ok_or_else(|| AppError::UnknownProviderType(new_type.to_owned()))?)))
 }
 
+/// Accounts that are read at a time, so that many of them do not fill the memory.
+const PAGE: usize = 1_000;
+
 /// What is stored under a name.
 #[derive(Debug)]
 pub(super) enum StoredAccount {
@@ -88,6 +91,13 @@ impl Directory {
         let stored = self.store.list().await?;
         let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
         Ok(readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect())
+    }
+
+    /// Reads the accounts after a name, as [`TokenStore::list_after`] does.
+    pub(super) async fn after(&self, name: Option<&str>) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
+        let (stored, last) = self.store.list_after(name, PAGE).await?;
+        let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
+        Ok((readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect(), last))
     }
 
     fn checked(&self, credential: SealedCredential) -> StoredAccount {

@@ -109,6 +109,12 @@ impl Follower {
         });
     }
 
+    /// Does the same in the background: with very many accounts the journal takes seconds to read.
+    pub(super) fn keep_house_soon(&self) {
+        let follower = self.clone();
+        self.tasks.start(async move { follower.keep_house().await });
+    }
+
     /// Prunes the history and reports the journal. What fails is tried again in an hour.
     pub(super) async fn keep_house(&self) {
         if self.history.prune(KEPT_EVENTS).await.is_err() {

@@ -100,6 +100,8 @@ pub struct AppSettings {
     pub login_lifetime: Duration,
     /// Whether tokens are refreshed before a caller needs them.
     pub proactive: bool,
+    /// Of how many accounts the start opens the access tokens. All others are opened on their first use.
+    pub tokens_in_memory: usize,
     /// Whether the start adopts a database of the first format.
     pub adoption: Adoption,
     /// The digest of the gateway's token.
@@ -125,7 +127,7 @@ impl App {
     pub fn new(ports: Ports, settings: AppSettings) -> Arc<Self> {
         let adoption = settings.adoption;
         let (tasks, directory) = (Tasks::default(), Directory::new(&ports, settings.catalog.clone()));
-        let tokens = Arc::new(Tokens::new(&ports, &directory, &tasks, settings.proactive));
+        let tokens = Arc::new(Tokens::new(&ports, &settings, &directory, &tasks));
         let logins = Arc::new(Logins::new(&ports, &settings, &directory, &tokens, &tasks));
         let access = Arc::new(Access::new(&ports, settings.gateway_token.clone(), &tasks));
         let keys = Arc::new(Keys::new(&ports));
@@ -162,7 +164,7 @@ impl App {
         self.logins.start_sweeping();
         self.tokens.start_sweeping_revocations();
         self.tokens.start_saving_feedback();
-        self.follower.keep_house().await;
+        self.follower.keep_house_soon();
         self.follower.start(seen);
         self.tokens.start_refreshing();
         self.audit.start_watching();

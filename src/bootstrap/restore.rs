@@ -25,7 +25,7 @@ use crate::{
         cipher::{KeyRing, XChaChaCipher},
         cli::{RestoreOptions, passphrase::PassphraseFor, words::TimeFormatter},
         secret_file::{SecretFileOf, create_secret_file, replace_secret_file},
-        settings::Settings,
+        settings::{DatabaseSettings, Settings},
         store::{CopyError, RestoreOrder, Restored, TableRows, Tables},
         system::{SystemClock, SystemRandom},
     },
@@ -48,12 +48,12 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
         return Err(StartError::IsAnExport(options.file.clone()));
     }
     first_start::check_data_folder(settings)?;
+    if !options.replace {
+        refuse_used(&settings.database).await?;
+    }
     let notes = place_secrets(archive.header(), settings)?;
     check_keys(archive.header(), settings)?;
     let Storage { stores, journal, cipher } = Storage::open(settings, Arc::new(SystemRandom)).await?;
-    if !options.replace && stores.tables.is_used().await? {
-        return Err(StartError::DatabaseInUse(stores.name));
-    }
     let read = BackupCheck::of(journal.as_ref()).await;
     let journal = read.map_err(|source| StartError::Journal { place: journal.place(), source })?;
     let author = Vault::new(cipher).author(SystemClock.now());
@@ -78,6 +78,17 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     text += &notes.concat();
     print(&text)?;
     restore_responses(&stores, &mut batches).await
+}
+
+/// Refuses a database that somebody would miss something of, before any file is written.
+async fn refuse_used(database: &DatabaseSettings) -> Result<(), StartError> {
+    if let DatabaseSettings::Sqlite(path) = database
+        && !path.exists()
+    {
+        return Ok(());
+    }
+    let stores = Stores::open(database).await?;
+    if stores.tables.is_used().await? { Err(StartError::DatabaseInUse(stores.name)) } else { Ok(()) }
 }
 
 async fn restore_responses(stores: &Stores, batches: &mut Batches<'_>) -> Result<(), StartError> {
@@ -137,7 +148,7 @@ fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, St
     }
     if let Some(text) = &header.settings {
         let path = settings.data_dir.join(RESTORED_SETTINGS);
-        create_secret_file(&path, text)?;
+        replace_secret_file(&path, text)?;
         notes.push(format!("\nThe settings in the archive are in {}; compare them with yours.", path.display()));
     }
     Ok(notes)

@@ -39,6 +39,9 @@ use crate::{
 /// Files for the database, the journal, the log and the listeners.
 const RESERVED_FILES: usize = 64;
 
+/// Access tokens that a start opens, 2 KiB each. More accounts than that are hardly used all at once.
+const TOKENS_IN_MEMORY: usize = 5_000;
+
 /// A gateway that listens but does not serve yet.
 pub struct Started {
     pub address: SocketAddr,
@@ -114,6 +117,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
+            tokens_in_memory: TOKENS_IN_MEMORY,
             adoption: adoption(&settings.database),
             gateway_token: token.digest(),
         },

@@ -4,10 +4,12 @@
 //! journal first, so that neither a database outage nor a crash loses them. After the commit the newest ones stay, so
 //! that an older copy of the database, restored later, does not bring a spent refresh token back.
 
+use std::collections::{BTreeMap, HashMap};
+
 use async_trait::async_trait;
 
 use crate::domain::{
-    ids::{AccountName, LoginId},
+    ids::{AccountName, KeyId, LoginId},
     refresh::{Rotation, TokenVersion},
     sealed::SealedSecret,
 };
@@ -96,6 +98,30 @@ pub trait TokenJournal: Send + Sync {
     /// An incomplete or unreadable entry MUST NOT be an error: it MUST be skipped, logged and not deleted, because
     /// another process may still be writing it.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
+
+    /// Returns what `list` returns, without the committed entries of these versions. With many accounts most entries are
+    /// of the versions that the database has, and need not be read.
+    async fn list_without(
+        &self,
+        known: HashMap<AccountName, TokenVersion>,
+    ) -> Result<Vec<JournalRecord>, JournalError> {
+        let is_known = |entry: &JournalRecord| {
+            entry.state == RecordState::Committed && known.get(&entry.name) == Some(&entry.rotation.version)
+        };
+        Ok(self.list().await?.into_iter().filter(|entry| !is_known(entry)).collect())
+    }
+
+    /// Returns how many entries and logins each encryption key has sealed.
+    async fn key_use(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
+        let mut counts = BTreeMap::new();
+        for key_id in self.list().await?.iter().flat_map(|entry| entry.rotation.key_ids()) {
+            *counts.entry(key_id).or_default() += 1;
+        }
+        for key_id in self.logins().await?.iter().filter_map(|login| login.tokens.key_id()) {
+            *counts.entry(key_id).or_default() += 1;
+        }
+        Ok(counts)
+    }
 
     /// Keeps an entry as the account's committed one, whether or not `put` succeeded before, and deletes the earlier
     /// one, an earlier mark and earlier presentations. If one of these belongs to a later generation of the login, MUST keep that instead.

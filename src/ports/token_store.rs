@@ -101,6 +101,27 @@ pub trait TokenStore: Send + Sync {
     /// Contract: an unreadable row MUST NOT be an error. A row without a valid name MUST be skipped and logged.
     async fn list(&self) -> Result<StoredAccounts, StoreError>;
 
+    /// Returns at most `limit` accounts with names after `after`, ordered by name, and the last name that was read; None
+    /// for the name after the last page. Pages are read one by one, so each shows its own moment.
+    async fn list_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(StoredAccounts, Option<String>), StoreError> {
+        let StoredAccounts { readable, unreadable } = self.list().await?;
+        let is_after = |name: &AccountName| after.is_none_or(|after| name.as_str() > after);
+        let names = readable.iter().map(|account| &account.name).chain(unreadable.iter().map(|account| &account.name));
+        let mut names: Vec<AccountName> = names.filter(|name| is_after(name)).cloned().collect();
+        names.sort();
+        names.truncate(limit);
+        let last = names.last().filter(|_| names.len() == limit).map(ToString::to_string);
+        let page = StoredAccounts {
+            readable: readable.into_iter().filter(|account| names.contains(&account.name)).collect(),
+            unreadable: unreadable.into_iter().filter(|account| names.contains(&account.name)).collect(),
+        };
+        Ok((page, last))
+    }
+
     /// Saves the tokens of a login and returns the saved account. A second read could fail and hide that the tokens are
     /// safe.
     ///

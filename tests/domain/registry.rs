@@ -25,8 +25,8 @@ fn definition() -> Arc<ProviderDefinition> {
         provider_type: ProviderType::OpenaiCodex,
         display_name: String::new(),
         api_base: String::new(),
-        proxy_paths: Vec::new(),
-        program_paths: Vec::new(),
+        proxy_paths: Arc::default(),
+        program_paths: Arc::default(),
         user_agent: None,
         client_version: None,
         models: Vec::new(),
@@ -46,6 +46,7 @@ fn snapshot(login: u8, revision: i64) -> ProviderRegistration {
         refresh: RefreshState::after_login(LoginId::from_bytes([login; 16]), true, now, None),
         revision: Revision(revision),
         access_token: AccessToken::new("token"),
+        is_resting: false,
         account: AccountLabels::default(),
         served_until: None,
     }

@@ -23,7 +23,7 @@ use goclaw::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::support::fakes::{MemoryJournal, MemoryStore, OPENAI, TestGateway, name, within};
+use crate::support::fakes::{MemoryJournal, MemoryStore, OPENAI, TestGateway, name, settle, within};
 
 fn key(number: u8) -> EncryptionKey {
     EncryptionKey::from_bytes([number; 32])
@@ -128,6 +128,8 @@ async fn the_journals_of_other_gateways_are_listed_for_a_day() {
     journal.confirm(&gateway.journal.contents()[0]).await.expect("it is kept");
     let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
     other.start().await.expect("it starts");
+    // It reports its journal in the background.
+    settle().await;
     let records = async || gateway.keys(&[1]).list().await.expect("a list")[0].journal_records.clone();
     let of_both = [(gateway.journal.place(), 1), (journal.place(), 1)];
     assert_eq!(records().await, of_both.clone().into());

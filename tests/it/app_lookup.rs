@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 use goclaw::{
     app::{App, AppError, ModelRequest, ProxyRequest},
     domain::scope::Rights,
-    ports::RequestBody,
+    ports::{RequestBody, TokenStore},
 };
 use http_message::{HeaderMap, Method, StatusCode};
 
-use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, alice, name, settle, spawn, within};
+use crate::{
+    store_contract::samples::author,
+    support::fakes::{NOW, OPENAI, ScriptedResponse, TestGateway, alice, name, settle, spawn, within},
+};
 
 /// Calls the usage of an account through the proxy and returns the status.
 pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
@@ -153,4 +156,30 @@ async fn a_refresh_gives_up_waiting_for_a_slot_and_the_slot_goes_on() {
         let outcome = within(caller).await.expect("no panic");
         assert!(matches!(outcome, Err(AppError::RefreshNotBegun { .. })), "{outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
+    let mut gateway = TestGateway::open().await;
+    for account in ["a", "b", "c"] {
+        gateway.connect_as(account).await;
+    }
+    gateway.settings.tokens_in_memory = 1;
+    gateway.restart().await;
+    let rests = |account: &str| gateway.app.tokens.registry().get(&name(account)).is_some_and(|known| known.is_resting);
+    assert_eq!(["a", "b", "c"].map(rests), [false, true, true]);
+    gateway.store.fail_to("load an account");
+    assert_eq!(forward(&gateway.app, "a").await.expect("a response"), 200);
+    assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::Store(_))));
+    gateway.store.repair();
+    assert_eq!(forward(&gateway.app, "b").await.expect("a response"), 200);
+    assert_eq!(["a", "b", "c"].map(rests), [false, false, true]);
+    // A refresh opens it too.
+    gateway.app.accounts.refresh(&name("c"), &alice(), None).await.expect("a refresh");
+    assert!(!rests("c"));
+    assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
+    // One that is gone is not connected.
+    gateway.restart().await;
+    gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("it is removed");
+    assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::NotConnected(_))));
 }

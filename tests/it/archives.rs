@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use goclaw::adapters::{
-    archive::{ArchiveError, ArchiveKind, ArchiveReader, ArchiveWriter, Header, Line},
+    archive::{ArchiveError, ArchiveKind, ArchiveReader, ArchiveWriter, Draft, Header, Line},
     system::SystemRandom,
 };
 use secrecy::SecretString;
@@ -126,4 +126,15 @@ fn a_name_that_is_taken_meanwhile_is_not_replaced_and_a_draft_that_is_dropped_le
     assert!(matches!(draft.publish(), Err(ArchiveError::Exists(_))));
     assert_eq!(fs::read_to_string(&path).expect("a file"), "somebody else's");
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn an_archive_without_its_last_line_is_incomplete() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let header = Header::new(ArchiveKind::Backup, 7);
+    let mut archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
+    archive.write(&line(1, 1)).expect("it is written");
+    archive.finish().and_then(Draft::publish).expect("it is published");
+    assert!(matches!(read(&path), Err(ArchiveError::Damaged { .. })));
 }

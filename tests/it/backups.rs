@@ -167,6 +167,7 @@ async fn what_cannot_be_restored_changes_nothing() {
     let (home, new) = (Home::new(&provider), Home::new(&provider));
     let gateway = home.start().await;
     gateway.sign_in().await;
+    gateway.stop().await;
     let path = home.path().join("backup.age").display().to_string();
     let short = home.run_with_input(&["backup", &path], "short\n");
     assert!(short.code == Some(1) && short.stderr.contains("12 characters"), "{short:?}");
@@ -179,7 +180,6 @@ async fn what_cannot_be_restored_changes_nothing() {
     let file = back_up(&home, &[]);
     let again = home.run_with_input(&["backup", &path], PASSPHRASE);
     assert!(again.code == Some(1) && again.stderr.contains("exists already"), "{again:?}");
-    gateway.stop().await;
 
     let without_key = restore(&new, &file, &[]);
     assert!(without_key.code == Some(1) && without_key.stderr.contains("encryption.key"), "{without_key:?}");

@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -41,7 +42,7 @@ pub(crate) fn client_of(issuer: &str) -> OAuthClient {
     let variables = [("HOME", "/"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer)];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings = Settings::load(None, &Environment::from_pairs(variables)).unwrap();
-    settings.providers.into_iter().find_map(|provider| provider.oauth).unwrap()
+    settings.providers.into_iter().find_map(|provider| provider.oauth).map(Arc::unwrap_or_clone).unwrap()
 }
 
 /// Returns a new code for our verifier.

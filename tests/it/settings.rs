@@ -146,7 +146,7 @@ fn a_dashscope_endpoint_has_its_region_and_its_chat_path() {
         let hint = dashscope.secret_hint().unwrap();
         assert!(hint.contains(&format!("api_base is {base} ({region})")), "{hint}");
         assert_eq!(dashscope.check_path().is_none(), chat == plan);
-        assert_eq!(dashscope.proxy_paths == [ProxyRule::parse("v1/*").unwrap()], chat == plan);
+        assert_eq!(*dashscope.proxy_paths == [ProxyRule::parse("v1/*").unwrap()], chat == plan);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FolderJournal, is_named_after, record_file::invalid};
+use super::{COMMITTED, ENDED, FolderJournal, is_named_after, record_file::invalid};
 use crate::{
     domain::{
         ids::{AccountName, LoginId},
@@ -51,6 +51,10 @@ pub(super) fn is_login(path: &Path) -> bool {
 }
 
 fn read(path: &Path) -> io::Result<LoginRecord> {
+    // A committed record of tokens is none, and there may be many.
+    if path.to_str().is_some_and(|path| path.ends_with(COMMITTED) || path.ends_with(ENDED)) {
+        return Err(invalid("it is another record"));
+    }
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(invalid("it is not a regular file"));
     }

@@ -16,6 +16,7 @@ mod presented;
 mod record_file;
 
 use std::{
+    collections::{BTreeMap, HashMap},
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -28,7 +29,7 @@ use rustix::system::uname;
 
 use crate::{
     domain::{
-        ids::{AccountName, Generation, LoginId},
+        ids::{AccountName, Generation, KeyId, LoginId},
         refresh::TokenVersion,
     },
     ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, PresentedToken, RecordState, TokenJournal},
@@ -160,10 +161,12 @@ impl FolderJournal {
         fs::read_dir(&self.folder)?.map(|file| Ok(file?.path())).collect()
     }
 
-    fn read_all(&self) -> io::Result<Vec<JournalRecord>> {
+    /// Reads the records, except for committed ones of the versions `known`: their names say enough.
+    fn read_all(&self, known: &HashMap<AccountName, TokenVersion>) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
         for path in self.paths()? {
-            if path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end))) {
+            if is_marker(&path) || committed_of(&path).is_some_and(|(name, version)| known.get(&name) == Some(&version))
+            {
                 continue;
             }
             match read(&path) {
@@ -188,6 +191,20 @@ impl FolderJournal {
         });
         found.dedup_by(|(later, ..), (earlier, ..)| later == earlier);
         Ok(found.into_iter().map(|(_, _, record)| record).collect())
+    }
+
+    /// Counts what each key has sealed, one file after the other.
+    fn count_by_key(&self) -> io::Result<BTreeMap<KeyId, usize>> {
+        let mut counts = BTreeMap::new();
+        for path in self.paths()?.into_iter().filter(|path| !is_marker(path)) {
+            // Other files are reported when they are listed.
+            let key_ids = read(&path).map(|record| record.rotation.key_ids()).unwrap_or_default();
+            key_ids.into_iter().for_each(|key_id| *counts.entry(key_id).or_default() += 1);
+        }
+        for key_id in self.read_logins()?.iter().filter_map(|login| login.tokens.key_id()) {
+            *counts.entry(key_id).or_default() += 1;
+        }
+        Ok(counts)
     }
 
     /// Removes the files that `is_meant`, and the misnamed files of a record.
@@ -262,7 +279,18 @@ impl TokenJournal for FolderJournal {
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
-        self.blocking("read", |journal| journal.read_all()).await
+        self.list_without(HashMap::new()).await
+    }
+
+    async fn list_without(
+        &self,
+        known: HashMap<AccountName, TokenVersion>,
+    ) -> Result<Vec<JournalRecord>, JournalError> {
+        self.blocking("read", move |journal| journal.read_all(&known)).await
+    }
+
+    async fn key_use(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
+        self.blocking("read", |journal| journal.count_by_key()).await
     }
 
     async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
@@ -283,6 +311,19 @@ fn record_stem(name: &AccountName, version: &TokenVersion) -> String {
 fn is_named_after(path: &Path, stem: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Whether the file is empty, and its name says everything.
+fn is_marker(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end)))
+}
+
+/// Returns the account and the version of a committed record from the file's name.
+fn committed_of(path: &Path) -> Option<(AccountName, TokenVersion)> {
+    let file = path.file_name()?.to_str().filter(|file| file.ends_with(COMMITTED))?;
+    let name = AccountName::parse(file.split_once('.')?.0).ok()?;
+    let version = kept_version(path, &name)?;
+    Some((name, version))
 }
 
 /// Returns the version that an account's committed record or mark stands for, from the file's name.

@@ -1,6 +1,6 @@
 //! The section `providers`: changes the built-in providers and adds further ones.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
@@ -143,12 +143,12 @@ impl ProviderSection {
             provider_type,
             display_name: descriptor.display_name.to_owned(),
             api_base,
-            proxy_paths: self.proxy_paths.unwrap_or_else(|| rules(proxy_paths)),
-            program_paths: self.program_paths.unwrap_or_else(|| rules(program_paths)),
+            proxy_paths: self.proxy_paths.unwrap_or_else(|| rules(proxy_paths)).into(),
+            program_paths: self.program_paths.unwrap_or_else(|| rules(program_paths)).into(),
             user_agent: self.user_agent,
             client_version: self.client_version.or_else(|| default_version.map(str::to_owned)),
             models: self.models,
-            oauth,
+            oauth: oauth.map(Arc::new),
             sessions,
             refresh: RefreshPolicy {
                 grace: self.refresh_grace.unwrap_or(default_grace),

@@ -1,9 +1,6 @@
 //! Lists the keys of the database, with what each has sealed: in the database, and in the journals of all gateways.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::Keys;
 use crate::{
@@ -79,19 +76,7 @@ impl Keys {
     }
 
     async fn own_journal(&self) -> Result<JournalUse, JournalError> {
-        let mut records: BTreeMap<KeyId, usize> = BTreeMap::new();
-        for record in self.journal.list().await? {
-            let rotation = record.rotation;
-            let sealed = rotation.refresh_token.iter().chain([&rotation.access_token]);
-            for id in sealed.filter_map(|sealed| sealed.key_id()).collect::<BTreeSet<_>>() {
-                *records.entry(id).or_default() += 1;
-            }
-        }
-        for login in self.journal.logins().await? {
-            if let Some(id) = login.tokens.key_id() {
-                *records.entry(id).or_default() += 1;
-            }
-        }
+        let records = self.journal.key_use().await?;
         Ok(JournalUse { place: self.journal.place(), seen_at: self.now(), records })
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         refresh::{Ending, RefreshEvent, Rotation, TokenVersion},
         revocation::RevocationId,
     },
-    ports::{Advanced, EndedLogin, JournalRecord, PresentedToken, RecordState},
+    ports::{Advanced, EndedLogin, JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
 /// Successors that are followed, so that a cycle in the files ends.
@@ -49,6 +49,10 @@ impl Remembered {
 
     pub(super) fn has_ends(&self) -> bool {
         !self.ended.is_empty()
+    }
+
+    fn has_ended(&self, login_id: &LoginId) -> bool {
+        self.ended.contains_key(login_id)
     }
 
     /// Returns how an account's login ended; None if it has not.
@@ -99,7 +103,14 @@ impl Tokens {
 
     /// Removes or replaces every account whose login has ended, and registers the result.
     pub(super) async fn end_all_again(self: &Arc<Self>, remembered: &Remembered) -> Result<(), AppError> {
-        for account in self.store.list().await?.readable {
+        let names = self.registry.versions().into_iter().filter(|(_, version)| remembered.has_ended(&version.login_id));
+        for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
+            let account = match self.store.load(&name).await {
+                Ok(Some(account)) => account,
+                // It cannot be compared; its status says why.
+                Ok(None) | Err(StoreError::Unreadable(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
             let (name, login_id) = (account.name.clone(), account.login_id().clone());
             match self.end_again(account, remembered).await {
                 Ok(account) => self.adopt(&name, &login_id, account),

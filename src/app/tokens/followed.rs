@@ -27,11 +27,17 @@ pub(super) type End = (LoginId, Option<LoginId>);
 impl FollowedLogins {
     /// Begins again with the accounts as stored.
     pub(super) fn reset<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
+        self.lock().clear();
+        self.add(stored);
+    }
+
+    /// Follows more accounts, as stored.
+    pub(super) fn add<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
         let followed = |account: &SealedCredential| {
             let login_id = Some(account.login_id().clone());
             (account.name.clone(), Followed { as_of: account.revision, login_id })
         };
-        *self.lock() = stored.map(followed).collect();
+        self.lock().extend(stored.map(followed));
     }
 
     /// Returns the logins that ended with an account's events, which are given oldest first.

@@ -28,7 +28,9 @@ impl Tokens {
 
     /// Commits the journal's records. A journal that cannot be read is logged, and the gateway starts without it.
     pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
-        let records = match self.journal.list().await {
+        // The records of tokens that the database has are not even read: only their names are.
+        let registered = self.registry.versions();
+        let records = match self.journal.list_without(registered.clone()).await {
             Ok(records) => records,
             Err(error) => {
                 tracing::error!(error = %error, "the token journal cannot be read; the tokens in it are not lost");
@@ -58,7 +60,8 @@ impl Tokens {
                 self.note_seen(&account).await;
             }
         }
-        let known = self.known_versions().await;
+        let mut known = self.known_versions().await;
+        known.retain(|known| known.attempt > 0 || registered.get(&known.name) != Some(&known.version));
         let (tokens, (done, all_done)) = (Arc::clone(self), tokio::sync::oneshot::channel());
         self.tasks.start(async move {
             let replay = |(definition, record)| tokens.replay(definition, record);

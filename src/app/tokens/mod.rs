@@ -35,7 +35,7 @@ pub use save::Connected;
 pub use vault::{Vault, VaultError};
 
 use super::{
-    AppError, Ports, Tasks,
+    AppError, AppSettings, Ports, Tasks,
     directory::{Directory, StoredAccount},
     events::Events,
     random_bytes,
@@ -46,6 +46,7 @@ use crate::{
         ids::{AccountName, LoginId},
         provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenVersion},
+        secret::AccessToken,
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
@@ -92,11 +93,13 @@ pub struct Tokens {
     schedule: RefreshSchedule,
     slots: RefreshSlots,
     proactive: bool,
+    /// Accounts whose access tokens are opened at the start.
+    tokens_in_memory: usize,
     tasks: Tasks,
 }
 
 impl Tokens {
-    pub(super) fn new(ports: &Ports, directory: &Directory, tasks: &Tasks, proactive: bool) -> Self {
+    pub(super) fn new(ports: &Ports, settings: &AppSettings, directory: &Directory, tasks: &Tasks) -> Self {
         Self {
             store: Arc::clone(&ports.credentials),
             logins: Arc::clone(&ports.logins),
@@ -120,7 +123,8 @@ impl Tokens {
             followed: FollowedLogins::default(),
             schedule: RefreshSchedule::default(),
             slots: RefreshSlots::default(),
-            proactive,
+            proactive: settings.proactive,
+            tokens_in_memory: settings.tokens_in_memory,
             tasks: tasks.clone(),
         }
     }
@@ -131,10 +135,26 @@ impl Tokens {
 
     /// Registers every stored account, and quarantines those that are unreadable.
     pub(super) async fn register_all(&self) -> Result<(), AppError> {
-        let stored = self.directory.all().await?;
-        self.followed.reset(readable(&stored));
-        stored.into_iter().for_each(|account| self.meet(account));
-        Ok(())
+        let mut after = None;
+        self.followed.reset(std::iter::empty());
+        let mut count = 0;
+        loop {
+            let (stored, last) = self.directory.after(after.as_deref()).await?;
+            self.followed.add(readable(&stored));
+            for account in stored {
+                count += 1;
+                match account {
+                    StoredAccount::Readable(account) if count > self.tokens_in_memory => {
+                        self.register_resting(&account)
+                    }
+                    account @ (StoredAccount::Readable(_) | StoredAccount::Unreadable(_)) => self.meet(account),
+                }
+            }
+            if last.is_none() {
+                return Ok(());
+            }
+            after = last;
+        }
     }
 
     /// Registers or quarantines what was read from the store.
@@ -147,13 +167,24 @@ impl Tokens {
 
     /// Registers an account as stored, and schedules its next refresh.
     pub(super) fn register(&self, credential: &SealedCredential) {
-        let name = &credential.name;
         self.hang_up_for_other_replica(credential);
-        let account = match self.registration_of(credential) {
-            Ok(Some(account)) => account,
-            Ok(None) => return,
-            Err(row) => return self.quarantine(UnreadableAccount { name: name.clone(), row }),
-        };
+        match self.registration_of(credential) {
+            Ok(Some(account)) => self.register_as(credential, account),
+            Ok(None) => {}
+            Err(row) => self.quarantine(UnreadableAccount { name: credential.name.clone(), row }),
+        }
+    }
+
+    /// Registers an account whose tokens open, without its access token: with very many accounts, most of which nobody
+    /// uses, they would fill the memory.
+    fn register_resting(&self, credential: &SealedCredential) {
+        if let Some(account) = self.registration_with(credential, AccessToken::new("")) {
+            self.register_as(credential, ProviderRegistration { is_resting: true, ..account });
+        }
+    }
+
+    fn register_as(&self, credential: &SealedCredential, account: ProviderRegistration) {
+        let name = &credential.name;
         // Schedule only newer snapshots; older ones are already scheduled or in flight.
         let is_newer = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
         let definition = Arc::clone(&account.definition);
@@ -189,20 +220,26 @@ impl Tokens {
 
     /// Opens an account's access token. None if no provider is configured for the account.
     fn registration_of(&self, credential: &SealedCredential) -> Result<Option<ProviderRegistration>, UnreadableRow> {
-        let Some(definition) = self.directory.definition_of(&credential.name, credential.provider_type).map(Arc::new)
-        else {
-            return Ok(None);
-        };
-        Ok(Some(ProviderRegistration {
+        Ok(self.registration_with(credential, self.vault.check(credential)?))
+    }
+
+    fn registration_with(
+        &self,
+        credential: &SealedCredential,
+        access_token: AccessToken,
+    ) -> Option<ProviderRegistration> {
+        let definition = Arc::new(self.directory.definition_of(&credential.name, credential.provider_type)?);
+        Some(ProviderRegistration {
             enabled: credential.enabled,
             auth_method: credential.metadata.auth_method,
             refresh: credential.refresh.clone(),
             revision: credential.revision,
-            access_token: self.vault.check(credential)?,
+            access_token,
+            is_resting: false,
             account: credential.metadata.account.clone(),
             served_until: credential.refresh.served_until(&definition.refresh),
             definition,
-        }))
+        })
     }
 
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.

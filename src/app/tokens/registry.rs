@@ -20,7 +20,7 @@ use crate::domain::{
     history::Revision,
     ids::{AccountName, LoginId},
     provider::{AuthMethod, ProviderDefinition},
-    refresh::RefreshState,
+    refresh::{RefreshState, TokenVersion},
     secret::AccessToken,
     time::Timestamp,
     unreadable::UnreadableAccount,
@@ -37,6 +37,8 @@ pub struct ProviderRegistration {
     pub refresh: RefreshState,
     pub revision: Revision,
     pub access_token: AccessToken,
+    /// Whether the access token is empty instead, and is opened on the account's first use after the start.
+    pub is_resting: bool,
     /// Its user and workspace. ChatGPT's backend requires the workspace id beside the token.
     pub account: AccountLabels,
     /// Until when the access token is used; None means without a limit.
@@ -87,6 +89,17 @@ impl ProviderRegistry {
 
     pub fn names(&self) -> Vec<AccountName> {
         self.names_where(|slot| slot.account.is_some())
+    }
+
+    /// Returns the version of each account.
+    pub(super) fn versions(&self) -> HashMap<AccountName, TokenVersion> {
+        let mut versions = HashMap::new();
+        for shard in &self.shards {
+            let shard = shard.load();
+            let accounts = shard.iter().filter_map(|(name, slot)| Some((name, slot.account.as_ref()?)));
+            versions.extend(accounts.map(|(name, account)| (name.clone(), account.refresh.version.clone())));
+        }
+        versions
     }
 
     /// Whether any account fulfils a condition.

@@ -23,7 +23,7 @@ const MAX_REFRESHES: usize = 3;
 impl Tokens {
     /// Returns the account if its access token in memory is usable.
     pub fn cached(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
-        self.registry.get(name).filter(|account| account.is_usable(self.now()))
+        self.registry.get(name).filter(|account| !account.is_resting && account.is_usable(self.now()))
     }
 
     /// Returns the account with a usable access token, after a refresh if there is none.
@@ -32,6 +32,12 @@ impl Tokens {
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::NeedsReauth`] where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
+        if let Some(account) = self.cached(name) {
+            return Ok(account);
+        }
+        if self.registry.get(name).is_some_and(|account| account.is_resting) {
+            self.wake(name).await?;
+        }
         let mut waited_for = None;
         // Further rounds are needed only if the refreshed token has expired again: its lifetime may be seconds.
         for _ in 0..MAX_REFRESHES {
@@ -60,6 +66,15 @@ impl Tokens {
             waited_for = Some(refresh.version.clone());
         }
         self.cached(name).ok_or_else(|| self.without_token(name))
+    }
+
+    /// Opens the tokens of an account that nobody has used since the start.
+    async fn wake(self: &Arc<Self>, name: &AccountName) -> Result<(), AppError> {
+        if self.read(name).await? {
+            return Ok(());
+        }
+        self.registry.reset(name, None);
+        Err(AppError::NotConnected(name.clone()))
     }
 
     /// Returns why there is no usable token.

@@ -1,5 +1,7 @@
 //! A provider as configured.
 
+use std::sync::Arc;
+
 use super::{
     dashscope,
     descriptor::{AuthMethod, Descriptor, ModelApi},
@@ -13,7 +15,7 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// A provider as configured. Requests cannot change it.
+/// A provider as configured. Requests cannot change it. Each account has one of its own name; the large parts are shared.
 #[derive(Debug, Clone)]
 pub struct ProviderDefinition {
     pub name: AccountName,
@@ -21,9 +23,9 @@ pub struct ProviderDefinition {
     pub display_name: String,
     pub api_base: String,
     /// The paths below `api_base` that the owner may use, and programs as far as `program_paths` allows.
-    pub proxy_paths: Vec<ProxyRule>,
+    pub proxy_paths: Arc<[ProxyRule]>,
     /// The paths below `api_base` that programs may use: none that manages the account.
-    pub program_paths: Vec<ProxyRule>,
+    pub program_paths: Arc<[ProxyRule]>,
     /// The `User-Agent` for this provider; None for the gateway's own.
     pub user_agent: Option<String>,
     /// The `client_version` parameter of the model list, if the provider requires it.
@@ -31,7 +33,7 @@ pub struct ProviderDefinition {
     /// The configured models, used if the provider's list is not available.
     pub models: Vec<String>,
     /// The OAuth client, if users can log in with OAuth.
-    pub oauth: Option<OAuthClient>,
+    pub oauth: Option<Arc<OAuthClient>>,
     /// The client that refreshes session tokens, if that is possible.
     pub sessions: Option<SessionClient>,
     /// When and how often tokens are refreshed.
@@ -56,7 +58,7 @@ impl ProviderDefinition {
     /// Returns how a credential of this method is refreshed; None if it cannot be.
     pub fn refresh_method(&self, auth_method: AuthMethod) -> Option<RefreshMethod<'_>> {
         match auth_method {
-            AuthMethod::OAuth => self.oauth.as_ref().map(RefreshMethod::OAuth),
+            AuthMethod::OAuth => self.oauth.as_deref().map(RefreshMethod::OAuth),
             AuthMethod::SessionToken => self.sessions.as_ref().map(RefreshMethod::Session),
             AuthMethod::ApiKey => None,
         }
@@ -64,7 +66,7 @@ impl ProviderDefinition {
 
     /// Returns the client that revokes refresh tokens, if the provider has a revocation endpoint.
     pub fn revoking_client(&self) -> Option<&OAuthClient> {
-        self.oauth.as_ref().filter(|client| client.revoke_url.is_some())
+        self.oauth.as_deref().filter(|client| client.revoke_url.is_some())
     }
 
     pub fn descriptor(&self) -> &'static Descriptor {

@@ -1,6 +1,13 @@
 //! The events of the refresh protocol, and their effects.
 
-use crate::domain::{ids::LoginId, provider_settings::TokenMetadata, sealed::SealedSecret, time::Timestamp};
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    ids::{KeyId, LoginId},
+    provider_settings::TokenMetadata,
+    sealed::SealedSecret,
+    time::Timestamp,
+};
 
 use super::{Failure, LeaseId, TokenVersion};
 
@@ -30,6 +37,13 @@ pub struct Rotation {
     pub metadata: TokenMetadata,
     /// Whether the new tokens belong to the account that was refreshed.
     pub same_account: bool,
+}
+
+impl Rotation {
+    /// Returns the ids of the keys that sealed the tokens, each once.
+    pub fn key_ids(&self) -> BTreeSet<KeyId> {
+        self.refresh_token.iter().chain([&self.access_token]).filter_map(SealedSecret::key_id).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

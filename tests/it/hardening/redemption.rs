@@ -1,5 +1,7 @@
 //! A code is sent once, to the server of its login, with the redirect URI of its authorization request.
 
+use std::sync::Arc;
+
 use goclaw::{
     adapters::{
         oauth::HttpOAuthEndpoint,
@@ -56,7 +58,7 @@ fn client_of(issuer: &str) -> OAuthClient {
     let variables = [("HOME", "/"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer)];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings = Settings::load(None, &Environment::from_pairs(variables)).unwrap();
-    settings.providers.into_iter().find_map(|provider| provider.oauth).unwrap()
+    settings.providers.into_iter().find_map(|provider| provider.oauth).map(Arc::unwrap_or_clone).unwrap()
 }
 
 /// Redeems a code for `client`'s redirect URI with the redirect URI `presented`.

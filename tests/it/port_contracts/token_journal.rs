@@ -1,15 +1,18 @@
 //! Contract of `TokenJournal`, for the fake and for the folder. It does not test that `put` syncs the file.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use goclaw::{
     adapters::journal::FolderJournal,
     domain::{
-        ids::{AccountName, Generation, LoginId},
+        ids::{AccountName, Generation, KeyId, LoginId},
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
     },
-    ports::{EndedLogin, JournalRecord, PresentedToken, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalRecord, LoginRecord, PresentedToken, RecordState, TokenJournal},
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -25,6 +28,8 @@ contract!(memory: Memory, folder: Folder; [
     account_login_and_generation_identify_a_record,
     a_newer_record_replaces_an_older_one,
     removing_is_idempotent_and_removes_one_record,
+    committed_records_that_are_known_are_left_out,
+    each_key_s_records_are_counted,
     the_newest_committed_record_of_an_account_stays,
     a_record_that_was_never_put_can_be_confirmed,
     an_end_deletes_the_committed_record_of_its_login_only,
@@ -121,6 +126,38 @@ async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
     fixture.process().put(&older).await.expect("it is kept");
     fixture.process().put(&newer).await.expect("it is kept");
     assert_eq!(listed(&fixture.process()).await, [newer]);
+}
+
+async fn committed_records_that_are_known_are_left_out<F: Fixture>() {
+    let fixture = F::open();
+    let journal = fixture.process();
+    let (known, other, unsaved) = (entry("home", 1, 0, 1), entry("work", 2, 3, 2), entry("third", 3, 0, 3));
+    for committed in [&known, &other] {
+        journal.confirm(committed).await.expect("it is kept");
+    }
+    journal.put(&unsaved).await.expect("it is kept");
+    let versions = [&known, &unsaved].map(|entry| (entry.name.clone(), entry.rotation.version.clone()));
+    let older = TokenVersion { generation: Generation(3), ..other.rotation.version.clone() };
+    let versions = versions.into_iter().chain([(other.name.clone(), older)]).collect();
+    let mut rest = fixture.process().list_without(versions).await.expect("the records");
+    rest.sort_by_key(|entry| order(&entry.name, &entry.rotation.version));
+    assert_eq!(rest, [unsaved, JournalRecord { state: RecordState::Committed, ..other }]);
+    assert_eq!(journal.list_without(HashMap::new()).await.expect("the records").len(), 3);
+}
+
+async fn each_key_s_records_are_counted<F: Fixture>() {
+    let fixture = F::open();
+    let journal = fixture.process();
+    assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::new());
+    let sealed = |key: &str| SealedSecret::from_stored(format!("v2:{key}:text"));
+    let mut both = entry("work", 1, 0, 2);
+    (both.rotation.access_token, both.rotation.refresh_token) = (sealed("new"), Some(sealed("old")));
+    journal.confirm(&both).await.expect("it is kept");
+    journal.put(&entry("home", 2, 0, 2)).await.expect("it is kept");
+    let login = LoginRecord { name: name("third"), login_id: LoginId::from_bytes([3; 16]), tokens: sealed("new") };
+    journal.put_login(&login).await.expect("it is kept");
+    let expected = [("key", 1), ("new", 2), ("old", 1)].map(|(key, count)| (KeyId::new(key), count));
+    assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::from(expected));
 }
 
 async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {

@@ -37,6 +37,7 @@ contract!(
     a_removal_deletes_both_tokens_and_a_second_one_finds_nothing,
     accounts_move_away_together_or_not_at_all,
     accounts_are_listed_by_name,
+    accounts_are_read_page_by_page,
     an_unreadable_account_harms_only_itself,
     an_unreadable_account_is_replaced_by_a_login_of_any_type,
     an_unreadable_account_can_be_removed,
@@ -244,6 +245,29 @@ async fn accounts_are_listed_by_name(fixture: impl Fixture) {
     for account in listed {
         assert_eq!(store.load(&account.name).await.unwrap(), Some(account));
     }
+}
+
+async fn accounts_are_read_page_by_page(fixture: impl Fixture) {
+    let store = fixture.store();
+    for (number, account) in ["b", "z-1", "a", "z", "c"].into_iter().enumerate() {
+        save(&*store, &credential(number.try_into().unwrap(), account), 5).await;
+    }
+    fixture.damage(&name("b")).await;
+    let (mut after, mut pages) = (None, Vec::new());
+    loop {
+        let (page, last) = store.list_after(after.as_deref(), 2).await.unwrap();
+        let readable = page.readable.iter().map(|account| account.name.to_string());
+        let unreadable = page.unreadable.iter().map(|account| format!("{} is unreadable", account.name));
+        pages.push(readable.chain(unreadable).collect::<Vec<_>>());
+        if last.is_none() {
+            break;
+        }
+        after = last;
+    }
+    assert_eq!(pages, [vec!["a", "b is unreadable"], vec!["c", "z"], vec!["z-1"]]);
+    let all = store.list_after(None, 5).await.unwrap();
+    assert_eq!((all.0.readable.len(), all.1.as_deref()), (4, Some("z-1")));
+    assert_eq!(store.list_after(Some("z-1"), 5).await.unwrap(), (StoredAccounts::default(), None));
 }
 
 /// Stores two accounts and damages the row of one of them, `work`.

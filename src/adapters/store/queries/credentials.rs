@@ -1,7 +1,7 @@
 //! Connected accounts: `llm_providers`, with their refresh tokens in `config_secrets`.
 
 use async_trait::async_trait;
-use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Text};
+use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, result::Error as DieselError, sql_types::Text};
 use diesel_async::RunQueryDsl;
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
     adapters::store::{
         account_rows::{AccountRow, ProviderRow, account},
         error::TransactionError,
+        rows::SkippedRows,
         schema::{config_secrets, llm_providers, revocations},
     },
     domain::{
@@ -45,6 +46,17 @@ struct SecretRow<'a> {
     updated_at: i64,
 }
 
+/// All accounts with their refresh tokens, ordered by name.
+#[diesel::dsl::auto_type]
+fn all_rows() -> _ {
+    let select: diesel::dsl::AsSelect<ProviderRow, Backend> = ProviderRow::as_select();
+    let key_of_row: SqlLiteral<Text> = sql::<Text>(KEY_OF_ROW);
+    llm_providers::table
+        .left_join(config_secrets::table.on(config_secrets::key.eq(key_of_row)))
+        .select((select, config_secrets::value.nullable()))
+        .order(llm_providers::name)
+}
+
 /// [`refresh_token_key`] in SQL. The store's contract tests fail if the two differ.
 const KEY_OF_ROW: &str = "'oauth.' || llm_providers.name || '.refresh_token'";
 
@@ -56,16 +68,22 @@ impl TokenStore for Store {
 
     async fn list(&self) -> Result<StoredAccounts, StoreError> {
         let rows = self.run("list the accounts", async |connection| Ok(rows(connection, None).await?)).await?;
-        let mut accounts = StoredAccounts::default();
-        for row in rows {
-            let name = AccountName::parse(&row.0.name);
-            match (account(row), name) {
-                (Ok(account), _) => accounts.readable.push(account),
-                (Err(row), Ok(name)) => accounts.unreadable.push(UnreadableAccount { name, row }),
-                (Err(row), Err(_)) => self.skipped.report(&row),
-            }
-        }
-        Ok(accounts)
+        Ok(accounts_of(rows, &self.skipped))
+    }
+
+    async fn list_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(StoredAccounts, Option<String>), StoreError> {
+        let rows = self.run("list accounts", async |connection| {
+            let most = limit.try_into().unwrap_or(i64::MAX);
+            let names = llm_providers::name.gt(after.unwrap_or_default());
+            Ok(all_rows().filter(names).limit(most).load::<AccountRow>(connection).await?)
+        });
+        let rows = rows.await?;
+        let last = rows.last().filter(|_| rows.len() == limit).map(|(row, _)| row.name.clone());
+        Ok((accounts_of(rows, &self.skipped), last))
     }
 
     async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
@@ -283,15 +301,23 @@ async fn end_of_unreadable(
 /// Reads accounts with their refresh tokens, ordered by name. Two statements could read two different logins, so one
 /// statement reads both.
 pub(super) async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
-    let mut accounts = llm_providers::table
-        .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))
-        .select((ProviderRow::as_select(), config_secrets::value.nullable()))
-        .order(llm_providers::name)
-        .into_boxed::<Backend>();
-    if let Some(name) = name {
-        accounts = accounts.filter(llm_providers::name.eq(name.as_str()));
+    match name {
+        Some(name) => all_rows().filter(llm_providers::name.eq(name.as_str())).load(connection).await,
+        None => all_rows().load(connection).await,
     }
-    accounts.load(connection).await
+}
+
+fn accounts_of(rows: Vec<AccountRow>, skipped: &SkippedRows) -> StoredAccounts {
+    let mut accounts = StoredAccounts::default();
+    for row in rows {
+        let name = AccountName::parse(&row.0.name);
+        match (account(row), name) {
+            (Ok(account), _) => accounts.readable.push(account),
+            (Err(row), Ok(name)) => accounts.unreadable.push(UnreadableAccount { name, row }),
+            (Err(row), Err(_)) => skipped.report(&row),
+        }
+    }
+    accounts
 }
 
 /// Records the events and writes the account, and its refresh token if it differs from the one in `before`. Returns the

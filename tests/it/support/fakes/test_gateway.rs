@@ -32,6 +32,8 @@ use super::{
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 /// The account of most tests.
 pub(crate) const OPENAI: &str = "openai-codex";
+/// More accounts than any test connects, unless it sets another number.
+const TOKENS_IN_MEMORY: usize = 5_000;
 /// Limit for every wait in a test.
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
 /// The number of yields after which all tasks count as idle. No chain of wake-ups is nearly as long.
@@ -81,7 +83,7 @@ pub(crate) struct World {
 pub(crate) struct TestGateway {
     world: World,
     pub(crate) app: Arc<App>,
-    settings: AppSettings,
+    pub(crate) settings: AppSettings,
 }
 
 /// Tests write `gateway.clock` instead of `gateway.world.clock`.
@@ -121,6 +123,7 @@ impl TestGateway {
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
+            tokens_in_memory: TOKENS_IN_MEMORY,
             adoption: Adoption::IfASecretOpens,
             gateway_token: goclaw::domain::api_token::TokenDigest::of("gateway-token"),
         };
