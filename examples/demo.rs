@@ -10,7 +10,7 @@ use goclaw::{
         settings::{Environment, Settings},
     },
     app::App,
-    bootstrap::serve,
+    bootstrap::serve::{self, Stop},
 };
 use goclaw_simulator::{Approval, Options, Simulator, UsedPercent};
 use secrecy::ExposeSecret;
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stop.cancel();
         result
     };
-    tokio::join!(serve::run(started, stop.clone()), guide).1
+    tokio::join!(serve::run(started, Stop { begin: stop.clone(), ..Stop::default() }), guide).1
 }
 
 /// Prints the link to the page and the commands for a terminal, then waits.

@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use diesel::{Connection, QueryResult, RunQueryDsl, SqliteConnection, dsl::sql, sql_types};
+use diesel::{
+    Connection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection, dsl::sql, sql_types,
+};
 use reqwest::{Client, Method, header::HeaderMap, redirect};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -244,7 +246,10 @@ impl Home {
 
     fn query_file<T>(&self, name: &str, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
         let path = self.data_dir().join(name).display().to_string();
-        query(&mut SqliteConnection::establish(&path).expect("a database")).expect("the query runs")
+        let mut database = SqliteConnection::establish(&path).expect("a database");
+        // A gateway may be writing at the moment.
+        database.batch_execute("PRAGMA busy_timeout = 5000").expect("a pragma");
+        query(&mut database).expect("the query runs")
     }
 }
 
