@@ -12,6 +12,7 @@ use super::{
         TOKENS_HELP,
     },
     render,
+    requests::RequestsCommand,
 };
 use crate::domain::{
     audit::Checkpoint,
@@ -121,24 +122,6 @@ pub enum AuditQuery {
     Export,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum RequestsCommand {
-    /// List the newest requests, the newest last
-    List {
-        /// How many
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Print each further request when its response has ended, until ctrl-c
-    Tail {
-        /// Print each as a line of JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
 /// The commands that [`super::run`] runs.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
@@ -168,10 +151,16 @@ pub enum ClientCommand {
     /// List and end the sessions of the page and the links to it
     #[command(subcommand)]
     Sessions(SessionsCommand),
-    /// Print a link that opens the gateway's page once
+    /// Open the gateway's page in a browser, and print the link that does it once
     ///
     /// It is valid for ten minutes and signs in anyone who opens it. Do not share it.
-    Open(Output),
+    Open {
+        /// Only print the link
+        #[arg(long)]
+        no_browser: bool,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Ask the gateway whether it is up. Exit code 0: yes, 3: no
     ///
     /// It needs no token. Containers call it as their health check.

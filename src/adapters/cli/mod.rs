@@ -88,7 +88,9 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
     match command {
         ClientCommand::Onboard { force } => onboard::onboard(force, &connection),
         ClientCommand::Health => health::health(&client()?).await,
-        ClientCommand::Open(output) => page_link::open(&output, &client()?, times).await,
+        ClientCommand::Open { no_browser, output } => {
+            page_link::open(&output, no_browser, &client()?, times, environment).await
+        }
         ClientCommand::Audit(AuditQuery::List { limit, output }) => {
             audit::list(limit, &output, &client()?, times).await
         }

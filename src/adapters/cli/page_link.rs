@@ -1,19 +1,47 @@
-//! `goclaw open`: a link that opens the gateway's page once.
+//! `goclaw open`: opens the gateway's page in a browser, with a link that works once.
+
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use super::{
+    Environment,
     args::Output,
+    browser,
     client::GatewayClient,
     error::{CliError, Exit},
     render,
     words::TimeFormatter,
 };
 
-pub async fn open(output: &Output, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
+/// How long a browser may take to read the file that leads it to the page.
+const OPENING: Duration = Duration::from_secs(5);
+
+pub async fn open(
+    output: &Output,
+    no_browser: bool,
+    client: &GatewayClient,
+    times: &TimeFormatter,
+    environment: &Environment,
+) -> Result<Exit, CliError> {
     let response = client.create_page_link().await?;
-    output.print(&response, |link| format!("{}/#link={}", client.url(), link.link))?;
-    if !output.json {
-        let until = times.time(response.body.expires_at);
-        render::error(&format!("Valid once, until {until}. Do not share it: it signs in anyone who opens it."));
+    let address = format!("{}/#link={}", client.url(), response.body.link);
+    output.print(&response, |_| address.clone())?;
+    if output.json {
+        return Ok(Exit::Yes);
+    }
+    let until = times.time(response.body.expires_at);
+    render::error(&format!("Valid once, until {until}. Do not share it: it signs in anyone who opens it."));
+    if environment.can_open_browser && !no_browser && io::stdout().is_terminal() {
+        match browser::open(&address, &environment.own_variables) {
+            Ok(page) => {
+                render::error("Opening it in your browser.");
+                environment.clock.sleep(OPENING).await;
+                drop(page);
+            }
+            Err(_none) => render::error("Cannot open a browser from here. Open the link yourself."),
+        }
     }
     Ok(Exit::Yes)
 }

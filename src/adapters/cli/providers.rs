@@ -154,7 +154,10 @@ fn read_secrets(
 }
 
 pub fn list(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
-    let rows = providers.iter().map(|provider| {
+    let mut sorted: Vec<&ProviderSummary> = providers.iter().collect();
+    // work-2 comes before work-10.
+    sorted.sort_by(|one, other| natord::compare(&one.name, &other.name));
+    let rows = sorted.into_iter().map(|provider| {
         let state = if provider.enabled { provider.state } else { AccountState::Disabled };
         let account = provider.account.as_ref().and_then(label).unwrap_or("-");
         let expiry = provider.expires_at.map_or_else(|| "-".to_owned(), |at| times.expiry(at));

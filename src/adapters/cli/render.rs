@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::termios::tcgetwinsize;
+
 use super::{args::Output, error::CliError, transport::ApiResponse, words};
 use crate::adapters::contract::ToJSON;
 
@@ -113,10 +115,14 @@ impl Countdown {
     }
 }
 
-/// Moves to the beginning of the line, erases it (ECMA-48, EL 2) and writes the text.
+/// Moves to the beginning of the line, erases it (ECMA-48, EL 2) and writes the text, as much as fits: of a line that
+/// wraps, only the last row would be erased the next time.
 fn rewrite_line(text: &str) {
     let mut stderr = io::stderr().lock();
-    write!(stderr, "\r\x1b[2K{}", printable(text)).and_then(|()| stderr.flush()).ok();
+    let columns = tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col));
+    let fits = if columns == 0 { usize::MAX } else { columns - 1 };
+    let text: String = printable(text).chars().take(fits).collect();
+    write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush()).ok();
 }
 
 /// Turns the error of a closed pipe into success.

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use clap::Subcommand;
+
 use super::{
-    args::{Output, RequestsCommand},
+    args::Output,
     client::GatewayClient,
     error::{CliError, Exit},
     render,
@@ -13,6 +15,24 @@ use crate::{
     adapters::contract::{RequestEntry, ToJSON, UsageEntry},
     ports::Clock,
 };
+
+#[derive(Debug, Subcommand)]
+pub enum RequestsCommand {
+    /// List the newest requests, the newest last
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print each further request when its response has ended, until ctrl-c
+    Tail {
+        /// Print each as a line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
 
 /// How often `tail` asks for new requests, and for how many.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -29,6 +29,18 @@ fn on_a_terminal(command: &Command) -> String {
     words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ")
 }
 
+/// Returns a `goclaw` command in a pseudo-terminal that finds the fake.
+fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
+    let command = home.command(arguments);
+    let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).expect("a PATH");
+    let path = format!("{bin}:{}", path.to_str().expect("text"));
+    let mut terminal = Command::new("script");
+    terminal.args(["-q", "-e", "-c", &on_a_terminal(&command), "/dev/null"]).env_clear();
+    terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+    terminal.current_dir(home.path());
+    terminal
+}
+
 #[tokio::test]
 async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     let home = Home::without_provider()
@@ -37,17 +49,7 @@ async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     let gateway = home.start().await;
     let bin = install_opener(&home.path().join("bin"));
 
-    let login = home.command(&["auth", "login"]);
-    let mut terminal = home.command(&["-q", "-e", "-c", &on_a_terminal(&login), "/dev/null"]);
-    let path = terminal.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).expect("a PATH");
-    let path = format!("{bin}:{}", path.to_str().expect("text"));
-    let (arguments, variables): (Vec<_>, Vec<_>) = (
-        terminal.get_args().map(ToOwned::to_owned).collect(),
-        terminal.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect(),
-    );
-    terminal = Command::new("script");
-    terminal.args(arguments).env_clear().envs(variables).env("PATH", path).current_dir(home.path());
-    let mut child = home.spawn(terminal, "login");
+    let mut child = home.spawn(in_terminal(&home, &bin, &["auth", "login"]), "login");
 
     let noted = || async { fs::read_to_string(home.path().join("opened")).ok() };
     let opened = eventually("the browser to be opened", noted).await;
@@ -72,4 +74,24 @@ async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     eventually("the command to end", ended).await;
     assert!(!Path::new(page).exists(), "the file is gone");
     assert!(!home.path().join("owned").exists() && !home.data_dir().join("owned").exists(), "a shell has read it");
+}
+
+#[tokio::test]
+async fn the_page_opens_from_a_private_file_that_is_gone_afterwards() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let bin = install_opener(&home.path().join("bin"));
+    let mut child = home.spawn(in_terminal(&home, &bin, &["open"]), "open");
+    let opened =
+        eventually("the browser to be opened", || async { fs::read_to_string(home.path().join("opened")).ok() });
+    let opened = opened.await;
+    let [count, page, mode, content, environment] = opened.splitn(5, '\n').collect::<Vec<_>>()[..] else {
+        panic!("not all was recorded: {opened}");
+    };
+    assert_eq!((count, mode), ("1", "600"));
+    assert!(content.contains(&format!("{}/#link=", gateway.base)), "{content}");
+    assert!(!environment.contains("link="), "{environment}");
+    let ended = || std::future::ready(child.try_wait().expect("its status"));
+    assert!(eventually("the command to end", ended).await.success());
+    assert!(!Path::new(page).exists(), "the link is not left behind");
 }
