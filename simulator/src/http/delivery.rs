@@ -11,13 +11,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-    combinators::BoxBody,
-};
+use http_body_util::{BodyExt, combinators::BoxBody};
 use hyper::body::{Body, Frame};
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 
 use super::ConnectionCut;
 
@@ -35,13 +31,17 @@ pub(super) type Held = Box<dyn Send + Sync>;
 
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A piece of a body, or the cut that ends it. Both go through one queue: `http_body_util`'s `Channel` has two, and loses the
+/// last piece if its sender is dropped between the looks at them.
+type Piece = Result<Frame<Bytes>, ConnectionCut>;
+
 /// The writer's end of a body. Dropping it ends the body normally.
-pub(crate) struct BodyWriter(Sender<Bytes, ConnectionCut>);
+pub(crate) struct BodyWriter(mpsc::Sender<Piece>);
 
 impl BodyWriter {
     /// Sends a chunk. Returns false if the client has disconnected.
     pub(crate) async fn send(&mut self, piece: impl Into<Bytes>) -> bool {
-        self.0.send_data(piece.into()).await.is_ok()
+        self.0.send(Ok(Frame::data(piece.into()))).await.is_ok()
     }
 
     /// Waits until sent bytes have probably left this machine's buffers.
@@ -52,7 +52,8 @@ impl BodyWriter {
     /// Cuts the connection in the middle of the body.
     pub(crate) async fn cut(self) {
         self.flushed().await;
-        self.0.abort(ConnectionCut::Close);
+        // Fails if the client has disconnected.
+        let _ = self.0.send(Err(ConnectionCut::Close)).await;
     }
 }
 
@@ -119,16 +120,16 @@ impl Delivery {
 
     /// Starts the writer task.
     pub(super) fn begin(self, body: Bytes, held: Option<Held>) -> BoxBody<Bytes, ConnectionCut> {
-        let (sender, streamed) = Channel::new(1);
+        let (sender, pieces) = mpsc::channel(1);
         let mut writer = JoinSet::new();
         writer.spawn((self.write)(BodyWriter(sender), body));
-        WrittenBody { streamed: streamed.boxed(), _writer: writer, _held: held }.boxed()
+        WrittenBody { pieces, _writer: writer, _held: held }.boxed()
     }
 }
 
 /// A body with the task that writes it; dropping the set aborts the task.
 struct WrittenBody {
-    streamed: BoxBody<Bytes, ConnectionCut>,
+    pieces: mpsc::Receiver<Piece>,
     _writer: JoinSet<()>,
     _held: Option<Held>,
 }
@@ -141,6 +142,6 @@ impl Body for WrittenBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ConnectionCut>>> {
-        Pin::new(&mut self.streamed).poll_frame(context)
+        self.pieces.poll_recv(context)
     }
 }
