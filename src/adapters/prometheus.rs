@@ -7,6 +7,9 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 use metrics_process::Collector;
 use metrics_util::MetricKindMask;
 
+/// The content type of [`render`] (Prometheus, "Exposition formats").
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 const BUILD: &str = "goclaw_build_info";
 
 /// Upper bounds of all histograms, in seconds: from a query in memory to a response of a reasoning model.

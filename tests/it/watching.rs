@@ -125,7 +125,9 @@ async fn metrics_need_their_scope_and_tell_refreshes_requests_and_accounts() {
     assert_eq!(refused.status, 403);
     let nothing_else = gateway.call_as(&prometheus, Method::GET, "/v1/requests", None).await;
     assert_eq!(nothing_else.status, 403);
-    let metrics = gateway.call_as(&prometheus, Method::GET, "/metrics", None).await.text;
+    let metrics = gateway.call_as(&prometheus, Method::GET, "/metrics", None).await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let metrics = metrics.text;
     let value = |name: &str, labels: &[&str]| metric(&metrics, name, labels);
     assert_eq!(
         value("goclaw_oauth_refresh_presentations_total", &["provider=\"openai-codex\""]),
