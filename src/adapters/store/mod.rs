@@ -13,6 +13,7 @@ mod health;
 mod json_text;
 mod migrating;
 mod postgres;
+mod response_rows;
 mod rows;
 mod schema;
 mod sqlite;

@@ -9,6 +9,7 @@ mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod remembering;
 mod server;
 mod tables;
 mod tls;

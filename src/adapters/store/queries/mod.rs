@@ -6,6 +6,7 @@
 //! - `Store` with `run` (work on a connection) and `write` (work in a write transaction),
 //! - `Connection` and `Backend`, diesel's types for the database,
 //! - `tables`, the SQL to copy whole tables,
+//! - `remembering`, which inserts a response in one step,
 //! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;
@@ -21,4 +22,4 @@ mod requests;
 mod responses;
 mod revocations;
 
-use super::{Backend, Connection, Store, now_on_server, tables};
+use super::{Backend, Connection, Store, now_on_server, remembering, tables};

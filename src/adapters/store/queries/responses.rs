@@ -4,16 +4,15 @@ use async_trait::async_trait;
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, Store};
+use super::{Connection, Store, remembering};
 use crate::{
     adapters::store::{
         error::TransactionError,
+        response_rows::ResponseRow,
         schema::{response_items, responses as table},
     },
     domain::{
-        ids::Principal,
         response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
-        sealed::SealedSecret,
         time::Timestamp,
     },
     ports::{ResponseMemory, StoreError},
@@ -21,41 +20,6 @@ use crate::{
 
 /// Rows that one step forgets at most, so that it stays short.
 const AT_ONCE: i64 = 500;
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = table)]
-struct ResponseRow {
-    id: String,
-    owner: String,
-    previous: Option<String>,
-    content: String,
-    size: i64,
-    used_at: i64,
-}
-
-impl ResponseRow {
-    fn of(response: &RememberedResponse) -> Self {
-        Self {
-            id: response.id.as_str().to_owned(),
-            owner: response.owner.as_str().to_owned(),
-            previous: response.previous.as_ref().map(|previous| previous.as_str().to_owned()),
-            content: response.content.as_str().to_owned(),
-            size: response.size(),
-            used_at: response.used_at.unix_millis(),
-        }
-    }
-
-    fn into_response(self, items: Vec<String>) -> RememberedResponse {
-        RememberedResponse {
-            id: ResponseId::from_stored(self.id),
-            owner: Principal::named(self.owner),
-            previous: self.previous.map(ResponseId::from_stored),
-            items,
-            content: SealedSecret::from_stored(self.content),
-            used_at: Timestamp::from_unix_millis(self.used_at),
-        }
-    }
-}
 
 async fn load(
     connection: &mut Connection,
@@ -104,26 +68,8 @@ fn total_size() -> SqlLiteral<BigInt> {
 #[async_trait]
 impl ResponseMemory for Store {
     async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError> {
-        self.write("remember a response", async |connection| {
-            let row = ResponseRow::of(response);
-            let insert = diesel::insert_into(table::table).values(row).on_conflict_do_nothing();
-            if insert.execute(connection).await? == 0 {
-                return Ok(());
-            }
-            let item = |item: &String| {
-                (response_items::item.eq(item.clone()), response_items::response.eq(response.id.as_str().to_owned()))
-            };
-            let items: Vec<_> = response.items.iter().map(item).collect();
-            for item in items {
-                diesel::insert_into(response_items::table)
-                    .values(item)
-                    .on_conflict_do_nothing()
-                    .execute(connection)
-                    .await?;
-            }
-            Ok(())
-        })
-        .await
+        let (row, items) = (ResponseRow::of(response), response.items.clone());
+        self.run("remember a response", async move |connection| remembering::insert(connection, row, items).await).await
     }
 
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
+mod remembering;
 mod tables;
 
 use std::sync::Arc;
