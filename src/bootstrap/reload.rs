@@ -47,7 +47,7 @@ fn apply(before: &[(String, String)], now: &[(String, String)], environment: &En
         match environment.text("RUST_LOG") {
             Some(_) => tracing::warn!("RUST_LOG overrides log.filter, which was not applied"),
             None if log.apply(filter) => tracing::info!("log.filter was applied: {filter}"),
-            None => tracing::error!("log.filter is not valid and was not applied"),
+            None => tracing::error!("log.filter was not applied"),
         }
     }
     let gone = before.iter().filter(|(key, _)| now.iter().all(|(known, _)| known != key));

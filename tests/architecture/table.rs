@@ -96,7 +96,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         in_tests: CORE_TESTS,
     },
     // Outbound adapters implement ports and never call a use case.
-    outbound("src/adapters/settings", &[ADAPTER, PURE, &["config", "humantime", "serde_path_to_error", "std::env"]]),
+    outbound("src/adapters/settings", &[ADAPTER, PURE, &["config", "humantime", "serde_path_to_error", "std::env", "tracing_subscriber"]]),
     outbound(
         "src/adapters/store",
         &[

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        duration_or_zero, flag, header_token, hosts, ip, log_format, login_lifetime, model, model_name, networks,
-        origins, port, positive_duration, secret_lines, url, webhook_secret,
+        duration_or_zero, flag, header_token, hosts, ip, log_filter, log_format, login_lifetime, model, model_name,
+        networks, origins, port, positive_duration, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
@@ -112,6 +112,7 @@ pub struct RequestSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// What is logged, in the syntax of `RUST_LOG`, which overrides it.
+    #[serde(deserialize_with = "log_filter")]
     pub filter: String,
     #[serde(deserialize_with = "log_format")]
     pub format: LogFormat,

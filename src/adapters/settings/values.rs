@@ -6,6 +6,7 @@ use std::{fmt::Display, net::IpAddr, time::Duration};
 use humantime::parse_duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de::Error};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{
@@ -78,6 +79,10 @@ kinds! {
     duration_or_zero: Duration = |text| match text {
         "0" => Ok(Duration::ZERO),
         text => parse_duration(text).or(Err("it must be a duration like 30s or 24h, or 0")),
+    };
+    log_filter: String = |text| match EnvFilter::try_new(text) {
+        Ok(_valid) => Ok(text.to_owned()),
+        Err(_not_a_filter) => Err("it must be a level (error, warn, info, debug, trace or off), or pairs like info,access=off"),
     };
     log_format: LogFormat = |text| text.parse().or(Err("it must be text or json"));
     connections: usize = |text| {
