@@ -1,4 +1,5 @@
-//! The text printed at the start: addresses, files, the state of ChatGPT, and the next command.
+//! What the gateway says once it listens: on a terminal its addresses, files, the state of ChatGPT and the next command, else
+//! one line in the log.
 
 use std::{
     io::{self, IsTerminal},
@@ -10,13 +11,35 @@ use secrecy::ExposeSecret;
 
 use super::connection::reachable;
 use crate::{
-    adapters::{cli::words::TimeFormatter, settings::Settings, system::SystemClock},
+    adapters::{
+        cli::{render, words::TimeFormatter},
+        settings::Settings,
+        system::SystemClock,
+    },
     app::{AccountStatus, App, IssuedToken, account_name},
     domain::{credential::AccountState, ids::Principal, provider::openai_codex},
     ports::Clock,
 };
 
-pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
+/// Announces a gateway that listens on `address`.
+///
+/// # Errors
+/// The terminal cannot be written to.
+pub(super) async fn announce(
+    settings: &Settings,
+    config: Option<&Path>,
+    address: SocketAddr,
+    app: &App,
+) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        return render::line(&text(settings, config, address, app).await);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, %address, data = %settings.data_dir.display(), "goclaw is running");
+    Ok(())
+}
+
+async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
     let base = format!("http://{}", SocketAddr::new(reachable(address.ip()), address.port()));
     let status = async { app.accounts.status(&account_name(openai_codex::NAME)?, &Principal::gateway_token()).await };
     let status = status.await.ok();
@@ -41,15 +64,14 @@ pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: So
     )
 }
 
-/// Returns the address of the page. On a terminal it contains a link that opens the page once; a log must not contain
-/// one.
+/// Returns the address of the page, with a link that opens it once. Only a terminal may show it.
 async fn page(base: &str, goclaw: &str, app: &App) -> String {
-    if io::stdout().is_terminal()
-        && let Ok(IssuedToken { secret, .. }) = app.access.create_page_link(None).await
-    {
-        return format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret());
+    match app.access.create_page_link(None).await {
+        Ok(IssuedToken { secret, .. }) => {
+            format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret())
+        }
+        Err(_told_by_the_status) => format!("{base}/ (a link that opens it: {goclaw} open)"),
     }
-    format!("{base}/ (a link that opens it: {goclaw} open)")
 }
 
 fn in_words(status: &AccountStatus) -> String {

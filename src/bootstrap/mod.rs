@@ -76,8 +76,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let started = serve::start(&settings).await?;
             let stop = serve::stop_signal()?;
             reload::listen(config.clone(), environment.clone(), log)?;
-            let banner = banner::text(&settings, config.as_deref(), started.address, &started.app).await;
-            render::line(&banner).map_err(StartError::Output)?;
+            let announced = banner::announce(&settings, config.as_deref(), started.address, &started.app).await;
+            announced.map_err(StartError::Output)?;
             let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));
             manager.ready(started.address);
             let stopping = async {

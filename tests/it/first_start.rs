@@ -14,8 +14,9 @@ use goclaw::{
 use insta::assert_snapshot;
 
 use crate::support::{
-    gateway::{CommandOutput, Home, http},
+    gateway::{CommandOutput, Gateway, Home, http},
     provider::Provider,
+    terminal::in_terminal,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -51,10 +52,14 @@ fn assert_refused(output: &CommandOutput, code: i32, words: &[&str]) {
     assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
 }
 
+async fn start_in_terminal(home: &Home) -> Gateway {
+    home.answering(home.spawn(in_terminal(&home.command(&[])), "gateway")).await
+}
+
 #[tokio::test]
 async fn the_first_start_creates_private_files_and_prints_their_paths() {
     let home = Home::without_provider();
-    let gateway = home.start().await;
+    let gateway = start_in_terminal(&home).await;
     let data = home.data_dir();
     assert_eq!(mode(&data), 0o700);
     for file in ["goclaw.db", "encryption.key", "gateway.token"] {
@@ -67,6 +72,7 @@ async fn the_first_start_creates_private_files_and_prints_their_paths() {
     let banner = home.printed("gateway", "stdout");
     let (base, token) = (&gateway.base, data.join("gateway.token"));
     for line in [
+        format!("Page      {base}/#link=goclaw_"),
         format!("API       {base}/v1"),
         format!("API docs  {base}/docs"),
         format!("Token     {}", token.display()),
@@ -92,13 +98,27 @@ async fn the_banner_names_the_connected_account() {
     let gateway = home.start().await;
     gateway.sign_in().await;
     gateway.stop().await;
-    let _gateway = home.start().await;
+    let gateway = start_in_terminal(&home).await;
     let banner = home.printed("gateway", "stdout");
     assert!(
         banner.contains("ChatGPT   connected as person1@example.com, plan plus, access token expires "),
         "{banner}"
     );
-    assert!(banner.ends_with("auth status\n\n\n"), "{banner}");
+    assert!(banner.contains("auth status\r\n"), "{banner}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_terminal_the_start_is_one_line_in_the_log() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    assert_eq!(home.printed("gateway", "stdout"), "");
+    let log = home.printed("gateway", "stderr");
+    let started: Vec<_> = log.lines().filter(|line| line.contains("goclaw is running")).collect();
+    let address = format!("address=127.0.0.1:{}", home.port);
+    assert!(matches!(started[..], [line] if line.contains(&address)), "{log}");
+    assert!(!log.contains("#link="), "{log}");
+    gateway.stop().await;
 }
 
 #[test]

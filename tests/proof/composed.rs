@@ -28,8 +28,8 @@ const ROLE: &str = "composed-gateway";
 const STOP_AT: &str = "--stop-at";
 const SABOTAGE: &str = "--sabotage";
 const PATIENT: &str = "--patient";
-/// Printed by a gateway once it listens, by the shipped one in its banner.
-const READY: &str = "is running";
+/// Printed by a gateway once it listens, by the shipped one in its log.
+const READY: &str = "goclaw is running";
 /// The name of its log in its home.
 const LOG: &str = "gateway";
 
@@ -83,7 +83,8 @@ pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
         None => home.command(&[]),
         Some(_) => command(home, &Changes { sabotage, ..Changes::default() }),
     };
-    let starts = || home.printed(LOG, "stdout").matches(READY).count();
+    let starts =
+        || ["stdout", "stderr"].map(|stream| home.printed(LOG, stream).matches(READY).count()).iter().sum::<usize>();
     let before = starts();
     let child = home.spawn(command, LOG);
     // Do not poll over HTTP before it listens: on a busy machine polling would slow a dozen starts down.

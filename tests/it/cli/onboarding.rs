@@ -76,6 +76,6 @@ async fn serve_is_the_default_command() {
     let home = Home::without_provider();
     let child = home.spawn(home.command(&["serve"]), "gateway");
     let gateway = home.answering(child).await;
-    assert!(gateway.log().contains("is running. Stop it with ctrl-c."), "{}", gateway.log());
+    assert!(gateway.log().contains("goclaw is running"), "{}", gateway.log());
     gateway.stop().await;
 }

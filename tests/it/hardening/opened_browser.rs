@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::gateway::{Home, eventually};
+use crate::support::{
+    gateway::{Home, eventually},
+    terminal,
+};
 
 /// A fake `xdg-open` that records its arguments, its environment, and the mode and content of the file that it opens.
 const OPENER: &str = "#!/bin/sh
@@ -23,21 +26,13 @@ fn install_opener(folder: &Path) -> String {
     folder.display().to_string()
 }
 
-/// Wraps the command in a pseudo-terminal, because the CLI opens a browser only on a terminal.
-fn on_a_terminal(command: &Command) -> String {
-    let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ")
-}
-
-/// Returns a `goclaw` command in a pseudo-terminal that finds the fake.
+/// Returns a `goclaw` command that finds the fake, in a pseudo-terminal: the CLI opens a browser only there.
 fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
     let command = home.command(arguments);
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).expect("a PATH");
     let path = format!("{bin}:{}", path.to_str().expect("text"));
-    let mut terminal = Command::new("script");
-    terminal.args(["-q", "-e", "-c", &on_a_terminal(&command), "/dev/null"]).env_clear();
-    terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
-    terminal.current_dir(home.path());
+    let mut terminal = terminal::in_terminal(&command);
+    terminal.env("PATH", path);
     terminal
 }
 

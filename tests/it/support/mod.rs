@@ -11,4 +11,5 @@ pub(crate) mod outbound;
 pub(crate) mod postgres;
 pub(crate) mod postgres_server;
 pub(crate) mod provider;
+pub(crate) mod terminal;
 pub(crate) mod wire;
