@@ -1,5 +1,5 @@
 //! Measures the start of the gateway with very many accounts: its time and its memory, on a SQLite file with a token
-//! journal, as a process of its own; and one refresh pass over 1 % of the accounts.
+//! journal, as a process of its own; and one refresh pass over the 1 % of the accounts whose access tokens have expired.
 //!
 //!     cargo bench --bench many_accounts            # 100,000 accounts
 //!     cargo bench --bench many_accounts -- 10000
@@ -35,11 +35,26 @@ use goclaw::{
     },
     ports::{Clock, SecretCipher},
 };
-use serde_json::json;
+use goclaw_simulator::{Options, Settings, Simulator};
+use serde_json::{Value, json};
+use url::Url;
 
 /// As long as ChatGPT's access tokens, which are JWTs, and its refresh tokens.
 const ACCESS_TOKEN: usize = 1_900;
 const REFRESH_TOKEN: usize = 90;
+/// One of so many accounts is due.
+const DUE: usize = 100;
+/// The PKCE pair of RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const CLIENT: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+const REDIRECT: &str = "http://localhost:1455/auth/callback";
+
+/// Tokens in clear text.
+struct TokenPair {
+    access: String,
+    refresh: String,
+}
 
 fn main() {
     let accounts = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(100_000);
@@ -47,16 +62,81 @@ fn main() {
     let begun = Instant::now();
     // Another version of the program can be measured with the same folder.
     let folder = std::env::args().nth(2).map_or_else(|| folder.path().to_owned(), PathBuf::from);
-    populate(&folder, accounts);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let due = accounts / DUE;
+    let (provider, tokens) = runtime.block_on(async {
+        let settings = Settings::default().with_accounts(u32::try_from(due).expect("a count"));
+        let provider = Simulator::start(Options { settings, ..Options::default() }).await.expect("a provider");
+        let tokens = sign_in(&provider, due).await;
+        (provider, tokens)
+    });
+    runtime.block_on(async {
+        SqliteStore::open(&folder.join("goclaw.db"), Arc::new(SystemClock)).await.expect("it opens")
+    });
+    populate(&folder, accounts, &tokens);
     println!("{accounts} accounts made in {:?}", begun.elapsed());
     // The first start reads files that are not in the system's cache, if there is not enough memory for it.
     for _ in 0..3 {
-        start(&folder);
+        Gateway::start(&folder, provider.issuer(), false).stop();
     }
+    refresh_pass(&folder, &provider, due);
 }
 
-/// Makes a data folder with accounts whose tokens are not due, and a journal that knows them.
-fn populate(folder: &Path, accounts: usize) {
+/// Signs this many accounts in at the provider.
+async fn sign_in(provider: &Simulator, count: usize) -> Vec<TokenPair> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut tokens = Vec::new();
+    for account in 0..count {
+        let query = [
+            ("response_type", "code"),
+            ("client_id", CLIENT),
+            ("redirect_uri", REDIRECT),
+            ("scope", "openid profile email offline_access"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+            ("state", "0123456789abcdef0123456789abcdef"),
+        ];
+        let address = Url::parse_with_params(&format!("{}/oauth/authorize", provider.issuer()), query);
+        let callback = provider.approve(address.expect("an address").as_str(), account).expect("a callback");
+        let callback = Url::parse(&callback).expect("an address");
+        let (_, code) = callback.query_pairs().find(|(name, _)| name == "code").expect("a code");
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", CLIENT),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+            ("code", &code),
+        ];
+        let response = http.post(format!("{}/oauth/token", provider.issuer())).form(&form).send().await;
+        let response: Value = response.expect("a response").json().await.expect("tokens");
+        let text = |member: &str| response[member].as_str().expect("a token").to_owned();
+        tokens.push(TokenPair { access: text("access_token"), refresh: text("refresh_token") });
+    }
+    tokens
+}
+
+/// Starts the gateway, and measures until every due account has been refreshed.
+fn refresh_pass(folder: &Path, provider: &Simulator, due: usize) {
+    let gateway = Gateway::start(folder, provider.issuer(), true);
+    let begun = Instant::now();
+    while provider.presentation_totals().rotated < u32::try_from(due).expect("a count") {
+        assert!(
+            begun.elapsed() < Duration::from_mins(5),
+            "the pass does not end: {:?}",
+            provider.presentation_totals()
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (took, totals) = (begun.elapsed(), provider.presentation_totals());
+    assert_eq!(totals.presentations, totals.rotated, "each is presented once: {totals:?}");
+    println!("{due} due accounts refreshed in {took:?}, {:?} each", took / u32::try_from(due).expect("a count"));
+    gateway.stop();
+}
+
+/// Makes a data folder with accounts, of which those with `tokens` are due, and a journal that knows them.
+fn populate(folder: &Path, accounts: usize, tokens: &[TokenPair]) {
     let key = EncryptionKey::from_bytes([7; 32]);
     fs::write(folder.join("encryption.key"), secrecy::ExposeSecret::expose_secret(&key.to_text())).expect("a key");
     let private = |path: &Path, mode| {
@@ -68,8 +148,6 @@ fn populate(folder: &Path, accounts: usize) {
     private(&journal, 0o700);
     let cipher = Arc::new(XChaChaCipher::new(&key.into(), Arc::new(SystemRandom)));
     let database = folder.join("goclaw.db");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { SqliteStore::open(&database, Arc::new(SystemClock)).await.expect("it opens") });
     let mut connection = SqliteConnection::establish(&database.display().to_string()).expect("a database");
     connection.batch_execute("PRAGMA synchronous = OFF; BEGIN").expect("a transaction");
     let check = Vault::new(cipher.clone()).key_check().expect("a check");
@@ -79,23 +157,36 @@ fn populate(folder: &Path, accounts: usize) {
         .execute(&mut connection)
         .expect("the check");
     for number in 0..accounts {
-        account(&mut connection, &journal, cipher.as_ref(), number);
+        account(&mut connection, &journal, cipher.as_ref(), number, tokens.get(number));
     }
     connection.batch_execute("COMMIT").expect("the accounts");
 }
 
-fn account(connection: &mut SqliteConnection, journal: &Path, cipher: &XChaChaCipher, number: usize) {
+fn account(
+    connection: &mut SqliteConnection,
+    journal: &Path,
+    cipher: &XChaChaCipher,
+    number: usize,
+    due: Option<&TokenPair>,
+) {
     let name = AccountName::parse(&format!("work-{number}")).expect("a name");
     let login_id = LoginId::from_stored(format!("{number:032x}"));
     let version = TokenVersion::first_of(login_id.clone());
     let place = TokenPlace { name: &name, provider_type: ProviderType::OpenaiCodex, version: &version };
-    let access = cipher.seal(&SealContext::AccessToken(place), &"a".repeat(ACCESS_TOKEN)).expect("it is sealed");
-    let refresh = cipher.seal(&SealContext::RefreshToken(place), &"r".repeat(REFRESH_TOKEN)).expect("it is sealed");
+    let (access, refresh) = match due {
+        Some(tokens) => (tokens.access.clone(), tokens.refresh.clone()),
+        None => ("a".repeat(ACCESS_TOKEN), "r".repeat(REFRESH_TOKEN)),
+    };
+    let access = cipher.seal(&SealContext::AccessToken(place), &access).expect("it is sealed");
+    let refresh = cipher.seal(&SealContext::RefreshToken(place), &refresh).expect("it is sealed");
     let now = SystemClock.now().unix_seconds();
+    let expires_at = if due.is_some() { now } else { now + 864_000 };
+    // As the simulator numbers its accounts.
+    let owner = number + 1;
     let settings = json!({
-        "auth_method": "oauth", "obtained_at": now, "expires_at": now + 864_000, "scopes": "openid profile email",
-        "account_id": format!("account-{number}"), "user_id": format!("user-{number}"),
-        "email": format!("{number}@mail.example"), "plan_type": "plus",
+        "auth_method": "oauth", "obtained_at": now, "expires_at": expires_at, "scopes": "openid profile email",
+        "account_id": format!("00000000-0000-4000-8000-{owner:012}"), "user_id": format!("user-simulated-{owner}"),
+        "email": format!("person{owner}@example.com"), "plan_type": "plus",
     });
     let columns = "(id, name, provider_type, api_base, api_key, settings, login_id, created_at, updated_at, revision)";
     sql_query(format!(
@@ -122,28 +213,39 @@ fn account(connection: &mut SqliteConnection, journal: &Path, cipher: &XChaChaCi
     file.and_then(|mut file| file.write_all(record.to_string().as_bytes())).expect("a record");
 }
 
-/// Starts the gateway, waits until it is ready, and prints what that took.
-fn start(folder: &Path) {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a port").port();
-    let begun = Instant::now();
-    let mut gateway = Command::new(env!("CARGO_BIN_EXE_goclaw"))
-        .env_clear()
-        .env("HOME", folder)
-        .env("GOCLAW_DATA_DIR", folder)
-        .env("GOCLAW_PORT", port.to_string())
-        .env("RUST_LOG", "warn")
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    while !is_ready(port) {
-        assert!(gateway.try_wait().expect("its status").is_none(), "the gateway ended");
-        std::thread::sleep(Duration::from_millis(10));
+/// A gateway as a process of its own.
+struct Gateway(Child);
+
+impl Gateway {
+    /// Starts it, waits until it is ready, and prints what that took.
+    fn start(folder: &Path, issuer: &str, refreshes: bool) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a port").port();
+        let begun = Instant::now();
+        let mut gateway = Command::new(env!("CARGO_BIN_EXE_goclaw"))
+            .env_clear()
+            .env("HOME", folder)
+            .env("GOCLAW_DATA_DIR", folder)
+            .env("GOCLAW_PORT", port.to_string())
+            .env("GOCLAW_REFRESH__PROACTIVE", refreshes.to_string())
+            .env("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer)
+            .env("RUST_LOG", "warn")
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        while !is_ready(port) {
+            assert!(gateway.try_wait().expect("its status").is_none(), "the gateway ended");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let took = begun.elapsed();
+        let (now, peak) = (memory(&gateway, "VmRSS:"), memory(&gateway, "VmHWM:"));
+        println!("ready after {took:?}; memory {now} MiB, at most {peak} MiB");
+        Self(gateway)
     }
-    let took = begun.elapsed();
-    let (now, peak) = (memory(&gateway, "VmRSS:"), memory(&gateway, "VmHWM:"));
-    println!("ready after {took:?}; memory {now} MiB, at most {peak} MiB");
-    Command::new("kill").arg(gateway.id().to_string()).status().expect("kill runs");
-    gateway.wait().expect("it ends");
+
+    fn stop(mut self) {
+        Command::new("kill").arg(self.0.id().to_string()).status().expect("kill runs");
+        self.0.wait().expect("it ends");
+    }
 }
 
 fn is_ready(port: u16) -> bool {
