@@ -27,8 +27,8 @@ start_postgres
 export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}
 
 say "running all tests of the workspace"
-# Most tests wait for processes and timeouts, so more than two of them fit on a core. Without the examples, which have no
-# tests and which clippy has checked.
+# Most tests wait for processes and timeouts, so more than two of them fit on a core. `--tests` leaves out the
+# programs of the benches, which have no tests and which clippy has checked.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc) + 1))} cargo test --workspace --locked --tests
 cargo test --workspace --locked --doc
 

@@ -1,4 +1,4 @@
-//! The program. All code is in the library, so that tests and the demo start the same gateway.
+//! The program. All code is in the library, so that tests start the same gateway.
 
 use std::process::ExitCode;
 

@@ -109,7 +109,7 @@ pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, CookieRotation, KeysErr
 pub use scripts::{Script, ScriptOrder, UnknownScript};
 pub use settings::{
     AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy,
-    Settings, UnknownSetting, UsedPercent,
+    Settings, Speech, UnknownSetting, UsedPercent,
 };
 pub use simulator::{Addresses, Options, Simulator, StartError};
 pub use site::Site;

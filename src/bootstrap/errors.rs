@@ -73,6 +73,9 @@ pub enum StartError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Copy(#[from] CopyError),
+    #[cfg(feature = "demo")]
+    #[error("the simulated provider cannot start")]
+    Demo(#[source] Box<dyn Error + Send + Sync>),
     #[error("there is no database {0} to back up")]
     NoDatabase(String),
     #[error("the configuration file {} cannot be read", path.display())]

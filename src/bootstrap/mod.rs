@@ -8,6 +8,8 @@ mod backup;
 mod banner;
 mod configuration;
 mod connection;
+#[cfg(feature = "demo")]
+mod demo;
 mod doctor;
 mod errors;
 mod export;
@@ -89,6 +91,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Archive(command) => archives(command, cli.config, environment).await?,
+        #[cfg(feature = "demo")]
+        Command::Demo => demo::run().await?,
         Command::Openapi => offline::print_openapi()?,
         Command::Config(ConfigCommand::Show) => configuration::show(cli.config, environment)?,
         Command::Config(ConfigCommand::Check) => return configuration::check(cli.config, environment),

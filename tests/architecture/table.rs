@@ -96,7 +96,10 @@ pub(crate) const LAYERS: &[Layer] = &[
         in_tests: CORE_TESTS,
     },
     // Outbound adapters implement ports and never call a use case.
-    outbound("src/adapters/settings", &[ADAPTER, PURE, &["config", "humantime", "serde_path_to_error", "std::env", "tracing_subscriber"]]),
+    outbound(
+        "src/adapters/settings",
+        &[ADAPTER, PURE, &["config", "humantime", "serde_path_to_error", "std::env", "tracing_subscriber"]],
+    ),
     outbound(
         "src/adapters/store",
         &[
@@ -229,7 +232,12 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/bootstrap",
         inside: &["crate"],
-        outside: &[ADAPTER, PURE, TRAITS, &["rustls", "std::env::args", "std::process"]],
+        outside: &[
+            ADAPTER,
+            PURE,
+            TRAITS,
+            &["goclaw_simulator", "rustls", "std::env::args", "std::process", "tempfile"],
+        ],
         in_tests: ADAPTER_TESTS,
     },
     Layer {
@@ -275,5 +283,6 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/store/go_service.rs",
     "src/adapters/store/postgres/",
     "src/bootstrap/banner.rs",
+    "src/bootstrap/demo.rs",
     "src/bootstrap/gateway_token.rs",
 ];

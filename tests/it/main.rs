@@ -60,6 +60,7 @@ mod cli;
 mod cross_origin;
 mod data_folder;
 mod database_writer;
+mod demo;
 mod feedback;
 mod first_start;
 mod fixed_words;

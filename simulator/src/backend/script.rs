@@ -96,25 +96,25 @@ fn plan(script: &Script) -> Plan<'_> {
     }
 }
 
-/// Returns the moves of a response; `words` is the number of words by default.
+/// Returns the moves of a response; `spoken` are the pieces of its plain text.
 pub(super) fn moves(
     script: &Script,
     request: &ModelRequest,
-    words: u32,
+    spoken: Vec<String>,
     input: InputTokens,
     mut events: Events,
     interrupted: Option<Interrupted>,
 ) -> Vec<Move> {
     let plan = plan(script);
     match plan.content {
-        Content::Answer => answer(request, words, &mut events),
+        Content::Answer => answer(request, spoken, &mut events),
         Content::AnswerAfter(before) => {
             before(request, &mut events);
-            answer(request, words, &mut events);
+            answer(request, spoken, &mut events);
         }
         Content::Instead(speak) => speak(request, &mut events),
         Content::Given(given) => events.given(given),
-        Content::Unfinished => items::unfinished_message(&mut events, &model::words(words)),
+        Content::Unfinished => items::unfinished_message(&mut events, &spoken),
     }
     let mut last = vec![Move::Ends(StreamEnd::Completed)];
     match plan.end {
@@ -137,14 +137,14 @@ pub(super) fn moves(
     plan.form.of(moves)
 }
 
-fn answer(request: &ModelRequest, words: u32, events: &mut Events) {
+fn answer(request: &ModelRequest, spoken: Vec<String>, events: &mut Events) {
     if wants_reasoning(request) {
         items::reasoning(events, wants_summary(request), includes_reasoning(request));
     }
     if let Some(tool) = required_image_tool(request) {
         return items::image(events, &question(request).user_text, tool);
     }
-    match model::answer(&question(request), words) {
+    match model::answer(&question(request), spoken) {
         Answer::Text(pieces) => items::message(events, &pieces),
         Answer::Calls(calls) => calls.iter().for_each(|call| items::function_call(events, call)),
     }

@@ -10,6 +10,11 @@ pub(crate) use tools::{Call, Tool, ToolChoice};
 /// Characters in one piece of generated JSON: few, so that even a short text has several pieces.
 const JSON_PIECE: usize = 6;
 
+/// What the model tells people, who have typed something.
+const SENTENCES: &str = "Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added \
+                         the account's access token, which your program never saw, and passed each of these words on as \
+                         soon as it arrived. Connect a real account, and a real model answers the same request.";
+
 /// A question for the model, independent of the API.
 pub(crate) struct Question {
     /// The outputs of the last tool calls; empty if another message came last.
@@ -32,21 +37,29 @@ pub(crate) enum Answer {
     Calls(Vec<Call>),
 }
 
-/// Calls the requested tools, repeats tool outputs, fills in a schema, or else returns numbered words, so that a test
-/// notices a missing one.
-pub(crate) fn answer(question: &Question, words: u32) -> Answer {
+/// Calls the requested tools, repeats tool outputs, fills in a schema, or else returns the plain text `spoken`.
+pub(crate) fn answer(question: &Question, spoken: Vec<String>) -> Answer {
     let calls = tools::called(question);
     if !calls.is_empty() {
         return Answer::Calls(calls);
     }
     if !question.tool_outputs.is_empty() {
         let text = format!("The tools answered: {}", question.tool_outputs.join(" "));
-        return Answer::Text(text.split_inclusive(' ').map(ToOwned::to_owned).collect());
+        return Answer::Text(pieces(&text));
     }
     match &question.schema {
         Some(schema) => Answer::Text(json_pieces(&schema::least(schema).to_string())),
-        None => Answer::Text(self::words(words)),
+        None => Answer::Text(spoken),
     }
+}
+
+fn pieces(text: &str) -> Vec<String> {
+    text.split_inclusive(' ').map(ToOwned::to_owned).collect()
+}
+
+/// Returns the words of the text for people.
+pub(crate) fn sentences() -> Vec<String> {
+    pieces(SENTENCES)
 }
 
 /// Returns this many numbered words.

@@ -40,6 +40,16 @@ pub enum Approval {
     InvalidSession,
 }
 
+/// The text of a plain response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speech {
+    /// `stream_deltas` numbered words, so that a test notices a missing one.
+    NumberedWords,
+    /// Sentences for people, a word in each delta.
+    Sentences,
+}
+
 /// The fault in the redirect back to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,11 +4,13 @@ mod choices;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use choices::{AccessTokenForm, Approval, CallbackFault, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy};
+pub use choices::{
+    AccessTokenForm, Approval, CallbackFault, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy, Speech,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::durations;
+use crate::{durations, model};
 
 /// The client id of the public Codex client, registered by default.
 const CODEX_CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -65,7 +67,9 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// The models the backend lists and serves.
     pub models: Vec<String>,
-    /// The number of text deltas in one backend response.
+    /// The text of a plain response.
+    pub speech: Speech,
+    /// The number of text deltas in one response of numbered words.
     pub stream_deltas: u32,
     /// The pause before each delta.
     #[serde(with = "durations")]
@@ -124,6 +128,7 @@ impl Default for Settings {
             clock_offset_seconds: 0,
             session_lifetime: Duration::from_hours(1),
             models: ["gpt-5.5", "gpt-5.4", "gpt-5.3-codex-spark"].map(ToOwned::to_owned).into(),
+            speech: Speech::NumberedWords,
             stream_deltas: 5,
             stream_pause: Duration::ZERO,
             used_percent: 12,
@@ -149,6 +154,14 @@ impl Settings {
     #[must_use]
     pub fn with_accounts(self, count: u32) -> Self {
         Self { accounts: (1..=count).map(Account::numbered).collect(), ..self }
+    }
+
+    /// Returns the pieces of a plain response.
+    pub(crate) fn spoken(&self) -> Vec<String> {
+        match self.speech {
+            Speech::NumberedWords => model::words(self.stream_deltas),
+            Speech::Sentences => model::sentences(),
+        }
     }
 
     /// Returns the configured usage of an account's plan.

@@ -53,6 +53,9 @@ pub enum Command {
     Audit(AuditCommand),
     #[command(flatten)]
     Archive(ArchiveCommand),
+    /// Try the gateway with a simulated provider: no account, nothing leaves this machine, nothing is kept
+    #[cfg(feature = "demo")]
+    Demo,
     /// Print the OpenAPI document of the HTTP API
     Openapi,
     /// Show the configuration, and check it

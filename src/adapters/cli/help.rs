@@ -3,6 +3,7 @@
 pub(super) const EXAMPLES: &str = "\
 Examples:
   goclaw                              start the gateway
+  goclaw demo                         try it with a simulated provider
   goclaw open                         print a link that opens the gateway's page
   goclaw onboard                      write .env.local, then: source .env.local
   goclaw auth login                   log in to ChatGPT through the browser

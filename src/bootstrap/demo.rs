@@ -1,0 +1,84 @@
+//! `goclaw demo`: a simulated provider and a gateway in a temporary folder, with a guide to try them. It uses only this
+//! machine, reads no configuration, and deletes its files at the end.
+
+use std::{io, net::TcpListener, time::Duration};
+
+use goclaw_simulator::{Approval, Options, Simulator, Speech, UsedPercent};
+use secrecy::ExposeSecret;
+
+use super::{
+    StartError,
+    serve::{self, Started},
+};
+use crate::adapters::{
+    cli::render,
+    settings::{Environment, Settings},
+};
+
+/// A prompt for the simulated model.
+const PROMPT: &str = r#"{"model": "gpt-5.5", "input": "Hello", "stream": true}"#;
+
+/// Runs the demo until SIGINT or SIGTERM.
+pub(super) async fn run() -> Result<(), StartError> {
+    let provider = Simulator::start(Options::default()).await;
+    let provider = provider.map_err(|error| StartError::Demo(Box::new(error)))?;
+    provider.update_settings(|settings| {
+        settings.approval = Approval::Ask;
+        // As with a real model, the response takes a moment and uses part of the plan.
+        settings.speech = Speech::Sentences;
+        settings.stream_pause = Duration::from_millis(60);
+        settings.percent_per_response = UsedPercent { primary: 3, secondary: 1 };
+    });
+    let folder = tempfile::tempdir().map_err(StartError::Runtime)?;
+    let settings = settings(&folder.path().display().to_string(), &provider)?;
+    let started = serve::start(&settings).await?;
+    let stop = serve::stop_signal()?;
+    let token_file = settings.token_file().display().to_string();
+    let guide = guide(&provider, &started, &token_file).await?;
+    render::line(&guide).map_err(StartError::Output)?;
+    serve::run(started, stop).await;
+    Ok(())
+}
+
+/// Returns what to try, in order.
+async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Result<String, StartError> {
+    let link = gateway.app.access.create_page_link(None).await.map_err(StartError::App)?.secret;
+    let (issuer, base, link) = (provider.issuer(), format!("http://{}", gateway.address), link.expose_secret());
+    let keys = provider.settings().api_keys.join(", ");
+    Ok(format!(
+        "A simulated provider runs at {issuer}, a gateway at {base}.\n\
+         \n1. Open this link in a browser, connect ChatGPT (choose Approve or Deny), and send it a prompt.\n   \
+         It works once, within ten minutes:\n\
+         \n     {base}/#link={link}\n\
+         \n2. Use goclaw's commands and any OpenAI client in another terminal:\n\
+         \n     export GOCLAW_GATEWAY_URL={base} GOCLAW_TOKEN=$(cat {token_file})\n     \
+         goclaw auth status\n     \
+         curl -N {base}/v1/responses -H \"Authorization: Bearer $GOCLAW_TOKEN\" -H 'Content-Type: application/json' \\\n       \
+         -d '{PROMPT}'\n\
+         \n3. Connect the simulated DashScope with the key {keys}.\n\
+         \nCtrl-c stops the demo and deletes its files.\n"
+    ))
+}
+
+/// Returns the settings, with free ports if the default ones are in use: the simulator accepts any redirect port.
+fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> {
+    let default_or_free = |port| default_or_free(port).map(|port| port.to_string()).map_err(StartError::Runtime);
+    let (port, callback_port) = (default_or_free(3577)?, default_or_free(1455)?);
+    let variables = [
+        ("GOCLAW_DATA_DIR", folder),
+        ("GOCLAW_PORT", &port),
+        ("GOCLAW_CALLBACK__PORT", &callback_port),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", provider.issuer()),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", provider.backend_url()),
+        ("GOCLAW_PROVIDERS__SUNO__API_BASE", provider.studio_url()),
+        ("GOCLAW_PROVIDERS__SUNO__SESSION_URL", provider.sessions_url()),
+        ("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", provider.dashscope_url()),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(Settings::load(None, &Environment::from_pairs(variables))?)
+}
+
+fn default_or_free(default: u16) -> io::Result<u16> {
+    let taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, default)).is_err());
+    if taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(default) }
+}

@@ -1,0 +1,47 @@
+//! `goclaw demo`: what its guide says works, and nothing stays behind.
+
+use std::{fs, process::Command};
+
+use serde_json::json;
+
+use crate::support::gateway::{Home, HttpResponse, browser_like, eventually, http};
+
+/// Returns the text between `before` and the next quotation mark, bracket or white space.
+fn after<'a>(text: &'a str, before: &str) -> &'a str {
+    let rest = text.split_once(before).map(|(_, rest)| rest).unwrap_or_else(|| panic!("no {before} in {text}"));
+    rest.split(|end: char| end.is_whitespace() || ['"', ')'].contains(&end)).next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_demo_signs_in_answers_in_sentences_and_deletes_its_files() {
+    let mut home = Home::without_provider();
+    // The guide shows the key that the simulated DashScope accepts.
+    home.is_planted = true;
+    let temporary = home.path().join("temporary");
+    fs::create_dir(&temporary).expect("a folder");
+    let mut command = home.command(&["demo"]);
+    command.env("TMPDIR", &temporary);
+    let mut demo = home.spawn(command, "demo");
+    let printed = || async { Some(home.printed("demo", "stdout")).filter(|text| text.contains("Ctrl-c stops")) };
+    let guide = eventually("the guide", printed).await;
+    let base = after(&guide, "GOCLAW_GATEWAY_URL=");
+    let token = fs::read_to_string(after(&guide, "GOCLAW_TOKEN=$(cat ")).expect("a token");
+    let post = |path: &str, body| http().post(format!("{base}{path}")).bearer_auth(token.trim()).json(&body).send();
+
+    let started = HttpResponse::of(post("/v1/auth/openai/start", json!({})).await.expect("a response")).await.json();
+    let question = browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
+    let question = HttpResponse::of(question).await;
+    let action = question.url.parse::<reqwest::Url>().and_then(|page| page.join(after(&question.text, "action=\"")));
+    let approval = [("request", after(&question.text, "name=\"request\" value=\"")), ("decision", "approve")];
+    let connected = browser_like().post(action.expect("an address")).form(&approval).send().await.expect("a page");
+    assert!(connected.status().is_success());
+    let prompt = json!({"model": "gpt-5.5", "input": "Hello", "stream": true});
+    let answer = HttpResponse::of(post("/v1/responses", prompt).await.expect("a response")).await;
+    assert!(answer.text.contains("I am a simulated model, so I say the same to every prompt."), "{}", answer.text);
+
+    let killed = Command::new("kill").arg(demo.id().to_string()).status().expect("kill runs");
+    assert!(killed.success());
+    let ended = || std::future::ready(demo.try_wait().expect("its status"));
+    assert!(eventually("the demo to end", ended).await.success());
+    assert_eq!(fs::read_dir(&temporary).expect("the folder").count(), 0, "files stay behind");
+}
