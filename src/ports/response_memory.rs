@@ -10,8 +10,8 @@ use crate::domain::{
 
 #[async_trait]
 pub trait ResponseMemory: Send + Sync {
-    /// Stores a response. A second one with the same id MUST replace nothing.
-    async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError>;
+    /// Stores responses, all or none of them. A second one with the same id MUST replace nothing.
+    async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError>;
 
     /// Forgets the responses that were used last before `oldest`, and those that exceed the limits, oldest first. A
     /// response that exceeds a limit alone MUST NOT stay.

@@ -107,6 +107,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             PURE,
             TRAITS,
             &[
+                "deadpool",
                 "diesel",
                 "diesel_async",
                 "diesel_migrations",

@@ -232,7 +232,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
             content: SealedSecret::from_stored("x".repeat(6 << 20)),
             used_at: NOW,
         };
-        gateway.store.remember(&response).await.expect("it is stored");
+        gateway.store.remember(&[response]).await.expect("it is stored");
     }
     let code = async |caller: Principal| match ask(
         &gateway,
@@ -253,9 +253,28 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
 async fn a_failing_memory_costs_no_response() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
-    gateway.store.fail_to("remember a response");
+    gateway.store.fail_to("remember responses");
     for stream in [false, true] {
         let whole = ask(&gateway, &program(), json!({"input": "Hi", "stream": stream})).await.expect("a response");
         assert!(whole.contains("Hello"), "{whole}");
+    }
+}
+
+#[tokio::test]
+async fn responses_that_end_together_are_all_recalled() {
+    const TOGETHER: usize = 100;
+    let gateway = connected(&[]).await;
+    for number in 0..TOGETHER {
+        answer_with(&gateway, &format!("resp_{number}"), "Hello");
+    }
+    let caller = program();
+    let prompts = (0..TOGETHER).map(|_| ask(&gateway, &caller, json!({"input": "Hi"})));
+    for answered in futures_util::future::join_all(prompts).await {
+        answered.expect("a response");
+    }
+    for number in 0..TOGETHER {
+        let id = format!("resp_{number}");
+        let known = within(gateway.app.models.retrieve_response(&caller, &id)).await;
+        assert!(known.is_ok(), "{id} is not remembered");
     }
 }

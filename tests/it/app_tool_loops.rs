@@ -147,7 +147,7 @@ async fn another_account_cannot_read_it() {
 async fn a_failing_memory_costs_the_reasoning_only() {
     let gateway = connected(&[]).await;
     play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
-    gateway.store.fail_to("remember a response");
+    gateway.store.fail_to("remember responses");
     chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
     gateway.store.fail_to("read remembered items");
     play(&gateway, "resp_2", &[]);

@@ -1,8 +1,8 @@
-//! The rows of `responses`.
+//! The rows of `responses` and `response_items`.
 
 use diesel::prelude::*;
 
-use super::schema::responses as table;
+use super::schema::{response_items, responses as table};
 use crate::domain::{
     ids::Principal,
     response_memory::{RememberedResponse, ResponseId},
@@ -14,15 +14,37 @@ use crate::domain::{
 #[diesel(table_name = table)]
 pub(super) struct ResponseRow {
     pub(super) id: String,
-    pub(super) owner: String,
-    pub(super) previous: Option<String>,
-    pub(super) content: String,
-    pub(super) size: i64,
-    pub(super) used_at: i64,
+    owner: String,
+    previous: Option<String>,
+    content: String,
+    size: i64,
+    used_at: i64,
+}
+
+/// An item in the output of a response.
+#[derive(Insertable)]
+#[diesel(table_name = response_items)]
+pub(super) struct ItemRow {
+    item: String,
+    response: String,
+}
+
+/// A response and its items, to be inserted together.
+pub(super) struct NewRows {
+    pub(super) response: ResponseRow,
+    pub(super) items: Vec<ItemRow>,
+}
+
+impl NewRows {
+    pub(super) fn of(response: &RememberedResponse) -> Self {
+        let id = response.id.as_str();
+        let item = |item: &String| ItemRow { item: item.clone(), response: id.to_owned() };
+        Self { response: ResponseRow::of(response), items: response.items.iter().map(item).collect() }
+    }
 }
 
 impl ResponseRow {
-    pub(super) fn of(response: &RememberedResponse) -> Self {
+    fn of(response: &RememberedResponse) -> Self {
         Self {
             id: response.id.as_str().to_owned(),
             owner: response.owner.as_str().to_owned(),

@@ -17,6 +17,7 @@ use super::{contract, fixtures::Fixture, samples::at};
 contract!(
     a_response_is_read_unchanged_with_those_before_it,
     a_second_response_of_an_id_replaces_nothing,
+    several_responses_are_stored_at_once,
     reading_a_chain_counts_as_its_use,
     a_chain_ends_at_its_limit_and_at_what_is_forgotten,
     responses_are_found_by_their_items,
@@ -45,7 +46,7 @@ fn response(text: &str, previous: Option<&str>, owner: &str, seconds: i64) -> Re
 
 async fn remember(store: &Arc<impl ResponseMemory>, responses: &[RememberedResponse], limits: MemoryLimits) {
     for response in responses {
-        store.remember(response).await.expect("no store error");
+        store.remember(std::slice::from_ref(response)).await.expect("no store error");
         store.make_room(at(0), limits).await.expect("no store error");
     }
 }
@@ -69,6 +70,17 @@ async fn a_second_response_of_an_id_replaces_nothing(fixture: impl Fixture) {
     let first = response("a", None, "x", 1);
     remember(&store, &[first.clone(), response("a", Some("b"), "y", 1)], PLENTY).await;
     assert_eq!(store.chain(&id("a"), ALL, at(1)).await.unwrap(), [first]);
+}
+
+async fn several_responses_are_stored_at_once(fixture: impl Fixture) {
+    let store = fixture.store();
+    let (first, second) = (response("a", None, "x", 1), response("b", Some("a"), "x", 2));
+    let again = RememberedResponse { items: vec!["msg_of_another".to_owned()], ..response("a", None, "y", 3) };
+    store.remember(&[first.clone(), second.clone(), again]).await.unwrap();
+    store.remember(&[]).await.unwrap();
+    assert_eq!(store.chain(&id("b"), ALL, at(4)).await.unwrap(), [second, first]);
+    let of_another = store.with_items(&["msg_of_another".to_owned()], ALL).await.unwrap();
+    assert_eq!(of_another, [], "the items of a response that was there already are not stored");
 }
 
 async fn reading_a_chain_counts_as_its_use(fixture: impl Fixture) {

@@ -1,36 +1,37 @@
-//! Inserts a response and its items in one statement. A caller waits for it, and each statement is a round trip.
+//! Inserts responses with their items in one transaction of two statements. Callers wait for it, and each statement is a
+//! round trip.
 
-use diesel::{
-    sql_query,
-    sql_types::{Array, BigInt, Nullable, Text},
-};
-use diesel_async::RunQueryDsl;
+use std::collections::HashSet;
+
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::Connection;
-use crate::adapters::store::{error::TransactionError, response_rows::ResponseRow};
+use crate::adapters::store::{
+    error::TransactionError,
+    response_rows::{ItemRow, NewRows},
+    schema::{response_items, responses},
+};
 
-const INSERT: &str = "\
-    WITH new AS ( \
-        INSERT INTO responses (id, owner, previous, content, size, used_at) VALUES ($1, $2, $3, $4, $5, $6) \
-        ON CONFLICT DO NOTHING RETURNING id \
-    ) \
-    INSERT INTO response_items (item, response) SELECT item, new.id FROM new, unnest($7) AS item ON CONFLICT DO NOTHING";
+/// Rows of one statement, which may bind 65,535 values.
+const AT_ONCE: usize = 10_000;
 
-/// Inserts a response, unless it is there.
-pub(super) async fn insert(
-    connection: &mut Connection,
-    row: ResponseRow,
-    items: Vec<String>,
-) -> Result<(), TransactionError> {
-    sql_query(INSERT)
-        .bind::<Text, _>(row.id)
-        .bind::<Text, _>(row.owner)
-        .bind::<Nullable<Text>, _>(row.previous)
-        .bind::<Text, _>(row.content)
-        .bind::<BigInt, _>(row.size)
-        .bind::<BigInt, _>(row.used_at)
-        .bind::<Array<Text>, _>(items)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Inserts the responses that are not there yet.
+pub(super) async fn insert(connection: &mut Connection, new: Vec<NewRows>) -> Result<(), TransactionError> {
+    let (rows, items): (Vec<_>, Vec<_>) = new.into_iter().map(|new| (new.response, new.items)).unzip();
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let insert = async |connection: &mut Connection| {
+        let insert = diesel::insert_into(responses::table).values(rows).on_conflict_do_nothing();
+        let inserted: Vec<String> = insert.returning(responses::id).get_results(connection).await?;
+        let mut inserted: HashSet<String> = inserted.into_iter().collect();
+        let items = ids.iter().zip(items).filter(|(id, _)| inserted.remove(*id)).flat_map(|(_, items)| items);
+        let mut items: Vec<ItemRow> = items.collect();
+        while !items.is_empty() {
+            let rest = items.split_off(items.len().min(AT_ONCE));
+            let insert = diesel::insert_into(response_items::table).values(items).on_conflict_do_nothing();
+            insert.execute(connection).await?;
+            items = rest;
+        }
+        Ok(())
+    };
+    connection.transaction(insert).await
 }

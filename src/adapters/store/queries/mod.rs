@@ -6,7 +6,7 @@
 //! - `Store` with `run` (work on a connection) and `write` (work in a write transaction),
 //! - `Connection` and `Backend`, diesel's types for the database,
 //! - `tables`, the SQL to copy whole tables,
-//! - `remembering`, which inserts a response in one step,
+//! - `remembering`, which inserts responses in one step,
 //! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;

@@ -8,7 +8,7 @@ use super::{Connection, Store, remembering};
 use crate::{
     adapters::store::{
         error::TransactionError,
-        response_rows::ResponseRow,
+        response_rows::{NewRows, ResponseRow},
         schema::{response_items, responses as table},
     },
     domain::{
@@ -67,9 +67,9 @@ fn total_size() -> SqlLiteral<BigInt> {
 
 #[async_trait]
 impl ResponseMemory for Store {
-    async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError> {
-        let (row, items) = (ResponseRow::of(response), response.items.clone());
-        self.run("remember a response", async move |connection| remembering::insert(connection, row, items).await).await
+    async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError> {
+        let new = responses.iter().map(NewRows::of).collect();
+        self.run("remember responses", async move |connection| remembering::insert(connection, new).await).await
     }
 
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError> {

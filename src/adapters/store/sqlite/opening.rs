@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use deadpool::managed::QueueMode;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, SimpleAsyncConnection,
@@ -72,6 +73,8 @@ impl SqliteStore {
         let manager = AsyncDieselConnectionManager::new_with_config(name.clone(), config);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
+            // A commit through one connection empties the caches of the others, so the same one is used as long as it is free.
+            .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|source| OpenStoreError::Connect { name: name.clone(), source: Box::new(source) })?;
         let connection = pool

@@ -1,6 +1,7 @@
 //! The memory of responses: clients continue a conversation with `previous_response_id` or refer to single items, although
 //! the backend stores nothing. A failure costs the memory, never the response.
 
+mod batch;
 mod reasoning;
 mod remember;
 mod upkeep;
@@ -12,7 +13,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(super) use self::remember::{Complete, Part, Unremembered};
-use self::upkeep::Upkeep;
+use self::{batch::Batch, upkeep::Upkeep};
 use super::Models;
 use crate::{
     app::{AppError, Vault},
@@ -49,6 +50,7 @@ pub(super) struct Memory {
     lifetime: Duration,
     readers: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    batch: Arc<Batch>,
     upkeep: Arc<Upkeep>,
 }
 
@@ -196,7 +198,8 @@ impl Models {
 impl Memory {
     pub(super) fn new(store: Arc<dyn ResponseMemory>, vault: Vault, lifetime: Duration) -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { store, vault, lifetime, readers: semaphore(READERS), room: semaphore(ROOM_KIB), upkeep: Arc::default() }
+        let (readers, room) = (semaphore(READERS), semaphore(ROOM_KIB));
+        Self { store, vault, lifetime, readers, room, batch: Arc::default(), upkeep: Arc::default() }
     }
 
     /// Returns what one request recalls at most.

@@ -91,8 +91,12 @@ impl Models {
         let content = self.memory.vault.seal_response(&id, &owner, previous.as_ref(), &content)?;
         let items = items.into_iter().filter(|item| ResponseId::parse(item).is_some()).collect();
         let remembered = RememberedResponse { id, owner, previous, items, content, used_at: self.now() };
-        self.memory.store.remember(&remembered).await?;
-        if self.memory.upkeep.note(remembered.size(), self.now()) {
+        let size = remembered.size();
+        if let Err(error) = self.memory.batch.store(self.memory.store.as_ref(), remembered).await {
+            tracing::warn!(error = %error, "a response is not remembered");
+            return Ok(());
+        }
+        if self.memory.upkeep.note(size, self.now()) {
             self.tasks.clone().start(self.make_room());
         }
         Ok(())

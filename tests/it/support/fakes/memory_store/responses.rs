@@ -13,10 +13,12 @@ use super::MemoryStore;
 
 #[async_trait]
 impl ResponseMemory for MemoryStore {
-    async fn remember(&self, response: &RememberedResponse) -> Result<(), StoreError> {
-        let mut tables = self.tables_to("remember a response").await?;
-        if tables.responses.iter().all(|known| known.id != response.id) {
-            tables.responses.push(response.clone());
+    async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError> {
+        let mut tables = self.tables_to("remember responses").await?;
+        for response in responses {
+            if tables.responses.iter().all(|known| known.id != response.id) {
+                tables.responses.push(response.clone());
+            }
         }
         Ok(())
     }

@@ -1,0 +1,94 @@
+//! Stores responses that end at the same moment in one step: storing them one by one would cost a busy gateway more than
+//! answering them. A response that is alone waits for no other.
+
+use std::{
+    error::Error,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    select,
+    sync::{
+        Mutex as Turn,
+        oneshot::{self, error::TryRecvError},
+    },
+};
+
+use crate::{
+    domain::response_memory::RememberedResponse,
+    ports::{ResponseMemory, StoreError, StoreTrouble},
+};
+
+/// Responses of one step.
+const AT_ONCE: usize = 64;
+
+/// The outcome of a batch, the same for all of it.
+type Stored = Result<(), Arc<StoreError>>;
+
+/// The responses that wait for the next step.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    waiting: Mutex<Waiting>,
+    /// Held by the task that stores a batch.
+    turn: Turn<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    responses: Vec<RememberedResponse>,
+    callers: Vec<oneshot::Sender<Stored>>,
+}
+
+impl Waiting {
+    fn put(&mut self, response: RememberedResponse, caller: oneshot::Sender<Stored>) {
+        self.responses.push(response);
+        self.callers.push(caller);
+    }
+
+    /// Takes what comes first. The others take their turn themselves.
+    fn take(&mut self) -> Self {
+        let count = self.responses.len().min(AT_ONCE);
+        let rest = Self { responses: self.responses.split_off(count), callers: self.callers.split_off(count) };
+        mem::replace(self, rest)
+    }
+}
+
+impl Batch {
+    /// Stores a response, and all that came while others were stored. The future must run to its end.
+    pub(super) async fn store(&self, memory: &dyn ResponseMemory, response: RememberedResponse) -> Stored {
+        let (caller, mut stored) = oneshot::channel();
+        self.lock().put(response, caller);
+        let _turn = select! {
+            biased;
+            outcome = &mut stored => return outcome.unwrap_or_else(died),
+            turn = self.turn.lock() => turn,
+        };
+        loop {
+            match stored.try_recv() {
+                Ok(outcome) => return outcome,
+                Err(TryRecvError::Closed) => return died(TryRecvError::Closed),
+                Err(TryRecvError::Empty) => self.store_next(memory).await,
+            }
+        }
+    }
+
+    async fn store_next(&self, memory: &dyn ResponseMemory) {
+        let Waiting { responses, callers } = self.lock().take();
+        let outcome = memory.remember(&responses).await.map_err(Arc::new);
+        for caller in callers {
+            // A caller that is gone waits for nothing.
+            let _ = caller.send(outcome.clone());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The outcome for a response whose batch was not stored to the end, because its task panicked.
+fn died(lost: impl Error + Send + Sync + 'static) -> Stored {
+    let (doing, trouble) = ("remember responses", StoreTrouble::Unavailable);
+    Err(Arc::new(StoreError::Unavailable { doing, trouble, source: Box::new(lost) }))
+}
