@@ -22,14 +22,15 @@ pub(super) fn resolve(
     let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
     let token = environment.secret("GOCLAW_TOKEN");
     if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
-        return Ok(Connection { url: url.to_owned(), token, token_file: None, insecure });
+        return Ok(Connection { url: url.to_owned(), public_url: None, token, token_file: None, insecure });
     }
     // For the CLI, these three variables describe the gateway to connect to, not one to start.
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
         let host = host.parse().map_or_else(|_a_name| host.to_owned(), in_url);
-        return Ok(Connection { url: format!("http://{host}:{port}"), token, token_file: None, insecure });
+        let url = format!("http://{host}:{port}");
+        return Ok(Connection { url, public_url: None, token, token_file: None, insecure });
     }
     let host = reachable(settings.server.host);
     let url = format!("http://{}:{port}", in_url(host));
@@ -40,7 +41,8 @@ pub(super) fn resolve(
         (None, Some(path)) => read_secret_file(path, of)?,
         (configured, _) => configured,
     };
-    Ok(Connection { url, token, token_file, insecure })
+    let public_url = settings.server.public_url.map(|url| url.to_string());
+    Ok(Connection { url, public_url, token, token_file, insecure })
 }
 
 /// Returns an address as the host of a URL: IPv6 in brackets.

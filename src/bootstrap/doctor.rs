@@ -98,7 +98,7 @@ async fn api_port(settings: &Settings) -> Finding {
         return Finding::problem(subject, format!("cannot listen on {host}: {error}"), remedy);
     }
     let url = format!("http://{}:{port}", in_url(reachable(host)));
-    let gateway = Connection { url, token: None, token_file: None, insecure: false };
+    let gateway = Connection { url, public_url: None, token: None, token_file: None, insecure: false };
     let answers = async { GatewayClient::new(&gateway)?.health().await };
     if let Ok(Ok(_)) = timeout(ANSWERS_WITHIN, answers).await {
         return Finding::fine(subject, "a gateway answers there");

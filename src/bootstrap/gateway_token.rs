@@ -95,7 +95,7 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
 /// Shows the new token to a gateway that runs here, which then reads the files again. Without one there is nothing to do.
 async fn present(settings: &Settings, token: SecretString) {
     let url = format!("http://{}:{}", in_url(reachable(settings.server.host)), settings.server.port);
-    let gateway = Connection { url, token: Some(token), token_file: None, insecure: false };
+    let gateway = Connection { url, public_url: None, token: Some(token), token_file: None, insecure: false };
     let Ok(client) = GatewayClient::new(&gateway) else { return };
     for _ in 0..TRIES {
         if client.health().await.is_err() || client.audit(1).await.is_ok() {

@@ -123,10 +123,14 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         },
     );
     app.start().await?;
+    let public_url = settings.server.public_url.clone();
+    let mut names = settings.server.allowed_hosts.clone();
+    names.extend(public_url.iter().map(|url| url.host().to_owned()));
     let accepted = Accepted {
-        hosts: Hosts::new(settings.server.host, &settings.server.allowed_hosts),
+        hosts: Hosts::new(settings.server.host, &names),
         origins: Origins::new(&settings.server.allowed_origins),
         proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
+        public_url,
     };
     Ok(Started { address, app, listener, token, accepted, request_ids, drain: settings.server.drain })
 }

@@ -39,6 +39,7 @@ pub mod provider_feedback;
 pub mod provider_refusal;
 pub mod provider_settings;
 pub mod proxy;
+pub mod public_url;
 pub mod refresh;
 pub mod request_record;
 pub mod response_memory;

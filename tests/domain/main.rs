@@ -29,3 +29,4 @@ mod json;
 mod models;
 mod provider_refusal;
 mod proxy;
+mod public_url;

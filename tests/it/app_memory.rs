@@ -259,22 +259,3 @@ async fn a_failing_memory_costs_no_response() {
         assert!(whole.contains("Hello"), "{whole}");
     }
 }
-
-#[tokio::test]
-async fn responses_that_end_together_are_all_recalled() {
-    const TOGETHER: usize = 100;
-    let gateway = connected(&[]).await;
-    for number in 0..TOGETHER {
-        answer_with(&gateway, &format!("resp_{number}"), "Hello");
-    }
-    let caller = program();
-    let prompts = (0..TOGETHER).map(|_| ask(&gateway, &caller, json!({"input": "Hi"})));
-    for answered in futures_util::future::join_all(prompts).await {
-        answered.expect("a response");
-    }
-    for number in 0..TOGETHER {
-        let id = format!("resp_{number}");
-        let known = within(gateway.app.models.retrieve_response(&caller, &id)).await;
-        assert!(known.is_ok(), "{id} is not remembered");
-    }
-}

@@ -39,7 +39,7 @@ async fn call(method: &str, path: &str, token: &str, body: &str) -> (u16, Header
     let whole = endpoint(
         &gateway.app,
         GatewayToken::new(&TOKEN.into()),
-        Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default() },
+        Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default(), public_url: None },
         ids,
         page,
         CancellationToken::new(),

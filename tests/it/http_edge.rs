@@ -306,7 +306,8 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
     let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
     let token = GatewayToken::new(&"token".into());
     let ids = RequestIds::new(&SystemRandom).expect("random bytes");
-    let accepted = Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default() };
+    let accepted =
+        Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default(), public_url: None };
     let whole = endpoint(&gateway.app, token, accepted, ids, page, CancellationToken::new());
     let (address, _stop, _handle) = served(whole).await;
     for _ in 0..2 {

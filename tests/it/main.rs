@@ -52,6 +52,7 @@ mod upstream_http2;
 // Whole processes.
 mod audit;
 mod backups;
+mod base_path;
 mod browser;
 mod callback_listener;
 mod canaries;

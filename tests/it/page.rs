@@ -263,10 +263,32 @@ async fn a_used_link_or_an_ended_session_shows_the_sign_in_screen() {
 }
 
 #[tokio::test]
+async fn the_page_works_below_a_base_path() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let public = format!("http://127.0.0.1:{}/team/goclaw", home.port);
+    let home = home.with("GOCLAW_SERVER__PUBLIC_URL", &public);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let browser = Browser::open().await;
+    let link = home.run(&["open"]).stdout;
+    assert!(link.starts_with(&format!("{public}/#link=")), "{link}");
+    browser.open_page(link.trim()).await;
+    browser.reads("Everything is working").await;
+    browser.choose("Try it").await;
+    browser.choose("Send").await;
+    browser.reads("word1 word2 word3").await;
+    browser.reads(&format!("{public}/v1")).await;
+    browser.choose("API").await;
+    browser.reads("goclaw API").await;
+    assert_eq!(browser.address().await, format!("{public}/docs"));
+}
+
+#[tokio::test]
 async fn another_origin_cannot_read_or_change_anything() {
     let provider = Provider::approving();
     let (home, gateway, browser) = open_session(&provider).await;
-    let token = browser.evaluate("sessionStorage.getItem('goclaw.session')").await;
+    let token = browser.evaluate("sessionStorage.getItem(sessionStorage.key(0))").await;
     assert!(token.as_str().expect("a session").contains("goclaw_"), "the page has a session");
     // Another server on the same host, to which the browser would send a cookie.
     browser.open_page(&format!("{}/elsewhere", provider.issuer)).await;

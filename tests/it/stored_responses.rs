@@ -1,12 +1,13 @@
 //! Stored responses through the HTTP API, on several gateways.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     replicas,
     support::{
-        gateway::{Gateway, eventually},
+        gateway::{Gateway, Home, eventually},
         postgres::Database,
         provider::Provider,
     },
@@ -98,4 +99,35 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     assert_eq!(gateway.call_as(&editor, Method::GET, &path, None).await.status, 404);
     let stored = home.data_dir().join("goclaw.responses.db");
     assert!(stored.exists(), "responses have a file of their own");
+}
+
+/// More than the gateway stores in one step.
+const TOGETHER: usize = 150;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn responses_that_end_together_are_all_stored_on_postgres() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    all_are_stored(replicas::home(&provider, &database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn responses_that_end_together_are_all_stored_on_sqlite() {
+    let provider = Provider::approving();
+    all_are_stored(Home::new(&provider)).await;
+}
+
+async fn all_are_stored(home: Home) {
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let prompts =
+        (0..TOGETHER).map(|number| gateway.post("/v1/responses", json!({"model": MODEL, "input": number.to_string()})));
+    let responses = join_all(prompts).await;
+    for (number, response) in responses.iter().enumerate() {
+        let id = response.json()["id"].as_str().unwrap_or_else(|| panic!("{}", response.text)).to_owned();
+        let path = format!("/v1/responses/{id}/input_items");
+        // On a busy machine a response may end before it is stored.
+        let found = || async { Some(gateway.get(&path).await).filter(|items| items.status == 200) };
+        let items = eventually("the response to be stored", found).await;
+        assert_eq!(items.json()["data"][0]["content"][0]["text"], number.to_string(), "{}", items.text);
+    }
 }

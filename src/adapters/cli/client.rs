@@ -27,6 +27,8 @@ use crate::{
 #[derive(Debug)]
 pub struct GatewayClient {
     transport: Transport,
+    /// Where browsers reach the gateway, if it is another address.
+    public_url: Option<String>,
     /// The file that the token was read from.
     pub token_file: Option<PathBuf>,
 }
@@ -39,14 +41,19 @@ impl GatewayClient {
         if is_exposed && !connection.insecure {
             return Err(CliError::Insecure(address.as_str().to_owned()));
         }
-        let token_file = connection.token_file.clone();
+        let (token_file, public_url) = (connection.token_file.clone(), connection.public_url.clone());
         let token = TokenLookup::new(authorization.is_some(), token_file.clone());
-        Ok(Self { transport: Transport::new(address, authorization, token)?, token_file })
+        Ok(Self { transport: Transport::new(address, authorization, token)?, public_url, token_file })
     }
 
     /// Returns the gateway's address without the trailing slash.
     pub fn url(&self) -> &str {
         self.transport.address.as_str()
+    }
+
+    /// Returns the page's address without the trailing slash.
+    pub fn page_url(&self) -> &str {
+        self.public_url.as_deref().unwrap_or_else(|| self.url())
     }
 
     pub fn status_url(&self, account: &AccountName) -> Url {

@@ -52,6 +52,8 @@ use words::TimeFormatter;
 pub struct Connection {
     /// `GOCLAW_GATEWAY_URL`, or `http://` and `GOCLAW_HOST`, `GOCLAW_PORT`.
     pub url: String,
+    /// The address for browsers if it is another one (`server.public_url`).
+    pub public_url: Option<String>,
     /// From `GOCLAW_TOKEN` or else from `token_file`.
     pub token: Option<SecretString>,
     /// The file that was searched for the token. `None` if `GOCLAW_TOKEN` is set, or if no file applies to this

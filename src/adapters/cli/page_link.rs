@@ -26,7 +26,7 @@ pub async fn open(
     environment: &Environment,
 ) -> Result<Exit, CliError> {
     let response = client.create_page_link().await?;
-    let address = format!("{}/#link={}", client.url(), response.body.link);
+    let address = format!("{}/#link={}", client.page_url(), response.body.link);
     output.print(&response, |_| address.clone())?;
     if output.json {
         return Ok(Exit::Yes);

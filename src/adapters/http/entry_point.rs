@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::{
     Accepted, ApiState,
     authenticator::{AuthContext, Authenticator},
+    base_path::BasePath,
     caller_address::CallerAddress,
     cross_origin::CrossOrigin,
     current_request::{CurrentRequest, REQUEST_ID, RequestIds},
@@ -36,6 +37,7 @@ const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; f
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) struct EntryPoint<R, P> {
+    pub(super) base_path: BasePath,
     pub(super) accepted: Accepted,
     pub(super) ids: RequestIds,
     pub(super) authenticator: Authenticator,
@@ -49,7 +51,8 @@ pub(super) struct EntryPoint<R, P> {
 impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint for EntryPoint<R, P> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let redirect = self.base_path.remove_from(&mut request).err();
         let (id, path) = (self.ids.of(request.headers()), request.uri().path());
         let is_recorded = paths::is_recorded(path);
         let recording = is_recorded.then(|| Recording::begin(&self.state, &id, &request));
@@ -60,7 +63,12 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let name = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
         let cross_origin = self.accepted.origins.decide(&request);
-        let work = pin!(self.handle_or_report_panic(request, caller, &cross_origin));
+        let work = pin!(async {
+            match redirect {
+                Some(redirect) => redirect,
+                None => self.handle_or_report_panic(request, caller, &cross_origin).await,
+            }
+        });
         let running = recording.as_ref().map(|recording| recording.running.clone()).unwrap_or_default();
         let mut response = running.scope(current.scope(work)).instrument(span).await;
         if let Some(recording) = recording {

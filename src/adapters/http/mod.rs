@@ -8,6 +8,7 @@ mod app_errors;
 mod audit_api;
 mod auth_api;
 mod authenticator;
+mod base_path;
 mod caller_address;
 mod compression;
 mod control_json;
@@ -53,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 use authenticator::Authenticator;
 pub use authenticator::bearer_token;
+use base_path::BasePath;
 pub use cross_origin::Origins;
 pub use current_request::RequestIds;
 use entry_point::EntryPoint;
@@ -66,7 +68,7 @@ use operations::Operations;
 use crate::{
     adapters::serving::{Limits, StaticText},
     app::App,
-    domain::networks::TrustedProxies,
+    domain::{networks::TrustedProxies, public_url::PublicUrl},
 };
 
 /// Limits of the API's listener.
@@ -120,15 +122,20 @@ fn service(server: &str, app: Weak<App>) -> OpenApiService<impl OpenApi + use<>,
 
 /// Returns the OpenAPI document, as committed in `openapi/v1.json`.
 pub fn openapi_document() -> String {
-    document::document(&service("http://127.0.0.1:3577", Weak::new()).spec())
+    document_of("http://127.0.0.1:3577")
 }
 
-/// The host names, browser origins and reverse proxies that the API accepts requests for and from.
+fn document_of(server: &str) -> String {
+    document::document(&service(server, Weak::new()).spec())
+}
+
+/// The host names, browser origins and reverse proxies that the API accepts requests for and from, and where it is reached.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     pub hosts: Hosts,
     pub origins: Origins,
     pub proxies: TrustedProxies,
+    pub public_url: Option<PublicUrl>,
 }
 
 /// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. Event streams end when `stop` is
@@ -141,7 +148,10 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     page: P,
     stop: CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<P> {
-    let (service, document) = (service("/", Arc::downgrade(app)), openapi_document());
+    let public_url = accepted.public_url.as_ref();
+    let document = public_url.map_or_else(openapi_document, |url| document_of(url.as_str()));
+    let base_path = public_url.map(|url| BasePath::new(url.base_path())).unwrap_or_default();
+    let service = service("/", Arc::downgrade(app));
     let docs = docs_page::endpoint(&document);
     let state = Arc::new(ApiState {
         app: Arc::clone(app),
@@ -152,6 +162,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     let document = StaticText::new("application/json", document);
     let document = make_sync(move |request: Request| document.response(&request));
     EntryPoint {
+        base_path,
         accepted,
         ids,
         authenticator: Authenticator::new(token, Arc::clone(&state)),

@@ -1,6 +1,8 @@
 //! The paths of the API: which ones need a token, and which ones speak OpenAI's API.
 
-use poem::http::uri::{PathAndQuery, Uri};
+use poem::http::Uri;
+
+use super::base_path::with_path;
 
 /// The probes.
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/livez", "/readyz"];
@@ -76,9 +78,5 @@ pub(super) fn speaks_openai(path: &str) -> bool {
 /// if there is nothing to encode. Clients encode them or not.
 pub(super) fn encoded_model(target: &Uri) -> Option<Uri> {
     let name = target.path().strip_prefix(MODEL).filter(|name| name.contains('/'))?;
-    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let path = format!("{MODEL}{}{query}", name.replace('/', "%2F"));
-    let mut parts = target.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
-    Uri::from_parts(parts).ok()
+    with_path(target, &format!("{MODEL}{}", name.replace('/', "%2F")))
 }

@@ -15,7 +15,7 @@ pub(super) fn html(document: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>goclaw API</title><style>{STYLE}</style></head>\
-         <body><h1>goclaw API</h1>{}<p>The same as a document for tools: <a href=\"/openapi.json\">openapi.json</a></p>\
+         <body><h1>goclaw API</h1>{}<p>The same as a document for tools: <a href=\"openapi.json\">openapi.json</a></p>\
          <nav>{links}{}</nav>{operations}<h2 id=\"schemas\">Schemas</h2>{schemas}</body></html>\n",
         paragraph(document.pointer("/info/description")),
         link("schemas", "Schemas"),

@@ -14,7 +14,7 @@ use super::{
     SettingsError,
     values::{
         duration_or_zero, flag, header_token, hosts, ip, log_filter, log_format, login_lifetime, model, model_name,
-        networks, origins, port, positive_duration, secret_lines, url, webhook_secret,
+        networks, origins, port, positive_duration, public_url, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         networks::IpNet,
         oauth_client::EndpointUrl,
         provider::openai_codex,
+        public_url::PublicUrl,
         refresh::{InvalidPolicy, RefreshPolicy},
     },
     ports::CallbackAddress,
@@ -39,6 +40,9 @@ pub struct ServerSettings {
     /// Host names that the API accepts in addition to the loopback names and `host`, without ports.
     #[serde(deserialize_with = "hosts")]
     pub allowed_hosts: Vec<String>,
+    /// Where browsers and programs reach the gateway.
+    #[serde(deserialize_with = "public_url")]
+    pub public_url: Option<PublicUrl>,
     /// The origins whose pages may call the model routes from a browser.
     #[serde(deserialize_with = "origins")]
     pub allowed_origins: Vec<String>,
@@ -61,6 +65,7 @@ impl Default for ServerSettings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 3577,
             allowed_hosts: Vec::new(),
+            public_url: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             drain: Duration::from_secs(25),

@@ -22,6 +22,7 @@ use crate::domain::{
     outbound_proxy::{InvalidProxy, WayOut},
     provider::ProviderType,
     proxy::ProxyRule,
+    public_url::PublicUrl,
     refresh::RevocationScope,
 };
 
@@ -48,6 +49,7 @@ kinds! {
         number.parse().or(Err("it must be an IP address, e.g. 127.0.0.1, or localhost"))
     };
     url: EndpointUrl = EndpointUrl::parse;
+    public_url: PublicUrl = PublicUrl::parse;
     provider_name: AccountName = AccountName::parse;
     model: ModelRef = ModelRef::parse;
     model_name: ModelName = ModelName::parse;

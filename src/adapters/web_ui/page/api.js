@@ -11,6 +11,8 @@ export class GatewayError extends Error {
 	get isOffline() { return this.status === 0 && this.code === "offline"; }
 }
 
+export const base = new URL("..", import.meta.url).href.slice(0, -1);
+
 const hooks = { bearer: () => null, refused: () => {}, answered: () => {}, silent: () => {} };
 
 /** Connects the modules that own session and connection state. */
@@ -31,7 +33,7 @@ export async function send(method, path, { body, bearer, signal, limit, quiet = 
 	const begun = now();
 	let answer;
 	try {
-		answer = await fetch(path, {
+		answer = await fetch(base + path, {
 			method, headers, body: body === undefined ? undefined : JSON.stringify(body),
 			signal: signal ? AbortSignal.any([signal, timer.signal]) : timer.signal,
 			cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
@@ -41,7 +43,7 @@ export async function send(method, path, { body, bearer, signal, limit, quiet = 
 		if (signal?.aborted) throw new GatewayError({ code: "aborted", sentence: "Stopped." });
 		// Silence counts from the start of the request, not from its timeout.
 		if (!quiet) hooks.silent(begun);
-		throw new GatewayError({ sentence: `Cannot reach the gateway at ${location.origin}.` });
+		throw new GatewayError({ sentence: `Cannot reach the gateway at ${base}.` });
 	}
 	follow(answer.headers.get("Date"));
 	if (!answer.ok) {
@@ -66,7 +68,6 @@ async function json(method, path, options) {
 	}
 }
 
-/** Reads a list page by page. */
 async function list(path, member) {
 	const items = [];
 	let page = {};
@@ -93,7 +94,7 @@ async function read(answer) {
 	}
 	if (problem?.error && typeof problem.error === "object") return ofOpenAi(problem.error, known);
 	return new GatewayError({ ...known, code: "not_the_gateway",
-		sentence: `The response ${status} from ${location.origin} is not the gateway’s. Check for a proxy in between.` });
+		sentence: `The response ${status} from ${base} is not the gateway’s. Check for a proxy in between.` });
 }
 
 /** Reads OpenAI's error object, also from a stream. */

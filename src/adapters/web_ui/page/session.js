@@ -1,8 +1,8 @@
 // Holds the page's session token, for this tab only. Not a cookie, which the browser sends to every port of the host.
-import { api, connectApi } from "./api.js";
+import { api, base, connectApi } from "./api.js";
 import { now } from "./time.js";
 
-const KEY = "goclaw.session";
+const KEY = `goclaw.session ${base}`;
 const REFRESH_BELOW = 20 * 60;
 let current = load();
 let refreshing = false;
@@ -35,7 +35,7 @@ function keep(session) {
 	try {
 		if (session) sessionStorage.setItem(KEY, JSON.stringify(session));
 		else sessionStorage.removeItem(KEY);
-	} catch { /* without storage the session lasts until a reload */ }
+	} catch { /* lasts until a reload */ }
 }
 
 function end(reason) {

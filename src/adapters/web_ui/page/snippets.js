@@ -1,4 +1,5 @@
 // Code examples for curl and OpenAI's SDKs. A variable stands for the API token.
+import { base as root } from "./api.js";
 import { button, code, copy, h, say, uid } from "./dom.js";
 
 const quoted = (text) => JSON.stringify(text);
@@ -80,7 +81,7 @@ const LANGUAGES = [["curl", curl], ["Python", python], ["Node", node]];
 
 /** Returns the examples as tabs: radio buttons, which support arrow keys. `update` changes the call. */
 export function snippets(call, name = null) {
-	const base = `${location.origin}/v1`;
+	const base = `${root}/v1`;
 	const group = uid("lang");
 	const languages = call ? LANGUAGES : [["curl", () => proxy(base, name)]];
 	let [language, write] = languages[0];

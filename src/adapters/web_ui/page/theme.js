@@ -16,8 +16,7 @@
 		for (const input of box.querySelectorAll("input")) input.checked = input.value === current;
 		box.addEventListener("change", (event) => {
 			apply(event.target.value);
-			// Without storage the choice lasts until the page is reloaded.
-			try { localStorage.setItem(KEY, event.target.value); } catch { /* nothing to do */ }
+			try { localStorage.setItem(KEY, event.target.value); } catch { /* lasts until a reload */ }
 		});
 	});
 })();
