@@ -13,6 +13,7 @@
 #   page             screenshots, accessibility and behaviour of the page
 #   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
 #   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
+#   reverse_proxies  nginx, Caddy and HAProxy with TLS in front of a gateway (tests/reverse_proxies.sh)
 #   watching         a real Prometheus reads the metrics and evaluates the alert rules (tests/watching.sh)
 #   properties       the property tests with other and more inputs than CI has
 #   mutants          changes the code of refresh, authorization responses, sealing and header filters: a test must notice
@@ -20,7 +21,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly proofs=(kill pauses storm soak races provider_faults store_faults restores)
-readonly all=(dependencies clients generated_clients "${proofs[@]}" previous_release page package watching properties fuzz mutants)
+readonly all=(dependencies clients generated_clients "${proofs[@]}" previous_release page package reverse_proxies watching properties fuzz mutants)
 readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
@@ -78,6 +79,7 @@ run_step() {
         generated_clients) tests/generated_clients/run.sh ;;
         page) tests/page.sh ;;
         previous_release) tests/previous_release.sh ;;
+        reverse_proxies) tests/reverse_proxies.sh ;;
         package) tests/packaging.sh ;;
         watching) tests/watching.sh ;;
         fuzz) fuzz ;;

@@ -9,7 +9,7 @@ use std::{
 
 use secrecy::ExposeSecret;
 
-use super::connection::reachable;
+use super::connection::local_url;
 use crate::{
     adapters::{
         cli::{render, words::TimeFormatter},
@@ -40,7 +40,7 @@ pub(super) async fn announce(
 }
 
 async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
-    let local = || format!("http://{}", SocketAddr::new(reachable(address.ip()), address.port()));
+    let local = || local_url(&settings.server, address.ip(), address.port());
     let base = settings.server.public_url.as_ref().map_or_else(local, ToString::to_string);
     let status = async { app.accounts.status(&account_name(openai_codex::NAME)?, &Principal::gateway_token()).await };
     let status = status.await.ok();

@@ -3,6 +3,7 @@
 //! machine the one in the settings or in the token file.
 
 use std::{
+    fmt::Display,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
@@ -11,7 +12,7 @@ use super::{StartError, first_start::token_file_of};
 use crate::adapters::{
     cli::Connection,
     secret_file::read_secret_file,
-    settings::{Environment, Settings},
+    settings::{Environment, ServerSettings, Settings},
 };
 
 pub(super) fn resolve(
@@ -22,7 +23,14 @@ pub(super) fn resolve(
     let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
     let token = environment.secret("GOCLAW_TOKEN");
     if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
-        return Ok(Connection { url: url.to_owned(), public_url: None, token, token_file: None, insecure });
+        return Ok(Connection {
+            url: url.to_owned(),
+            public_url: None,
+            ca_file: None,
+            token,
+            token_file: None,
+            insecure,
+        });
     }
     // For the CLI, these three variables describe the gateway to connect to, not one to start.
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
@@ -30,19 +38,35 @@ pub(super) fn resolve(
     if let Some(host) = environment.text("GOCLAW_HOST") {
         let host = host.parse().map_or_else(|_a_name| host.to_owned(), in_url);
         let url = format!("http://{host}:{port}");
-        return Ok(Connection { url, public_url: None, token, token_file: None, insecure });
+        return Ok(Connection { url, public_url: None, ca_file: None, token, token_file: None, insecure });
     }
-    let host = reachable(settings.server.host);
-    let url = format!("http://{}:{port}", in_url(host));
+    let is_local = reachable(settings.server.host).is_loopback();
+    let own = to_gateway_of(&settings, &port);
     let (own_file, of) = (settings.token_file(), token_file_of(&settings));
-    let configured = token.or_else(|| settings.server.token.filter(|_| host.is_loopback()));
-    let token_file = (configured.is_none() && host.is_loopback()).then_some(own_file);
+    let configured = token.or_else(|| settings.server.token.filter(|_| is_local));
+    let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
         (None, Some(path)) => read_secret_file(path, of)?,
         (configured, _) => configured,
     };
-    let public_url = settings.server.public_url.map(|url| url.to_string());
-    Ok(Connection { url, public_url, token, token_file, insecure })
+    Ok(Connection { token, token_file, insecure, ..own })
+}
+
+/// Returns how this machine reaches the gateway with these settings at `port`, without a token.
+pub(super) fn to_gateway_of(settings: &Settings, port: &str) -> Connection {
+    let server = &settings.server;
+    let public_url = server.public_url.as_ref().map(ToString::to_string);
+    // The certificate has the public name, not the address that the gateway listens on.
+    let public = public_url.clone().filter(|_| server.tls_files().is_some());
+    let url = public.unwrap_or_else(|| local_url(server, server.host, port));
+    let ca_file = settings.outbound.ca_file.clone();
+    Connection { url, public_url, ca_file, token: None, token_file: None, insecure: false }
+}
+
+/// Returns the URL at which this machine reaches a gateway that listens on `host`.
+pub(super) fn local_url(server: &ServerSettings, host: IpAddr, port: impl Display) -> String {
+    let scheme = if server.tls_files().is_some() { "https" } else { "http" };
+    format!("{scheme}://{}:{port}", in_url(reachable(host)))
 }
 
 /// Returns an address as the host of a URL: IPv6 in brackets.

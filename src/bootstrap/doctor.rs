@@ -1,24 +1,27 @@
 //! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, if that is a
 //! problem, what to do. One problem hides no other, except that an invalid configuration says nothing about the rest.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use tokio::{net::TcpListener, time::timeout};
 use url::Url;
 
-use super::{
-    StartError, configuration,
-    connection::{in_url, reachable},
-    first_start, keys, sentence, serve,
-    stores::Stores,
-};
+use super::{StartError, configuration, connection::to_gateway_of, first_start, keys, sentence, serve, stores::Stores};
 use crate::{
     adapters::{
         callback::LoopbackListener,
-        cli::{Connection, client::GatewayClient, render},
+        cli::{client::GatewayClient, render},
         diagnosis::{holder_of, probe},
         outbound::{Outbound, Way},
+        serving::ServerCertificate,
         settings::{DatabaseSettings, Environment, OutboundSettings, Settings},
         system::{SystemClock, raise_open_files},
     },
@@ -79,6 +82,7 @@ pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) ->
 
 async fn everything(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("configuration", "valid"), api_port(settings).await];
+    findings.extend(settings.server.tls_files().map(certificate));
     findings.push(callback_port(settings).await);
     findings.push(open_files());
     findings.extend(database_and_key(settings).await);
@@ -97,8 +101,7 @@ async fn api_port(settings: &Settings) -> Finding {
         let remedy = "Choose another address or port: server.host, server.port.";
         return Finding::problem(subject, format!("cannot listen on {host}: {error}"), remedy);
     }
-    let url = format!("http://{}:{port}", in_url(reachable(host)));
-    let gateway = Connection { url, public_url: None, token: None, token_file: None, insecure: false };
+    let gateway = to_gateway_of(settings, &port.to_string());
     let answers = async { GatewayClient::new(&gateway)?.health().await };
     if let Ok(Ok(_)) = timeout(ANSWERS_WITHIN, answers).await {
         return Finding::fine(subject, "a gateway answers there");
@@ -106,6 +109,17 @@ async fn api_port(settings: &Settings) -> Finding {
     let remedy =
         format!("Stop that program, or choose another port: server.port (GOCLAW_PORT={})", port.wrapping_add(1));
     Finding::problem(subject, format!("taken on {host}{}", held_by(port)), remedy)
+}
+
+fn certificate((certificate, key): (&Path, &Path)) -> Finding {
+    match ServerCertificate::read(certificate, key) {
+        Ok(_) => Finding::fine("certificate", "it can be read and has its key"),
+        Err(error) => {
+            let remedy =
+                "Put the chain into server.tls_certificate_file and its key into server.tls_key_file, both in PEM.";
+            Finding::problem("certificate", sentence(&error.into()), remedy)
+        }
+    }
 }
 
 async fn callback_port(settings: &Settings) -> Finding {

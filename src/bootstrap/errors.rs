@@ -11,6 +11,7 @@ use crate::{
         foreign::ForeignError,
         outbound::InvalidAuthorities,
         secret_file::SecretFileError,
+        serving::InvalidCertificate,
         settings::SettingsError,
         store::{CopyError, OpenStoreError},
     },
@@ -56,6 +57,8 @@ pub enum StartError {
     Random(#[from] RandomError),
     #[error(transparent)]
     Authorities(#[from] InvalidAuthorities),
+    #[error(transparent)]
+    Certificate(#[from] InvalidCertificate),
     #[error("the HTTP client cannot be set up")]
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]

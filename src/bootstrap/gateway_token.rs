@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     StartError,
     backup::print,
-    connection::{in_url, reachable},
+    connection::to_gateway_of,
     first_start::{self, token_file_of},
     stores::Storage,
 };
@@ -94,8 +94,8 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
 
 /// Shows the new token to a gateway that runs here, which then reads the files again. Without one there is nothing to do.
 async fn present(settings: &Settings, token: SecretString) {
-    let url = format!("http://{}:{}", in_url(reachable(settings.server.host)), settings.server.port);
-    let gateway = Connection { url, public_url: None, token: Some(token), token_file: None, insecure: false };
+    let gateway = to_gateway_of(settings, &settings.server.port.to_string());
+    let gateway = Connection { token: Some(token), ..gateway };
     let Ok(client) = GatewayClient::new(&gateway) else { return };
     for _ in 0..TRIES {
         if client.health().await.is_err() || client.audit(1).await.is_ok() {

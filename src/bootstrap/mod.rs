@@ -149,6 +149,7 @@ fn fail(error: &StartError) -> ExitCode {
         StartError::Settings(_)
             | StartError::InvalidKey { .. }
             | StartError::Authorities(_)
+            | StartError::Certificate(_)
             | StartError::OpenStore(OpenStoreError::InvalidUrl { .. })
     );
     if is_invalid { INVALID.into() } else { ExitCode::FAILURE }

@@ -25,7 +25,7 @@ use crate::{
         oauth::HttpOAuthEndpoint,
         outbound::{Outbound, OutboundOptions},
         secret_file::mode_if_public,
-        serving::{self, Ending, Limits},
+        serving::{self, Ending, Limits, Listener, ServerCertificate},
         settings::{DatabaseSettings, OutboundSettings, Settings},
         system::{SystemRandom, raise_open_files},
         upstream::{HttpUpstream, Timeouts},
@@ -46,7 +46,7 @@ const TOKENS_IN_MEMORY: usize = 5_000;
 pub struct Started {
     pub address: SocketAddr,
     pub app: Arc<App>,
-    listener: TcpListener,
+    listener: Listener,
     token: GatewayToken,
     accepted: Accepted,
     request_ids: RequestIds,
@@ -69,8 +69,11 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
 
 /// Does the same as [`start`] with the ports that `decorate` returns, so that tests can replace or wrap ports.
 pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
-    let listener = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
-    let address = listener.local_addr().map_err(StartError::Runtime)?;
+    let certificate = settings.server.tls_files().map(|(certificate, key)| ServerCertificate::read(certificate, key));
+    let certificate = certificate.transpose()?;
+    let port = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
+    let address = port.local_addr().map_err(StartError::Runtime)?;
+    let listener = Listener { port, certificate };
     warn_if_exposed(settings);
     tell_ways_out(&settings.outbound);
     let random = Arc::new(SystemRandom);
@@ -182,12 +185,13 @@ fn within(limits: Limits, open_files: usize) -> Limits {
 /// Logs a warning for each listener that other machines may reach, and for each secret that other users may read.
 fn warn_if_exposed(settings: &Settings) {
     let host = settings.server.host;
-    if !host.is_loopback() {
+    if !host.is_loopback() && settings.server.tls_files().is_none() {
         tracing::warn!(%host,
             "the API listens on {host}: other machines may reach it, and plain HTTP shows them the token; put TLS in front"
         );
     }
-    for path in [&settings.encryption.key_file, &settings.server.token_file].into_iter().flatten() {
+    let secrets = [&settings.encryption.key_file, &settings.server.token_file, &settings.server.tls_key_file];
+    for path in secrets.into_iter().flatten() {
         if let Some(mode) = mode_if_public(path) {
             tracing::warn!(path = %path.display(),
                 "every user of this machine can read {} (mode {mode:04o}); make the file or its folder private", path.display());

@@ -145,7 +145,7 @@ async fn a_second_gateway_on_the_same_port_does_not_disturb_the_first() {
 #[test]
 fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
     for (name, value, words) in [
-        ("GOCLAW_SERVER__PROT", "1", &["unknown setting server.prot", "host, port, token, token_file"][..]),
+        ("GOCLAW_SERVER__PROT", "1", &["unknown setting server.prot", "host, port, public_url"][..]),
         ("GOCLAW_NONSENSE", "1", &["unknown setting nonsense", "callback, data_dir, database"]),
         ("GOCLAW_SERVER__HOST", "nowhere", &["server.host = \"nowhere\"", "an IP address"]),
         ("GOCLAW_PORT", "70000", &["server.port = \"70000\"", "1 to 65535"]),
@@ -179,7 +179,7 @@ fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
 #[test]
 fn an_error_in_the_file_is_named_without_showing_its_secrets() {
     for (content, words) in [
-        ("[server]\nprot = 1", &["unknown setting server.prot", "host, port, token, token_file"][..]),
+        ("[server]\nprot = 1", &["unknown setting server.prot", "host, port, public_url"][..]),
         ("[server]\nhost = 'x'", &["server.host = \"x\""]),
         ("[server]\ntoken = 'CANARY'\ntoken_file = 't'", &["server.token and server.token_file are both set"]),
         ("[encryption]\nkey = 'CANARY'\nkey_file = 'k'", &["encryption.key and encryption.key_file are both set"]),

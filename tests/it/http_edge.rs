@@ -51,7 +51,7 @@ async fn served_within(
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
     #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
-    let handle = tokio::spawn(serve(vec![listener], endpoint, limits, move |_| is_shared, ending));
+    let handle = tokio::spawn(serve(vec![listener.into()], endpoint, limits, move |_| is_shared, ending));
     (address, stop.drop_guard(), handle)
 }
 
@@ -291,6 +291,7 @@ async fn several_listeners_are_served() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    let listeners = listeners.into_iter().map(Into::into).collect();
     tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, Ending::default()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;

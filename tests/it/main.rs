@@ -66,6 +66,7 @@ mod feedback;
 mod first_start;
 mod fixed_words;
 mod hardening;
+mod https;
 mod key_rotation;
 mod mixed_versions;
 mod model_names;

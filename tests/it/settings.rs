@@ -241,7 +241,7 @@ fn an_unknown_key_is_named_with_the_known_ones() {
     let unknown = variables.map(|name| load(&[(&format!("GOCLAW_{name}"), "canary")]));
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
     assert_snapshot!(texts(unknown.into_iter().chain([file])), @r#"
-    unknown setting server.prot; expected one of allowed_hosts, allowed_origins, drain, host, port, public_url, token, token_file, trusted_proxies
+    unknown setting server.prot; expected one of allowed_hosts, allowed_origins, drain, host, port, public_url, tls_certificate_file, tls_key_file, token, token_file, trusted_proxies
     unknown setting nonsense; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, log, models, outbound, providers, refresh, requests, server, tls, webhook
     unknown setting encryption.keyz; expected one of key, key_file, keys
     unknown setting agent.model; expected one of key, provider

@@ -50,6 +50,7 @@ impl CallbackListener for LoopbackListener {
             // In a container, every caller has the address of its network's gateway.
             let is_shared = |_| true;
             let ending = Ending { stop: stopped, freed: cancel_when_freed, ..Ending::default() };
+            let listeners = listeners.into_iter().map(Into::into).collect();
             serve(listeners, endpoint, LIMITS, is_shared, ending).await;
         });
         Ok(Box::new(RunningListener { events, freed, stop: stop.drop_guard() }))

@@ -60,6 +60,8 @@ pub enum CliError {
     FileExists(PathBuf),
     #[error("cannot write {}", .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("cannot read {} of tls.ca_file", .path.display())]
+    CaFile { path: PathBuf, source: io::Error },
     #[error("cannot set up the HTTP client")]
     HttpSetup(#[source] reqwest::Error),
     #[error("cannot write the output")]
@@ -121,6 +123,7 @@ impl CliError {
             | Self::SecretInput(_)
             | Self::FileExists(_)
             | Self::File { .. }
+            | Self::CaFile { .. }
             | Self::HttpSetup(_)
             | Self::Output(_) => Exit::No,
         }
@@ -165,7 +168,9 @@ impl CliError {
             Self::InvalidAddress(_) => {
                 vec!["It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.".to_owned()]
             }
-            Self::SecretInput(_) | Self::File { .. } | Self::HttpSetup(_) | Self::Output(_) => Vec::new(),
+            Self::SecretInput(_) | Self::File { .. } | Self::CaFile { .. } | Self::HttpSetup(_) | Self::Output(_) => {
+                Vec::new()
+            }
             Self::InvalidToken | Self::UnnamedToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Vec::new(),
         }
     }

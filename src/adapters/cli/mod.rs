@@ -54,6 +54,8 @@ pub struct Connection {
     pub url: String,
     /// The address for browsers if it is another one (`server.public_url`).
     pub public_url: Option<String>,
+    /// Certificate authorities that are trusted besides the system's, in PEM (`tls.ca_file`).
+    pub ca_file: Option<PathBuf>,
     /// From `GOCLAW_TOKEN` or else from `token_file`.
     pub token: Option<SecretString>,
     /// The file that was searched for the token. `None` if `GOCLAW_TOKEN` is set, or if no file applies to this

@@ -1,9 +1,9 @@
 //! Sends a request and reads the response, with limits. A response that does not come from a gateway is an error.
 
-use std::{error::Error, io, iter, time::Duration};
+use std::{error::Error, fs, io, iter, path::Path, time::Duration};
 
 use reqwest::{
-    Method, RequestBuilder, Response, StatusCode,
+    Certificate, Method, RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue},
     redirect, retry,
 };
@@ -42,6 +42,7 @@ pub struct Transport {
 impl Transport {
     pub fn new(
         address: GatewayAddress,
+        ca_file: Option<&Path>,
         authorization: Option<HeaderValue>,
         token: TokenLookup,
     ) -> Result<Self, CliError> {
@@ -58,6 +59,9 @@ impl Transport {
         if !address.is_encrypted() {
             // Plain HTTP needs no certificates, so a machine without a certificate store works too.
             http = http.tls_certs_only([]);
+        } else if let Some(path) = ca_file {
+            let bundle = fs::read(path).map_err(|source| CliError::CaFile { path: path.to_owned(), source })?;
+            http = http.tls_certs_merge(Certificate::from_pem_bundle(&bundle).map_err(CliError::HttpSetup)?);
         }
         let http = http.build().map_err(CliError::HttpSetup)?;
         Ok(Self { address, http, authorization, token })

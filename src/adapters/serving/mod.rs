@@ -5,23 +5,23 @@
 //! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends too.
 
 mod activity;
+mod caller_stream;
+mod certificate;
 mod connections;
 mod heads;
+mod listener;
 mod static_text;
 mod watched_body;
 mod watched_stream;
 
 use std::{
     convert::Infallible,
-    future::pending,
-    io,
     net::{IpAddr, SocketAddr},
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::future::select_all;
 use hyper::{
     Request, StatusCode,
     body::{Body, Incoming},
@@ -39,16 +39,21 @@ use poem::{
     http::uri::Scheme,
     web::{LocalAddr, RemoteAddr},
 };
+use rustls::ServerConfig;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     task::{Id, JoinError, JoinSet},
     time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use activity::Activity;
+use caller_stream::CallerStream;
+pub use certificate::{InvalidCertificate, ServerCertificate};
 use connections::Connections;
 use heads::Heads;
+pub use listener::Listener;
+use listener::accept_any;
 pub use static_text::StaticText;
 use watched_body::{AnyBody, ReceivedBody, SentBody};
 pub use watched_body::{ObservedBy, SentObserver};
@@ -105,7 +110,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Serves `endpoint` on `listeners` until it is stopped. Then closes the listeners, and waits for running requests up to
 /// the limit. `is_shared` says which addresses many callers share.
 pub async fn serve(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
     limits: Limits,
     is_shared: impl Fn(IpAddr) -> bool,
@@ -124,7 +129,7 @@ pub async fn serve(
             }
             () = &mut stop => break,
         };
-        let Ok((stream, remote)) = accepted.inspect_err(|error| {
+        let Ok((stream, remote, tls)) = accepted.inspect_err(|error| {
             tracing::warn!(error = %error, "a connection could not be accepted");
         }) else {
             timer(ACCEPT_BACK_OFF).await;
@@ -144,7 +149,7 @@ pub async fn serve(
         let activity = Arc::new(Activity::default());
         activity.progress();
         let connection =
-            Connection { stream, remote, endpoint: Arc::clone(&endpoint), activity: Arc::clone(&activity) };
+            Connection { stream, remote, tls, endpoint: Arc::clone(&endpoint), activity: Arc::clone(&activity) };
         let task = tasks.spawn(connection.serve(limits, graceful.watcher()));
         open.add(peer, activity, task);
     }
@@ -163,13 +168,6 @@ pub async fn serve(
     tasks.shutdown().await;
 }
 
-async fn accept_any(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
-    if listeners.is_empty() {
-        return pending().await;
-    }
-    select_all(listeners.iter().map(|listener| Box::pin(listener.accept()))).await.0
-}
-
 fn task_of(ended: &Result<(Id, ()), JoinError>) -> Id {
     ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id)
 }
@@ -182,29 +180,30 @@ fn timer(time: Duration) -> Pin<Box<Sleep>> {
 struct Connection {
     stream: TcpStream,
     remote: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
     endpoint: SharedEndpoint,
     activity: Arc<Activity>,
 }
 
 impl Connection {
     async fn serve(self, limits: Limits, watcher: Watcher) {
-        let Self { stream, remote, endpoint, activity } = self;
+        let Self { stream, remote, tls, endpoint, activity } = self;
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         // Without it, small events wait for the caller's delayed acknowledgements.
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
-        if timeout(limits.header_timeout, stream.readable()).await.is_err() {
-            return;
-        }
+        let Ok(Ok(stream)) = timeout(limits.header_timeout, CallerStream::open(stream, tls)).await else { return };
         let heads = Arc::<Heads>::default();
         let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&heads));
         let kept_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
         let kept_alive = kept_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
         let service = service_fn(move |request: Request<Incoming>| {
             let (endpoint, activity, kept_alive) = (Arc::clone(&endpoint), Arc::clone(&activity), kept_alive.clone());
+            let scheme = scheme.clone();
             let is_last = heads.end_head(request.body().size_hint().exact());
             async move {
                 let response = if is_framed_once(request.headers()) {
-                    let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP);
+                    let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);
                     endpoint.get_response(watched(from.into(), &activity, limits)).await
                 } else {
                     StatusCode::BAD_REQUEST.into()

@@ -12,14 +12,13 @@ use std::{
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::Sleep,
 };
 
-use super::{Limits, activity::Activity, heads::Heads, timer};
+use super::{Limits, activity::Activity, caller_stream::CallerStream, heads::Heads, timer};
 
 pub(super) struct WatchedStream {
-    stream: TcpStream,
+    stream: CallerStream,
     activity: Arc<Activity>,
     limits: Limits,
     /// Runs while a write makes no progress.
@@ -32,7 +31,7 @@ pub(super) struct WatchedStream {
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, limits: Limits, heads: Arc<Heads>) -> Self {
+    pub(super) fn new(stream: CallerStream, activity: Arc<Activity>, limits: Limits, heads: Arc<Heads>) -> Self {
         Self { stream, activity, limits, stalled: None, in_head: None, heads, held: BytesMut::new() }
     }
 

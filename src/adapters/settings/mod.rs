@@ -96,6 +96,7 @@ impl Settings {
             ("encryption.key_file", encryption.key_file.is_some()),
         ];
         check_secret(key, is_shared)?;
+        server.check_tls()?;
         if server.port == callback.port {
             let allowed = "the API uses this port; choose another one for the API or for the callback";
             return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));

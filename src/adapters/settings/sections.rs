@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -43,6 +43,9 @@ pub struct ServerSettings {
     /// Where browsers and programs reach the gateway.
     #[serde(deserialize_with = "public_url")]
     pub public_url: Option<PublicUrl>,
+    /// The certificate with its chain, and its key, of a listener with TLS. None: plain HTTP.
+    pub tls_certificate_file: Option<PathBuf>,
+    pub tls_key_file: Option<PathBuf>,
     /// The origins whose pages may call the model routes from a browser.
     #[serde(deserialize_with = "origins")]
     pub allowed_origins: Vec<String>,
@@ -59,6 +62,24 @@ pub struct ServerSettings {
     pub token_file: Option<PathBuf>,
 }
 
+impl ServerSettings {
+    /// Returns the files of the listener's certificate and key; None for plain HTTP.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls_certificate_file.as_deref().zip(self.tls_key_file.as_deref())
+    }
+
+    /// Checks that both files are set, or none.
+    pub(super) fn check_tls(&self) -> Result<(), SettingsError> {
+        match (&self.tls_certificate_file, &self.tls_key_file) {
+            (Some(_), None) => Err(SettingsError::missing("server.tls_key_file", "the certificate needs its key")),
+            (None, Some(_)) => {
+                Err(SettingsError::missing("server.tls_certificate_file", "the key needs its certificate"))
+            }
+            (Some(_), Some(_)) | (None, None) => Ok(()),
+        }
+    }
+}
+
 impl Default for ServerSettings {
     fn default() -> Self {
         Self {
@@ -66,6 +87,8 @@ impl Default for ServerSettings {
             port: 3577,
             allowed_hosts: Vec::new(),
             public_url: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             drain: Duration::from_secs(25),

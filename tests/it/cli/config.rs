@@ -91,7 +91,7 @@ fn the_check_lists_everything_that_is_wrong() {
     let output = home.run(&["config", "check"]);
     assert_eq!(output.code, Some(2));
     assert_snapshot!(output.stderr, @r#"
-    unknown setting server.prot; expected one of allowed_hosts, allowed_origins, drain, host, port, public_url, token, token_file, trusted_proxies
+    unknown setting server.prot; expected one of allowed_hosts, allowed_origins, drain, host, port, public_url, tls_certificate_file, tls_key_file, token, token_file, trusted_proxies
     invalid setting refresh.lead = "long": it must be a duration like 20s or 24h, longer than 0s
     invalid setting callback.timeout = "1h": it must be a duration like 6m or 90s, at most 10m
     "#);

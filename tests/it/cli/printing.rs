@@ -101,6 +101,7 @@ fn onboarding_without_a_token_fails() {
         token: None,
         token_file: Some("data/gateway.token".into()),
         public_url: None,
+        ca_file: None,
         insecure: false,
     };
     let error = onboard(false, &connection).unwrap_err();

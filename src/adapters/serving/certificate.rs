@@ -1,0 +1,113 @@
+//! The certificate of a listener with TLS. Its files are read again when they have changed, so that a renewal needs no
+//! restart.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use rustls::{
+    Error as TlsError, ServerConfig,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
+};
+use secrecy::zeroize::Zeroizing;
+
+/// How often a connection looks for changed files.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The application protocol in TLS (RFC 7301).
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCertificate {
+    #[error("cannot read {}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} holds no {what} in PEM", path.display())]
+    NotPem { what: &'static str, path: PathBuf, source: pem::Error },
+    #[error("the certificate in {} and the key in {} do not fit together", certificate.display(), key.display())]
+    Unfit { certificate: PathBuf, key: PathBuf, source: TlsError },
+}
+
+/// A certificate with its chain, and its key.
+pub struct ServerCertificate {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    config: Arc<ServerConfig>,
+    changed: [Option<SystemTime>; 2],
+    looked_at: Instant,
+}
+
+impl ServerCertificate {
+    /// Reads both files, in PEM.
+    ///
+    /// # Errors
+    /// All of [`InvalidCertificate`].
+    #[expect(clippy::disallowed_methods, reason = "files change in real time")]
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, InvalidCertificate> {
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        let changed = [&certificate, &key].map(|path| changed_at(path));
+        let config = read(&certificate, &key)?;
+        let current = Current { config, changed, looked_at: Instant::now() };
+        Ok(Self { certificate, key, current: Mutex::new(current) })
+    }
+
+    /// Returns what a new connection needs. If the files have changed and cannot be used, the previous ones stay in use.
+    #[expect(clippy::disallowed_methods, reason = "files change in real time")]
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.looked_at.elapsed() >= LOOK_EVERY {
+            current.looked_at = Instant::now();
+            let changed = [&self.certificate, &self.key].map(|path| changed_at(path));
+            if changed != current.changed {
+                current.changed = changed;
+                match read(&self.certificate, &self.key) {
+                    Ok(config) => {
+                        current.config = config;
+                        tracing::info!("the new certificate in {} is in use", self.certificate.display());
+                    }
+                    Err(error) => {
+                        tracing::error!(error = %error, "the new certificate is not used; the previous one stays");
+                    }
+                }
+            }
+        }
+        Arc::clone(&current.config)
+    }
+}
+
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, InvalidCertificate> {
+    let text = |path: &Path| {
+        let text = fs::read(path).map(Zeroizing::new);
+        text.map_err(|source| InvalidCertificate::Unreadable { path: path.to_owned(), source })
+    };
+    let not_pem = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| InvalidCertificate::NotPem { what, path, source }
+    };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text(certificate)?).collect();
+    let chain = chain.map_err(not_pem("certificate", certificate))?;
+    if chain.is_empty() {
+        return Err(not_pem("certificate", certificate)(pem::Error::NoItemsFound));
+    }
+    let private = PrivateKeyDer::from_pem_slice(&text(key)?).map_err(not_pem("private key", key))?;
+    let unfit = |source| InvalidCertificate::Unfit { certificate: certificate.to_owned(), key: key.to_owned(), source };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = versions.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));
+    let mut config = config.map_err(unfit)?;
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    Ok(Arc::new(config))
+}

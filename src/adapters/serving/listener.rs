@@ -1,0 +1,39 @@
+//! A bound port, with TLS or without.
+
+use std::{future::pending, io, net::SocketAddr, sync::Arc};
+
+use futures_util::future::select_all;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::ServerCertificate;
+
+pub struct Listener {
+    pub port: TcpListener,
+    /// None: plain HTTP.
+    pub certificate: Option<ServerCertificate>,
+}
+
+/// A connection, its caller's address, and what a handshake needs.
+type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>);
+
+impl From<TcpListener> for Listener {
+    fn from(port: TcpListener) -> Self {
+        Self { port, certificate: None }
+    }
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, caller) = self.port.accept().await?;
+        Ok((stream, caller, self.certificate.as_ref().map(ServerCertificate::config)))
+    }
+}
+
+/// Waits for the next connection to any of the listeners.
+pub(super) async fn accept_any(listeners: &[Listener]) -> io::Result<Accepted> {
+    if listeners.is_empty() {
+        return pending().await;
+    }
+    select_all(listeners.iter().map(|listener| Box::pin(listener.accept()))).await.0
+}

@@ -1,0 +1,123 @@
+//! The API's own TLS listener (`server.tls_certificate_file`).
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command},
+};
+
+use reqwest::{Certificate, Client};
+use serde_json::json;
+
+use crate::support::gateway::{Home, TEST_DEADLINE, eventually};
+
+/// Writes a new certificate for localhost and 127.0.0.1, which it signed itself, and its key.
+fn certify(folder: &Path) {
+    let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext \
+                 basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout key.pem -out certificate.pem";
+    let made =
+        Command::new("openssl").args(words.split_whitespace()).current_dir(folder).output().expect("openssl runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Returns a client that trusts the certificate in a folder only.
+fn client(folder: &Path) -> Client {
+    let certificate = Certificate::from_pem(&fs::read(folder.join("certificate.pem")).expect("a file")).expect("PEM");
+    let client = Client::builder().no_proxy().tls_certs_only([certificate]).pool_max_idle_per_host(0);
+    client.timeout(TEST_DEADLINE).build().expect("a client")
+}
+
+fn home() -> Home {
+    let home = Home::without_provider();
+    certify(home.path());
+    let file = |name: &str| home.path().join(name).display().to_string();
+    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+    home.with("GOCLAW_SERVER__TLS_CERTIFICATE_FILE", &certificate)
+        .with("GOCLAW_SERVER__TLS_KEY_FILE", &key)
+        .with("GOCLAW_TLS__CA_FILE", &certificate)
+}
+
+/// A gateway with TLS. Dropping it kills the process.
+struct Gateway(Child);
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn start(home: &Home) -> (Gateway, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let gateway = Gateway(home.spawn(home.command(&[]), "gateway"));
+    let base = format!("https://127.0.0.1:{}", home.port);
+    let (http, url) = (client(home.path()), format!("{base}/healthz"));
+    eventually("the gateway to be healthy", || async { http.get(&url).send().await.ok() }).await;
+    (gateway, base)
+}
+
+#[tokio::test]
+async fn the_api_speaks_https_and_the_command_line_finds_it() {
+    let home = home();
+    let (_gateway, base) = start(&home).await;
+    let token = fs::read_to_string(home.data_dir().join("gateway.token")).expect("a token");
+    let made = client(home.path()).post(format!("{base}/v1/tokens")).bearer_auth(token.trim());
+    let made = made.json(&json!({"name": "app"})).send().await.expect("a response");
+    assert_eq!((made.status().as_u16(), made.version()), (200, reqwest::Version::HTTP_11));
+    let listed = home.run(&["tokens", "list"]);
+    assert!(listed.stdout.contains("app"), "{}{}", listed.stdout, listed.stderr);
+    let link = home.run(&["open", "--no-browser"]).stdout;
+    assert!(link.starts_with(&format!("{base}/#link=")), "{link}");
+    let examined = home.run(&["doctor"]);
+    assert!(examined.stdout.contains("certificate: it can be read and has its key"), "{}", examined.stdout);
+}
+
+#[tokio::test]
+async fn plain_http_gets_an_answer_that_says_so() {
+    let home = home();
+    let (_gateway, _base) = start(&home).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", home.port)).expect("a connection");
+    stream.set_read_timeout(Some(TEST_DEADLINE)).expect("a limit");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is sent");
+    let mut text = String::new();
+    // The rest of the request was not read, so the connection may be reset behind the answer.
+    let _ = stream.read_to_string(&mut text);
+    assert!(text.starts_with("HTTP/1.1 400 ") && text.ends_with("Use https:// on this port.\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_and_an_invalid_one_is_not() {
+    let home = home();
+    let (_gateway, base) = start(&home).await;
+    let (url, old) = (format!("{base}/healthz"), client(home.path()));
+    fs::write(home.path().join("key.pem"), "nonsense").expect("a file");
+    let reported =
+        || async { home.printed("gateway", "stderr").contains("the new certificate is not used").then_some(()) };
+    eventually("the invalid key to be reported", || async {
+        assert!(old.get(&url).send().await.is_ok(), "the previous certificate stays in use");
+        reported().await
+    })
+    .await;
+    certify(home.path());
+    let new = client(home.path());
+    eventually("the new certificate", || async { new.get(&url).send().await.ok() }).await;
+    assert!(old.get(&url).send().await.is_err(), "the old certificate is gone");
+}
+
+#[test]
+fn a_certificate_without_its_key_prevents_the_start() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let home = home();
+    let other = tempfile::tempdir().expect("a folder");
+    certify(other.path());
+    fs::copy(other.path().join("key.pem"), home.path().join("key.pem")).expect("a copy");
+    let refused = home.run(&[]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("do not fit together"), "{}", refused.stderr);
+    let home = Home::without_provider().with("GOCLAW_SERVER__TLS_KEY_FILE", "key.pem");
+    let refused = home.run(&[]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("missing setting server.tls_certificate_file"), "{}", refused.stderr);
+}
