@@ -290,8 +290,8 @@ async fn several_listeners_are_served() {
         vec![TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     let listeners = listeners.into_iter().map(Into::into).collect();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, Ending::default()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
