@@ -80,7 +80,7 @@ fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let configuration = format!(
         "user root;\nworker_processes 2;\ndaemon off;\npid {here}/nginx.pid;\nerror_log {here}/nginx.log;\n\
          events {{ worker_connections 4096; }}\n\
-         http {{\naccess_log off;\n{temporary}keepalive_requests 100000000;\n\
+         http {{\naccess_log {here}/access.log;\n{temporary}keepalive_requests 100000000;\n\
          upstream provider {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; }}\n\
          server {{\nlisten 127.0.0.1:{port};\nclient_body_buffer_size 64k;\n\
          location / {{\nproxy_pass http://provider;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n\

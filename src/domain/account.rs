@@ -38,7 +38,12 @@ impl AccountLabels {
 
     /// Whether both are known to be the same user in the same workspace.
     pub fn is(&self, other: &Self) -> bool {
-        self.user_id.is_some() && (&self.user_id, &self.account_id) == (&other.user_id, &other.account_id)
+        self.identity().is_some() && self.identity() == other.identity()
+    }
+
+    /// Returns the ids of user and workspace; None if the user is unknown.
+    pub fn identity(&self) -> Option<(&str, Option<&str>)> {
+        self.user_id.as_deref().map(|user| (user, self.account_id.as_deref()))
     }
 
     /// Returns e-mail, user and workspace as text.

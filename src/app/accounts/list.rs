@@ -39,10 +39,15 @@ impl Accounts {
     pub async fn list(&self) -> Result<Vec<ProviderView>, AppError> {
         let stored = self.directory.all().await?;
         let mut stored: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name().clone(), found)).collect();
+        let mut others = self.tokens.registry().all_other_names();
+        let mut view = |definition: ProviderDefinition, credential| {
+            let other_names = others.remove(&definition.name).unwrap_or_default();
+            self.view(definition, credential, other_names)
+        };
         let configured = self.directory.catalog.iter().map(|definition| match stored.remove(&definition.name) {
-            Some(StoredAccount::Readable(credential)) => self.view(definition.clone(), Some(*credential)),
+            Some(StoredAccount::Readable(credential)) => view(definition.clone(), Some(*credential)),
             Some(StoredAccount::Unreadable(account)) => self.view_of_unreadable(account, Some(definition.clone())),
-            None => self.view(definition.clone(), None),
+            None => view(definition.clone(), None),
         });
         let mut views: Vec<_> = configured.collect();
         for (name, account) in stored {
@@ -50,7 +55,7 @@ impl Accounts {
             match account {
                 StoredAccount::Readable(credential) => {
                     let definition = like_built_in(credential.provider_type);
-                    views.extend(definition.map(|definition| self.view(definition, Some(*credential))));
+                    views.extend(definition.map(|definition| view(definition, Some(*credential))));
                 }
                 StoredAccount::Unreadable(account) => {
                     let definition = account.row.provider_type.and_then(like_built_in);
@@ -81,7 +86,12 @@ impl Accounts {
         }
     }
 
-    pub(super) fn view(&self, definition: ProviderDefinition, credential: Option<SealedCredential>) -> ProviderView {
+    pub(super) fn view(
+        &self,
+        definition: ProviderDefinition,
+        credential: Option<SealedCredential>,
+        other_names: Vec<AccountName>,
+    ) -> ProviderView {
         let (stored, now) = (credential.as_ref(), self.now());
         let feedback = stored.map(|found| self.tokens.feedback(&found.name, found.login_id())).unwrap_or_default();
         let is_usable = definition.enabled && feedback.refusal().is_none();
@@ -91,7 +101,7 @@ impl Accounts {
             category: Some(definition.descriptor().category),
             enabled: definition.enabled && stored.is_none_or(|credential| credential.enabled),
             display_name: stored.and_then(|found| found.display_name.clone()).unwrap_or(definition.display_name),
-            other_names: self.tokens.registry().other_names(&definition.name),
+            other_names,
             name: definition.name,
             provider_type: Some(definition.provider_type),
             api_base: Some(definition.api_base),

@@ -37,6 +37,7 @@ impl Accounts {
         let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };
         let changed = self.tokens.change_profile(&definition.name, &change).await?;
         let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };
-        Ok(self.view(definition, Some(credential)))
+        let other_names = self.tokens.registry().other_names(&definition.name);
+        Ok(self.view(definition, Some(credential), other_names))
     }
 }

@@ -157,6 +157,27 @@ impl ProviderRegistry {
         names
     }
 
+    /// Returns what [`ProviderRegistry::other_names`] returns, for every account that has other names. One search for all
+    /// of them: one for each would take minutes for 100,000 accounts.
+    pub fn all_other_names(&self) -> HashMap<AccountName, Vec<AccountName>> {
+        let accounts: Vec<_> = self.names().into_iter().filter_map(|name| Some((self.get(&name)?, name))).collect();
+        let mut owners: HashMap<_, Vec<&AccountName>> = HashMap::new();
+        for (account, name) in &accounts {
+            if let Some(identity) = account.account.identity() {
+                owners.entry((account.definition.provider_type, identity)).or_default().push(name);
+            }
+        }
+        let mut others = HashMap::new();
+        for names in owners.into_values().filter(|names| names.len() > 1) {
+            for name in &names {
+                let mut rest: Vec<_> = names.iter().filter(|other| *other != name).copied().cloned().collect();
+                rest.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+                others.insert((*name).clone(), rest);
+            }
+        }
+        others
+    }
+
     /// Registers a snapshot, unless it is out of date.
     pub fn register(&self, name: &AccountName, account: ProviderRegistration) {
         let account = Arc::new(account);
