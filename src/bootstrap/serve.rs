@@ -70,7 +70,7 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
 /// Does the same as [`start`] with the ports that `decorate` returns, so that tests can replace or wrap ports.
 pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
     let certificate = settings.server.tls_files().map(|(certificate, key)| ServerCertificate::read(certificate, key));
-    let certificate = certificate.transpose()?;
+    let certificate = certificate.transpose()?.map(Arc::new);
     let port = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
     let address = port.local_addr().map_err(StartError::Runtime)?;
     let listener = Listener { port, certificate };

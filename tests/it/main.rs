@@ -31,6 +31,7 @@ mod contract;
 mod hostile_texts;
 mod http_api;
 mod http_edge;
+mod https_edge;
 mod migrations;
 mod oauth_endpoint;
 mod openapi;

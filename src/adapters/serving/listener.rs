@@ -11,7 +11,7 @@ use super::ServerCertificate;
 pub struct Listener {
     pub port: TcpListener,
     /// None: plain HTTP.
-    pub certificate: Option<ServerCertificate>,
+    pub certificate: Option<Arc<ServerCertificate>>,
 }
 
 /// A connection, its caller's address, and what a handshake needs.
@@ -26,7 +26,7 @@ impl From<TcpListener> for Listener {
 impl Listener {
     async fn accept(&self) -> io::Result<Accepted> {
         let (stream, caller) = self.port.accept().await?;
-        Ok((stream, caller, self.certificate.as_ref().map(ServerCertificate::config)))
+        Ok((stream, caller, self.certificate.as_deref().map(ServerCertificate::config)))
     }
 }
 

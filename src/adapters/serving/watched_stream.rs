@@ -21,9 +21,11 @@ pub(super) struct WatchedStream {
     stream: CallerStream,
     activity: Arc<Activity>,
     limits: Limits,
+    /// Whether nothing was received yet. The handshake of TLS does not count.
+    is_new: bool,
     /// Runs while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs while a head is incomplete.
+    /// Runs while a head is incomplete, or the first one has not begun.
     in_head: Option<Pin<Box<Sleep>>>,
     heads: Arc<Heads>,
     /// What was read behind a head or a body, at most a buffer of hyper.
@@ -32,12 +34,13 @@ pub(super) struct WatchedStream {
 
 impl WatchedStream {
     pub(super) fn new(stream: CallerStream, activity: Arc<Activity>, limits: Limits, heads: Arc<Heads>) -> Self {
-        Self { stream, activity, limits, stalled: None, in_head: None, heads, held: BytesMut::new() }
+        let held = BytesMut::new();
+        Self { stream, activity, limits, is_new: true, stalled: None, in_head: None, heads, held }
     }
 
-    /// Fails if the rest of a head is late. An idle connection may wait longer: hyper closes it.
+    /// Fails if the rest of a head is late, or the first one. An idle connection may wait longer: hyper closes it.
     fn wait_for_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.heads.has_begun() {
+        if !self.is_new && !self.heads.has_begun() {
             self.in_head = None;
             return Poll::Pending;
         }
@@ -46,7 +49,7 @@ impl WatchedStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             self.activity.wrote();
@@ -56,6 +59,11 @@ impl WatchedStream {
         let limit = self.limits.stall_timeout;
         ready!(self.stalled.get_or_insert_with(|| timer(limit)).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Watches bytes that TLS has taken and not sent. A plain connection has none, and nothing to note.
+    fn watch_rest(&mut self, cx: &mut Context<'_>, sent: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        if sent.is_ready() && self.stalled.is_none() { sent } else { self.watch(cx, sent) }
     }
 }
 
@@ -68,6 +76,7 @@ impl AsyncRead for WatchedStream {
                 Poll::Pending => return self.wait_for_input(cx),
             }
             if buffer.filled().len() > before {
+                self.is_new = false;
                 self.activity.progress();
             }
         } else {
@@ -106,10 +115,12 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch_rest(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let shut_down = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.watch_rest(cx, shut_down)
     }
 }
