@@ -4,7 +4,7 @@
 
 use std::{
     fmt::Display,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -23,22 +23,14 @@ pub(super) fn resolve(
     let insecure = insecure || environment.text("GOCLAW_INSECURE") == Some("1");
     let token = environment.secret("GOCLAW_TOKEN");
     if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
-        return Ok(Connection {
-            url: url.to_owned(),
-            public_url: None,
-            ca_file: None,
-            token,
-            token_file: None,
-            insecure,
-        });
+        let ca_file = environment.path("GOCLAW_TLS__CA_FILE");
+        return Ok(Connection { url: url.to_owned(), token, insecure, ca_file, ..Connection::default() });
     }
     // For the CLI, these three variables describe the gateway to connect to, not one to start.
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
-        let host = host.parse().map_or_else(|_a_name| host.to_owned(), in_url);
-        let url = format!("http://{host}:{port}");
-        return Ok(Connection { url, public_url: None, ca_file: None, token, token_file: None, insecure });
+        return Ok(Connection { token, insecure, ..to_host(&settings, host, &port) });
     }
     let is_local = reachable(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
@@ -54,13 +46,39 @@ pub(super) fn resolve(
 
 /// Returns how this machine reaches the gateway with these settings at `port`, without a token.
 pub(super) fn to_gateway_of(settings: &Settings, port: &str) -> Connection {
+    let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
+    Connection { public_url, ..to_listener(settings, reachable(settings.server.host), port) }
+}
+
+/// Returns how to reach a gateway like the one with these settings, on the machine that `GOCLAW_HOST` names.
+fn to_host(settings: &Settings, host: &str, port: &str) -> Connection {
+    let address = host.parse::<IpAddr>();
+    let has_tls = settings.server.tls_files().is_some();
+    match address {
+        Ok(ip) if has_tls && (ip.is_loopback() || ip.is_unspecified()) => to_listener(settings, reachable(ip), port),
+        address => {
+            let (scheme, ca_file) = (if has_tls { "https" } else { "http" }, settings.outbound.ca_file.clone());
+            let host = address.map_or_else(|_a_name| host.to_owned(), in_url);
+            Connection { url: format!("{scheme}://{host}:{port}"), ca_file, ..Connection::default() }
+        }
+    }
+}
+
+/// Returns how to reach a listener of this machine. The listener itself is asked, not what the public name leads to: that may
+/// be a proxy, or another replica, and the name may be unknown here.
+fn to_listener(settings: &Settings, ip: IpAddr, port: &str) -> Connection {
     let server = &settings.server;
-    let public_url = server.public_url.as_ref().map(ToString::to_string);
-    // The certificate has the public name, not the address that the gateway listens on.
-    let public = public_url.clone().filter(|_| server.tls_files().is_some());
-    let url = public.unwrap_or_else(|| local_url(server, server.host, port));
-    let ca_file = settings.outbound.ca_file.clone();
-    Connection { url, public_url, ca_file, token: None, token_file: None, insecure: false }
+    if server.tls_files().is_none() {
+        return Connection { url: local_url(server, ip, port), ..Connection::default() };
+    }
+    let public = server.public_url.as_ref().map(|url| url.host().to_owned());
+    let name = public.or_else(|| server.allowed_hosts.first().cloned());
+    Connection {
+        url: name.as_ref().map_or_else(|| local_url(server, ip, port), |name| format!("https://{name}:{port}")),
+        reached_at: name.and(port.parse().ok()).map(|port| SocketAddr::new(ip, port)),
+        ca_file: settings.outbound.ca_file.clone(),
+        ..Connection::default()
+    }
 }
 
 /// Returns the URL at which this machine reaches a gateway that listens on `host`.
@@ -70,7 +88,7 @@ pub(super) fn local_url(server: &ServerSettings, host: IpAddr, port: impl Displa
 }
 
 /// Returns an address as the host of a URL: IPv6 in brackets.
-pub(super) fn in_url(ip: IpAddr) -> String {
+fn in_url(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),

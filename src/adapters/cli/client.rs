@@ -43,11 +43,7 @@ impl GatewayClient {
         }
         let (token_file, public_url) = (connection.token_file.clone(), connection.public_url.clone());
         let token = TokenLookup::new(authorization.is_some(), token_file.clone());
-        Ok(Self {
-            transport: Transport::new(address, connection.ca_file.as_deref(), authorization, token)?,
-            public_url,
-            token_file,
-        })
+        Ok(Self { transport: Transport::new(address, connection, authorization, token)?, public_url, token_file })
     }
 
     /// Returns the gateway's address without the trailing slash.

@@ -5,7 +5,7 @@
 //! `tokens`, `audit`, `page_link`, `health` and `onboard`. Only [`render`] and [`completions`] print. Commands that are no client,
 //! such as `serve` and `migrate`, are parsed here and run by the composition root.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use secrecy::SecretString;
 
@@ -48,10 +48,12 @@ use error::{CliError, Exit};
 use words::TimeFormatter;
 
 /// How to reach the gateway, as resolved from settings and environment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Connection {
     /// `GOCLAW_GATEWAY_URL`, or `http://` and `GOCLAW_HOST`, `GOCLAW_PORT`.
     pub url: String,
+    /// The listener on this machine that the name in `url` stands for: TLS needs the name in the certificate.
+    pub reached_at: Option<SocketAddr>,
     /// The address for browsers if it is another one (`server.public_url`).
     pub public_url: Option<String>,
     /// Certificate authorities that are trusted besides the system's, in PEM (`tls.ca_file`).

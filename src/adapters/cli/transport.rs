@@ -1,6 +1,6 @@
 //! Sends a request and reads the response, with limits. A response that does not come from a gateway is an error.
 
-use std::{error::Error, fs, io, iter, path::Path, time::Duration};
+use std::{error::Error, fs, io, iter, time::Duration};
 
 use reqwest::{
     Certificate, Method, RequestBuilder, Response, StatusCode,
@@ -10,6 +10,7 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    Connection,
     address::GatewayAddress,
     error::{Cause, CliError, TokenLookup},
 };
@@ -37,34 +38,40 @@ pub struct Transport {
     authorization: Option<HeaderValue>,
     /// Printed as advice after a 401.
     token: TokenLookup,
+    is_on_this_machine: bool,
 }
 
 impl Transport {
     pub fn new(
         address: GatewayAddress,
-        ca_file: Option<&Path>,
+        connection: &Connection,
         authorization: Option<HeaderValue>,
         token: TokenLookup,
     ) -> Result<Self, CliError> {
+        let is_on_this_machine = address.is_on_this_machine() || connection.reached_at.is_some();
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(RESPONSE_TIMEOUT)
             // A redirect would forward the token, and a retry would submit an authorization code twice.
             .redirect(redirect::Policy::none())
             .retry(retry::never());
-        if address.is_on_this_machine() {
+        if let Some(listener) = connection.reached_at {
+            let (name, _) = address.host_and_port();
+            http = http.resolve(name, listener);
+        }
+        if is_on_this_machine {
             // Requests to this machine must not go through a configured proxy.
             http = http.no_proxy();
         }
         if !address.is_encrypted() {
             // Plain HTTP needs no certificates, so a machine without a certificate store works too.
             http = http.tls_certs_only([]);
-        } else if let Some(path) = ca_file {
+        } else if let Some(path) = &connection.ca_file {
             let bundle = fs::read(path).map_err(|source| CliError::CaFile { path: path.to_owned(), source })?;
             http = http.tls_certs_merge(Certificate::from_pem_bundle(&bundle).map_err(CliError::HttpSetup)?);
         }
         let http = http.build().map_err(CliError::HttpSetup)?;
-        Ok(Self { address, http, authorization, token })
+        Ok(Self { address, http, authorization, token, is_on_this_machine })
     }
 
     pub async fn call<T: DeserializeOwned>(
@@ -162,7 +169,7 @@ impl Transport {
         CliError::Unreachable {
             url: self.address.as_str().to_owned(),
             source: cause(error),
-            on_this_machine: self.address.is_on_this_machine(),
+            on_this_machine: self.is_on_this_machine,
         }
     }
 }

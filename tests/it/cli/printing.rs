@@ -96,14 +96,7 @@ fn the_file_is_private_and_replaced_only_with_force() {
 #[test]
 fn onboarding_without_a_token_fails() {
     let url = "http://127.0.0.1:3577".to_owned();
-    let connection = Connection {
-        url,
-        token: None,
-        token_file: Some("data/gateway.token".into()),
-        public_url: None,
-        ca_file: None,
-        insecure: false,
-    };
+    let connection = Connection { url, token_file: Some("data/gateway.token".into()), ..Connection::default() };
     let error = onboard(false, &connection).unwrap_err();
     assert_eq!(error.to_string(), "no gateway token found");
 }

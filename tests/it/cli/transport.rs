@@ -23,14 +23,7 @@ async fn client(token: Option<&str>) -> (GatewayClient, TcpListener) {
     rustls::crypto::ring::default_provider().install_default().ok();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let connection = Connection {
-        url,
-        public_url: None,
-        ca_file: None,
-        token: token.map(SecretString::from),
-        token_file: None,
-        insecure: false,
-    };
+    let connection = Connection { url, token: token.map(SecretString::from), ..Connection::default() };
     (GatewayClient::new(&connection).unwrap(), listener)
 }
 
@@ -125,15 +118,7 @@ async fn a_list_of_6000_providers_is_read_page_by_page() {
 #[test]
 fn a_token_that_is_no_header_value_is_rejected_without_being_shown() {
     let (url, token) = ("http://127.0.0.1:1".to_owned(), Some(SecretString::from("canary\n")));
-    let error = GatewayClient::new(&Connection {
-        url,
-        public_url: None,
-        ca_file: None,
-        token,
-        token_file: None,
-        insecure: false,
-    })
-    .unwrap_err();
+    let error = GatewayClient::new(&Connection { url, token, ..Connection::default() }).unwrap_err();
     assert!(matches!(error, CliError::InvalidToken));
     assert!(!format!("{error} {error:?}").contains("canary"));
 }
