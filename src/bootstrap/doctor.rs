@@ -35,6 +35,9 @@ const FEWEST_FILES: usize = 1_024;
 /// A clock that is further off reads the expiry of tokens and sessions wrong.
 const MOST_SKEW: Duration = Duration::from_secs(60);
 
+/// Days that a certificate should be valid for: those who renew by themselves do it a month before the end.
+const FEWEST_DAYS: i64 = 14;
+
 /// A gateway answers at once; another program may accept the connection and never answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -113,7 +116,15 @@ async fn api_port(settings: &Settings) -> Finding {
 
 fn certificate((certificate, key): (&Path, &Path)) -> Finding {
     match ServerCertificate::read(certificate, key) {
-        Ok(_) => Finding::fine("certificate", "it can be read and has its key"),
+        Ok(read) => {
+            let days = (read.ends_at() - SystemClock.now().unix_seconds()).div_euclid(24 * 60 * 60);
+            if days >= FEWEST_DAYS {
+                return Finding::fine("certificate", format!("it has its key; days left: {days}"));
+            }
+            let found =
+                if days < 0 { "it has expired".to_owned() } else { format!("it expires soon; days left: {days}") };
+            Finding::problem("certificate", found, "Renew it; a running gateway takes the new one within seconds.")
+        }
         Err(error) => {
             let remedy =
                 "Put the chain into server.tls_certificate_file and its key into server.tls_key_file, both in PEM.";

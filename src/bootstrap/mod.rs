@@ -77,7 +77,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             .map_err(|error| StartError::Runtime(io::Error::other(error)))?;
             let started = serve::start(&settings).await?;
             let stop = serve::stop_signal()?;
-            reload::listen(config.clone(), environment.clone(), log)?;
+            reload::listen(config.clone(), environment.clone(), log, started.certificate.clone())?;
             let announced = banner::announce(&settings, config.as_deref(), started.address, &started.app).await;
             announced.map_err(StartError::Output)?;
             let manager = ServiceManager::at(environment.text("NOTIFY_SOCKET"));

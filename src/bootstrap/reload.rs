@@ -1,14 +1,16 @@
 //! SIGHUP: reads the configuration again, applies what can change while the gateway runs, and tells the rest. It never stops
 //! the gateway.
 //!
-//! The gateway's token and the encryption keys need no signal: their files are read again when they are needed.
+//! The gateway's token and the encryption keys need no signal: their files are read again when they are needed. A
+//! renewed certificate needs none either, but with a signal it is in use at once.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::StartError;
 use crate::adapters::{
+    serving::ServerCertificate,
     settings::{Environment, Settings},
     telemetry::LogFilter,
 };
@@ -16,12 +18,20 @@ use crate::adapters::{
 const FILTER: &str = "log.filter";
 
 /// Listens for SIGHUP as long as the process runs.
-pub(super) fn listen(config: Option<PathBuf>, environment: Environment, log: LogFilter) -> Result<(), StartError> {
+pub(super) fn listen(
+    config: Option<PathBuf>,
+    environment: Environment,
+    log: LogFilter,
+    certificate: Option<Arc<ServerCertificate>>,
+) -> Result<(), StartError> {
     let mut hangups = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
     let mut known = explained(&config, &environment).unwrap_or_default();
     #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
+            if let Some(certificate) = &certificate {
+                certificate.renew();
+            }
             match explained(&config, &environment) {
                 Ok(now) => {
                     apply(&known, &now, &environment, &log);

@@ -46,6 +46,7 @@ const TOKENS_IN_MEMORY: usize = 5_000;
 pub struct Started {
     pub address: SocketAddr,
     pub app: Arc<App>,
+    pub certificate: Option<Arc<ServerCertificate>>,
     listener: Listener,
     token: GatewayToken,
     accepted: Accepted,
@@ -73,7 +74,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let certificate = certificate.transpose()?.map(Arc::new);
     let port = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
     let address = port.local_addr().map_err(StartError::Runtime)?;
-    let listener = Listener { port, certificate };
+    let listener = Listener { port, certificate: certificate.clone() };
     warn_if_exposed(settings);
     tell_ways_out(&settings.outbound);
     let random = Arc::new(SystemRandom);
@@ -135,7 +136,8 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
         public_url,
     };
-    Ok(Started { address, app, listener, token, accepted, request_ids, drain: settings.server.drain })
+    let drain = settings.server.drain;
+    Ok(Started { address, app, certificate, listener, token, accepted, request_ids, drain })
 }
 
 /// Reads the trusted authorities, and sets up the ways to other machines.

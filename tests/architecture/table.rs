@@ -228,6 +228,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 "rustls",
                 "secrecy",
                 "tokio_rustls",
+                "x509_cert",
             ],
         ],
         in_tests: ADAPTER_TESTS,

@@ -11,12 +11,18 @@ use std::{
 use reqwest::{Certificate, Client};
 use serde_json::json;
 
-use crate::support::gateway::{Home, TEST_DEADLINE, eventually};
+use crate::support::gateway::{CommandOutput, Home, TEST_DEADLINE, eventually};
 
 /// Writes a new certificate for localhost and 127.0.0.1, which it signed itself, and its key.
 fn certify(folder: &Path) {
-    let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext \
-                 basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout key.pem -out certificate.pem";
+    certify_for(folder, "DNS:localhost,IP:127.0.0.1", 30);
+}
+
+fn certify_for(folder: &Path, names: &str, days: u16) {
+    let words = format!(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days {days} -subj /CN=localhost -addext \
+         basicConstraints=critical,CA:FALSE -addext subjectAltName={names} -keyout key.pem -out certificate.pem"
+    );
     let made =
         Command::new("openssl").args(words.split_whitespace()).current_dir(folder).output().expect("openssl runs");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -71,7 +77,43 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with(&format!("{base}/#link=")), "{link}");
     let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("certificate: it can be read and has its key"), "{}", examined.stdout);
+    assert!(examined.stdout.contains("ok       certificate: it has its key; days left: "), "{}", examined.stdout);
+    certify_for(home.path(), "DNS:localhost", 2);
+    let examined = home.run(&["doctor"]);
+    assert!(examined.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", examined.stdout);
+}
+
+/// The public name may lead to a proxy or to another replica, and need not be known on this machine.
+#[tokio::test]
+async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_name() {
+    let home = home().with("GOCLAW_SERVER__PUBLIC_URL", "https://gateway.invalid/base");
+    certify_for(home.path(), "DNS:gateway.invalid,IP:127.0.0.1", 30);
+    let (_gateway, _base) = start(&home).await;
+    let asked = home.run(&["health"]);
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    let examined = home.run(&["doctor"]);
+    assert!(examined.stdout.contains("a gateway answers there"), "{}", examined.stdout);
+    let link = home.run(&["open", "--no-browser"]).stdout;
+    assert!(link.starts_with("https://gateway.invalid/base/#link="), "{link}");
+    // As in a container whose variables are those of the gateway.
+    let mut command = home.command(&["health"]);
+    command.env("GOCLAW_HOST", "0.0.0.0");
+    let asked = CommandOutput::of(command);
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+}
+
+#[tokio::test]
+async fn a_hangup_takes_a_renewed_certificate_at_once() {
+    let home = home();
+    let (gateway, base) = start(&home).await;
+    certify(home.path());
+    let is_told = || home.printed("gateway", "stderr").contains("the new certificate in");
+    assert!(!is_told());
+    let killed = Command::new("kill").args(["-s", "HUP", &gateway.0.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    // No connection looks for changed files meanwhile.
+    eventually("the certificate to be read", || std::future::ready(is_told().then_some(()))).await;
+    assert!(client(home.path()).get(format!("{base}/healthz")).send().await.is_ok());
 }
 
 #[tokio::test]

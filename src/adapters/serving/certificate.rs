@@ -4,7 +4,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,6 +16,10 @@ use rustls::{
     },
 };
 use secrecy::zeroize::Zeroizing;
+use x509_cert::{
+    Certificate,
+    der::{self, Decode},
+};
 
 /// How often a connection looks for changed files.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -29,6 +33,8 @@ pub enum InvalidCertificate {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} holds no {what} in PEM", path.display())]
     NotPem { what: &'static str, path: PathBuf, source: pem::Error },
+    #[error("the first certificate in {} is not valid", path.display())]
+    NotX509 { path: PathBuf, source: der::Error },
     #[error("the certificate in {} and the key in {} do not fit together", certificate.display(), key.display())]
     Unfit { certificate: PathBuf, key: PathBuf, source: TlsError },
 }
@@ -42,6 +48,7 @@ pub struct ServerCertificate {
 
 struct Current {
     config: Arc<ServerConfig>,
+    ends_at: i64,
     changed: [Option<SystemTime>; 2],
     looked_at: Instant,
 }
@@ -55,32 +62,53 @@ impl ServerCertificate {
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, InvalidCertificate> {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         let changed = [&certificate, &key].map(|path| changed_at(path));
-        let config = read(&certificate, &key)?;
-        let current = Current { config, changed, looked_at: Instant::now() };
+        let (config, ends_at) = read(&certificate, &key)?;
+        let current = Current { config, ends_at, changed, looked_at: Instant::now() };
         Ok(Self { certificate, key, current: Mutex::new(current) })
     }
 
     /// Returns what a new connection needs. If the files have changed and cannot be used, the previous ones stay in use.
     #[expect(clippy::disallowed_methods, reason = "files change in real time")]
     pub(super) fn config(&self) -> Arc<ServerConfig> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current();
         if current.looked_at.elapsed() >= LOOK_EVERY {
             current.looked_at = Instant::now();
-            let changed = [&self.certificate, &self.key].map(|path| changed_at(path));
-            if changed != current.changed {
-                current.changed = changed;
-                match read(&self.certificate, &self.key) {
-                    Ok(config) => {
-                        current.config = config;
-                        tracing::info!("the new certificate in {} is in use", self.certificate.display());
-                    }
-                    Err(error) => {
-                        tracing::error!(error = %error, "the new certificate is not used; the previous one stays");
-                    }
-                }
+            if self.changed() != current.changed {
+                self.renew_in(&mut current);
             }
         }
         Arc::clone(&current.config)
+    }
+
+    /// Reads the files at once, changed or not.
+    pub fn renew(&self) {
+        self.renew_in(&mut self.current());
+    }
+
+    /// Returns when the certificate ends to be valid, in seconds since 1970.
+    pub fn ends_at(&self) -> i64 {
+        self.current().ends_at
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) -> [Option<SystemTime>; 2] {
+        [&self.certificate, &self.key].map(|path| changed_at(path))
+    }
+
+    fn renew_in(&self, current: &mut Current) {
+        current.changed = self.changed();
+        match read(&self.certificate, &self.key) {
+            Ok((config, ends_at)) => {
+                (current.config, current.ends_at) = (config, ends_at);
+                tracing::info!("the new certificate in {} is in use", self.certificate.display());
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the new certificate is not used; the previous one stays");
+            }
+        }
     }
 }
 
@@ -88,7 +116,8 @@ fn changed_at(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, InvalidCertificate> {
+/// Returns what a connection needs, and when the certificate ends.
+fn read(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, i64), InvalidCertificate> {
     let text = |path: &Path| {
         let text = fs::read(path).map(Zeroizing::new);
         text.map_err(|source| InvalidCertificate::Unreadable { path: path.to_owned(), source })
@@ -99,9 +128,10 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, InvalidCert
     };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text(certificate)?).collect();
     let chain = chain.map_err(not_pem("certificate", certificate))?;
-    if chain.is_empty() {
-        return Err(not_pem("certificate", certificate)(pem::Error::NoItemsFound));
-    }
+    let first = chain.first().ok_or_else(|| not_pem("certificate", certificate)(pem::Error::NoItemsFound))?;
+    let first = Certificate::from_der(first)
+        .map_err(|source| InvalidCertificate::NotX509 { path: certificate.to_owned(), source })?;
+    let ends_at = first.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
     let private = PrivateKeyDer::from_pem_slice(&text(key)?).map_err(not_pem("private key", key))?;
     let unfit = |source| InvalidCertificate::Unfit { certificate: certificate.to_owned(), key: key.to_owned(), source };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -109,5 +139,5 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, InvalidCert
     let config = versions.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));
     let mut config = config.map_err(unfit)?;
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), ends_at.try_into().unwrap_or(i64::MAX)))
 }
