@@ -79,6 +79,8 @@ print(times[-1] - times[0])'
 check() {
     local link file spread
     ask / | grep -q '<title>goclaw</title>' || fail "$1: no page"
+    # Without the slash too, by a redirect of the proxy or of the gateway.
+    ask '' --location | grep -q '<title>goclaw</title>' || fail "$1: no page without a slash"
     for file in page/app.js page/style.css docs openapi.json; do
         ask "/$file" >/dev/null || fail "$1: no $file"
     done
