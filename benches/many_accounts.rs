@@ -190,7 +190,7 @@ fn account(
     });
     let columns = "(id, name, provider_type, api_base, api_key, settings, login_id, created_at, updated_at, revision)";
     sql_query(format!(
-        "INSERT INTO llm_providers {columns} VALUES (?, ?, 'openai-codex', '', ?, ?, ?, 0, 0, {number})"
+        "INSERT INTO llm_providers {columns} VALUES (?, ?, 'openai-codex', '', ?, ?, ?, 0, 0, 0)"
     ))
     .bind::<Text, _>(format!("id-{number}"))
     .bind::<Text, _>(name.as_str())
