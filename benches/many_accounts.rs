@@ -189,16 +189,14 @@ fn account(
         "email": format!("person{owner}@example.com"), "plan_type": "plus",
     });
     let columns = "(id, name, provider_type, api_base, api_key, settings, login_id, created_at, updated_at, revision)";
-    sql_query(format!(
-        "INSERT INTO llm_providers {columns} VALUES (?, ?, 'openai-codex', '', ?, ?, ?, 0, 0, 0)"
-    ))
-    .bind::<Text, _>(format!("id-{number}"))
-    .bind::<Text, _>(name.as_str())
-    .bind::<Text, _>(access.as_str())
-    .bind::<Text, _>(settings.to_string())
-    .bind::<Text, _>(login_id.as_str())
-    .execute(connection)
-    .expect("an account");
+    sql_query(format!("INSERT INTO llm_providers {columns} VALUES (?, ?, 'openai-codex', '', ?, ?, ?, 0, 0, 0)"))
+        .bind::<Text, _>(format!("id-{number}"))
+        .bind::<Text, _>(name.as_str())
+        .bind::<Text, _>(access.as_str())
+        .bind::<Text, _>(settings.to_string())
+        .bind::<Text, _>(login_id.as_str())
+        .execute(connection)
+        .expect("an account");
     sql_query("INSERT INTO config_secrets VALUES (?, ?, 0, 0)")
         .bind::<Text, _>(refresh_token_key(&name))
         .bind::<Text, _>(refresh.as_str())
