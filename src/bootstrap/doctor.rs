@@ -35,7 +35,7 @@ const FEWEST_FILES: usize = 1_024;
 /// A clock that is further off reads the expiry of tokens and sessions wrong.
 const MOST_SKEW: Duration = Duration::from_secs(60);
 
-/// Days that a certificate should be valid for: those who renew by themselves do it a month before the end.
+/// Days that a certificate should still be valid. Automatic renewal happens a month before expiry.
 const FEWEST_DAYS: i64 = 14;
 
 /// A gateway answers at once; another program may accept the connection and never answer.

@@ -19,7 +19,7 @@ fn a_public_url_has_a_host_and_perhaps_a_base_path() {
 }
 
 #[test]
-fn what_is_no_public_url_is_refused() {
+fn an_invalid_public_url_is_refused() {
     use InvalidPublicUrl::{HasExtras, NotAUrl, OwnPath, UnusualPath};
     for (text, why) in [
         ("", NotAUrl),

@@ -67,7 +67,7 @@ impl ServerCertificate {
         Ok(Self { certificate, key, current: Mutex::new(current) })
     }
 
-    /// Returns what a new connection needs. If the files have changed and cannot be used, the previous ones stay in use.
+    /// Returns the configuration of a new connection. If the files have changed and cannot be used, the previous ones stay in use.
     #[expect(clippy::disallowed_methods, reason = "files change in real time")]
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         let mut current = self.current();
@@ -85,7 +85,7 @@ impl ServerCertificate {
         self.renew_in(&mut self.current());
     }
 
-    /// Returns when the certificate ends to be valid, in seconds since 1970.
+    /// Returns when the certificate expires, in Unix seconds.
     pub fn ends_at(&self) -> i64 {
         self.current().ends_at
     }
@@ -116,7 +116,7 @@ fn changed_at(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Returns what a connection needs, and when the certificate ends.
+/// Returns the configuration of new connections, and when the certificate expires.
 fn read(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, i64), InvalidCertificate> {
     let text = |path: &Path| {
         let text = fs::read(path).map(Zeroizing::new);

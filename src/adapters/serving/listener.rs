@@ -14,7 +14,7 @@ pub struct Listener {
     pub certificate: Option<Arc<ServerCertificate>>,
 }
 
-/// A connection, its caller's address, and what a handshake needs.
+/// A connection, its caller's address, and the configuration of its TLS handshake.
 type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>);
 
 impl From<TcpListener> for Listener {

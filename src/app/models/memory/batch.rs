@@ -46,7 +46,7 @@ impl Waiting {
         self.callers.push(caller);
     }
 
-    /// Takes what comes first. The others take their turn themselves.
+    /// Takes the oldest responses, at most [`AT_ONCE`]. The tasks of the others take them in their turn.
     fn take(&mut self) -> Self {
         let count = self.responses.len().min(AT_ONCE);
         let rest = Self { responses: self.responses.split_off(count), callers: self.callers.split_off(count) };
