@@ -30,17 +30,6 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# wait_for WHAT COMMAND...: at most a minute.
-wait_for() {
-    local what=$1 try
-    shift
-    for ((try = 0; try < 300; try++)); do
-        ! "$@" >/dev/null 2>&1 || return 0
-        sleep 0.2
-    done
-    fail "$what did not happen within a minute; see $folder"
-}
-
 say 'making a certificate'
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=gateway.example -addext subjectAltName=DNS:gateway.example \
     -keyout "$folder/privkey.pem" -out "$folder/fullchain.pem" 2>/dev/null

@@ -5,6 +5,17 @@ say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# wait_for WHAT COMMAND...: at most a minute.
+wait_for() {
+    local what=$1 try
+    shift
+    for ((try = 0; try < 300; try++)); do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.2
+    done
+    fail "$what did not happen within a minute"
+}
+
 # Debian packages to install.
 packages=()
 

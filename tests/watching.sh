@@ -23,16 +23,6 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# wait_for WHAT COMMAND...: at most a minute.
-wait_for() {
-    local what=$1 try
-    shift
-    for ((try = 0; try < 300; try++)); do
-        ! "$@" >/dev/null 2>&1 || return 0
-        sleep 0.2
-    done
-    fail "$what did not happen within a minute"
-}
 port=$((20000 + RANDOM % 10000)) watcher_port=$((30000 + RANDOM % 2000))
 export GOCLAW_DATA_DIR=$folder/data GOCLAW_PORT=$port GOCLAW_CALLBACK__PORT=$((port + 1))
 target/debug/goclaw >"$folder/gateway.log" 2>&1 &
