@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
 
 # The release before. Change it with each release: the newest tag, or a commit as long as there is none.
-readonly previous=069b05d9
+readonly previous=069b05d82a28
 
 built() {
     local sources=$PWD/target/previous/$previous

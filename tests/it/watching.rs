@@ -79,6 +79,8 @@ async fn what_went_wrong_is_recorded_too() {
     http().get(format!("{}/v1/secret-path", gateway.base)).send().await.expect("a response");
     gateway.get("/v1/tokens?limit=0").await;
     gateway.get("/healthz").await;
+    gateway.get("/v1/requests").await;
+    gateway.get("/v1/requests?limit=0").await;
     let all = gateway.get("/v1/requests").await.json();
     let short: Vec<_> = all["requests"]
         .as_array()
@@ -91,8 +93,12 @@ async fn what_went_wrong_is_recorded_too() {
         .collect();
     assert_eq!(
         short,
-        [("", Some(401), None), ("/v1/tokens", Some(400), Some("gateway token"))],
-        "no probes, and no path that does not exist"
+        [
+            ("", Some(401), None),
+            ("/v1/tokens", Some(400), Some("gateway token")),
+            ("/v1/requests", Some(400), Some("gateway token"))
+        ],
+        "no probes, no path that does not exist, and no answered reader of the records"
     );
     let malformed = http().get(format!("{}/healthz", gateway.base)).header("x-request-id", "two words").send().await;
     let own = malformed.expect("a response").headers()["x-request-id"].to_str().expect("text").to_owned();

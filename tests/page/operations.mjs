@@ -23,6 +23,20 @@ export function activity({ accounts, endedLogins }) {
   return [...events, ...logins].sort((a, b) => b.at - a.at);
 }
 
+/** Returns the newest requests: one of five failed, and one of five broke off. */
+export function requests({ requests: count }) {
+  const kinds = [
+    { program: "laptop", method: "POST", route: "/v1/responses", provider: "openai-codex", model: "gpt-5.5", input_tokens: 18_204, cached_tokens: 17_920, output_tokens: 412 },
+    { program: "n8n", method: "POST", route: "/v1/chat/completions", provider: "openai-codex-work", model: "gpt-5.5-codex", status: 429 },
+    { program: "laptop", method: "GET", route: "/v1/models" },
+    { method: "GET", route: "", status: 401, first_byte_ms: undefined },
+    { program: "gateway token", method: "GET", route: "/v1/events", end: "caller_left" },
+  ];
+  const entry = (_, index) => ({ number: count - index, id: `id-${index}`, at: now() - index * 97, status: 200, end: "complete", first_byte_ms: 640,
+    total_ms: 4210 + index, sent_bytes: 9000, ...kinds[index % kinds.length] });
+  return Array.from({ length: count }, entry);
+}
+
 /** By path below `/v1/auth/{provider}/`. */
 export const OPERATIONS = {
   status(gateway, name) {

@@ -121,6 +121,15 @@ export const SCREENS = {
   },
 
   "activity": { act: open("#/activity"), shows: "In the last 24 hours" },
+  "requests": { act: open("#/requests"), shows: "Newest first, without any part of a prompt" },
+  "requests-failed": {
+    async act(page) {
+      await go(page, "#/requests");
+      await page.getByLabel("Failed only").check();
+    },
+    shows: "429",
+  },
+  "requests-none": { set: { requests: 0 }, act: open("#/requests"), shows: "Nothing yet. Requests are listed here" },
   "no-such-screen": { act: open("#/nowhere"), shows: "Page not found" },
   "gateway-slow": {
     async act(page, gateway) {

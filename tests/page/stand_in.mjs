@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { account, lastLogin, listed, now } from "./accounts.mjs";
 import { assertValid } from "./contract.mjs";
-import { activity, notFound, OPERATIONS, pause, Refusal, unauthorized, unknownProvider } from "./operations.mjs";
+import { activity, notFound, OPERATIONS, pause, Refusal, requests, unauthorized, unknownProvider } from "./operations.mjs";
 
 /** The credentials that the stand-in accepts. */
 export const GATEWAY_TOKEN = "the-token-of-the-gateway";
@@ -29,7 +29,7 @@ const WORDS = "They rotate so that a stolen copy gives itself away: every use re
 const DEFAULTS = {
   accounts: { "openai-codex": "good", "openai-codex-work": "needs", suno: "expiring", dashscope: "absent" },
   wrongTokensTaken: 20, sessionSeconds: 1800, loginSeconds: 360, loginEndsAs: null, loginEndsAfter: 800, answersAfter: 0, wordsEvery: 40,
-  isSilent: false, hasEventStream: true, callbackPortIsTaken: false, quotaIsUsedUp: false, refreshFails: false, revocation: "revoked",
+  isSilent: false, hasEventStream: true, callbackPortIsTaken: false, quotaIsUsedUp: false, requests: 40, refreshFails: false, revocation: "revoked",
 };
 
 class StandIn {
@@ -120,6 +120,7 @@ class StandIn {
       case "/v1/events": return this.follow(response);
       case "/v1/providers": return { providers: [...this.accounts.values()].map(listed) };
       case "/v1/activity": return { events: activity(this) };
+      case "/v1/requests": return { requests: requests(this.settings) };
       case "/v1/models": return MODELS;
       case "/v1/responses":
       case "/v1/chat/completions": return this.prompt(path, response);

@@ -8,6 +8,8 @@ use super::base_path::with_path;
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/livez", "/readyz"];
 /// What Prometheus reads.
 pub(super) const METRICS: &str = "/metrics";
+/// The records of requests.
+pub(super) const REQUESTS: &str = "/v1/requests";
 pub(super) const SESSION: &str = "/v1/session";
 /// The prefix of requests that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";

@@ -13,7 +13,7 @@ use poem::{
     http::{HeaderMap, Method},
 };
 
-use super::ApiState;
+use super::{ApiState, paths};
 use crate::{
     adapters::serving::SentObserver,
     app::{InFlight, Requests, RunningRequest},
@@ -95,6 +95,10 @@ impl Drop for Recording {
             BROKEN => RequestEnd::Broken,
             _ => RequestEnd::CallerLeft,
         };
+        // Whoever follows the records asks for them every few seconds, which would hide the others.
+        if self.route == paths::REQUESTS && *self.status.get_mut() < 400 {
+            return;
+        }
         self.requests.record(RequestRecord {
             id: std::mem::take(&mut self.id),
             trace_id: self.trace_id.take(),

@@ -43,6 +43,7 @@ files! {
     "paste.js",
     "provider.js",
     "providers.js",
+    "requests.js",
     "secret_form.js",
     "session.js",
     "snippets.js",

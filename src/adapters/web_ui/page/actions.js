@@ -1,8 +1,8 @@
 // Account actions: refresh, disconnect, switch on or off, check. Results appear next to the account.
 import { api } from "./api.js";
-import { button, code, h, notice, replace, say } from "./dom.js";
+import { button, byId, code, h, notice, replace, say } from "./dom.js";
 import { store } from "./store.js";
-import { clockSeconds, left, moment, now, onTick } from "./time.js";
+import { clockSeconds, counter, left, moment, now } from "./time.js";
 import { ending, hasModels, secretName, signsIn, vendor } from "./words.js";
 
 /** Notices without a card; they stay until dismissed or until another screen opens. */
@@ -10,14 +10,14 @@ let shownAt = -Infinity;
 export const notices = {
 	/** Clears the notices, unless they were shown just before the new screen. */
 	turnPage() {
-		if (performance.now() - shownAt > 1000) replace(document.getElementById("notices"));
+		if (performance.now() - shownAt > 1000) replace(byId("notices"));
 	},
 	show(node) {
 		shownAt = performance.now();
-		const box = document.getElementById("notices");
+		const box = byId("notices");
 		replace(box, node);
-		const row = node.querySelector(".row") ?? node.lastChild.appendChild(h("div", { class: "row" }));
-		row.append(button("Dismiss", () => { replace(box); document.getElementById("main").focus({ preventScroll: true }); }, { kind: "btn-text is-quiet" }));
+		const row = node.querySelector(".row") ?? node.lastChild.appendChild(h("div.row", null));
+		row.append(button("Dismiss", () => { replace(box); byId("main").focus({ preventScroll: true }); }, { kind: "btn-text is-quiet" }));
 	},
 };
 
@@ -35,14 +35,8 @@ export async function refreshNow(account, slot, consent = null) {
 	busy.add(name);
 	const v = vendor(provider);
 	const begun = now();
-	const words = h("p");
-	const waiting = notice("ok", `Requesting a new token from ${v}`, null, { shape: "warn", level: "h3" });
-	waiting.lastChild.append(words);
-	// Hidden from screen readers, which would read it every second.
-	const counted = h("span", { "aria-hidden": "true" });
-	replace(words, "At most 20 s", counted, ". Programs are not interrupted.");
-	onTick(counted, (t) => say(counted, t - begun >= 1 ? `, ${Math.floor(t - begun)} s so far` : ""));
-	replace(slot, waiting);
+	const past = counter((t) => (t - begun >= 1 ? `, ${Math.floor(t - begun)} s so far` : ""));
+	replace(slot, notice("ok", `Requesting a new token from ${v}`, ["At most 20 s", past, ". Programs are not interrupted."], { shape: "warn", level: "h3" }));
 	try {
 		const status = await api.refresh(name, consent);
 		replace(slot, refreshed(status, account, v));
@@ -100,10 +94,10 @@ export function askDisconnect(account, slot, f) {
 	const close = () => { replace(slot); focusOn(f); };
 	const keep = button("Keep it", close);
 	const go = button(`Disconnect ${name}`, () => disconnect(account, slot, go, keep), { kind: "btn-danger" });
-	const ask = h("div", { class: "ask", role: "group", "aria-labelledby": ids.title, "aria-describedby": ids.text,
+	const ask = h("div.ask", { role: "group", "aria-labelledby": ids.title, "aria-describedby": ids.text,
 		onkeydown: (event) => { if (event.key === "Escape") close(); } },
-	h("div", null, h("h3", { id: ids.title }, `Disconnect ${name}?`), h("p", { class: "small", id: ids.text }, consequences(provider))),
-	h("div", { class: "row" }, keep, go));
+	h("div", null, h("h3", { id: ids.title }, `Disconnect ${name}?`), h("p.small", { id: ids.text }, consequences(provider))),
+	h("div.row", null, keep, go));
 	replace(slot, ask);
 	keep.focus();
 	ask.scrollIntoView({ block: "nearest" });
@@ -128,7 +122,7 @@ async function disconnect(account, slot, go, keep) {
 		replace(slot);
 		await store.loadAll();
 		notices.show(disconnected(account, revocation));
-		document.getElementById("main").focus();
+		byId("main").focus();
 	} catch (error) {
 		replace(slot, notice("bad", "Not disconnected", error.sentence, { role: "alert", level: "h3" }));
 	}
@@ -155,7 +149,7 @@ export async function setEnabled(account, enabled, slot) {
 		replace(slot, notice("ok", enabled ? "Switched on" : "Switched off",
 			enabled ? "Programs can use it now." : "Programs get an error until it is switched on again. Nothing is deleted.", { level: "h3", shape: enabled ? "ok" : "off" }));
 		await store.loadOne(account.name);
-		if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+		if (document.activeElement === document.body) byId("main").focus({ preventScroll: true });
 	} catch (error) {
 		replace(slot, notice("warn", enabled ? "Not switched on" : "Not switched off", error.sentence, { role: "alert", level: "h3" }));
 	}

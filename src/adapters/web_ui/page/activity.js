@@ -1,7 +1,7 @@
 // The activity screen: a summary of the last 24 hours and the events of all accounts by day.
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
-import { code, h, notice, put, replace, uid } from "./dom.js";
+import { code, h, notice, panel, put, replace, uid } from "./dom.js";
 import { NOTHING, entry } from "./history.js";
 import { loading } from "./states.js";
 import { store } from "./store.js";
@@ -13,15 +13,14 @@ const DAY = 86400;
 export function activityView() {
 	const heading = h("h1", { tabindex: -1 }, "Activity");
 	const answer = h("p", { role: "status" });
-	const list = h("div", { class: "days" });
+	const list = h("div.days", null);
 	const id = uid("which");
-	const which = h("select", { class: "in fit", id, onchange: draw }, h("option", { value: "" }, "All accounts"));
+	const which = h("select.in.fit", { id, onchange: draw }, h("option", { value: "" }, "All accounts"));
 	const wait = loading("Loading the activity");
-	const head = h("div", { class: "page-head" }, h("div", null, heading, answer), h("div", { class: "row" }, h("label", { class: "vh", for: id }, "Account"), which));
+	const head = h("div.page-head", null, h("div", null, heading, answer), h("div.row", null, h("label.vh", { for: id }, "Account"), which));
 	const node = h("div", null, wait.node);
 	let waiting = true;
 	let shown = null;
-	let names = null;
 	let all = null;
 	let problem = null;
 
@@ -40,12 +39,8 @@ export function activityView() {
 			if (document.activeElement === document.body) heading.focus({ preventScroll: true });
 		}
 		const known = [...new Set([...store.all.map(({ name }) => name), ...(all ?? []).map(({ provider }) => provider)])];
-		if (known.join() !== names) {
-			names = known.join();
-			const chosen = which.value;
-			replace(which, h("option", { value: "" }, "All accounts"), known.map((name) => h("option", { value: name }, name)));
-			which.value = known.includes(chosen) ? chosen : "";
-		}
+		const listed = [...which.options].map(({ value }) => value);
+		put(which, known.filter((name) => !listed.includes(name)).map((name) => h("option", null, name)));
 		draw();
 	}
 
@@ -56,7 +51,7 @@ export function activityView() {
 		if (next === shown) return;
 		shown = next;
 		replace(answer, lately(happened));
-		replace(list, happened.length === 0 && h("p", { class: "panel small" }, NOTHING), days(happened));
+		replace(list, happened.length === 0 && h("p.panel.small", null, NOTHING), days(happened));
 	}
 
 	update();
@@ -70,17 +65,13 @@ function days(happened) {
 		if (groups.at(-1)?.name !== name) groups.push({ name, items: [] });
 		groups.at(-1).items.push(item);
 	}
-	return groups.map(({ name, items }) => {
-		const id = uid("day");
-		return h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, name),
-			h("ol", { class: "log" }, items.map((event) => {
-				const account = store.get(event.provider);
-				const name = code(event.provider);
-				// A deleted account has only its name left.
-				const provider = account?.provider ?? { name: event.provider, display_name: "The provider", auth_methods: [] };
-				return entry(event, provider, account ? h("a", { href: pathOf(event.provider) }, name) : name);
-			})));
-	});
+	return groups.map(({ name, items }) => panel(name, h("ol.log", null, items.map((event) => {
+		const account = store.get(event.provider);
+		const who = code(event.provider);
+		// A deleted account has only its name left.
+		const provider = account?.provider ?? { name: event.provider, display_name: "The provider", auth_methods: [] };
+		return entry(event, provider, account ? h("a", { href: pathOf(event.provider) }, who) : who);
+	}))));
 }
 
 /** Summarizes the refreshes and failures of the last 24 hours. */

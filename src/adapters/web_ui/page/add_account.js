@@ -1,7 +1,7 @@
 // The form that adds an account under a name, by which programs select it.
 import { pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
-import { button, h, mark, replace, say, uid } from "./dom.js";
+import { button, fieldError, h, say, uid } from "./dom.js";
 import { store } from "./store.js";
 
 const KINDS = [
@@ -14,22 +14,22 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/;
 export function addAccount() {
 	let type = "openai-codex";
 	let typed = false;
-	const ids = { name: uid("name"), hint: uid("hint"), error: uid("error"), display: uid("display") };
-	const name = h("input", { class: "in mono", id: ids.name, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 50, required: true,
-		"aria-describedby": `${ids.hint} ${ids.error}`, oninput: () => { typed = true; preview(); } });
-	const display = h("input", { class: "in", id: ids.display, autocomplete: "off", maxlength: 255 });
-	const address = h("code", { class: "addr" });
-	const error = h("p", { class: "err", id: ids.error, role: "alert" });
+	const ids = { name: uid("name"), hint: uid("hint"), display: uid("display") };
+	const name = h("input.in.mono", { id: ids.name, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 50, required: true,
+		"aria-describedby": ids.hint, oninput: () => { typed = true; preview(); } });
+	const display = h("input.in", { id: ids.display, autocomplete: "off", maxlength: 255 });
+	const address = h("code.addr", null);
+	const error = fieldError(name);
 	const form = h("form", { onsubmit: go, novalidate: true },
-		h("fieldset", { class: "pick" }, h("legend", null, "Provider"), KINDS.map(([value, label, how]) => h("label", null,
+		h("fieldset.pick", null, h("legend", null, "Provider"), KINDS.map(([value, label, how]) => h("label", null,
 			h("input", { type: "radio", name: "kind", value, checked: value === type, onchange: () => { type = value; suggest(); } }),
-			h("span", null, label, " ", h("span", { class: "label" }, how))))),
-		h("div", { class: "field" }, h("label", { for: ids.name }, "Name"), name,
-			h("p", { class: "hint", id: ids.hint }, "Programs select this account by its name:"), address, error),
-		h("div", { class: "field" }, h("label", { for: ids.display }, "Display name ", h("span", { class: "label" }, "optional")), display),
-		h("div", { class: "row" }, h("button", { class: "btn btn-fill" }, "Continue"), button("Cancel", () => close(), { kind: "btn-text is-quiet" })));
-	const node = h("details", { class: "add", onkeydown: (event) => { if (event.key === "Escape") close(); }, ontoggle: () => { if (node.open) suggest(); } },
-		h("summary", { class: "btn" }, "Add account"), form);
+			h("span", null, label, " ", h("span.label", null, how))))),
+		h("div.field", null, h("label", { for: ids.name }, "Name"), name,
+			h("p.hint", { id: ids.hint }, "Programs select this account by its name:"), address, error.node),
+		h("div.field", null, h("label", { for: ids.display }, "Display name ", h("span.label", null, "optional")), display),
+		h("div.row", null, h("button.btn.btn-fill", null, "Continue"), button("Cancel", () => close(), { kind: "btn-text is-quiet" })));
+	const node = h("details.add", { onkeydown: (event) => { if (event.key === "Escape") close(); }, ontoggle: () => { if (node.open) suggest(); } },
+		h("summary.btn", null, "Add account"), form);
 
 	function close() {
 		node.open = false;
@@ -46,8 +46,7 @@ export function addAccount() {
 	}
 
 	function preview() {
-		replace(error);
-		name.removeAttribute("aria-invalid");
+		error.clear();
 		const kind = KINDS.find(([value]) => value === type);
 		say(address, type === "suno" ? `/v1/proxy/${name.value}/…` : `${name.value}${kind[3]}`);
 	}
@@ -58,12 +57,7 @@ export function addAccount() {
 		const wrong = wanted === "openai" ? "openai is an alias of openai-codex. Choose another name." : !NAME.test(wanted) ? "Use 1 to 50 lower-case letters, digits and inner hyphens."
 			: store.get(wanted) && store.get(wanted).status.state !== "absent" ? "An account with this name is already connected. Choose another name."
 				: store.get(wanted) && store.get(wanted).provider.provider_type !== type ? "An account of another provider has this name. Choose another name." : null;
-		if (wrong) {
-			replace(error, mark("bad"), h("span", null, wrong));
-			name.setAttribute("aria-invalid", "true");
-			name.focus();
-			return;
-		}
+		if (wrong) return error.say(wrong);
 		if (type === "openai-codex") startFromClick(wanted);
 		node.open = false;
 		location.hash = pathOf(wanted, `/connect/${type}/${encodeURIComponent(display.value.trim())}`);

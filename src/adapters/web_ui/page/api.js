@@ -119,6 +119,7 @@ export const api = {
 	refresh: (name, consent) => json("POST", at(name, "refresh"), { body: consent ?? {} }),
 	secret: (name, body) => json("PUT", at(name, "secret"), { body }),
 	activity: () => json("GET", "/v1/activity"),
+	requests: () => json("GET", "/v1/requests?limit=100"),
 	models: () => json("GET", "/v1/models", { limit: 30_000, quiet: true }),
 	/** `credential` is the gateway token or a link token. */
 	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
@@ -143,7 +144,6 @@ export async function* events(answer) {
 				const line = raw.replace(/\r$/, "");
 				if (line === "") {
 					if (data.length > 0) yield { event, data: data.join("\n") };
-					else if (event !== "message") yield { event, data: "" };
 					event = "message";
 					data = [];
 				} else if (line.startsWith(":")) yield { event: "comment", data: null };

@@ -2,10 +2,11 @@
 import { notices } from "./actions.js";
 import { activityView } from "./activity.js";
 import { connectView } from "./connect.js";
-import { button, h, notice, replace } from "./dom.js";
+import { button, byId, h, notice, replace } from "./dom.js";
 import { line, listen, onLive, stopListening } from "./live.js";
 import { providerView } from "./provider.js";
 import { providersView } from "./providers.js";
+import { requestsView } from "./requests.js";
 import { secretView } from "./secret_form.js";
 import { session } from "./session.js";
 import { linkView, startSessionView } from "./start_session.js";
@@ -14,7 +15,7 @@ import { store } from "./store.js";
 import { now, onTick, zone } from "./time.js";
 import { signsIn } from "./words.js";
 
-const place = document.getElementById("view");
+const place = byId("view");
 let view = null;
 let shownAt = null;
 let ended = null;
@@ -36,7 +37,7 @@ function retitle() {
 	document.title = `${title} · goclaw`;
 }
 
-/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect` or `/key`, with the type and display name of a new one, `#/activity`. */
+/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect` or `/key`, with the type and display name of a new one, `#/activity`, `#/requests`. */
 function parse() {
 	const [page, name, rest, type, display] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
 		try { return decodeURIComponent(part); } catch { return part; }
@@ -50,10 +51,10 @@ function route({ focus = true, force = false } = {}) {
 	shownAt = location.hash;
 	const { page, name, rest, draft } = parse();
 	for (const link of document.querySelectorAll("#nav a")) {
-		if (link.hash === `#/${page}`) link.setAttribute("aria-current", "page");
-		else link.removeAttribute("aria-current");
+		link.ariaCurrent = link.hash === `#/${page}` ? "page" : null;
 	}
 	if (page === "activity") return show(activityView(), { focus });
+	if (page === "requests") return show(requestsView(), { focus });
 	if (page !== "providers") return show(nothingHere("Page not found", "This page has no screen at this address."), { focus });
 	if (!name) return show(providersView(), { focus });
 	if (!store.all) return show(waitFor(), { focus: false });
@@ -89,7 +90,7 @@ function open({ focus = true } = {}) {
 }
 
 function setSignedIn(is) {
-	for (const id of ["nav", "leave", "everywhere"]) document.getElementById(id).hidden = !is;
+	for (const id of ["nav", "leave", "everywhere"]) byId(id).hidden = !is;
 }
 
 /** Ends the session and clears all account data. */
@@ -121,8 +122,8 @@ addEventListener("goclaw:link", () => {
 document.addEventListener("visibilitychange", () => {
 	if (!document.hidden && session.isOpen) store.loadAll();
 });
-document.getElementById("leave").addEventListener("click", () => session.signOut());
-document.getElementById("everywhere").addEventListener("click", () => {
+byId("leave").addEventListener("click", () => session.signOut());
+byId("everywhere").addEventListener("click", () => {
 	const tokens = h("input", { type: "checkbox" });
 	const go = () => session.signOutEverywhere(tokens.checked).catch((error) => notices.show(notice("bad", "Not signed out", error.sentence)));
 	notices.show(notice("warn", "Sign out everywhere?",
@@ -130,12 +131,12 @@ document.getElementById("everywhere").addEventListener("click", () => {
 		{ actions: [button("Sign out everywhere", go, { kind: "btn-danger" })] }));
 });
 // The router would treat a plain "#main" as a screen.
-document.getElementById("skip").addEventListener("click", (event) => {
+byId("skip").addEventListener("click", (event) => {
 	event.preventDefault();
-	document.getElementById("main").focus();
+	byId("main").focus();
 });
-document.getElementById("where").textContent = location.host;
-document.getElementById("zone").textContent = zone();
+byId("where").textContent = location.host;
+byId("zone").textContent = zone();
 watchLine();
 
 // Reload an account once after each due refresh or expiry, even if the event stream is down.

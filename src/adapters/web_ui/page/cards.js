@@ -1,10 +1,10 @@
 // The card of one account: identity, state, actions and usage. Rebuilt only on a change.
 import { askDisconnect, askWhichStays, checkNow, refreshNow, setEnabled } from "./actions.js";
 import { startFromClick } from "./connect.js";
-import { button, code, h, link, mark, swap } from "./dom.js";
+import { button, code, h, link, mark, small, swap } from "./dom.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
-import { store, reportsUsage } from "./store.js";
+import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
 import { hasModels, labels, methodName, secretName, signsIn, vendor } from "./words.js";
@@ -19,20 +19,20 @@ export function signature(account) {
 
 /** Returns an account's buttons by state. `f` names each, so that the focus survives a rebuild. */
 export function controls(account, display, slot, { detail = false } = {}) {
+	if (line.isOffline) return [];
 	const { name, provider, status } = account;
 	const f = (what) => `${name}:${what}`;
 	const oauth = signsIn(provider);
 	const refreshes = status.next_refresh_at > 0;
-	const off = line.isOffline;
-	const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), disabled: off, "aria-label": `${label}: ${name}` });
+	const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), "aria-label": `${label}: ${name}` });
 	const connect = (label, kind) => link(status.pending ? "Continue sign-in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
 		onclick: () => oauth && startFromClick(name) });
-	const again = (kind) => connect(oauth ? "Sign in again" : `Replace ${secretName(provider).split(" ").pop()}`, kind);
-	const reconnect = () => connect(oauth ? "Reconnect" : `Replace ${secretName(provider).split(" ").pop()}`, "btn-text is-quiet");
+	const other = !oauth && `Replace ${secretName(provider).split(" ").pop()}`;
+	const again = (kind) => connect(other || "Sign in again", kind);
+	const reconnect = () => connect(other || "Reconnect", "btn-text is-quiet");
 	const tryIt = (kind) => !detail && hasModels(provider) && link("Try it", pathOf(name), { kind, f: f("try"), "aria-label": `Try it: ${name}` });
 	const refresh = (kind) => refreshes && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
 	const goodbye = () => act("Disconnect", () => askDisconnect(store.get(name) ?? account, slot, f("bye")), "bye", "btn-text is-quiet");
-	if (off) return [];
 	switch (display.kind) {
 		case "absent": return [connect("Connect", detail ? "btn-fill" : "")];
 		case "off": return [display.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
@@ -55,7 +55,7 @@ export function statement(account, display, heading = "p", id = null) {
 	if (line.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;
 		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${display.word.toLowerCase()}`;
-		return [h("p", { class: "state is-off" }, mark(display.shape), `${display.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
+		return [h("p.state.is-off", null, mark(display.shape), `${display.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
 	}
 	return [h("p", { class: `state ${display.tone}` }, mark(display.shape), display.word), h(heading, { class: "say", id }, display.say)];
 }
@@ -67,23 +67,23 @@ function inner(account, slot) {
 	const who = labels(status);
 	const row = controls(account, display, slot).filter(Boolean);
 	return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
-		h("div", { class: "id" },
+		h("div.id", null,
 			h("h2", null, h("a", { href: pathOf(name), "data-f": `${name}:open` }, provider.display_name), " ", h("small", null, methodName(provider))),
-			h("code", { class: "key" }, name),
-			h("p", { class: "who" }, (who.length ? who : [display.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
-		h("div", null, statement(account, display), display.why && !line.isOffline && h("p", { class: "why" }, display.why),
-			status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, at), row.length > 0 && h("div", { class: "row" }, row)),
+			h("code.key", null, name),
+			h("p.who", null, (who.length ? who : [display.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
+		h("div", null, statement(account, display), display.why && !line.isOffline && h("p.why", null, display.why),
+			status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, at), row.length > 0 && h("div.row", null, row)),
 		side(account, display));
 }
 
 function side(account, display) {
 	const { provider } = account;
-	if (line.isOffline) return h("p", { class: "side label" }, "This may be outdated. You can make changes when the gateway responds.");
-	const parts = reportsUsage(account) || account.usage ? usageBars(account) : [];
-	if (display.aside) parts.push(h("p", { class: "small" }, display.aside));
-	if (display.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} reported `, code(display.quote)));
-	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, display.kind)));
-	return h("div", { class: "side" }, parts);
+	if (line.isOffline) return h("p.side.label", null, "This may be outdated. You can make changes when the gateway responds.");
+	const parts = usageBars(account);
+	if (display.aside) parts.push(small(display.aside));
+	if (display.quote) parts.push(h("p.label", null, `${vendor(provider)} reported `, code(display.quote)));
+	if (parts.length === 0) parts.push(small(hint(provider, display.kind)));
+	return h("div.side", null, parts);
 }
 
 /** Returns what an account is for, or how to connect it. */
@@ -98,10 +98,10 @@ export function hint({ provider_type: type, name }, kind) {
 
 /** A card that updates itself. Updates keep the notices below it. */
 export function card(name) {
-	const slot = h("div", { class: "below", role: "status" });
+	const slot = h("div.below", { role: "status" });
 	let shown = null;
 	let body = h("div");
-	const node = h("li", { class: "card", id: `card-${name}` }, body, slot);
+	const node = h("li.card", { id: `card-${name}` }, body, slot);
 	const update = () => {
 		const account = store.get(name);
 		if (!account) return;

@@ -2,7 +2,7 @@
 import { api } from "./api.js";
 import { askWhichStays } from "./actions.js";
 import { pathOf } from "./cards.js";
-import { button, code, copy, h, link, mark, notice, pageHead, replace, svg } from "./dom.js";
+import { button, code, copy, h, link, mark, notice, pageHead, replace, small, svg } from "./dom.js";
 import { line } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
@@ -27,7 +27,7 @@ export function connectView(name, provider, draft) {
 	const holder = known?.authenticated && person(known.account);
 	const title = known?.authenticated ? `Sign in to ${label} again` : `Connect ${label}`;
 	const heading = h("h1", { tabindex: -1 }, title);
-	const stage = h("div", { class: "stage" });
+	const stage = h("div.stage", null);
 	const node = h("div", null, pageHead(heading, h("p", null, "As ", code(name), holder ? `. ${holder} stays in use until you approve.`
 		: `. Uses your ${v} account; no API key needed.`)), stage);
 	const options = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
@@ -41,13 +41,13 @@ export function connectView(name, provider, draft) {
 	};
 
 	function intro() {
-		show(h("section", { class: "panel narrow-panel" }, h("h2", null, `Sign in at ${v}`),
-			h("p", { class: "small" }, `A new tab opens at ${v}. Sign in there and approve. This page updates automatically.`),
-			h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }), byKey())));
+		show(h("section.panel.narrow-panel", null, h("h2", null, `Sign in at ${v}`),
+			small(`A new tab opens at ${v}. Sign in there and approve. This page updates automatically.`),
+			h("div.row.gap", null, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }), byKey())));
 	}
 
 	async function begin() {
-		show(h("p", { class: "small", role: "status" }, "Starting the sign-in."));
+		show(h("p.small", { role: "status" }, "Starting the sign-in."));
 		try {
 			started = await api.start(name, options);
 		} catch (error) {
@@ -81,19 +81,19 @@ export function connectView(name, provider, draft) {
 		const back = returnsTo(started.auth_url);
 		const hand = paste({ name, address: back.href, byHand, login: started.login_id, onDone: finish });
 		const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
-		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span", { class: "label" }, note));
-		show(h("div", { class: "two level" },
-			h("section", { class: "panel", "aria-labelledby": "wait-h" },
-				h("div", { class: "wait" }, ring(started, () => finish("expired", "Sign-in timed out. Nothing was saved. Start again.")),
+		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span.label", null, note));
+		show(h("div.two", null,
+			h("section.panel", { "aria-labelledby": "wait-h" },
+				h("div.wait", null, ring(started, () => finish("expired", "Sign-in timed out. Nothing was saved. Start again.")),
 					h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
-						h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser blocked it, use the button below. Sign in there and approve. `
+						small(opened ? `A new tab has opened at ${host}; if your browser blocked it, use the button below. Sign in there and approve. `
 							: `It opens in a new tab at ${host}. Sign in there and approve. `,
 						provider.provider_type === "openai-codex" && "OpenAI’s page calls the gateway Codex. ",
 						byHand ? "Then paste the final address." : "Keep this page open; it updates automatically."))),
-				h("ol", { class: "stages" },
+				h("ol.stages", null,
 					byHand ? step("off", `Port ${back.port} is taken: paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(started.started_at), false),
 					step("warn", `You approve at ${v}`, "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
-				h("div", { class: "row gap" },
+				h("div.row.gap", null,
 					link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
 					copyAddress, button("Cancel", cancel, { kind: "btn-text is-quiet last" })),
 				asksFor(started.auth_url, v)),
@@ -188,18 +188,18 @@ function asksFor(address, v) {
 	if (scopes.length === 0) return null;
 	const words = { openid: "who you are", offline_access: "automatic refresh", "api.connectors.read": "your connectors" };
 	const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
-	return h("details", { class: "more" }, h("summary", null, `What the gateway requests from ${v}`),
+	return h("details.more", null, h("summary", null, `What the gateway requests from ${v}`),
 		h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `Scopes: `, code(scopes.join(" ")), ". It never sees your password."));
 }
 
 /** Returns the countdown ring. Calls `onOver` once at the end. */
 function ring({ started_at: begun, expires_at: end }, onOver) {
 	const total = end - begun;
-	const arc = svg("circle", { class: "left", cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
-	const digits = h("span", { class: "digits" });
-	const node = h("div", { class: "ring", role: "timer", "aria-label": "Time left to approve" },
-		svg("svg", { viewBox: "0 0 112 112", "aria-hidden": "true" }, svg("circle", { class: "bed", cx: 56, cy: 56, r: 53 }), arc),
-		h("b", null, digits, h("span", { class: "label" }, `left of ${minutes(total)}`)));
+	const arc = svg("circle.left", { cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
+	const digits = h("span.digits", null);
+	const node = h("div.ring", { role: "timer", "aria-label": "Time left to approve" },
+		svg("svg", { viewBox: "0 0 112 112", "aria-hidden": "true" }, svg("circle.bed", { cx: 56, cy: 56, r: 53 }), arc),
+		h("b", null, digits, h("span.label", null, `left of ${minutes(total)}`)));
 	let over = false;
 	return onTick(node, (t) => {
 		const rest = Math.max(0, end - t);

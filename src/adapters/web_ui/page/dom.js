@@ -1,17 +1,20 @@
 // Builds elements and text nodes. No string is ever parsed as HTML.
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Creates an element. `on*` attributes are listeners, `true` sets a bare attribute, null and false omit it. */
+/** Creates an element of a tag with classes, such as `p.small`. `on*` attributes are listeners, `true` sets a bare attribute, null and false omit it. */
 export function h(name, attributes, ...children) {
-	return fill(document.createElement(name), attributes, children);
+	const [tag, ...classes] = name.split(".");
+	return fill(document.createElement(tag), classes, attributes, children);
 }
 
-/** Creates an SVG element. Geometry is in attributes, because the CSP forbids inline styles. */
+/** Creates an SVG element, as `h`. Geometry is in attributes, because the CSP forbids inline styles. */
 export function svg(name, attributes, ...children) {
-	return fill(document.createElementNS(SVG, name), attributes, children);
+	const [tag, ...classes] = name.split(".");
+	return fill(document.createElementNS(SVG, tag), classes, attributes, children);
 }
 
-function fill(node, attributes, children) {
+function fill(node, classes, attributes, children) {
+	node.classList.add(...classes);
 	for (const [key, value] of Object.entries(attributes ?? {})) {
 		if (value === null || value === undefined || value === false) continue;
 		if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
@@ -65,8 +68,33 @@ export function mark(shape, tone = "") {
 }
 
 /** Returns the head of a subscreen: back link, title, description and actions. */
-export const pageHead = (heading, about, ...actions) => h("div", { class: "page-head" },
-	h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading, about), actions);
+export const pageHead = (heading, about, ...actions) => h("div.page-head", null,
+	h("div", null, h("p.crumb", null, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading, about), actions);
+
+/** Returns a titled part of a screen. */
+export function panel(title, ...content) {
+	const id = uid("panel");
+	return h("section.panel", { "aria-labelledby": id }, h("h2", { id }, title), content);
+}
+
+/** Returns the error line of a field: `say` shows words and focuses the field, `clear` removes them. */
+export function fieldError(input) {
+	const id = uid("error");
+	const node = h("p.err", { id, role: "alert" });
+	input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} ${id}`);
+	return {
+		node,
+		say(...words) {
+			replace(node, mark("bad"), h("span", null, words));
+			input.ariaInvalid = true;
+			input.focus();
+		},
+		clear() {
+			replace(node);
+			input.ariaInvalid = null;
+		},
+	};
+}
 
 export function button(label, onclick, { kind = "", f = null, ...more } = {}) {
 	return h("button", { class: `btn ${kind}`, type: "button", onclick, "data-f": f, ...more }, label);
@@ -77,6 +105,11 @@ export function link(label, href, { kind = "", f = null, ...more } = {}) {
 }
 
 export const code = (text) => h("code", null, text);
+
+/** Returns a paragraph of explanation. */
+export const small = (...words) => h("p.small", null, words);
+
+export const byId = (id) => document.getElementById(id);
 
 let ids = 0;
 export const uid = (stem) => `${stem}-${++ids}`;
@@ -90,7 +123,7 @@ export function notice(tone, title, text, { actions = [], role = null, shape = t
 	return h("div", { class: `note ${tone === "off" ? "" : colour}`, role },
 		mark(shape, colour),
 		h("div", null, h(level, null, title), text && h("p", null, text),
-			actions.length > 0 && h("div", { class: "row" }, actions)));
+			actions.length > 0 && h("div.row", null, actions)));
 }
 
 /** Copies a text and shows the result on the button. */
@@ -105,7 +138,7 @@ export async function copy(target, text) {
 /** Copies without the Clipboard API, which browsers disable over plain HTTP from another machine. */
 function copyWithSelection(text) {
 	const held = document.activeElement;
-	const area = h("textarea", { class: "vh", readonly: true, value: text });
+	const area = h("textarea.vh", { readonly: true, value: text });
 	document.body.append(area);
 	area.select();
 	const copied = document.execCommand("copy");

@@ -1,5 +1,5 @@
 // Renders account events, newest first.
-import { h, mark, toneOf } from "./dom.js";
+import { h, mark, small, toneOf } from "./dom.js";
 import { clock, moment, when } from "./time.js";
 import { describe, withoutFinishedStarts } from "./words.js";
 
@@ -7,14 +7,14 @@ export const NOTHING = "Nothing yet. Sign-ins, refreshes and failures are listed
 
 export function historyList(events, provider, limit = 12) {
 	const shown = withoutFinishedStarts(events);
-	if (shown.length === 0) return h("p", { class: "small" }, NOTHING);
-	return h("ol", { class: "log" }, shown.slice(0, limit).map((event) => entry(event, provider)));
+	if (shown.length === 0) return small(NOTHING);
+	return h("ol.log", null, shown.slice(0, limit).map((event) => entry(event, provider)));
 }
 
 /** Renders one event. `named`, the account's name or link, is set in the list of all accounts; the date is then omitted. */
 export function entry(event, provider, named = null) {
 	const { shape, tone = toneOf(shape), title, text } = describe(event, provider);
 	return h("li", null, mark(shape, tone), h("div", null,
-		h("div", { class: "t" }, h("h3", null, title, named && [" ", named]), when(event.at, named ? clock : moment)),
+		h("div.t", null, h("h3", null, title, named && [" ", named]), when(event.at, named ? clock : moment)),
 		text && h("p", null, text)));
 }

@@ -1,5 +1,6 @@
 // Draws a token's lifetime as a line and usage as bars, in SVG attributes because the CSP forbids inline styles.
-import { h, svg } from "./dom.js";
+import { h, small, svg } from "./dom.js";
+import { reportsUsage } from "./store.js";
 import { clock, day, left, length, moment, onTick, span, when } from "./time.js";
 import { begunAt } from "./verdict.js";
 
@@ -23,7 +24,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 	const gone = along("gone", "0", percent(at));
 	const leftLine = along("left", percent(at), due ? percent(due) : "100%");
 	const nowTick = across("now", percent(at), large ? 26 : 2, large ? 37 : 18);
-	const nowText = large && svg("text", { class: "on", x: percent(at), y: 18, "text-anchor": "middle" }, "now");
+	const nowText = large && svg("text.on", { x: percent(at), y: 18, "text-anchor": "middle" }, "now");
 	// Hide "now" where it would overlap other labels.
 	const nowFits = (t) => { const p = (t - from) / (to - from); return p > 0.03 && p < (due ? (due - from) / (to - from) - 0.24 : 0.96); };
 	const late = due && (due - from) / (to - from) > 0.5;
@@ -34,12 +35,12 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 		]),
 		gone, leftLine,
 		due && along("spare", percent(due), "100%"),
-		due && svg("svg", { x: percent(due), y, overflow: "visible" }, svg("path", { class: "due", d: "M0-5L5 0 0 5-5 0z" })),
+		due && svg("svg", { x: percent(due), y, overflow: "visible" }, svg("path.due", { d: "M0-5L5 0 0 5-5 0z" })),
 		across("end", "0", y - 5, y + 7), across("end", "100%", y - 5, y + 7), nowTick, nowText,
-		large && due && to - due > 0 && (due - from) / (to - from) < 0.88 && svg("text", { class: "roomy", x: "100%", y: 18, "text-anchor": "end" }, `${span(to - due)} spare`),
+		large && due && to - due > 0 && (due - from) / (to - from) < 0.88 && svg("text.roomy", { x: "100%", y: 18, "text-anchor": "end" }, `${span(to - due)} spare`),
 		large && due && svg("text", { x: percent(due), y: 18, "text-anchor": late ? "end" : "start", transform: `translate(${late ? 5 : -5})` }, `refresh due ${moment(due)}`));
 	const life = h("div", { class: `life ${tone}` }, drawing,
-		h("p", { class: "ends" },
+		h("p.ends", null,
 			h("span", null, `${began} `, when(from, large ? moment : shown)),
 			h("span", null, to > at ? "expires " : "expired ", when(to, moment))));
 	return onTick(life, (t) => {
@@ -74,21 +75,22 @@ function ticks(from, to) {
 	}
 }
 
-/** Returns a plan's usage windows as bars, or placeholders of the same size while loading. */
+/** Returns a plan's usage windows as bars, or placeholders of the same size while loading; nothing if no usage is reported. */
 export function usageBars(account) {
 	const { usage, usageError } = account;
+	if (!usage && !reportsUsage(account)) return [];
 	if (usage) {
 		const bars = usage.windows.map(bar);
-		if (bars.length === 0) return [h("p", { class: "small" }, "The provider reports no limits for this plan.")];
-		if (usageError) bars.push(h("p", { class: "label" }, `Usage as of ${moment(usage.as_of)}`));
+		if (bars.length === 0) return [small("The provider reports no limits for this plan.")];
+		if (usageError) bars.push(h("p.label", null, `Usage as of ${moment(usage.as_of)}`));
 		return bars;
 	}
 	if (usageError) {
-		return usageError.code === "no_usage" ? [] : [h("p", { class: "small" }, `Usage unavailable: ${usageError.sentence}`)];
+		return usageError.code === "no_usage" ? [] : [small(`Usage unavailable: ${usageError.sentence}`)];
 	}
-	return [1, 2].map(() => h("div", { class: "use", "aria-hidden": "true" },
-		h("div", { class: "use-top" }, h("span", { class: "ghost w1" })),
-		svg("svg", null, svg("rect", { class: "bed", width: "100%", height: 4, rx: 2 })),
+	return [1, 2].map(() => h("div.use", { "aria-hidden": "true" },
+		h("div.use-top", null, h("span.ghost.w1", null)),
+		svg("svg", null, svg("rect.bed", { width: "100%", height: 4, rx: 2 })),
 		h("p", null, "\u00a0")));
 }
 
@@ -97,8 +99,8 @@ function bar(window) {
 	const name = window.window_seconds ? length(window.window_seconds) : window.name === "primary" ? "Short window" : "Long window";
 	const full = `${Math.min(100, Math.max(0, window.used_percent))}%`;
 	return h("div", { class: `use ${used >= 90 ? "is-warn" : ""}` },
-		h("div", { class: "use-top" }, h("span", null, name), h("span", null, h("b", null, `${used} %`), " used")),
+		h("div.use-top", null, h("span", null, name), h("span", null, h("b", null, `${used} %`), " used")),
 		svg("svg", { role: "meter", "aria-label": `${name} window, ${used} percent used`, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.min(100, used) },
-			svg("rect", { class: "bed", width: "100%", height: 4, rx: 2 }), svg("rect", { class: "fill", width: full, height: 4, rx: 2 })),
+			svg("rect.bed", { width: "100%", height: 4, rx: 2 }), svg("rect.fill", { width: full, height: 4, rx: 2 })),
 		h("p", null, window.resets_at ? ["resets ", when(window.resets_at), ", in ", left(window.resets_at)] : "\u00a0"));
 }

@@ -2,11 +2,11 @@
 import { askWhichStays, setEnabled } from "./actions.js";
 import { api } from "./api.js";
 import { controls, signature, statement } from "./cards.js";
-import { button, code, h, mark, pageHead, replace, swap, uid } from "./dom.js";
+import { button, code, h, mark, pageHead, panel, replace, small, swap, uid } from "./dom.js";
 import { historyList } from "./history.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
-import { store, reportsUsage } from "./store.js";
+import { store } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
 import { hasModels, labels, methodName, vendor } from "./words.js";
@@ -14,8 +14,8 @@ import { passThrough, tryIt } from "./try_it.js";
 
 export function providerView(name) {
 	const heading = h("h1", { tabindex: -1 });
-	const slot = h("div", { class: "below full", role: "status" });
-	const stack = h("div", { class: "stack" });
+	const slot = h("div.below.full", { role: "status" });
+	const stack = h("div.stack", null);
 	let head = h("div");
 	let life = h("div");
 	let usage = h("div");
@@ -24,7 +24,7 @@ export function providerView(name) {
 	let past = null;
 	let trial = null;
 	const settings = settingsPanel(name, slot);
-	const node = h("div", null, head, h("div", { class: "detail" }, life, slot, stack, h("div", { class: "stack" }, usage, log, settings.node)));
+	const node = h("div", null, head, h("div.detail", null, life, slot, stack, h("div.stack", null, usage, log, settings.node)));
 
 	function update(changed = null) {
 		const account = store.get(name);
@@ -49,14 +49,14 @@ export function providerView(name) {
 		if (!trial && usable) {
 			trial = hasModels(account.provider) ? tryIt(account) : passThrough(account);
 			replace(stack, trial.node);
-		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, display.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here while the account is active.")));
+		} else if (!trial) replace(stack, panel("Try it", small(display.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here while the account is active.")));
 	}
 
 	function headOf(account, display) {
 		const { provider, status } = account;
 		replace(heading, provider.display_name, " ", h("small", null, methodName(provider)));
-		return pageHead(heading, h("p", { class: "dots" }, [code(name), ...labels(status)].map((part) => h("span", null, part))),
-			h("div", { class: "row" }, controls(account, display, slot, { detail: true })));
+		return pageHead(heading, h("p.dots", null, [code(name), ...labels(status)].map((part) => h("span", null, part))),
+			h("div.row", null, controls(account, display, slot, { detail: true })));
 	}
 
 	onTick(node, () => update());
@@ -64,48 +64,44 @@ export function providerView(name) {
 	return { node, title: () => store.get(name)?.provider.display_name ?? name, heading, update, destroy: () => trial?.destroy() };
 }
 
-function panel(title, ...content) {
-	const id = uid("panel");
-	return h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), content);
-}
-
 function lifeOf(account, display) {
 	const id = uid("life");
 	return h("section", { class: `panel full lead ${display.shape === "bad" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
-		statement(account, display, "h2", id), display.why && h("p", { class: "why" }, display.why),
-		display.aside && h("p", { class: "why" }, display.aside), display.quote && h("p", { class: "label why" }, `${vendor(account.provider)} reported `, code(display.quote)),
+		statement(account, display, "h2", id), display.why && h("p.why", null, display.why),
+		display.aside && h("p.why", null, display.aside), display.quote && h("p.label.why", null, `${vendor(account.provider)} reported `, code(display.quote)),
 		account.status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, now(), true));
 }
 
 function usageOf(account, display) {
-	const bars = reportsUsage(account) || account.usage ? usageBars(account) : [];
+	const bars = usageBars(account);
 	if (bars.length === 0) {
-		return panel("Usage", h("p", { class: "small" }, display.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
+		return panel("Usage", small(display.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
 			? "Usage is shown while the account is active." : `${vendor(account.provider)} doesn’t report usage.`));
 	}
-	return panel("Usage", h("div", { class: "side bare" }, bars));
+	return panel("Usage", h("div.side.bare", null, bars));
 }
 
 /** Display name and on/off switch; hidden while not connected, because nothing is stored then. */
 function settingsPanel(name, slot) {
-	const ids = { title: uid("set"), field: uid("display") };
-	const field = h("input", { class: "in", id: ids.field, maxlength: 255, autocomplete: "off" });
+	const id = uid("display");
+	const field = h("input.in", { id, maxlength: 255, autocomplete: "off" });
 	const message = h("div", { role: "status" });
 	const off = button("Switch off", () => setEnabled(store.get(name), false, slot), { kind: "btn-text is-quiet", f: `${name}:off` });
-	const form = h("form", { class: "field", onsubmit: rename, novalidate: true }, h("label", { for: ids.field }, "Display name"),
-		h("div", { class: "in-row" }, field, h("button", { class: "btn" }, "Save")), message);
-	const node = h("section", { class: "panel", "aria-labelledby": ids.title, hidden: true }, h("h2", { id: ids.title }, "Settings"), form,
-		h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs then get an error; nothing is deleted.")));
+	const form = h("form.field", { onsubmit: rename, novalidate: true }, h("label", { for: id }, "Display name"),
+		h("div.in-row", null, field, h("button.btn", null, "Save")), message);
+	const node = panel("Settings", form,
+		h("div.row.gap", null, off, h("span.label", null, "Programs then get an error; nothing is deleted.")));
+	node.hidden = true;
 	let known = null;
 
 	async function rename(event) {
 		event.preventDefault();
 		try {
 			await api.update(name, { display_name: field.value.trim() });
-			replace(message, h("p", { class: "small" }, "Saved."));
+			replace(message, small("Saved."));
 			store.loadOne(name);
 		} catch (error) {
-			replace(message, h("p", { class: "err", role: "alert" }, mark("bad"), h("span", null, error.sentence)));
+			replace(message, h("p.err", { role: "alert" }, mark("bad"), h("span", null, error.sentence)));
 		}
 	}
 

@@ -2,7 +2,7 @@
 import { addAccount } from "./add_account.js";
 import { card, hint, pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
-import { code, h, link, replace } from "./dom.js";
+import { code, h, link, replace, small } from "./dom.js";
 import { line } from "./live.js";
 import { loading } from "./states.js";
 import { store } from "./store.js";
@@ -11,13 +11,13 @@ import { concern, headline } from "./verdict.js";
 import { signsIn, typeName } from "./words.js";
 
 export function providersView() {
-	const title = h("h1", { tabindex: -1 }, h("span", { class: "vh" }, "Providers: "), h("span"));
+	const title = h("h1", { tabindex: -1 }, h("span.vh", null, "Providers: "), h("span"));
 	const about = h("p", { role: "status" });
 	const add = addAccount();
-	const list = h("ul", { class: "cards" });
+	const list = h("ul.cards", null);
 	const first = h("div");
 	const wait = loading("Loading the accounts");
-	const head = h("div", { class: "page-head" }, h("div", null, title, about), add.node);
+	const head = h("div.page-head", null, h("div", null, title, about), add.node);
 	const node = h("div", null, wait.node);
 	const cards = new Map();
 	let waiting = true;
@@ -67,9 +67,9 @@ export function providersView() {
 	}
 
 	function choices() {
-		return h("ul", { class: "choices panel" }, store.all.map(({ name, provider, status }, index) => h("li", null,
+		return h("ul.choices.panel", null, store.all.map(({ name, provider, status }, index) => h("li", null,
 			h("h2", null, provider.display_name, signsIn(provider) && " OAuth"),
-			h("p", { class: "small" }, hint(provider, "absent")),
+			small(hint(provider, "absent")),
 			link(status.pending ? "Continue sign-in" : `Connect ${typeName(provider.provider_type)}`, pathOf(name, "/connect"), { kind: index === 0 ? "btn-fill" : "", f: `${name}:first`,
 				onclick: () => signsIn(provider) && startFromClick(name) }))));
 	}

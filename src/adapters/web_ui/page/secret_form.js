@@ -2,7 +2,7 @@
 import { notices } from "./actions.js";
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
-import { button, code, h, link, mark, notice, pageHead, replace, say, uid } from "./dom.js";
+import { button, code, fieldError, h, link, notice, pageHead, replace, say, small, uid } from "./dom.js";
 import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { secretName, typeName, vendor, whoLine } from "./words.js";
@@ -11,34 +11,29 @@ const FIELD_CODES = ["invalid_secret", "expired_secret", "secret_refused", "inva
 
 /** A password field with a show button; `take` clears it. */
 export function secretField(label, hint, { name, required = true, autocomplete = "off" }) {
-	const ids = { field: uid(name), hint: uid("hint"), error: uid("error") };
-	const input = h("input", { class: "in mono", id: ids.field, name, type: "password", autocomplete, autocapitalize: "off", spellcheck: "false", maxlength: 32768,
-		required, "aria-describedby": `${ids.hint} ${ids.error}` });
+	const ids = { field: uid(name), hint: uid("hint") };
+	const input = h("input.in.mono", { id: ids.field, name, type: "password", autocomplete, autocapitalize: "off", spellcheck: "false", maxlength: 32768,
+		required, "aria-describedby": ids.hint });
 	const show = button("Show", () => hide(input.type !== "password"), { "aria-pressed": "false", "aria-label": `Show ${label.toLowerCase()}` });
 	const hide = (hidden) => {
 		input.type = hidden ? "password" : "text";
 		say(show, hidden ? "Show" : "Hide");
-		show.setAttribute("aria-pressed", String(!hidden));
+		show.ariaPressed = !hidden;
 	};
-	const error = h("p", { class: "err", id: ids.error, role: "alert" });
+	const error = fieldError(input);
 	return {
 		input, show,
-		node: h("div", { class: "field" }, h("label", { for: ids.field }, label, !required && h("span", { class: "label" }, " optional")),
-			h("div", { class: "in-row" }, input, show), h("p", { class: "hint", id: ids.hint }, hint), error),
+		node: h("div.field", null, h("label", { for: ids.field }, label, !required && h("span.label", null, " optional")),
+			h("div.in-row", null, input, show), h("p.hint", { id: ids.hint }, hint), error.node),
 		/** Returns the secret and clears the field. */
 		take() {
 			const value = input.value.trim();
 			input.value = "";
 			hide(true);
-			replace(error);
-			input.removeAttribute("aria-invalid");
+			error.clear();
 			return value;
 		},
-		refuse(...words) {
-			replace(error, mark("bad"), h("span", null, words));
-			input.setAttribute("aria-invalid", "true");
-			input.focus();
-		},
+		refuse: error.say,
 	};
 }
 
@@ -53,9 +48,9 @@ export function secretView(name, provider, draft) {
 	const cookie = isSession && secretField("Client cookie", ["The cookie ", code("__client"), " of auth.suno.com: its value, or all cookies as the browser copies them. With it the gateway gets and refreshes the token; without it you paste a new one when this one expires."],
 		{ name: "client_cookie", required: false });
 	const message = h("div", { role: "status" });
-	const go = h("button", { class: "btn btn-fill" }, "Check and save");
-	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, secret.node, cookie && cookie.node,
-		h("div", { class: "row" }, go, link("Cancel", "#/providers", { kind: "btn-text is-quiet" })), message);
+	const go = h("button.btn.btn-fill", null, "Check and save");
+	const form = h("form.stack", { novalidate: true, onsubmit: submit }, secret.node, cookie && cookie.node,
+		h("div.row", null, go, link("Cancel", "#/providers", { kind: "btn-text is-quiet" })), message);
 	let gone = false;
 
 	async function submit(event) {
@@ -66,7 +61,7 @@ export function secretView(name, provider, draft) {
 		const body = { [secret.input.name]: value || undefined, client_cookie: second || undefined,
 			...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
 		go.disabled = true;
-		replace(message, h("p", { class: "small" }, `Checking the ${what} with ${vendor(provider)}.`));
+		replace(message, small(`Checking the ${what} with ${vendor(provider)}.`));
 		try {
 			await api.secret(name, body);
 			await store.loadAll();
@@ -93,6 +88,6 @@ export function secretView(name, provider, draft) {
 
 	const node = h("div", null,
 		pageHead(heading, h("p", null, "As ", code(name), `. The ${what} is checked with ${vendor(provider)}, encrypted and never shown again.`)),
-		h("section", { class: "panel narrow-panel", "aria-label": `Connect ${label}` }, form));
+		h("section.panel.narrow-panel", { "aria-label": `Connect ${label}` }, form));
 	return { node, title: `Connect ${label}`, heading, update: () => {}, destroy: () => { gone = true; secret.take(); if (cookie) cookie.take(); } };
 }

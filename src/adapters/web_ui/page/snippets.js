@@ -26,24 +26,17 @@ client = OpenAI(base_url=${quoted(base)},
                 api_key=os.environ["GOCLAW_API_TOKEN"])
 
 `;
-	if (chat) {
-		return `${head}stream = client.chat.completions.create(
+	const [call, input, isText, text] = chat
+		? ["chat.completions", `messages=[{"role": "user", "content": ${quoted(prompt)}}]`, "event.choices", 'event.choices[0].delta.content or ""']
+		: ["responses", `input=${quoted(prompt)}`, 'event.type == "response.output_text.delta"', "event.delta"];
+	return `${head}stream = client.${call}.create(
     model=${quoted(model)},
-    messages=[{"role": "user", "content": ${quoted(prompt)}}],
-    stream=True,
-)
-for chunk in stream:
-    if chunk.choices and chunk.choices[0].delta.content:
-        print(chunk.choices[0].delta.content, end="", flush=True)`;
-	}
-	return `${head}stream = client.responses.create(
-    model=${quoted(model)},
-    input=${quoted(prompt)},
+    ${input},
     stream=True,
 )
 for event in stream:
-    if event.type == "response.output_text.delta":
-        print(event.delta, end="", flush=True)`;
+    if ${isText}:
+        print(${text}, end="", flush=True)`;
 }
 
 function node(base, { chat, model, prompt }) {
@@ -55,23 +48,16 @@ const client = new OpenAI({
 });
 
 `;
-	if (chat) {
-		return `${head}const stream = await client.chat.completions.create({
+	const [call, input, text] = chat
+		? ["chat.completions", `messages: [{ role: "user", content: ${quoted(prompt)} }]`, "event.choices[0]?.delta?.content"]
+		: ["responses", `input: ${quoted(prompt)}`, 'event.type === "response.output_text.delta" && event.delta'];
+	return `${head}const stream = await client.${call}.create({
   model: ${quoted(model)},
-  messages: [{ role: "user", content: ${quoted(prompt)} }],
-  stream: true,
-});
-for await (const chunk of stream)
-  process.stdout.write(chunk.choices[0]?.delta?.content ?? "");`;
-	}
-	return `${head}const stream = await client.responses.create({
-  model: ${quoted(model)},
-  input: ${quoted(prompt)},
+  ${input},
   stream: true,
 });
 for await (const event of stream)
-  if (event.type === "response.output_text.delta")
-    process.stdout.write(event.delta);`;
+  process.stdout.write((${text}) || "");`;
 }
 
 const proxy = (base, name) => `curl ${base}/proxy/${name}/feed/v2 \\
@@ -89,11 +75,11 @@ export function snippets(call, name = null) {
 	const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "The same call as code" });
 	const draw = () => say(pre, write(base, current));
 	const copier = button("Copy", () => copy(copier, pre.textContent), { kind: "btn-text" });
-	const tab = ([label, writer], index) => h("label", null, h("input", { class: "vh", type: "radio", name: group, checked: index === 0,
+	const tab = ([label, writer], index) => h("label", null, h("input.vh", { type: "radio", name: group, checked: index === 0,
 		onchange: () => { language = label; write = writer; draw(); } }), label);
-	const node = h("div", { class: "snip" },
-		h("div", { class: "snip-top" }, h("div", { class: "tabs", role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
-		h("p", { class: "small gap" }, "Make an API token: ", code(`export GOCLAW_API_TOKEN=$(goclaw tokens create app${call ? "" : ` --scope proxy:${name}`})`)));
+	const node = h("div.snip", null,
+		h("div.snip-top", null, h("div.tabs", { role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
+		h("p.small.gap", null, "Make an API token: ", code(`export GOCLAW_API_TOKEN=$(goclaw tokens create app${call ? "" : ` --scope proxy:${name}`})`)));
 	draw();
 	return { node, update: (next) => { current = next; draw(); } };
 }

@@ -1,5 +1,5 @@
 // Starts a session of the page with the gateway token or a one-time link.
-import { button, code, h, notice, replace } from "./dom.js";
+import { button, code, h, notice, replace, small } from "./dom.js";
 import { notices } from "./actions.js";
 import { secretField } from "./secret_form.js";
 import { session } from "./session.js";
@@ -19,12 +19,12 @@ export function startSessionView(reason, onOpen) {
 	const heading = h("h1", { tabindex: -1 }, "Sign in to this gateway");
 	const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", openCommand(), " there for a one-time link: it works once, for 10 minutes."],
 		{ name: "gateway_token", autocomplete: "current-password" });
-	const go = h("button", { class: "btn btn-fill" }, "Sign in");
-	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, token.node, go);
+	const go = h("button.btn.btn-fill", null, "Sign in");
+	const form = h("form.stack", { novalidate: true, onsubmit: submit }, token.node, go);
 	const over = OVER[reason];
-	const node = h("div", { class: "start" }, over && notice("off", over[0], over[1], { role: "status" }),
-		h("div", null, heading, h("p", { class: "small mono" }, location.host)), form,
-		h("p", { class: "small" }, "This signs in this tab only, for at most 12 hours, or until 30 minutes without use."));
+	const node = h("div.start", null, over && notice("off", over[0], over[1], { role: "status" }),
+		h("div", null, heading, h("p.small.mono", null, location.host)), form,
+		small("This signs in this tab only, for at most 12 hours, or until 30 minutes without use."));
 
 	async function submit(event) {
 		event.preventDefault();
@@ -69,9 +69,9 @@ export function startSessionView(reason, onOpen) {
 export function linkView(onOpen, onToken) {
 	const title = "Signing in with your one-time link";
 	const heading = h("h1", { tabindex: -1 }, title);
-	const words = h("p", { class: "small" }, "The link is removed from the address bar and works only once.");
-	const row = h("div", { class: "row" });
-	const node = h("div", { class: "start" }, h("div", { role: "status" }, heading, words), row);
+	const words = small("The link is removed from the address bar and works only once.");
+	const row = h("div.row", null);
+	const node = h("div.start", null, h("div", { role: "status" }, heading, words), row);
 	const useToken = (kind = "") => (session.isOpen ? button("Stay signed in", onOpen, { kind }) : button("Sign in with the token", onToken, { kind }));
 
 	async function redeem() {

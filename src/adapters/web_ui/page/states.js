@@ -1,17 +1,18 @@
 // Loading, offline and not-found screens.
-import { button, code, h, mark, notice, pageHead, replace, say } from "./dom.js";
+import { button, byId, code, h, mark, notice, pageHead, replace, say } from "./dom.js";
 import { line, tryNow } from "./live.js";
 import { store } from "./store.js";
-import { clockSeconds, now, onTick, span } from "./time.js";
+import { clockSeconds, counter, now, onTick, span } from "./time.js";
 
 /** Shows a skeleton after 150 ms and a message after 5 s; after 10 s the gateway counts as offline. */
 export function loading(label) {
 	const begun = now();
-	const ghost = (...widths) => h("div", { class: "ghosts" }, widths.map((width) => h("span", { class: `ghost w${width}` })));
-	const words = h("p", { class: "small slow", role: "status" });
-	const node = h("div", { class: "loading", "aria-busy": "true" }, h("h1", { class: "vh", tabindex: -1 }, label),
-		h("div", { class: "card late" }, h("div", { class: "card-in" }, ghost(2, 3), ghost(1, 2, 3), ghost(3, 2))), words);
+	const ghost = (...widths) => h("div.ghosts", null, widths.map((width) => h("span", { class: `ghost w${width}` })));
+	const words = h("p.small.slow", { role: "status" });
+	const node = h("div.loading", { "aria-busy": "true" }, h("h1.vh", { tabindex: -1 }, label),
+		h("div.card.late", null, h("div.card-in", null, ghost(2, 3), ghost(1, 2, 3), ghost(3, 2))), words);
 	let over = false;
+	const soFar = (t) => `, ${Math.floor(t - begun)} s so far. Giving up in ${Math.max(0, 10 - Math.floor(t - begun))} s`;
 	onTick(words, (t) => {
 		const past = Math.floor(t - begun);
 		if (over || past < 5) return;
@@ -20,19 +21,15 @@ export function loading(label) {
 			node.querySelector(".card").hidden = true;
 			say(words, "Nothing can be shown until the gateway responds.");
 		}
-		else if (!words.hasChildNodes()) replace(words, "The gateway is slow to respond", counted(t), ".");
+		else if (!words.hasChildNodes()) replace(words, "The gateway is slow to respond", counter(soFar), ".");
 	});
-	function counted() {
-		const count = h("span", { "aria-hidden": "true" });
-		return onTick(count, (t) => say(count, `, ${Math.floor(t - begun)} s so far. Giving up in ${Math.max(0, 10 - Math.floor(t - begun))} s`));
-	}
 	return { node, stop: () => { over = true; } };
 }
 
 /** Keeps the offline banner and the header's gateway status up to date. */
 export function watchLine() {
-	const box = document.getElementById("offline");
-	const gate = document.getElementById("gate");
+	const box = byId("offline");
+	const gate = byId("gate");
 	let shown = null;
 	onTick(box, () => {
 		const broken = !line.isOffline && store.problem && !store.problem.isOffline && store.problem.status !== 401 ? store.problem.sentence : null;
@@ -46,10 +43,8 @@ export function watchLine() {
 }
 
 function offline() {
-	const count = h("span", { "aria-hidden": "true" });
-	onTick(count, (t) => say(count, line.nextTry && line.nextTry > t ? ` Trying again in ${span(line.nextTry - t + 1)}.` : " Trying now."));
-	const ago = h("span", { "aria-hidden": "true" });
-	onTick(ago, (t) => say(ago, line.lastAnswer ? `, ${span(t - line.lastAnswer)} ago` : ""));
+	const count = counter((t) => (line.nextTry && line.nextTry > t ? ` Trying again in ${span(line.nextTry - t + 1)}.` : " Trying now."));
+	const ago = counter((t) => (line.lastAnswer ? `, ${span(t - line.lastAnswer)} ago` : ""));
 	return notice("bad", `Cannot reach the gateway at ${location.origin}`,
 		[line.lastAnswer && ["It last responded at ", clockSeconds(line.lastAnswer), ago, ". "],
 			"Programs can’t reach it either. If it was stopped, start it with ", code("goclaw"), ".", count],

@@ -5,10 +5,7 @@
 	const read = () => {
 		try { return localStorage.getItem(KEY) || "system"; } catch { return "system"; }
 	};
-	const apply = (theme) => {
-		if (theme === "light" || theme === "dark") root.dataset.theme = theme;
-		else delete root.dataset.theme;
-	};
+	const apply = (theme) => { root.dataset.theme = theme; };
 	apply(read());
 	document.addEventListener("DOMContentLoaded", () => {
 		const box = document.getElementById("theme");

@@ -14,8 +14,8 @@ export function follow(header) {
 }
 
 const format = (options) => new Intl.DateTimeFormat("en-GB", options);
-const HOUR = format({ hour: "2-digit", minute: "2-digit" });
-const SECOND = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const HOUR = format({ timeStyle: "short" });
+const SECOND = format({ timeStyle: "medium" });
 const DATE = format({ day: "numeric", month: "short" });
 const YEAR = format({ day: "numeric", month: "short", year: "numeric" });
 const WEEKDAY = format({ weekday: "short" });
@@ -110,19 +110,21 @@ setInterval(() => {
 	}
 }, 1000);
 
-/** Returns a `<time>` whose text is updated each second. */
-function ticker(words, at = null) {
-	const node = document.createElement("time");
-	node.className = "nb";
-	if (at) node.dateTime = date(at).toISOString();
-	return onTick(node, (t) => {
-		const text = words(t);
-		if (node.textContent !== text) node.textContent = text;
-	});
+/** Shows `words` of the current time in `node`, updated each second. */
+const ticker = (node, words) => onTick(node, (t) => {
+	const text = words(t);
+	if (node.textContent !== text) node.textContent = text;
+});
+
+/** Returns a text that changes each second. It is hidden from screen readers, which would read each change. */
+export function counter(words) {
+	const node = document.createElement("span");
+	node.ariaHidden = "true";
+	return ticker(node, words);
 }
 
 /** Returns a countdown to a time; shows `over` at the end. */
-export const left = (at, over = "a moment") => ticker((t) => (at - t >= 1 ? span(at - t) : over), at);
+export const left = (at, over = "a moment") => ticker(when(at, () => ""), (t) => (at - t >= 1 ? span(at - t) : over));
 
 export function when(at, words = moment) {
 	const node = document.createElement("time");

@@ -1,6 +1,6 @@
 // Sends a prompt as a program does, streams the answer, and shows the same call as code.
 import { GatewayError, api, events, ofOpenAi, send } from "./api.js";
-import { button, h, notice, put, replace, uid } from "./dom.js";
+import { button, h, notice, panel, put, replace, small, uid } from "./dom.js";
 import { snippets } from "./snippets.js";
 import { store } from "./store.js";
 import { atMoment, length, left, now, onTick, when } from "./time.js";
@@ -12,18 +12,18 @@ const FALLBACK = { "openai-codex": "gpt-5.5", dashscope: "qwen-plus" };
 export function tryIt(account) {
 	const { name, provider } = account;
 	const chat = provider.provider_type === "dashscope";
-	const ids = { title: uid("try"), prompt: uid("prompt"), model: uid("model") };
-	const prompt = h("textarea", { class: "in", id: ids.prompt, rows: 2, oninput: redraw, onkeydown: (event) => {
+	const ids = { prompt: uid("prompt"), model: uid("model") };
+	const prompt = h("textarea.in", { id: ids.prompt, rows: 2, oninput: redraw, onkeydown: (event) => {
 		if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
 	} }, FIRST);
-	const model = h("select", { class: "in mono fit", id: ids.model, onchange: redraw });
-	const option = (id) => h("option", { value: id }, id);
+	const model = h("select.in.mono.fit", { id: ids.model, onchange: redraw });
+	const option = (id) => h("option", null, id);
 	model.append(option(`${name}/${FALLBACK[provider.provider_type] ?? "gpt-5.5"}`));
 	const go = button("Send", () => (running ? stop() : ask()), { kind: "", f: `${name}:send` });
-	const text = h("p", { class: "said" });
-	const caret = h("span", { class: "caret", "aria-hidden": "true" });
-	const measured = h("p", { class: "label" });
-	const answer = h("div", { class: "answer", "aria-live": "polite", role: "region", "aria-label": "Answer", hidden: true }, text);
+	const text = h("p.said", null);
+	const caret = h("span.caret", { "aria-hidden": "true" });
+	const measured = h("p.label", null);
+	const answer = h("div.answer", { "aria-live": "polite", role: "region", "aria-label": "Answer", hidden: true }, text);
 	const message = h("div");
 	const call = () => ({ chat, model: model.value, prompt: prompt.value });
 	const shown = snippets(call());
@@ -43,7 +43,7 @@ export function tryIt(account) {
 	async function ask() {
 		if (running) return;
 		if (prompt.value.trim() === "") {
-			replace(message, h("p", { class: "err", role: "alert" }, "Write a prompt first."));
+			replace(message, h("p.err", { role: "alert" }, "Write a prompt first."));
 			return prompt.focus();
 		}
 		running = new AbortController();
@@ -52,7 +52,7 @@ export function tryIt(account) {
 		replace(text, caret);
 		answer.hidden = false;
 		measured.hidden = false;
-		answer.setAttribute("aria-busy", "true");
+		answer.ariaBusy = true;
 		const run = { begun: performance.now(), first: null, tokens: null, over: false, stopped: false };
 		onTick(measured, () => { if (!run.over) measure(run); });
 		const { input, url } = request();
@@ -67,7 +67,7 @@ export function tryIt(account) {
 		run.over = true;
 		caret.remove();
 		answer.hidden = !text.hasChildNodes();
-		answer.removeAttribute("aria-busy");
+		answer.ariaBusy = null;
 		measure(run);
 		store.loadUsage(name);
 		running = null;
@@ -130,17 +130,16 @@ export function tryIt(account) {
 			same(error), " until then."], { role: "alert", level: "h3" });
 	}
 
-	const node = h("section", { class: "panel", "aria-labelledby": ids.title }, h("h2", { id: ids.title }, "Try it"),
-		h("div", { class: "field" }, h("label", { for: ids.prompt }, "Prompt"), prompt),
-		h("div", { class: "row gap" }, go, h("label", { class: "vh", for: ids.model }, "Model"), model),
-		h("div", { class: "answers" }, answer, measured, message), shown.node);
+	const node = panel("Try it",
+		h("div.field", null, h("label", { for: ids.prompt }, "Prompt"), prompt),
+		h("div.row.gap", null, go, h("label.vh", { for: ids.model }, "Model"), model),
+		h("div.answers", null, answer, measured, message), shown.node);
 	measured.hidden = true;
 	return { node, destroy: stop, isBusy: () => running !== null };
 }
 
 /** Shows how programs call the API of a provider without models. */
 export function passThrough({ name, provider }) {
-	const id = uid("use");
-	return { destroy: () => {}, isBusy: () => false, node: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, "Use it"),
-		h("p", { class: "small" }, `${vendor(provider)} has no language models. Programs call its own API through the gateway, which adds the token:`), snippets(null, name).node) };
+	return { destroy: () => {}, isBusy: () => false, node: panel("Use it",
+		small(`${vendor(provider)} has no language models. Programs call its own API through the gateway, which adds the token:`), snippets(null, name).node) };
 }

@@ -197,13 +197,12 @@ export function concern(account, at) {
 			? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
 			: `needs a new ${secretName(account.provider)}`;
 		case "unreadable": return "can’t be read";
-		case "refused": return "is refused by its provider";
 		case "troubled": return "can be used, but the gateway has a problem";
 		case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
 		case "limited": return status.limited.until ? `has reached its plan’s limit until ${moment(status.limited.until)}` : "has reached its plan’s limit";
 		case "expiring": return `expires ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
 		case "off": return "is switched off";
 		case "down": return "works, but its provider isn’t responding";
-		default: return "isn’t refreshed yet";
+		default: return WORST_FIRST.find(([, , ...kinds]) => kinds.includes(kindOf(account, at)))[0];
 	}
 }
