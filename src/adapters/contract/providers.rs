@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{Account, AccountState, AuthMethod, Category, Label, ProviderType, status::names};
 use crate::{app::ProviderView, domain::time::Timestamp, ports::ProfileChange};
 
-/// An account, connected or not.
+/// An account, connected or not. `provider_type`, `category` and `api_base` are absent if it is unreadable and its type is
+/// unknown.
 #[derive(Debug, Clone, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ProviderSummary {
     /// The account's name, which is also its model prefix.
     pub name: String,
     pub display_name: String,
-    /// Absent if the account is unreadable and its type is unknown; so are `category` and `api_base`.
     pub provider_type: Option<ProviderType>,
     pub category: Option<Category>,
     /// How the account can be connected.

@@ -50,8 +50,12 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
 }
 
 /// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers:
-/// generators choose a type by them.
+/// generators choose a type by them. A reference with a description becomes the reference: the framework writes both as
+/// `allOf`, which some generators accept for objects only.
 fn standardize(value: &mut Value) {
+    if let Some(reference) = value.pointer("/allOf/0/$ref").cloned() {
+        *value = json!({"$ref": reference});
+    }
     match value {
         Value::Object(members) => {
             for (name, member) in members {
@@ -96,16 +100,16 @@ fn add_required_scope(operation: &mut Value) {
     }
 }
 
-/// Moves the error responses, which are the same for every operation, to the components.
+/// Moves the error responses, which are the same for every operation, to the components. Other ones stay.
 fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
-        let reason = status.canonical_reason().filter(|_| !status.is_success()).unwrap_or_default();
-        if !reason.is_empty() {
-            let is_openai = response.pointer("/content/application~1json").is_some();
-            let name = format!("{}{}", if is_openai { "OpenAi" } else { "" }, reason.replace([' ', '-'], ""));
-            let reference = json!({"$ref": format!("#/components/responses/{name}")});
-            shared.insert(name, std::mem::replace(response, reference));
+        let reason = status.canonical_reason().unwrap_or_default().replace([' ', '-'], "");
+        let schema = |media| response.pointer(&format!("/content/application~1{media}/schema/$ref"));
+        if schema("problem+json").is_some() {
+            share(response, "responses", reason, shared);
+        } else if schema("json").is_some_and(|schema| schema == "#/components/schemas/OpenAiErrorBody") {
+            share(response, "responses", format!("OpenAi{reason}"), shared);
         }
     }
 }
@@ -116,7 +120,15 @@ fn share_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
     for parameter in parameters {
         // Apart from the schemas' names: some generators make types of both.
         let name = format!("{}Parameter", parameter.get("name").and_then(Value::as_str).unwrap_or_default());
-        let reference = json!({"$ref": format!("#/components/parameters/{name}")});
-        shared.insert(name, std::mem::replace(parameter, reference));
+        share(parameter, "parameters", name, shared);
+    }
+}
+
+/// Replaces a part by a reference to the shared one of this name, unless that is another one.
+fn share(part: &mut Value, kind: &str, name: String, shared: &mut Map<String, Value>) {
+    let reference = json!({"$ref": format!("#/components/{kind}/{name}")});
+    let known = shared.entry(name).or_insert_with(|| part.clone());
+    if known == part {
+        *part = reference;
     }
 }

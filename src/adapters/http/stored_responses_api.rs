@@ -21,6 +21,8 @@ pub(super) struct StoredResponsesApi;
 #[OpenApi(tag = "Tag::Models")]
 impl StoredResponsesApi {
     /// Retrieve a stored response.
+    ///
+    /// As it was when it ended.
     #[oai(path = "/v1/responses/:id", method = "get", operation_id = "retrieveResponse")]
     async fn retrieve(
         &self,

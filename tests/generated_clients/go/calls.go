@@ -91,7 +91,11 @@ func main() {
 	}))
 	answer := *succeeded("responses", response.JSON200, response.Body)
 	check("status", answer["status"], "completed")
-	check("name", answer["output"].([]any)[0].(map[string]any)["name"], "look_up")
+	for _, item := range answer["output"].([]any) {
+		if item := item.(map[string]any); item["type"] == "function_call" {
+			check("name", item["name"], "look_up")
+		}
+	}
 
 	revoke := must(gateway.RevokeTokenWithResponse(ctx, created.Id))
 	check("status", succeeded("revoke a token", revoke.JSON200, revoke.Body).Status, "revoked")

@@ -74,7 +74,9 @@ public final class Calls {
                 Map.of("type", "function", "name", "look_up", "parameters", Map.of("type", "object"))));
         var response = succeeded(new ModelsApi(client(created.getToken())).createResponse(question));
         check("status", response.get("status"), "completed");
-        check("name", ((Map<?, ?>) ((List<?>) response.get("output")).get(0)).get("name"), "look_up");
+        var called = ((List<?>) response.get("output")).stream().map(item -> (Map<?, ?>) item)
+            .filter(item -> "function_call".equals(item.get("type"))).findFirst().orElseThrow();
+        check("name", called.get("name"), "look_up");
 
         check("status", succeeded(tokens.revokeToken(created.getId())).getStatus().getValue(), "revoked");
 

@@ -73,7 +73,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let response = succeeded(client(&created.token)?.create_response(&question)).await?;
     assert_eq!(response["status"], "completed");
-    assert_eq!(response["output"][0]["name"], "look_up");
+    let output = response["output"].as_array().expect("a list of items");
+    let called = output.iter().find(|item| item["type"] == "function_call").expect("a call");
+    assert_eq!(called["name"], "look_up");
 
     let revoked = succeeded(gateway.revoke_token(&created.id)).await?;
     assert_eq!(revoked.status, types::TokenRevocationStatus::Revoked);

@@ -55,7 +55,7 @@ const response = succeeded("responses", await program.POST("/v1/responses", { bo
 if (typeof response === "string") throw new Error("the response is a stream");
 check("status", response.status, "completed");
 const output = response.output as { type: string; name: string }[];
-check("name", output[0]?.name, "look_up");
+check("name", output.find(({ type }) => type === "function_call")?.name, "look_up");
 
 const id = { params: { path: { id: created.id } } };
 const revoked = succeeded("revoke a token", await client.DELETE("/v1/tokens/{id}", id));
