@@ -66,7 +66,8 @@ find_mutants() {
 # CI tries the same inputs each time, so that its answer depends on the code alone; this tries others, and many.
 try_other_inputs() {
     PROPTEST_RNG_SEED=$RANDOM$RANDOM PROPTEST_CASES=20000 cargo test --locked --test domain --test it -- \
-        dialect:: claims:: scopes:: json:: proxy:: hostile_texts:: seal_vectors:: pasted_addresses:: settings::
+        dialect:: claims:: scopes:: json:: proxy:: hostile_texts:: seal_vectors:: pasted_addresses:: settings:: \
+        --skip token_scopes::
 }
 
 # One proof at a time, because each needs the whole machine.
