@@ -27,12 +27,14 @@ pub(super) fn document(generated: &str) -> String {
     }
     set(&mut document, "/components", "responses", responses.into());
     set(&mut document, "/components", "parameters", parameters.into());
-    // Probes have no error responses of their own; the listener may send a 431.
     for probe in paths::PROBES {
         let probe = format!("/paths/{}/get", probe.replace('/', "~1"));
         set(&mut document, &probe, "security", json!([]));
-        let too_large = json!({"description": "The request's headers are too large."});
-        set(&mut document, &format!("{probe}/responses"), "431", too_large);
+        // The listener may send it. Beside an error with a body, progenitor accepts none without.
+        if document.pointer(&format!("{probe}/responses/503")).is_none() {
+            let too_large = json!({"description": "The request's headers are too large."});
+            set(&mut document, &format!("{probe}/responses"), "431", too_large);
+        }
     }
     format!("{document:#}\n")
 }
