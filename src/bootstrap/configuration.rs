@@ -12,7 +12,7 @@ use crate::adapters::{
 pub(super) fn show(file: Option<PathBuf>, environment: &Environment) -> Result<(), StartError> {
     let settings = Settings::explain(file, environment)?;
     let rows = settings.into_iter().map(|setting| [setting.key, setting.value, setting.origin.to_string()]);
-    render::line(&table(["SETTING", "VALUE", "FROM"], rows)).map_err(StartError::Output)
+    render::table(&table(["SETTING", "VALUE", "FROM"], rows)).map_err(StartError::Output)
 }
 
 /// Prints everything that is wrong. The exit code is [`INVALID`] if something is.

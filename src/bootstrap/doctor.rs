@@ -77,7 +77,8 @@ pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) ->
         invalid.into_iter().map(|problem| Finding::problem("configuration", problem, remedy)).collect()
     };
     for finding in &findings {
-        render::line(&finding.text()).map_err(StartError::Output)?;
+        let print = if finding.remedy.is_none() { render::line } else { render::trouble };
+        print(&finding.text()).map_err(StartError::Output)?;
     }
     let is_healthy = findings.iter().all(|finding| finding.remedy.is_none());
     Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })

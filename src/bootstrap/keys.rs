@@ -19,7 +19,7 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
     match command {
-        KeysCommand::List => print(&list(&open(settings).await?.list().await?)),
+        KeysCommand::List => render::table(&list(&open(settings).await?.list().await?)).map_err(StartError::Output),
         KeysCommand::Adopt => {
             let done = open(settings).await?.check(Adoption::Ordered).await?;
             print(&format!("The database is adopted. Values sealed again: {}.", done.values))

@@ -20,7 +20,7 @@ pub async fn list(
     if output.json {
         render::typed_json(&page)?;
     } else {
-        render::line(&render::printable(&text(&page.entries, times)))?;
+        render::table(&text(&page.entries, times))?;
     }
     Ok(Exit::Yes)
 }

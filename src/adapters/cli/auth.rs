@@ -32,7 +32,8 @@ pub async fn status(target: &Target, client: &GatewayClient, times: &TimeFormatt
         let usage = if status.authenticated { usage(&target.provider, client).await } else { None };
         let used = usage.and_then(|usage| usage_text(&usage, times));
         let lines = [Some(status_text(status, &subject, times)), used];
-        render::line(&lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))?;
+        let print = if status.authenticated { render::line } else { render::trouble };
+        print(&lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))?;
     }
     Ok(if status.authenticated { Exit::Yes } else { Exit::No })
 }

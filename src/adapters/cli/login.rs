@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use super::{
@@ -30,6 +31,7 @@ use crate::{
 const OPENING: Duration = Duration::from_secs(60);
 /// Timeout for the cancel request after Ctrl-C.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+const NOT_SHOWN: &str = "Then press Enter; it is not shown.";
 
 pub async fn login(
     options: &LoginOptions,
@@ -76,7 +78,7 @@ pub async fn login(
     };
     let end = tokio::select! {
         end = wait.until_end(&mut countdown) => Some(end),
-        _ = tokio::signal::ctrl_c() => None,
+        () = interrupted() => None,
         () = forgotten => None,
     };
     countdown.clear();
@@ -91,6 +93,20 @@ pub async fn login(
             ));
             Ok(Exit::No)
         }
+    }
+}
+
+/// Waits for Ctrl-C or a SIGTERM: without a handler, the terminal would be left without echo.
+async fn interrupted() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => _ = terminated.recv().await,
+            Err(_no_handler) => future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
     }
 }
 
@@ -111,12 +127,12 @@ pub fn paste_hint(login: &PendingLogin) -> String {
     });
     let address = starts_with.unwrap_or_default();
     if login.callback.listening {
-        format!("If the browser ends at a page that does not load, paste its whole address here{address}.")
+        format!("If the browser ends at a page that does not load, paste its whole address here{address}. {NOT_SHOWN}")
     } else {
         let why = login.callback.error.as_deref().unwrap_or("The gateway does not listen for the redirect.");
         format!(
             "{why}\nYou can still sign in: the browser will end at a page that does not load.\n\
-             Paste its whole address here{address}."
+             Paste its whole address here{address}. {NOT_SHOWN}"
         )
     }
 }

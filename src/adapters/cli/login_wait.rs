@@ -97,7 +97,7 @@ impl LoginWait<'_> {
     ///
     /// The status cannot be read. Temporary failures are retried while the login is pending.
     pub async fn until_end(&self, countdown: &mut Countdown) -> Result<LoginEnd, CliError> {
-        let mut pasted_lines = PastedLines::default();
+        let mut pasted_lines = PastedLines::open();
         let mut lines = None;
         let mut known_until = self.clock.now();
         let mut remark = self.remark;
@@ -108,6 +108,7 @@ impl LoginWait<'_> {
                 () = self.clock.sleep(POLL_INTERVAL) => {}
                 pasted = pasted_lines.next() => {
                     countdown.clear();
+                    render::error("Checking what you pasted.");
                     lines = self.submit(lines, pasted).await?;
                 }
             }

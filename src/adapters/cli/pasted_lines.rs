@@ -8,6 +8,10 @@ use std::{
     os::fd::AsFd,
 };
 
+use rustix::{
+    process::getpgrp,
+    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::unix::pipe::Receiver;
 
@@ -21,14 +25,20 @@ pub enum Pasted {
     TooLong,
 }
 
-/// The lines of stdin.
-#[derive(Debug, Default)]
+/// The lines of stdin. A terminal does not echo them meanwhile: they are secrets, and a countdown that is rewritten each
+/// second would erase what it shows of them.
+#[derive(Debug)]
 pub struct PastedLines {
     lines: Lines,
     at_end: bool,
+    _echo: Option<EchoOff>,
 }
 
 impl PastedLines {
+    pub fn open() -> Self {
+        Self { lines: Lines::default(), at_end: false, _echo: EchoOff::begin() }
+    }
+
     /// Returns the next line that is not blank. Pends forever at the end of stdin. Cancel safe.
     pub async fn next(&mut self) -> Pasted {
         loop {
@@ -48,6 +58,32 @@ impl PastedLines {
                 }
             }
         }
+    }
+}
+
+/// Dropping it restores the echo of the terminal.
+#[derive(Debug)]
+struct EchoOff(Termios);
+
+impl EchoOff {
+    /// Returns None if stdin is no terminal. A job in the background must not change its terminal: it would be stopped.
+    fn begin() -> Option<Self> {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin).ok()?;
+        if tcgetpgrp(&stdin).ok()? != getpgrp() {
+            return None;
+        }
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Now, &silent).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for EchoOff {
+    fn drop(&mut self) {
+        // There is no other place to report a failure of the terminal.
+        tcsetattr(io::stdin(), OptionalActions::Now, &self.0).ok();
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn run(command: &ProvidersCommand, client: &GatewayClient, times: &Tim
             if output.json {
                 render::typed_json(&all)?;
             } else {
-                render::line(&list(&all.providers, times))?;
+                render::table(&list(&all.providers, times))?;
             }
             Ok(Exit::Yes)
         }

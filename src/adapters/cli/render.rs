@@ -1,7 +1,8 @@
 //! Printing. Results go to stdout, everything else to stderr.
 //!
 //! A closed pipe (`goclaw providers list | head -1`) is not an error. Control characters are replaced, so text from the
-//! network cannot send escape sequences to the terminal.
+//! network cannot send escape sequences to the terminal. A terminal shows headings in bold and failures in red, unless
+//! `NO_COLOR` is set; `anstream` decides that.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -9,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use anstyle::{AnsiColor, Style};
 use rustix::termios::tcgetwinsize;
 
 use super::{args::Output, error::CliError, transport::ApiResponse, words};
@@ -17,6 +19,9 @@ use crate::adapters::contract::ToJSON;
 /// How often the countdown prints a line if stderr is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 
+const HEADING: Style = Style::new().bold();
+const FAILURE: Style = AnsiColor::Red.on_default().bold();
+
 /// Prints a result to stdout.
 ///
 /// # Errors
@@ -24,6 +29,28 @@ const LINE_INTERVAL: Duration = Duration::from_secs(30);
 /// The output cannot be written. A closed pipe is not an error.
 pub fn line(text: &str) -> io::Result<()> {
     ignoring_closed_pipe(writeln!(io::stdout().lock(), "{}", printable(text)))
+}
+
+/// Prints a table, whose first line are its headings.
+///
+/// # Errors
+/// As for [`line`].
+pub fn table(text: &str) -> io::Result<()> {
+    ignoring_closed_pipe(with_first_line(anstream::stdout().lock(), HEADING, text))
+}
+
+/// Prints a result that the user has to do something about; the first line says what is wrong.
+///
+/// # Errors
+/// As for [`line`].
+pub fn trouble(text: &str) -> io::Result<()> {
+    ignoring_closed_pipe(with_first_line(anstream::stdout().lock(), FAILURE, text))
+}
+
+fn with_first_line(mut output: impl Write, style: Style, text: &str) -> io::Result<()> {
+    let text = printable(text);
+    let (first, rest) = text.split_at(text.find('\n').unwrap_or(text.len()));
+    writeln!(output, "{style}{first}{style:#}{rest}")
 }
 
 /// Prints an error or a notice to stderr.
@@ -51,7 +78,8 @@ pub fn json(raw: &str) -> io::Result<()> {
 
 /// Prints an error and what to do about it.
 pub fn failure(failure: &CliError) {
-    error(&failure.to_string());
+    // As for `error`.
+    with_first_line(anstream::stderr().lock(), FAILURE, &failure.to_string()).ok();
     for advice in failure.advice() {
         error(&advice);
     }

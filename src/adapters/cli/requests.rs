@@ -51,7 +51,7 @@ pub(super) async fn run(
                 render::typed_json(&page)?;
             } else {
                 let rows = page.requests.iter().rev().map(|request| row(request, times));
-                render::line(&render::printable(&table(HEADINGS, rows)))?;
+                render::table(&table(HEADINGS, rows))?;
             }
         }
         RequestsCommand::Tail { json } => {
@@ -63,7 +63,7 @@ pub(super) async fn run(
                     if *json {
                         render::json(&request.to_json_string())?;
                     } else {
-                        render::line(&render::printable(&row(request, times).join("  ")))?;
+                        render::line(&row(request, times).join("  "))?;
                     }
                 }
                 seen = page.requests.first().map_or(seen, |newest| newest.number);
@@ -85,7 +85,7 @@ pub(super) async fn usage(
     } else if page.usage.is_empty() {
         render::line("No program has used a model in this time.")?;
     } else {
-        render::line(&render::printable(&usage_text(&page.usage, times)))?;
+        render::table(&usage_text(&page.usage, times))?;
     }
     Ok(Exit::Yes)
 }

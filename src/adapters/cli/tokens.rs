@@ -44,7 +44,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
             } else if all.tokens.is_empty() {
                 render::line("No tokens. Create one for each program: goclaw tokens create NAME")?;
             } else {
-                render::line(&list(&all.tokens, times))?;
+                render::table(&list(&all.tokens, times))?;
             }
         }
         TokensCommand::Rotate { name: Some(name), overlap, output } => {

@@ -45,7 +45,7 @@ fn the_hint_tells_where_to_paste() {
     assert_eq!(
         paste_hint(&pending(r#"{"listening":true}"#)),
         "If the browser ends at a page that does not load, paste its whole address here \
-         (it starts with http://localhost:1455/auth/callback?code=...)."
+         (it starts with http://localhost:1455/auth/callback?code=...). Then press Enter; it is not shown."
     );
     let busy = r#"{"listening":false,"error":"failed to start OAuth flow (is port 1455 available?)"}"#;
     let hint = paste_hint(&pending(busy));

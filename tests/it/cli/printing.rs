@@ -13,6 +13,8 @@ use goclaw::adapters::cli::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::support::{gateway::Home, terminal::in_terminal};
+
 #[test]
 fn control_characters_are_replaced() {
     assert_eq!(printable("two\nlines"), "two\nlines");
@@ -99,4 +101,21 @@ fn onboarding_without_a_token_fails() {
     let connection = Connection { url, token_file: Some("data/gateway.token".into()), ..Connection::default() };
     let error = onboard(false, &connection).unwrap_err();
     assert_eq!(error.to_string(), "no gateway token found");
+}
+
+/// Only a terminal gets colours, and only if the user wants them.
+#[tokio::test]
+async fn failures_are_red_in_a_terminal() {
+    let home = Home::without_provider();
+    let shown = |variables: &[(&str, &str)]| {
+        let mut command = home.command(&["health"]);
+        command.envs(variables.iter().copied());
+        String::from_utf8(in_terminal(&command).output().expect("script").stdout).expect("text")
+    };
+    let red = "\u{1b}[1m\u{1b}[31mcannot reach gateway";
+    let coloured = shown(&[("TERM", "xterm")]);
+    assert!(coloured.starts_with(red), "{coloured:?}");
+    for plain in [shown(&[]), shown(&[("TERM", "dumb")]), shown(&[("TERM", "xterm"), ("NO_COLOR", "1")])] {
+        assert!(plain.starts_with("cannot reach gateway") && !plain.contains('\u{1b}'), "{plain:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::ACTIVE;
 use crate::support::{
     gateway::{Home, browser_like, eventually, http},
     provider::Provider,
+    terminal::in_terminal,
 };
 
 /// A waiting `goclaw auth login`. Dropping it kills the process.
@@ -26,6 +27,17 @@ impl<'a> Login<'a> {
         Self { home, child: home.spawn(command, "login") }
     }
 
+    /// Starts it in a terminal, where stdout and stderr are one. `sh` runs the program as `$0`.
+    fn start_in_terminal(home: &'a Home, script: &str) -> Self {
+        let program = home.command(&[]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(program.get_program()).env_clear();
+        shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(home.path());
+        let mut command = in_terminal(&shell);
+        command.stdin(Stdio::piped());
+        Self { home, child: home.spawn(command, "login") }
+    }
+
     fn stdout(&self) -> String {
         self.home.printed("login", "stdout")
     }
@@ -38,8 +50,8 @@ impl<'a> Login<'a> {
     async fn auth_url(&self) -> String {
         let line = || async {
             let text = self.stdout();
-            let line = text.lines().map(str::trim).find(|line| line.starts_with("http") && line.contains("state="));
-            line.filter(|_| text.ends_with('\n')).map(str::to_owned)
+            let mut whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim);
+            whole.find(|line| line.starts_with("http") && line.contains("state=")).map(str::to_owned)
         };
         eventually("the address to open", line).await
     }
@@ -48,8 +60,17 @@ impl<'a> Login<'a> {
         eventually(text, || async { self.stderr().contains(text).then_some(()) }).await;
     }
     fn paste(&mut self, line: &str) {
+        self.write(&format!("{line}\n"));
+    }
+    fn write(&mut self, text: &str) {
         let stdin = self.child.stdin.as_mut().expect("stdin");
-        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("it reads");
+        write!(stdin, "{text}").and_then(|()| stdin.flush()).expect("it reads");
+    }
+    /// Waits until the countdown was written again, after all that was written before.
+    async fn counts(&self) {
+        let seconds = || self.stdout().matches("Waiting for the sign-in").count();
+        let before = seconds();
+        eventually("the countdown", || async { (seconds() > before + 1).then_some(()) }).await;
     }
     async fn ends(&mut self) -> Option<i32> {
         let child = &mut self.child;
@@ -110,6 +131,40 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
     assert!(!login.stderr().contains("CANARY") && !login.stdout().contains("CANARY"));
     assert_eq!(home.stored(), (1, 1));
+}
+
+/// In a terminal, the countdown would erase what it echoed.
+#[tokio::test]
+async fn a_terminal_shows_nothing_of_the_pasted_address() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let _gateway = home.start().await;
+    let mut login = Login::start_in_terminal(&home, "exec $0 auth login --no-browser");
+    let redirect_url = provider.redirect_for(&login.auth_url().await).await;
+    login.counts().await;
+    let (half, rest) = redirect_url.split_at(redirect_url.find("code=").expect("a code") + 12);
+    login.write(half);
+    login.counts().await;
+    login.paste(rest);
+    assert_eq!(login.ends().await, Some(0), "{}", login.stdout());
+    let output = login.stdout();
+    assert!(output.contains("Checking what you pasted."), "{output}");
+    assert!(!output.contains(&half[half.len() - 12..]) && !output.contains(&rest[..12]), "{output}");
+}
+
+#[tokio::test]
+async fn the_terminal_echoes_again_after_ctrl_c() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let _gateway = home.start().await;
+    let script = "trap : INT; $0 auth login --no-browser; stty -a";
+    let mut login = Login::start_in_terminal(&home, script);
+    login.counts().await;
+    login.write("\u{3}");
+    login.ends().await;
+    let output = login.stdout();
+    assert!(output.contains("Sign-in cancelled."), "{output}");
+    assert!(output.contains(" echo ") && !output.contains("-echo "), "{output}");
 }
 
 #[tokio::test]
