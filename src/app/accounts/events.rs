@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// More logins than end in the week for which they are kept.
+/// More logins than end in a week, which is how long ended logins are kept.
 const MAX_LOGINS: usize = 10_000;
 
 /// One entry of the activity list.
