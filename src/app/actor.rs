@@ -1,4 +1,4 @@
-//! The actor of the current task, for the audit log. It is a task-local value, like a tracing span, so that use cases need
+//! The actor of the current task, for the audit log. It is a task-local value, like a tracing span, so that use cases do
 //! not pass it on.
 
 use crate::domain::audit::Actor;
