@@ -29,13 +29,13 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable one MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Gives a token another digest, with the mark that covers it, and stores what is left of the old one as a token that
-    /// comes from it, in place of an earlier one. Returns false if the token has not the digest of `old` any more.
+    /// Gives a token the digest and mark of `new`, and stores `old` as a token that comes from it, in place of an earlier
+    /// old one. Returns false if the token no longer has the digest of `old`.
     ///
     /// Contract: MUST be one transaction; of concurrent calls, exactly one returns true.
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;
 
-    /// Changes a token's expiry, with the mark that covers it. Returns whether the token exists.
+    /// Changes a token's expiry, and the mark that covers it. Returns whether the token exists.
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 
     /// Deletes a token and everything that comes from it, in one transaction. Returns whether it existed; of concurrent

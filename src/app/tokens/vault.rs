@@ -1,4 +1,4 @@
-//! Seals and opens secrets. Only this module and `login_tokens` do so in the core.
+//! Seals and opens secrets; `login_tokens` adds those of unsaved logins. No other code of `app` does.
 
 use std::{error::Error, sync::Arc};
 

@@ -144,7 +144,7 @@ impl RefreshState {
         self.cause == Some(Cause::Restored)
     }
 
-    /// Whether the refresh token is unspent and nobody presents it.
+    /// Whether the refresh token is unspent and not being presented.
     pub fn is_at_rest(&self) -> bool {
         self.state == TokenState::Active && self.attempt == 0
     }
