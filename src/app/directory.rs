@@ -1,5 +1,5 @@
-//! Resolves an account's name to its provider definition and to what is stored under it. An unreadable account is a value
-//! here, not an error, so that it affects no other account.
+//! Resolves an account's name to its provider definition and to what is stored under it. An unreadable account is a
+//! value here, not an error, so that it affects no other account.
 
 use std::sync::Arc;
 

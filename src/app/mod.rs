@@ -1,9 +1,9 @@
 //! The use cases: eight services that use the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no other
-//! service. [`follow`] passes the changes of other replicas to the services. Every use case is a method in a file named
-//! after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
+//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no
+//! other service. [`follow`] passes the changes of other replicas to the services. Every use case is a method in a file
+//! named after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
 
 mod access;
 mod accounts;

@@ -156,8 +156,8 @@ impl Moving {
         Ok(())
     }
 
-    /// Ends the accounts here, without revoking their tokens. Returns false, and changes nothing, if one of them has other
-    /// tokens by now or is being refreshed.
+    /// Ends the accounts here, without revoking their tokens. Returns false, and changes nothing, if one of them has
+    /// other tokens by now or is being refreshed.
     ///
     /// # Errors
     /// [`AppError::Store`]: whether they have ended is not known.

@@ -1,7 +1,7 @@
 //! The labels of an account: its user and workspace, as its tokens name them.
 
-/// The labels of an account, read from unverified claims. They grant no rights, and decide only whether a new login is for
-/// the same account.
+/// The labels of an account, read from unverified claims. They grant no rights, and decide only whether a new login is
+/// for the same account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountLabels {
     /// ChatGPT's workspace id. All members of a workspace share it.
@@ -30,8 +30,8 @@ impl AccountLabels {
         agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
     }
 
-    /// Whether these labels have every id of the other ones, with equal values. A login that lacks one of the ids may be of
-    /// another account.
+    /// Whether these labels have every id of the other ones, with equal values. A login that lacks one of the ids may
+    /// be of another account.
     pub fn covers(&self, other: &Self) -> bool {
         let has = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
         has(&self.user_id, &other.user_id) && has(&self.account_id, &other.account_id)

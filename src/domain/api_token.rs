@@ -1,5 +1,5 @@
-//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and permit what their scopes
-//! say, and the page's links and sessions.
+//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and permit what their
+//! scopes say, and the page's links and sessions.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -116,8 +116,8 @@ pub struct ApiToken {
     pub created_at: Timestamp,
     /// None if it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// For a link, or a session that a link started: the session that created the link, with which this token ends; None if
-    /// the gateway token created it. For a program's old token: the token that has replaced it.
+    /// For a link, or a session that a link started: the session that created the link, with which this token ends;
+    /// None if the gateway token created it. For a program's old token: the token that has replaced it.
     pub parent: Option<ApiTokenId>,
     /// The latest end of a session, or of the sessions that a link starts; None if the session's length decides.
     pub ends_at: Option<Timestamp>,
@@ -179,8 +179,8 @@ impl ApiToken {
         self.holder() != &self.id
     }
 
-    /// Replaces the secret of a program's token. Returns the token with its new digest, the old token under the id `old_id`,
-    /// which ends at `until`, and the new secret.
+    /// Replaces the secret of a program's token. Returns the token with its new digest, the old token under the id
+    /// `old_id`, which ends at `until`, and the new secret.
     pub fn rotated(
         self,
         old_id: ApiTokenId,

@@ -1,8 +1,8 @@
 //! The audit log: who changed what, when, and from where. It never contains a secret.
 //!
-//! The digest of an entry covers the entry and the digest before it. The mark authenticates the digest with an encryption
-//! key. A changed, removed or inserted entry therefore breaks the chain, unless its author has the key. A mark also
-//! covers all earlier entries, so they can be verified after the key that marked them is gone.
+//! The digest of an entry covers the entry and the digest before it. The mark authenticates the digest with an
+//! encryption key. A changed, removed or inserted entry therefore breaks the chain, unless its author has the key. A
+//! mark also covers all earlier entries, so they can be verified after the key that marked them is gone.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The provider's authorization response (RFC 6749 section 4.1.2). [`super::pasted_response`] finds it in pasted texts.
 //!
-//! Any web page can make the browser open such an address, so the response is size-limited, parsed strictly, and trusted
-//! only after its `state` matches a pending login.
+//! Any web page can make the browser open such an address, so the response is size-limited, parsed strictly, and
+//! trusted only after its `state` matches a pending login.
 
 use std::borrow::Cow;
 

@@ -98,8 +98,9 @@ random_id!(
 );
 
 impl LoginId {
-    /// Returns the id that stands for the login of a moved account at its new installation. If a restored database brings
-    /// the account back, its login counts as replaced and not as logged out, so that its live tokens are not revoked.
+    /// Returns the id that stands for the login of a moved account at its new installation. If a restored database
+    /// brings the account back, its login counts as replaced and not as logged out, so that its live tokens are not
+    /// revoked.
     pub fn elsewhere() -> Self {
         Self("elsewhere".to_owned())
     }

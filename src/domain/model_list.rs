@@ -17,7 +17,8 @@ pub struct ProviderModel {
     pub context_length: Option<u64>,
     /// Whether it can summarize its reasoning, as far as the provider says it.
     pub reasons: bool,
-    /// The entry in the catalogue of ChatGPT's Codex backend; None for other providers, and beyond [`MAX_CATALOG_BYTES`].
+    /// The entry in the catalogue of ChatGPT's Codex backend; None for other providers, and beyond
+    /// [`MAX_CATALOG_BYTES`].
     pub entry: Option<Value>,
 }
 
@@ -41,9 +42,9 @@ impl ProviderModel {
         })
     }
 
-    /// Returns the catalogue entry under the name `slug`; None if the entry is not known. `account` is added to the display
-    /// name, to distinguish models of the same name. The second name of a model is hidden, so that users see each model
-    /// once.
+    /// Returns the catalogue entry under the name `slug`; None if the entry is not known. `account` is added to the
+    /// display name, to distinguish models of the same name. The second name of a model is hidden, so that users see
+    /// each model once.
     pub fn entry_as(&self, slug: &str, account: Option<&str>, is_second_name: bool) -> Option<Value> {
         let mut entry = self.entry.clone()?;
         let members = entry.as_object_mut()?;

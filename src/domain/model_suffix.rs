@@ -1,5 +1,5 @@
-//! Suffixes of a model's name that set parameters of the request, such as `gpt-5.5-high` and `gpt-5.5-fast`. Many clients
-//! let users choose a model and nothing else.
+//! Suffixes of a model's name that set parameters of the request, such as `gpt-5.5-high` and `gpt-5.5-fast`. Many
+//! clients let users choose a model and nothing else.
 
 use super::model_list::ProviderModel;
 

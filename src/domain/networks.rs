@@ -23,8 +23,8 @@ impl TrustedProxies {
     }
 
     /// Returns the caller's address: the last one in the chain that is not a trusted proxy's. `forwarded` and
-    /// `x_forwarded_for` are the values of these headers (RFC 7239). A proxy writes one of them and may pass on the other
-    /// as its caller sent it, so neither is trusted if they differ.
+    /// `x_forwarded_for` are the values of these headers (RFC 7239). A proxy writes one of them and may pass on the
+    /// other as its caller sent it, so neither is trusted if they differ.
     pub fn caller(&self, peer: IpAddr, forwarded: &[&str], x_forwarded_for: &[&str]) -> IpAddr {
         let chains = [chain(forwarded, forwarded_for), chain(x_forwarded_for, |hop| Some(hop))];
         let [by_forwarded, by_old_header] = chains.map(|hops| self.first_untrusted(peer, &hops));

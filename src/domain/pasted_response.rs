@@ -1,8 +1,8 @@
-//! Finds the authorization response in a pasted text: usually the address that the browser ended at, possibly wrapped or
-//! quoted by a terminal, a chat or a mail.
+//! Finds the authorization response in a pasted text: usually the address that the browser ended at, possibly wrapped
+//! or quoted by a terminal, a chat or a mail.
 //!
-//! A response is authenticated by its `state`, which only the browser of this login has seen. Scheme, host, port and path
-//! prove nothing, and the address is never fetched, so they are ignored.
+//! A response is authenticated by its `state`, which only the browser of this login has seen. Scheme, host, port and
+//! path prove nothing, and the address is never fetched, so they are ignored.
 
 use form_urlencoded::parse;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,8 +45,8 @@ impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with anything around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may be a wrap, even inside the code, or the end of the address. Returns the reading without white space,
-    /// then the other one if its state differs. The caller finds the right one by the state of a login.
+    /// White space may be a wrap, even inside the code, or the end of the address. Returns the reading without white
+    /// space, then the other one if its state differs. The caller finds the right one by the state of a login.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.

@@ -1,5 +1,5 @@
-//! The scopes of API tokens: what a token permits, for all accounts or one, and for all models or one. Which permission an
-//! operation needs is in `adapters/http/operations.rs`.
+//! The scopes of API tokens: what a token permits, for all accounts or one, and for all models or one. Which permission
+//! an operation needs is in `adapters/http/operations.rs`.
 //!
 //! A scope is a word of RFC 6749 section 3.3, such as `models`, `models:work/gpt-5.5` or `proxy:suno`; the scopes of a
 //! token are separated by spaces.

@@ -66,8 +66,8 @@ impl TokenResponse {
 }
 
 /// Returns when an access token expires: at the JWT's `exp`, or after the JWT's lifetime from now if that is earlier,
-/// because this machine's clock is behind; without a JWT after `expires_in`. Ignores values that are implausible for a new
-/// token.
+/// because this machine's clock is behind; without a JWT after `expires_in`. Ignores values that are implausible for a
+/// new token.
 fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);
     let from_lifetime = claims.and_then(UnverifiedClaims::lifetime).map(|lifetime| now.plus(lifetime));

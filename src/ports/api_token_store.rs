@@ -29,8 +29,8 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable one MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Gives a token the digest and mark of `new`, and stores `old` as a token that comes from it, in place of an earlier
-    /// old one. Returns false if the token no longer has the digest of `old`.
+    /// Gives a token the digest and mark of `new`, and stores `old` as a token that comes from it, in place of an
+    /// earlier old one. Returns false if the token no longer has the digest of `old`.
     ///
     /// Contract: MUST be one transaction; of concurrent calls, exactly one returns true.
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;
@@ -42,8 +42,8 @@ pub trait ApiTokenStore: Send + Sync {
     /// calls for one token, exactly one returns true.
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError>;
 
-    /// Deletes all sessions and links of the page, and with `programs` all other tokens too, in one transaction. Returns
-    /// their number.
+    /// Deletes all sessions and links of the page, and with `programs` all other tokens too, in one transaction.
+    /// Returns their number.
     async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError>;
 
     /// Notes when a token was last used. An unknown token is no error.

@@ -54,7 +54,7 @@ pub trait AuditLog: Send + Sync {
     /// Returns at most `limit` entries with ids above `after`, oldest first.
     async fn oldest(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Deletes the entries from before `time`, but never the newest one, and appends an entry about it. Returns the number
-    /// of deleted entries.
+    /// Deletes the entries from before `time`, but never the newest one, and appends an entry about it. Returns the
+    /// number of deleted entries.
     async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError>;
 }

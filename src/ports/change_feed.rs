@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 
-/// A random text that each change of a subject replaces. An equal mark means that nothing has changed, and that no older
-/// copy of the database was restored.
+/// A random text that each change of a subject replaces. An equal mark means that nothing has changed, and that no
+/// older copy of the database was restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeMark(pub String);
 

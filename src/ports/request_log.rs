@@ -20,7 +20,8 @@ pub trait RequestLog: Send + Sync {
     /// Adds records and sums, all or none. The sums of one key from several replicas MUST add up.
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError>;
 
-    /// Returns at most `limit` records with a number below `before`, newest first; without `before`, from the newest one.
+    /// Returns at most `limit` records with a number below `before`, newest first; without `before`, from the newest
+    /// one.
     async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError>;
 
     /// Returns the sums of the days from `first` to `last`, in the order of their keys.

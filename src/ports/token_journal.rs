@@ -77,8 +77,8 @@ pub struct LoginRecord {
     pub tokens: SealedSecret,
 }
 
-/// Contract: several processes may share one journal. A record is identified by its account and the version of its tokens.
-/// It may be replayed while its writer still runs: committing one version twice stores it once.
+/// Contract: several processes may share one journal. A record is identified by its account and the version of its
+/// tokens. It may be replayed while its writer still runs: committing one version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
     /// Returns the host and folder of the journal, for the owner. They differ for each journal.
@@ -87,8 +87,8 @@ pub trait TokenJournal: Send + Sync {
     /// Writes a record, in its state.
     ///
     /// Contract: `Ok` MUST mean that the whole record is on disk and survives a power cut; a short write MUST be an
-    /// error. A partially written record MUST NOT count as a record. A record of another process MUST NOT be overwritten
-    /// before this one is complete.
+    /// error. A partially written record MUST NOT count as a record. A record of another process MUST NOT be
+    /// overwritten before this one is complete.
     async fn put(&self, record: &JournalRecord) -> Result<(), JournalError>;
 
     /// Returns the records of all processes.
@@ -98,8 +98,8 @@ pub trait TokenJournal: Send + Sync {
     /// another process may still be writing it.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
-    /// Returns the records of [`TokenJournal::list`] without the committed ones of these versions. With many accounts the
-    /// database has most of the versions, and their records need not be read.
+    /// Returns the records of [`TokenJournal::list`] without the committed ones of these versions. With many accounts
+    /// the database has most of the versions, and their records need not be read.
     async fn list_without(
         &self,
         known: HashMap<AccountName, TokenVersion>,
@@ -122,15 +122,15 @@ pub trait TokenJournal: Send + Sync {
         Ok(counts)
     }
 
-    /// Keeps a record as the account's committed one, whether or not `put` succeeded before. Deletes the earlier committed
-    /// record, an earlier mark and earlier presentations; if one of these belongs to a later generation of the login, it
-    /// MUST be kept instead.
+    /// Keeps a record as the account's committed one, whether or not `put` succeeded before. Deletes the earlier
+    /// committed record, an earlier mark and earlier presentations; if one of these belongs to a later generation of
+    /// the login, it MUST be kept instead.
     async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError>;
 
     /// Marks the version of an account that the database has and whose tokens another gateway keeps. MUST replace the
-    /// account's committed record, an earlier mark and earlier presentations, but nothing of this version or a later one
-    /// of the login. Returns false if the journal has something of a later one, which means that the database was newer
-    /// before.
+    /// account's committed record, an earlier mark and earlier presentations, but nothing of this version or a later
+    /// one of the login. Returns false if the journal has something of a later one, which means that the database was
+    /// newer before.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Returns the marks of all processes.

@@ -103,7 +103,8 @@ pub trait TokenStore: Send + Sync {
     async fn list(&self) -> Result<StoredAccounts, StoreError>;
 
     /// Returns at most `limit` accounts with names after `after`, ordered by name. Also returns the last name that was
-    /// read, or None on the last page. The pages are separate reads, so a change in between may show in some of them only.
+    /// read, or None on the last page. The pages are separate reads, so a change in between may show in some of them
+    /// only.
     async fn list_after(
         &self,
         after: Option<&str>,
@@ -131,8 +132,8 @@ pub trait TokenStore: Send + Sync {
     /// - A first login MUST create the row with `id`. A later login MUST keep id, creation time and unknown settings,
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
-    /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end as
-    ///   completed in the same transaction, without the tokens that it kept. Otherwise nothing may change
+    /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end
+    ///   as completed in the same transaction, without the tokens that it kept. Otherwise nothing may change
     ///   ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code exchange stays cancelled.
     /// - If `replaces` does not allow the account's current login, nothing may change ([`SaveOutcome::OtherLogin`]).
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
@@ -156,9 +157,10 @@ pub trait TokenStore: Send + Sync {
     /// Contract:
     /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
     ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
-    ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both tokens.
-    /// - An unreadable row MUST be an error and stay as it is, with one exception: if its login and generation can be read,
-    ///   new tokens of that login MUST be stored, and repair the row.
+    ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both
+    ///   tokens.
+    /// - An unreadable row MUST be an error and stay as it is, with one exception: if its login and generation can be
+    ///   read, new tokens of that login MUST be stored, and repair the row.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(
@@ -184,9 +186,9 @@ pub trait TokenStore: Send + Sync {
     /// Deletes accounts whose tokens go to another installation, with both tokens, without a revocation; and the queued
     /// revocations that would end them there. Returns whether it did.
     ///
-    /// Contract: MUST be one transaction. Nothing may change if one of the accounts has another version, is unreadable, or has
-    /// a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). Other replicas MUST learn of it
-    /// by an event [`EventKind::MovedAway`].
+    /// Contract: MUST be one transaction. Nothing may change if one of the accounts has another version, is unreadable,
+    /// or has a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). Other replicas
+    /// MUST learn of it by an event [`EventKind::MovedAway`].
     ///
     /// [`EventKind::MovedAway`]: crate::domain::history::EventKind::MovedAway
     async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;

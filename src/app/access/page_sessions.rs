@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Access {
-    /// Creates a link that starts one session within ten minutes. `session` is the session that asks for it; None if the
-    /// caller has the gateway token.
+    /// Creates a link that starts one session within ten minutes. `session` is the session that asks for it; None if
+    /// the caller has the gateway token.
     ///
     /// # Errors
     /// [`AppError::UnknownToken`] if the session has ended.

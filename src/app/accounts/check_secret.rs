@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Checks that the provider accepts the pasted secrets. Returns those to save: the provider may have exchanged them.
+    /// Checks that the provider accepts the pasted secrets. Returns those to save: the provider may have exchanged
+    /// them.
     pub(super) async fn check_secrets(
         &self,
         definition: &ProviderDefinition,
@@ -63,8 +64,8 @@ impl Accounts {
         }
     }
 
-    /// Gets a session token with a browser's cookie. If the provider replaced the cookie, it accepted it, even without a
-    /// token. Returns None if the provider has no session endpoint.
+    /// Gets a session token with a browser's cookie. If the provider replaced the cookie, it accepted it, even without
+    /// a token. Returns None if the provider has no session endpoint.
     async fn exchange_cookie(
         &self,
         definition: &ProviderDefinition,

@@ -87,8 +87,8 @@ pub struct AccountStatus {
 }
 
 impl Accounts {
-    /// Returns the status of an account, and the last login that this principal started for it. While the store cannot be
-    /// reached, the status comes from memory.
+    /// Returns the status of an account, and the last login that this principal started for it. While the store cannot
+    /// be reached, the status comes from memory.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
@@ -235,8 +235,8 @@ impl AccountStatus {
     }
 }
 
-/// Returns the state of an account, its configuration and the provider's last refusal included; `stored` is the state of
-/// its row.
+/// Returns the state of an account, its configuration and the provider's last refusal included; `stored` is the state
+/// of its row.
 pub(super) fn state_of(
     definition: &ProviderDefinition,
     stored: Option<AccountState>,

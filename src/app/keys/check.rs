@@ -88,7 +88,8 @@ impl Keys {
         checks.iter().any(|check| check.key_id == self.cipher.key_id())
     }
 
-    /// Adds the check of the first key to `seen`, and carries out the plan. Returns false if another gateway was faster.
+    /// Adds the check of the first key to `seen`, and carries out the plan. Returns false if another gateway was
+    /// faster.
     async fn add_own(&self, seen: &[KeyCheck], plan: &Plan) -> Result<bool, AppError> {
         let check = self.vault.key_check()?;
         let is_added = self.store.add_key_check(&check, seen, &plan.replacements, &self.author()).await?;

@@ -1,5 +1,5 @@
-//! Encryption keys: checks that this gateway has a key of the database, lists where each key is used, and reseals values
-//! with the first key.
+//! Encryption keys: checks that this gateway has a key of the database, lists where each key is used, and reseals
+//! values with the first key.
 
 mod check;
 mod list;

@@ -1,5 +1,6 @@
-//! Seals every value again that another key than the first has sealed. Each value in the database is replaced on its own,
-//! and only if it is still the one that was read, so that the work can be interrupted and repeated while gateways run.
+//! Seals every value again that another key than the first has sealed. Each value in the database is replaced on its
+//! own, and only if it is still the one that was read, so that the work can be interrupted and repeated while gateways
+//! run.
 
 use super::{Keys, check::Adoption, plan::Plan};
 use crate::{
@@ -27,8 +28,8 @@ impl Keys {
     /// Seals the values again, in the database and in this gateway's journal.
     ///
     /// # Errors
-    /// [`AppError::Key`] if the keys do not fit the database, [`AppError::Store`], [`AppError::Journal`]. Values that were
-    /// replaced before the error stay replaced.
+    /// [`AppError::Key`] if the keys do not fit the database, [`AppError::Store`], [`AppError::Journal`]. Values that
+    /// were replaced before the error stay replaced.
     pub async fn reseal(&self) -> Result<Resealed, AppError> {
         self.check(Adoption::No).await?;
         let plan = self.plan_to_reseal().await?;

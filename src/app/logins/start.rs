@@ -142,8 +142,8 @@ impl Logins {
     }
 }
 
-/// Whether a pending login can stand in for a fresh one: it has the same OAuth client, and does not ask for a confirmation
-/// where the fresh one would not.
+/// Whether a pending login can stand in for a fresh one: it has the same OAuth client, and does not ask for a
+/// confirmation where the fresh one would not.
 fn serves(pending: &LoginSession, fresh: &LoginSession) -> bool {
     pending.client.is_equivalent_to(&fresh.client) && (pending.replace || !fresh.replace)
 }

@@ -1,5 +1,5 @@
-//! The common part of the model APIs: resolves a model's name to an account, checks that the caller may ask it, and sends
-//! the request.
+//! The common part of the model APIs: resolves a model's name to an account, checks that the caller may ask it, and
+//! sends the request.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -113,8 +113,8 @@ impl Models {
         self.target_named(fallback, rights).await
     }
 
-    /// Returns the model of an account, and what the suffixes of its name ask for. A suffix counts as part of the name if
-    /// the account lists a model of this whole name, or no model of a shorter one.
+    /// Returns the model of an account, and what the suffixes of its name ask for. A suffix counts as part of the name
+    /// if the account lists a model of this whole name, or no model of a shorter one.
     async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {
@@ -136,8 +136,8 @@ impl Models {
     /// Resolves the name of a model.
     ///
     /// # Errors
-    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`], [`AppError::AccountUnreadable`],
-    /// [`AppError::InsufficientScope`], [`AppError::Store`].
+    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`],
+    /// [`AppError::AccountUnreadable`], [`AppError::InsufficientScope`], [`AppError::Store`].
     async fn target_named(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let unknown = match self.names.account_in(asked) {
             None => None,

@@ -1,9 +1,9 @@
 //! Sends a request to a provider with an account's token.
 //!
 //! After a 401 the token is refreshed, whatever its expiry, unless that would not help
-//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). The request is then sent once more if its body is
-//! still available, and the caller does not see the 401. Concurrent refusals of one token version cause one refresh. A 403
-//! does not trigger a refresh.
+//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). The request is then sent once more if its body
+//! is still available, and the caller does not see the 401. Concurrent refusals of one token version cause one refresh.
+//! A 403 does not trigger a refresh.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, and the legacy `POST /v1/completions`. Requests to the Codex
-//! backend are translated to the Responses API; to other providers a chat is forwarded with the provider's model name.
+//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, and the legacy `POST /v1/completions`. Requests to the
+//! Codex backend are translated to the Responses API; to other providers a chat is forwarded with the provider's model
+//! name.
 
 use std::sync::Arc;
 
@@ -78,8 +79,8 @@ impl Models {
         Ok((Asked { target, headers, caller }, body))
     }
 
-    /// Translates a chat, and puts back the remembered reasoning before its calls. Also returns the memory permit of that
-    /// reasoning.
+    /// Translates a chat, and puts back the remembered reasoning before its calls. Also returns the memory permit of
+    /// that reasoning.
     async fn translate_chat(
         &self,
         body: &Bytes,

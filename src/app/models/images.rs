@@ -40,8 +40,8 @@ impl Models {
         Ok(response.with_json(images).with_ignored(&ignored))
     }
 
-    /// Returns the model that calls the tool: the named one, or, if that is an image model, the account's first model that
-    /// the caller may ask.
+    /// Returns the model that calls the tool: the named one, or, if that is an image model, the account's first model
+    /// that the caller may ask.
     async fn caller_of_the_tool(
         &self,
         target: &Target,

@@ -25,8 +25,8 @@ pub struct ModelListing {
     /// The same models in the form of the Codex backend's catalogue, if it describes them. Each name has its own entry,
     /// because the Codex CLI looks up the name that it sends.
     pub catalog: Vec<Value>,
-    /// The version of the default provider's list. The Codex CLI compares it with `x-models-etag` of each response, and reads
-    /// the catalogue again if they differ.
+    /// The version of the default provider's list. The Codex CLI compares it with `x-models-etag` of each response, and
+    /// reads the catalogue again if they differ.
     pub etag: Option<HeaderValue>,
     /// The accounts whose own list could not be read. Their last known models are listed.
     pub incomplete: Vec<AccountName>,

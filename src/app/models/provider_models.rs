@@ -1,5 +1,5 @@
-//! The models of each account, as its provider lists them. A list is cached and revalidated by its `ETag`. If it cannot be
-//! read, the last list or the configured one is used.
+//! The models of each account, as its provider lists them. A list is cached and revalidated by its `ETag`. If it cannot
+//! be read, the last list or the configured one is used.
 
 use std::{
     collections::HashMap,

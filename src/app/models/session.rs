@@ -1,5 +1,5 @@
-//! The session that a request belongs to. The provider caches a conversation under it, and reads it from the body and from
-//! a header.
+//! The session that a request belongs to. The provider caches a conversation under it, and reads it from the body and
+//! from a header.
 
 use http_message::{HeaderMap, HeaderName, HeaderValue};
 

@@ -307,8 +307,8 @@ async fn sent() {
 }
 
 impl Answer {
-    /// Returns all frames that have arrived, in the caller's form. A burst is sent as one piece, because each piece costs
-    /// more than the frames in it.
+    /// Returns all frames that have arrived, in the caller's form. A burst is sent as one piece, because each piece
+    /// costs more than the frames in it.
     async fn piece(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut frame = select! {

@@ -33,8 +33,8 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
-    /// Takes the usage from a response's headers. Without them the known usage is dropped, because this call has changed
-    /// it.
+    /// Takes the usage from a response's headers. Without them the known usage is dropped, because this call has
+    /// changed it.
     pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
         // Most responses have no usage, so one header is checked first.
         if headers.contains_key("x-codex-primary-used-percent")

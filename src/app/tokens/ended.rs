@@ -1,5 +1,5 @@
-//! Logins that have ended. If a restored database brings one back, it is removed again, or replaced by its successor, so
-//! that a restore undoes neither a logout nor a newer login.
+//! Logins that have ended. If a restored database brings one back, it is removed again, or replaced by its successor,
+//! so that a restore undoes neither a logout nor a newer login.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -156,8 +156,8 @@ impl Tokens {
         Ok(Some(order.revocation.id))
     }
 
-    /// Stores the tokens of a login in place of those of its predecessor, if a restored database has brought that one back.
-    /// Returns None if it has not.
+    /// Stores the tokens of a login in place of those of its predecessor, if a restored database has brought that one
+    /// back. Returns None if it has not.
     pub(super) async fn replace_again(
         &self,
         definition: &ProviderDefinition,

@@ -59,8 +59,8 @@ impl Feedback {
         true
     }
 
-    /// Replaces all saved entries by the stored ones. Unsaved entries are newer, and stay. Returns whether anything may have
-    /// changed.
+    /// Replaces all saved entries by the stored ones. Unsaved entries are newer, and stay. Returns whether anything may
+    /// have changed.
     fn replace(&self, stored: Vec<StoredFeedback>) -> bool {
         let mut known = self.lock();
         let was = known.len();

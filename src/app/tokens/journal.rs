@@ -1,7 +1,7 @@
 //! Replays the token journal at the start, and keeps the newest tokens of each login in it.
 //!
-//! A start commits the tokens that an earlier process received and could not store. It also writes back committed tokens
-//! that a restored database lacks.
+//! A start commits the tokens that an earlier process received and could not store. It also writes back committed
+//! tokens that a restored database lacks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -137,7 +137,8 @@ impl Tokens {
         marks.chain(self.journal.presented().await.unwrap_or_default()).collect()
     }
 
-    /// Puts an account in doubt if this gateway has seen a later generation, or a later presentation, than the database has.
+    /// Puts an account in doubt if this gateway has seen a later generation, or a later presentation, than the database
+    /// has.
     async fn compare_with(&self, known: &PresentedToken) -> Result<(), AppError> {
         let PresentedToken { name, version, attempt } = known;
         let Some(account) = self.store.load(name).await? else { return Ok(()) };
@@ -156,8 +157,8 @@ impl Tokens {
         Ok(())
     }
 
-    /// Remembers that an account's token is presented, unless the token is reusable. If this fails, the token is presented
-    /// all the same.
+    /// Remembers that an account's token is presented, unless the token is reusable. If this fails, the token is
+    /// presented all the same.
     pub(super) async fn note_presentation(&self, account: &SealedCredential) {
         self.note_attempts(account, account.refresh.attempt).await;
     }
@@ -186,8 +187,8 @@ impl Tokens {
         self.settle_record(&record, true).await;
     }
 
-    /// Remembers the version that another replica has stored. Returns false if the journal knows a later one of the same
-    /// login, which means that an older copy of the database was restored.
+    /// Remembers the version that another replica has stored. Returns false if the journal knows a later one of the
+    /// same login, which means that an older copy of the database was restored.
     pub(super) async fn note_seen(&self, account: &SealedCredential) -> bool {
         let noted = self.journal.mark(&account.name, &account.refresh.version).await;
         noted.unwrap_or_else(|error| {

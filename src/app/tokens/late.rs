@@ -1,5 +1,5 @@
-//! Awaits the response to a presentation beyond its timeout. The account is in doubt by then, but the response may still
-//! have the only valid tokens.
+//! Awaits the response to a presentation beyond its timeout. The account is in doubt by then, but the response may
+//! still have the only valid tokens.
 
 use std::{
     collections::HashMap,
@@ -95,8 +95,8 @@ impl Tokens {
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }
 
-    /// Ends the account's late call before its token is presented again under this lease: two presentations of one token
-    /// must not be under way at once.
+    /// Ends the account's late call before its token is presented again under this lease: two presentations of one
+    /// token must not be under way at once.
     pub(super) async fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
             self.clock.sleep(CLOSING).await;

@@ -1,5 +1,5 @@
-//! Seals and opens the tokens of a login that are not saved yet, with their account labels as one text. The owner decides
-//! by these labels, so nobody with access to the database may change them.
+//! Seals and opens the tokens of a login that are not saved yet, with their account labels as one text. The owner
+//! decides by these labels, so nobody with access to the database may change them.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! The tokens of accounts: hands out access tokens from memory, refreshes them once over all replicas, and never loses a
-//! token that it received. The only service that opens refresh tokens.
+//! The tokens of accounts: hands out access tokens from memory, refreshes them once over all replicas, and never loses
+//! a token that it received. The only service that opens refresh tokens.
 //!
 //! A refresh: `schedule` or `source` starts it, `run` joins concurrent callers and takes a slot, `refresh` presents the
 //! token under a lease and commits the response. The rules are [`crate::domain::refresh`].

@@ -117,7 +117,8 @@ pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
     if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 
-/// Returns what an error means for the presented token. The row keeps only the kind of the error, so its text is logged.
+/// Returns what an error means for the presented token. The row keeps only the kind of the error, so its text is
+/// logged.
 fn failure(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
     tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
     error.failure()

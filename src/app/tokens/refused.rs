@@ -1,9 +1,11 @@
 //! Replaces access tokens that a provider refused before they expired.
 //!
-//! If the provider refuses the new tokens too, refreshes do not help: after two such refreshes, the next waits for hours.
+//! If the provider refuses the new tokens too, refreshes do not help: after two such refreshes, the next waits for
+//! hours.
 //!
-//! A 401 without a reason may come from a proxy in between, and a retry out of doubt may end a login whose token is valid.
-//! Such a retry therefore needs a second 401 some time after the first, without a success of the token in between.
+//! A 401 without a reason may come from a proxy in between, and a retry out of doubt may end a login whose token is
+//! valid. Such a retry therefore needs a second 401 some time after the first, without a success of the token in
+//! between.
 
 use std::{
     collections::HashMap,
@@ -126,8 +128,8 @@ impl Tokens {
         });
     }
 
-    /// Returns the account with another access token than the refused one, after a refresh if necessary. None: there is no
-    /// other token, so the caller gets the 401. Concurrent refusals of one token cause one refresh.
+    /// Returns the account with another access token than the refused one, after a refresh if necessary. None: there is
+    /// no other token, so the caller gets the 401. Concurrent refusals of one token cause one refresh.
     ///
     /// # Errors
     /// Those of [`Tokens::usable`] if the refused token has been replaced and its successor is not usable.

@@ -1,8 +1,8 @@
 //! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
 //!
 //! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
-//! accounts, and registers a new snapshot. Snapshots may arrive in any order: one that is older than the registered one,
-//! or belongs to a login that has ended, is ignored.
+//! accounts, and registers a new snapshot. Snapshots may arrive in any order: one that is older than the registered
+//! one, or belongs to a login that has ended, is ignored.
 
 use std::{
     collections::HashMap,
@@ -157,8 +157,8 @@ impl ProviderRegistry {
         names
     }
 
-    /// Returns the [`ProviderRegistry::other_names`] of every account that has some, in one search: one for each account
-    /// would take minutes for 100,000 accounts.
+    /// Returns the [`ProviderRegistry::other_names`] of every account that has some, in one search: one for each
+    /// account would take minutes for 100,000 accounts.
     pub fn all_other_names(&self) -> HashMap<AccountName, Vec<AccountName>> {
         let accounts: Vec<_> = self.names().into_iter().filter_map(|name| Some((self.get(&name)?, name))).collect();
         let mut owners: HashMap<_, Vec<&AccountName>> = HashMap::new();

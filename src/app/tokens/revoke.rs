@@ -52,8 +52,8 @@ impl Revocation {
 }
 
 impl Tokens {
-    /// Returns an order to revoke the account's refresh token. None if it has none that opens, or if the provider has no
-    /// revocation endpoint.
+    /// Returns an order to revoke the account's refresh token. None if it has none that opens, or if the provider has
+    /// no revocation endpoint.
     pub(super) fn revocation_order(
         &self,
         definition: &ProviderDefinition,

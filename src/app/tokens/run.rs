@@ -1,5 +1,5 @@
-//! Runs a refresh: joins concurrent callers, takes a slot at the token endpoint, and presents tokens until the refresh is
-//! settled.
+//! Runs a refresh: joins concurrent callers, takes a slot at the token endpoint, and presents tokens until the refresh
+//! is settled.
 
 use std::sync::Arc;
 

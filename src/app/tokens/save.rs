@@ -36,8 +36,8 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// Nothing is changed: [`AppError::LoginEnded`] if the login has ended meanwhile and [`AppError::TypeConflict`] (the
-    /// tokens are revoked), [`AppError::StaleConsent`] if the tokens may not replace the account's current login,
+    /// Nothing is changed: [`AppError::LoginEnded`] if the login has ended meanwhile and [`AppError::TypeConflict`]
+    /// (the tokens are revoked), [`AppError::StaleConsent`] if the tokens may not replace the account's current login,
     /// [`AppError::Store`].
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
@@ -128,8 +128,8 @@ impl Tokens {
         Ok(self.store.save_login(sealed, &author).await?)
     }
 
-    /// Returns the order to revoke the account's current refresh token, unless that would end the new login. A failure to
-    /// read the account must not lose the new tokens, so the old token is then left to expire.
+    /// Returns the order to revoke the account's current refresh token, unless that would end the new login. A failure
+    /// to read the account must not lose the new tokens, so the old token is then left to expire.
     async fn order_to_supersede(
         &self,
         definition: &ProviderDefinition,

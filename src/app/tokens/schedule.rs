@@ -1,8 +1,8 @@
 //! Refreshes tokens before a caller needs them, also those of idle accounts. When a refresh is due is decided by
 //! [`RefreshState::ready_at`](crate::domain::refresh::RefreshState::ready_at).
 //!
-//! A heap holds one time for each change of an account, so that idle accounts cost nothing. An entry may be out of date, so
-//! the current registration decides whether the account is due.
+//! A heap holds one time for each change of an account, so that idle accounts cost nothing. An entry may be out of
+//! date, so the current registration decides whether the account is due.
 
 use std::{
     cmp::Reverse,
@@ -88,8 +88,8 @@ impl Tokens {
         self.tasks.start(async move {
             let name = &definition.name;
             match tokens.refresh_on_schedule(&definition, &version).await {
-                // Registering the result has scheduled the account's next refresh. One that is due at once may have joined
-                // this refresh instead of starting.
+                // Registering the result has scheduled the account's next refresh. One that is due at once may have
+                // joined this refresh instead of starting.
                 RefreshOutcome::Settled if tokens.is_due(name) => {
                     tokens.schedule.put(tokens.now().plus(MIN_WAIT), name);
                 }

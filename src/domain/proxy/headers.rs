@@ -34,7 +34,8 @@ const DESCRIBING: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// Headers from the provider to the caller. Caching headers are not among them, because caches must not store responses.
+/// Headers from the provider to the caller. Caching headers are not among them, because caches must not store
+/// responses.
 const DOWNSTREAM: [&str; 15] = [
     "accept-ranges",
     "content-disposition",

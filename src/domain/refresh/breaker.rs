@@ -1,8 +1,8 @@
-//! A circuit breaker: stops refreshes at a server that does not respond, because each further refresh would leave another
-//! login in doubt.
+//! A circuit breaker: stops refreshes at a server that does not respond, because each further refresh would leave
+//! another login in doubt.
 //!
-//! Only faults of the server count: timeouts, 5xx responses and lost connections. A definite refusal concerns one account,
-//! and shows that the server works.
+//! Only faults of the server count: timeouts, 5xx responses and lost connections. A definite refusal concerns one
+//! account, and shows that the server works.
 
 use std::time::Duration;
 

@@ -132,7 +132,8 @@ impl RefreshState {
         self
     }
 
-    /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed since.
+    /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed
+    /// since.
     pub(super) fn doubt_because(&mut self, cause: Cause) {
         if !self.is_restored() {
             self.cause = Some(cause);

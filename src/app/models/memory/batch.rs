@@ -1,5 +1,5 @@
-//! Stores responses that end at the same moment in one step, because storing each of them alone costs a busy gateway more
-//! than proxying them. A single response is stored at once.
+//! Stores responses that end at the same moment in one step, because storing each of them alone costs a busy gateway
+//! more than proxying them. A single response is stored at once.
 
 use std::{
     error::Error,
@@ -55,7 +55,8 @@ impl Waiting {
 }
 
 impl Batch {
-    /// Stores a response, together with those that arrived while another batch was stored. The future must run to its end.
+    /// Stores a response, together with those that arrived while another batch was stored. The future must run to its
+    /// end.
     pub(super) async fn store(&self, memory: &dyn ResponseMemory, response: RememberedResponse) -> Stored {
         let (caller, mut stored) = oneshot::channel();
         self.lock().put(response, caller);

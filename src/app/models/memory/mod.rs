@@ -1,5 +1,5 @@
-//! The memory of responses. Clients continue a conversation with `previous_response_id` or refer to single items, but the
-//! backend stores nothing. If the memory fails, a response is not remembered, but it is sent.
+//! The memory of responses. Clients continue a conversation with `previous_response_id` or refer to single items, but
+//! the backend stores nothing. If the memory fails, a response is not remembered, but it is sent.
 
 mod batch;
 mod reasoning;

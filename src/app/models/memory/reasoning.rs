@@ -1,5 +1,6 @@
-//! The reasoning in tool loops of Chat Completions. It is remembered by the ids of the calls that it led to, and put back
-//! before them when the caller sends their outputs. It is encrypted by the provider, for the account that it came from.
+//! The reasoning in tool loops of Chat Completions. It is remembered by the ids of the calls that it led to, and put
+//! back before them when the caller sends their outputs. It is encrypted by the provider, for the account that it came
+//! from.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -38,8 +39,8 @@ pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Ke
 }
 
 impl Models {
-    /// Returns the reasoning that led to the newest of these calls, if it is remembered for this caller and account. After
-    /// a failure or [`WAIT`] it returns none.
+    /// Returns the reasoning that led to the newest of these calls, if it is remembered for this caller and account.
+    /// After a failure or [`WAIT`] it returns none.
     pub(in crate::app::models) async fn recall_reasoning(
         &self,
         caller: &Principal,

@@ -11,7 +11,8 @@ use crate::domain::time::Timestamp;
 
 /// The bytes after which room is made, by which a token may exceed its limit.
 const BYTES: i64 = LIMITS.per_owner / 64;
-/// The longest time between two clean-ups while responses are remembered. An expired response is not recalled meanwhile.
+/// The longest time between two clean-ups while responses are remembered. An expired response is not recalled
+/// meanwhile.
 const PERIOD: Duration = Duration::from_mins(1);
 
 /// What was remembered since room was made. None: nothing yet.
