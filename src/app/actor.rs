@@ -1,5 +1,5 @@
-//! The actor of the current task, for the audit log. It is a task-local value, like a tracing span, so that use cases need
-//! not pass it on.
+//! The actor of the current task, for the audit log. It is a task-local value, like a tracing span, so that use cases
+//! do not pass it on.
 
 use crate::domain::audit::Actor;
 

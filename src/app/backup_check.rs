@@ -1,7 +1,7 @@
-//! Which accounts of a backup this machine's token journal knows, before a gateway runs on them.
+//! Compares the accounts of a backup with this machine's token journal, before a gateway runs on them.
 //!
-//! A refresh token in a backup may have been presented since. The start of a gateway compares the database with its journal,
-//! so an account that the journal knows needs nothing more. About all others nobody here knows anything.
+//! A refresh token in a backup may have been presented since. The start of a gateway compares the database with its
+//! journal, so an account that the journal knows needs no more. All other accounts may have spent tokens.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,13 +17,13 @@ use crate::{
 /// What the journal says about an account of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupCoverage {
-    /// The account has nothing that presenting it would spend.
+    /// The account has no refresh token, or one that is not spent when it is presented.
     Reusable,
     /// The account's tokens are the newest that the journal knows.
     Newest,
     /// The journal has newer tokens of the login, which the next start writes back.
     NewerTokens,
-    /// The journal knows that there are newer tokens, and does not have them. The next start puts the account in doubt.
+    /// The journal knows a newer version, but not its tokens. The next start puts the account in doubt.
     NewerElsewhere,
     /// The login has ended since. The next start ends it again.
     Ended,

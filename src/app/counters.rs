@@ -1,5 +1,5 @@
-//! The names of all metrics that the core counts, in one place. The values go to whatever recorder the process has
-//! installed (`metrics`, a facade as `tracing` is one); without a recorder they cost nothing.
+//! The names of all metrics that the core records. The values go to the recorder that the process has installed (the
+//! crate `metrics` is a facade like `tracing`); without a recorder they cost nothing.
 
 use std::{
     collections::HashSet,
@@ -33,15 +33,15 @@ const PLAN: &str = "goclaw_plan_window_used_ratio";
 const REFUSED_TOKENS: &str = "goclaw_auth_failures_total";
 const WEBHOOK: &str = "goclaw_webhook_failures_total";
 
-/// The distinct programs and models in labels. Others are counted as `other`: a time series costs memory as long as the
-/// process lives.
+/// Maximum number of distinct names (programs, accounts and models together) in labels. Further ones are counted as
+/// `other`, because a time series costs memory as long as the process lives.
 const MAX_NAMES: usize = 100;
 const OTHER: &str = "other";
 
-/// The accounts with gauges of their own.
+/// Maximum number of accounts with their own gauges.
 pub(super) const MAX_ACCOUNTS: usize = 100;
 
-/// Tells the recorder what the metrics are.
+/// Registers the description of each metric with the recorder.
 pub fn describe() {
     describe_counter!(REQUESTS, "Requests whose response has ended, by route, method, status, program and account.");
     describe_histogram!(DURATION, Unit::Seconds, "From a request's head to the last byte of its response.");
@@ -149,7 +149,7 @@ pub(super) fn webhook_failed() {
     counter!(WEBHOOK).increment(1);
 }
 
-/// What accounts are like now, for the gauges.
+/// The values of one account's gauges.
 pub(super) struct AccountGauges {
     pub(super) name: AccountName,
     pub(super) expires_at: Option<i64>,

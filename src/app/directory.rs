@@ -1,5 +1,5 @@
-//! Resolves an account's name to its provider definition and, where a use case needs it, to what is stored under it. An
-//! account that cannot be read is a value here, not an error, so that it harms no other.
+//! Resolves an account's name to its provider definition and to what is stored under it. An unreadable account is a
+//! value here, not an error, so that it affects no other account.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(AccountName, O
     Ok((name, Some(known.ok_or_else(|| AppError::UnknownProviderType(new_type.to_owned()))?)))
 }
 
-/// Accounts that are read at a time, so that many of them do not fill the memory.
+/// Accounts read at a time, so that very many accounts do not fill the memory.
 const PAGE: usize = 1_000;
 
 /// What is stored under a name.
@@ -75,7 +75,7 @@ impl Directory {
         Self { store: Arc::clone(&ports.credentials), vault, catalog: Arc::new(catalog) }
     }
 
-    /// Reads an account. Its secrets are opened, to see whether they can be.
+    /// Reads an account, and checks that its secrets open.
     pub(super) async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
         match self.store.load(name).await {
             Ok(found) => Ok(found.map(|credential| self.checked(credential))),

@@ -54,7 +54,7 @@ pub enum AppError {
     /// The consent names tokens that have been replaced.
     #[error("the tokens of provider {0} have changed")]
     StaleConsent(AccountName),
-    /// There is no usable access token, and only a new login brings one.
+    /// There is no usable access token, and only a new login can bring one.
     #[error("the access token of provider {0} has expired and cannot be refreshed")]
     NeedsReauth(AccountName),
     #[error(transparent)]
@@ -145,7 +145,8 @@ pub enum AppError {
     /// Another account than the connected one signed in, and its tokens wait for the owner's answer.
     #[error("another account signed in")]
     ConfirmationNeeded(Box<Confirmation>),
-    /// The code is spent, and its tokens are saved when the database is back; `is_safe` if they survive a restart.
+    /// The code is spent. Its tokens are saved when the database is back. `is_safe`: the journal has them, so that they
+    /// survive a restart.
     #[error("the tokens of the login are not saved yet")]
     TokensUnsaved { is_safe: bool, source: Box<AppError> },
     /// The callback was rejected. The login is still pending.

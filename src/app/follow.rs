@@ -25,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const PAGE: usize = 500;
 /// Events kept, enough for weeks with a few accounts.
 const KEPT_EVENTS: usize = 10_000;
-/// Reads in an hour.
+/// Number of reads in an hour.
 const HOURLY: u32 = 7_200;
 
 #[derive(Clone)]
@@ -38,11 +38,11 @@ pub(super) struct Follower {
     access: Arc<Access>,
     keys: Arc<Keys>,
     tasks: Tasks,
-    /// What was wrong with the database at the last read.
+    /// Why the last read of the database failed; None if it succeeded.
     trouble: Arc<Mutex<Option<StoreTrouble>>>,
 }
 
-/// Up to where a replica has read.
+/// How far this replica has read.
 pub(super) struct Position {
     marks: ChangeMarks,
     event: Option<CredentialEvent>,
@@ -70,7 +70,7 @@ impl Follower {
         }
     }
 
-    /// Returns what was wrong with the database at the last read, half a second ago at most.
+    /// Returns why the last read of the database failed, at most half a second ago; None if it succeeded.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,13 +109,13 @@ impl Follower {
         });
     }
 
-    /// Does the same in the background: with very many accounts the journal takes seconds to read.
+    /// Runs [`Self::keep_house`] in the background, because the journal of very many accounts takes seconds to read.
     pub(super) fn keep_house_soon(&self) {
         let follower = self.clone();
         self.tasks.start(async move { follower.keep_house().await });
     }
 
-    /// Prunes the history and reports the journal. What fails is tried again in an hour.
+    /// Prunes the history and reports the journal's keys. Runs every hour, so a failure is only logged.
     pub(super) async fn keep_house(&self) {
         if self.history.prune(KEPT_EVENTS).await.is_err() {
             tracing::debug!("old events could not be pruned");
@@ -125,7 +125,7 @@ impl Follower {
         }
     }
 
-    /// Tells each service that the database has changed for it. A mark counts as seen once its change was passed on.
+    /// Passes each change to the service that it concerns. A mark counts as seen once its change was passed on.
     async fn catch_up(&self, seen: &mut Position) -> Result<(), AppError> {
         let marks = self.changes.marks().await?;
         let outcomes = [
@@ -153,7 +153,7 @@ impl Follower {
     async fn read_events(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
         let known = self.tokens.registry().newest_revision();
         loop {
-            // The last event is read again, to see whether it is still there.
+            // Read the last event again, to detect a restored database that lacks it.
             let after = seen.as_ref().map(|event| Revision(event.revision.0 - 1)).unwrap_or_default();
             let NewEvents { mut events, is_complete } = self.history.since(after, PAGE).await?;
             if seen.is_some() {

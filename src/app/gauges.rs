@@ -1,4 +1,4 @@
-//! Sets the gauges of the metrics: what accounts are like now. They are read only when somebody looks.
+//! Sets the gauges of accounts and of the journal. Called for each read of the metrics, not in the background.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! The use cases: eight services that use the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] are independent. [`follow`] passes the changes of
-//! other replicas to the services. Every use case is a method in a file named after it. State changes run through
-//! [`Tasks::run`], so a disconnect of the caller does not cancel them.
+//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no
+//! other service. [`follow`] passes the changes of other replicas to the services. Every use case is a method in a file
+//! named after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
 
 mod access;
 mod accounts;
@@ -100,7 +100,7 @@ pub struct AppSettings {
     pub login_lifetime: Duration,
     /// Whether tokens are refreshed before a caller needs them.
     pub proactive: bool,
-    /// Of how many accounts the start opens the access tokens. All others are opened on their first use.
+    /// Number of accounts whose access tokens are opened at the start. All others are opened on their first use.
     pub tokens_in_memory: usize,
     /// Whether the start adopts a database of the first format.
     pub adoption: Adoption,
@@ -147,10 +147,11 @@ impl App {
         })
     }
 
-    /// Checks the encryption keys, registers every account, replays the token journal, listens again for pending logins, and starts the loops.
+    /// Checks the encryption keys, registers every account, replays the token journal, opens the callback window for
+    /// pending logins, and starts the loops.
     ///
     /// # Errors
-    /// [`AppError::Key`] if the keys open nothing in the database, before anything else is written. [`AppError::Store`].
+    /// [`AppError::Key`] if the keys open nothing in the database, before anything is written; [`AppError::Store`].
     pub async fn start(&self) -> Result<(), AppError> {
         self.keys.check(self.adoption).await?;
         let seen = self.follower.position().await?;
@@ -177,7 +178,7 @@ impl App {
         self.tasks.streams_end().clone()
     }
 
-    /// Ends all loops and waits for every task that changes state.
+    /// Ends all loops and waits for every task that changes state, without a time limit.
     pub async fn shut_down(&self) {
         self.tasks.finish().await;
     }

@@ -1,5 +1,5 @@
-//! Moves accounts between installations. A chain of single-use refresh tokens has one holder at a time, so the accounts end
-//! here before the file that has their tokens can be used there.
+//! Moves accounts between installations. Only one installation may hold a single-use refresh token, so the accounts end
+//! here before the file with their tokens can be used there.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The ports of this service. It works on the database itself, beside gateways that run.
+/// The ports of this service. It works on the database directly, while gateways may run.
 pub struct Moving {
     pub store: Arc<dyn TokenStore>,
     pub revocations: Arc<dyn RevocationQueue>,
@@ -34,7 +34,7 @@ pub struct Moving {
     pub catalog: ProviderCatalog,
 }
 
-/// An account on its way, with open tokens.
+/// An account to move, with plaintext tokens.
 #[derive(Debug)]
 pub struct MovingAccount {
     pub name: AccountName,
@@ -100,7 +100,7 @@ impl From<JournalError> for MoveError {
 }
 
 impl Moving {
-    /// Opens the accounts `names`; None: all accounts that can leave. Returns them, and why others cannot.
+    /// Opens the accounts `names`, or without them all accounts that can leave. Also returns why others cannot leave.
     ///
     /// # Errors
     /// [`MoveError`] if one that is named cannot leave.
@@ -156,8 +156,8 @@ impl Moving {
         Ok(())
     }
 
-    /// Ends the accounts here, without revoking their tokens. Returns false, and changes nothing, if one of them has other
-    /// tokens by now or is being refreshed.
+    /// Ends the accounts here, without revoking their tokens. Returns false, and changes nothing, if one of them has
+    /// other tokens by now or is being refreshed.
     ///
     /// # Errors
     /// [`AppError::Store`]: whether they have ended is not known.
@@ -173,7 +173,7 @@ impl Moving {
         for (name, version) in &departure.versions {
             let login_id = version.login_id.clone();
             let ended = EndedLogin { name: name.clone(), login_id, successor: Some(LoginId::elsewhere()) };
-            // Without it the account is absent here all the same; only a restored database could bring it back.
+            // The account is removed all the same. Without the journal's note, a restored database could bring it back.
             if let Err(error) = self.journal.end(&ended).await {
                 tracing::warn!(provider.name = %name, error = %error, "the tokens of a moved account stay in the journal");
             }
@@ -181,7 +181,7 @@ impl Moving {
         Ok(true)
     }
 
-    /// Returns the queued revocations that would end the grant of an account: they waited for it, and here it is gone.
+    /// Returns the queued revocations that would end the grant of a leaving account. They waited while it was here.
     async fn revocations_that_would_end(&self, departure: &Departure) -> Result<Vec<RevocationId>, StoreError> {
         let queued = self.revocations.all().await?;
         let would_end = |account: &MovingAccount| {
@@ -197,7 +197,7 @@ impl Moving {
         Ok(departure.accounts.iter().flat_map(would_end).collect())
     }
 
-    /// Connects an account under a login of its own. `source` is what the audit log says of where it comes from.
+    /// Connects a moved account under a new login id. `source` describes its origin in the audit log.
     ///
     /// # Errors
     /// [`MoveError::Connected`] unless it may `replace` one, [`MoveError::OtherType`], [`MoveError::App`].

@@ -7,8 +7,8 @@ use crate::ports::StoreTrouble;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
     Ready,
-    /// The database fails, but tokens in memory serve. All replicas share the database: none of them would be left if
-    /// each counted as down.
+    /// The database fails, but tokens in memory are usable. All replicas share the database, so none would be left if
+    /// this counted as down.
     Degraded(StoreTrouble),
     /// The database fails, and there is no usable token in memory.
     Unavailable(StoreTrouble),

@@ -1,5 +1,5 @@
 //! Tasks that finish even if the caller disconnects. All state changes run in such tasks, and a shutdown waits for
-//! them. Long computations have their own threads.
+//! them. Long computations run on blocking threads.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,9 +9,9 @@ use tracing::Instrument;
 
 use super::{AppError, actor};
 
-/// The input of a computation that is long: about a millisecond for a body.
+/// The input size from which a computation counts as long. A body of this size takes about a millisecond.
 const LONG_BYTES: usize = 128 * 1024;
-/// Long computations at a time. Each keeps the memory of its input and its result.
+/// Maximum number of long computations at a time, because each holds its input and its result in memory.
 const COMPUTATIONS: usize = 2;
 
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
-//! The owner of an account, as its tokens name them.
+//! The labels of an account: its user and workspace, as its tokens name them.
 
-/// The owner of an account, read from unverified claims. They grant no rights. They decide only whether a new login is
+/// The labels of an account, read from unverified claims. They grant no rights, and decide only whether a new login is
 /// for the same account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountLabels {
@@ -30,7 +30,8 @@ impl AccountLabels {
         agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
     }
 
-    /// Whether these labels have every id of the other ones: a login that hides one may be of another account.
+    /// Whether these labels have every id of the other ones, with equal values. A login that lacks one of the ids may
+    /// be of another account.
     pub fn covers(&self, other: &Self) -> bool {
         let has = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
         has(&self.user_id, &other.user_id) && has(&self.account_id, &other.account_id)

@@ -1,5 +1,5 @@
-//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and permit what their scopes
-//! say, and the page's links and sessions.
+//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and permit what their
+//! scopes say, and the page's links and sessions.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// Lifetime of a link that has not been opened.
 const LINK: Duration = Duration::from_secs(10 * 60);
-/// How long a noted use stands for all others.
+/// How long no further use is noted after one.
 const USE_NOTED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// What a token is for, and what it permits.
@@ -116,8 +116,8 @@ pub struct ApiToken {
     pub created_at: Timestamp,
     /// None if it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// The session that made the link which this is, or from which this session started; None if the gateway's token did.
-    /// It ends with that session. For a program: the token that has replaced this one, which is valid for a while longer.
+    /// For a link, or a session that a link started: the session that created the link, with which this token ends;
+    /// None if the gateway token created it. For a program's old token: the token that has replaced it.
     pub parent: Option<ApiTokenId>,
     /// The latest end of a session, or of the sessions that a link starts; None if the session's length decides.
     pub ends_at: Option<Timestamp>,
@@ -166,7 +166,7 @@ impl ApiToken {
         self.last_used_at.is_none_or(|at| at.plus(USE_NOTED_FOR) <= now)
     }
 
-    /// Returns the token that counts as its holder: the new one of a program whose token was replaced.
+    /// Returns the id that identifies the token's holder: for a program's old token, the id of the new one.
     pub fn holder(&self) -> &ApiTokenId {
         match self.grant {
             Grant::Program(_) => self.parent.as_ref().unwrap_or(&self.id),
@@ -179,8 +179,8 @@ impl ApiToken {
         self.holder() != &self.id
     }
 
-    /// Replaces the text of a program's token. Returns the token with its new text, the old one under the id `old_id`, which
-    /// ends at `until`, and the new text.
+    /// Replaces the secret of a program's token. Returns the token with its new digest, the old token under the id
+    /// `old_id`, which ends at `until`, and the new secret.
     pub fn rotated(
         self,
         old_id: ApiTokenId,
@@ -207,8 +207,8 @@ impl ApiToken {
         self.ends_at.unwrap_or(self.created_at.plus(LONGEST_SESSION))
     }
 
-    /// Returns the lineage of what this session or link opens: a session's link ends with the session, and the session
-    /// that a link starts takes the link's place.
+    /// Returns the lineage of the tokens that this session or link creates: a session's link ends with the session, and
+    /// the session that a link starts takes the link's place.
     pub fn lineage(&self) -> Lineage {
         match self.grant {
             Grant::Page => Lineage { parent: Some(self.id.clone()), ends_at: Some(self.session_ends_at()) },
@@ -217,7 +217,7 @@ impl ApiToken {
     }
 
     /// Extends a session that is used at `now`.
-    pub fn refreshed(mut self, now: Timestamp) -> Self {
+    pub fn extended(mut self, now: Timestamp) -> Self {
         self.expires_at = Some(now.plus(SESSION_IDLE).min(self.session_ends_at()));
         self
     }

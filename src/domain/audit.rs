@@ -1,8 +1,8 @@
 //! The audit log: who changed what, when, and from where. It never contains a secret.
 //!
-//! The digest of an entry covers the entry and the digest before it. The mark authenticates the digest with an encryption
-//! key. A changed, removed or inserted entry therefore breaks the chain, unless its author has the key. A mark also
-//! covers all earlier entries, so they can be verified after the key that marked them is gone.
+//! The digest of an entry covers the entry and the digest before it. The mark authenticates the digest with an
+//! encryption key. A changed, removed or inserted entry therefore breaks the chain, unless its author has the key. A
+//! mark also covers all earlier entries, so they can be verified after the key that marked them is gone.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -39,7 +39,7 @@ impl Actor {
     }
 }
 
-/// What was done. Stored as its name; an entry of a later version may have another one.
+/// What was done. Entries store the name as text, because a later version may write other names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditAction {
@@ -50,7 +50,7 @@ pub enum AuditAction {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
-    /// The token has a new text; the detail says until when the old one is valid too.
+    /// The token has a new secret. The detail says until when the old one is valid.
     TokenRotated,
     LinkCreated,
     LinkUsed,
@@ -60,7 +60,7 @@ pub enum AuditAction {
     ValuesResealed,
     /// The database was copied into an archive. The subject is what was copied, the detail the number of rows.
     BackedUp,
-    /// The account went into an archive for another installation, which the detail names. It ended here.
+    /// The account was exported for another installation and ended here. The detail names the archive.
     Exported,
     /// The account came from another installation.
     Imported,
@@ -86,7 +86,7 @@ impl AuditEvent {
         Self { action, subject: subject.into(), result: "done", detail }
     }
 
-    /// The tokens of the login `id` was saved.
+    /// Returns the event of a login whose tokens were saved.
     pub fn signed_in(name: &AccountName, id: &LoginId) -> Self {
         Self::done(AuditAction::SignedIn, name.as_str(), Some(format!("login {id}")))
     }
@@ -95,7 +95,7 @@ impl AuditEvent {
         Self::done(AuditAction::LoginStarted, login.name.as_str(), Some(format!("login {}", login.id)))
     }
 
-    /// A login ended without tokens.
+    /// Returns the event of a login that ended without tokens.
     pub fn login_ended(name: &str, outcome: LoginOutcome, detail: String) -> Self {
         let (action, subject) = (AuditAction::LoginEnded, name.to_owned());
         Self { action, subject, result: outcome.as_str(), detail: Some(detail) }
@@ -118,14 +118,14 @@ impl AuditEvent {
         Self::done(action, token.id.as_str(), Some(detail))
     }
 
-    /// The token has a new text, and `old` is what is left of the one before.
+    /// Returns the event of a token with a new secret. `old` is the token with its old one.
     pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
         let until = old.expires_at.map_or(0, Timestamp::unix_seconds);
         let detail = format!("{}, the old one until {until}", token.name.as_str());
         Self::done(AuditAction::TokenRotated, token.id.as_str(), Some(detail))
     }
 
-    /// The token `id` was deleted before its expiry.
+    /// Returns the event of a token that was deleted before its expiry.
     pub fn token_revoked(id: &ApiTokenId, name: String, grant: Option<&Grant>) -> Self {
         let action = match grant {
             Some(Grant::Page) => AuditAction::SessionEnded,

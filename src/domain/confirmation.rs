@@ -1,6 +1,5 @@
-//! The question whether a login may replace the account of another user or workspace.
-//!
-//! An account is a user in a workspace, not a name. The tokens of the login wait until its owner has answered.
+//! The question whether the tokens of a login may replace the connected account of another user or workspace. They wait
+//! until the owner has answered.
 
 use std::time::Duration;
 
@@ -20,9 +19,9 @@ pub const CONFIRM_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Which account the tokens of a login may replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaces {
-    /// Any: the owner asked for it at the start, or pasted a secret.
+    /// Any account: the owner asked for it at the start of the login, or pasted a secret.
     Any,
-    /// The tokens of this login, which has the same user and workspace; None: the name must be free.
+    /// Only the tokens of this login, which has the same user and workspace. None: the name must be free.
     Only(Option<LoginId>),
     /// The tokens of this login, although it is another account: the owner has confirmed it.
     Confirmed(LoginId),
@@ -61,11 +60,11 @@ pub struct LoginTokens {
     pub access_token: AccessToken,
     pub refresh_token: RefreshToken,
     pub metadata: TokenMetadata,
-    /// The account of another user or workspace that they would replace. None unless the login waits for its owner.
+    /// The account of another user or workspace that they would replace. Set only for an unconfirmed login.
     pub replaces: Option<Replaced>,
 }
 
-/// The question of a login that waits for its owner.
+/// The question about an unconfirmed login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
     pub login_id: LoginId,

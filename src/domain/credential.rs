@@ -162,7 +162,7 @@ impl SealedCredential {
             }
             account.take_tokens(rotation);
         }
-        // The status names both accounts.
+        // Kept for the status, which names both accounts.
         if effect == Effect::Discard
             && let Some(other) = event.rotation().filter(|rotation| !rotation.same_account)
         {
@@ -171,14 +171,14 @@ impl SealedCredential {
         account
     }
 
-    /// Returns why the account cannot be refreshed if its refresh brought tokens of another account.
+    /// Returns a description of both accounts, if a refresh returned tokens of another account.
     pub fn account_mismatch(&self) -> Option<String> {
         let other = self.settings.other_account().filter(|_| self.refresh.cause == Some(Cause::AccountMismatch))?;
         let connected = self.metadata.account.in_words();
         Some(format!("{} (returned: {other}; connected: {connected})", Cause::AccountMismatch.in_words()))
     }
 
-    /// Returns the account's tokens, as a refresh would bring them.
+    /// Returns the account's tokens as a rotation.
     pub fn rotation(&self) -> Rotation {
         Rotation {
             version: self.refresh.version.clone(),

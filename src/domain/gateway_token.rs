@@ -1,5 +1,5 @@
-//! The gateway token. The right one is compared before any limit, so that nobody can lock the owner out; its length has
-//! to resist guessing.
+//! The gateway token. It is compared before any limit on failed attempts applies, so that failed attempts cannot lock
+//! the owner out. Its length must therefore resist guessing.
 
 use std::fmt::Write;
 
@@ -15,8 +15,8 @@ const PREFIX: &str = "goclaw_gw_";
 /// Bytes of the checksum.
 const CHECKSUM: usize = 4;
 
-/// Returns a new token: the prefix, the random bytes in base64url, and after `_` the first 8 hex digits of the SHA-256 of
-/// all that. Scanners tell a token from similar text by the checksum.
+/// Returns a new token: the prefix, the random bytes in base64url, `_`, and the first 8 hex digits of the SHA-256 of
+/// the text before that. By this checksum, secret scanners distinguish a token from similar text.
 pub fn generate(random: &[u8; 32]) -> SecretString {
     let mut token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
     let digest = Sha256::digest(&token);

@@ -7,8 +7,8 @@ use super::{
     time::Timestamp,
 };
 
-/// The number of an event, greater than those of all earlier events. A credential has the revision of its last change,
-/// by which snapshots are ordered.
+/// The number of an event, greater than those of all earlier events. An account has the revision of its last change, by
+/// which its snapshots are ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub i64);
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{invisible::is_invisible, time::Timestamp};
 
-/// The maximum length of a provider name, in characters (the width of the database column).
+/// The maximum length of an account name, in characters (the width of the database column).
 pub const MAX_ACCOUNT_NAME: usize = 50;
 
 /// The name of an account, e.g. `openai-codex`: 1 to [`MAX_ACCOUNT_NAME`] lower-case letters, digits and inner
@@ -58,7 +58,7 @@ pub struct InvalidDisplayName;
 impl DisplayName {
     /// Parses a text. The white space around it is removed, but counts towards the length.
     pub fn parse(text: &str) -> Result<Self, InvalidDisplayName> {
-        // Also the line and paragraph separators, which are white space.
+        // The line and paragraph separators are white space, but would break the line.
         let is_refused = |c: char| is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}');
         Self::from_stored(text).filter(|name| !name.0.contains(is_refused)).ok_or(InvalidDisplayName)
     }
@@ -98,8 +98,9 @@ random_id!(
 );
 
 impl LoginId {
-    /// Stands for the login that an account has on the installation that it moved to. If an older copy of the database
-    /// brings the account back, it is one whose login was replaced, and not one that was signed out: its tokens live.
+    /// Returns the id that stands for the login of a moved account at its new installation. If a restored database
+    /// brings the account back, its login counts as replaced and not as logged out, so that its live tokens are not
+    /// revoked.
     pub fn elsewhere() -> Self {
         Self("elsewhere".to_owned())
     }

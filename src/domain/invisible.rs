@@ -1,7 +1,7 @@
-//! Characters that nobody sees. With them two names look the same, and text that was copied does not match.
+//! Invisible characters. They make different names look the same, and keep copied text from matching.
 
-/// Whether a character has no shape of its own: controls, joiners, marks of direction (UAX 9), fillers, byte order marks,
-/// soft hyphens and tags. White space separates words and is none of them.
+/// Whether a character has no shape of its own: controls, joiners, marks of direction (UAX 9), fillers, byte order
+/// marks, soft hyphens and tags. White space separates words and is none of them.
 pub fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c,

@@ -66,7 +66,7 @@ impl InvalidJsonReason {
     }
 }
 
-/// Parses a provider's JSON, of which a hostile one could make a tree of many times its length.
+/// Parses a provider's JSON, after a check that a hostile response does not become a tree of many times its length.
 ///
 /// # Errors
 ///

@@ -66,8 +66,8 @@ impl LoginOutcome {
     }
 }
 
-/// Why a login failed: the provider's own words, or the failure of the code exchange. Anybody who has the login's `state`
-/// can send these words, so they are one short line, and no reader may take them for markup.
+/// Why a login failed: the provider's own words, or the failure of the code exchange. Any holder of the login's `state`
+/// can send these words. They are one short line, and must not be rendered as markup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginDetail(String);
 
@@ -98,8 +98,8 @@ impl LoginEnd {
         Self { outcome, reason: Cow::Borrowed(outcome.sentence()) }
     }
 
-    /// Returns the end of a login whose tokens are saved. `others` are the names under which the same user and workspace is
-    /// connected too.
+    /// Returns the end of a login whose tokens are saved. `others` are other names under which the same user and
+    /// workspace is connected.
     pub fn completed(others: &[AccountName]) -> Self {
         let outcome = LoginOutcome::Completed;
         if others.is_empty() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The size of the catalogue entries that are kept of one list, as JSON.
+/// Maximum size of the catalogue entries that are kept of one list, as JSON.
 const MAX_CATALOG_BYTES: usize = 1024 * 1024;
 
 /// A model as its provider lists it.
@@ -11,13 +11,14 @@ pub struct ProviderModel {
     pub name: String,
     /// When it was created, in Unix seconds; 0 if the provider does not say.
     pub created: i64,
-    /// Whether the provider wants it hidden from users. It can be asked nevertheless.
+    /// Whether the provider hides it from users. Requests may name it nevertheless.
     pub is_hidden: bool,
     /// The tokens that fit into a conversation, if the provider says it.
     pub context_length: Option<u64>,
     /// Whether it can summarize its reasoning, as far as the provider says it.
     pub reasons: bool,
-    /// The entry in the catalogue of ChatGPT's Codex backend; None for other providers, and beyond [`MAX_CATALOG_BYTES`].
+    /// The entry in the catalogue of ChatGPT's Codex backend; None for other providers, and beyond
+    /// [`MAX_CATALOG_BYTES`].
     pub entry: Option<Value>,
 }
 
@@ -41,8 +42,9 @@ impl ProviderModel {
         })
     }
 
-    /// Returns the catalogue entry under the name `slug`; None if the entry is not known. `account` tells models of the
-    /// same name apart. A second name of a model is hidden, so that users choose among models and not among names.
+    /// Returns the catalogue entry under the name `slug`; None if the entry is not known. `account` is added to the
+    /// display name, to distinguish models of the same name. The second name of a model is hidden, so that users see
+    /// each model once.
     pub fn entry_as(&self, slug: &str, account: Option<&str>, is_second_name: bool) -> Option<Value> {
         let mut entry = self.entry.clone()?;
         let members = entry.as_object_mut()?;

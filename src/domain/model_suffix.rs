@@ -1,5 +1,5 @@
-//! The suffixes of a model's name that choose how the model is asked, such as `gpt-5.5-high` and `gpt-5.5-fast`. Many
-//! clients can choose a model and nothing else.
+//! Suffixes of a model's name that set parameters of the request, such as `gpt-5.5-high` and `gpt-5.5-fast`. Many
+//! clients let users choose a model and nothing else.
 
 use super::model_list::ProviderModel;
 
@@ -38,7 +38,7 @@ impl ModelSuffixes {
         (model, suffixes)
     }
 
-    /// Takes off one suffix more, at most one of each kind.
+    /// Removes one more suffix, at most one of each kind.
     fn and_one_of(self, name: &str) -> Option<(&str, Self)> {
         let effort = EFFORTS.into_iter().filter(|_| self.effort.is_none());
         let effort = effort.filter_map(|(suffix, effort)| Some((name.strip_suffix(suffix)?, Some(effort)))).next();

@@ -9,7 +9,7 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// The reverse proxies whose word on their callers' addresses is believed.
+/// The reverse proxies whose headers about their callers' addresses are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -22,9 +22,9 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// Returns the caller's address: the last one in the chain that no trusted proxy has. `forwarded` and
-    /// `x_forwarded_for` are the values of these headers (RFC 7239). A proxy writes one of them and passes the other
-    /// as its caller sent it, so neither is believed if they differ.
+    /// Returns the caller's address: the last one in the chain that is not a trusted proxy's. `forwarded` and
+    /// `x_forwarded_for` are the values of these headers (RFC 7239). A proxy writes one of them and may pass on the
+    /// other as its caller sent it, so neither is trusted if they differ.
     pub fn caller(&self, peer: IpAddr, forwarded: &[&str], x_forwarded_for: &[&str]) -> IpAddr {
         let chains = [chain(forwarded, forwarded_for), chain(x_forwarded_for, |hop| Some(hop))];
         let [by_forwarded, by_old_header] = chains.map(|hops| self.first_untrusted(peer, &hops));

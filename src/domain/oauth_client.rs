@@ -115,8 +115,8 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
-    /// Returns all values as one text, which sealed secrets are bound to. A database may store the members in another
-    /// order, so the stored text does not serve.
+    /// Returns all values as one text, which sealed secrets are bound to. The stored JSON cannot be used for that,
+    /// because a database may reorder its members.
     pub fn to_text(&self) -> String {
         // Values made of texts and booleans always serialize.
         serde_json::to_string(self).unwrap_or_default()

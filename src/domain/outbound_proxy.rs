@@ -1,4 +1,4 @@
-//! A proxy between the gateway and its providers, as the settings and the usual variables write it.
+//! An outbound proxy between the gateway and its providers, as in the settings and in variables such as `HTTPS_PROXY`.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! A browser's cookie in what a person pasted: its value alone, `name=value`, a `Cookie` header, a row of the developer
-//! tools, or the part of a curl command that sends it; as it came through a terminal, a chat or a mail.
+//! Finds a browser's cookie in a pasted text: its value alone, `name=value`, a `Cookie` header, a row of the developer
+//! tools, or the part of a curl command that sends it, possibly wrapped or quoted by a terminal, a chat or a mail.
 //!
-//! Only the named cookie is read. The provider decides whether its value is right, so spelling is read generously.
+//! Only the named cookie is read. The provider checks its value, so the parser accepts many spellings.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,7 +14,7 @@ use super::{
 /// The maximum length of a pasted text with a cookie, in bytes. It may be all cookies of a site.
 pub const MAX_PASTED_COOKIE_BYTES: usize = 32 * 1024;
 
-/// What a shell puts at the end of a line that goes on.
+/// The characters that continue a line in shells.
 const CONTINUED: [char; 3] = ['\\', '^', '`'];
 const QUOTES: [char; 2] = ['"', '\''];
 
@@ -91,7 +91,7 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
     let text = text.trim_start_matches([' ', '\\', '^']).trim_start_matches(QUOTES);
     let end = text.find(|c: char| c.is_whitespace() || QUOTES.contains(&c) || ";,\\".contains(c));
     let (value, rest) = text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((text, ""));
-    // A space inside a value is the rest of another one, or a wrap that cannot be told from it.
+    // A space inside a value ends it or comes from a wrap. The two cannot be distinguished, so the text is refused.
     let follows = rest.trim_start_matches([' ', '\\', '^']);
     let is_inside = rest.starts_with(' ') && follows.starts_with(|c: char| !c.is_whitespace() && !"-;'\"".contains(c));
     let value = value.trim_end_matches('^');
@@ -108,7 +108,7 @@ fn alone(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
     if value.is_empty() {
         return Err(InvalidSecret::Empty);
     }
-    // Browsers keep the cookies of a sign-in under names that begin like this.
+    // Other cookies have names that begin like this.
     let is_other = value.contains('=') && (value.contains(';') || value.starts_with("__"));
     if is_other || value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("cookie:")) {
         return Err(InvalidSecret::OtherCookie(name));

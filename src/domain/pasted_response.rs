@@ -1,7 +1,7 @@
-//! The authorization response in what a person pasted: usually the address that the browser ended at, as it came through
-//! a terminal, a chat or a mail.
+//! Finds the authorization response in a pasted text: usually the address that the browser ended at, possibly wrapped
+//! or quoted by a terminal, a chat or a mail.
 //!
-//! What authenticates a response is its `state`, which only the browser of this login has seen. Scheme, host, port and
+//! A response is authenticated by its `state`, which only the browser of this login has seen. Scheme, host, port and
 //! path prove nothing, and the address is never fetched, so they are ignored.
 
 use form_urlencoded::parse;
@@ -13,7 +13,7 @@ use super::{
     invisible::is_invisible,
 };
 
-/// What turns an `&` or a `=` into something else: HTML, JSON, and the shells of Windows and Unix.
+/// Escapes of `&` and `=` in HTML and JSON, and the escape characters of the shells of Windows and Unix.
 const ESCAPED: [(&str, &str); 13] = [
     ("&amp;amp;", "&"),
     ("&amp;", "&"),
@@ -29,24 +29,24 @@ const ESCAPED: [(&str, &str); 13] = [
     ("^", ""),
     ("\\", ""),
 ];
-/// What terminals put around pasted text (bracketed paste, xterm), after its escape character is gone.
+/// The sequences around pasted text in terminals (bracketed paste, xterm), without their escape character.
 const BRACKETS: [&str; 2] = ["[200~", "[201~"];
-/// What mail programs and frames put around a line.
+/// Characters that mail programs and frames put around a line.
 const QUOTED: [char; 4] = ['>', '|', '\u{2502}', ' '];
-/// What may stand around an address or between two, and never in one.
+/// Characters around an address or between two addresses, and never in one.
 const SEPARATORS: [char; 20] = [
     '?', '#', '&', '"', '<', '>', '`', '|', '[', ']', '\u{2502}', '\u{2026}', '\u{ab}', '\u{bb}', '\u{2018}',
     '\u{2019}', '\u{201a}', '\u{201c}', '\u{201d}', '\u{201e}',
 ];
-/// What may follow an address in a sentence, and ends neither a code nor a state.
+/// Characters that may follow an address in a sentence. No code or state ends in one of them.
 const TRAILING: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
 impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with anything around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may be where an address was wrapped, also inside the code, or may end it. Returns the first reading,
-    /// then the second if its state differs; the right one has the state of a login.
+    /// White space may be a wrap, even inside the code, or the end of the address. Returns the reading without white
+    /// space, then the other one if its state differs. The caller finds the right one by the state of a login.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.
@@ -75,13 +75,13 @@ impl AuthorizationResponse {
     }
 }
 
-/// Reads the parameters of an address. White space separates them like any other character that is in no address.
+/// Reads the parameters of an address. White space separates them, like every character that no address contains.
 fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
     let text = text.replace("http://", "&").replace("https://", "&");
     let ends_part = |c: char| c.is_whitespace() || SEPARATORS.contains(&c);
     let mut distinct = Vec::new();
     for part in text.split_inclusive(ends_part) {
-        // What follows a sentence is not cut from a parameter that another one follows.
+        // Punctuation is removed only from the last parameter of an address.
         let part =
             part.strip_suffix('&').unwrap_or_else(|| part.trim_end_matches(ends_part).trim_end_matches(TRAILING));
         for parameter in parse(part.as_bytes()) {

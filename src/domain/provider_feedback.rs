@@ -1,5 +1,4 @@
-//! What a provider's API said last about an account, beyond a single request: it refuses the account, or the plan is used
-//! up.
+//! What a provider's API said last about an account as a whole: it refuses the account, or the plan is used up.
 //!
 //! It is part of the account's status and blocks no request. It is stored beside the account's row, whose lease a
 //! refresh may hold at the same time.
@@ -13,9 +12,9 @@ use super::{ids::Generation, time::Timestamp};
 /// How long the same refusal of a login is not announced again.
 pub const ANNOUNCED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Refreshes without an effect after which the provider's refusal of an access token is taken as its last word.
+/// The number of futile refreshes after which a refused access token counts as a refusal of the account.
 const FUTILE_REFRESHES: u32 = 2;
-/// The pause before another refresh then. It doubles up to the second value.
+/// The pause before another refresh then: the first one, which doubles, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600));
 
 /// The maximum length of a code, in characters.
@@ -29,7 +28,7 @@ pub enum FeedbackSource {
     Usage,
 }
 
-/// The codes of errors about the whole account, whatever their status. They last until a person acts.
+/// Error codes about the whole account, whatever the status of the response. They last until a person acts.
 const ACCOUNT_CODES: [(&str, &str); 9] = [
     ("account_deactivated", "the provider has deactivated the account"),
     ("account_suspended", "the provider has suspended the account"),
@@ -43,7 +42,7 @@ const ACCOUNT_CODES: [(&str, &str); 9] = [
     ("AllocationQuota.FreeTierOnly", "the account has used up its free quota and permits nothing else"),
 ];
 
-/// Codes that the gateway gives, or that are about the token.
+/// Codes that the gateway assigns, or that are about the token.
 const TOKEN_CODES: [(&str, &str); 4] = [
     ("payment_required", "the provider requires a payment for the account"),
     ("missing_scope", "the access token lacks a permission"),

@@ -19,7 +19,7 @@ pub const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The maximum length of a forwarded message, in characters.
 const MAX_MESSAGE: usize = 2_000;
-/// A shorter message about an account is explained.
+/// A message about an account that is shorter gets an explanation.
 const MIN_MESSAGE: usize = 20;
 
 /// The code of OpenAI's API for a model that does not exist, or that the caller may not use.

@@ -1,4 +1,4 @@
-//! What is recorded of a request: who asked what, and what it cost. Never a prompt, a query or a header.
+//! The record of a request: who asked which model, and what it cost. It never has a prompt, a query or a header.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub enum RequestEnd {
 
 stored_words!(RequestEnd);
 
-/// Who asked, and which model: what is known of it when the response ends.
+/// The caller and the model of a request, as far as they are known when the response ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The name of the program's token, or `gateway token` or `page`. None without a valid token.
@@ -111,7 +111,7 @@ impl TokenUsage {
     }
 }
 
-/// What one program asked one model of one account on one day.
+/// The key of usage sums: one program's requests to one model of one account on one day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsageKey {
     /// Days since 1970-01-01 in UTC.
@@ -122,7 +122,7 @@ pub struct UsageKey {
     pub model: String,
 }
 
-/// The sums of its requests.
+/// The sums of the requests of one key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UsageSums {
     pub requests: u64,

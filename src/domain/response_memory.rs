@@ -20,24 +20,25 @@ impl ResponseId {
     }
 }
 
-/// How much is remembered: bytes of sealed content, for each owner and in all. The oldest are forgotten first.
+/// The size limits of the memory: bytes of sealed content, for each owner and in all. The oldest responses are deleted
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
     pub per_owner: i64,
     pub in_all: i64,
 }
 
-/// How much is read at once: responses, and bytes of their sealed content; and of which age.
+/// The limits of one read: the age and number of responses, and the bytes of their sealed content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLimits {
-    /// Responses that were used last before it are as good as forgotten.
+    /// Responses that were last used before this time count as deleted.
     pub oldest: Timestamp,
     pub responses: usize,
     pub bytes: i64,
 }
 
 impl ReadLimits {
-    /// Whether this is all that may be read.
+    /// Whether a read of these responses has reached the limits.
     pub fn are_reached_by(self, read: &[RememberedResponse]) -> bool {
         read.len() >= self.responses || read.iter().map(RememberedResponse::size).sum::<i64>() >= self.bytes
     }
@@ -60,7 +61,7 @@ pub struct RememberedResponse {
 }
 
 impl RememberedResponse {
-    /// Returns what it counts, in bytes.
+    /// Returns the size that counts towards the limits, in bytes.
     pub fn size(&self) -> i64 {
         i64::try_from(self.content.as_str().len()).unwrap_or(i64::MAX)
     }

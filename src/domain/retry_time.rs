@@ -1,7 +1,8 @@
-//! When a provider can be asked again, from all the forms in which providers say it.
+//! When a request to a provider may be retried, from all the forms in which providers state it.
 //!
-//! A server's statements may contradict each other, e.g. because one of the clocks is wrong. Too late a retry costs time,
-//! too early a one costs another refusal; so the latest plausible statement counts. None is invented.
+//! The statements of one response may contradict each other, e.g. because a clock is wrong. A retry that is too late
+//! costs time, and one that is too early is refused again, so the latest plausible statement counts. Without one there
+//! is no retry time.
 
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ impl RetryTime {
         Self { now, latest: None }
     }
 
-    /// Adds `Retry-After` (RFC 9110 section 10.2.3: seconds or a date) and `retry-after-ms` (milliseconds, as OpenAI and
-    /// Azure send it).
+    /// Adds `Retry-After` (RFC 9110 section 10.2.3: seconds or a date) and `retry-after-ms` (milliseconds, as OpenAI
+    /// and Azure send it).
     #[must_use]
     pub fn headers(self, retry_after: Option<&str>, retry_after_ms: Option<&str>) -> Self {
         let millis = retry_after_ms.and_then(number).map(|millis| millis / 1_000.0);

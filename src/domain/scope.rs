@@ -1,4 +1,5 @@
-//! The scopes of API tokens: what a token permits, for all accounts or for one, for all models or for one.
+//! The scopes of API tokens: what a token permits, for all accounts or one, and for all models or one. Which permission
+//! an operation needs is in `adapters/http/operations.rs`.
 //!
 //! A scope is a word of RFC 6749 section 3.3, such as `models`, `models:work/gpt-5.5` or `proxy:suno`; the scopes of a
 //! token are separated by spaces.
@@ -20,7 +21,7 @@ pub enum Permission {
     /// Asking and listing models.
     #[strum(serialize = "models")]
     Models,
-    /// The pass-through to the provider's own API.
+    /// Requests to the provider's own API through the proxy.
     #[strum(serialize = "proxy")]
     Proxy,
     /// Reading the status, the events and the usage of accounts.
@@ -62,7 +63,7 @@ pub enum InvalidScope {
     Empty,
     #[error("the scopes of a token have at most {MAX_SCOPES} bytes")]
     TooLong,
-    /// The text is not repeated: it could be a secret by mistake.
+    /// The message does not repeat the text, which could be a secret that was pasted by mistake.
     #[error("scope {0} is not known; expected {ALLOWED}")]
     Unknown(usize),
     #[error("the scope \"proxy\" needs an account: proxy:<account>")]
@@ -148,7 +149,7 @@ impl Scopes {
         if scopes.is_empty() { Err(InvalidScope::Empty) } else { Ok(Self::of(scopes)) }
     }
 
-    /// Parses a stored text. The one scope of earlier versions is the default of now.
+    /// Parses a stored text. The only scope of earlier versions means the current default.
     pub fn from_stored(text: &str) -> Option<Self> {
         if text == EARLIER { Some(Self { stored: text.to_owned(), ..Self::default() }) } else { Self::parse(text).ok() }
     }
@@ -203,7 +204,7 @@ impl Rights {
         })
     }
 
-    /// Whether the caller may use every path of the pass-through that is open at all, as [`Permission::Admin`] may.
+    /// Whether the caller may use all `proxy_paths` of accounts, instead of `program_paths` only.
     pub fn manages_accounts(&self) -> bool {
         self.permits_all(Permission::Admin)
     }

@@ -15,8 +15,8 @@ use super::{
 };
 
 stored_text!(
-    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. A row mark authenticates its
-    /// context; it hides nothing, or what the row depends on.
+    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. A row's mark has this form too: it
+    /// authenticates its context, and its plaintext is empty or the digest that the row depends on.
     #[derive(Debug)]
     SealedSecret
 );
@@ -26,7 +26,7 @@ impl SealedSecret {
         self.0
     }
 
-    /// Returns the id of the key that it states, which is not verified before it opens.
+    /// Returns the key id in its text. It is not verified until the secret opens.
     pub fn key_id(&self) -> Option<KeyId> {
         self.0.split(':').nth(1).map(KeyId::new)
     }
@@ -62,11 +62,11 @@ pub enum SealContext<'a> {
     },
     /// The mark of a row that grants access.
     ApiToken(&'a ApiToken),
-    /// The constant that shows which key a database uses.
+    /// The constant that shows which keys a database uses.
     KeyCheck,
     /// The mark of an audit entry, by its digest.
     AuditEntry(&'a str),
-    /// What is remembered of a response.
+    /// The content of a remembered response.
     Response {
         id: &'a ResponseId,
         owner: &'a Principal,

@@ -65,8 +65,9 @@ impl TokenResponse {
     }
 }
 
-/// Returns when an access token expires: the JWT's `exp`, or its lifetime from now if that ends earlier because the clock
-/// here is behind the provider's; without a JWT `expires_in`. Ignores values that are implausible for a new token.
+/// Returns when an access token expires: at the JWT's `exp`, or after the JWT's lifetime from now if that is earlier,
+/// because this machine's clock is behind; without a JWT after `expires_in`. Ignores values that are implausible for a
+/// new token.
 fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);
     let from_lifetime = claims.and_then(UnverifiedClaims::lifetime).map(|lifetime| now.plus(lifetime));
@@ -92,8 +93,8 @@ fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> 
 #[error("the session token has already expired")]
 pub struct AlreadyExpired;
 
-/// Returns the metadata of a pasted secret. The expiry of a session token is read from its JWT; an API key has none.
-/// Without a token there is only the cookie that gets one, which is due at once.
+/// Returns the metadata of a pasted secret. The expiry of a session token is read from its JWT; an API key has none. A
+/// cookie without a token counts as expired, so that a refresh is due at once.
 ///
 /// # Errors
 ///

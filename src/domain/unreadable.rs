@@ -1,5 +1,5 @@
 //! Rows that cannot be used: damaged, written by another program, or sealed with a key that this gateway lacks. Such a
-//! row harms only itself.
+//! row affects no other row.
 
 use std::fmt;
 

@@ -29,21 +29,21 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable one MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Gives a token another digest, with the mark that covers it, and stores what is left of the old one as a token that
-    /// comes from it, in place of an earlier one. Returns false if the token has not the digest of `old` any more.
+    /// Gives a token the digest and mark of `new`, and stores `old` as a token that comes from it, in place of an
+    /// earlier old one. Returns false if the token no longer has the digest of `old`.
     ///
     /// Contract: MUST be one transaction; of concurrent calls, exactly one returns true.
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;
 
-    /// Changes a token's expiry, with the mark that covers it. Returns whether the token exists.
+    /// Changes a token's expiry, and the mark that covers it. Returns whether the token exists.
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 
     /// Deletes a token and everything that comes from it, in one transaction. Returns whether it existed; of concurrent
     /// calls for one token, exactly one returns true.
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError>;
 
-    /// Deletes all sessions and links of the page, and with `programs` all other tokens too, in one transaction. Returns
-    /// their number.
+    /// Deletes all sessions and links of the page, and with `programs` all other tokens too, in one transaction.
+    /// Returns their number.
     async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError>;
 
     /// Notes when a token was last used. An unknown token is no error.

@@ -1,4 +1,4 @@
-//! Storage of the audit log. The other stores append to it, each change and its entry in one transaction.
+//! Storage of the audit log. The other stores append to it too, each in the transaction of its change.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Who makes a change, and when; with the cipher that marks the change's entry.
+/// Who makes a change and when, with the cipher that marks the change's entry.
 #[derive(Clone)]
 pub struct Author {
     pub actor: Actor,
@@ -45,7 +45,7 @@ impl Author {
 /// transaction. If that fails, nothing may change. Ids MUST have no gaps, also with several replicas.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Appends an entry for a change that no other store makes.
+    /// Appends an entry for a change that no other store records.
     async fn append(&self, event: AuditEvent, author: &Author) -> Result<(), StoreError>;
 
     /// Returns at most `limit` entries with ids below `before`, newest first.
@@ -54,7 +54,7 @@ pub trait AuditLog: Send + Sync {
     /// Returns at most `limit` entries with ids above `after`, oldest first.
     async fn oldest(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Deletes the entries from before `time`, but never the newest entry, and appends an entry that says so. Returns the
+    /// Deletes the entries from before `time`, but never the newest one, and appends an entry about it. Returns the
     /// number of deleted entries.
     async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError>;
 }

@@ -40,7 +40,7 @@ pub enum BindError {
 pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginEnd),
-    /// Another account than the connected one signed in. The owner has to choose, elsewhere.
+    /// The login is of another account than the connected one. The owner has to choose, on the page or in the CLI.
     Question(Box<Confirmation>),
     /// The code is spent, and its tokens wait for the database.
     Unsaved,

@@ -1,11 +1,11 @@
-//! Tells a replica what other replicas have changed, without reading it all.
+//! Says which subjects other replicas have changed, so that a replica reads only those.
 
 use async_trait::async_trait;
 
 use super::StoreError;
 
-/// A random text that each change of a subject replaces. The same mark means that nothing has changed, also if an older
-/// copy of the database was restored.
+/// A random text that each change of a subject replaces. An equal mark means that nothing has changed, and that no
+/// older copy of the database was restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeMark(pub String);
 

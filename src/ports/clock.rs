@@ -11,7 +11,7 @@ pub trait Clock: Send + Sync {
     /// Returns the wall-clock time, UTC. It may jump in both directions.
     fn now(&self) -> Timestamp;
 
-    /// Returns how far this machine's clock is ahead of the one that counts, in milliseconds, if that is worth a warning.
+    /// Returns how far this machine's clock is ahead of the database's, in milliseconds, if that is worth a warning.
     fn skew_millis(&self) -> Option<i64> {
         None
     }

@@ -1,4 +1,4 @@
-//! Why no connection to a server could be made, in sentences that name the way out.
+//! Why no connection to a server could be made, in sentences that name the remedy.
 
 /// What failed before a request could be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvents {
     pub events: Vec<CredentialEvent>,
-    /// Whether none was skipped. A skipped event may have changed any account.
+    /// False if an unreadable event was skipped. It may have changed any account.
     pub is_complete: bool,
 }
 

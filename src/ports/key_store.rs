@@ -1,4 +1,4 @@
-//! Storage of the key checks, of every value that is sealed with a key, and of what gateways say of their journals.
+//! Storage of the key checks and of the gateways' reports about their journals, and access to every sealed value.
 
 use async_trait::async_trait;
 
@@ -29,10 +29,10 @@ pub trait KeyStore: Send + Sync {
     /// Logins are not among them: they end within minutes.
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
 
-    /// Stores what a gateway says of its journal, in place of what it said before. Forgets what was said before `since`.
+    /// Stores a gateway's report about its journal, in place of its last one. Deletes the reports from before `since`.
     async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError>;
 
-    /// Returns what all gateways said of their journals, in the order of their places.
+    /// Returns the reports of all gateways, in the order of their places.
     async fn journals(&self) -> Result<Vec<JournalUse>, StoreError>;
 
     /// Replaces one value, if it still is the old one. Returns whether it did. No other value may change.

@@ -68,8 +68,8 @@ pub trait LoginStore: Send + Sync {
 
     /// Ends an unconfirmed login without its tokens. Returns whether this call ended it.
     ///
-    /// Contract: the tokens MUST be deleted and the revocation queued in the same transaction, both only if this call ends
-    /// the login.
+    /// Contract: if this call ends the login, the tokens MUST be deleted and the revocation queued in the same
+    /// transaction; otherwise neither.
     async fn decline(
         &self,
         id: &LoginId,

@@ -89,8 +89,8 @@ impl TokenEndpointError {
 
 /// Contract for all methods:
 /// - MUST send at most one request, follow no redirect and not retry. The caller decides by the kind of error.
-/// - MUST leave through the proxy that is configured for `account`. A proxy that is unreachable or refuses means that no
-///   byte of the request was sent.
+/// - MUST leave through the proxy that is configured for `account`. A proxy that is unreachable or refuses means that
+///   no byte of the request was sent.
 /// - MUST end within the adapter's total time limit and read a response of bounded size.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {

@@ -1,4 +1,4 @@
-//! Storage of the records of requests, and of what programs have used. Losing some costs a line of a table.
+//! Storage of the records of requests, and of the usage of each program. Records may be lost in a crash.
 
 use async_trait::async_trait;
 
@@ -17,15 +17,16 @@ pub struct NumberedRecord {
 
 #[async_trait]
 pub trait RequestLog: Send + Sync {
-    /// Adds records and sums, all or none. Sums of one key MUST add up, whoever adds them.
+    /// Adds records and sums, all or none. The sums of one key from several replicas MUST add up.
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError>;
 
-    /// Returns at most `limit` records with a number below `before`, newest first. None: from the newest one.
+    /// Returns at most `limit` records with a number below `before`, newest first; without `before`, from the newest
+    /// one.
     async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError>;
 
     /// Returns the sums of the days from `first` to `last`, in the order of their keys.
     async fn usage(&self, first: i64, last: i64) -> Result<Vec<(UsageKey, UsageSums)>, StoreError>;
 
-    /// Forgets the records before `oldest`, and the sums of the days before `first_day`.
+    /// Deletes the records from before `oldest`, and the sums of the days before `first_day`.
     async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Storage of responses for later requests that refer to them. Losing one costs a conversation, never a login.
+//! Storage of responses for later requests that refer to them.
 
 use async_trait::async_trait;
 
@@ -10,15 +10,15 @@ use crate::domain::{
 
 #[async_trait]
 pub trait ResponseMemory: Send + Sync {
-    /// Stores responses, all or none of them. A second one with the same id MUST replace nothing.
+    /// Stores responses, all or none of them. A response with the id of a stored one MUST NOT replace it.
     async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError>;
 
-    /// Forgets the responses that were used last before `oldest`, and those that exceed the limits, oldest first. A
-    /// response that exceeds a limit alone MUST NOT stay.
+    /// Deletes the responses that were last used before `oldest`, and then the oldest ones until the limits are met. A
+    /// response that alone exceeds a limit MUST NOT stay.
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError>;
 
     /// Returns a response and those that it continues, newest first, until the limits are reached. All of them count as
-    /// used at `now`. The chain ends at a response that is forgotten or was used last before the limit.
+    /// used at `now`. The chain ends before a response that is deleted or was last used before [`ReadLimits::oldest`].
     async fn chain(
         &self,
         id: &ResponseId,
@@ -27,9 +27,9 @@ pub trait ResponseMemory: Send + Sync {
     ) -> Result<Vec<RememberedResponse>, StoreError>;
 
     /// Returns the responses with these items in their outputs, in any order, until the limits are reached. Those that
-    /// were used last before the limit MUST NOT be among them.
+    /// were last used before [`ReadLimits::oldest`] MUST NOT be among them.
     async fn with_items(&self, items: &[String], limits: ReadLimits) -> Result<Vec<RememberedResponse>, StoreError>;
 
-    /// Forgets a response. Returns whether it was there.
+    /// Deletes a response. Returns whether it was stored.
     async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError>;
 }

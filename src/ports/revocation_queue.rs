@@ -10,9 +10,9 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// An unreadable revocation MUST be skipped and logged.
+/// Contract: an unreadable revocation MUST be skipped and logged.
 ///
-/// A token store adds entries too, in its own transaction: see
+/// The token store adds entries too, in its own transactions: see
 /// [`RevocationOrder`](crate::domain::revocation::RevocationOrder).
 #[async_trait]
 pub trait RevocationQueue: Send + Sync {

@@ -11,7 +11,7 @@ use crate::domain::{
     session_client::{SessionClient, SessionId},
 };
 
-/// What the provider returned to one request.
+/// The provider's response to one request.
 #[derive(Debug)]
 pub enum SessionReply {
     /// A new token of the session.

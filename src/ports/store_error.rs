@@ -19,7 +19,7 @@ impl From<UnreadableRow> for StoreError {
     }
 }
 
-/// What is wrong with a database that fails.
+/// Why a database fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreTrouble {
     /// It is unreachable, busy for too long, or fails in another way.
@@ -30,7 +30,7 @@ pub enum StoreTrouble {
 }
 
 impl StoreTrouble {
-    /// Returns the trouble and the way out, for the end of a sentence.
+    /// Returns the trouble and the remedy, for the end of a sentence.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Unavailable => "the database is unavailable",
@@ -45,7 +45,7 @@ impl StoreTrouble {
 }
 
 impl StoreError {
-    /// Returns what is wrong with the database, or None if only a row of it is.
+    /// Returns what is wrong with the database; None if only a row is unreadable.
     pub fn trouble(&self) -> Option<StoreTrouble> {
         match self {
             Self::Unavailable { trouble, .. } => Some(*trouble),

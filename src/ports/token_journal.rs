@@ -77,44 +77,43 @@ pub struct LoginRecord {
     pub tokens: SealedSecret,
 }
 
-/// Contract: several processes may share one journal. An entry is identified by account, login and generation. An entry
-/// may be replayed while its writer still runs: committing one version twice stores it once. The version of an entry is
-/// that of its tokens.
+/// Contract: several processes may share one journal. A record is identified by its account and the version of its
+/// tokens. It may be replayed while its writer still runs: committing one version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
-    /// Returns where the journal is, in words for its owner: host and folder. Different for each journal.
+    /// Returns the host and folder of the journal, for the owner. They differ for each journal.
     fn place(&self) -> String;
 
-    /// Writes an entry, in its state.
+    /// Writes a record, in its state.
     ///
-    /// Contract: `Ok` MUST mean that the whole entry is on disk and survives a power cut; a short write MUST be an
-    /// error. A partially written entry MUST NOT count as an entry. An entry of another process MUST NOT be overwritten
-    /// before this one is complete.
-    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError>;
+    /// Contract: `Ok` MUST mean that the whole record is on disk and survives a power cut; a short write MUST be an
+    /// error. A partially written record MUST NOT count as a record. A record of another process MUST NOT be
+    /// overwritten before this one is complete.
+    async fn put(&self, record: &JournalRecord) -> Result<(), JournalError>;
 
-    /// Returns the entries of all processes.
+    /// Returns the records of all processes.
     ///
-    /// Contract: MUST return each completely written entry once, even if its process was killed before `put` returned.
-    /// An incomplete or unreadable entry MUST NOT be an error: it MUST be skipped, logged and not deleted, because
+    /// Contract: MUST return each completely written record once, even if its process was killed before `put` returned.
+    /// An incomplete or unreadable record MUST NOT be an error: it MUST be skipped, logged and not deleted, because
     /// another process may still be writing it.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
-    /// Returns what `list` returns, without the committed entries of these versions. With many accounts most entries are
-    /// of the versions that the database has, and need not be read.
+    /// Returns the records of [`TokenJournal::list`] without the committed ones of these versions. With many accounts
+    /// the database has most of the versions, and their records need not be read.
     async fn list_without(
         &self,
         known: HashMap<AccountName, TokenVersion>,
     ) -> Result<Vec<JournalRecord>, JournalError> {
-        let is_known = |entry: &JournalRecord| {
-            entry.state == RecordState::Committed && known.get(&entry.name) == Some(&entry.rotation.version)
+        let is_known = |record: &JournalRecord| {
+            record.state == RecordState::Committed && known.get(&record.name) == Some(&record.rotation.version)
         };
-        Ok(self.list().await?.into_iter().filter(|entry| !is_known(entry)).collect())
+        Ok(self.list().await?.into_iter().filter(|record| !is_known(record)).collect())
     }
 
-    /// Returns how many entries and logins each encryption key has sealed.
+    /// Returns how many records and logins each encryption key has sealed.
     async fn key_use(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
         let mut counts = BTreeMap::new();
-        for key_id in self.list().await?.iter().flat_map(|entry| entry.rotation.key_ids()) {
+        for key_id in self.list().await?.iter().flat_map(|record| record.rotation.key_ids()) {
             *counts.entry(key_id).or_default() += 1;
         }
         for key_id in self.logins().await?.iter().filter_map(|login| login.tokens.key_id()) {
@@ -123,13 +122,15 @@ pub trait TokenJournal: Send + Sync {
         Ok(counts)
     }
 
-    /// Keeps an entry as the account's committed one, whether or not `put` succeeded before, and deletes the earlier
-    /// one, an earlier mark and earlier presentations. If one of these belongs to a later generation of the login, MUST keep that instead.
-    async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError>;
+    /// Keeps a record as the account's committed one, whether or not `put` succeeded before. Deletes the earlier
+    /// committed record, an earlier mark and earlier presentations; if one of these belongs to a later generation of
+    /// the login, it MUST be kept instead.
+    async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError>;
 
-    /// Remembers that the database had this version of an account, whose tokens another gateway keeps. MUST replace the
-    /// account's committed entry, an earlier mark and earlier presentations, but nothing of this version or a later one
-    /// of the login. Returns false if there is something of a later one: the database was newer once.
+    /// Marks the version of an account that the database has and whose tokens another gateway keeps. MUST replace the
+    /// account's committed record, an earlier mark and earlier presentations, but nothing of this version or a later
+    /// one of the login. Returns false if the journal has something of a later one, which means that the database was
+    /// newer before.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Returns the marks of all processes.
@@ -143,8 +144,8 @@ pub trait TokenJournal: Send + Sync {
     /// Returns the presented tokens of all processes: of each account at most the newest of a login.
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
 
-    /// Remembers that a login has ended, and deletes what is kept of it, except unsaved entries. Idempotent; of several calls for one
-    /// login the last counts. A journal MAY forget the oldest beyond [`KEPT_ENDED`].
+    /// Remembers that a login has ended, and deletes its records, except unsaved ones. Idempotent; of several calls for
+    /// one login the last counts. A journal MAY forget the oldest beyond [`KEPT_ENDED`].
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
 
     /// Returns the ended logins of all processes.
@@ -159,7 +160,7 @@ pub trait TokenJournal: Send + Sync {
     /// Deletes the tokens of a login. Idempotent.
     async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError>;
 
-    /// Deletes an entry. Idempotent.
+    /// Deletes a record. Idempotent.
     ///
     /// Contract: MUST delete every copy that `list` would return, and no other version.
     async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError>;

@@ -27,7 +27,7 @@ pub enum SaveOutcome {
     TypeConflict(ProviderType),
     /// The account has other tokens than those that the order revokes; nothing was changed.
     Changed,
-    /// The tokens may not replace the account's present login; nothing was changed.
+    /// The tokens may not replace the account's current login; nothing was changed.
     OtherLogin,
 }
 
@@ -39,13 +39,14 @@ pub struct StoredAccounts {
     pub unreadable: Vec<UnreadableAccount>,
 }
 
-/// Accounts that go to another installation.
+/// The accounts that move to another installation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MoveOrder {
-    /// With the versions of the tokens that go.
+    /// Each with the version of its exported tokens.
     pub accounts: Vec<(AccountName, TokenVersion)>,
+    /// The queued revocations that would end the accounts at their new place.
     pub revocations: Vec<RevocationId>,
-    /// What the audit log says of where they go.
+    /// The destination, for the audit log.
     pub archive: String,
 }
 
@@ -101,8 +102,9 @@ pub trait TokenStore: Send + Sync {
     /// Contract: an unreadable row MUST NOT be an error. A row without a valid name MUST be skipped and logged.
     async fn list(&self) -> Result<StoredAccounts, StoreError>;
 
-    /// Returns at most `limit` accounts with names after `after`, ordered by name, and the last name that was read; None
-    /// for the name after the last page. Pages are read one by one, so each shows its own moment.
+    /// Returns at most `limit` accounts with names after `after`, ordered by name. Also returns the last name that was
+    /// read, or None on the last page. The pages are separate reads, so a change in between may show in some of them
+    /// only.
     async fn list_after(
         &self,
         after: Option<&str>,
@@ -122,18 +124,18 @@ pub trait TokenStore: Send + Sync {
         Ok((page, last))
     }
 
-    /// Saves the tokens of a login and returns the saved account. A second read could fail and hide that the tokens are
-    /// safe.
+    /// Saves the tokens of a login and returns the saved account: a second read could fail and hide that the tokens are
+    /// saved.
     ///
     /// Contract:
     /// - Access token, refresh token and metadata MUST become visible together or not at all.
     /// - A first login MUST create the row with `id`. A later login MUST keep id, creation time and unknown settings,
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
-    /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end as
-    ///   completed in the same transaction, without the tokens that it kept. Otherwise nothing may change
+    /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end
+    ///   as completed in the same transaction, without the tokens that it kept. Otherwise nothing may change
     ///   ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code exchange stays cancelled.
-    /// - If `replaces` does not allow the account's present login, nothing may change ([`SaveOutcome::OtherLogin`]).
+    /// - If `replaces` does not allow the account's current login, nothing may change ([`SaveOutcome::OtherLogin`]).
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
     ///   login never replaces a newer one.
     /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other
@@ -155,9 +157,10 @@ pub trait TokenStore: Send + Sync {
     /// Contract:
     /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
     ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
-    ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both tokens.
-    /// - An unreadable row MUST be an error and stay as it is. Only new tokens of its login, whose login and generation can be
-    ///   read, MUST be stored, in place of what is damaged.
+    ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both
+    ///   tokens.
+    /// - An unreadable row MUST be an error and stay as it is, with one exception: if its login and generation can be
+    ///   read, new tokens of that login MUST be stored, and repair the row.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(
@@ -183,9 +186,9 @@ pub trait TokenStore: Send + Sync {
     /// Deletes accounts whose tokens go to another installation, with both tokens, without a revocation; and the queued
     /// revocations that would end them there. Returns whether it did.
     ///
-    /// Contract: MUST be one transaction. Nothing may change if one of the accounts has another version, is unreadable, or has
-    /// a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). Other replicas MUST learn of it
-    /// by an event [`EventKind::MovedAway`].
+    /// Contract: MUST be one transaction. Nothing may change if one of the accounts has another version, is unreadable,
+    /// or has a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). Other replicas
+    /// MUST learn of it by an event [`EventKind::MovedAway`].
     ///
     /// [`EventKind::MovedAway`]: crate::domain::history::EventKind::MovedAway
     async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;

@@ -13,7 +13,7 @@ use crate::domain::{ids::AccountName, secret::AccessToken};
 /// A complete request, except for its `Authorization` header.
 #[derive(Debug)]
 pub struct UpstreamRequest {
-    /// The account for which the request is sent. It decides about the proxy on the way.
+    /// The account for which the request is sent, which determines the outbound proxy.
     pub account: AccountName,
     pub method: Method,
     /// An absolute URL with the configured origin.
@@ -112,9 +112,11 @@ pub trait Upstream: Send + Sync {
     /// Sends a request with `bearer` as its `Authorization` (RFC 6750 section 2.1). Returns once the head of the
     /// response has arrived.
     ///
-    /// Contract: MUST leave through the proxy that is configured for the account. MUST send the request once and follow no redirect. MUST stream the body without decoding or collecting
-    /// it. MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long, and with
-    /// [`UpstreamError::Lost`] if it switches to another protocol. Dropping the future or
-    /// the body MUST cancel the request at the provider.
+    /// Contract:
+    /// - MUST leave through the proxy that is configured for the account, send the request once and follow no redirect.
+    /// - MUST stream the response's body without decoding or collecting it.
+    /// - MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long, and with
+    ///   [`UpstreamError::Lost`] if it switches to another protocol.
+    /// - Dropping the future or the body MUST cancel the request at the provider.
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError>;
 }

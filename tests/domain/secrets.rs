@@ -46,7 +46,7 @@ fn a_session_in_use_lasts_at_most_twelve_hours() {
     assert!(session.is_good(at(29)) && !session.is_good(at(30)));
     for minutes in (0..720).step_by(20) {
         assert!(session.is_good(at(minutes)));
-        session = session.refreshed(at(minutes));
+        session = session.extended(at(minutes));
     }
     assert_eq!(session.expires_at, Some(at(720)));
     let (link, _) = ApiToken::issue(id, NewToken::link(name, Lineage::default()), &[7; ENTROPY], at(0));

@@ -5,15 +5,15 @@ use serde_json::Value;
 
 use super::{refusal::Refusal, request::text};
 
-/// The longest id of a call or an item, in characters.
+/// The maximum length of the id of a call or an item, in characters.
 const MAX_ID: usize = 64;
 /// How the ids of items begin. The backend stores nothing under them, but checks their form.
 const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"), ("function_call", "fc")];
 /// The content of messages.
 const PARTS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "refusal"];
 
-/// The members of items and parts by type. The real backend refuses others in these types: the output has members that the
-/// input does not know, and SDKs add some.
+/// The members of items and parts by type. The real backend refuses others in these types: the output has members that
+/// the input does not know, and SDKs add some.
 const MEMBERS: [(&str, &[&str]); 4] = [
     ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
     ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),

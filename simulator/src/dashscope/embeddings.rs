@@ -7,7 +7,7 @@ use crate::http::Reply;
 
 /// The parameters of a request.
 const PARAMETERS: [&str; 5] = ["dimensions", "encoding_format", "input", "model", "user"];
-/// The most texts of a request.
+/// The maximum number of texts of a request.
 const MAX_TEXTS: usize = 10;
 
 /// Handles a request for embeddings.

@@ -31,8 +31,8 @@ pub(super) type Held = Box<dyn Send + Sync>;
 
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A piece of a body, or the cut that ends it. Both go through one queue: `http_body_util`'s `Channel` has two, and loses the
-/// last piece if its sender is dropped between the looks at them.
+/// A piece of a body, or the cut that ends it. Both go through one queue: `http_body_util`'s `Channel` has two, and
+/// loses the last piece if its sender is dropped between the looks at them.
 type Piece = Result<Frame<Bytes>, ConnectionCut>;
 
 /// The writer's end of a body. Dropping it ends the body normally.

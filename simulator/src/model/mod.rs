@@ -10,7 +10,7 @@ pub(crate) use tools::{Call, Tool, ToolChoice};
 /// Characters in one piece of generated JSON: few, so that even a short text has several pieces.
 const JSON_PIECE: usize = 6;
 
-/// What the model tells people, who have typed something.
+/// The text for people who type a prompt.
 const SENTENCES: &str = "Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added \
                          the account's access token, which your program never saw, and passed each of these words on as \
                          soon as it arrived. Connect a real account, and a real model answers the same request.";

@@ -1,5 +1,5 @@
-//! Selects the tools to call: those the user names, in that order, if the request allows them. The word "afterwards" between
-//! names begins another turn.
+//! Selects the tools to call: those the user names, in that order, if the request allows them. The word "afterwards"
+//! between names begins another turn.
 
 use serde_json::{Value, json};
 
@@ -74,8 +74,8 @@ fn arguments(tool: &Tool) -> String {
     Some(schema::least(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
 }
 
-/// Returns the named tools of this turn: those before the first "afterwards", or after tool outputs those of the first later
-/// turn whose tools have not been called.
+/// Returns the named tools of this turn: those before the first "afterwards", or after tool outputs those of the first
+/// later turn whose tools have not been called.
 fn named_for_turn(question: &Question) -> Vec<&Tool> {
     let turns = turns(&question.user_text).into_iter().map(|turn| named_in(turn, &question.tools));
     let mut turns = turns.filter(|named| !named.is_empty());

@@ -97,7 +97,7 @@ impl Browsers {
         browser.map(|browser| browser.rotation = rotation).is_some()
     }
 
-    /// Whether this is the present cookie of a browser, which may be signed out.
+    /// Whether this is the current cookie of a browser, which may be signed out.
     pub(crate) fn knows(&self, cookie: &str) -> bool {
         self.browsers.iter().any(|browser| browser.cookie == cookie)
     }

@@ -1,4 +1,4 @@
-//! Tokens for programs: creates, lists and revokes them.
+//! Tokens for programs: creates, lists, rotates and revokes them.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -18,29 +18,29 @@ use crate::{
     ports::TokenStored,
 };
 
-/// Maximum number of tokens of programs, and of those of the page.
+/// Maximum number of program tokens, and of links and sessions of the page.
 const MAX_TOKENS: usize = 1_000;
-/// The digits of an id that suffice to name a token.
+/// Minimum length of a prefix of an id that names a token.
 const SHORT_ID: usize = 6;
 
-/// How long the old text of a token may be valid beside the new one.
+/// How long the old secret of a rotated token may stay valid.
 pub const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A token with a new text, and until when the old one is valid too.
+/// A token with a new secret, and the end of the old one.
 #[derive(Debug)]
 pub struct RotatedToken {
     pub issued: IssuedToken,
     pub old_until: Timestamp,
 }
 
-/// A token of a program with what is left of the one before.
+/// A program's token. `old` is the token before its last rotation, while that is still valid.
 #[derive(Debug, Clone)]
 pub struct ProgramToken {
     pub token: ApiToken,
     pub old: Option<ApiToken>,
 }
 
-/// A new token with its text, which is not stored and cannot be shown again.
+/// A new token with its secret, which is not stored and cannot be shown again.
 #[derive(Debug)]
 pub struct IssuedToken {
     pub token: ApiToken,
@@ -48,7 +48,7 @@ pub struct IssuedToken {
 }
 
 impl Access {
-    /// Creates a token for a program. `lifetime` None: it is valid until it is revoked.
+    /// Creates a token for a program. Without a `lifetime` it is valid until it is revoked.
     ///
     /// # Errors
     /// [`AppError::InvalidDisplayName`], [`AppError::InvalidScope`], [`AppError::TokenNameTaken`],
@@ -99,11 +99,11 @@ impl Access {
         Ok(tokens.into_iter().map(|token| ProgramToken { old: old_of(&token), token }).collect())
     }
 
-    /// Gives a token of a program a new text. The old one stays valid for `overlap`, at most until the token expires. A
-    /// text that an earlier rotation left is not valid any more.
+    /// Gives a program's token a new secret. The old one stays valid for `overlap`, at most until the token expires.
+    /// Ends the secret that an earlier rotation left valid.
     ///
     /// # Errors
-    /// [`AppError::UnknownToken`], also if another caller has rotated it meanwhile, [`AppError::AmbiguousToken`].
+    /// [`AppError::UnknownToken`], also if another caller has just rotated it; [`AppError::AmbiguousToken`].
     #[tracing::instrument(name = "access.rotate_token", skip_all)]
     pub async fn rotate_token(self: &Arc<Self>, named: &str, overlap: Duration) -> Result<RotatedToken, AppError> {
         let token = self.named(named).await?;
@@ -124,7 +124,7 @@ impl Access {
         self.tasks.run(rotate).await
     }
 
-    /// Revokes a token by its id, its name, or the first six or more digits of its id. What it started ends too.
+    /// Revokes a token by its id, its name, or the first six or more digits of its id. Its running streams end too.
     ///
     /// # Errors
     /// [`AppError::UnknownToken`], [`AppError::AmbiguousToken`].
@@ -142,7 +142,7 @@ impl Access {
         self.tasks.run(revoke).await
     }
 
-    /// Returns the token of a program with this id or name, or whose id begins so.
+    /// Returns the program's token with this id, this name, or an id that begins with it.
     async fn named(&self, named: &str) -> Result<ApiToken, AppError> {
         let tokens = self.list_tokens().await?;
         let with = |matches: &dyn Fn(&ApiToken) -> bool| {
@@ -159,7 +159,7 @@ impl Access {
         }
     }
 
-    /// Notes that a token is used, in the background and at most once an hour.
+    /// Notes the use of a token in the background, at most once an hour.
     pub fn note_use(self: &Arc<Self>, known: &KnownToken) {
         let (now, id) = (self.now(), known.token.id.clone());
         if known.token.grant.is_of_page() || !known.token.is_use_news(now) {

@@ -3,7 +3,7 @@
 
 mod api_tokens;
 mod page_sessions;
-mod refused_tokens;
+mod refused_requests;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use api_tokens::{IssuedToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
-use refused_tokens::RefusedTokens;
+use refused_requests::RefusedRequests;
 
 use super::{AppError, Ports, Tasks, Vault};
 use crate::{
@@ -26,14 +26,14 @@ use crate::{
     ports::{ApiTokenStore, Author, Clock, Random},
 };
 
-/// Tokens that are reported at most.
+/// Maximum number of tokens that are logged as refused.
 const MAX_REPORTED: usize = 1_000;
 
 /// A token in memory.
 #[derive(Debug)]
 pub struct KnownToken {
     pub token: ApiToken,
-    /// Cancelled when the token is revoked, here or on another replica: what it started ends then.
+    /// Cancelled when the token is revoked, here or on another replica. The token's streams end then.
     pub revoked: CancellationToken,
 }
 
@@ -42,19 +42,19 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     vault: Vault,
-    /// The digest of the gateway's token: the page's tokens end with it.
+    /// The digest of the gateway token. The page's tokens end when it changes.
     gateway_token: TokenDigest,
     /// The stored tokens by digest, at most half a second behind other replicas.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<KnownToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
     reading: Mutex<()>,
-    /// Tokens without a valid mark that are in the log already.
+    /// Tokens without a valid mark that were logged already.
     reported: std::sync::Mutex<HashSet<ApiTokenId>>,
     /// Held while a token is issued, so that concurrent calls cannot exceed the limit together.
     issuing: Mutex<()>,
     /// The uses that are being noted.
     noting: std::sync::Mutex<HashSet<ApiTokenId>>,
-    refused: RefusedTokens,
+    refused: RefusedRequests,
     tasks: Tasks,
 }
 
@@ -71,7 +71,7 @@ impl Access {
             reported: std::sync::Mutex::default(),
             issuing: Mutex::default(),
             noting: std::sync::Mutex::default(),
-            refused: RefusedTokens::default(),
+            refused: RefusedRequests::default(),
             tasks: tasks.clone(),
         }
     }
@@ -93,12 +93,12 @@ impl Access {
         let gone = before.iter().filter(|(digest, _)| !tokens.contains_key(*digest));
         let gone: Vec<_> = gone.map(|(_, known)| known.revoked.clone()).collect();
         self.tokens.store(Arc::new(tokens));
-        // Only now: what ends looks whether its token is still there.
+        // Cancelled last: a stream that ends then no longer finds its token.
         gone.iter().for_each(CancellationToken::cancel);
         Ok(())
     }
 
-    /// Returns the stored tokens with a valid mark, oldest first. Reports each other one once.
+    /// Returns the stored tokens with a valid mark, oldest first. Logs each other one once.
     async fn stored(&self) -> Result<Vec<ApiToken>, AppError> {
         let mut tokens = Vec::new();
         for sealed in self.store.list().await? {
@@ -118,7 +118,7 @@ impl Access {
         Ok(tokens)
     }
 
-    /// Whether a token of the page was made under the present token of the gateway.
+    /// Whether the token is a program's, or one of the page that was issued under the current gateway token.
     fn is_of_now(&self, token: &ApiToken, gateway_token: Option<TokenDigest>) -> bool {
         !token.grant.is_of_page() || gateway_token.as_ref() == Some(&self.gateway_token)
     }

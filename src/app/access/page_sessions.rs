@@ -16,7 +16,8 @@ use crate::{
 };
 
 impl Access {
-    /// Creates a link that starts one session, within ten minutes. `session` makes it; None: the gateway's token does.
+    /// Creates a link that starts one session within ten minutes. `session` is the session that asks for it; None if
+    /// the caller has the gateway token.
     ///
     /// # Errors
     /// [`AppError::UnknownToken`] if the session has ended.
@@ -25,7 +26,7 @@ impl Access {
         self.issue(NewToken::link(label()?, session.map(ApiToken::lineage).unwrap_or_default())).await
     }
 
-    /// Starts a session for a caller that presented the gateway's token.
+    /// Starts a session for a caller with the gateway token.
     #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
         self.issue(NewToken::session(label()?, Lineage::default())).await
@@ -52,7 +53,7 @@ impl Access {
     /// [`AppError::UnknownToken`] if it has ended.
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
-        let extended = session.clone().refreshed(self.now());
+        let extended = session.clone().extended(self.now());
         if self.store.extend(&self.marked(&extended)?).await? {
             self.reload().await?;
             return Ok(extended);
@@ -67,7 +68,7 @@ impl Access {
         Ok(tokens.filter(|token| token.grant.is_of_page() && token.is_good(now)).collect())
     }
 
-    /// Ends a session or a link, and everything that comes from it.
+    /// Ends a session or a link, and the sessions and links that come from it.
     ///
     /// # Errors
     /// [`AppError::UnknownSession`], also for the id of a program's token and for a text that cannot be an id.

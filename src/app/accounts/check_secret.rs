@@ -1,4 +1,4 @@
-//! Checks with the provider whether it accepts a pasted secret, before the secret is saved. A failed check is an error.
+//! Checks with the provider that it accepts a pasted secret, before the secret is saved.
 
 use http_message::{HeaderMap, Method, StatusCode};
 
@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Checks that the provider accepts what was pasted. Returns what it returned in exchange.
+    /// Checks that the provider accepts the pasted secrets. Returns those to save: the provider may have exchanged
+    /// them.
     pub(super) async fn check_secrets(
         &self,
         definition: &ProviderDefinition,
@@ -63,8 +64,8 @@ impl Accounts {
         }
     }
 
-    /// Gets a session token with a browser's cookie. A cookie that was replaced was accepted, even if there is no token
-    /// yet. None if the provider has no session endpoint.
+    /// Gets a session token with a browser's cookie. If the provider replaced the cookie, it accepted it, even without
+    /// a token. Returns None if the provider has no session endpoint.
     async fn exchange_cookie(
         &self,
         definition: &ProviderDefinition,

@@ -1,4 +1,4 @@
-//! Answers the question of a login that another user or workspace has approved, and returns the status afterwards.
+//! Passes on the owner's answer about an unconfirmed login, and returns the status afterwards.
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// More logins than end in the week for which they are kept.
+/// More logins than end in a week, which is how long ended logins are kept.
 const MAX_LOGINS: usize = 10_000;
 
 /// One entry of the activity list.
@@ -53,8 +53,8 @@ impl Accounts {
         Ok(events)
     }
 
-    /// Returns the `newest` events of all accounts, and the logins that ended without tokens. A completed login shows as its
-    /// account's event.
+    /// Returns the `newest` events of all accounts, and the logins that ended without tokens. A completed login shows
+    /// as its account's event.
     #[tracing::instrument(name = "accounts.activity", skip_all)]
     pub async fn activity(&self, newest: usize) -> Result<Vec<ActivityEntry>, AppError> {
         let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);

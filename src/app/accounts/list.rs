@@ -19,7 +19,7 @@ use crate::{
 pub struct ProviderView {
     pub name: AccountName,
     pub display_name: String,
-    /// None if the account is unreadable and its row names no known type. The same holds for the next members.
+    /// None if the account is unreadable and its row names no known type. The same holds for `category` and `api_base`.
     pub provider_type: Option<ProviderType>,
     pub category: Option<Category>,
     pub auth_methods: Vec<AuthMethod>,
@@ -30,7 +30,7 @@ pub struct ProviderView {
     pub authenticated: bool,
     pub expires_at: Option<Timestamp>,
     pub account: AccountLabels,
-    /// The names under which the same user and workspace is connected too.
+    /// Other names under which the same user and workspace is connected.
     pub other_names: Vec<AccountName>,
 }
 

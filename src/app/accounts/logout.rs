@@ -39,7 +39,7 @@ impl Accounts {
         let removed = self.tokens.remove(&definition).await?;
         let revocation = match &removed {
             Some((_, Some(queued))) => self.tokens.revoke_queued(queued).await,
-            // The token does not open.
+            // The stored token cannot be opened.
             Some((account, None)) if account.refresh_token.is_some() && definition.revoking_client().is_some() => {
                 Revocation::Failed
             }

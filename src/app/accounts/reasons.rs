@@ -15,7 +15,7 @@ use crate::{
 const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answer. Refreshes pause until it does.";
 
 impl Accounts {
-    /// Returns everything that is known to be wrong with an account.
+    /// Returns all problems of an account, as sentences.
     pub(super) fn reason(
         &self,
         definition: &ProviderDefinition,

@@ -20,7 +20,7 @@ impl Accounts {
     /// # Errors
     /// [`AppError::NotConnected`], [`AppError::NothingToRefresh`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::StaleConsent`] if `consent` names other tokens, [`AppError::RefreshNotYet`] and
-    /// [`AppError::RefreshNotBegun`] where a later call may succeed.
+    /// [`AppError::StoreDown`] where a later call may succeed.
     #[tracing::instrument(name = "accounts.refresh", skip_all, fields(provider.name = %name))]
     pub async fn refresh(
         self: &Arc<Self>,

@@ -32,7 +32,7 @@ pub struct PastedSecret {
 pub enum Secret {
     ApiKey(SecretString),
     SessionToken(SecretString),
-    /// The cookie that refreshes a session token, and the present token if there is one.
+    /// The cookie that refreshes a session token, and the current token if there is one.
     ClientCookie {
         cookie: SecretString,
         session_token: Option<SecretString>,
@@ -41,7 +41,7 @@ pub enum Secret {
 
 /// The parsed secrets of an account that is to be saved.
 pub(super) struct Secrets {
-    /// None if only the cookie is known, which gets one.
+    /// None if only the cookie is known. A refresh with the cookie then brings the token.
     pub(super) access_token: Option<AccessToken>,
     pub(super) cookie: Option<RefreshToken>,
     pub(super) cookie_rotates: bool,
@@ -60,7 +60,7 @@ impl Secret {
             Self::ApiKey(token) | Self::SessionToken(token) => (Some(token), None),
             Self::ClientCookie { cookie, session_token } => (session_token.as_ref(), Some(cookie)),
         };
-        // A provider without a cookie is never sent one.
+        // A provider without session endpoint has no cookie name, and is never sent a cookie.
         let name = definition.sessions.as_ref().map_or("", |client| client.cookie);
         Ok(Secrets {
             access_token: token.map(AccessToken::from_pasted).transpose()?,

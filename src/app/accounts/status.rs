@@ -1,4 +1,4 @@
-//! Reports the status of an account: everything that is known about it. Reads the store and memory, never the network.
+//! Reports the status of an account, from the store and from memory. Sends no request to the provider.
 
 use super::{Accounts, reasons::with_store_down};
 use crate::{
@@ -64,7 +64,7 @@ pub struct AccountStatus {
     pub reason: Option<String>,
     /// The row that cannot be used, in the state `Unreadable`.
     pub unreadable: Option<UnreadableRow>,
-    /// Set while the plan is used up. The account works again without help.
+    /// Set while the plan is used up. It ends without an action of the owner.
     pub limited: Option<PlanLimit>,
     /// `Configuration` if both did; None if the account is switched on.
     pub switched_off_by: Option<SwitchedOffBy>,
@@ -81,14 +81,14 @@ pub struct AccountStatus {
     /// Other names under which the same user and workspace is connected.
     pub other_names: Vec<AccountName>,
     pub pending: Option<WaitingLogin>,
-    /// The question of the principal's last login, if another account signed in.
+    /// The question about the principal's last login, if it is unconfirmed.
     pub confirmation: Option<Confirmation>,
     pub last_login: Option<LastLogin>,
 }
 
 impl Accounts {
-    /// Returns the status of an account, and the last login that this principal started for it. While the store cannot be
-    /// reached, the status comes from memory.
+    /// Returns the status of an account, and the last login that this principal started for it. While the store cannot
+    /// be reached, the status comes from memory.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
@@ -154,14 +154,14 @@ impl Accounts {
         }
     }
 
-    /// Returns the status without what only the store knows.
+    /// Returns the status from memory, without the parts that only the store has.
     fn remembered_status(&self, name: &AccountName, trouble: StoreTrouble) -> Option<AccountStatus> {
         let known = self.tokens.registry().get(name)?;
         let status = self.status_of(&known.definition, known.enabled, &known.refresh, None);
         Some(AccountStatus { reason: Some(with_store_down(trouble, status.reason)), ..status })
     }
 
-    /// Returns the status of a connected account. `mismatch` says which account its refresh brought instead.
+    /// Returns the status of a connected account. `mismatch` names the other account whose tokens its refresh returned.
     fn status_of(
         &self,
         definition: &ProviderDefinition,
@@ -235,8 +235,8 @@ impl AccountStatus {
     }
 }
 
-/// Returns the state of an account, its configuration and the provider's last refusal included; `stored` is the state of
-/// its row.
+/// Returns the state of an account, its configuration and the provider's last refusal included; `stored` is the state
+/// of its row.
 pub(super) fn state_of(
     definition: &ProviderDefinition,
     stored: Option<AccountState>,

@@ -1,5 +1,5 @@
-//! The audit log: reads it, verifies it, and keeps its checkpoints in the gateway's own log. The stores write it, each
-//! change with its entry.
+//! The audit log: reads and verifies it, and writes its checkpoints to the gateway's own log. The stores append the
+//! entries, each in the transaction of its change.
 
 mod verify;
 mod watch;

@@ -7,34 +7,34 @@ use crate::{
     ports::OpenError,
 };
 
-/// Entries that are read at once.
+/// Entries read at a time.
 const PAGE: usize = 500;
-/// Problems that are told at most.
+/// Maximum number of reported problems.
 const MAX_PROBLEMS: usize = 100;
 
-/// What the verification of the log has found.
+/// The result of verifying the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFindings {
     pub entries: usize,
     pub newest: Option<Checkpoint>,
-    /// What shows that entries were changed, removed or added; empty if nothing does.
+    /// The signs that entries were changed, removed or added; empty if there are none.
     pub problems: Vec<String>,
 }
 
-/// The entries before the present one.
+/// What is known of the entries read so far.
 #[derive(Default)]
 struct Walk {
     findings: AuditFindings,
     first: Option<AuditEntry>,
-    /// The last of the entries whose deletion an entry tells.
+    /// The last deleted entry, as the entry about the deletion names it.
     deleted: Option<Checkpoint>,
     /// The entries since the last valid mark, and the key of their marks.
     unproven: Option<(usize, String)>,
 }
 
 impl Audit {
-    /// Reads the whole log. With a checkpoint from outside of the database, it also finds whether the newest entries were
-    /// cut off.
+    /// Verifies the whole log. With a checkpoint that was kept outside of the database, also detects that the newest
+    /// entries were cut off.
     ///
     /// # Errors
     /// [`AppError::Store`].
@@ -63,7 +63,7 @@ impl Walk {
         }
     }
 
-    /// A mark proves all entries up to its own.
+    /// Checks a mark, which proves all entries up to its own.
     fn check_mark(&mut self, entry: &AuditEntry, mark: Result<(), OpenError>) {
         match mark {
             Ok(()) => self.unproven = None,

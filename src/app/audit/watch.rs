@@ -1,5 +1,5 @@
-//! Once an hour: writes a checkpoint of the audit log to the gateway's own log, checks that the one before it still holds,
-//! and deletes entries that are too old.
+//! Once an hour: writes a checkpoint of the audit log to the gateway's own log, checks that the one before it still
+//! holds, and deletes entries that are too old.
 
 use std::{sync::Arc, time::Duration};
 

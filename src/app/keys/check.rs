@@ -1,12 +1,12 @@
 //! Checks, before anything else is written, that this gateway has a key of its database.
 //!
-//! The database holds a sealed constant for each key in use. A gateway that opens none of them has the wrong key and
-//! does not start, also on an empty database and if two gateways start at once: of two that add the first check, one
-//! wins, and the other then finds a check that it does not open.
+//! The database holds a sealed constant for each key in use, the key check. A gateway that opens none of them has the
+//! wrong key and does not start. This holds on an empty database too: if two gateways with different keys add the first
+//! check at once, one wins, and the other finds a check that it cannot open.
 //!
-//! A database without any check is new, or has the first format, whose secrets were bound to less and whose API tokens
-//! had no marks. It is adopted in one transaction. From then on the first format is closed, also if the checks are
-//! deleted: values of the current format remain.
+//! A database without any check is new, or has the first format, whose secrets were bound to fewer values and whose API
+//! tokens had no marks. It is adopted in one transaction. From then on the first format does not open. Deleted checks
+//! do not change that, because values of the current format remain.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Tries to add this gateway's check while other gateways add theirs.
+/// Attempts to add this gateway's check while other gateways add theirs.
 const TRIES: usize = 5;
 
 /// Why the keys of this gateway do not fit its database.
@@ -45,9 +45,9 @@ pub enum KeyError {
 pub enum Adoption {
     /// Never: other gateways may share it.
     No,
-    /// If one of its secrets opens, which nobody could write without the key.
+    /// If one of its secrets opens: only a holder of the key can have written that one.
     IfASecretOpens,
-    /// The owner asked for it.
+    /// Yes: the owner asked for it.
     Ordered,
 }
 
@@ -72,7 +72,7 @@ impl Keys {
         Err(KeyError::Contended.into())
     }
 
-    /// Uses the keys that another process has added to the key file. Warns of those that are not in it.
+    /// Reads the key file again, for keys that another process has added. Warns of each key check whose key it lacks.
     pub(in crate::app) async fn meet_new_keys(&self) -> Result<(), AppError> {
         if self.cipher.reload() {
             tracing::info!(key.id = %self.cipher.key_id(), "the encryption keys have changed");
@@ -88,14 +88,14 @@ impl Keys {
         checks.iter().any(|check| check.key_id == self.cipher.key_id())
     }
 
-    /// Adds the check of the first key to `seen`, and carries out the plan. Returns whether no other gateway was
+    /// Adds the check of the first key to `seen`, and carries out the plan. Returns false if another gateway was
     /// faster.
     async fn add_own(&self, seen: &[KeyCheck], plan: &Plan) -> Result<bool, AppError> {
         let check = self.vault.key_check()?;
         let is_added = self.store.add_key_check(&check, seen, &plan.replacements, &self.author()).await?;
         if is_added && !plan.replacements.is_empty() {
             tracing::info!(values = plan.replacements.len(), "adopted a database of the first format");
-            // Their secrets have the first format, and they last for minutes only.
+            // Pending logins have secrets of the first format too, and live for minutes only.
             for login in self.logins.open_logins(self.now()).await? {
                 self.logins.end(&login.session.id, LoginOutcome::Cancelled, None, &self.author()).await?;
             }

@@ -1,4 +1,4 @@
-//! Lists the keys of the database, with what each has sealed: in the database, and in the journals of all gateways.
+//! Lists the encryption keys, with the values that each has sealed in the database and in the journals of all gateways.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     ports::JournalError,
 };
 
-/// How long what a gateway said of its journal counts.
+/// How long a gateway's report about its journal is used.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One key and its use.
@@ -22,8 +22,8 @@ pub struct KeyUse {
     pub is_configured: bool,
     /// Values in the database that only this key opens.
     pub values: usize,
-    /// Records that only this key opens, by the journal they are in: of this gateway, and of all others that were seen in
-    /// the last 24 hours.
+    /// Records that only this key opens, by journal: that of this gateway, and those that were reported in the last 24
+    /// hours.
     pub journal_records: BTreeMap<String, usize>,
 }
 
@@ -60,13 +60,13 @@ impl Keys {
         Ok(uses)
     }
 
-    /// Tells the other gateways which keys this gateway's journal needs.
+    /// Reports to the other gateways which keys this gateway's journal needs.
     pub(in crate::app) async fn report_journal(&self) -> Result<(), AppError> {
         let own = self.own_journal().await?;
         Ok(self.store.report_journal(&own, own.seen_at.minus(KEPT)).await?)
     }
 
-    /// Returns this gateway's journal, and those of all gateways that were seen lately.
+    /// Returns the use of this gateway's journal, and of the journals that were reported lately.
     async fn journals(&self) -> Result<Vec<JournalUse>, AppError> {
         let own = self.own_journal().await?;
         let mut journals = self.store.journals().await?;

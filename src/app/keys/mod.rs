@@ -1,4 +1,5 @@
-//! Encryption keys: whether this gateway has the database's, where each is used, and sealing again with another one.
+//! Encryption keys: checks that this gateway has a key of the database, lists where each key is used, and reseals
+//! values with the first key.
 
 mod check;
 mod list;

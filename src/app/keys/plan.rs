@@ -1,4 +1,4 @@
-//! Which stored values are to be sealed again, and with what result.
+//! Plans which stored values are sealed again, each with its new value.
 
 use super::Keys;
 use crate::{
@@ -35,7 +35,7 @@ impl Plan {
 }
 
 impl Keys {
-    /// Plans to seal everything again that has another key than the first.
+    /// Plans to seal every value again that another key than the first has sealed.
     pub(super) async fn plan_to_reseal(&self) -> Result<Plan, AppError> {
         let first = self.cipher.key_id();
         let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(&first);

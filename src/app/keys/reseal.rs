@@ -1,5 +1,6 @@
-//! Seals every value again that another key has sealed. Each value is replaced on its own and only if it is still the
-//! one that was read, so the work can be interrupted and repeated, and gateways may run meanwhile.
+//! Seals every value again that another key than the first has sealed. Each value in the database is replaced on its
+//! own, and only if it is still the one that was read, so that the work can be interrupted and repeated while gateways
+//! run.
 
 use super::{Keys, check::Adoption, plan::Plan};
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
     ports::StoreError,
 };
 
-/// What sealing again has done.
+/// The result of sealing again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resealed {
     pub values: usize,
@@ -24,17 +25,17 @@ impl From<Plan> for Resealed {
 }
 
 impl Keys {
-    /// Seals every value again that does not have the first key, in the database and in this gateway's journal.
+    /// Seals the values again, in the database and in this gateway's journal.
     ///
     /// # Errors
-    /// [`AppError::Key`] if the keys do not fit the database, [`AppError::Store`], [`AppError::Journal`]. What was
-    /// sealed again stays so.
+    /// [`AppError::Key`] if the keys do not fit the database, [`AppError::Store`], [`AppError::Journal`]. Values that
+    /// were replaced before the error stay replaced.
     pub async fn reseal(&self) -> Result<Resealed, AppError> {
         self.check(Adoption::No).await?;
         let plan = self.plan_to_reseal().await?;
         let mut done = Resealed { unopened: plan.unopened, ..Resealed::default() };
         for value in plan.replacements {
-            // A value that changed meanwhile was sealed with the first key.
+            // False if the value has changed meanwhile. The first key has then sealed it.
             done.values += usize::from(self.store.reseal(&value).await?);
         }
         for mut record in self.journal.list().await? {
@@ -59,8 +60,8 @@ impl Keys {
         Ok(done)
     }
 
-    /// Notes it in the audit log. The new entry's mark proves all earlier entries, so that the other keys are not needed
-    /// for them any more.
+    /// Appends an audit entry. Its mark, by the first key, proves all earlier entries, so that verifying them no longer
+    /// needs the other keys.
     async fn note_resealed(&self, done: &Resealed) -> Result<(), AppError> {
         let counts = format!("{} values, {} journal records", done.values, done.journal_records);
         let (key, author) = (self.cipher.key_id(), self.author());

@@ -24,7 +24,7 @@ impl Logins {
     async fn cancel_pending(self: Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
         let latest = self.store.latest(&name, &principal).await?;
         if let Some(waiting) = latest.as_ref().filter(|login| login.confirm_until(self.now()).is_some()) {
-            // Its user or workspace is another one, and nobody has answered yet.
+            // The login is unconfirmed, and cancelling it declines its tokens.
             self.decline(waiting, LoginOutcome::Cancelled).await?;
             self.notify_changed();
             return Ok(true);

@@ -25,7 +25,7 @@ use crate::{
 pub enum Callback {
     /// The gateway's own listener received it. The state authenticates it.
     Received(AuthorizationResponse),
-    /// The owner pasted the address. It must belong to a login of that account which the same principal started.
+    /// The owner pasted the address. It must belong to a login of this account that this principal started.
     Pasted { name: AccountName, redirect_url: SecretString, principal: Principal },
 }
 
@@ -33,11 +33,12 @@ impl Logins {
     /// Accepts a callback and finishes its login, even if the caller disconnects.
     ///
     /// # Errors
-    /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
-    /// [`AppError::ConfirmationNeeded`] asks for the owner's answer; after [`AppError::TokensUnsaved`] the tokens are saved
-    /// later.
-    /// [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
-    /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
+    /// - [`AppError::CallbackRejected`]: the login is still pending.
+    /// - [`AppError::LoginFailed`]: this call ended the login without tokens.
+    /// - [`AppError::ConfirmationNeeded`]: the tokens wait for the owner's answer.
+    /// - [`AppError::TokensUnsaved`]: the tokens are saved later.
+    /// - [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
+    ///   [`AppError::OtherPrincipal`], [`AppError::InvalidRedirect`]: nothing was changed.
     #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         self.tasks.run(Arc::clone(self).accept(callback)).await
@@ -123,7 +124,7 @@ impl Logins {
             }
         };
         let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
-        // Without a refresh token the login would silently end with its first access token.
+        // Without a refresh token the account would stop working when its first access token expires.
         let (Some(access_token), Some(refresh_token)) = (response.access_token, response.refresh_token) else {
             return Err(self.fail(&session, LoginOutcome::InvalidResponse, None).await?);
         };

@@ -1,5 +1,4 @@
-//! Answers the question of a login that another user or workspace has approved: its tokens replace the connected account,
-//! or are revoked.
+//! Applies the owner's answer about an unconfirmed login: its tokens replace the connected account, or are revoked.
 
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use crate::{
 pub struct Answer {
     /// The login that waits.
     pub login_id: LoginId,
-    /// The login that the owner saw as connected; None means the one of the question.
+    /// The login that the owner saw as connected; None for the one that the question named.
     pub replaces: Option<LoginId>,
     /// Whether the new account replaces the connected one.
     pub replace: bool,
@@ -101,7 +100,7 @@ impl Logins {
         Ok(())
     }
 
-    /// Ends the unconfirmed logins of an account that is signed out.
+    /// Ends the unconfirmed logins of an account at its logout.
     pub(super) async fn decline_all(&self, name: &AccountName) -> Result<(), AppError> {
         for login in self.unconfirmed().await?.iter().filter(|login| login.session.name == *name) {
             self.decline(login, LoginOutcome::Cancelled).await?;
@@ -123,7 +122,7 @@ impl Logins {
         Ok(logins)
     }
 
-    /// Returns the error that asks about an unconfirmed login, or says that the time to answer is over.
+    /// Returns the error for an unconfirmed login: the question, or [`AppError::LoginEnded`] after the time to answer.
     pub(super) fn question_of(&self, login: &SealedLogin) -> AppError {
         match self.confirmation_of(login) {
             Some(question) => AppError::ConfirmationNeeded(Box::new(question)),
@@ -131,7 +130,7 @@ impl Logins {
         }
     }
 
-    /// Returns the question of a login; None if it waits for no answer.
+    /// Returns the question about a login; None if the login waits for no answer.
     pub(in crate::app) fn confirmation_of(&self, login: &SealedLogin) -> Option<Confirmation> {
         let expires_at = login.confirm_until(self.now())?;
         let tokens = self.vault.open_unconfirmed(login)?;

@@ -1,7 +1,7 @@
-//! Settles what a code exchange returned: saves the tokens, asks their owner first, or revokes them.
+//! Settles the tokens that a code exchange returned: saves them, asks the owner first, or revokes them.
 //!
-//! A code works once, so its tokens get the care of a refresh: they are in the journal before the database is asked. If
-//! the database fails they stay there, and are settled when it is back, or at the next start.
+//! A code works once, so its tokens are treated like those of a refresh: they are in the journal before the database is
+//! called. If the database fails they stay there, and are settled when it is back, or at the next start.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -21,10 +21,10 @@ use crate::{
     ports::LoginRecord,
 };
 
-/// Pauses between tries while the database fails: the first and the longest.
+/// Pauses between attempts while the database fails: the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// What a code exchange returned.
+/// The tokens that a code exchange returned, sealed, with their login.
 pub(super) struct Exchanged {
     pub(super) session: LoginSession,
     pub(super) definition: ProviderDefinition,
@@ -58,7 +58,7 @@ impl Logins {
         exchanged
     }
 
-    /// Writes a record that is not in the journal yet.
+    /// Writes the record to the journal, unless it is there.
     async fn make_safe(&self, exchanged: &mut Exchanged) {
         if exchanged.is_safe {
             return;
@@ -71,7 +71,8 @@ impl Logins {
         }
     }
 
-    /// Settles the tokens. If the database fails, this goes on in the background, and the error says so.
+    /// Settles the tokens. If the database fails, a background task continues, and the error is
+    /// [`AppError::TokensUnsaved`].
     pub(super) async fn settle(self: &Arc<Self>, exchanged: Exchanged) -> Result<Connected, AppError> {
         match self.settle_once(&exchanged).await {
             Err(source) if may_pass(&source) => {
@@ -173,7 +174,8 @@ impl Logins {
         }
     }
 
-    /// Keeps the tokens in the login's row until the owner has answered. Returns the error that asks.
+    /// Keeps the tokens in the login's row until the owner has answered. Returns the error to report, usually
+    /// [`AppError::ConfirmationNeeded`].
     async fn ask_owner(
         &self,
         exchanged: &Exchanged,
@@ -185,7 +187,7 @@ impl Logins {
             Some(Replaced { login_id: connected.login_id().clone(), account: connected.metadata.account.clone() });
         let sealed = self.vault.seal_login_tokens(session, &tokens)?;
         self.store.keep_unconfirmed(&session.id, &sealed, self.now()).await?;
-        // The question of an earlier try, or of another process that replays the journal, stays.
+        // An earlier attempt, or another process that replays the journal, may have asked already. Its question stays.
         let login = self.store.by_id(&session.id).await?;
         let question = login.as_ref().and_then(|login| self.confirmation_of(login));
         match (question, login.map(|login| login.progress)) {
@@ -194,7 +196,7 @@ impl Logins {
                     "another account signed in; the login waits for its owner");
                 Ok(AppError::ConfirmationNeeded(Box::new(question)))
             }
-            // An earlier try, or another process, has settled these tokens.
+            // An earlier attempt, or another process, has settled these tokens.
             (None, Some(LoginProgress::Ended(LoginOutcome::Completed) | LoginProgress::Unconfirmed)) => {
                 Ok(AppError::LoginEnded(LoginOutcome::Completed.into()))
             }
@@ -232,12 +234,13 @@ impl Logins {
     }
 }
 
-/// Whether a later try may succeed: the database, the random source or the cipher failed.
+/// Whether a later attempt may succeed: the database, the random source or the cipher failed.
 fn may_pass(error: &AppError) -> bool {
     matches!(error, AppError::Store(_) | AppError::Vault(_) | AppError::Random(_))
 }
 
-/// Whether the name belongs to another user or workspace. A conflict of types is an error of its own.
+/// Whether the account belongs to another user or workspace than the login. Another provider type is not checked here:
+/// saving the tokens fails with [`AppError::TypeConflict`].
 fn is_other_account(account: &SealedCredential, session: &LoginSession, tokens: &LoginTokens) -> bool {
     account.provider_type == session.provider_type && !tokens.metadata.account.covers(&account.metadata.account)
 }

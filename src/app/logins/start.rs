@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Debug, Clone, Default)]
 pub struct StartOptions {
-    /// Start a login although the account is connected. The old tokens serve until the new ones are saved.
+    /// Start a login even if the account is connected. The old tokens stay in use until the new ones are saved.
     pub force: bool,
     /// Replace the account even if another user or workspace signs in.
     pub replace: bool,
@@ -126,7 +126,7 @@ impl Logins {
             let id = earlier.session.id.clone();
             match self.vault.open_login(*earlier) {
                 Ok(login) if serves(&login.session, &fresh.session) => return Ok(login),
-                // The configuration has changed, or the pending login would ask before it replaces an account.
+                // The configuration has changed, or only the fresh login may replace another account without asking.
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
@@ -142,12 +142,13 @@ impl Logins {
     }
 }
 
-/// Whether a pending login does what a fresh one would: with the same server and scopes, and without asking more.
+/// Whether a pending login can stand in for a fresh one: it has the same OAuth client, and does not ask for a
+/// confirmation where the fresh one would not.
 fn serves(pending: &LoginSession, fresh: &LoginSession) -> bool {
     pending.client.is_equivalent_to(&fresh.client) && (pending.replace || !fresh.replace)
 }
 
-/// Whether a new login is unnecessary. In doubt it is not, because the old login may be lost.
+/// Whether the account works, so that no new login is needed. An account in doubt may have lost its login.
 fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
     match credential.state(now) {
         AccountState::Active | AccountState::Refreshing => credential.is_usable(now),

@@ -12,13 +12,13 @@ use crate::app::AppError;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How long an ended login is kept for `last_login`.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// An exchange takes 20 s at most; an older one was interrupted by a crash.
+/// When an exchange counts as interrupted by a crash. The time limit of a code exchange is 20 s.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 
 impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
         self.decline_overdue().await?;
-        // A login whose tokens wait for the database is not interrupted.
+        // A login whose tokens wait for the database is still exchanging, and is not interrupted.
         let is_waiting = self.unsaved.load(Ordering::Relaxed) > 0;
         let stuck_after = if is_waiting { KEPT_FOR } else { STUCK_AFTER };
         let ended = self.store.sweep(self.now(), stuck_after, KEPT_FOR).await?;

@@ -1,5 +1,5 @@
-//! The common part of the two model APIs, [`responses`](super::responses) and [`chat`](super::chat): resolves a model's
-//! name to an account and sends the prompt.
+//! The common part of the model APIs: resolves a model's name to an account, checks that the caller may ask it, and
+//! sends the request.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -36,16 +36,16 @@ use crate::{
     ports::{ByteStream, RequestBody, UpstreamResponse},
 };
 
-/// Maximum size of a JSON document.
+/// Maximum size of a provider's JSON response.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long a stream may stay open after its last event.
+/// How long a stream may stay open after its last event, so that its connection can be reused.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The provider's code for reasoning whose encrypted content it cannot read.
 const UNREADABLE: &str = "invalid_encrypted_content";
 
-/// A caller's request to one of the two APIs.
+/// A caller's request to a model API.
 #[derive(Debug)]
 pub struct ModelRequest {
     /// The caller's headers. Those in `headers::is_turn_header` are forwarded.
@@ -57,7 +57,7 @@ pub struct ModelRequest {
     pub caller: Principal,
 }
 
-/// Checks a body. Returns it as JSON that every parser accepts, and the model that it names.
+/// Checks a body. Returns it without lone surrogates, and the model that it names.
 pub(super) fn checked(
     body: Bytes,
     model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
@@ -86,7 +86,7 @@ impl Target {
 }
 
 impl Models {
-    /// Checks a body, and finds the model that it names, which the caller must be allowed to ask.
+    /// Checks a body, and that the caller may ask the model that it names.
     pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
         let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
@@ -98,7 +98,8 @@ impl Models {
         Ok((body, name, target))
     }
 
-    /// Resolves the name of a model. A configured model answers for one that clients ask for by themselves.
+    /// Resolves the name of a model. If the account does not list a model that clients ask for by themselves, the
+    /// configured fallback answers for it.
     pub(super) async fn target(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let target = self.target_named(asked, rights).await;
         let Some(fallback) = self.names.fallback_for(asked) else { return target };
@@ -112,8 +113,8 @@ impl Models {
         self.target_named(fallback, rights).await
     }
 
-    /// Returns the model of an account, and what the suffixes of its name ask for. A suffix is part of the name if a
-    /// model is called so, and if nothing known is left without it.
+    /// Returns the model of an account, and what the suffixes of its name ask for. A suffix counts as part of the name
+    /// if the account lists a model of this whole name, or no model of a shorter one.
     async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {
@@ -135,8 +136,8 @@ impl Models {
     /// Resolves the name of a model.
     ///
     /// # Errors
-    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`], [`AppError::AccountUnreadable`],
-    /// [`AppError::InsufficientScope`], [`AppError::Store`].
+    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`],
+    /// [`AppError::AccountUnreadable`], [`AppError::InsufficientScope`], [`AppError::Store`].
     async fn target_named(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let unknown = match self.names.account_in(asked) {
             None => None,
@@ -166,7 +167,7 @@ impl Models {
         Ok(Target { definition, api, model })
     }
 
-    /// Sends the prompt. Returns the response, and the account that it came from. A non-2xx response becomes an error.
+    /// Sends the prompt. Returns the response and the account that sent it. A non-2xx response becomes an error.
     pub(super) async fn prompt(
         &self,
         target: &Target,
@@ -201,7 +202,7 @@ impl Models {
         if !sent.as_ref().err().is_some_and(refused) {
             return sent;
         }
-        // The conversation began with another account or workspace, and each of its turns has this reasoning.
+        // The conversation began with another account or workspace, so every further turn would be refused too.
         let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body))).await?;
         match without {
             Some(body) => {

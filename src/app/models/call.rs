@@ -1,8 +1,9 @@
 //! Sends a request to a provider with an account's token.
 //!
-//! After a 401 the token is refreshed, whatever its expiry, and the request is sent once more if its body is still
-//! available. The caller does not see the 401. Concurrent refusals of one token version cause one refresh. A 403 does
-//! not trigger a refresh.
+//! After a 401 the token is refreshed, whatever its expiry, unless that would not help
+//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). The request is then sent once more if its body
+//! is still available, and the caller does not see the 401. Concurrent refusals of one token version cause one refresh.
+//! A 403 does not trigger a refresh.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ use crate::{
 
 /// Bytes of a refusal that are read for its code and message.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-/// Error codes of a token that is dead, not only refused for this request.
+/// Error codes which say that the token is dead, and not only refused for this request.
 const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
 /// A request to a provider, before the account's own headers and token.
@@ -75,7 +76,7 @@ impl Models {
         Ok(self.exchange(name, call).await?.1)
     }
 
-    /// Does the same, and returns also the account with the token that was used last.
+    /// Does the same as [`Self::call`]. Also returns the account with the token that was used last.
     async fn exchange(
         &self,
         name: &AccountName,
@@ -112,8 +113,8 @@ impl Models {
         Ok((account, response))
     }
 
-    /// Sends a call, and converts a non-2xx response into an error, whose cause it notes. The caller notes a success: a
-    /// stream may still fail.
+    /// Sends a call. Converts a non-2xx response into an error and notes its cause for the account's status. The caller
+    /// notes a success, because a stream may still fail.
     pub(super) async fn call_successfully(
         &self,
         name: &AccountName,

@@ -1,5 +1,6 @@
-//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, and the legacy `POST /v1/completions`. Requests are translated
-//! for a provider that uses the Responses API. A chat is forwarded otherwise.
+//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, and the legacy `POST /v1/completions`. Requests to the
+//! Codex backend are translated to the Responses API; to other providers a chat is forwarded with the provider's model
+//! name.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use crate::{
     },
 };
 
-/// Who asks, and whom.
+/// A checked request without its body: the model it is for, its headers and its caller.
 struct Asked {
     target: Target,
     headers: HeaderMap,
@@ -70,7 +71,7 @@ impl Models {
         self.translated(chat, ChatForm::Text, asked, None).await
     }
 
-    /// Checks a request, and finds its model.
+    /// Checks a request, and resolves its model.
     async fn asked(&self, request: ModelRequest) -> Result<(Asked, Bytes), AppError> {
         let ModelRequest { headers, body, rights, caller } = request;
         let (body, _name, mut target) = self.checked(body, &rights).await?;
@@ -78,7 +79,8 @@ impl Models {
         Ok((Asked { target, headers, caller }, body))
     }
 
-    /// Translates a chat, with the reasoning that led to its calls. Returns also the room that this takes in memory.
+    /// Translates a chat, and puts back the remembered reasoning before its calls. Also returns the memory permit of
+    /// that reasoning.
     async fn translate_chat(
         &self,
         body: &Bytes,

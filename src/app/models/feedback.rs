@@ -1,5 +1,5 @@
-//! Notes what a provider's refusals say about an account, for its status. Requests of the proxy say nothing: their paths
-//! are the caller's choice.
+//! Notes what a provider's refusals say about an account, for its status. Proxied requests do not count, because their
+//! paths are the caller's choice.
 
 use super::Models;
 use crate::{

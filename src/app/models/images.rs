@@ -1,4 +1,4 @@
-//! `POST /v1/images/generations`: images that a model of the account draws with the backend's tool.
+//! `POST /v1/images/generations`: images that a model of the account generates with the backend's image tool.
 
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl Models {
         Ok(response.with_json(images).with_ignored(&ignored))
     }
 
-    /// Returns the model that calls the tool: the one that was named, or the account's first one that the caller may ask
-    /// if an image model was named.
+    /// Returns the model that calls the tool: the named one, or, if that is an image model, the account's first model
+    /// that the caller may ask.
     async fn caller_of_the_tool(
         &self,
         target: &Target,

@@ -1,5 +1,5 @@
-//! `GET /v1/models`: the models of the connected accounts, each under all of its names. An account whose own list could
-//! not be read contributes its last one, and is named.
+//! `GET /v1/models`: the models of the connected accounts, each under all of its names. An account whose list cannot be
+//! read now contributes its last known list, and is named in `incomplete`.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelListing {
     pub models: Vec<ListedModel>,
-    /// The same models in the form of the Codex backend's catalogue, as far as it describes them. For each name there is
-    /// an entry, because the Codex CLI looks up the name that it sends.
+    /// The same models in the form of the Codex backend's catalogue, if it describes them. Each name has its own entry,
+    /// because the Codex CLI looks up the name that it sends.
     pub catalog: Vec<Value>,
-    /// The version of the default provider's list. The Codex CLI compares it with `x-models-etag` of each response, and reads
-    /// the catalogue again if they differ.
+    /// The version of the default provider's list. The Codex CLI compares it with `x-models-etag` of each response, and
+    /// reads the catalogue again if they differ.
     pub etag: Option<HeaderValue>,
     /// The accounts whose own list could not be read. Their last known models are listed.
     pub incomplete: Vec<AccountName>,
@@ -59,8 +59,8 @@ struct AccountModels {
 }
 
 impl Models {
-    /// Returns the agents, then the models of every account that is switched on, as far as the caller may ask them. An
-    /// account that cannot be asked now contributes its last known list, and hides no other.
+    /// Returns the agents, then the models of every account that is switched on, without those that the caller may not
+    /// ask.
     #[tracing::instrument(name = "models.list", skip_all)]
     pub async fn list(&self, rights: &Rights) -> ModelListing {
         let accounts = self.accounts_with_models(rights).await;
@@ -91,7 +91,7 @@ impl Models {
         names.into_iter().zip(lists).map(with_models).collect()
     }
 
-    /// Adds the models of an account. Those of the default provider have two names, of which the shorter one is first.
+    /// Adds the models of an account. Those of the default provider have two names; the shorter ones come first.
     fn add_account(&self, listing: &mut ModelListing, account: &AccountModels, rights: &Rights) {
         let name = &account.name;
         let is_default = *name == self.names.default_provider;
@@ -127,7 +127,7 @@ impl Models {
     /// [`AppError::UnknownModel`].
     #[tracing::instrument(name = "models.find", skip_all)]
     pub async fn find(&self, id: &str, rights: &Rights) -> Result<ListedModel, AppError> {
-        // The name of a provider may be its alias.
+        // The id may have the account's alias.
         let canonical = ModelRef::parse(id).map(|named| format!("{}/{}", named.provider, named.model));
         let mut models = self.list(rights).await.models.into_iter();
         let found = models.find(|model| model.id == id || canonical.as_ref() == Ok(&model.id));

@@ -1,4 +1,4 @@
-//! Reads the token usage of a chat that is forwarded as it is.
+//! Reads the token usage of a chat whose response is forwarded unchanged.
 
 use std::collections::VecDeque;
 
@@ -14,10 +14,10 @@ const MAX_JSON: usize = 1024 * 1024;
 
 /// What has been read of the response.
 enum Meter {
-    /// Each chunk of a stream may have the usage; usually the last one has it.
+    /// Any chunk of a stream may have the usage; usually the last one does.
     Chunks(SseDecoder),
     Whole(Vec<u8>),
-    /// It cannot be read.
+    /// The response is too large or not readable.
     Off,
 }
 

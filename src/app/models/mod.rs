@@ -1,4 +1,4 @@
-//! Requests to providers: models through OpenAI's APIs, the list of models, plan usage, and the pass-through.
+//! Requests to providers: models through OpenAI's APIs, the list of models, plan usage, and the proxy.
 
 mod ask;
 mod call;

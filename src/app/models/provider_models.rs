@@ -1,5 +1,5 @@
-//! The models of each account, as its provider lists them. A list is cached and revalidated by its `ETag`. If a provider
-//! does not respond, or an account is out of use, the last list or the configured one is used.
+//! The models of each account, as its provider lists them. A list is cached and revalidated by its `ETag`. If it cannot
+//! be read, the last list or the configured one is used.
 
 use std::{
     collections::HashMap,
@@ -31,7 +31,7 @@ use crate::{
 
 /// How long a provider may take to list its models. OpenAI's own client waits as long.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a list is served without revalidation, and after a failure.
+/// How long a list is served without revalidation: after a success, and after a failure.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
 

@@ -48,8 +48,8 @@ impl Models {
     ///
     /// # Errors
     /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::PathOfOwner`],
-    /// [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`], [`AppError::Upstream`], [`AppError::RetryRequest`], and those of
-    /// [`Tokens::usable`](crate::app::Tokens::usable).
+    /// [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`], [`AppError::Upstream`],
+    /// [`AppError::RetryRequest`], and those of [`Tokens::usable`](crate::app::Tokens::usable).
     #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
         let ProxyRequest { name, rights, method, path, query, mut headers, body } = request;

@@ -90,8 +90,8 @@ impl Models {
         Ok(response.with_model(&target.model.name, &name).with_ignored(&ignored))
     }
 
-    /// Translates a request, with what it refers to of earlier responses. Returns also the response that it continues, and
-    /// the room that all of it takes in memory.
+    /// Translates a request, with the items of earlier responses that it refers to. Also returns the response that it
+    /// continues, and the memory permits of the recalled items.
     async fn translate_response(
         &self,
         body: Bytes,
@@ -127,7 +127,8 @@ impl Models {
         }
     }
 
-    /// Returns the response as a stream, which keeps `kept` bytes. A failure as its first news is an error.
+    /// Returns the response as a stream, which keeps `kept` bytes in memory. A response that fails before any output is
+    /// an error.
     pub(super) async fn streamed(
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),

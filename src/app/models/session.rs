@@ -1,4 +1,5 @@
-//! The session that a request belongs to. The provider keeps the cache of a conversation by it, in the body and in a header.
+//! The session that a request belongs to. The provider caches a conversation under it, and reads it from the body and
+//! from a header.
 
 use http_message::{HeaderMap, HeaderName, HeaderValue};
 

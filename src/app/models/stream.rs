@@ -28,15 +28,15 @@ use crate::{
     ports::{ByteStream, UpstreamError},
 };
 
-/// How long the response's head waits for the first event, and for the event after the one that only begins the
-/// response. A failure until then becomes an HTTP status.
+/// How long the head of the caller's response waits: for the first event, and then for the first event with output. A
+/// failure until then becomes an HTTP status.
 const FIRST_EVENT: Duration = Duration::from_secs(10);
 const FIRST_NEWS: Duration = Duration::from_millis(100);
 
-/// The size from which no more frames are added to a piece.
+/// The size in bytes from which no more frames are added to a piece.
 const MAX_PIECE: usize = 64 * 1024;
 
-/// The frames that are held until then, and their bytes.
+/// Maximum number and size of the frames that are held while the head waits.
 const MAX_HELD: usize = 1000;
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
@@ -88,10 +88,11 @@ impl Events {
         self.body
     }
 
-    /// Reads until the provider says more than that the response has begun. The frames are read again later.
+    /// Reads until the first event with output, as [`is_news`] defines it, or until the time is over. The frames stay
+    /// queued.
     ///
     /// # Errors
-    /// The response failed before it said anything.
+    /// The response failed before that.
     pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), BrokenEvents> {
         let (mut held, mut size) = (VecDeque::new(), 0);
         let (mut has_begun, mut deadline) = (false, None);
@@ -157,7 +158,7 @@ impl ChatForm {
 }
 
 impl Form {
-    /// Writes what a frame is in this form.
+    /// Writes a frame in this form.
     fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Result<Written, ResponseFailure> {
         let Some(event) = frame.event() else {
             out.extend_from_slice(&frame.bytes);
@@ -244,7 +245,7 @@ struct Answer {
     events: Events,
     form: Form,
     next: Next,
-    /// Whether the response is remembered, and what it needs for that.
+    /// Set if the response is to be remembered.
     unremembered: Option<Unremembered>,
     request: RunningRequest,
     /// The request's span, for log lines while the body streams.
@@ -292,7 +293,7 @@ pub(super) fn answer(
     Box::pin(stream.fuse())
 }
 
-/// Gives the connection a turn to send what it has: a broken body discards the rest.
+/// Yields once, so that the connection sends the last piece: an error of the body would discard it.
 async fn sent() {
     let mut has_waited = false;
     let once = |context: &mut Context<'_>| {
@@ -306,7 +307,7 @@ async fn sent() {
 }
 
 impl Answer {
-    /// Returns the next frames in the caller's form: all that have arrived. A burst is sent at once, because each piece
+    /// Returns all frames that have arrived, in the caller's form. A burst is sent as one piece, because each piece
     /// costs more than the frames in it.
     async fn piece(&mut self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -1,5 +1,5 @@
-//! Usage of an account's plan. It comes from headers of the provider's responses, or from a request if they are too
-//! old.
+//! Usage of an account's plan. It comes from headers of the provider's responses, or from a request of its own if those
+//! are too old.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,8 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
-    /// Takes the usage from a response's headers. Without them, what is known is out of date: the call was charged.
+    /// Takes the usage from a response's headers. Without them the known usage is dropped, because this call has
+    /// changed it.
     pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
         // Most responses have no usage, so one header is checked first.
         if headers.contains_key("x-codex-primary-used-percent")

@@ -23,9 +23,9 @@ use crate::{
     ports::{Clock, NumberedRecord, RequestLog},
 };
 
-/// The newest records, which are kept in memory.
+/// Number of records that are kept in memory.
 const RECENT: usize = 1_000;
-/// Records and sums that wait for the database. Further ones are lost while it is down.
+/// Maximum number of records, and of sums, that wait for the database. Further ones are dropped.
 const MAX_UNSAVED: usize = 10_000;
 /// How often they are saved.
 const SAVE: Duration = Duration::from_secs(5);

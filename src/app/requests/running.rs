@@ -1,4 +1,4 @@
-//! The request of the current task, for its record. It is a task-local value, like a tracing span, so that use cases need
+//! The request of the current task, for its record. It is a task-local value, like a tracing span, so that use cases do
 //! not pass it on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ impl RunningRequest {
         CURRENT.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Notes who asks: the name of a program's token, or another caller.
+    /// Notes the caller: the name of a program's token, `gateway token` or `page`.
     pub fn note_program(&self, name: &str) {
         self.lock().program = Some(name.to_owned());
     }

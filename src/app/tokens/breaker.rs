@@ -52,7 +52,7 @@ impl Tokens {
         }
     }
 
-    /// Counts what an outcome says about the provider. A refusal of one account says that it works.
+    /// Counts an outcome for the breaker of its server. A definite refusal of one account shows that the server works.
     pub(super) fn note_outcome<T>(&self, definition: &ProviderDefinition, outcome: &Result<T, Failure>) {
         let Some(method) = self.method_of(definition) else { return };
         match outcome {
@@ -82,7 +82,7 @@ impl Tokens {
     }
 }
 
-/// Whether a cause speaks of the server, not of the request or of a proxy in between.
+/// Whether a cause is a fault of the server, not of the request or of a proxy in between.
 fn is_fault(cause: Cause) -> bool {
     cause.is_unreachable() || matches!(cause, Cause::TimedOut | Cause::ConnectionLost | Cause::ServerError)
 }

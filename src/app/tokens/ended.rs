@@ -1,5 +1,5 @@
-//! Logins that have ended. If an older copy of the database brings one back, it is removed again, or replaced by its
-//! successor: logging out is for good, and the owner who signed in anew keeps the new login.
+//! Logins that have ended. If a restored database brings one back, it is removed again, or replaced by its successor,
+//! so that a restore undoes neither a logout nor a newer login.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,10 +17,10 @@ use crate::{
     ports::{Advanced, EndedLogin, JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
-/// Successors that are followed, so that a cycle in the files ends.
+/// Maximum number of successors that are followed, so that a cycle in the files ends.
 const MOST_SUCCESSORS: usize = 100;
 
-/// What the journal remembers of the time after a backup.
+/// What the journal remembers of tokens and logins, possibly from after the backup that was restored.
 pub(super) struct Remembered {
     committed: HashMap<AccountName, Rotation>,
     /// The newest version of each account whose tokens another gateway keeps.
@@ -35,7 +35,7 @@ impl Remembered {
         self.committed.get(name)
     }
 
-    /// Returns the version of an account that the journal stands for, with or without its tokens.
+    /// Returns the newest version of an account in the journal, with or without its tokens.
     pub(super) fn version_of(&self, name: &AccountName) -> Option<TokenVersion> {
         self.committed_of(name).map(|rotation| rotation.version.clone()).or_else(|| self.marks.get(name).cloned())
     }
@@ -107,7 +107,7 @@ impl Tokens {
         for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
             let account = match self.store.load(&name).await {
                 Ok(Some(account)) => account,
-                // It cannot be compared; its status says why.
+                // An unreadable account cannot be compared. Its status gives the reason.
                 Ok(None) | Err(StoreError::Unreadable(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -156,8 +156,8 @@ impl Tokens {
         Ok(Some(order.revocation.id))
     }
 
-    /// Stores the tokens of a login in place of the one that it had replaced, if an older copy of the database has brought
-    /// that one back. None if it has not.
+    /// Stores the tokens of a login in place of those of its predecessor, if a restored database has brought that one
+    /// back. Returns None if it has not.
     pub(super) async fn replace_again(
         &self,
         definition: &ProviderDefinition,
@@ -173,7 +173,7 @@ impl Tokens {
         Ok(Some(self.advance(definition, &returned).await?))
     }
 
-    /// Remembers the ends of logins that an account's events tell, oldest first.
+    /// Remembers the ends of logins in an account's events, which are given oldest first.
     pub(in crate::app) async fn note_ends(&self, name: &AccountName, events: &[&CredentialEvent]) {
         for (login_id, successor) in self.followed.ends(name, events) {
             self.note_end(name, login_id, successor).await;

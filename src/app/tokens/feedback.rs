@@ -43,7 +43,7 @@ struct Known {
 }
 
 impl Feedback {
-    /// Applies a change. Returns whether it made a difference.
+    /// Applies a change. Returns whether anything changed.
     fn change(&self, name: &AccountName, login_id: &LoginId, change: impl FnOnce(&mut ProviderFeedback)) -> bool {
         let mut known = self.lock();
         let before = known.get(name).filter(|known| known.login_id == *login_id);
@@ -59,7 +59,8 @@ impl Feedback {
         true
     }
 
-    /// Takes over what is stored, except for what is newer here. Returns whether it made a difference.
+    /// Replaces all saved entries by the stored ones. Unsaved entries are newer, and stay. Returns whether anything may
+    /// have changed.
     fn replace(&self, stored: Vec<StoredFeedback>) -> bool {
         let mut known = self.lock();
         let was = known.len();
@@ -84,7 +85,7 @@ impl Feedback {
         stored.collect()
     }
 
-    /// Notes that this is stored, unless it has changed again.
+    /// Marks an entry as saved, unless it has changed again.
     fn saved(&self, stored: &StoredFeedback) {
         if let Some(known) = self.lock().get_mut(&stored.name)
             && (&known.login_id, &known.feedback) == (&stored.login_id, &stored.feedback)
@@ -129,7 +130,7 @@ impl Tokens {
         }
     }
 
-    /// Reads what other replicas have stored.
+    /// Reads the stored feedback, which other replicas may have changed.
     pub(in crate::app) async fn load_feedback(&self) -> Result<(), AppError> {
         if self.feedback.replace(self.store.feedback().await?) {
             self.registry.notify_changed();

@@ -1,5 +1,5 @@
-//! The login of each account, as of the last event that was followed. The registry may be ahead of the events, because a
-//! refresh registers what it finds in the store; a login that ended in between would not be noticed there.
+//! The login of each account, as of the last event that was followed. The registry cannot show which logins have ended:
+//! it may be ahead of the events, because a refresh registers what it finds in the store.
 
 use std::{
     collections::HashMap,

@@ -1,7 +1,7 @@
-//! The token journal: replays it at the start, and keeps the newest tokens of each login in it.
+//! Replays the token journal at the start, and keeps the newest tokens of each login in it.
 //!
-//! A start commits what an earlier process received and could not store. It also writes back committed tokens that the
-//! database has lost, because an older copy of it was restored.
+//! A start commits the tokens that an earlier process received and could not store. It also writes back committed
+//! tokens that a restored database lacks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     ports::{JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
-/// How long a start waits for the replay. It goes on in the background, e.g. for a row that cannot be written.
+/// How long a start waits for the replay, which then continues in the background.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Records that are committed at the same time.
 const CONCURRENT: usize = 8;
@@ -28,7 +28,7 @@ impl Tokens {
 
     /// Commits the journal's records. A journal that cannot be read is logged, and the gateway starts without it.
     pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
-        // The records of tokens that the database has are not even read: only their names are.
+        // Committed records of versions that the database has are not opened; their file names suffice.
         let registered = self.registry.versions();
         let records = match self.journal.list_without(registered.clone()).await {
             Ok(records) => records,
@@ -86,9 +86,9 @@ impl Tokens {
     fn needs_replay(&self, record: &JournalRecord, account: Option<&SealedCredential>) -> Option<ProviderDefinition> {
         let version = &record.rotation.version;
         match (record.state, account) {
-            // The account was removed: its tokens are revoked at the provider that the name configures.
+            // The account was removed, so its tokens are revoked at the provider that is configured for the name.
             (RecordState::Unsaved, None) => self.directory.catalog.get(&record.name).cloned(),
-            // An account that is absent stays so.
+            // Committed tokens do not bring an absent account back.
             (RecordState::Committed, None) => None,
             (RecordState::Committed, Some(account))
                 if *account.login_id() != version.login_id || account.generation() >= version.generation =>
@@ -117,7 +117,7 @@ impl Tokens {
         self.commit(&definition, record, true).await;
     }
 
-    /// Keeps or deletes a record after the store has responded: the newest tokens that `is_stored` stay.
+    /// Keeps a record as committed if the store has its tokens (`is_stored`), or deletes it.
     pub(super) async fn settle_record(&self, record: &JournalRecord, is_stored: bool) {
         let settled = match record.state {
             _ if is_stored => self.journal.confirm(record).await,
@@ -130,14 +130,15 @@ impl Tokens {
         }
     }
 
-    /// Returns what the journal knows of tokens that it does not have: their versions, and how often they were presented.
+    /// Returns the versions that the journal knows without their tokens, and how often each was presented.
     async fn known_versions(&self) -> Vec<PresentedToken> {
         let marks = self.journal.marks().await.unwrap_or_default();
         let marks = marks.into_iter().map(|(name, version)| PresentedToken { name, version, attempt: 0 });
         marks.chain(self.journal.presented().await.unwrap_or_default()).collect()
     }
 
-    /// Puts an account in doubt if this gateway has seen a later generation, or a later presentation, than the database has.
+    /// Puts an account in doubt if this gateway has seen a later generation, or a later presentation, than the database
+    /// has.
     async fn compare_with(&self, known: &PresentedToken) -> Result<(), AppError> {
         let PresentedToken { name, version, attempt } = known;
         let Some(account) = self.store.load(name).await? else { return Ok(()) };
@@ -156,14 +157,14 @@ impl Tokens {
         Ok(())
     }
 
-    /// Remembers that an account's token is presented, unless that does not spend it. If this fails, the token is
+    /// Remembers that an account's token is presented, unless the token is reusable. If this fails, the token is
     /// presented all the same.
     pub(super) async fn note_presentation(&self, account: &SealedCredential) {
         self.note_attempts(account, account.refresh.attempt).await;
     }
 
-    /// Forgets the last presentation of a token that was not consumed. The row forgets it later, so that a restored row is
-    /// the only one that can have fewer presentations than the journal.
+    /// Forgets the last presentation of a token that was not consumed. The row forgets it afterwards, so that only a
+    /// restored row has fewer presentations than the journal.
     pub(super) async fn take_back_presentation(&self, account: &SealedCredential) {
         self.note_attempts(account, account.refresh.attempt.saturating_sub(1)).await;
     }
@@ -179,15 +180,15 @@ impl Tokens {
         }
     }
 
-    /// Keeps the tokens of a login, which the database has.
+    /// Keeps the tokens of a saved login in the journal.
     pub(super) async fn keep_login(&self, account: &SealedCredential) {
         let (name, rotation) = (account.name.clone(), account.rotation());
         let record = JournalRecord { name, rotation, state: RecordState::Committed };
         self.settle_record(&record, true).await;
     }
 
-    /// Remembers the version that another replica has stored. Returns false if a later one of the same login is known, so
-    /// that an older copy of the database must have been restored.
+    /// Remembers the version that another replica has stored. Returns false if the journal knows a later one of the
+    /// same login, which means that an older copy of the database was restored.
     pub(super) async fn note_seen(&self, account: &SealedCredential) -> bool {
         let noted = self.journal.mark(&account.name, &account.refresh.version).await;
         noted.unwrap_or_else(|error| {

@@ -1,5 +1,5 @@
-//! Awaits the response to a presentation beyond its timeout. The row is in doubt by then, but the response may still hold
-//! the only valid tokens.
+//! Awaits the response to a presentation beyond its timeout. The account is in doubt by then, but the response may
+//! still have the only valid tokens.
 
 use std::{
     collections::HashMap,
@@ -17,9 +17,9 @@ use crate::domain::{
     refresh::{LeaseId, TokenState},
 };
 
-/// How long a call that was hung up takes to close its connection.
+/// Time for a cancelled call to close its connection.
 const CLOSING: Duration = Duration::from_millis(100);
-/// What a stop adds to the timeout of a call whose response is late.
+/// How much longer than `http_timeout` a stop waits for a late response.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
 /// A presentation that was not answered in time.
@@ -61,13 +61,14 @@ impl LateCalls {
 
 impl Tokens {
     /// Awaits a late response and applies it like one in time: new tokens are stored if the row still has the presented
-    /// version. Ends without one at the adapter's limit, at the next presentation, or some time after a stop begins.
+    /// version. Gives up at the limit of the call, at the next presentation of the token, or `http_timeout` plus
+    /// [`GRACE_AT_STOP`] after a stop began.
     pub(super) async fn await_late(&self, definition: &ProviderDefinition, late: LateCall) {
         let LateCall { presented, lease, mut call } = late;
         let name = &definition.name;
         let hung_up = self.late_calls.put(name, &lease);
         let response = tokio::select! {
-            // What has arrived is read before anything else counts.
+            // A response that has arrived takes precedence.
             biased;
             response = &mut call => Some(response),
             () = hung_up.cancelled() => None,
@@ -94,8 +95,8 @@ impl Tokens {
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }
 
-    /// Ends the account's late call before its token is presented again under this lease: two presentations of one token
-    /// must not be under way at once.
+    /// Ends the account's late call before its token is presented again under this lease: two presentations of one
+    /// token must not be under way at once.
     pub(super) async fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
             self.clock.sleep(CLOSING).await;

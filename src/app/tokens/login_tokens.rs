@@ -1,5 +1,5 @@
-//! Seals and opens the tokens of a login that are not saved yet, as one text: the owner decides by the account labels
-//! beside them, so these are sealed too.
+//! Seals and opens the tokens of a login that are not saved yet, with their account labels as one text. The owner
+//! decides by these labels, so nobody with access to the database may change them.
 
 use std::borrow::Cow;
 
@@ -87,7 +87,7 @@ impl Vault {
         })
     }
 
-    /// Opens the tokens of a login that waits for its owner. None if it does not, or if they do not open.
+    /// Opens the tokens of an unconfirmed login; None for any other login, and if they do not open.
     pub fn open_unconfirmed(&self, login: &SealedLogin) -> Option<LoginTokens> {
         let tokens = self.open_login_tokens(&login.session, login.tokens.as_ref()?);
         let warn = |error: &VaultError| {

@@ -16,7 +16,7 @@ use crate::{
 
 /// Pause between two lookups of one name.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Names that are remembered at most. Callers choose them.
+/// Maximum number of remembered names. Callers choose the names.
 const MAX_NAMES: usize = 1_000;
 
 /// The last lookup of each name. Its lock is held while the store is asked.

@@ -1,5 +1,8 @@
-//! The tokens of accounts: hands out access tokens from memory, refreshes them exactly once over all replicas, and
-//! loses none that it received. The only service that opens a refresh token.
+//! The tokens of accounts: hands out access tokens from memory, refreshes them once over all replicas, and never loses
+//! a token that it received. The only service that opens refresh tokens.
+//!
+//! A refresh: `schedule` or `source` starts it, `run` joins concurrent callers and takes a slot, `refresh` presents the
+//! token under a lease and commits the response. The rules are [`crate::domain::refresh`].
 
 mod breaker;
 mod ended;
@@ -175,8 +178,8 @@ impl Tokens {
         }
     }
 
-    /// Registers an account whose tokens open, without its access token: with very many accounts, most of which nobody
-    /// uses, they would fill the memory.
+    /// Registers an account whose tokens open, without its access token: the tokens of very many accounts, most of them
+    /// unused, would fill the memory.
     fn register_resting(&self, credential: &SealedCredential) {
         if let Some(account) = self.registration_with(credential, AccessToken::new("")) {
             self.register_as(credential, ProviderRegistration { is_resting: true, ..account });
@@ -242,7 +245,7 @@ impl Tokens {
         })
     }
 
-    /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
+    /// Reloads an account from the store. If nothing is stored, unregisters the login `login_id`.
     pub(super) async fn reload(self: &Arc<Self>, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
         if !self.read(name).await? {
             self.registry.unregister(name, login_id);
@@ -264,7 +267,7 @@ impl Tokens {
         Ok(stored.map(|account| self.meet(account)).is_some())
     }
 
-    /// Reads the quarantined accounts again: a key may have arrived, or a backup.
+    /// Reads the quarantined accounts again: their key, or a backup of their rows, may have arrived.
     pub(in crate::app) async fn retry_unreadable(self: &Arc<Self>) -> Result<(), AppError> {
         for name in self.registry.unreadable_names() {
             if !self.read(&name).await? {

@@ -13,9 +13,9 @@ use crate::domain::{
 };
 use crate::ports::TokenEndpointError;
 
-/// How long a token response is awaited in all. After `http_timeout` it is late.
+/// The total time that a token response is awaited. After `http_timeout` it counts as late.
 const LISTEN_FOR: Duration = Duration::from_secs(10 * 60);
-/// Time to read what has arrived, after a timeout: a process that was paused finds the response in its socket.
+/// Time to read a response after a timeout: a process that was paused finds it in its socket.
 const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// A call that presents a refresh token.
@@ -28,13 +28,13 @@ pub(super) struct Presented {
     pub(super) rest: Option<Rest>,
 }
 
-/// What is left of a refresh whose response was a new cookie alone.
+/// The rest of a refresh whose response was a new cookie without a token.
 pub(super) struct Rest {
     pub(super) session: Option<SessionId>,
 }
 
 impl Tokens {
-    /// Presents the account's refresh token in the way that its login requires.
+    /// Presents the account's refresh token to the token endpoint, or to the session endpoint.
     pub(super) fn present(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -117,7 +117,8 @@ pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
     if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 
-/// Returns what an error means for the presented token. The row keeps its kind only, so the log gets the whole text.
+/// Returns what an error means for the presented token. The row keeps only the kind of the error, so its text is
+/// logged.
 fn failure(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
     tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
     error.failure()

@@ -3,7 +3,8 @@
 //!
 //! 1. The lease is durable before the token is presented, and the journal remembers the presentation.
 //! 2. The response is in the journal before the store is called.
-//! 3. The commit is retried until the store responds; only then is the journal record removed.
+//! 3. The commit is retried until the store responds. Only then is the journal record settled: kept as committed, or
+//!    removed if the store did not take its tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,9 +28,9 @@ use crate::{
     ports::{Advanced, JournalRecord, StoreError, StoreTrouble},
 };
 
-/// Pauses between tries to commit: the first and the longest.
+/// Pauses between attempts to commit: the first and the longest.
 const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Tries of a step that may be given up, and the pause between them.
+/// Attempts of a step that may be given up, and the pause between them.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -54,7 +55,7 @@ impl Tokens {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
-        // A retry uses the same lease id, so a lease granted by a failed try belongs to this refresh.
+        // A retry uses the same lease id, so a lease that a failed attempt was granted belongs to this refresh.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.give_back(definition))?;
         match (begun.effect, begun.credential) {
@@ -94,7 +95,7 @@ impl Tokens {
                 let mut call = self.present(definition, &credential, token, rest);
                 match self.in_time(definition, &mut call).await {
                     Some(Ok(Presented { response, rest })) => {
-                        // What follows needs the database. The slot is kept only if the endpoint is called again.
+                        // The slot is released before the commit, unless the endpoint is called again.
                         let next = rest.map(|rest| Next::after(seen, rest, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
                             (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
@@ -123,7 +124,10 @@ impl Tokens {
         Ok(Progress::Ended(RefreshOutcome::Settled))
     }
 
-    /// Opens the refresh token of a row whose lease was granted; the error is why it is not sent.
+    /// Opens the refresh token of a row whose lease was granted.
+    ///
+    /// # Errors
+    /// Why the token is not sent.
     fn open_refresh_token(&self, credential: &SealedCredential, is_late: bool) -> Result<RefreshToken, Cause> {
         match self.vault.open_refresh_token(credential) {
             // The store was slow or this process was paused: another replica may treat the lease as lapsed.
@@ -137,8 +141,8 @@ impl Tokens {
         }
     }
 
-    /// Records why a presentation failed. If that is not possible, the lease lapses and the row is in doubt, which is
-    /// correct.
+    /// Records why a presentation failed. If the store does not respond, the lease lapses and the account is in doubt,
+    /// which is correct.
     pub(super) async fn record_failure(
         &self,
         definition: &ProviderDefinition,
@@ -153,7 +157,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// Seals a response, journals it and commits it.
+    /// Seals a response, writes it to the journal and commits it.
     pub(super) async fn keep(
         &self,
         definition: &ProviderDefinition,
@@ -222,7 +226,7 @@ impl Tokens {
             self.clock.sleep(pause).await;
             pause = (pause * 2).min(longest);
         };
-        // The commit of an earlier try, or of another process that replayed the record.
+        // Stored now, by an earlier attempt, or by another process that replayed the record.
         let is_there = committed.credential.as_ref().is_some_and(|there| there.has_tokens_of(&record.rotation));
         if committed.effect == Effect::Revoke {
             let user_id = record.rotation.metadata.account.user_id.as_deref();

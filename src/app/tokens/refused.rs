@@ -1,10 +1,11 @@
 //! Replaces access tokens that a provider refused before they expired.
 //!
-//! If the provider refuses the new tokens too, refreshes do not help: after two of them, the next waits for hours.
+//! If the provider refuses the new tokens too, refreshes do not help: after two such refreshes, the next waits for
+//! hours.
 //!
-//! A refusal without a reason may come from a proxy in between, and retrying a refresh in doubt may end a login whose
-//! token is valid. Such a retry therefore needs a second refusal some time after the first, without a success of the
-//! token in between.
+//! A 401 without a reason may come from a proxy in between, and a retry out of doubt may end a login whose token is
+//! valid. Such a retry therefore needs a second 401 some time after the first, without a success of the token in
+//! between.
 
 use std::{
     collections::HashMap,
@@ -37,7 +38,7 @@ pub(super) struct RefusedTokens {
 #[derive(Debug)]
 struct Refused {
     version: TokenVersion,
-    /// None if these tokens have replaced refused ones, and were not used yet.
+    /// When they were first refused. None if these tokens have replaced refused ones and were not refused themselves.
     since: Option<Timestamp>,
     is_dead: bool,
     replaced_refused: bool,
@@ -127,8 +128,8 @@ impl Tokens {
         });
     }
 
-    /// Returns the account with another access token than the refused one, after a refresh if necessary, or `None` if
-    /// the refusal is the response. Concurrent refusals of one token cause one refresh.
+    /// Returns the account with another access token than the refused one, after a refresh if necessary. None: there is
+    /// no other token, so the caller gets the 401. Concurrent refusals of one token cause one refresh.
     ///
     /// # Errors
     /// Those of [`Tokens::usable`] if the refused token has been replaced and its successor is not usable.
@@ -146,7 +147,7 @@ impl Tokens {
         Ok(None)
     }
 
-    /// Refreshes refused tokens unless that would not help. Returns whether other tokens have replaced them.
+    /// Refreshes refused tokens unless that would not help. Returns whether they have been replaced.
     async fn refresh_refused(
         self: &Arc<Self>,
         name: &AccountName,

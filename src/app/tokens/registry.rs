@@ -1,8 +1,8 @@
 //! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
 //!
-//! A lookup takes no lock and copies nothing. A change copies the few accounts of one shard, however many there are, and
-//! registers a new snapshot. Snapshots may arrive in any order: one
-//! that is older than the registered one, or belongs to a login that was signed out, is ignored.
+//! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
+//! accounts, and registers a new snapshot. Snapshots may arrive in any order: one that is older than the registered
+//! one, or belongs to a login that has ended, is ignored.
 
 use std::{
     collections::HashMap,
@@ -37,7 +37,7 @@ pub struct ProviderRegistration {
     pub refresh: RefreshState,
     pub revision: Revision,
     pub access_token: AccessToken,
-    /// Whether the access token is empty instead, and is opened on the account's first use after the start.
+    /// Whether the access token is empty here, and opened on the account's first use after the start.
     pub is_resting: bool,
     /// Its user and workspace. ChatGPT's backend requires the workspace id beside the token.
     pub account: AccountLabels,
@@ -115,7 +115,7 @@ impl ProviderRegistry {
         names
     }
 
-    /// Returns the shard of a name, by FNV-1a: names are the owner's, so nobody crowds one of them.
+    /// Returns the shard of a name, by its FNV-1a hash. The owner chooses the names, so the hash needs no secret seed.
     fn shard(&self, name: &AccountName) -> Option<&Shard> {
         let mix = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
         let hash = name.as_str().bytes().fold(0x811c_9dc5, mix);
@@ -157,8 +157,8 @@ impl ProviderRegistry {
         names
     }
 
-    /// Returns what [`ProviderRegistry::other_names`] returns, for every account that has other names. One search for all
-    /// of them: one for each would take minutes for 100,000 accounts.
+    /// Returns the [`ProviderRegistry::other_names`] of every account that has some, in one search: one for each
+    /// account would take minutes for 100,000 accounts.
     pub fn all_other_names(&self) -> HashMap<AccountName, Vec<AccountName>> {
         let accounts: Vec<_> = self.names().into_iter().filter_map(|name| Some((self.get(&name)?, name))).collect();
         let mut owners: HashMap<_, Vec<&AccountName>> = HashMap::new();

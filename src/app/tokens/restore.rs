@@ -1,4 +1,4 @@
-//! Meets an older copy of the database that was restored while this gateway runs.
+//! Handles an older copy of the database that was restored while this gateway runs.
 //!
 //! The refresh tokens in it are spent where this gateway has seen a later generation. Their successors are written back
 //! from the journal; without them the account is in doubt, and only its owner may risk the old token.
@@ -34,7 +34,7 @@ impl Tokens {
                 StoredAccount::Unreadable(account) => self.quarantine(account),
             }
         }
-        // Last, so that a comparison that failed is repeated.
+        // Forgotten last, so that a failed comparison is repeated.
         self.registry.forget_revisions();
         Ok(())
     }

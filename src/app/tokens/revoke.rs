@@ -1,8 +1,9 @@
 //! Revokes refresh tokens that are no longer used (RFC 7009): at once, and after a failure for up to a day.
 //!
 //! The transaction that takes a token out of use puts it into the queue, so neither a crash nor an outage leaves a live
-//! token behind. Some providers end everything that a user has granted to the client. Before every send the queue
-//! therefore checks that no account and no login uses the grant, under any name.
+//! token behind. Some providers end everything that a user has granted to the client
+//! ([`RevocationScope::Grant`]). Before each such revocation the gateway checks that no account and no login uses the
+//! grant, under any name.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,11 +22,11 @@ use crate::{
     ports::{StoreError, TokenEndpointError},
 };
 
-/// Pause between two tries of one revocation.
+/// Pause between two attempts of one revocation.
 const RETRY_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Pause between two sweeps of the queue.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// Revocations tried in one sweep.
+/// Maximum number of revocations in one sweep.
 const MAX_PER_SWEEP: usize = 20;
 
 /// The result of a revocation.
@@ -36,7 +37,7 @@ pub enum Revocation {
     Revoked,
     /// The provider did not respond; the revocation is retried for up to a day.
     Pending,
-    /// It would end the sign-in of another account of the same user, so it waits for up to a day.
+    /// It would end another login of the same user, so it waits for up to a day.
     Waiting,
     /// The token cannot be revoked and lives at the provider until it expires.
     Failed,
@@ -51,8 +52,8 @@ impl Revocation {
 }
 
 impl Tokens {
-    /// Returns an order to revoke the account's refresh token. None if it has none that opens, or if the provider has no
-    /// revocation endpoint.
+    /// Returns an order to revoke the account's refresh token. None if it has none that opens, or if the provider has
+    /// no revocation endpoint.
     pub(super) fn revocation_order(
         &self,
         definition: &ProviderDefinition,
@@ -197,7 +198,7 @@ impl Tokens {
         Ok(if is_refused { Revocation::Failed } else { Revocation::Pending })
     }
 
-    /// Whether an account is connected, or a login unsettled, that the end of the token's whole grant may end.
+    /// Whether a connected account or an unsettled login may share the token's grant.
     async fn uses_grant_of(&self, revocation: &PendingRevocation) -> Result<bool, StoreError> {
         let stored = self.store.list().await?;
         let is_connected = stored.readable.iter().any(|account| {
@@ -206,7 +207,7 @@ impl Tokens {
             let user_id = account.metadata.account.user_id.as_deref();
             client.is_some_and(|client| revocation.may_share_grant(client, user_id))
         });
-        // Nobody knows the user of an unreadable account.
+        // The user of an unreadable account is unknown.
         let is_unreadable = stored.unreadable.iter().any(|account| {
             let definition = self.directory.catalog.get(&account.name);
             let client = definition.and_then(ProviderDefinition::revoking_client);

@@ -1,4 +1,5 @@
-//! Runs a refresh: callers join the one that is under way, it takes a slot, and it presents tokens until it is settled.
+//! Runs a refresh: joins concurrent callers, takes a slot at the token endpoint, and presents tokens until the refresh
+//! is settled.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::{
     ports::StoreError,
 };
 
-/// Presentations of one refresh. Each but the last replaces the cookie of a browser and returns no token.
+/// Maximum number of presentations in one refresh. Each but the last replaces a browser's cookie and returns no token.
 const MAX_PRESENTATIONS: usize = 4;
 
 /// A presentation that is to be made. All those of one refresh use one slot.
@@ -58,7 +59,7 @@ impl Tokens {
         self.join_refresh(definition, seen, trigger, true)
     }
 
-    /// Does the same as [`Tokens::refresh`] for the schedule, which gives way to callers.
+    /// Does the same as [`Tokens::refresh`] for the schedule. Callers get a slot before the schedule does.
     pub(super) fn refresh_on_schedule(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -104,7 +105,7 @@ impl Tokens {
         trigger: RefreshTrigger,
         is_awaited: &IsAwaited,
     ) -> (RefreshOutcome, Option<LateCall>) {
-        // Before the lease, whose time must not pass in a queue.
+        // The slot comes before the lease, whose time must not pass in a queue.
         let Some(slot) = self.slot(definition, is_awaited).await else {
             return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
         };
@@ -122,7 +123,7 @@ impl Tokens {
         let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
         self.note_store(trouble);
         refreshed.unwrap_or_else(|error| {
-            // A store logs its own trouble, once and not with every try.
+            // A store logs its own trouble, once and not with every attempt.
             if trouble.is_some() {
                 tracing::debug!(provider.name = %definition.name, error = %error, "a refresh waits for the database");
             } else {

@@ -1,4 +1,4 @@
-//! Saves the tokens of a login or a pasted secret, changes the profile of an account, and removes its tokens.
+//! Saves the tokens of a login or a pasted secret, changes an account's profile, and removes its tokens.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     ports::{ProfileChange, Removal, SaveOutcome, StoreError, StoreTrouble},
 };
 
-/// Tries to queue the revocation of an account's refresh token while refreshes replace it.
+/// Attempts to queue the revocation of an account's refresh token while refreshes replace it.
 const TRIES: usize = 5;
 
 /// An account whose tokens are saved.
@@ -36,9 +36,9 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// [`AppError::LoginEnded`] if the login was ended meanwhile and [`AppError::TypeConflict`] (the tokens are revoked),
-    /// [`AppError::StaleConsent`] if the tokens may not replace the account's present login, [`AppError::Store`]. With each
-    /// of them nothing is changed.
+    /// Nothing is changed: [`AppError::LoginEnded`] if the login has ended meanwhile and [`AppError::TypeConflict`]
+    /// (the tokens are revoked), [`AppError::StaleConsent`] if the tokens may not replace the account's current login,
+    /// [`AppError::Store`].
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
         new: NewCredential,
@@ -65,7 +65,7 @@ impl Tokens {
                 self.revoke_login(definition, &sealed).await?;
                 Err(AppError::TypeConflict { name, existing })
             }
-            // An earlier try, or another process that replayed the journal, has saved these tokens or kept them.
+            // An earlier attempt, or another process that replayed the journal, has saved these tokens or kept them.
             SaveOutcome::LoginEnded(outcome @ (LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded)) => {
                 let account = self.store.load(&name).await?;
                 match account.filter(|account| *account.login_id() == sealed.login_id) {
@@ -85,7 +85,7 @@ impl Tokens {
         }
     }
 
-    /// Returns a saved account, and reports that it is connected under other names too.
+    /// Returns a saved account. Logs a warning if it is connected under other names too.
     fn connected(&self, account: &SealedCredential) -> Connected {
         let other_names = self.registry.other_names(&account.name);
         if !other_names.is_empty() {
@@ -116,7 +116,7 @@ impl Tokens {
             let outcome = self.store.save_login(sealed, &author).await?;
             let is_unreadable = self.registry.unreadable(&sealed.name).is_some();
             if is_unreadable && matches!(outcome, SaveOutcome::TypeConflict(_)) {
-                // A type that the row's secrets are not bound to proves nothing.
+                // The provider type of an unreadable row is not authenticated, so it does not count as a conflict.
                 self.remove_unreadable(&sealed.name).await?;
             } else if outcome != SaveOutcome::Changed {
                 return Ok(outcome);
@@ -128,8 +128,8 @@ impl Tokens {
         Ok(self.store.save_login(sealed, &author).await?)
     }
 
-    /// Returns the order to revoke the account's present refresh token, if a new login may do so. A failure to read the
-    /// account must not lose the new tokens, so it leaves the old token to expire.
+    /// Returns the order to revoke the account's current refresh token, unless that would end the new login. A failure
+    /// to read the account must not lose the new tokens, so the old token is then left to expire.
     async fn order_to_supersede(
         &self,
         definition: &ProviderDefinition,

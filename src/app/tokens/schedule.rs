@@ -1,7 +1,8 @@
-//! Refreshes tokens before a caller needs them, also those of idle accounts.
+//! Refreshes tokens before a caller needs them, also those of idle accounts. When a refresh is due is decided by
+//! [`RefreshState::ready_at`](crate::domain::refresh::RefreshState::ready_at).
 //!
-//! A heap holds one time for each change of an account, so the cost does not grow with the number of accounts. An entry
-//! may be out of date, so the registration decides whether the account is due.
+//! A heap holds one time for each change of an account, so that idle accounts cost nothing. An entry may be out of
+//! date, so the current registration decides whether the account is due.
 
 use std::{
     cmp::Reverse,
@@ -20,11 +21,11 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Longest sleep, because the wall clock may be set.
+/// The longest sleep, because the wall clock may be set meanwhile.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a refresh that could not be begun.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-/// Shortest wait before the next try.
+/// The shortest wait before the next attempt.
 pub(super) const MIN_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -87,8 +88,8 @@ impl Tokens {
         self.tasks.start(async move {
             let name = &definition.name;
             match tokens.refresh_on_schedule(&definition, &version).await {
-                // The result is registered, which schedules the account's next refresh. If that one is due at once, it may
-                // have joined this refresh instead of starting.
+                // Registering the result has scheduled the account's next refresh. One that is due at once may have
+                // joined this refresh instead of starting.
                 RefreshOutcome::Settled if tokens.is_due(name) => {
                     tokens.schedule.put(tokens.now().plus(MIN_WAIT), name);
                 }

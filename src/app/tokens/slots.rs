@@ -14,7 +14,7 @@ use tokio::{select, sync::oneshot};
 use super::Tokens;
 use crate::domain::{ids::AccountName, provider::ProviderDefinition};
 
-/// Refreshes that run at one endpoint at the same time.
+/// Maximum number of concurrent refreshes at one endpoint.
 const MOST_AT_ONCE: usize = 5;
 
 /// Whether a caller waits for a refresh. It is set when the first caller joins.
@@ -71,7 +71,7 @@ impl RefreshSlots {
         Err(receiver)
     }
 
-    /// Moves the queued refresh of an account before the scheduled ones, because a caller waits for it now.
+    /// Moves the queued refresh of an account ahead of the scheduled ones, because a caller waits for it now.
     pub(super) fn hurry(&self, name: &AccountName) {
         for queue in self.lock().values_mut() {
             let waiting = queue.scheduled.iter().position(|waiting| waiting.name == *name);
@@ -83,13 +83,13 @@ impl RefreshSlots {
         while let Some(next) = self.next(endpoint) {
             match next.turn.send(self.slot(endpoint)) {
                 Ok(()) => return,
-                // It has stopped waiting. The slot is still taken.
+                // That refresh has stopped waiting. The slot goes to the next one.
                 Err(mut slot) => slot.0 = None,
             }
         }
     }
 
-    /// Returns the refresh whose turn it is. Without one, the slot is free.
+    /// Returns the next queued refresh. If there is none, the slot becomes free.
     fn next(&self, endpoint: &str) -> Option<Waiting> {
         let mut endpoints = self.lock();
         let queue = endpoints.get_mut(endpoint)?;
@@ -110,8 +110,7 @@ impl RefreshSlots {
 }
 
 impl Tokens {
-    /// Waits for a slot at the endpoint that refreshes an account. None if the refreshes before it take longer than one
-    /// call may.
+    /// Waits for a slot at the endpoint that refreshes an account. Returns None after the time of the longest call.
     pub(super) async fn slot(&self, definition: &ProviderDefinition, is_awaited: &IsAwaited) -> Option<Slot> {
         let endpoint = self.endpoint_of(definition);
         match self.slots.take(&endpoint, &definition.name, is_awaited) {

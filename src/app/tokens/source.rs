@@ -30,7 +30,8 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::NeedsReauth`] where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
+    /// [`AppError::NeedsReauth`] if only a new login helps; [`AppError::RefreshNotBegun`] and [`AppError::StoreDown`]
+    /// if a later call may succeed.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.cached(name) {
             return Ok(account);
@@ -87,8 +88,8 @@ impl Tokens {
         AppError::RefreshNotBegun { name: name.clone(), wait: self.pause_before(&account.definition, &refresh) }
     }
 
-    /// Waits until another replica has refreshed these tokens or the time for that is over. Returns whether one was
-    /// running.
+    /// Waits until another replica's refresh of these tokens has ended, or the time for it is over. Returns whether
+    /// there was one.
     pub(in crate::app) async fn wait_for_other_replica(
         self: &Arc<Self>,
         definition: &ProviderDefinition,

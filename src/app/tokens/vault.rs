@@ -1,4 +1,4 @@
-//! Seals and opens secrets. No other code of the core does.
+//! Seals and opens secrets; `login_tokens` adds those of unsaved logins. No other code of `app` does.
 
 use std::{error::Error, sync::Arc};
 
@@ -52,7 +52,7 @@ impl Vault {
         Author { actor: actor::current(), at, cipher: Arc::clone(&self.cipher) }
     }
 
-    /// Returns whether the mark of an audit entry is valid.
+    /// Checks the mark of an audit entry.
     pub fn check_audit_mark(&self, entry: &AuditEntry) -> Result<(), OpenError> {
         self.cipher.open(&SealContext::AuditEntry(&entry.digest), &entry.mark).map(drop)
     }
@@ -91,8 +91,8 @@ impl Vault {
         Ok(AccessToken::new(opened.expose_secret()))
     }
 
-    /// Seals the response to a refresh for the version that it makes. A token that the response lacks stays valid and
-    /// is sealed again. Borrows the response, so that the caller keeps the only copy after an error.
+    /// Seals the response to a refresh for the next token version. A token that the response lacks stays valid and is
+    /// sealed again. Borrows the response, so that the caller still has the only copy after an error.
     pub fn seal_rotation(
         &self,
         presented: &SealedCredential,
@@ -209,14 +209,14 @@ impl Vault {
         self.open_access_token(sealed).map_err(unreadable("llm_providers", "api_key", sealed.name.to_string()))
     }
 
-    /// Returns the mark of an API token, which authenticates all its values. It hides the digest of the gateway's token
-    /// if the token ends with that.
+    /// Returns the mark of an API token, which authenticates all its values. For the page's tokens, which end with the
+    /// gateway token, the mark also seals that token's digest.
     pub fn mark(&self, token: &ApiToken, gateway_token: Option<&TokenDigest>) -> Result<SealedSecret, VaultError> {
         let hidden = gateway_token.map_or("", TokenDigest::as_str);
         Ok(self.cipher.seal(&SealContext::ApiToken(token), hidden)?)
     }
 
-    /// Returns an API token whose mark is valid, and the digest that the mark hides.
+    /// Returns an API token whose mark is valid, and the digest that the mark seals.
     pub fn open_api_token(&self, sealed: SealedApiToken) -> Result<(ApiToken, Option<TokenDigest>), VaultError> {
         let SealedApiToken { token, mac } = sealed;
         let opened = match &mac {
@@ -228,7 +228,7 @@ impl Vault {
         Ok((token, hidden.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
     }
 
-    /// Seals what is remembered of a response.
+    /// Seals the content of a response to remember.
     pub fn seal_response(
         &self,
         id: &ResponseId,
@@ -239,7 +239,7 @@ impl Vault {
         Ok(self.cipher.seal(&SealContext::Response { id, owner, previous }, content)?)
     }
 
-    /// Returns the content of a remembered response; None if it does not open: it is forgotten then.
+    /// Returns the content of a remembered response; None if it does not open, and so counts as forgotten.
     pub fn open_response(&self, response: &RememberedResponse) -> Option<String> {
         let RememberedResponse { id, owner, previous, content, .. } = response;
         let context = SealContext::Response { id, owner, previous: previous.as_ref() };
@@ -271,8 +271,7 @@ impl Vault {
         Ok(self.cipher.seal(context, opened.expose_secret())?)
     }
 
-    /// Seals the tokens of a journal record again, unless the first key has sealed them in the current format. Returns
-    /// None then.
+    /// Seals the tokens of a journal record again. Returns None if the first key has sealed them in the current format.
     pub fn reseal_rotation(
         &self,
         name: &AccountName,

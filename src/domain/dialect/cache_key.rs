@@ -9,12 +9,12 @@ use uuid::Builder;
 
 use super::{json_writer::JsonWriter, members::Members};
 
-/// The longest key that the backend accepts, in characters.
+/// The maximum length of a key at the backend, in characters.
 const MAX_CHARS: usize = 64;
-/// The bytes of a conversation's beginning that distinguish it.
+/// How much of a conversation's beginning a key is derived from, in bytes.
 const MAX_START: usize = 64 * 1024;
 
-/// Whose conversations the keys are for.
+/// Whose conversation a key is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheScope {
     /// The session that the caller's headers name.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::raw_json::Text;
 
-/// The longest id that the backend accepts, in characters.
+/// The maximum length of an id at the backend, in characters.
 const MAX_CHARS: usize = 64;
 
 /// Returns an id that the backend accepts. A longer one is replaced by its hash: the same id has the same replacement

@@ -1,5 +1,5 @@
-//! Embeddings (OpenAI API reference, `POST /v1/embeddings`). The provider lists numbers only; OpenAI's SDKs ask for base64,
-//! which is shorter, and some of them decode whatever they get.
+//! Embeddings (OpenAI API reference, `POST /v1/embeddings`). OpenAI's SDKs ask for base64, which is shorter, and some
+//! decode whatever they get; the provider sends numbers only.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Parses an event of the backend, for both dialects. Most events are a word of a response, so a member stays in its
-//! JSON spelling until it is read, and no tree is built of those that nobody reads.
+//! Parses an event of the backend, for both dialects. A response has an event for each few characters, so a member
+//! stays JSON until it is read.
 
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ impl<'a> BackendEvent<'a> {
     /// Returns a member that is a string.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         let json = self.members.get(name).filter(|value| value.get().starts_with('"'))?.get();
-        // Half a character is rare, so it is looked for only in a text that cannot be read.
+        // Lone surrogates are rare, so they are looked for only in a text that cannot be parsed.
         unescaped(json).or_else(|| serde_json::from_slice(&without_lone_surrogates(json.as_bytes())).ok())
     }
 
@@ -77,7 +77,7 @@ impl<'a> BackendEvent<'a> {
         Err(ResponseFailure::of_error(&error.unwrap_or_default()))
     }
 
-    /// Whether the event ends its response: whole or, which is a success too, cut off.
+    /// Whether the event ends its response, complete or cut off. Both are successes.
     pub(super) fn ends_response(&self) -> bool {
         matches!(&*self.kind, "response.completed" | "response.incomplete")
     }
@@ -85,7 +85,7 @@ impl<'a> BackendEvent<'a> {
     /// Returns the response in an event, if it has one.
     ///
     /// # Errors
-    /// The event ends the response and does not have it.
+    /// The event ends the response and lacks it.
     pub(super) fn response(&self) -> Result<Option<Map<String, Value>>, ResponseFailure> {
         match self.tree("response") {
             Some(Value::Object(response)) => Ok(Some(response)),
@@ -101,14 +101,14 @@ pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
         Cow::Borrowed(_) => Cow::Borrowed(value.get()),
         Cow::Owned(mended) => Cow::Owned(String::from_utf8(mended).unwrap_or_default()),
     };
-    // Only the space between values can have them: in a string they are escaped.
+    // They stand between values only: in a string they are escaped.
     if json.contains(['\n', '\r']) {
         json = Cow::Owned(json.replace(['\n', '\r'], " "));
     }
     json
 }
 
-/// Whether an event says more than that the response has begun. Fails if it reports that the response failed.
+/// Whether an event tells more of the response than its beginning. Fails if it reports that the response failed.
 pub fn is_news(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;

@@ -1,5 +1,5 @@
-//! Image generation (OpenAI API reference, `POST /v1/images/generations`) with the backend's tool `image_generation`, which a
-//! model of the account calls.
+//! Image generation (OpenAI API reference, `POST /v1/images/generations`) with the backend's tool `image_generation`,
+//! which a model of the account calls.
 
 use serde_json::{Map, Value, json};
 
@@ -19,11 +19,11 @@ use crate::domain::{
 
 /// The model of a request that names none.
 const DEFAULT_MODEL: &str = "gpt-image-1";
-/// The beginnings of the names of image models, which only the tool has.
+/// The prefixes of the names of image models, which only the tool has.
 const IMAGE_MODELS: [&str; 3] = ["gpt-image", "chatgpt-image", "dall-e"];
 /// The parameters of the tool.
 const OF_TOOL: [&str; 5] = ["background", "moderation", "output_compression", "output_format", "size"];
-/// What the model that calls the tool is told.
+/// The instructions for the model that calls the tool.
 const INSTRUCTIONS: &str = "Generate exactly one image with the tool image_generation, from the user's text as it is.";
 
 /// Checks a body, and returns the model that it names.
@@ -60,8 +60,8 @@ impl<'a> ImageRequest<'a> {
         Ok(Self { body, size })
     }
 
-    /// Writes the body for the backend, whose model calls the tool. Returns it with the names of the parameters that were
-    /// left out, and the reader of the response.
+    /// Writes the body for the backend, whose model calls the tool. Returns it with the names of the parameters that
+    /// were left out, and the reader of the response.
     pub fn into_backend(self, model: &BackendModel) -> Result<(Vec<u8>, Vec<String>, ImageReader), InvalidRequest> {
         let Self { mut body, size } = self;
         if body.take("n").is_some_and(|n| read::<f64>(n) != Some(1.0)) {
@@ -116,7 +116,7 @@ pub struct ImageReader {
     /// Whether the caller wants a URL instead of base64.
     is_url: bool,
     image: Option<Value>,
-    /// What the model said instead of drawing.
+    /// The model's text, if it wrote one instead of calling the tool.
     said: String,
 }
 

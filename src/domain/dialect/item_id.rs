@@ -1,12 +1,12 @@
-//! The ids of items in an input. The backend stores nothing under them, but it refuses a request with an id that is not in
-//! the form of its own; and it gives some items ids of hundreds of characters, which it refuses when they come back.
+//! The ids of items in an input. The backend stores nothing under them, but it refuses a request with an id that is not
+//! in the form of its own; and it gives some items ids of hundreds of characters, which it refuses when they come back.
 
 use super::members::Members;
 
-/// The longest id that the backend accepts, in bytes.
+/// The maximum length of an id at the backend, in bytes.
 const MAX_BYTES: usize = 64;
 
-/// Returns how the id of an item of this type begins; None if an item needs its id, or if its form is not known.
+/// Returns the prefix of the ids of items of this type; None if an item needs its id, or if the prefix is not known.
 fn prefix(kind: Option<&str>) -> Option<&'static str> {
     match kind {
         None | Some("message") => Some("msg"),

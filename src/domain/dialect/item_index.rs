@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::event::BackendEvent;
 
-/// How many ids are remembered, and how long each may be: a stream may go on for ever.
+/// The maximum number of ids that are remembered, and their maximum length: a stream has no limit of its own.
 const MAX_IDS: usize = 10_000;
 const MAX_ID_BYTES: usize = 1024;
 

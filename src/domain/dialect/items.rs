@@ -52,8 +52,8 @@ pub(super) fn write<'a>(
     Ok(())
 }
 
-/// Returns the members that clients send back and that the backend does not know in an input: what only an output has, and
-/// what OpenAI's SDKs add to what they parse.
+/// Returns the members that clients send back although the backend does not know them in an input: those of outputs
+/// only, and those that OpenAI's SDKs add when they parse.
 fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     match kind {
         Some("reasoning") => &["status"],
@@ -63,8 +63,8 @@ fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     }
 }
 
-/// Removes what the backend refuses in an item or a part. SDKs also write all members that are absent as `null`, some under
-/// names of their own. Returns whether there was anything.
+/// Removes what the backend refuses in an item or a part, and members that are `null`: SDKs write absent ones so, some
+/// under names of their own. Returns whether there was anything.
 fn leave_out_refused(item: &mut Members<'_>) -> bool {
     let unknown = unknown_to_backend(item.word("type").as_deref());
     let had_unknown = item.leave_out(unknown);
@@ -207,8 +207,8 @@ fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
     })
 }
 
-/// Returns a body for the backend without its reasoning items; None if it has none. The encrypted content of reasoning can be
-/// read by the workspace that it was made for only.
+/// Returns a body for the backend without its reasoning items; None if it has none. Only the workspace that reasoning
+/// was made for can decrypt it.
 pub fn without_reasoning(body: &[u8]) -> Option<Vec<u8>> {
     let mut members = Members::of_body(body).ok()?;
     let input = members.take_list("input").ok()??;

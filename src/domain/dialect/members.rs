@@ -1,5 +1,5 @@
-//! The members of a caller's or a provider's JSON objects, borrowed from the body. A value is parsed only when it is read: a tree of
-//! the body would take up to 15 times its size.
+//! The members of a caller's or a provider's JSON objects, borrowed from the body. A value is parsed only when it is
+//! read: a tree of the body would take up to 15 times its size.
 
 use std::borrow::Cow;
 

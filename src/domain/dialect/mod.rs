@@ -6,6 +6,9 @@
 //!
 //! Requests are borrowed from the caller's body and written piece by piece, without building a tree of either body.
 //!
+//! A request is opened in `responses/request.rs` or `chat/request.rs`, which take out what their API alone has. The
+//! rest is common: `request.rs`, and `items.rs` or `chat/messages.rs` for the conversation.
+//!
 //! Reading order: [`request`], [`sse`] (bytes to events), [`responses`] (the shorter translation of events), [`chat`]
 //! (the longer one).
 

@@ -48,7 +48,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Resolves the escapes of a string; None if it has half a character.
+/// Resolves the escapes of a string; None if it has a lone surrogate.
 pub(super) fn unescaped(json: &str) -> Option<Cow<'_, str>> {
     // Most strings have no escape, and the parser would read them once more.
     match memchr(b'\\', json.as_bytes()) {
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for MemberVisitor {
 struct Items<F> {
     path: String,
     visit: F,
-    /// The error of `visit`. Serde passes on only a text.
+    /// The error of `visit`. Serde's own error has only a text.
     refused: Option<InvalidRequest>,
 }
 

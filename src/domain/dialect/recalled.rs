@@ -38,7 +38,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Whether no item is missing. Calls are there without their reasoning.
+    /// Whether no item is missing. A call whose reasoning is missing is not missing itself.
     pub fn is_empty(&self) -> bool {
         self.references.is_empty() && self.reasoning.is_empty()
     }
@@ -54,7 +54,7 @@ impl Missing {
 pub(super) struct Recall<'a> {
     known: &'a Recalled,
     pub(super) missing: Missing,
-    /// Whether the caller sends reasoning itself. Twice the same is refused.
+    /// Whether the caller sends reasoning itself. The backend refuses the same item twice.
     pub(super) has_own_reasoning: bool,
 }
 

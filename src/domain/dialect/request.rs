@@ -1,7 +1,7 @@
 //! The translation of a request, which is the same for both APIs: clients send the parameters of one to the other.
 //!
-//! Few parameters are refused, because leaving them out would change the meaning. What has a twin in the backend's form
-//! is translated. Everything else is left out and named, also parameters that nobody knows.
+//! Parameters with an equivalent in the backend's form are translated. The few that cannot be left out without changing
+//! the meaning are refused. All others, unknown ones included, are left out and named.
 
 use super::{
     BackendModel, BackendRequest, CacheScope, InvalidRequest, Missing, Recalled,
@@ -41,14 +41,14 @@ pub(super) struct Translation {
     pub(super) wants_function_call: bool,
 }
 
-/// How the APIs differ.
+/// What differs between the APIs.
 pub(super) struct Api<'a> {
     pub(super) prompt: Prompt<'a>,
     pub(super) summary: Summary,
     pub(super) recalled: &'a Recalled,
 }
 
-/// Where the conversation is.
+/// Where the request has its conversation.
 pub(super) enum Prompt<'a> {
     /// In this member: `input` or `messages`. The other one is accepted in its place.
     Member(&'static str),

@@ -126,11 +126,11 @@ impl SseDecoder {
         let rest = piece.get(at..).unwrap_or_default();
         self.extend_line(rest, rest.len())?;
         self.frame.extend_from_slice(piece.get(start..).unwrap_or_default());
-        // Comments count here.
+        // Comments count too.
         if self.frame.len() > 2 * MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
-    /// Counts the next `length` bytes of a line, which `rest` begins with.
+    /// Counts the next `length` bytes of a line; they are the beginning of `rest`.
     fn extend_line(&mut self, rest: &[u8], length: usize) -> Result<(), EventTooLong> {
         if self.line == 0 {
             self.is_comment = rest.starts_with(b":");

@@ -24,8 +24,9 @@ impl<'a> SystemTexts<'a> {
         out.into_text()
     }
 
-    /// Returns the `instructions`: the caller's `own`, then the system messages, unless these are inserted in the input,
-    /// whose items begin at `start`. `instructions` are sent even if they are empty, because the backend may require them.
+    /// Returns the `instructions`: the caller's `own`, then the system messages, unless these are inserted in the
+    /// input, whose items begin at `start`. `instructions` are sent even if they are empty, because the backend may
+    /// require them.
     pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) -> Text<'a> {
         let mut instructions = own;
         if wants_json_object || out.len() == start {

@@ -1,4 +1,5 @@
-//! Alibaba DashScope, models and media generation: connects with an API key, or with OAuth if the endpoints are configured.
+//! Alibaba DashScope, models and media generation: connects with an API key, or with OAuth if the endpoints are
+//! configured.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};

@@ -15,7 +15,7 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// A provider as configured. Requests cannot change it. Each account has one of its own name; the large parts are shared.
+/// A provider as configured, under an account's name. Requests cannot change it. Accounts share its large parts.
 #[derive(Debug, Clone)]
 pub struct ProviderDefinition {
     pub name: AccountName,
@@ -78,12 +78,12 @@ impl ProviderDefinition {
         if self.is_coding_plan() { Some(&dashscope::CODING_PLAN) } else { self.descriptor().models }
     }
 
-    /// Returns the path of a free request that tries a pasted secret. The coding plan has none.
+    /// Returns the path of a free request that checks a pasted secret. The coding plan has none.
     pub fn check_path(&self) -> Option<&'static str> {
         self.descriptor().check_path.filter(|_| !self.is_coding_plan())
     }
 
-    /// Returns why the provider may have refused a secret, if more is known than that it did.
+    /// Returns a hint why the provider may have refused a secret.
     pub fn secret_hint(&self) -> Option<String> {
         (self.provider_type == ProviderType::Dashscope).then(|| dashscope::key_hint(&self.api_base))
     }

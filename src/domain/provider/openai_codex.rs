@@ -9,7 +9,7 @@ pub const NAME: &str = "openai-codex";
 /// A second name of the built-in provider: `/v1/auth/openai/...` means `/v1/auth/openai-codex/...`.
 pub const ALIAS: &str = "openai";
 
-/// Returns the name for which a name of an account or a provider type stands.
+/// Resolves the alias in the name of an account or a provider type.
 pub fn canonical(name: &str) -> &str {
     if name == ALIAS { NAME } else { name }
 }

@@ -34,8 +34,8 @@ const DESCRIBING: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// Headers from the provider to the caller. A response must not be stored on its way, so those about caching are not among
-/// them.
+/// Headers from the provider to the caller. Caching headers are not among them, because caches must not store
+/// responses.
 const DOWNSTREAM: [&str; 15] = [
     "accept-ranges",
     "content-disposition",
@@ -71,7 +71,8 @@ pub fn is_forwarded_to_caller(name: &str) -> bool {
     is_listed(name, &DOWNSTREAM, &DOWNSTREAM_FAMILIES)
 }
 
-/// Names with `_` are never listed: some servers treat `_` like `-`. The session has its name with `-` by then.
+/// Whether a name is listed. Names with `_` never are, because some servers treat `_` like `-`. The session headers of
+/// older clients are renamed before this check (`app/models/session.rs`).
 fn is_listed(name: &str, names: &[&str], families: &[&str]) -> bool {
     !name.contains('_') && (names.contains(&name) || families.iter().any(|family| name.starts_with(family)))
 }

@@ -1,17 +1,17 @@
-//! The rules of the pass-through: which methods of which paths it forwards.
+//! The rules of the proxy: which methods of which paths it forwards.
 
 use super::{InvalidPath, ProxyPath};
 
 /// The methods that a rule can name.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/// A path that is forwarded, e.g. `wham/usage`, or everything below one, e.g. `codex/*`; `POST codex/responses` for one
-/// method only.
+/// A path that is forwarded, e.g. `wham/usage`, or everything below one, e.g. `codex/*`; with a method, e.g.
+/// `POST codex/responses`, for this method only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyRule {
     /// None: all methods.
     method: Option<&'static str>,
-    /// None: this path. Otherwise everything that begins with `path`.
+    /// Whether the rule covers everything that begins with `path`, instead of this path alone.
     wildcard: bool,
     path: String,
 }
@@ -50,7 +50,7 @@ impl ProxyRule {
         Ok(Self { method, wildcard, path: path.to_owned() })
     }
 
-    /// Whether the rule is about this method of this path. `codex/*` is not about `codex/` itself.
+    /// Whether the rule covers this method of this path. `codex/*` does not cover `codex/` itself.
     pub fn covers(&self, method: &str, path: &ProxyPath) -> bool {
         let path = path.as_str();
         let has_path = if self.wildcard {

@@ -1,27 +1,28 @@
-//! Stops refreshes at a server that does not answer. If it is broken, each further refresh leaves another login in doubt;
-//! a pause spares them.
+//! A circuit breaker: stops refreshes at a server that does not respond, because each further refresh would leave
+//! another login in doubt.
 //!
-//! Only what speaks of the server counts: timeouts, 5xx responses and lost connections. A definite refusal speaks of one
-//! account, whose attempts it ends, and shows that the server works.
+//! Only faults of the server count: timeouts, 5xx responses and lost connections. A definite refusal concerns one
+//! account, and shows that the server works.
 
 use std::time::Duration;
 
 use crate::domain::{ids::AccountName, time::Timestamp};
 
-/// The faults in a row that open the breaker.
+/// The number of consecutive faults that open the breaker.
 const FAULTS: usize = 5;
 
 /// The circuit breaker of one server.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    /// Faults in a row.
+    /// Consecutive faults.
     faults: usize,
     /// The account of the first of them.
     first: Option<AccountName>,
+    /// Whether the faults are from several accounts.
     are_of_several: bool,
-    /// None if it is closed. Afterwards one call may probe.
+    /// Until when no call is permitted; afterwards one call may probe. None if the breaker is closed.
     open_until: Option<Timestamp>,
-    /// Whether a call probes.
+    /// Whether a call is probing.
     is_probed: bool,
 }
 
@@ -54,8 +55,8 @@ impl Breaker {
         }
     }
 
-    /// Counts a fault. The breaker opens after five in a row, from at least two accounts unless there `is_one` only.
-    /// Returns whether it opens or stays open.
+    /// Counts a fault. The breaker opens after [`FAULTS`] consecutive faults, from at least two accounts unless there
+    /// `is_one` account only. Returns whether it opens or stays open.
     pub fn fault(&mut self, account: &AccountName, is_one: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
         self.are_of_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;

@@ -16,7 +16,7 @@ use super::{Failure, LeaseId, TokenVersion};
 pub enum RefreshTrigger {
     /// The scheduled time has come.
     Due,
-    /// A caller requested it, or an access token was refused. Does not retry out of doubt while that token is served.
+    /// A caller requested it, or an access token was refused. No retry out of doubt while the access token is served.
     Now,
     /// The owner consented to the one retry out of doubt.
     Consented,
@@ -50,7 +50,7 @@ impl Rotation {
 pub enum RefreshEvent {
     /// A caller asks to present the refresh token of `seen`.
     Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
-    /// The token endpoint returned new tokens, which come from the call or from the journal.
+    /// The token endpoint returned new tokens, now or, if they come from the journal, earlier.
     Succeeded(Rotation),
     /// Presenting the token failed. `spread` is random and varies the backoff.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },

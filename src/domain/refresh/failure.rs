@@ -24,7 +24,7 @@ impl Failure {
     }
 }
 
-/// Why an account left the state `active`. The code is stored in its row and in its history.
+/// Why the last refresh of an account failed. The code is stored in its row and in its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Cause {

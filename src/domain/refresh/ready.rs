@@ -1,4 +1,4 @@
-//! When a refresh may begin. The scheduler and the store share this rule.
+//! When a refresh is due, and when it may begin. The schedule and [`step`](super::step) share this rule.
 
 use std::{
     hash::{Hash, Hasher},
@@ -24,7 +24,7 @@ impl RefreshState {
         match &self.state {
             TokenState::Active => match trigger {
                 RefreshTrigger::Due => Some(self.due_at(policy)?.max(not_before)),
-                // Nothing was sent, so a caller who asks need not wait. The breaker limits how often that happens.
+                // Nothing was sent, so a caller's request does not wait for the pause. The breaker limits such calls.
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead
                     if self.cause.is_some_and(Cause::is_unreachable) =>
                 {

@@ -132,7 +132,8 @@ impl RefreshState {
         self
     }
 
-    /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed since.
+    /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed
+    /// since.
     pub(super) fn doubt_because(&mut self, cause: Cause) {
         if !self.is_restored() {
             self.cause = Some(cause);
@@ -144,7 +145,7 @@ impl RefreshState {
         self.cause == Some(Cause::Restored)
     }
 
-    /// Whether the refresh token is unspent and nobody presents it.
+    /// Whether the refresh token is unspent and not being presented.
     pub fn is_at_rest(&self) -> bool {
         self.state == TokenState::Active && self.attempt == 0
     }

@@ -64,7 +64,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         RefreshEvent::Returned { ending: Ending::ReplacedBy(rotation), .. } => store(&mut row, rotation, policy, now),
         RefreshEvent::Returned { ending: Ending::ReplacedByUnknown, .. } => doubt_restored(&mut row, 1, now),
     };
-    // A lease that expired before this step is an event of its own.
+    // A lease that expired before this step has its own event.
     let events = [change(stored, &before), change(&before, &row)].into_iter().flatten().collect();
     Step { row: Some(row), effect, events }
 }

@@ -91,7 +91,7 @@ async fn every_change_of_an_api_token_replaces_its_mark_only(fixture: impl Fixtu
     let mac = Some(SealedSecret::from_stored("v2:key:mark".to_owned()));
     tokens.put(&SealedApiToken { token: token.clone(), mac: mac.clone() }, &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);
-    tokens.extend(&SealedApiToken { token: token.clone().refreshed(at(60)), mac }).await.unwrap();
+    tokens.extend(&SealedApiToken { token: token.clone().extended(at(60)), mac }).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);
     tokens.remove(&token.id, &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);

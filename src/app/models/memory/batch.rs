@@ -1,5 +1,5 @@
-//! Stores responses that end at the same moment in one step: storing them one by one would cost a busy gateway more than
-//! answering them. A response that is alone waits for no other.
+//! Stores responses that end at the same moment in one step, because storing each of them alone costs a busy gateway
+//! more than proxying them. A single response is stored at once.
 
 use std::{
     error::Error,
@@ -20,7 +20,7 @@ use crate::{
     ports::{ResponseMemory, StoreError, StoreTrouble},
 };
 
-/// Responses of one step.
+/// Maximum number of responses of one step.
 const AT_ONCE: usize = 64;
 
 /// The outcome of a batch, the same for all of it.
@@ -55,7 +55,8 @@ impl Waiting {
 }
 
 impl Batch {
-    /// Stores a response, and all that came while others were stored. The future must run to its end.
+    /// Stores a response, together with those that arrived while another batch was stored. The future must run to its
+    /// end.
     pub(super) async fn store(&self, memory: &dyn ResponseMemory, response: RememberedResponse) -> Stored {
         let (caller, mut stored) = oneshot::channel();
         self.lock().put(response, caller);

@@ -1,5 +1,5 @@
-//! The memory of responses: clients continue a conversation with `previous_response_id` or refer to single items, although
-//! the backend stores nothing. A failure costs the memory, never the response.
+//! The memory of responses. Clients continue a conversation with `previous_response_id` or refer to single items, but
+//! the backend stores nothing. If the memory fails, a response is not remembered, but it is sent.
 
 mod batch;
 mod reasoning;
@@ -26,27 +26,27 @@ use crate::{
     ports::{BodyError, ResponseMemory, UpstreamError},
 };
 
-/// Bytes that are remembered at most, for each token and in all.
+/// Maximum size of the memory in bytes, for each token and in all.
 const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 20 };
-/// What one request recalls at most: responses, and bytes of their sealed content.
+/// Limits of what one request recalls: responses, and bytes of their sealed content.
 const MAX_RESPONSES: usize = 1_000;
 const MAX_BYTES: i64 = 16 << 20;
-/// Recalls that read at a time, and the KiB that recalled conversations may take until they have been sent: each takes
-/// three times its size.
+/// Limits of all recalls together: how many read at a time, and the KiB of recalled conversations in memory until they
+/// have been sent. A conversation counts three times, for its translation and its copies.
 const READERS: usize = 2;
 const ROOM_KIB: usize = 96 << 10;
 const COPIES: i64 = 3;
-/// The items that one request refers to.
+/// Maximum number of items that one request recalls by their ids.
 const MAX_REFERENCES: usize = 1_000;
-/// How long a response waits for the memory: at its end, and a chat before it is sent.
+/// How long a response waits to be remembered before its last event, and a chat for its recalled reasoning.
 const WAIT: Duration = Duration::from_millis(250);
 
-/// What is remembered, for how long, and where.
+/// The store of remembered responses, with the limits of its use.
 #[derive(Clone)]
 pub(super) struct Memory {
     store: Arc<dyn ResponseMemory>,
     vault: Vault,
-    /// Since the last use. Zero: nothing is remembered.
+    /// How long a response is remembered after its last use. Zero: nothing is remembered.
     lifetime: Duration,
     readers: Arc<Semaphore>,
     room: Arc<Semaphore>,
@@ -89,7 +89,7 @@ impl Opened {
 }
 
 impl Models {
-    /// Returns the items before a request that continues `previous`.
+    /// Returns the items of the response `previous` and of those before it, oldest first.
     ///
     /// # Errors
     /// [`AppError::InvalidModelRequest`] if the response is not remembered for this caller, or the conversation is too
@@ -202,7 +202,7 @@ impl Memory {
         Self { store, vault, lifetime, readers, room, batch: Arc::default(), upkeep: Arc::default() }
     }
 
-    /// Returns what one request recalls at most.
+    /// Returns the limits of what one request recalls.
     fn limits(&self, now: Timestamp) -> ReadLimits {
         ReadLimits { oldest: now.minus(self.lifetime), responses: MAX_RESPONSES, bytes: MAX_BYTES }
     }
@@ -219,12 +219,12 @@ impl Memory {
         !self.lifetime.is_zero()
     }
 
-    /// Opens a response for its owner; None for others. A response that was sealed with another key is forgotten.
+    /// Opens a response for its owner; None for other callers, and if it was sealed with a key that is gone.
     fn open(&self, response: &RememberedResponse, caller: &Principal) -> Option<Opened> {
         may_read(response, caller).then(|| Opened::of(&self.vault.open_response(response)?)).flatten()
     }
 
-    /// Returns why something may not be remembered, as a sentence.
+    /// Returns the rule by which responses are remembered, as a sentence for a "not found" error.
     fn rule(&self) -> String {
         if !self.is_on() {
             return "The setting models.remember is 0, so no response is stored: send the whole conversation in `input`."

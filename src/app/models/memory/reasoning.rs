@@ -1,5 +1,6 @@
-//! The reasoning of tool loops over chats: it is remembered by the ids of the calls that it led to, and put back before them
-//! when the caller sends their outputs. It is opaque, and only the account that it came from can read it.
+//! The reasoning in tool loops of Chat Completions. It is remembered by the ids of the calls that it led to, and put
+//! back before them when the caller sends their outputs. It is encrypted by the provider, for the account that it came
+//! from.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,7 +18,7 @@ use crate::{
     },
 };
 
-/// How long it is put back. A tool that takes longer gets a model that reasons anew.
+/// How long reasoning is put back. After a tool that takes longer, the model reasons again.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Reasoning items by the ids of the calls that follow them.
@@ -38,8 +39,8 @@ pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Ke
 }
 
 impl Models {
-    /// Returns the reasoning that led to the newest of these calls, as far as it is remembered for this caller and
-    /// account. A failure costs the reasoning, never the response.
+    /// Returns the reasoning that led to the newest of these calls, if it is remembered for this caller and account.
+    /// After a failure or [`WAIT`] it returns none.
     pub(in crate::app::models) async fn recall_reasoning(
         &self,
         caller: &Principal,

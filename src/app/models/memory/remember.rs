@@ -1,4 +1,4 @@
-//! Remembers what later requests refer to, before the caller gets the end of the response.
+//! Remembers responses for later requests that refer to them, before the caller gets the end of the response.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Models {
         let Unremembered { owner, part } = unremembered;
         let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
-        // No request could recall it.
+        // It would exceed the limit of a recall, so no request could use it.
         if content.len() / 3 * 4 > usize::try_from(MAX_BYTES).unwrap_or(usize::MAX) {
             tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
             return Ok(());

@@ -1,4 +1,5 @@
-//! When room is made in the memory of responses. Doing it for each response would sum up all of them each time.
+//! Decides when room is made in the memory of responses. Making room adds up the sizes of all responses, which is too
+//! slow to do after each of them.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,9 +9,10 @@ use std::{
 use super::LIMITS;
 use crate::domain::time::Timestamp;
 
-/// The bytes after which room is made: what a token may exceed its limit by.
+/// The bytes after which room is made, by which a token may exceed its limit.
 const BYTES: i64 = LIMITS.per_owner / 64;
-/// How long an old response stays at most while others are remembered. It is not recalled meanwhile.
+/// The longest time between two clean-ups while responses are remembered. An expired response is not recalled
+/// meanwhile.
 const PERIOD: Duration = Duration::from_mins(1);
 
 /// What was remembered since room was made. None: nothing yet.

@@ -1,22 +1,23 @@
-//! The model's reasoning that led to its calls. Chats have no place for it, so it is remembered by the ids of the calls and
-//! put back when the caller sends their outputs.
+//! The model's reasoning that led to its calls. Chats have no place for it, so it is remembered by the ids of the calls
+//! and put back when the caller sends their outputs.
 
 use std::mem;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The most reasoning of a response that is kept, in bytes.
+/// The maximum reasoning of a response that is kept, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// A call, and the reasoning items before it. Their summaries are left out: the encrypted content is what the model reads.
+/// A call, and the reasoning items before it. Their summaries are left out: the encrypted content is what the model
+/// reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonedCall {
     pub call_id: String,
     pub reasoning: Vec<Value>,
 }
 
-/// The calls of a complete response that reasoning led to.
+/// The calls of a complete response that had reasoning before them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonedCalls {
     pub response_id: String,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
-/// The most texts and calls of a response.
+/// The maximum number of texts and calls of a response that are remembered.
 const MAX_PARTS: usize = 10_000;
 
 #[derive(Debug)]
@@ -95,8 +95,8 @@ impl Deltas {
         delta.into_iter().collect()
     }
 
-    /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items
-    /// are known otherwise, and `output` may number them differently.
+    /// Returns the deltas of the finished response. Its `output` is read only if no event finished an item: otherwise
+    /// all items are known, and `output` may number them differently.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
         let output = if self.has_finished_items { &[] } else { list(response, "output") };
         let mut deltas: Vec<_> =

@@ -1,5 +1,5 @@
-//! The legacy Completions API (OpenAI API reference, `POST /v1/completions`): one text in, one text out. It is a chat with
-//! one message of the user.
+//! The legacy Completions API (OpenAI API reference, `POST /v1/completions`): one text in, one text out. It is a chat
+//! with one message of the user.
 
 use serde_json::{Value, json};
 

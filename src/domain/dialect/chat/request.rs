@@ -1,4 +1,5 @@
-//! A request in the Chat Completions dialect, translated to the backend's Responses.
+//! A request in the Chat Completions dialect. Takes out what this API alone has; [`translate`] writes the rest as a
+//! Responses request.
 
 use super::{StopSequences, legacy};
 use crate::domain::{

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{StopSequences, item::citation, stop::TextCutter};
 
-/// The most citations of a response. Each takes many times the memory of its text.
+/// The maximum number of citations of a response. Each takes many times the memory of its text.
 const MAX_CITATIONS: usize = 1_000;
 
 /// The kinds of text, each a member of the chunks' `delta`.

@@ -80,7 +80,7 @@ impl RequestEcho {
     }
 }
 
-/// Whether a member of a response is left to the filling.
+/// Whether a member is `null` in the response and is filled in.
 fn is_filled(name: &str, value: &RawValue) -> bool {
     is_null(value) && FILLED.iter().any(|(filled, _)| *filled == name)
 }

@@ -22,7 +22,7 @@ pub(super) struct Output {
     bytes: usize,
 }
 
-/// What an item's text is for.
+/// The member of an item that a text belongs to.
 #[derive(Debug, Clone, Copy)]
 enum TextKind {
     Text,

@@ -15,7 +15,7 @@ pub struct ResponseReader {
     output: Output,
 }
 
-/// What an event is for the caller.
+/// An event, with what the caller gets instead of it.
 #[derive(Debug)]
 pub struct ReadEvent<'a> {
     event: BackendEvent<'a>,

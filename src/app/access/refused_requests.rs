@@ -1,4 +1,4 @@
-//! Tells in the log how many requests had a wrong token, once in a while and not for each.
+//! Logs how many requests had a wrong token: one line a minute instead of one for each request.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// The refused requests since the last log line.
 #[derive(Debug, Default)]
-pub(super) struct RefusedTokens(AtomicU64);
+pub(super) struct RefusedRequests(AtomicU64);
 
 impl Access {
     /// Counts a request whose token is unknown.
