@@ -2,7 +2,7 @@
 //! crate `metrics` is a facade like `tracing`); without a recorder they cost nothing.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -54,7 +54,10 @@ pub fn describe() {
     describe_counter!(EVENTS, "Events of accounts, such as refreshed, in_doubt or needs_reauth, by their cause.");
     describe_histogram!(LEASE_WAIT, Unit::Seconds, "From asking for the lease of a refresh to its token being sent.");
     describe_counter!(COMMIT_RETRIES, "Tries to store new tokens that failed. They are in the journal meanwhile.");
-    describe_gauge!(JOURNAL, "Records in the token journal: new tokens that the database may not have.");
+    describe_gauge!(
+        JOURNAL,
+        "Records in the token journal: the newest tokens of each account, and those that the database may not have."
+    );
     describe_gauge!(CIRCUIT_OPEN, "1 while refreshes pause because the provider's server does not answer.");
     describe_gauge!(STATE, "Accounts by provider type and state.");
     describe_gauge!(EXPIRES, Unit::Seconds, "When an account's access token expires, in Unix seconds.");
@@ -83,8 +86,8 @@ impl Drop for InFlight {
 pub(super) fn request_ended(record: &RequestRecord) {
     let asked = &record.asked;
     let route = record.route.clone();
-    let program = known(asked.program.as_deref().unwrap_or_default());
-    let account = known(asked.account.as_ref().map(AccountName::as_str).unwrap_or_default());
+    let program = known("program", asked.program.as_deref().unwrap_or_default());
+    let account = known("account", asked.account.as_ref().map(AccountName::as_str).unwrap_or_default());
     counter!(REQUESTS, "route" => route.clone(), "method" => record.method.clone(), "code" => record.status.to_string(),
         "program" => program.clone(), "account" => account.clone())
     .increment(1);
@@ -96,7 +99,7 @@ pub(super) fn request_ended(record: &RequestRecord) {
         counter!(BROKEN, "route" => route, "end" => record.end.as_str()).increment(1);
     }
     if let Some(tokens) = asked.tokens {
-        let model = known(asked.model.as_deref().unwrap_or_default());
+        let model = known("model", asked.model.as_deref().unwrap_or_default());
         for (kind, count) in [("input", tokens.input), ("cached", tokens.cached), ("output", tokens.output)] {
             counter!(TOKENS, "kind" => kind, "program" => program.clone(), "account" => account.clone(),
                 "model" => model.clone())
@@ -105,11 +108,11 @@ pub(super) fn request_ended(record: &RequestRecord) {
     }
 }
 
-/// Returns a name for a label, or `other` if there are too many.
-fn known(name: &str) -> String {
-    static NAMES: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+/// Returns a name for a label, or `other` if the label has too many.
+fn known(label: &'static str, name: &str) -> String {
+    static NAMES: Mutex<BTreeMap<&str, HashSet<String>>> = Mutex::new(BTreeMap::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    let names = names.get_or_insert_default();
+    let names = names.entry(label).or_default();
     if !names.contains(name) {
         if names.len() >= MAX_NAMES {
             return OTHER.to_owned();

@@ -153,6 +153,6 @@ impl Directory {
 
     /// Returns the definition of an account. Every type has a built-in provider, so this never returns None.
     pub(super) fn definition_of(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
-        self.catalog.get(name).cloned().or_else(|| self.catalog.like_built_in(name, provider_type))
+        self.catalog.of_account(name, provider_type)
     }
 }

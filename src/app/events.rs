@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
+
 use super::{Ports, Tasks, counters};
 use crate::{
     domain::{
@@ -23,16 +25,25 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(60 * 60),
 ];
 
+/// Events that wait for the webhook. Further ones are in the history only.
+const MAX_WAITING: usize = 1_000;
+
 #[derive(Clone)]
 pub(super) struct Events {
     notifier: Option<Arc<dyn Notifier>>,
+    waiting: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
 }
 
 impl Events {
     pub(super) fn new(ports: &Ports, tasks: &Tasks) -> Self {
-        Self { notifier: ports.notifier.clone(), clock: Arc::clone(&ports.clock), tasks: tasks.clone() }
+        Self {
+            notifier: ports.notifier.clone(),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            clock: Arc::clone(&ports.clock),
+            tasks: tasks.clone(),
+        }
     }
 
     pub(super) fn emit(&self, event: &CredentialEvent) {
@@ -68,6 +79,11 @@ impl Events {
     /// Calls the webhook in a task that a shutdown cancels: the event is in the history.
     fn notify(&self, event: CredentialEvent) {
         let Some(notifier) = self.notifier.clone() else { return };
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            counters::webhook_failed();
+            tracing::warn!(event.id = event.revision.0, "the webhook is not called: too many events wait for it");
+            return;
+        };
         let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());
         let calling = async move {
             for pause in PAUSES.map(Some).into_iter().chain([None]) {
@@ -80,6 +96,7 @@ impl Events {
         };
         self.tasks.start(async move {
             stopping.run_until_cancelled(calling).await;
+            drop(place);
         });
     }
 }

@@ -185,7 +185,7 @@ impl Moving {
     async fn revocations_that_would_end(&self, departure: &Departure) -> Result<Vec<RevocationId>, StoreError> {
         let queued = self.revocations.all().await?;
         let would_end = |account: &MovingAccount| {
-            let definition = self.definition(&account.name, account.provider_type);
+            let definition = self.catalog.of_account(&account.name, account.provider_type);
             let definition = definition.filter(|it| it.refresh.revocation == RevocationScope::Grant);
             let client = definition.as_ref().and_then(ProviderDefinition::revoking_client).cloned();
             let user_id = account.metadata.account.user_id.clone();
@@ -203,7 +203,7 @@ impl Moving {
     /// [`MoveError::Connected`] unless it may `replace` one, [`MoveError::OtherType`], [`MoveError::App`].
     pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
         let MovingAccount { name, provider_type, .. } = &account;
-        let definition = self.definition(name, *provider_type);
+        let definition = self.catalog.of_account(name, *provider_type);
         let definition = definition.filter(|definition| definition.provider_type == *provider_type);
         let definition = definition.ok_or_else(|| MoveError::OtherType(name.clone(), provider_type.as_str()))?;
         let (name, enabled, now) = (name.clone(), account.enabled, self.clock.now());
@@ -249,9 +249,5 @@ impl Moving {
             Err(StoreError::Unreadable(_)) => Ok(true),
             Err(error) => Err(error),
         }
-    }
-
-    fn definition(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
-        self.catalog.get(name).cloned().or_else(|| self.catalog.like_built_in(name, provider_type))
     }
 }

@@ -90,7 +90,7 @@ fn list(keys: &[KeyUse]) -> String {
         let (values, journal_records) = (key.values.to_string(), journal_records.to_string());
         [key.key_id.to_string(), yes(key.is_first), yes(key.is_configured), values, journal_records]
     };
-    let mut text = table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNALS"], keys.iter().map(row));
+    let mut text = table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL RECORDS"], keys.iter().map(row));
     for key in keys.iter().filter(|key| !key.is_first) {
         for (place, records) in &key.journal_records {
             text += &format!("\n{}: {records} in the journal {place}; run there: goclaw keys reseal", key.key_id);

@@ -196,6 +196,8 @@ pub(crate) const LAYERS: &[Layer] = &[
             TRAITS,
             &[
                 "clap",
+                "anstream",
+                "anstyle",
                 "clap_complete",
                 "humantime",
                 "jiff",

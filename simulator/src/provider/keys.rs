@@ -166,7 +166,7 @@ pub enum KeysError {
 pub(crate) enum SignError {
     #[error("there is no signing key")]
     NoKey,
-    #[error("the claims do not serialise")]
+    #[error("the claims do not serialize")]
     Claims(#[source] serde_json::Error),
     #[error("the key does not sign")]
     Signature(#[source] rsa::signature::Error),

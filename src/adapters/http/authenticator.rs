@@ -91,7 +91,7 @@ impl Credential {
 }
 
 // [`Authenticator::authenticate`] has checked the token already; this only declares the security scheme.
-/// The gateway's own token or the token of a page session; for the models and the proxy also a program's token.
+/// The gateway's own token or the token of a page session; also a program's token, for what its scopes permit.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "auth_context")]
 pub(super) struct Caller(pub(super) AuthContext);

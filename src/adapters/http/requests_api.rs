@@ -39,7 +39,7 @@ impl RequestsApi {
         Ok(Json(RequestPage { requests, next_cursor }))
     }
 
-    /// Get what programs have used.
+    /// Get the usage by program.
     ///
     /// The requests and tokens of each program, account, model and day in UTC, oldest day first. It is saved every five
     /// seconds, and kept for 400 days.

@@ -6,7 +6,7 @@ use super::{Keys, check::Adoption, plan::Plan};
 use crate::{
     app::AppError,
     domain::audit::{AuditAction, AuditEvent},
-    ports::StoreError,
+    ports::{RecordState, StoreError},
 };
 
 /// The result of sealing again.
@@ -48,7 +48,11 @@ impl Keys {
             match self.vault.reseal_rotation(&record.name, account.provider_type, &record.rotation) {
                 Ok(Some(rotation)) => {
                     record.rotation = rotation;
-                    self.journal.put(&record).await?;
+                    // A gateway may have confirmed a later version meanwhile, and `confirm` keeps that one.
+                    match record.state {
+                        RecordState::Committed => self.journal.confirm(&record).await?,
+                        RecordState::Unsaved => self.journal.put(&record).await?,
+                    }
                     done.journal_records += 1;
                 }
                 Ok(None) => {}

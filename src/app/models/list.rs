@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use http_message::HeaderValue;
 use serde_json::Value;
 
@@ -58,6 +58,9 @@ struct AccountModels {
     is_current: bool,
 }
 
+/// How many accounts are asked for their models at a time.
+const AT_ONCE: usize = 32;
+
 impl Models {
     /// Returns the agents, then the models of every account that is switched on, without those that the caller may not
     /// ask.
@@ -86,7 +89,9 @@ impl Models {
         let mut names: Vec<_> = registry.names().into_iter().chain(registry.unreadable_names()).collect();
         names.retain(|name| rights.permits(Permission::Models, name));
         names.sort();
-        let lists = join_all(names.iter().map(|name| self.models_of(name))).await;
+        // Made before the stream: rustc does not see that a closure for it is general enough over lifetimes.
+        let asked: Vec<_> = names.iter().map(|name| self.models_of(name)).collect();
+        let lists: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
         let with_models = |(name, (models, is_current))| AccountModels { name, models, is_current };
         names.into_iter().zip(lists).map(with_models).collect()
     }

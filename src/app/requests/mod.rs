@@ -99,9 +99,9 @@ impl Requests {
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, AppError> {
+    pub async fn recent(self: &Arc<Self>, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, AppError> {
         if self.are_kept() {
-            self.save().await?;
+            self.save_now().await?;
             return Ok(self.log.recent(before, limit).await?);
         }
         let state = self.lock();
@@ -113,8 +113,8 @@ impl Requests {
     ///
     /// # Errors
     /// [`AppError::Store`].
-    pub async fn usage(&self, days: i64) -> Result<Vec<(UsageKey, UsageSums)>, AppError> {
-        self.save().await?;
+    pub async fn usage(self: &Arc<Self>, days: i64) -> Result<Vec<(UsageKey, UsageSums)>, AppError> {
+        self.save_now().await?;
         let today = self.clock.now().unix_days();
         Ok(self.log.usage(today.saturating_sub(days.saturating_sub(1)), today).await?)
     }
@@ -153,6 +153,12 @@ impl Requests {
                 }
             }
         });
+    }
+
+    /// Saves for a caller, who may leave meanwhile: what is being saved is in nobody else's hands.
+    async fn save_now(self: &Arc<Self>) -> Result<(), AppError> {
+        let requests = Arc::clone(self);
+        self.tasks.run(async move { requests.save().await }).await
     }
 
     async fn save(&self) -> Result<(), AppError> {

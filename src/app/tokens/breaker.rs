@@ -64,8 +64,8 @@ impl Tokens {
         }
         let pause = definition.refresh.backoff_max;
         let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
-        let is_one =
-            accounts.filter(|account| account.definition.provider_type == definition.provider_type).count() < 2;
+        let alike = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
+        let is_one = alike.take(2).count() < 2;
         if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_one, pause, self.now())) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }

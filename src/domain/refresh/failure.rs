@@ -110,7 +110,7 @@ impl Cause {
             }
             Self::CertificateRejected => {
                 "the certificate of the provider's server was rejected; the gateway's log says why. If a proxy of your \
-                 network signs it, set SSL_CERT_FILE"
+                 network signs it, set tls.ca_file"
             }
             Self::Restored => "an older copy of the database was restored, and the newest tokens are not in it",
             Self::DecryptionFailed => "the stored refresh token cannot be opened with the configured key",

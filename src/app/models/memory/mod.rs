@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 pub(super) use self::remember::{Complete, Part, Unremembered};
 use self::{batch::Batch, upkeep::Upkeep};
@@ -31,9 +34,10 @@ const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 
 /// Limits of what one request recalls: responses, and bytes of their sealed content.
 const MAX_RESPONSES: usize = 1_000;
 const MAX_BYTES: i64 = 16 << 20;
-/// Limits of all recalls together: how many read at a time, and the KiB of recalled conversations in memory until they
+/// Limits of all recalls together: how many read at a time, how long others wait for that, and the KiB of recalled conversations in memory until they
 /// have been sent. A conversation counts three times, for its translation and its copies.
 const READERS: usize = 2;
+const TURN_WAIT: Duration = Duration::from_secs(10);
 const ROOM_KIB: usize = 96 << 10;
 const COPIES: i64 = 3;
 /// Maximum number of items that one request recalls by their ids.
@@ -101,7 +105,7 @@ impl Models {
     ) -> Result<RecalledItems<Vec<String>>, AppError> {
         let not_found = || InvalidRequest::previous_response_not_found(previous, &self.memory.rule());
         let id = ResponseId::parse(previous).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let _reader = self.memory.readers.acquire().await;
+        let _turn = self.turn_to_read().await?;
         let limits = self.memory.limits(self.now());
         let chain = self.memory.store.chain(&id, limits, self.now()).await?;
         let is_cut = chain.last().is_some_and(|first| first.previous.is_some());
@@ -127,7 +131,7 @@ impl Models {
         if wanted.is_empty() || !self.memory.is_on() {
             return Ok(RecalledItems::default());
         }
-        let _reader = self.memory.readers.acquire().await;
+        let _turn = self.turn_to_read().await?;
         let found = self.memory.store.with_items(&wanted, self.memory.limits(self.now())).await?;
         let room = Some(self.memory.room_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
@@ -183,12 +187,23 @@ impl Models {
         Ok(items)
     }
 
+    /// Waits for one of the turns to read, at most [`TURN_WAIT`].
+    ///
+    /// # Errors
+    /// [`AppError::Upstream`].
+    async fn turn_to_read(&self) -> Result<OwnedSemaphorePermit, AppError> {
+        select! {
+            Ok(turn) = Arc::clone(&self.memory.readers).acquire_owned() => Ok(turn),
+            () = self.clock.sleep(TURN_WAIT) => Err(UpstreamError::Body(BodyError::OverBudget).into()),
+        }
+    }
+
     async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
         let not_found = || {
             AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shown(id), self.memory.rule()))
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let _reader = self.memory.readers.acquire().await;
+        let _turn = self.turn_to_read().await?;
         let one = ReadLimits { responses: 1, ..self.memory.limits(self.now()) };
         let found = self.memory.store.chain(&parsed, one, self.now()).await?;
         found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)

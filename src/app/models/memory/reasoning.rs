@@ -68,7 +68,7 @@ impl Models {
         account: &AccountName,
         calls: &[String],
     ) -> Result<RecalledItems<ByCall>, AppError> {
-        let _reader = self.memory.readers.acquire().await;
+        let _turn = self.turn_to_read().await?;
         let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.limits(self.now()) };
         let mut found = self.memory.store.with_items(calls, limits).await?;
         found.retain(|response| may_read(response, caller));

@@ -59,11 +59,6 @@ impl ReadEvent<'_> {
         self.failure.is_some() || self.event.ends_response()
     }
 
-    /// Returns why the response failed, if the event says so.
-    pub fn into_failure(self) -> Option<ResponseFailure> {
-        self.failure
-    }
-
     /// Returns the frame to send instead of the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
         let response = self.response.as_deref()?;
