@@ -17,6 +17,7 @@ mod app_lookup;
 mod app_memory;
 mod app_prompt_cache;
 mod app_refresh;
+mod app_requests;
 mod app_restore;
 mod app_rotating_cookie;
 mod app_sessions;

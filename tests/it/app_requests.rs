@@ -1,0 +1,78 @@
+//! Records of requests reach the database even if who asked for them has left.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use goclaw::{
+    app::Ports,
+    domain::{
+        request_record::{Asked, RequestEnd, RequestRecord, UsageKey, UsageSums},
+        time::Timestamp,
+    },
+    ports::{NumberedRecord, RequestLog, StoreError},
+};
+use tokio::sync::Semaphore;
+
+use crate::support::{
+    fakes::{MemoryStore, NOW, OPENAI, TestGateway, name},
+    gateway::eventually,
+};
+
+/// Records only when the test permits it.
+struct SlowLog {
+    log: Arc<MemoryStore>,
+    permits: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl RequestLog for SlowLog {
+    async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError> {
+        self.permits.acquire().await.expect("open").forget();
+        self.log.record(records, sums).await
+    }
+
+    async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError> {
+        self.log.recent(before, limit).await
+    }
+
+    async fn usage(&self, first: i64, last: i64) -> Result<Vec<(UsageKey, UsageSums)>, StoreError> {
+        self.log.usage(first, last).await
+    }
+
+    async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError> {
+        self.log.forget_before(oldest, first_day).await
+    }
+}
+
+fn asked_by_laptop() -> RequestRecord {
+    RequestRecord {
+        id: "id".to_owned(),
+        trace_id: None,
+        at: NOW,
+        method: "POST".to_owned(),
+        route: "/v1/responses".to_owned(),
+        status: 200,
+        end: RequestEnd::Complete,
+        asked: Asked { program: Some("laptop".to_owned()), account: Some(name(OPENAI)), ..Asked::default() },
+        first_byte: None,
+        total: std::time::Duration::from_millis(1),
+        sent_bytes: 1,
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_takes_no_record_along() {
+    let (store, permits) = (Arc::new(MemoryStore::new()), Arc::new(Semaphore::new(0)));
+    let log = Arc::new(SlowLog { log: Arc::clone(&store), permits: Arc::clone(&permits) });
+    let gateway = TestGateway::with_ports(|ports| Ports { requests: log, ..ports }).await;
+    gateway.app.requests.record(asked_by_laptop());
+    let left = gateway.app.requests.usage(1).now_or_never();
+    assert!(left.is_none(), "the save has begun and waits");
+    tokio::task::yield_now().await;
+    permits.add_permits(10);
+    let day = NOW.unix_days();
+    let usage = || async { store.usage(day, day).await.expect("readable").pop() };
+    let (key, sums) = eventually("the record", usage).await;
+    assert_eq!((key.program.as_str(), sums.requests), ("laptop", 1));
+}
