@@ -30,7 +30,7 @@ use crate::{
         system::{SystemClock, SystemRandom},
     },
     app::{BackupCheck, BackupCoverage, Vault},
-    domain::{credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed::SealedSecret, time::Timestamp},
+    domain::{credential::SealedCredential, ids::KeyId, keys::KeyCheck, sealed_secret::SealedSecret, time::Timestamp},
     ports::{Clock, TokenJournal},
 };
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ids::DisplayName,
     scope::{Rights, Scopes},
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     secret::ApiTokenSecret,
     time::Timestamp,
 };

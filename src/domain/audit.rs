@@ -13,7 +13,7 @@ use super::{
     ids::{AccountName, LoginId},
     login::LoginSession,
     login_outcome::LoginOutcome,
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

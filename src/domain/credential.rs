@@ -10,7 +10,8 @@ use super::{
     provider_settings::{ProviderSettings, TokenMetadata},
     refresh::{Cause, Effect, RefreshEvent, RefreshState, Rotation, TokenState},
     revocation::RevocationOrder,
-    sealed::{SealedSecret, TokenPlace},
+    sealed::TokenPlace,
+    sealed_secret::SealedSecret,
     secret::{AccessToken, RefreshToken},
     time::Timestamp,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ids::KeyId, sealed::SealedSecret, time::Timestamp};
+use super::{ids::KeyId, sealed_secret::SealedSecret, time::Timestamp};
 
 /// The constant that a key check seals. The text states what its existence means: values of the first format and API
 /// tokens without a mark are no longer accepted.

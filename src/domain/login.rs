@@ -19,7 +19,7 @@ use super::{
     login_outcome::{LoginDetail, LoginEnd, LoginOutcome, LoginProgress},
     oauth_client::OAuthClient,
     provider::ProviderType,
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     secret::{OAuthState, PkceVerifier},
     time::Timestamp,
     token_response::CodeGrant,

@@ -47,6 +47,7 @@ pub mod retry_time;
 pub mod revocation;
 pub mod scope;
 pub mod sealed;
+pub mod sealed_secret;
 pub mod secret;
 pub mod session_client;
 pub mod time;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     dialect::ResponseFailure,
     provider_feedback::{ProviderCode, account_code},
-    retry_time::RetryTime,
+    retry_time::{RetryTime, error_object},
     time::Timestamp,
 };
 
@@ -216,9 +216,4 @@ impl<'a> ErrorBody<'a> {
 /// Whether a message says that the account has no such model. ChatGPT's backend has no code for that.
 fn is_about_the_model(message: &str) -> bool {
     message.starts_with("The '") && message.contains("' model is not supported")
-}
-
-/// Returns the object that describes the error of a body: `error`, `detail`, or the body itself.
-pub(super) fn error_object(body: &Value) -> Option<&Map<String, Value>> {
-    [body.get("error"), body.get("detail"), Some(body)].into_iter().flatten().find_map(Value::as_object)
 }

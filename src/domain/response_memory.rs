@@ -1,7 +1,7 @@
 //! The responses that the gateway remembers. The backend stores none, but clients refer to earlier ones (OpenAI API
 //! reference, `previous_response_id` and `item_reference`).
 
-use super::{ids::Principal, sealed::SealedSecret, time::Timestamp};
+use super::{ids::Principal, sealed_secret::SealedSecret, time::Timestamp};
 
 /// The maximum length of an id of a response or an item, in bytes. The backend gives some items ids of over 400.
 const MAX_ID: usize = 1024;

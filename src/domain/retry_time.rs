@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{provider_refusal::error_object, time::Timestamp};
+use super::time::Timestamp;
 
 /// The longest plausible wait. The windows of all plans are shorter.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
@@ -122,4 +122,9 @@ fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     };
     let seconds: f64 = number.parse().ok()?;
     Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
+}
+
+/// Returns the object that describes the error of a body: `error`, `detail`, or the body itself.
+pub(super) fn error_object(body: &Value) -> Option<&Map<String, Value>> {
+    [body.get("error"), body.get("detail"), Some(body)].into_iter().flatten().find_map(Value::as_object)
 }

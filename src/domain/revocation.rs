@@ -7,7 +7,7 @@ use super::{
     oauth_client::OAuthClient,
     provider::ProviderType,
     refresh::TokenVersion,
-    sealed::{SealContext, SealedSecret},
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 
@@ -44,18 +44,6 @@ pub struct PendingRevocation {
 }
 
 impl PendingRevocation {
-    /// Returns the context that the token is sealed in.
-    pub fn context(&self) -> SealContext<'_> {
-        SealContext::Revocation {
-            id: &self.id,
-            name: &self.name,
-            provider_type: self.provider_type,
-            login_id: &self.login_id,
-            client: &self.client,
-            user_id: self.user_id.as_deref(),
-        }
-    }
-
     /// Whether a client and user may have the same grant as the token: an unknown user may be any.
     pub fn may_share_grant(&self, client: &OAuthClient, user_id: Option<&str>) -> bool {
         let is_same_user = match (self.user_id.as_deref(), user_id) {

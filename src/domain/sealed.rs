@@ -1,41 +1,18 @@
-//! Stored secrets and row marks: encrypted or authenticated, and bound to their place.
+//! What a stored secret or the mark of a row is bound to.
 
 use std::borrow::Cow;
 
 use super::{
     api_token::ApiToken,
-    ids::{AccountName, KeyId, LoginId, Principal},
+    ids::{AccountName, LoginId, Principal},
     login::LoginSession,
     oauth_client::OAuthClient,
     provider::ProviderType,
     refresh::TokenVersion,
     response_memory::ResponseId,
-    revocation::RevocationId,
+    revocation::{PendingRevocation, RevocationId},
     time::Timestamp,
 };
-
-stored_text!(
-    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. A row's mark has this form too: it
-    /// authenticates its context, and its plaintext is empty or the digest that the row depends on.
-    #[derive(Debug)]
-    SealedSecret
-);
-
-impl SealedSecret {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-
-    /// Returns the key id in its text. It is not verified until the secret opens.
-    pub fn key_id(&self) -> Option<KeyId> {
-        self.0.split(':').nth(1).map(KeyId::new)
-    }
-
-    /// Whether it has the first format.
-    pub fn is_first_format(&self) -> bool {
-        self.0.starts_with("v1:")
-    }
-}
 
 /// The place of a sealed secret, and the values that decide where the secret goes or what the row grants. It is the
 /// associated data of the encryption: a secret that was moved, or whose row was changed, does not open.
@@ -84,6 +61,18 @@ pub struct TokenPlace<'a> {
 }
 
 impl<'a> SealContext<'a> {
+    /// Returns the context that the token of a revocation is sealed in.
+    pub fn of_revocation(queued: &'a PendingRevocation) -> Self {
+        Self::Revocation {
+            id: &queued.id,
+            name: &queued.name,
+            provider_type: queued.provider_type,
+            login_id: &queued.login_id,
+            client: &queued.client,
+            user_id: queued.user_id.as_deref(),
+        }
+    }
+
     /// Returns the table and column.
     pub fn place(&self) -> &'static str {
         match self {

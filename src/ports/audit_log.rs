@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::{SealError, SecretCipher, StoreError};
 use crate::domain::{
     audit::{Actor, AuditEntry, AuditEvent},
-    sealed::{SealContext, SealedSecret},
+    sealed::SealContext,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

@@ -10,7 +10,7 @@ use crate::domain::{
     login::SealedLogin,
     login_outcome::{LoginDetail, LoginOutcome},
     revocation::PendingRevocation,
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

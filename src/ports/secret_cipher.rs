@@ -2,10 +2,7 @@
 
 use secrecy::SecretString;
 
-use crate::domain::{
-    ids::KeyId,
-    sealed::{SealContext, SealedSecret},
-};
+use crate::domain::{ids::KeyId, sealed::SealContext, sealed_secret::SealedSecret};
 
 /// Sealing failed. The caller still holds the secret.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use crate::domain::{
     ids::{AccountName, KeyId, LoginId},
     refresh::{Rotation, TokenVersion},
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
 };
 
 /// How many ended logins a journal remembers at least.

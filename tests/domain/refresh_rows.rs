@@ -11,7 +11,7 @@ use goclaw::domain::{
         Cause, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, Rotation, TokenState, TokenVersion,
         step,
     },
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

@@ -17,7 +17,7 @@ use goclaw::{
     domain::{
         api_token::TokenDigest,
         keys::{Replacement, SealedColumn, SealedValue},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{KeyStore, SecretCipher, TokenJournal},
 };

@@ -9,7 +9,7 @@ use goclaw::{
         ids::Principal,
         response_memory::{ReadLimits, RememberedResponse, ResponseId},
         scope::Rights,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::ResponseMemory,

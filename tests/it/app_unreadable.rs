@@ -6,7 +6,7 @@ use goclaw::{
     app::{AccountStatus, AppError, Ports, Revocation},
     domain::{
         credential::AccountState,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
     ports::SecretCipher,

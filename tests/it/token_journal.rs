@@ -14,7 +14,7 @@ use goclaw::{
         provider::AuthMethod,
         provider_settings::TokenMetadata,
         refresh::{Rotation, TokenVersion},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{JournalRecord, TokenJournal},
 };

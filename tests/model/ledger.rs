@@ -16,7 +16,7 @@ use goclaw::domain::{
         self as real, Cause, Effect, Ending, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState,
         RefreshTrigger, RevocationScope, Rotation, Step, TokenVersion,
     },
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

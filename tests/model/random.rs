@@ -12,7 +12,7 @@ use goclaw::domain::{
         Cause, Ending, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger,
         RevocationScope, Rotation, TokenState, TokenVersion,
     },
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 use proptest::{

@@ -11,7 +11,7 @@ use goclaw::domain::{
         Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
         Rotation, Step, TokenState, TokenVersion, step,
     },
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

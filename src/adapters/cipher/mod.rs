@@ -24,10 +24,7 @@ pub use key::{EncryptionKey, InvalidKey};
 pub use key_ring::KeyRing;
 
 use crate::{
-    domain::{
-        ids::KeyId,
-        sealed::{SealContext, SealedSecret},
-    },
+    domain::{ids::KeyId, sealed::SealContext, sealed_secret::SealedSecret},
     ports::{OpenError, Random, SealError, SecretCipher},
 };
 

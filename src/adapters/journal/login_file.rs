@@ -8,7 +8,7 @@ use super::{COMMITTED, ENDED, FolderJournal, is_named_after, record_file::invali
 use crate::{
     domain::{
         ids::{AccountName, LoginId},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::LoginRecord,
 };

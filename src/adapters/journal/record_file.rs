@@ -11,7 +11,7 @@ use crate::{
         ids::{AccountName, Generation, LoginId},
         provider_settings::ProviderSettings,
         refresh::{Rotation, TokenVersion},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{JournalRecord, RecordState},
 };

@@ -10,7 +10,7 @@ use crate::domain::{
     provider::ProviderType,
     provider_settings::ProviderSettings,
     refresh::{Cause, Lease, LeaseId, RefreshState, Rotation, TokenState, TokenVersion},
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
     unreadable::UnreadableRow,
 };

@@ -6,7 +6,7 @@ use super::schema::{response_items, responses as table};
 use crate::domain::{
     ids::Principal,
     response_memory::{RememberedResponse, ResponseId},
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

@@ -5,7 +5,8 @@ use crate::{
     app::{AppError, VaultError},
     domain::{
         keys::{Replacement, SealedColumn},
-        sealed::{SealContext, SealedSecret, refresh_token_key},
+        sealed::{SealContext, refresh_token_key},
+        sealed_secret::SealedSecret,
     },
 };
 
@@ -58,7 +59,7 @@ impl Keys {
             }
         }
         for queued in self.revocations.all().await?.iter().filter(|queued| has_other_key(&queued.token)) {
-            let new = self.vault.reseal(&queued.context(), &queued.token);
+            let new = self.vault.reseal(&SealContext::of_revocation(queued), &queued.token);
             plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
         }
         for stored in self.api_tokens.list().await? {
@@ -87,7 +88,7 @@ impl Keys {
             }
         }
         for queued in self.revocations.all().await? {
-            let new = self.vault.adopt(&queued.context(), &queued.token);
+            let new = self.vault.adopt(&SealContext::of_revocation(&queued), &queued.token);
             plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
         }
         for stored in self.api_tokens.list().await? {

@@ -7,14 +7,15 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use http_message::{
     HeaderMap, HeaderValue, Method,
-    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
+    header::{ACCEPT, CONTENT_TYPE},
 };
 use serde_json::Value;
 use tokio::select;
 
 use super::{
     Models,
-    call::{ProviderCall, listed, peek, read_start},
+    call::{ProviderCall, listed},
+    refusal::read_start,
 };
 use crate::{
     app::{AppError, ProviderRegistration, RunningRequest},
@@ -27,11 +28,8 @@ use crate::{
         model_suffix::ModelSuffixes,
         provider::{Dialect, ModelApi, ProviderDefinition},
         provider_feedback::FeedbackSource,
-        provider_refusal::{ErrorResponse, ProviderRefusal},
         proxy::{ProxyPath, headers},
         scope::{Permission, Rights},
-        time::Timestamp,
-        usage::Usage,
     },
     ports::{ByteStream, RequestBody, UpstreamResponse},
 };
@@ -248,29 +246,4 @@ pub(super) fn is_event_stream(response: &UpstreamResponse) -> bool {
 pub(super) fn has_media_type(response: &UpstreamResponse, wanted: &str) -> bool {
     let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
-}
-
-/// Converts a non-2xx response into an error.
-pub(in crate::app) async fn refusal_of(response: UpstreamResponse, now: Timestamp) -> AppError {
-    if response.status.is_redirection() {
-        return AppError::UpstreamRedirect;
-    }
-    match peek(response).await {
-        Ok((response, body)) => AppError::ProviderRefused(Box::new(read_refusal(&response, &body, now))),
-        Err(error) => error,
-    }
-}
-
-/// Parses a refusal from the head of a response and the beginning of its body.
-pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timestamp) -> ProviderRefusal {
-    let text = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
-    let refused = ErrorResponse {
-        status: response.status.as_u16(),
-        retry_after: text(RETRY_AFTER.as_str()),
-        retry_after_ms: text("retry-after-ms"),
-        limit_resets_at: Usage::of_headers(text, now).and_then(|usage| usage.limit_resets_at()),
-        cf_ray: text("cf-ray"),
-        body,
-    };
-    ProviderRefusal::read(refused, now)
 }

@@ -7,13 +7,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
 
 use super::{
     Models,
-    ask::{read_refusal, refusal_of},
+    refusal::{peek, read_refusal, refusal_of},
 };
 use crate::{
     app::{AppError, ProviderRegistration, Unauthorized},
@@ -21,11 +19,9 @@ use crate::{
         ids::AccountName, provider::ProviderDefinition, provider_feedback::FeedbackSource,
         provider_refusal::RefusalKind, proxy::headers, time::Timestamp,
     },
-    ports::{ByteStream, RequestBody, UpstreamRequest, UpstreamResponse},
+    ports::{RequestBody, UpstreamRequest, UpstreamResponse},
 };
 
-/// Bytes of a refusal that are read for its code and message.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 /// Error codes which say that the token is dead, and not only refused for this request.
 const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
@@ -181,25 +177,4 @@ async fn read_unauthorized(
         Unauthorized::Unexplained
     };
     Ok((response, unauthorized))
-}
-
-/// Reads the beginning of a response's body. Returns the response with its whole body, and the beginning.
-pub(super) async fn peek(response: UpstreamResponse) -> Result<(UpstreamResponse, Bytes), AppError> {
-    let UpstreamResponse { status, headers, body } = response;
-    let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
-    let read = Bytes::from(read);
-    let start = read.clone();
-    let body = Box::pin(stream::once(async { Ok(start) }).chain(rest));
-    Ok((UpstreamResponse { status, headers, body }, read))
-}
-
-/// Reads a body until it exceeds `limit` bytes. Returns the bytes and the rest, which may be polled after its end.
-pub(super) async fn read_start(body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
-    let (mut body, mut read) = (body.fuse(), Vec::new());
-    while read.len() <= limit
-        && let Some(piece) = body.next().await
-    {
-        read.extend_from_slice(&piece?);
-    }
-    Ok((read, Box::pin(body)))
 }

@@ -11,6 +11,7 @@ mod memory;
 mod metered;
 mod provider_models;
 mod proxy;
+mod refusal;
 mod responses;
 mod session;
 mod stream;
@@ -19,10 +20,10 @@ mod usage;
 use std::sync::Arc;
 
 pub use ask::ModelRequest;
-pub(super) use ask::refusal_of;
 pub(super) use call::set_user_agent;
 pub use list::{ListedModel, ModelListing};
 pub use proxy::{ProxyRequest, ProxyResponse};
+pub(super) use refusal::refusal_of;
 pub use responses::IGNORED_PARAMETERS;
 
 use super::{AppSettings, Ports, ProviderCatalog, Tasks, Tokens, Vault};

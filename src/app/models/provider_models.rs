@@ -13,11 +13,7 @@ use http_message::{
 };
 use tokio::select;
 
-use super::{
-    Models,
-    ask::{json_of, refusal_of},
-    call::ProviderCall,
-};
+use super::{Models, ask::json_of, call::ProviderCall, refusal::refusal_of};
 use crate::{
     app::AppError,
     domain::{

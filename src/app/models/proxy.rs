@@ -4,8 +4,8 @@ use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, heade
 
 use super::{
     Models,
-    ask::read_refusal,
-    call::{ProviderCall, listed, peek},
+    call::{ProviderCall, listed},
+    refusal::{peek, read_refusal},
     session::add_session,
 };
 use crate::{

@@ -12,7 +12,7 @@ use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
     present::{Presented, Rest, fate},
-    run::{Next, Progress},
+    run::{Next, Progress, down},
     slots::Slot,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         token_response::TokenResponse,
         unreadable::UnreadableAccount,
     },
-    ports::{Advanced, JournalRecord, StoreError, StoreTrouble},
+    ports::{Advanced, JournalRecord, StoreError},
 };
 
 /// Pauses between attempts to commit: the first and the longest.
@@ -283,9 +283,4 @@ impl Tokens {
             tries += 1;
         }
     }
-}
-
-/// Returns the outcome of a refresh whose step was not stored.
-pub(super) fn down(error: AppError) -> RefreshOutcome {
-    RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }

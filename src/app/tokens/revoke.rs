@@ -17,7 +17,8 @@ use crate::{
         provider::ProviderDefinition,
         refresh::{RevocationScope, TokenVersion},
         revocation::{KEPT_FOR, PendingRevocation, RevocationId, RevocationOrder},
-        sealed::{SealedSecret, TokenPlace},
+        sealed::TokenPlace,
+        sealed_secret::SealedSecret,
     },
     ports::{StoreError, TokenEndpointError},
 };

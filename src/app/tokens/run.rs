@@ -7,7 +7,6 @@ use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
     present::Rest,
-    refresh::down,
     schedule::MIN_WAIT,
     single_flight::{Follower, Role},
     slots::{IsAwaited, Slot},
@@ -19,7 +18,7 @@ use crate::{
         refresh::{Cause, Failure, LeaseId, RefreshTrigger, TokenVersion},
         unreadable::UnreadableAccount,
     },
-    ports::StoreError,
+    ports::{StoreError, StoreTrouble},
 };
 
 /// Maximum number of presentations in one refresh. Each but the last replaces a browser's cookie and returns no token.
@@ -151,4 +150,9 @@ impl Tokens {
         self.record_failure(definition, &next.seen, lease, Failure::Rejected(Cause::Unauthorized)).await?;
         Ok((RefreshOutcome::Settled, None))
     }
+}
+
+/// Returns the outcome of a refresh whose step was not stored.
+pub(super) fn down(error: AppError) -> RefreshOutcome {
+    RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }

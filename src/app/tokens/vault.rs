@@ -20,7 +20,8 @@ use crate::{
         refresh::{Rotation, TokenVersion},
         response_memory::{RememberedResponse, ResponseId},
         revocation::{PendingRevocation, RevocationId, RevocationOrder},
-        sealed::{SealContext, SealedSecret, TokenPlace, refresh_token_key},
+        sealed::{SealContext, TokenPlace, refresh_token_key},
+        sealed_secret::SealedSecret,
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
         time::Timestamp,
         token_response::TokenResponse,
@@ -146,7 +147,7 @@ impl Vault {
 
     /// Opens a refresh token of the revocation queue.
     pub fn open_revocation(&self, queued: &PendingRevocation) -> Result<RefreshToken, VaultError> {
-        let opened = self.cipher.open(&queued.context(), &queued.token);
+        let opened = self.cipher.open(&SealContext::of_revocation(queued), &queued.token);
         let opened = opened.map_err(|source| VaultError::Open { what: "queued refresh token", source })?;
         Ok(RefreshToken::new(opened.expose_secret()))
     }

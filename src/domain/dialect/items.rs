@@ -42,7 +42,7 @@ pub(super) fn write<'a>(
         }
         (Some(kind), _) if kind.contains("call") => {
             if let (false, Some(id)) = (kind.ends_with("_output"), item.get("call_id").and_then(Text::of)) {
-                recall.write_reasoning_before(&id, out);
+                write_reasoning_before(&id, recall, out);
             }
             write_call(raw, item, out);
         }
@@ -135,8 +135,27 @@ fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut 
     }
 }
 
+/// Writes the items of earlier responses.
+pub(super) fn write_earlier<'a>(
+    recall: &mut Recall<'a>,
+    system: &mut SystemTexts<'a>,
+    out: &mut JsonWriter,
+) -> Result<(), InvalidRequest> {
+    for items in recall.earlier() {
+        items.each_raw(|raw, path| write(raw, path, recall, system, out))?;
+    }
+    Ok(())
+}
+
+/// Writes the reasoning that led to a call.
+pub(super) fn write_reasoning_before(call_id: &Text<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
+    for item in recall.reasoning_before(call_id) {
+        write_recalled(&item, out);
+    }
+}
+
 /// Writes an item of an earlier response.
-pub(super) fn write_recalled(raw: &RawValue, out: &mut JsonWriter) {
+fn write_recalled(raw: &RawValue, out: &mut JsonWriter) {
     match Members::of(raw, String::new()) {
         Ok(item) => write_accepted(raw, item, out),
         Err(_not_an_item) => out.item(raw),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, value::RawValue};
 
-use super::{InvalidRequest, members::Members, raw_json::Text};
+use super::{InvalidRequest, raw_json::Text};
 
 /// The JSON written so far.
 #[derive(Debug, Default)]
@@ -104,14 +104,6 @@ impl JsonWriter {
     pub(super) fn text(&mut self, name: &str, text: &Text<'_>) {
         self.name(name);
         self.0.push_str(text.as_json());
-    }
-
-    /// Copies a member that is a string, if it is present.
-    pub(super) fn copy_text(&mut self, from: &mut Members<'_>, name: &str) -> Result<(), InvalidRequest> {
-        if let Some(text) = from.take_text(name)? {
-            self.text(name, &text);
-        }
-        Ok(())
     }
 
     pub(super) fn word(&mut self, name: &str, word: &str) {

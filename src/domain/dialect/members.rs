@@ -114,6 +114,14 @@ impl<'a> Members<'a> {
         self.take(name).map(|value| Text::of(value).unwrap_or_else(|| Text::from_word(value.get())))
     }
 
+    /// Copies a member that is a string, if it is present.
+    pub(super) fn copy_text(&mut self, name: &str, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+        if let Some(text) = self.take_text(name)? {
+            out.text(name, &text);
+        }
+        Ok(())
+    }
+
     pub(super) fn need_text(&mut self, name: &str) -> Result<Text<'a>, InvalidRequest> {
         let text = self.take_text(name)?;
         self.needed(name, text)
@@ -209,6 +217,16 @@ impl<'a> Members<'a> {
     /// Returns the names of the members that were not taken out.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().filter(|(_, value)| !is_null(value)).map(|(name, _)| &**name)
+    }
+}
+
+impl<'a> List<'a> {
+    /// Passes each item, which must be an object, to `visit`.
+    pub(super) fn each(
+        self,
+        mut visit: impl FnMut(Members<'a>) -> Result<(), InvalidRequest>,
+    ) -> Result<(), InvalidRequest> {
+        self.each_raw(|item, path| visit(Members::of(item, path)?))
     }
 }
 

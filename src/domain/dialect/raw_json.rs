@@ -6,7 +6,7 @@ use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, value::RawValue};
 
-use super::{InvalidRequest, members::Members};
+use super::InvalidRequest;
 use crate::domain::json::Unescaped;
 
 /// A string in its JSON spelling, with quotes and escapes.
@@ -87,14 +87,6 @@ impl<'a> List<'a> {
             Ok(())
         })?;
         Ok(texts)
-    }
-
-    /// Passes each item, which must be an object, to `visit`.
-    pub(super) fn each(
-        self,
-        mut visit: impl FnMut(Members<'a>) -> Result<(), InvalidRequest>,
-    ) -> Result<(), InvalidRequest> {
-        self.each_raw(|item, path| visit(Members::of(item, path)?))
     }
 
     /// Passes each item with its path to `visit`.

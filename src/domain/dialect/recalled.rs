@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::{
-    InvalidRequest, items,
-    json_writer::JsonWriter,
-    raw_json::{List, Text},
-    system_text::SystemTexts,
-};
+use super::raw_json::{List, Text};
 
 /// No earlier response.
 pub static NOTHING: Recalled = Recalled { earlier: Vec::new(), items: BTreeMap::new(), reasoning: BTreeMap::new() };
@@ -68,31 +63,22 @@ impl<'a> Recall<'a> {
         serde_json::from_str(self.known.items.get(id)?).ok()
     }
 
-    /// Writes the reasoning that led to a call.
-    pub(super) fn write_reasoning_before(&mut self, call_id: &Text<'_>, out: &mut JsonWriter) {
+    /// Returns the reasoning that led to a call, unless the caller sends it.
+    pub(super) fn reasoning_before(&mut self, call_id: &Text<'_>) -> Vec<Box<RawValue>> {
         if self.has_own_reasoning {
-            return;
+            return Vec::new();
         }
         let id = call_id.clone().unescaped();
-        match self.known.reasoning.get(&*id) {
-            Some(items) => {
-                let items = items.iter().filter_map(|item| serde_json::value::to_raw_value(item).ok());
-                items.for_each(|item| items::write_recalled(&item, out));
-            }
-            None => self.missing.calls.push(id.into_owned()),
-        }
+        let Some(items) = self.known.reasoning.get(&*id) else {
+            self.missing.calls.push(id.into_owned());
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| serde_json::value::to_raw_value(item).ok()).collect()
     }
 
-    /// Writes the items of earlier responses.
-    pub(super) fn write_earlier(
-        &mut self,
-        system: &mut SystemTexts<'a>,
-        out: &mut JsonWriter,
-    ) -> Result<(), InvalidRequest> {
-        for array in &self.known.earlier {
-            List::of_json(array).each_raw(|raw, path| items::write(raw, path, self, system, out))?;
-        }
-        Ok(())
+    /// Returns the lists of items of earlier responses.
+    pub(super) fn earlier(&self) -> impl Iterator<Item = List<'a>> + use<'a> {
+        self.known.earlier.iter().map(|array| List::of_json(array))
     }
 }
 

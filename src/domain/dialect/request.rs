@@ -166,7 +166,7 @@ fn write_input<'a>(
     out.begin_array_in("input");
     let start = out.len();
     let (mut recall, mut earlier_system) = (Recall::of(api.recalled), SystemTexts::default());
-    recall.write_earlier(&mut earlier_system, out)?;
+    items::write_earlier(&mut recall, &mut earlier_system, out)?;
     let own_start = out.len();
     let (system, has_names) = match api.prompt {
         Prompt::Text(text) => (write_items(TextOrList::Text(text), &mut recall, out)?, false),

@@ -14,7 +14,7 @@ pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<
         let format = if own_format { None } else { body.take_object("response_format")? };
         let mut wants_json_object = format.map(|format| write_format(format, out)).transpose()?.unwrap_or_default();
         if !text.as_ref().is_some_and(|text| text.has("verbosity")) {
-            out.copy_text(body, "verbosity")?;
+            body.copy_text("verbosity", out)?;
         }
         if let Some(text) = &mut text {
             let format = text.get("format").and_then(|format| Members::of(format, String::new()).ok());

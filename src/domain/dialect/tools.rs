@@ -99,13 +99,13 @@ fn begin_named(kind: &str, tool: &mut Members<'_>, out: &mut JsonWriter) -> Resu
     out.begin_object();
     out.word("type", kind);
     out.text("name", &tool.need_text("name")?);
-    out.copy_text(tool, "description")
+    tool.copy_text("description", out)
 }
 
 fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     out.begin_object();
     out.word("type", "web_search");
-    out.copy_text(&mut options, "search_context_size")?;
+    options.copy_text("search_context_size", out)?;
     if let Some(mut location) = options.take_object("user_location")? {
         let kind = location.need_text("type")?;
         write_flattened("user_location", &kind, Some(location.need_object("approximate")?), out);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::{
     ids::{KeyId, LoginId},
     provider_settings::TokenMetadata,
-    sealed::SealedSecret,
+    sealed_secret::SealedSecret,
     time::Timestamp,
 };
 

@@ -18,7 +18,8 @@ use goclaw::{
         response_memory::ResponseId,
         revocation::{PendingRevocation, RevocationId},
         scope::Scopes,
-        sealed::{SealContext, SealedSecret, TokenPlace},
+        sealed::{SealContext, TokenPlace},
+        sealed_secret::SealedSecret,
     },
     ports::{OpenError, Random, RandomError, SecretCipher},
 };

@@ -10,7 +10,7 @@ use goclaw::{
     domain::{
         ids::{AccountName, Generation, KeyId, LoginId},
         refresh::{Rotation, TokenVersion},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{EndedLogin, JournalRecord, LoginRecord, PresentedToken, RecordState, TokenJournal},
 };

@@ -7,7 +7,7 @@ use goclaw::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, Lineage, NewToken, SealedApiToken, TokenDigest},
         ids::DisplayName,
         scope::Scopes,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{ApiTokenStore, TokenStored},
 };

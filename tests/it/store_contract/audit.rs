@@ -10,7 +10,8 @@ use goclaw::{
         keys::KeyCheck,
         login_outcome::LoginOutcome,
         scope::Scopes,
-        sealed::{SealContext, SealedSecret},
+        sealed::SealContext,
+        sealed_secret::SealedSecret,
     },
     ports::{AuditLog, KeyStore, LoginStore, ProfileChange, TokenStore},
 };

@@ -7,7 +7,7 @@ use goclaw::{
         keys::KeyCheck,
         login_outcome::LoginOutcome,
         refresh::{LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{ChangeFeed, ChangeMarks, KeyStore, LoginStore, ProfileChange, TokenStore},
 };

@@ -7,7 +7,7 @@ use goclaw::{
         ids::LoginId,
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{LoginStore, RevocationQueue, SaveOutcome, TokenStore},
 };

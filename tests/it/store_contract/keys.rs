@@ -6,7 +6,7 @@ use goclaw::{
         ids::{DisplayName, KeyId},
         keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
         scope::Scopes,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
     },
     ports::{KeyStore, TokenStore},
 };

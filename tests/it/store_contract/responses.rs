@@ -6,7 +6,7 @@ use goclaw::{
     domain::{
         ids::Principal,
         response_memory::{MemoryLimits, ReadLimits, RememberedResponse, ResponseId},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::ResponseMemory,

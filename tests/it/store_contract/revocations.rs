@@ -9,7 +9,7 @@ use goclaw::{
         login_outcome::{LoginOutcome, LoginProgress},
         refresh::TokenVersion,
         revocation::{PendingRevocation, RevocationId, RevocationOrder},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::{LoginStore, Removal, RevocationQueue, SaveOutcome, TokenStore},

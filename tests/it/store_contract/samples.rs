@@ -18,7 +18,7 @@ use goclaw::{
         oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
         provider::{AuthMethod, ProviderType},
         provider_settings::TokenMetadata,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::Author,

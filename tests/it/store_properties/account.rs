@@ -14,7 +14,7 @@ use goclaw::{
             Cause, Effect, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, Rotation, Step,
             TokenVersion, step,
         },
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::ProfileChange,

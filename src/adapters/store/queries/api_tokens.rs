@@ -13,7 +13,7 @@ use crate::{
         api_token::{ApiToken, ApiTokenId, Grant, SealedApiToken, TokenDigest},
         audit::AuditEvent,
         ids::DisplayName,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
     },

@@ -14,7 +14,7 @@ use crate::{
     },
     domain::{
         audit::{Actor, AuditAction, AuditEntry, AuditEvent},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::{AuditLog, Author, StoreError},

@@ -18,7 +18,7 @@ use crate::{
         audit::{AuditAction, AuditEvent},
         ids::KeyId,
         keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
     },

@@ -17,7 +17,7 @@ use crate::{
         login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
         provider::ProviderType,
         revocation::PendingRevocation,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
     },

@@ -13,7 +13,7 @@ use crate::{
         ids::{AccountName, LoginId},
         provider::ProviderType,
         revocation::{PendingRevocation, RevocationId},
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
     },

@@ -58,6 +58,14 @@ pub(super) struct Memory {
     upkeep: Arc<Upkeep>,
 }
 
+/// What is kept of a response, before it is sealed.
+struct Kept {
+    id: String,
+    previous: Option<ResponseId>,
+    items: Vec<String>,
+    content: String,
+}
+
 /// Items of earlier responses, and the room that they take in memory.
 #[derive(Default)]
 pub(super) struct RecalledItems<T> {

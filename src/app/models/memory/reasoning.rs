@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::select;
 
-use super::{MAX_REFERENCES, RecalledItems, WAIT, may_read, remember::Kept};
+use super::{Kept, MAX_REFERENCES, RecalledItems, WAIT, may_read};
 use crate::{
     app::{AppError, models::Models},
     domain::{

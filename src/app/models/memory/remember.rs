@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::select;
 
-use super::{Content, LIMITS, MAX_BYTES, WAIT, reasoning};
+use super::{Content, Kept, LIMITS, MAX_BYTES, WAIT, reasoning};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -38,14 +38,6 @@ pub(in crate::app::models) enum Complete {
     Response(String),
     /// A chat.
     Chat(ReasonedCalls),
-}
-
-/// What is kept of a response, before it is sealed.
-pub(super) struct Kept {
-    pub(super) id: String,
-    pub(super) previous: Option<ResponseId>,
-    pub(super) items: Vec<String>,
-    pub(super) content: String,
 }
 
 impl Part {

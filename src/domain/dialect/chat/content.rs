@@ -105,7 +105,7 @@ fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), In
             out.begin_object();
             out.word("type", "input_file");
             for name in ["file_data", "file_id", "filename"] {
-                out.copy_text(&mut file, name)?;
+                file.copy_text(name, out)?;
             }
             out.end_object();
         }
@@ -127,7 +127,7 @@ fn write_image(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
         Some(url) => out.text("image_url", &url),
         None => out.text("image_url", &image.need_text("url")?),
     }
-    out.copy_text(&mut image, "detail")?;
+    image.copy_text("detail", out)?;
     out.end_object();
     Ok(())
 }

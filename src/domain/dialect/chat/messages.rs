@@ -111,7 +111,7 @@ impl<'a> Translation<'a, '_> {
 
     fn add_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
         let id = call.need_text("id")?;
-        self.recall.write_reasoning_before(&id, self.out);
+        items::write_reasoning_before(&id, self.recall, self.out);
         match call.take_text("type")?.map(Text::unescaped).as_deref() {
             None | Some("function") => {
                 self.write_call("function_call", &id, "arguments", call.need_object("function")?)

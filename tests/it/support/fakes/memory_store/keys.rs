@@ -5,7 +5,8 @@ use goclaw::{
     domain::{
         audit::{AuditAction, AuditEvent},
         keys::{JournalUse, KeyCheck, Replacement, SealedColumn, SealedValue},
-        sealed::{SealedSecret, refresh_token_key},
+        sealed::refresh_token_key,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::{Author, KeyStore, StoreError},

@@ -11,7 +11,7 @@ use goclaw::{
         login::SealedLogin,
         login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
         revocation::PendingRevocation,
-        sealed::SealedSecret,
+        sealed_secret::SealedSecret,
         time::Timestamp,
     },
     ports::{Author, BeginOutcome, ClaimOutcome, LoginStore, StoreError},

@@ -1,0 +1,64 @@
+//! Reads why a provider refused a request, from the head of its response and the beginning of the body.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http_message::header::RETRY_AFTER;
+
+use crate::{
+    app::AppError,
+    domain::{
+        provider_refusal::{ErrorResponse, ProviderRefusal},
+        time::Timestamp,
+        usage::Usage,
+    },
+    ports::{ByteStream, UpstreamResponse},
+};
+
+/// Bytes of a refusal that are read for its code and message.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// Converts a non-2xx response into an error.
+pub(in crate::app) async fn refusal_of(response: UpstreamResponse, now: Timestamp) -> AppError {
+    if response.status.is_redirection() {
+        return AppError::UpstreamRedirect;
+    }
+    match peek(response).await {
+        Ok((response, body)) => AppError::ProviderRefused(Box::new(read_refusal(&response, &body, now))),
+        Err(error) => error,
+    }
+}
+
+/// Parses a refusal from the head of a response and the beginning of its body.
+pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timestamp) -> ProviderRefusal {
+    let text = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
+    let refused = ErrorResponse {
+        status: response.status.as_u16(),
+        retry_after: text(RETRY_AFTER.as_str()),
+        retry_after_ms: text("retry-after-ms"),
+        limit_resets_at: Usage::of_headers(text, now).and_then(|usage| usage.limit_resets_at()),
+        cf_ray: text("cf-ray"),
+        body,
+    };
+    ProviderRefusal::read(refused, now)
+}
+
+/// Reads the beginning of a response's body. Returns the response with its whole body, and the beginning.
+pub(super) async fn peek(response: UpstreamResponse) -> Result<(UpstreamResponse, Bytes), AppError> {
+    let UpstreamResponse { status, headers, body } = response;
+    let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
+    let read = Bytes::from(read);
+    let start = read.clone();
+    let body = Box::pin(stream::once(async { Ok(start) }).chain(rest));
+    Ok((UpstreamResponse { status, headers, body }, read))
+}
+
+/// Reads a body until it exceeds `limit` bytes. Returns the bytes and the rest, which may be polled after its end.
+pub(super) async fn read_start(body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
+    let (mut body, mut read) = (body.fuse(), Vec::new());
+    while read.len() <= limit
+        && let Some(piece) = body.next().await
+    {
+        read.extend_from_slice(&piece?);
+    }
+    Ok((read, Box::pin(body)))
+}
