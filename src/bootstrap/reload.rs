@@ -30,7 +30,7 @@ pub(super) fn listen(
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             if let Some(certificate) = &certificate {
-                certificate.renew();
+                certificate.reload();
             }
             match explained(&config, &environment) {
                 Ok(now) => {
