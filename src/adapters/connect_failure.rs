@@ -37,7 +37,8 @@ fn problem_of_proxy(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     })
 }
 
-/// Returns what one cause says. The clients wrap the errors of name resolution and TLS, so their texts are all there is.
+/// Returns what one cause says. The clients wrap the errors of name resolution and TLS, so their texts are all there
+/// is.
 fn problem_of(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     let text = cause.to_string();
     let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);

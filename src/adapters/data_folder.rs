@@ -1,5 +1,5 @@
-//! The folder of the gateway's own files. What another user may have put there is not used: a planted key would seal new
-//! tokens for its maker, and a planted token would let its maker in.
+//! The folder of the gateway's own files. What another user may have put there is not used: a planted key would seal
+//! new tokens for its maker, and a planted token would let its maker in.
 
 use std::{
     fs::{self, Metadata, Permissions},
@@ -36,8 +36,8 @@ pub enum UnsafeFolder {
 }
 
 /// Checks an existing data folder and what the gateway made in it: `secrets`, which others may not read (when they are
-/// read, that is an error), and `files` and folders of files, which become private. The data folder itself may be reached
-/// through a link.
+/// read, that is an error), and `files` and folders of files, which become private. The data folder itself may be
+/// reached through a link.
 ///
 /// # Errors
 /// The content cannot be trusted, or not be checked.

@@ -23,7 +23,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The recorder of this process, once there is one.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Installs the recorder, and keeps it small. `describe` tells it what the metrics are. Must be called within a tokio runtime.
+/// Installs the recorder, and keeps it small. `describe` tells it what the metrics are. Must be called within a tokio
+/// runtime.
 ///
 /// # Errors
 ///

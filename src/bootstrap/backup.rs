@@ -1,7 +1,7 @@
 //! `goclaw backup`: writes a consistent copy of the database into an archive that is sealed to a passphrase.
 //!
-//! Each database file is read in one transaction (`BEGIN_SNAPSHOT` in `adapters/store/*/tables.rs`), so gateways may run
-//! meanwhile.
+//! Each database file is read in one transaction (`BEGIN_SNAPSHOT` in `adapters/store/*/tables.rs`), so gateways may
+//! run meanwhile.
 
 use std::{
     fs,

@@ -64,8 +64,8 @@ fn to_host(settings: &Settings, host: &str, port: &str) -> Connection {
     }
 }
 
-/// Returns how to reach a listener of this machine. Connects to the listener itself, because the public name may lead to a
-/// proxy or another replica, or may not resolve here.
+/// Returns how to reach a listener of this machine. Connects to the listener itself, because the public name may lead
+/// to a proxy or another replica, or may not resolve here.
 fn to_listener(settings: &Settings, ip: IpAddr, port: &str) -> Connection {
     let server = &settings.server;
     if server.tls_files().is_none() {

@@ -1,7 +1,7 @@
 //! `goclaw tokens rotate`: replaces the gateway's own token, whose old text stays valid for a while.
 //!
-//! A second file has the digest of the old token and its end. A running gateway rereads both files when a caller presents an
-//! unknown token, so the command presents the new one to it.
+//! A second file has the digest of the old token and its end. A running gateway rereads both files when a caller
+//! presents an unknown token, so the command presents the new one to it.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -57,8 +57,8 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
     })
 }
 
-/// Writes a new token into the gateway's own file, and prints it. A configured token is replaced by its owner; this command
-/// keeps its present text valid afterwards.
+/// Writes a new token into the gateway's own file, and prints it. A configured token is replaced by its owner; this
+/// command keeps its present text valid afterwards.
 pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(), StartError> {
     first_start::check_data_folder(settings)?;
     let old = match &settings.server.token {

@@ -46,8 +46,9 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
     })
 }
 
-/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway rereads the
-/// file when it needs the new key. Keys that are configured, or shared by several machines, must be changed by the owner.
+/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway rereads
+/// the file when it needs the new key. Keys that are configured, or shared by several machines, must be changed by the
+/// owner.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let encryption = &settings.encryption;
     let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();

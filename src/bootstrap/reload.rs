@@ -1,8 +1,8 @@
-//! SIGHUP: rereads the configuration, applies what can change while the gateway runs, and logs what needs a restart. It never
-//! stops the gateway.
+//! SIGHUP: rereads the configuration, applies what can change while the gateway runs, and logs what needs a restart. It
+//! never stops the gateway.
 //!
-//! The gateway's token and the encryption keys need no signal: their files are reread when an unknown one is presented or
-//! needed. A renewed certificate is noticed within seconds; with a signal it is in use at once.
+//! The gateway's token and the encryption keys need no signal: their files are reread when an unknown one is presented
+//! or needed. A renewed certificate is noticed within seconds; with a signal it is in use at once.
 
 use std::{path::PathBuf, sync::Arc};
 

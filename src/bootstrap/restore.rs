@@ -1,7 +1,8 @@
 //! `goclaw restore`: fills a database from an archive, and says what becomes of each account.
 //!
-//! One transaction replaces the content, and puts accounts in doubt whose newest tokens this machine's token journal does
-//! not know. Remembered responses follow in a second one. Gateways may run meanwhile; they notice a restore by themselves.
+//! One transaction replaces the content, and puts accounts in doubt whose newest tokens this machine's token journal
+//! does not know. Remembered responses follow in a second one. Gateways may run meanwhile; they notice a restore by
+//! themselves.
 
 use std::{
     fmt::Write,

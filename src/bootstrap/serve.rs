@@ -2,8 +2,8 @@
 //!
 //! The start binds the port first, so that a second gateway fails before it changes anything. On SIGTERM or SIGINT the
 //! gateway accepts no new connections and waits for running requests for `server.drain` at most (`serving::serve`). A
-//! second signal ends the wait. Then streams end with an error event (`App::streams_end`, `app/models/stream.rs`). Last, it
-//! waits for every task that changes state (`App::shut_down`). Those tasks have time limits of their own.
+//! second signal ends the wait. Then streams end with an error event (`App::streams_end`, `app/models/stream.rs`).
+//! Last, it waits for every task that changes state (`App::shut_down`). Those tasks have time limits of their own.
 
 use std::{
     io,
@@ -228,7 +228,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// The first SIGTERM or SIGINT begins the stop, the second one ends the streams of callers. No signal interrupts a save.
+/// The first SIGTERM or SIGINT begins the stop, the second one ends the streams of callers. No signal interrupts a
+/// save.
 pub(super) fn stop_signal() -> Result<Stop, StartError> {
     let listen = |kind| signal(kind).map_err(StartError::Runtime);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);

@@ -1,8 +1,8 @@
 //! Archives: backups and exported accounts, as lines of JSON in a file that is sealed to a passphrase.
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
-//! without goclaw. [`sealing`] has the header and the keys, [`chunks`] the encrypted content, and [`lines`] what is in it.
-//! A writer works on a draft beside the file: whoever finds the file finds all of it.
+//! without goclaw. [`sealing`] has the header and the keys, [`chunks`] the encrypted content, and [`lines`] what is in
+//! it. A writer works on a draft beside the file: whoever finds the file finds all of it.
 
 mod chunks;
 mod lines;

@@ -1,7 +1,7 @@
 //! Opens the authorize URL in the default browser.
 //!
-//! The URL has the login's state, and arguments and environments of processes can be read by others on the machine. So the
-//! browser is given a private file that leads to the URL.
+//! The URL has the login's state, and arguments and environments of processes can be read by others on the machine. So
+//! the browser is given a private file that leads to the URL.
 
 use std::{
     env, fs,
@@ -34,8 +34,8 @@ impl Drop for OpenedPage {
     }
 }
 
-/// Writes the file and passes its path to the desktop as one argument, without a shell and without `own_variables`, one of
-/// which may be the gateway's token. Success means only that the browser was launched.
+/// Writes the file and passes its path to the desktop as one argument, without a shell and without `own_variables`, one
+/// of which may be the gateway's token. Success means only that the browser was launched.
 ///
 /// # Errors
 ///

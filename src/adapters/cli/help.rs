@@ -1,4 +1,5 @@
-//! The longer help texts: examples, variables and exit codes. They are apart from the grammar, so that both stay readable.
+//! The longer help texts: examples, variables and exit codes. They are apart from the grammar, so that both stay
+//! readable.
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -2,8 +2,8 @@
 //!
 //! It has no keys, opens no database and calls no use case, so other clients have the same capabilities. [`args`]
 //! defines the grammar, and `client` sends requests over `transport`. The commands are in `auth`, `login`, `providers`,
-//! `tokens`, `audit`, `page_link`, `health` and `onboard`. Only [`render`] and [`completions`] print. Commands that are no client,
-//! such as `serve` and `migrate`, are parsed here and run by the composition root.
+//! `tokens`, `audit`, `page_link`, `health` and `onboard`. Only [`render`] and [`completions`] print. Commands that are
+//! no client, such as `serve` and `migrate`, are parsed here and run by the composition root.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Asks for the passphrase of an archive. It comes from the terminal, without echo, or from stdin; a file is read by the
-//! composition root. It is never an argument or a variable.
+//! Asks for the passphrase of an archive. It comes from the terminal, without echo, or from stdin; a file is read by
+//! the composition root. It is never an argument or a variable.
 
 use std::{
     io::{self, IsTerminal, Read},

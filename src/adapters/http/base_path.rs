@@ -1,5 +1,5 @@
-//! The path below which a reverse proxy has the gateway (`server.public_url`). Some proxies pass it on and others remove it,
-//! so both forms of a request are accepted. It is removed before anything else looks at the path.
+//! The path below which a reverse proxy has the gateway (`server.public_url`). Some proxies pass it on and others
+//! remove it, so both forms of a request are accepted. It is removed before anything else looks at the path.
 
 use poem::{
     Request, Response,

@@ -1,6 +1,6 @@
-//! Requests of web applications on other origins (Fetch standard, section 3.2, "CORS protocol"). The pages of the configured
-//! origins may call the model routes from a browser, with a token as any other caller. The control API and the proxy
-//! have no such headers, so that no other page can manage accounts even with a token.
+//! Requests of web applications on other origins (Fetch standard, section 3.2, "CORS protocol"). The pages of the
+//! configured origins may call the model routes from a browser, with a token as any other caller. The control API and
+//! the proxy have no such headers, so that no other page can manage accounts even with a token.
 
 use poem::{
     Request, Response,

@@ -70,8 +70,8 @@ fn standardize(value: &mut Value) {
     }
 }
 
-/// Returns the name of the body's schema, and whether unknown members are accepted: a request for a model may hold whatever
-/// OpenAI's API has.
+/// Returns the name of the body's schema, and whether unknown members are accepted: a request for a model may hold
+/// whatever OpenAI's API has.
 fn body_schema(operation: &Value) -> Option<(String, bool)> {
     let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
     let is_open = operation.pointer("/tags/0")? == "Models";

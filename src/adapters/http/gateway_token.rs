@@ -1,4 +1,5 @@
-//! The gateway's own token, as digests: the token itself is not kept in memory. A replaced one is valid for a while longer.
+//! The gateway's own token, as digests: the token itself is not kept in memory. A replaced one is valid for a while
+//! longer.
 
 use std::{
     sync::{

@@ -26,8 +26,8 @@ pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
 /// The memory for all buffered bodies.
 const BUDGET_KIB: usize = 256 * 1024;
-/// What a body costs, in its own lengths: while it is translated, it is in memory with the translation and with what its
-/// response repeats.
+/// What a body costs, in its own lengths: while it is translated, it is in memory with the translation and with what
+/// its response repeats.
 const COST: usize = 3;
 /// One caller's part of the budget, so that no program keeps the others from sending bodies: one of the largest size.
 const fn share_of(kib: usize) -> usize {

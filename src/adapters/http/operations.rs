@@ -157,7 +157,8 @@ impl Operations {
         Self(router)
     }
 
-    /// Returns the methods of a path, separated by commas, for the `Allow` header that a 405 must carry (RFC 9110 section
+    /// Returns the methods of a path, separated by commas, for the `Allow` header that a 405 must carry (RFC 9110
+    /// section
     /// 15.5.6); `None` if there is nothing at this path.
     pub(super) fn methods_of(&self, path: &str) -> Option<String> {
         self.0.at(path).ok().map(|found| found.value.methods.keys().map(String::as_str).collect::<Vec<_>>().join(", "))

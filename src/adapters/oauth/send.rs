@@ -36,8 +36,8 @@ async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
-/// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the only
-/// valid tokens. It is read before the timeout counts.
+/// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the
+/// only valid tokens. It is read before the timeout counts.
 pub(super) async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, TokenEndpointError>>,

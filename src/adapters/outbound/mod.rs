@@ -75,8 +75,8 @@ impl Outbound {
         self.tls.clone()
     }
 
-    /// Builds an HTTP/1.1 client for each way out. It makes a new connection for each request, because a server may have
-    /// read a request that failed on a reused one. It follows no redirects and does not retry.
+    /// Builds an HTTP/1.1 client for each way out. It makes a new connection for each request, because a server may
+    /// have read a request that failed on a reused one. It follows no redirects and does not retry.
     ///
     /// # Errors
     /// The client cannot be set up.

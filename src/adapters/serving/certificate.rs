@@ -1,5 +1,5 @@
-//! The certificate of a TLS listener. New connections get changed files within a few seconds, and SIGHUP reloads them at
-//! once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
+//! The certificate of a TLS listener. New connections get changed files within a few seconds, and SIGHUP reloads them
+//! at once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
 
 use std::{
     fs, io,
@@ -67,8 +67,8 @@ impl ServerCertificate {
         Ok(Self { certificate, key, current: Mutex::new(current) })
     }
 
-    /// Returns the configuration of a new connection. If the files have changed and cannot be used, the previous ones stay
-    /// in use.
+    /// Returns the configuration of a new connection. If the files have changed and cannot be used, the previous ones
+    /// stay in use.
     #[expect(clippy::disallowed_methods, reason = "files change in real time")]
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         let mut current = self.current();

@@ -2,7 +2,8 @@
 //!
 //! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline
 //! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one
-//! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends by [`Limits`].
+//! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends by
+//! [`Limits`].
 
 mod activity;
 mod caller_stream;
@@ -59,8 +60,8 @@ use watched_body::{AnyBody, ReceivedBody, SentBody};
 pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
-/// The limits of one listener. `http::LIMITS` has the API's, `callback` those of the login callback. `WatchedStream` and
-/// `ReceivedBody` enforce the time limits, and hyper enforces `idle_timeout`.
+/// The limits of one listener. `http::LIMITS` has the API's, `callback` those of the login callback. `WatchedStream`
+/// and `ReceivedBody` enforce the time limits, and hyper enforces `idle_timeout`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time to send the head of a request, from its first byte, and to send that byte on a new connection.
@@ -230,8 +231,8 @@ impl Connection {
     }
 }
 
-/// Whether a body is chunked once or not at all. hyper also accepts other codings before `chunked`, and `chunked` more than
-/// once, which other servers parse differently (RFC 9112 section 6.1).
+/// Whether a body is chunked once or not at all. hyper also accepts other codings before `chunked`, and `chunked` more
+/// than once, which other servers parse differently (RFC 9112 section 6.1).
 fn is_framed_once(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");

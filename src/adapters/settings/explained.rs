@@ -96,8 +96,8 @@ impl Settings {
         if is_credential { Origin::Credential } else { Origin::Default }
     }
 
-    /// Returns the values in force, to be shown for settings that are not configured. The structs are taken apart, so that
-    /// the compiler reports a new field.
+    /// Returns the values in force, to be shown for settings that are not configured. The structs are taken apart, so
+    /// that the compiler reports a new field.
     fn effective(&self) -> Vec<(String, String)> {
         let ServerSettings {
             host,

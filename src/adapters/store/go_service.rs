@@ -39,8 +39,8 @@ impl StoredGoAccount {
     }
 }
 
-/// The secret is bytes in both databases; `{text}` makes a text of it. Tenants are not told apart: the caller sees a name
-/// twice.
+/// The secret is bytes in both databases; `{text}` makes a text of it. Tenants are not told apart: the caller sees a
+/// name twice.
 fn query(value_as_text: &str) -> String {
     format!(
         "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \

@@ -34,10 +34,11 @@ use crate::ports::{ConnectError, UpstreamError};
 
 /// The most requests at once on one connection. A provider may allow fewer.
 const STREAMS: usize = 8;
-/// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at most.
+/// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at
+/// most.
 const CONNECTIONS: usize = 8;
-/// What a provider may send of one response before its caller reads it. A large body takes no longer than over HTTP/1.1: 100
-/// MiB/s at a round trip of 40 ms.
+/// What a provider may send of one response before its caller reads it. A large body takes no longer than over
+/// HTTP/1.1: 100 MiB/s at a round trip of 40 ms.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Enough for all streams, so that slow callers do not hold up others on the connection.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
@@ -150,8 +151,8 @@ impl SharedPool {
         self.site(origin).take()
     }
 
-    /// Opens a connection. Requests that need one at the same time share it, or its failure; those to a server of HTTP/1.1
-    /// open one each.
+    /// Opens a connection. Requests that need one at the same time share it, or its failure; those to a server of
+    /// HTTP/1.1 open one each.
     pub(super) async fn connect(&self, origin: &Origin, connector: &Connector) -> Result<Connection, UpstreamError> {
         let site = self.site(origin);
         let seen = site.failures.load(Ordering::Relaxed);

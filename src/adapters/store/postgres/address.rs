@@ -85,7 +85,8 @@ impl Address {
         let mode = match mode {
             Some(Mode::VerifyFull) | None if is_system => Mode::VerifyFull,
             Some(_) if is_system => return Err(InvalidAddress::SystemIsFull),
-            // An attacker between two machines could take TLS out of what the server offers, so these would be plain text.
+            // An attacker between two machines could take TLS out of what the server offers, so these would be plain
+            // text.
             Some(Mode::Allow | Mode::Prefer) | None if !is_on_this_machine(&config) => Mode::VerifyFull,
             mode => mode.unwrap_or(Mode::Prefer),
         };

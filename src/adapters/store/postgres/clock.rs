@@ -1,7 +1,7 @@
 //! One clock for all replicas: the database server's.
 //!
-//! Leases, ends of tokens and logins are compared by every replica, whose own clocks may differ by minutes. So a replica
-//! adds the difference between its clock and the server's to its own. Each read of the change feed measures it.
+//! Leases, ends of tokens and logins are compared by every replica, whose own clocks may differ by minutes. So a
+//! replica adds the difference between its clock and the server's to its own. Each read of the change feed measures it.
 
 use std::{
     sync::{
