@@ -51,7 +51,8 @@ impl SqliteStore {
         Self::open_with(EACH_COMMIT_IS_SYNCED, path, local).await
     }
 
-    /// Opens a database of what may be lost in a power failure: remembered responses.
+    /// Opens a database whose newest commits may be lost in a power failure: remembered responses, records of requests,
+    /// and what programs have used.
     ///
     /// # Errors
     /// As for [`SqliteStore::open`].
