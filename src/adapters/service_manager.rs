@@ -16,8 +16,8 @@ use std::{
 pub struct ServiceManager(Option<UnixDatagram>);
 
 impl ServiceManager {
-    /// Connects to the socket in `NOTIFY_SOCKET`. Without it, or if nobody listens there, messages go nowhere: the
-    /// service manager decides what follows from a missing one.
+    /// Connects to the socket in `NOTIFY_SOCKET`. Without it, or if nobody listens there, messages are dropped; the
+    /// service manager then acts on its own timeout.
     pub fn at(socket: Option<&str>) -> Self {
         let connected = socket.map(connect).transpose();
         Self(connected.unwrap_or_else(|error| {

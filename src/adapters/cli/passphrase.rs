@@ -10,7 +10,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// An archive may be attacked for years wherever a copy of it is.
+/// A copy of an archive can be attacked offline for years.
 const SHORTEST: usize = 12;
 const LONGEST: u64 = 4_096;
 

@@ -48,8 +48,8 @@ pub(super) enum CrossOrigin {
 }
 
 impl CrossOrigin {
-    /// Returns the response to a preflight request, which has no token; None if the request is none, or not allowed.
-    /// `methods` are those of the path.
+    /// Returns the response to a preflight request, which has no token; None if the request is not a preflight, or not
+    /// allowed. `methods` are those of the path.
     pub(super) fn preflight(&self, request: &Request, methods: Option<&str>) -> Option<Response> {
         let wanted = |name| request.headers().get(name);
         let is_preflight =

@@ -114,7 +114,7 @@ fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
 fn share_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
     for parameter in parameters {
-        // Apart from the schemas' names: some generators make types of both.
+        // A suffix, because some generators make a type for each parameter and each schema.
         let name = format!("{}Parameter", parameter.get("name").and_then(Value::as_str).unwrap_or_default());
         let reference = json!({"$ref": format!("#/components/parameters/{name}")});
         shared.insert(name, std::mem::replace(parameter, reference));

@@ -3,9 +3,9 @@
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
 //! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed
 //! once more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty
-//! files remember the rest: `<account>.<login>.<generation>.seen` is a mark,
+//! files record everything else: `<account>.<login>.<generation>.seen` is a mark,
 //! `<account>.<login>.<generation>-<attempt>.sent` a presented token, and `<account>.<login>.<successor>.ended`, or
-//! `<account>.<login>.ended`, the end of a login. `login_file` has the tokens of logins that are not saved yet.
+//! `<account>.<login>.ended`, the end of a login. `login_file` is for the tokens of logins that are not saved yet.
 //!
 //! A record is named after the version that it replaces, `first` for the tokens of a login; all other files after their
 //! own version.
@@ -313,7 +313,7 @@ fn is_named_after(path: &Path, stem: &str) -> bool {
     name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether the file is empty, and its name says everything.
+/// Whether the file is empty and its name is the whole record.
 fn is_marker(path: &Path) -> bool {
     path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end)))
 }

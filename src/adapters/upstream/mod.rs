@@ -44,8 +44,8 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a
-    /// request sent at that moment is lost, so this adapter closes those of HTTP/1.1 earlier. A server of HTTP/2 says
-    /// which requests it has not taken. Many middleboxes forget a connection after a minute or less.
+    /// request sent at that moment is lost, so this adapter closes those of HTTP/1.1 earlier. An HTTP/2 server reports
+    /// which requests it has not processed. Many middleboxes forget a connection after a minute or less.
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(300),
@@ -98,7 +98,7 @@ impl Upstream for HttpUpstream {
                 if is_pooled && matches!(connection, Connection::Http2(_)) { message::copy(&message) } else { None };
             let sent = timeout(self.timeouts.silence, connection.send(message, &origin));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
-                // Nobody has asked for that, and what follows would be no HTTP (RFC 9110 section 7.8).
+                // The gateway requests no upgrade, and what follows is not HTTP (RFC 9110 section 7.8).
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
                 }

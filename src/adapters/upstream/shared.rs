@@ -115,7 +115,7 @@ impl Lease {
         self.0.requests.clone().try_send_request(message).await
     }
 
-    /// Lets the connection take no further request.
+    /// Keeps the connection from taking further requests.
     pub(super) fn retire(&self) {
         self.0.is_retired.store(true, Ordering::Relaxed);
     }
@@ -134,7 +134,7 @@ pub(super) struct SharedPool(Mutex<Vec<(Origin, Arc<Site>)>>);
 /// What is known of one origin.
 struct Site {
     connections: Mutex<Vec<Arc<SharedConnection>>>,
-    /// Whether its last connection spoke HTTP/1.1.
+    /// Whether the last connection negotiated HTTP/1.1.
     speaks_http1: AtomicBool,
     /// Held while a connection is opened, so that concurrent requests share it.
     opening: tokio::sync::Mutex<Failures>,
@@ -196,7 +196,7 @@ impl SharedPool {
         }
         let site = Arc::new(Site {
             connections: Mutex::default(),
-            // Without TLS there is nothing to agree on.
+            // Without TLS, no version is negotiated.
             speaks_http1: AtomicBool::new(origin.scheme == Scheme::HTTP),
             opening: tokio::sync::Mutex::default(),
             failures: AtomicUsize::default(),
