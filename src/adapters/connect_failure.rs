@@ -1,4 +1,4 @@
-//! Tells from a client's error why no connection could be made. Shared by the adapters that call a provider.
+//! Finds out from a client's error why no connection could be made. Shared by all adapters that connect to a provider.
 
 use std::{error::Error, io, iter};
 
@@ -37,7 +37,8 @@ fn problem_of_proxy(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     })
 }
 
-/// Returns what one cause says. The clients wrap the errors of name resolution and TLS, so their texts are all there is.
+/// Returns what one cause says. The clients wrap the errors of name resolution and TLS, so only the texts can be
+/// matched.
 fn problem_of(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     let text = cause.to_string();
     let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);

@@ -1,5 +1,5 @@
-//! The folder of the gateway's own files. What another user may have put there is not used: a planted key would seal new
-//! tokens for its maker, and a planted token would let its maker in.
+//! The folder of the gateway's own files. A start fails if another user may have put files there: a planted key would
+//! let its author decrypt new tokens, and a planted token would let its author call the API.
 
 use std::{
     fs::{self, Metadata, Permissions},
@@ -35,9 +35,9 @@ pub enum UnsafeFolder {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// Checks an existing data folder and what the gateway made in it: `secrets`, which others may not read (when they are
-/// read, that is an error), and `files` and folders of files, which become private. The data folder itself may be reached
-/// through a link.
+/// Checks an existing data folder and the files that the gateway made in it: the owner of `secrets` (their mode is
+/// checked when they are read), and the owner and mode of `files` and folders of files, which become private. The data
+/// folder itself may be reached through a link.
 ///
 /// # Errors
 /// The content cannot be trusted, or not be checked.

@@ -1,14 +1,17 @@
-//! The adapters connect the core to the outside world. Each one uses its port and its technology, but no other adapter.
+//! The adapters connect the core to the outside world. Each one uses its port and its technology, and no other adapter
+//! except for the shared ones below.
 //!
 //! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
-//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`prometheus`] and [`service_manager`].
+//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`prometheus`] and
+//!   [`service_manager`].
 //! - Used by `goclaw backup`, `restore`, `export` and `import`: [`archive`] and [`foreign`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
-//! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
-//!   reasons of failed connections in `connect_failure`. Shared by all that call another machine: [`outbound`].
+//! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`], whose static texts [`web_ui`] uses too.
+//!   Shared by [`oauth`], [`upstream`] and [`diagnosis`]: the reasons of failed connections in `connect_failure`.
+//!   Shared by all that call another machine: [`outbound`].
 
 pub mod archive;
 pub mod callback;

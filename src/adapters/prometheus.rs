@@ -1,4 +1,4 @@
-//! The metrics of this process in Prometheus' text format.
+//! The metrics of this process in Prometheus' text format. `app/counters.rs` and `store/timed.rs` name them.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -15,19 +15,20 @@ const BUILD: &str = "goclaw_build_info";
 /// Upper bounds of all histograms, in seconds: from a query in memory to a response of a reasoning model.
 const BUCKETS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0];
-/// Gauges of accounts that are gone disappear after this time.
+/// Gauges of removed accounts disappear after this time.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
-/// How often the samples of histograms are summed up. They would pile up while nobody reads the metrics.
+/// How often the samples of histograms are aggregated. Otherwise they accumulate until the metrics are read.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// The recorder of this process, once there is one.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Installs the recorder, and keeps it small. `describe` tells it what the metrics are. Must be called within a tokio runtime.
+/// Installs the recorder, and aggregates its samples from then on. `describe` registers the descriptions. Must be
+/// called within a tokio runtime.
 ///
 /// # Errors
 ///
-/// The buckets are empty, which they are not.
+/// None in practice: the builder rejects only an empty list of buckets.
 pub fn start(describe: impl FnOnce()) -> Result<(), BuildError> {
     let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
     let recorder = builder.idle_timeout(MetricKindMask::GAUGE, Some(FORGOTTEN_AFTER)).build_recorder();

@@ -31,8 +31,8 @@ pub enum SecretFileError {
 pub enum SecretFileOf {
     /// The gateway made it. Only its user may read it.
     Gateway,
-    /// The owner configured it, e.g. as a mounted secret, which the group or the whole container may often read. Others may
-    /// not write it.
+    /// The owner configured it, e.g. as a mounted secret, which the group or the whole container may often read. Others
+    /// may not write it.
     Owner,
 }
 

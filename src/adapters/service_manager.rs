@@ -1,5 +1,6 @@
 //! Tells systemd, or another service manager that set `NOTIFY_SOCKET`, when the gateway is ready and when it stops
-//! (sd_notify(3)). A unit with `Type=notify` then reports a start that fails as failed, and units that need the gateway wait.
+//! (sd_notify(3)). A unit with `Type=notify` then reports a start that fails as failed, and units that need the gateway
+//! wait.
 //!
 //! The protocol is one datagram for each message, so a crate for it would be longer than this.
 
@@ -15,8 +16,8 @@ use std::{
 pub struct ServiceManager(Option<UnixDatagram>);
 
 impl ServiceManager {
-    /// Connects to the socket in `NOTIFY_SOCKET`. Without it, or if nobody listens there, messages go nowhere: the service
-    /// manager decides what follows from a missing one.
+    /// Connects to the socket in `NOTIFY_SOCKET`. Without it, or if nobody listens there, messages are dropped; the
+    /// service manager then acts on its own timeout.
     pub fn at(socket: Option<&str>) -> Self {
         let connected = socket.map(connect).transpose();
         Self(connected.unwrap_or_else(|error| {

@@ -15,8 +15,8 @@ impl LogFilter {
     }
 }
 
-/// Starts logging, as JSON objects or as text. `filter` has the syntax of `RUST_LOG`. An invalid one in that variable, which
-/// belongs to other programs too, is reported and replaced by `info`.
+/// Starts logging, as JSON objects or as text. `filter` has the syntax of `RUST_LOG`. An invalid one in that variable,
+/// which belongs to other programs too, is reported and replaced by `info`.
 pub fn start(filter: &str, is_json: bool) -> LogFilter {
     let (filter, error) = match EnvFilter::try_new(filter) {
         Ok(filter) => (filter, None),

@@ -1,5 +1,5 @@
-//! `goclaw audit verify`: verifies the audit log in the database itself, with the configured keys. A running gateway is not
-//! needed.
+//! `goclaw audit verify`: verifies the audit log in the database itself, with the configured keys. Needs no running
+//! gateway.
 
 use std::{process::ExitCode, sync::Arc};
 

@@ -1,4 +1,7 @@
-//! `goclaw backup`: writes the database, as it is at one moment, into an archive that is sealed to a passphrase.
+//! `goclaw backup`: writes a consistent copy of the database into an archive that is sealed to a passphrase.
+//!
+//! Each database file is read in one transaction (`BEGIN_SNAPSHOT` in `adapters/store/*/tables.rs`), so gateways may
+//! run meanwhile.
 
 use std::{
     fs,
@@ -49,7 +52,7 @@ pub(super) async fn run(
         return Err(StartError::NoDatabase(path.display().to_string()));
     }
     let passphrase = passphrase(&options.passphrase, PassphraseFor::New)?;
-    // A backup of a database that these keys do not open would be worthless.
+    // Without a key that opens the database, the backup would be worthless.
     keys::open(&settings).await?.check(Adoption::No).await?;
     let Storage { stores, cipher, .. } = Storage::open(&settings, Arc::new(SystemRandom)).await?;
     let mut header = Header::new(ArchiveKind::Backup, SystemClock.now().unix_millis());
@@ -59,7 +62,7 @@ pub(super) async fn run(
     let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
     let count = copy(&stores, &mut archive, !options.without_responses).await?;
     let draft = archive.finish()?;
-    // The entry comes first: a copy of all secrets that the log does not tell must not exist.
+    // The entry comes first: no backup may exist that the audit log does not record.
     let author = Vault::new(cipher).author(SystemClock.now());
     let event = AuditEvent::done(AuditAction::BackedUp, stores.name.clone(), Some(format!("{count} rows")));
     stores.audit.append(event, &author).await?;
@@ -135,7 +138,7 @@ pub(super) fn passphrase(options: &PassphraseOptions, purpose: PassphraseFor) ->
     }
 }
 
-/// Tells on stderr how far a long copy is.
+/// Reports the progress of a long copy on stderr.
 pub(super) fn report(rows: usize) {
     render::error(&format!("{rows} rows ..."));
 }

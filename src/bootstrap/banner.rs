@@ -1,5 +1,5 @@
-//! What the gateway says once it listens: on a terminal its addresses, files, the state of ChatGPT and the next command, else
-//! one line in the log.
+//! Announces that the gateway listens: on a terminal with its addresses, files, the state of ChatGPT and the next
+//! command, else with one line in the log.
 
 use std::{
     io::{self, IsTerminal},

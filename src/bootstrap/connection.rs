@@ -64,8 +64,8 @@ fn to_host(settings: &Settings, host: &str, port: &str) -> Connection {
     }
 }
 
-/// Returns how to reach a listener of this machine. The listener itself is asked, not what the public name leads to: that may
-/// be a proxy, or another replica, and the name may be unknown here.
+/// Returns how to reach a listener of this machine. Connects to the listener itself, because the public name may lead
+/// to a proxy or another replica, or may not resolve here.
 fn to_listener(settings: &Settings, ip: IpAddr, port: &str) -> Connection {
     let server = &settings.server;
     if server.tls_files().is_none() {
@@ -95,7 +95,8 @@ fn in_url(ip: IpAddr) -> String {
     }
 }
 
-/// Returns the address at which this machine reaches a server that listens on `host`: 0.0.0.0 cannot be opened.
+/// Returns the address at which this machine reaches a server that listens on `host`: not 0.0.0.0, which
+/// is no address to connect to.
 pub(super) fn reachable(host: IpAddr) -> IpAddr {
     if host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host }
 }

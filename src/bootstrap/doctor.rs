@@ -1,5 +1,5 @@
 //! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, if that is a
-//! problem, what to do. One problem hides no other, except that an invalid configuration says nothing about the rest.
+//! problem, what to do. One problem hides no other, but with an invalid configuration nothing else is checked.
 
 use std::{
     collections::BTreeMap,
@@ -30,9 +30,9 @@ use crate::{
     ports::{BindError, CallbackListener, Clock},
 };
 
-/// Fewer files leave room for fewer than 500 requests: each may need a connection to its provider as well.
+/// With fewer files, fewer than 500 requests fit: each may need a connection to its provider as well.
 const FEWEST_FILES: usize = 1_024;
-/// A clock that is further off reads the expiry of tokens and sessions wrong.
+/// With more skew, the expiry of tokens and sessions is misjudged.
 const MOST_SKEW: Duration = Duration::from_secs(60);
 
 /// Days that a certificate should still be valid. Automatic renewal happens a month before expiry.
@@ -213,7 +213,7 @@ fn ways_out(settings: &OutboundSettings) -> Vec<Finding> {
     common.chain(own).collect()
 }
 
-/// Asks each server that an enabled account uses.
+/// Probes each server that an enabled account uses.
 async fn providers(settings: &Settings) -> Vec<Finding> {
     let outbound = match serve::outbound(&settings.outbound) {
         Ok(outbound) => outbound,

@@ -1,8 +1,8 @@
 //! `goclaw export` and `goclaw import`: move accounts between installations without a new sign-in.
 //!
-//! The order of an export: the sealed file is complete and on the disk under a draft's name; then the accounts end here in
-//! one transaction; then the file gets its name. A crash before the transaction leaves the accounts here and a draft that
-//! `import` refuses; a crash after it leaves the draft, which its owner renames.
+//! The order of an export: the sealed file is complete and on the disk under a draft's name; then the accounts end here
+//! in one transaction; then the file gets its name. A crash before the transaction leaves the accounts here and a draft
+//! that `import` refuses; a crash after it leaves the draft, which its owner renames.
 
 use std::{fs, path::Path, sync::Arc};
 

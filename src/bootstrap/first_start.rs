@@ -47,17 +47,17 @@ pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, Star
     }
 }
 
-/// Whether the owner has configured the key file.
+/// Returns who manages the key file: the owner, if it is configured.
 pub(super) fn key_file_of(settings: &Settings) -> SecretFileOf {
     if settings.encryption.key_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
 }
 
-/// Whether the owner has configured the token file.
+/// Returns who manages the token file: the owner, if it is configured.
 pub(super) fn token_file_of(settings: &Settings) -> SecretFileOf {
     if settings.server.token_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
 }
 
-/// Returns what reads the keys again while the gateway runs. Only a file can have changed.
+/// Returns a function that rereads the keys while the gateway runs. Only a file can have changed.
 pub(super) fn key_source(settings: &Settings) -> KeySource {
     let is_in_file = settings.encryption.key.is_none() && settings.encryption.keys.is_none();
     let (path, of) = (settings.key_file(), key_file_of(settings));
@@ -72,7 +72,7 @@ pub(super) fn key_source(settings: &Settings) -> KeySource {
 /// `database` is the store's name for messages.
 ///
 /// # Errors
-/// [`StartError::KeyLost`] if there is no key but `sealed_rows`, which a new key cannot open.
+/// [`StartError::KeyLost`] if there is no key, but there are `sealed_rows`, which a new key cannot open.
 pub(super) fn encryption_keys(
     settings: &Settings,
     random: &dyn Random,

@@ -1,7 +1,7 @@
 //! `goclaw tokens rotate`: replaces the gateway's own token, whose old text stays valid for a while.
 //!
-//! The file beside the token's has the digest of the old one and its end. A running gateway reads both again when it meets
-//! a token that it does not know, so the command presents the new one to it.
+//! A second file has the digest of the old token and its end. A running gateway rereads both files when a caller
+//! presents an unknown token, so the command presents the new one to it.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ use crate::{
     ports::{Clock, Random},
 };
 
-/// How often the new token is shown to a running gateway, and the pause between.
+/// Attempts to present the new token to a running gateway, and the pause between them.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1_100);
 /// In the data folder: the digest of the replaced token and its end in Unix seconds.
@@ -43,7 +43,7 @@ pub(super) fn digests(settings: &Settings, token: &SecretString) -> GatewayToken
     GatewayTokens { current: TokenDigest::of(token.expose_secret()), previous: previous(settings) }
 }
 
-/// Returns what reads the tokens again while the gateway runs. Only files can have changed.
+/// Returns a function that rereads the tokens while the gateway runs. Only files can have changed.
 pub(super) fn source(settings: &Settings) -> TokenSource {
     let (path, of) = (settings.token_file(), token_file_of(settings));
     let (configured, previous_file) = (settings.server.token.clone(), previous_file(settings));
@@ -57,8 +57,8 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
     })
 }
 
-/// Writes a new token into the gateway's own file, and prints it. A configured token is its owner's to change; its present
-/// text stays valid after that.
+/// Writes a new token into the gateway's own file, and prints it. A configured token is replaced by its owner; this
+/// command keeps its present text valid afterwards.
 pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(), StartError> {
     first_start::check_data_folder(settings)?;
     let old = match &settings.server.token {
@@ -92,7 +92,7 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
     Ok(())
 }
 
-/// Shows the new token to a gateway that runs here, which then reads the files again. Without one there is nothing to do.
+/// Presents the new token to a gateway that runs here, which then rereads the files. Does nothing if none runs.
 async fn present(settings: &Settings, token: SecretString) {
     let gateway = to_gateway_of(settings, &settings.server.port.to_string());
     let gateway = Connection { token: Some(token), ..gateway };

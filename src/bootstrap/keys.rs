@@ -1,4 +1,4 @@
-//! `goclaw keys`: shows, replaces and adopts encryption keys, on the database itself. A running gateway is not needed.
+//! `goclaw keys`: shows, replaces and adopts encryption keys, on the database itself. Needs no running gateway.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,8 +46,9 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
     })
 }
 
-/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway reads the
-/// file as soon as it meets the new key. Configured keys, and those of several machines, are their owner's to change.
+/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway rereads
+/// the file when it needs the new key. Keys that are configured, or shared by several machines, must be changed by the
+/// owner.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let encryption = &settings.encryption;
     let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();

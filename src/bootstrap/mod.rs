@@ -1,7 +1,7 @@
 //! The composition root: reads the settings, builds the adapters, passes them to the core, and runs the command.
 //!
-//! Only this module sees every layer. [`serve`] is the gateway, `offline` runs the commands that need no gateway, and
-//! `connection` finds the gateway for client commands.
+//! Only this module sees every layer. [`serve`] runs the gateway, and `connection` finds it for client commands. The
+//! other commands work on the database and the files themselves, one module each; `offline` has the shortest.
 
 mod audit;
 mod backup;

@@ -1,4 +1,4 @@
-//! Commands that need no running gateway.
+//! `goclaw migrate` and `goclaw openapi`.
 
 use super::{StartError, first_start, stores::Stores};
 use crate::adapters::{cli::render, http, secret_file::create_private_folder, settings::Settings};

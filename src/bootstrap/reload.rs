@@ -1,8 +1,8 @@
-//! SIGHUP: reads the configuration again, applies what can change while the gateway runs, and tells the rest. It never stops
-//! the gateway.
+//! SIGHUP: rereads the configuration, applies what can change while the gateway runs, and logs what needs a restart. It
+//! never stops the gateway.
 //!
-//! The gateway's token and the encryption keys need no signal: their files are read again when they are needed. A
-//! renewed certificate needs none either, but with a signal it is in use at once.
+//! The gateway's token and the encryption keys need no signal: their files are reread when an unknown one is presented
+//! or needed. A renewed certificate is noticed within seconds; with a signal it is in use at once.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -30,7 +30,7 @@ pub(super) fn listen(
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             if let Some(certificate) = &certificate {
-                certificate.renew();
+                certificate.reload();
             }
             match explained(&config, &environment) {
                 Ok(now) => {

@@ -1,7 +1,8 @@
 //! `goclaw restore`: fills a database from an archive, and says what becomes of each account.
 //!
-//! The content is replaced in one transaction, in which accounts are also put in doubt whose newest tokens this machine's
-//! token journal does not know. Gateways may run meanwhile; they notice a restore by themselves.
+//! One transaction replaces the content, and puts accounts in doubt whose newest tokens this machine's token journal
+//! does not know. Remembered responses follow in a second one. Gateways may run meanwhile; they notice a restore by
+//! themselves.
 
 use std::{
     fmt::Write,
@@ -80,7 +81,7 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     restore_responses(&stores, &mut batches).await
 }
 
-/// Refuses a database that somebody would miss something of, before any file is written.
+/// Refuses a database that is in use, before any file is written.
 async fn refuse_used(database: &DatabaseSettings) -> Result<(), StartError> {
     if let DatabaseSettings::Sqlite(path) = database
         && !path.exists()
@@ -125,8 +126,8 @@ impl Batches<'_> {
     }
 }
 
-/// Puts the keys, the token and the settings of the archive where they belong, unless others are there. Returns what
-/// the owner should read.
+/// Writes the keys, the token and the settings of the archive to their files, unless these exist. Returns notes for the
+/// owner.
 fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, StartError> {
     let mut notes = Vec::new();
     if let Some(keys) = header.secrets.as_ref().and_then(|secrets| secrets.encryption_keys.as_ref()) {

@@ -1,8 +1,9 @@
 //! Starts and stops the gateway process.
 //!
 //! The start binds the port first, so that a second gateway fails before it changes anything. On SIGTERM or SIGINT the
-//! gateway accepts no new connections, waits for running requests up to a limit (a second signal ends the wait), and then
-//! waits for every task that changes state. Those tasks have time limits of their own.
+//! gateway accepts no new connections and waits for running requests for `server.drain` at most (`serving::serve`). A
+//! second signal ends the wait. Then streams end with an error event (`App::streams_end`, `app/models/stream.rs`).
+//! Last, it waits for every task that changes state (`App::shut_down`). Those tasks have time limits of their own.
 
 use std::{
     io,
@@ -39,7 +40,7 @@ use crate::{
 /// Files for the database, the journal, the log and the listeners.
 const RESERVED_FILES: usize = 64;
 
-/// Access tokens that a start opens, 2 KiB each. More accounts than that are hardly used all at once.
+/// Access tokens that a start keeps in memory, 2 KiB each. More accounts than that are hardly ever in use at once.
 const TOKENS_IN_MEMORY: usize = 5_000;
 
 /// A gateway that listens but does not serve yet.
@@ -140,7 +141,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     Ok(Started { address, app, certificate, listener, token, accepted, request_ids, drain })
 }
 
-/// Reads the trusted authorities, and sets up the ways to other machines.
+/// Reads the trusted authorities, and sets up the ways out.
 pub(super) fn outbound(settings: &OutboundSettings) -> Result<Outbound, StartError> {
     let OutboundSettings { proxy, proxy_variable: _, no_proxy, no_proxy_variable: _, accounts, ca_file, http2 } =
         settings;
@@ -227,7 +228,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// The first SIGTERM or SIGINT begins the stop, the second one ends the streams of callers. No signal interrupts a save.
+/// The first SIGTERM or SIGINT begins the stop, the second one ends the streams of callers. No signal interrupts a
+/// save.
 pub(super) fn stop_signal() -> Result<Stop, StartError> {
     let listen = |kind| signal(kind).map_err(StartError::Runtime);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);

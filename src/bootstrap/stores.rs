@@ -89,7 +89,7 @@ impl Stores {
         Ok(match settings {
             DatabaseSettings::Sqlite(path) => {
                 let store = SqliteStore::open(path, local.clone()).await?;
-                // A file of its own with the same schema: no refresh waits for its writer.
+                // In a separate file with the same schema, so that no refresh waits for its writer.
                 let responses =
                     SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
                 let responses = Arc::new(responses);

@@ -38,7 +38,7 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
     if !options.take_over {
         return Err(StartError::WouldShare("the Codex CLI"));
     }
-    // First, so that it never has a sign-in that is connected here.
+    // Rename first, so that the Codex CLI never has a sign-in that is connected here.
     let aside = with_suffix(file, ".taken-over");
     fs::rename(file, &aside).map_err(|source| StartError::SetAside { file: file.clone(), source })?;
     match connect(vec![account], options.replace, "the Codex CLI", settings).await {

@@ -91,7 +91,7 @@ impl<R: Read> ChunkReader<R> {
         Ok(sealed)
     }
 
-    /// Opens the next chunk; leaves it empty at the end.
+    /// Decrypts the next chunk; leaves it empty at the end.
     fn advance(&mut self) -> io::Result<()> {
         (self.chunk, self.position) = (Zeroizing::default(), 0);
         let Some(mut cipher) = self.cipher.take() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! The lines of an archive: a header, then batches of rows, then a line that says that it is complete.
+//! The lines of an archive: a header, then batches of rows or accounts, then a line that says that it is complete.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -52,10 +52,10 @@ pub struct StoredCheck {
     pub value: String,
 }
 
-/// What is in a backup only if its owner asked for it.
+/// The secrets that are in a backup only with `--with-keys`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct CarriedSecrets {
-    /// As in a key file: one a line, the one that seals first.
+    /// As in a key file: one per line, and the first one seals.
     #[serde(serialize_with = "exposed")]
     pub encryption_keys: Option<SecretString>,
     #[serde(serialize_with = "exposed")]
@@ -105,7 +105,7 @@ pub struct Line {
     pub rows: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<CarriedAccount>,
-    /// In the last line only: the number of rows in all.
+    /// In the last line only: the number of rows, or of accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
 }

@@ -1,8 +1,8 @@
 //! Archives: backups and exported accounts, as lines of JSON in a file that is sealed to a passphrase.
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
-//! without goclaw. [`sealing`] has the header and the keys, [`chunks`] the encrypted content, and [`lines`] what is in it.
-//! A writer works on a draft beside the file: whoever finds the file finds all of it.
+//! without goclaw. [`sealing`] has the header and the keys, [`chunks`] the encrypted content, and [`lines`] what is in
+//! it. A writer works on a draft beside the file, so a file under its final name is complete.
 
 mod chunks;
 mod lines;
@@ -24,7 +24,7 @@ pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, Store
 use crate::ports::Random;
 use chunks::{ChunkReader, ChunkWriter};
 
-/// Bytes of a line that are read at most.
+/// Maximum length of a line that is read.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum ArchiveError {
     Random(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Writes an archive under another name. Dropped before [`Draft::publish`], it leaves nothing.
+/// Writes an archive as a [`Draft`]. Dropping it deletes the draft.
 pub struct ArchiveWriter {
     path: PathBuf,
     draft: Draft,
@@ -87,7 +87,7 @@ impl ArchiveWriter {
         written.map_err(failed("write", &self.path))
     }
 
-    /// Writes the rest to the disk. The file does not have its name yet.
+    /// Writes the rest, and syncs it. The file still has the draft's name.
     pub fn finish(self) -> Result<Draft, ArchiveError> {
         let Self { path, draft, content } = self;
         let synced = content.finish().and_then(|file| {
@@ -100,7 +100,7 @@ impl ArchiveWriter {
     }
 }
 
-/// A complete archive under a name that nobody uses. Dropping it deletes it.
+/// An archive under a temporary name. Dropping it deletes the file, unless it was published or is to be kept.
 pub struct Draft {
     draft: PathBuf,
     path: PathBuf,
@@ -114,12 +114,12 @@ impl Draft {
         Self { draft: path.with_file_name(name), path: path.to_owned(), is_kept: false }
     }
 
-    /// Returns the name that it has until it is published.
+    /// Returns the temporary name.
     pub fn name(&self) -> &Path {
         &self.draft
     }
 
-    /// Leaves the file under its present name, whatever happens from here on: it may be the only copy of its content.
+    /// Keeps the file even if this value is dropped: it may be the only copy of its content.
     pub fn keep(&mut self) {
         self.is_kept = true;
     }
@@ -131,7 +131,7 @@ impl Draft {
 
     /// Gives the file its name, unless another file has it.
     pub fn publish(mut self) -> Result<(), ArchiveError> {
-        // Reserves the name: a rename replaces what is there.
+        // Reserves the name, because a rename would replace an existing file.
         let reserved = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
         if let Err(error) = reserved {
             let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
@@ -148,7 +148,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.is_kept {
-            // A file that was not published is of no use to anybody.
+            // An unpublished file is useless, so a failure here is not reported.
             let _ = fs::remove_file(&self.draft);
         }
     }

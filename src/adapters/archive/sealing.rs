@@ -1,4 +1,4 @@
-//! The header of an age file with one scrypt recipient: from a passphrase to the key of the content.
+//! The header of an age file with one scrypt recipient. It seals the key of the content to a passphrase.
 //!
 //! <https://c2sp.org/age>: a random file key is wrapped with a key that scrypt makes of the passphrase. The header is
 //! authenticated with the file key, and so is the content, each with a key of its own.
@@ -22,15 +22,15 @@ const VERSION: &str = "age-encryption.org/v1";
 const SALT_LABEL: &[u8] = b"age-encryption.org/v1/scrypt";
 /// scrypt's cost: 2^17 rounds of 1 KiB each, half a second and 128 MiB.
 const LOG_ROUNDS: u8 = 17;
-/// A file that asks for more would take minutes and gigabytes.
+/// A higher cost would need more than 1 GiB of memory.
 const MOST_LOG_ROUNDS: u8 = 20;
-/// Bytes of a line of the header that are read at most.
+/// Maximum length of a line of the header.
 const LONGEST_LINE: u64 = 1_024;
 
 /// The key of the content.
 pub(super) type ContentKey = Zeroizing<[u8; 32]>;
 
-/// Writes a header for a new file key.
+/// Writes a header with a new file key. Returns the key of the content.
 pub(super) fn begin(
     file: &mut impl Write,
     passphrase: &SecretString,

@@ -1,7 +1,8 @@
 //! The callback listener (RFC 8252 section 7.3): it serves `http://localhost:1455/auth/callback` to the browser.
 //!
 //! Web pages and other programs on the machine can reach it too. It therefore serves two paths only, only to a
-//! browser's direct navigation to a loopback name, and its fixed pages repeat nothing from the request.
+//! browser's direct navigation to a loopback name, and its pages repeat nothing of a request without a pending login's
+//! state.
 
 mod bind;
 mod page;

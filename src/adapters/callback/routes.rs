@@ -54,7 +54,7 @@ fn rejection(request: &Request, port: u16) -> Option<Response> {
     }
     let is = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
     let navigates = is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document");
-    // A browser that fetches a page in advance shows it to nobody, and asks again if it does.
+    // A prefetched page may never be shown; the browser requests it again if it is.
     let is_early = PURPOSES.iter().any(|name| headers.get_all(name).iter().any(says_prefetch));
     (!navigates || is_early).then(|| page::refusal(StatusCode::FORBIDDEN))
 }

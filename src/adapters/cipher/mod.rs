@@ -32,7 +32,7 @@ const VERSION: &str = "v2";
 const FIRST_VERSION: &str = "v1";
 const NONCE_BYTES: usize = 24;
 
-/// Reads the keys again after they were replaced; None if that is not possible now.
+/// Rereads the keys; None if that fails or they cannot change.
 pub type KeySource = Box<dyn Fn() -> Option<KeyRing> + Send + Sync>;
 
 pub struct XChaChaCipher {
@@ -86,13 +86,13 @@ impl XChaChaCipher {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns keys among which one has this id.
+    /// Returns the keys, if one of them has this id. Rereads them first if none has.
     fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, OpenError> {
         let keys = self.keys();
         if keys.get(key_id).is_some() {
             return Ok(keys);
         }
-        // Another process has replaced the first key.
+        // Another process may have replaced the first key.
         self.reload();
         let keys = self.keys();
         let configured = keys.first.clone();

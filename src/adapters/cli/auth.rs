@@ -54,7 +54,8 @@ pub async fn subject(account: &AccountName, client: &GatewayClient) -> Subject {
     listed.map_or_else(|| Subject::unlisted(account), Subject::listed)
 }
 
-/// Refreshes the access token. If the last refresh is in doubt, retries it after `consent`, which is asked for otherwise.
+/// Refreshes the access token. If the last refresh is in doubt, retries it after `consent`, which is asked for
+/// otherwise.
 pub async fn refresh(
     target: &Target,
     consent: bool,

@@ -1,7 +1,7 @@
-//! Opens the authorize URL in the default browser.
+//! Opens a login's authorize URL, or the link of the page, in the default browser.
 //!
-//! The URL has the login's state, and arguments and environments of processes can be read by others on the machine. So the
-//! browser is given a private file that leads to the URL.
+//! Both are secret, and others on the machine can read the arguments and environments of processes. So the browser gets
+//! the path of a private file that redirects to the URL.
 
 use std::{
     env, fs,
@@ -23,19 +23,19 @@ pub fn openable(text: &str) -> Option<Url> {
     safe.then_some(url)
 }
 
-/// The file that leads a browser to the URL. It is removed with this value.
+/// The file that redirects a browser to the URL. Dropping this value removes it.
 #[derive(Debug)]
 pub struct OpenedPage(PathBuf);
 
 impl Drop for OpenedPage {
     fn drop(&mut self) {
-        // If this fails, the owner's file with a state that soon expires stays.
+        // If this fails, a private file stays whose URL expires soon.
         let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Writes the file and passes its path to the desktop as one argument, without a shell and without `own_variables`, one of
-/// which may be the gateway's token. Success means only that the browser was launched.
+/// Writes the file and passes its path to the desktop as one argument, without a shell and without `own_variables`, one
+/// of which may be the gateway's token. Success means only that the browser was launched.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ impl OpenedPage {
         let _ = fs::remove_file(&path);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let page = Self(path);
-        // Of what ends an attribute or begins a reference, a parsed URL contains only the ampersand.
+        // A parsed URL contains no quotes or angle brackets, so only the ampersand needs escaping.
         let address = url.as_str().replace('&', "&amp;");
         writeln!(
             file,

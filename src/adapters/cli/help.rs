@@ -1,4 +1,4 @@
-//! The longer help texts: examples, variables and exit codes. They are apart from the grammar, so that both stay readable.
+//! The longer help texts: examples, variables and exit codes. Kept apart from the grammar for readability.
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -27,7 +27,7 @@ use crate::{
     domain::{ids::AccountName, time::Timestamp},
 };
 
-/// How long a browser may take to read the page that leads to the URL.
+/// How long a browser may take to read the file that redirects to the URL.
 const OPENING: Duration = Duration::from_secs(60);
 /// Timeout for the cancel request after Ctrl-C.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);

@@ -143,8 +143,8 @@ impl LoginWait<'_> {
     }
 
     /// Submits a pasted line, and if the gateway rejects it, together with the lines `before` it: a terminal may have
-    /// wrapped the address. If that is rejected too, prints the reason and returns the lines to submit with the next one.
-    /// They are never printed: they may be anything from the clipboard.
+    /// wrapped the address. If that is rejected too, prints the reason and returns the lines to submit with the next
+    /// one. They are never printed: they may be anything from the clipboard.
     async fn submit(&self, before: Option<SecretString>, pasted: Pasted) -> Result<Option<SecretString>, CliError> {
         let Pasted::Line(line) = pasted else {
             render::error("This is too long to be the address that the browser ended at.");

@@ -1,9 +1,9 @@
 //! The command line, a client of the running gateway's public HTTP API.
 //!
 //! It has no keys, opens no database and calls no use case, so other clients have the same capabilities. [`args`]
-//! defines the grammar, and `client` sends requests over `transport`. The commands are in `auth`, `login`, `providers`,
-//! `tokens`, `audit`, `page_link`, `health` and `onboard`. Only [`render`] and [`completions`] print. Commands that are no client,
-//! such as `serve` and `migrate`, are parsed here and run by the composition root.
+//! defines the grammar, and `client` sends requests over `transport`. Each command has a module. Only [`render`] and
+//! [`completions`] print. Commands that are not clients, such as `serve` and `migrate`, are parsed here and run by the
+//! composition root.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -50,7 +50,7 @@ use words::TimeFormatter;
 /// How to reach the gateway, as resolved from settings and environment.
 #[derive(Debug, Default)]
 pub struct Connection {
-    /// `GOCLAW_GATEWAY_URL`, or `http://` and `GOCLAW_HOST`, `GOCLAW_PORT`.
+    /// `GOCLAW_GATEWAY_URL`, or built from `GOCLAW_HOST` and `GOCLAW_PORT`, or from the settings.
     pub url: String,
     /// The listener on this machine that the name in `url` stands for: TLS needs the name in the certificate.
     pub reached_at: Option<SocketAddr>,
@@ -58,9 +58,9 @@ pub struct Connection {
     pub public_url: Option<String>,
     /// Certificate authorities that are trusted besides the system's, in PEM (`tls.ca_file`).
     pub ca_file: Option<PathBuf>,
-    /// From `GOCLAW_TOKEN` or else from `token_file`.
+    /// From `GOCLAW_TOKEN`, else from `server.token` or `token_file`.
     pub token: Option<SecretString>,
-    /// The file that was searched for the token. `None` if `GOCLAW_TOKEN` is set, or if no file applies to this
+    /// The file that was searched for the token. `None` if the token came from elsewhere, or if no file applies to this
     /// gateway.
     pub token_file: Option<PathBuf>,
     /// Whether the token may be sent over a network without encryption (`--insecure`, `GOCLAW_INSECURE=1`).

@@ -15,7 +15,7 @@ use super::{
     words::TimeFormatter,
 };
 
-/// How long a browser may take to read the file that leads it to the page.
+/// How long a browser may take to read the file that redirects to the page.
 const OPENING: Duration = Duration::from_secs(5);
 
 pub async fn open(

@@ -1,5 +1,5 @@
-//! Asks for the passphrase of an archive. It comes from the terminal, without echo, or from stdin; a file is read by the
-//! composition root. It is never an argument or a variable.
+//! Asks for the passphrase of an archive. It comes from the terminal, without echo, or from stdin; a file is read by
+//! the composition root. It is never an argument or a variable.
 
 use std::{
     io::{self, IsTerminal, Read},
@@ -10,7 +10,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// An archive may be attacked for years wherever a copy of it is.
+/// A copy of an archive can be attacked offline for years.
 const SHORTEST: usize = 12;
 const LONGEST: u64 = 4_096;
 

@@ -115,8 +115,8 @@ pub fn expected_secret(
     }
 }
 
-/// Prompts for the secret, and for the cookie if it is wanted, without echo if stdin is a terminal. Otherwise reads them
-/// from stdin: the secret's line, then the cookie. The cookie alone suffices.
+/// Prompts for the secret, and for the cookie if it is wanted, without echo if stdin is a terminal. Otherwise reads
+/// them from stdin: the secret's line, then the cookie. The cookie alone suffices.
 fn read_secrets(
     name: &AccountName,
     kind: &str,

@@ -123,7 +123,8 @@ fn absent(subject: &Subject) -> Vec<Option<String>> {
     vec![Some(found), Some(page), Some(command)]
 }
 
-/// Returns why the last login failed. If the account is connected, its owner's own decisions are no news.
+/// Returns why the last login failed. If the account is connected, omits what its owner decided, such as a cancelled
+/// login.
 fn last_failure(status: &AuthStatus) -> Option<String> {
     let last = status.last_login.as_ref().filter(|_| status.pending.is_none())?;
     let is_decided = matches!(last.outcome, LoginOutcome::Cancelled | LoginOutcome::Denied | LoginOutcome::Expired);

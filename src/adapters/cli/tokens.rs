@@ -13,7 +13,7 @@ use crate::{
     domain::scope::Scopes,
 };
 
-/// The digits of an id in the list. They tell tokens apart, and revoke one.
+/// The digits of an id in the list: enough to tell tokens apart, and to revoke one.
 const SHORT_ID: usize = 8;
 
 pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {

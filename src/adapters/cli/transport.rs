@@ -90,7 +90,8 @@ impl Transport {
         self.send(self.http.delete(url)).await
     }
 
-    /// Reads the pages of a list until it has `limit` items. `split` splits a page into its items and the cursor of the next page.
+    /// Reads the pages of a list until it has `limit` items. `split` splits a page into its items and the cursor of the
+    /// next page.
     pub async fn list<P: DeserializeOwned, T>(
         &self,
         path: &[&str],

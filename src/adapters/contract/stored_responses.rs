@@ -1,4 +1,4 @@
-//! What is said about stored responses, in OpenAI's form.
+//! Stored responses: their deletion and their input items, in OpenAI's form.
 
 use poem_openapi::{Object, types::Any};
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! What `goclaw doctor` asks the machine and the network: who holds a port, whether a server can be reached, and what time
-//! it is there.
+//! What `goclaw doctor` finds out from the machine and the network: who holds a port, whether a server can be reached,
+//! and its time.
 
 mod port_holder;
 mod server;

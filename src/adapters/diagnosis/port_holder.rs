@@ -17,8 +17,8 @@ pub fn holder_of(port: u16) -> Option<String> {
     Some(format!("{} (process {})", name.trim(), holder.file_name()?.to_string_lossy()))
 }
 
-/// Returns the inode of the socket that listens on `port`. The columns are described in proc(5): the local address is the
-/// second, the state the fourth, and the inode the tenth.
+/// Returns the inode of the socket that listens on `port`. The columns are described in proc(5): the local address is
+/// the second, the state the fourth, and the inode the tenth.
 fn inode_of(table: &str, port: u16) -> Option<&str> {
     let port = format!(":{port:04X}");
     table.lines().find_map(|line| {

@@ -1,4 +1,4 @@
-//! Asks a provider's server whether it can be reached, and for its time. The request carries no token.
+//! Checks whether a provider's server can be reached, and reads its time. The request carries no token.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -25,7 +25,7 @@ struct Tokens {
     refresh_token: SecretString,
 }
 
-/// Reads the sign-in with ChatGPT. An API key in the file is ignored: it is no sign-in.
+/// Reads the sign-in with ChatGPT. Ignores an API key in the file: it is not a sign-in.
 ///
 /// # Errors
 /// [`ForeignError::NotCodex`].

@@ -1,6 +1,6 @@
-//! Accounts of the GoClaw service that is written in Go: its rows, and the form in which it seals secrets, `aes-gcm:` and
-//! base64 of nonce, ciphertext and tag (AES-256-GCM, 12 bytes of nonce, no associated data). Without a key it stores them
-//! as they are.
+//! Accounts of the GoClaw service that is written in Go: its rows, and the form in which it seals secrets, `aes-gcm:`
+//! and base64 of nonce, ciphertext and tag (AES-256-GCM, 12 bytes of nonce, no associated data). Without a key it
+//! stores them as they are.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};

@@ -1,6 +1,6 @@
 //! Sign-ins of other programs: the file of the Codex CLI, and the rows of the GoClaw service that is written in Go.
 //!
-//! Their tokens are used up by whoever refreshes them next, so the other program must not go on with them.
+//! A refresh by either program invalidates the other's refresh token, so the other program must stop using them.
 
 mod codex_cli;
 mod go_service;
@@ -31,7 +31,7 @@ pub enum ForeignError {
     InvalidKey,
 }
 
-/// Returns an account with tokens of an OAuth login. What is known of them is in the tokens themselves.
+/// Returns an account with tokens of an OAuth login. Their metadata comes from the tokens' claims.
 fn signed_in(
     name: AccountName,
     access_token: AccessToken,

@@ -1,5 +1,5 @@
-//! The path below which a reverse proxy has the gateway (`server.public_url`). Some proxies pass it on and others remove it,
-//! so both forms of a request are accepted. It is removed before anything else looks at the path.
+//! The path below which a reverse proxy serves the gateway (`server.public_url`). Some proxies pass it on and others
+//! remove it, so both forms of a request are accepted. It is removed before anything else reads the path.
 
 use poem::{
     Request, Response,
@@ -21,7 +21,7 @@ impl BasePath {
     /// Removes the base path from a request that has it, once.
     ///
     /// # Errors
-    /// The redirect for a request without the slash behind it: the page's relative addresses would lead elsewhere.
+    /// The redirect for a request without the trailing slash: relative links of the page would not resolve.
     pub(super) fn remove_from(&self, request: &mut Request) -> Result<(), Response> {
         if self.0.is_empty() {
             return Ok(());
@@ -34,7 +34,7 @@ impl BasePath {
                 }
                 Ok(())
             }
-            // Another path, perhaps one whose first segment only begins alike.
+            // Another path, perhaps one whose first segment only has this prefix.
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! The address of a request's caller, which a trusted reverse proxy tells.
+//! The address of a request's caller: the peer's, or the one that a trusted reverse proxy reports.
 
 use std::net::{IpAddr, Ipv4Addr};
 

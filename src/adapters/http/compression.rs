@@ -1,4 +1,4 @@
-//! Decompresses the body of a prompt (RFC 9110 section 8.4). The limit and the memory budget apply to what comes out.
+//! Decompresses the body of a prompt (RFC 9110 section 8.4). The limit and the memory budget apply to the result.
 
 use std::io::Read;
 
@@ -14,7 +14,7 @@ use crate::{
     ports::BodyError,
 };
 
-/// The most that a decoder holds back, as RFC 8878 section 3.1.1.1.2 recommends. It is not in the budget.
+/// The largest zstd window, as RFC 8878 section 3.1.1.1.2 recommends. Its memory is not in the budget.
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 /// How much is decompressed before other tasks get a turn.
 const PIECE: usize = 256 * 1024;
@@ -49,7 +49,7 @@ impl Coding {
     ///
     /// # Errors
     ///
-    /// The body has another coding, what comes out is too large, or the memory budget is used up.
+    /// The body has another coding, the result is too large, or the memory budget is used up.
     pub(super) async fn decompress(self, body: BudgetedBody<Bytes>) -> Result<BudgetedBody<Bytes>, Problem> {
         let BudgetedBody { body: packed, mut room } = body;
         let mut decoder: Box<dyn Read + Send> = match self {
@@ -69,7 +69,7 @@ impl Coding {
             if unpacked.len() + length > MAX_BYTES {
                 return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
             }
-            // The packed body is gone before the other two that the cost is for.
+            // The cost covers three copies; the packed body is dropped before the other two exist.
             room.extend_to(unpacked.len() + length)?;
             unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
             yield_now().await;

@@ -1,6 +1,6 @@
-//! Requests of web applications on other origins (Fetch standard, section 3.2, "CORS protocol"). The pages of the configured
-//! origins may call the model routes from a browser, with a token as any other caller. The control API and the proxy
-//! have no such headers, so that no other page can manage accounts even with a token.
+//! Requests of web applications on other origins (Fetch standard, section 3.2, "CORS protocol"). The pages of the
+//! configured origins may call the model routes from a browser, with a token as any other caller. The control API and
+//! the proxy have no such headers, so that no other page can manage accounts even with a token.
 
 use poem::{
     Request, Response,
@@ -48,8 +48,8 @@ pub(super) enum CrossOrigin {
 }
 
 impl CrossOrigin {
-    /// Returns the response to a preflight request, which has no token; None if the request is none, or not allowed.
-    /// `methods` are those of the path.
+    /// Returns the response to a preflight request, which has no token; None if the request is not a preflight, or not
+    /// allowed. `methods` are those of the path.
     pub(super) fn preflight(&self, request: &Request, methods: Option<&str>) -> Option<Response> {
         let wanted = |name| request.headers().get(name);
         let is_preflight =

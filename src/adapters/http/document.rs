@@ -76,8 +76,8 @@ fn standardize(value: &mut Value) {
     }
 }
 
-/// Returns the name of the body's schema, and whether unknown members are accepted: a request for a model may hold whatever
-/// OpenAI's API has.
+/// Returns the name of the body's schema, and whether unknown members are accepted: a request for a model may hold
+/// whatever OpenAI's API has.
 fn body_schema(operation: &Value) -> Option<(String, bool)> {
     let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
     let is_open = operation.pointer("/tags/0")? == "Models";
@@ -120,7 +120,7 @@ fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
 fn share_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
     for parameter in parameters {
-        // Apart from the schemas' names: some generators make types of both.
+        // A suffix, because some generators make a type for each parameter and each schema.
         let name = format!("{}Parameter", parameter.get("name").and_then(Value::as_str).unwrap_or_default());
         share(parameter, "parameters", name, shared);
     }

@@ -1,4 +1,5 @@
-//! The gateway's own token, as digests: the token itself is not kept in memory. A replaced one is valid for a while longer.
+//! The gateway's own token, as a digest: the token itself is not kept in memory. A replaced token stays valid until its
+//! end.
 
 use std::{
     sync::{
@@ -16,10 +17,10 @@ use crate::{
     ports::Clock,
 };
 
-/// How often the tokens are read again, whatever callers present.
+/// Minimum time between two reads of the files, however many unknown tokens are presented.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Reads the tokens again after they were replaced; None if that is not possible now.
+/// Rereads the tokens; None if that fails.
 pub type TokenSource = Box<dyn Fn() -> Option<GatewayTokens> + Send + Sync>;
 
 /// The tokens that are valid.
@@ -43,7 +44,7 @@ struct Shared {
 }
 
 impl GatewayToken {
-    /// One token that never changes.
+    /// Creates a token that never changes.
     pub fn new(token: &SecretString) -> Self {
         let current = TokenDigest::of(token.expose_secret());
         Self(Arc::new(Shared {
@@ -53,7 +54,7 @@ impl GatewayToken {
         }))
     }
 
-    /// Tokens that `source` reads again when a caller presents one that is not known.
+    /// Creates tokens that `source` rereads when a caller presents an unknown one.
     pub fn of(tokens: GatewayTokens, source: TokenSource, clock: Arc<dyn Clock>) -> Self {
         let files = Some((source, clock));
         Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, read_at: AtomicI64::default() }))
@@ -77,7 +78,7 @@ impl GatewayToken {
         is(&tokens.current) || tokens.previous.as_ref().is_some_and(|(token, until)| is(token) && is_valid(*until))
     }
 
-    /// Reads the files again, at most once a second. Returns whether something has changed.
+    /// Rereads the files, at most once a second. Returns whether something has changed.
     fn look_again(&self) -> bool {
         let Some((source, clock)) = &self.0.files else { return false };
         let (now, read_at) = (clock.now(), self.0.read_at.load(Ordering::Relaxed));

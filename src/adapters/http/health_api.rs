@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) struct HealthApi {
-    /// Dangling for the document.
+    /// Dangling while the document is generated.
     pub(super) app: Weak<App>,
 }
 

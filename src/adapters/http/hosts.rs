@@ -26,8 +26,8 @@ impl Hosts {
         Self(LOOPBACK.map(str::to_owned).into_iter().chain(own).chain(listed.iter().cloned()).collect())
     }
 
-    /// Returns whether the single `Host` header (RFC 9112 section 3.2) names the gateway, and the target too if it is in
-    /// absolute form: a proxy may have chosen the gateway by either.
+    /// Returns whether the single `Host` header (RFC 9112 section 3.2) names the gateway, and the target too if it is
+    /// in absolute form: a proxy may have chosen the gateway by either.
     pub fn accept(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

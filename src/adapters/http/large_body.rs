@@ -26,7 +26,7 @@ pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
 /// The memory for all buffered bodies.
 const BUDGET_KIB: usize = 256 * 1024;
-/// What a body costs, in its own lengths: while it is translated, it is in memory with the translation and with what its
+/// What a body costs, as a multiple of its length: it is in memory together with its translation, and with what its
 /// response repeats.
 const COST: usize = 3;
 /// One caller's part of the budget, so that no program keeps the others from sending bodies: one of the largest size.
@@ -126,7 +126,8 @@ impl LargeBodies {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         let mut chunks = bounded(body);
-        // Most bodies are one chunk. Many are copied, because a list of small ones would cost more than their bytes.
+        // Most bodies are one chunk. Several are joined, because a list of small chunks would cost more than their
+        // bytes.
         let (mut first, mut joined, mut size) = (Bytes::new(), Vec::new(), 0);
         while size <= limit
             && let Some(chunk) = chunks.next().await

@@ -129,7 +129,8 @@ fn document_of(server: &str) -> String {
     document::document(&service(server, Weak::new()).spec())
 }
 
-/// The host names, browser origins and reverse proxies that the API accepts requests for and from, and where it is reached.
+/// The host names, browser origins and reverse proxies that the API accepts requests for and from, and where it is
+/// reached.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     pub hosts: Hosts,

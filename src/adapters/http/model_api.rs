@@ -1,5 +1,5 @@
-//! `/v1/responses`, `/v1/chat/completions`, `/v1/models` and the smaller routes of OpenAI's API, on top of the connected
-//! accounts.
+//! `/v1/responses`, `/v1/chat/completions`, `/v1/models` and the smaller routes of OpenAI's API, on top of the
+//! connected accounts.
 
 use bytes::Bytes;
 use poem::{

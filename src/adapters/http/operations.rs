@@ -157,7 +157,8 @@ impl Operations {
         Self(router)
     }
 
-    /// Returns the methods of a path, separated by commas, for the `Allow` header that a 405 must carry (RFC 9110 section
+    /// Returns the methods of a path, separated by commas, for the `Allow` header that a 405 must carry (RFC 9110
+    /// section
     /// 15.5.6); `None` if there is nothing at this path.
     pub(super) fn methods_of(&self, path: &str) -> Option<String> {
         self.0.at(path).ok().map(|found| found.value.methods.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
@@ -168,8 +169,8 @@ impl Operations {
         self.0.at(path).map(|found| found.value.path.as_str()).unwrap_or_default()
     }
 
-    /// Checks whether a program with these rights may call this method of this path. A path that is written in another
-    /// way than in the document is unknown here, whatever the framework makes of it.
+    /// Checks whether a program with these rights may call this method of this path. A path in another spelling than
+    /// the document's is unknown here, even if the framework routes it.
     pub(super) fn check(&self, method: &Method, path: &str, rights: &Rights) -> Result<(), Refusal> {
         let found = self.0.at(path).map_err(|_| Refusal::NoSuchPath)?;
         let need = *found.value.methods.get(method.as_str()).ok_or(Refusal::NoSuchMethod)?;

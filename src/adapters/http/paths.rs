@@ -76,8 +76,8 @@ pub(super) fn speaks_openai(path: &str) -> bool {
     path.strip_prefix("/v1/").map(first).is_some_and(|first| !first.is_empty() && !CONTROL.contains(&first.as_str()))
 }
 
-/// Returns the target of a request for one model with the slashes in the model's name encoded, as the route has them; None
-/// if there is nothing to encode. Clients encode them or not.
+/// Returns the target of a request for one model with the slashes in the model's name encoded, as the route has them;
+/// None if there is nothing to encode. Clients encode them or not.
 pub(super) fn encoded_model(target: &Uri) -> Option<Uri> {
     let name = target.path().strip_prefix(MODEL).filter(|name| name.contains('/'))?;
     with_path(target, &format!("{MODEL}{}", name.replace('/', "%2F")))

@@ -77,9 +77,9 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
     Ok(streamed(forwarded.await.map_err(refused)?, room, &caller))
 }
 
-/// Converts a provider's response; the body is streamed unchanged, but for comments in a silent event stream. `room` is
-/// that of the request's body, of which the response keeps what it needs. The response breaks off when the caller's token
-/// is revoked.
+/// Converts a provider's response. The body is streamed unchanged, except for comments in a silent event stream. The
+/// response keeps what it needs of `room`, the memory budget of the request's body. It breaks off when the caller's
+/// token is revoked.
 pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room, caller: &AuthContext) -> Response {
     room.shrink_to(forwarded.kept);
     // The body is streamed after the handler has returned; keep the request's span for its log lines.

@@ -1,4 +1,5 @@
-//! Records each request when its response has ended, or when its caller has left.
+//! Records each request when its response has ended or its caller has disconnected. `app/requests` writes the record to
+//! the access log, and keeps it for `GET /v1/requests`.
 
 use std::{
     sync::{

@@ -1,5 +1,5 @@
-//! `/v1/session` and `/v1/sessions`: sessions of the page. Cookies ignore ports, so every server on 127.0.0.1 would receive one;
-//! the page keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
+//! `/v1/session` and `/v1/sessions`: sessions of the page. Cookies ignore ports, so every server on 127.0.0.1 would
+//! receive one; the page keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
 
 use poem_openapi::{
     OpenApi,

@@ -51,7 +51,7 @@ pub(super) fn is_login(path: &Path) -> bool {
 }
 
 fn read(path: &Path) -> io::Result<LoginRecord> {
-    // A committed record of tokens is none, and there may be many.
+    // Skip other kinds of records by their names: there may be many.
     if path.to_str().is_some_and(|path| path.ends_with(COMMITTED) || path.ends_with(ENDED)) {
         return Err(invalid("it is another record"));
     }

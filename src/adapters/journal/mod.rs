@@ -1,11 +1,11 @@
 //! The token journal as a folder: one file for each account, login and generation.
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed once
-//! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty files
-//! remember the rest: `<account>.<login>.<generation>.seen` is a mark, `<account>.<login>.<generation>-<attempt>.sent` a
-//! presented token, and `<account>.<login>.<successor>.ended`, or `<account>.<login>.ended`, the end of a login.
-//! `login_file` has the tokens of logins that are not saved yet.
+//! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed
+//! once more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty
+//! files record everything else: `<account>.<login>.<generation>.seen` is a mark,
+//! `<account>.<login>.<generation>-<attempt>.sent` a presented token, and `<account>.<login>.<successor>.ended`, or
+//! `<account>.<login>.ended`, the end of a login. `login_file` is for the tokens of logins that are not saved yet.
 //!
 //! A record is named after the version that it replaces, `first` for the tokens of a login; all other files after their
 //! own version.
@@ -111,8 +111,8 @@ impl FolderJournal {
         }
     }
 
-    /// Renames the record, or writes it if it is not there, and removes its other copies and the account's older record. A
-    /// newer record of the login stays instead: an older one may be replayed into a restored database.
+    /// Renames the record, or writes it if it is not there, and removes its other copies and the account's older
+    /// record. A newer record of the login stays instead: an older one may be replayed into a restored database.
     fn confirm_record(&self, record: &JournalRecord) -> io::Result<()> {
         let (name, version) = (&record.name, &record.rotation.version);
         let stem = record_stem(name, version);
@@ -313,7 +313,7 @@ fn is_named_after(path: &Path, stem: &str) -> bool {
     name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether the file is empty, and its name says everything.
+/// Whether the file is empty and its name is the whole record.
 fn is_marker(path: &Path) -> bool {
     path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end)))
 }

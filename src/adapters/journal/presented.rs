@@ -36,13 +36,13 @@ impl FolderJournal {
 
     pub(super) fn read_presented(&self) -> io::Result<Vec<PresentedToken>> {
         let mut found: Vec<PresentedToken> = self.paths()?.iter().filter_map(|path| read_presented(path)).collect();
-        // While a number is replaced, both are there.
+        // While an attempt's number is replaced, both files exist.
         found.sort_by_cached_key(|token| (token.name.to_string(), token.version.to_string(), u32::MAX - token.attempt));
         found.dedup_by(|less, more| less.name == more.name && less.version == more.version);
         Ok(found)
     }
 
-    /// Forgets the presentations of tokens that these have replaced.
+    /// Removes the presentations of earlier tokens of the login.
     pub(super) fn forget_presented_before(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
         self.remove_where("", |path| {
             let presented = read_presented(path).filter(|token| token.name == *name);

@@ -24,8 +24,8 @@ const KNOWN: [&str; 18] = [
     "unsupported_token_type",
 ];
 
-/// Returns the longest known code in an error body, compared case-insensitively: in `error` and `detail`, each a text or an
-/// object with `code` and `type`, or at the top.
+/// Returns the longest known code in an error body, compared case-insensitively: in `error` and `detail`, each a text
+/// or an object with `code` and `type`, or at the top.
 pub(super) fn known(body: &[u8]) -> &'static str {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let (error, detail) = (body.get("error"), body.get("detail"));

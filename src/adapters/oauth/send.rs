@@ -16,7 +16,7 @@ use crate::{
 
 /// Real responses hold a few tokens.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
-/// Time to read what has arrived, after a timeout.
+/// How long a call may continue after its timeout, to read what has arrived.
 const LAST_LOOK: Duration = Duration::from_millis(500);
 /// A longer pause could outlast the access token.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -36,8 +36,8 @@ async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
-/// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the only
-/// valid tokens. It is read before the timeout counts.
+/// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the
+/// only valid tokens. It is read before the timeout counts.
 pub(super) async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, TokenEndpointError>>,
@@ -74,7 +74,7 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
         return Err(TokenEndpointError::RateLimited { retry_after: retry_after(response, clock.now()).await });
     }
     let body = read(response).await;
-    // A page comes from something on the way. With other statuses it counts as temporary anyway.
+    // An HTML page comes from an intermediary. With other 4xx statuses it counts as temporary anyway.
     let is_page = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
     if status == StatusCode::UNAUTHORIZED && is_page {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));

@@ -1,5 +1,5 @@
-//! What all connections to other machines share: the proxies between, the trusted authorities, and the HTTP client for
-//! single requests.
+//! What all connections to other machines share: proxies ([`Ways::to`] chooses one), trusted authorities, and the HTTP
+//! client for single requests.
 
 mod certificates;
 mod ways;
@@ -23,7 +23,7 @@ use crate::domain::{
 /// What is configured.
 #[derive(Debug, Clone)]
 pub struct OutboundOptions {
-    /// The way out of everything without one of its own.
+    /// The proxy of everything without a way out of its own.
     pub proxy: Option<ProxyUrl>,
     /// Hosts, domains and networks that `proxy` is not used for.
     pub no_proxy: Vec<String>,
@@ -75,8 +75,8 @@ impl Outbound {
         self.tls.clone()
     }
 
-    /// Builds an HTTP/1.1 client for each way out. It makes a new connection for each request, because nobody can tell
-    /// whether a server has read a request that failed on a reused one. It follows no redirects and does not retry.
+    /// Builds an HTTP/1.1 client for each way out. It makes a new connection for each request, because a server may
+    /// have read a request that failed on a reused one. It follows no redirects and does not retry.
     ///
     /// # Errors
     /// The client cannot be set up.

@@ -18,12 +18,12 @@ pub struct Way(usize);
 /// All ways out.
 #[derive(Clone)]
 pub struct Ways {
-    /// All proxies; the way 0 has none.
+    /// The proxy of way `n` is at `n - 1`; way 0 is direct.
     proxies: Vec<ProxyUrl>,
-    /// The way of everything without one of its own.
+    /// The way of the gateway, and of accounts without one of their own.
     common: Way,
     accounts: Vec<(AccountName, Way)>,
-    /// Answers whether the common way is not used for a host; None if it always is.
+    /// Matches the hosts that are reached directly instead of by the common way; None if there are none.
     exceptions: Option<Arc<Matcher>>,
 }
 
@@ -42,7 +42,7 @@ impl Ways {
             };
             accounts.push((account.clone(), way));
         }
-        // The address is a stand-in: only the exceptions are asked.
+        // The proxy's address is a placeholder: only the exceptions are used.
         let matcher = || Matcher::builder().all("http://proxy").no(options.no_proxy.join(",")).build();
         let exceptions = (!options.no_proxy.is_empty()).then(|| Arc::new(matcher()));
         Self { proxies, common, accounts, exceptions }
@@ -62,7 +62,7 @@ impl Ways {
         }
     }
 
-    /// Does the same for a URL as text. One that is none is not reached at all.
+    /// Does the same for a URL as text. An invalid one gets the direct way; its request fails anyway.
     pub fn to_text(&self, url: &str, account: Option<&AccountName>) -> Way {
         Uri::try_from(url).map_or(Way::default(), |url| self.to(&url, account))
     }

@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// The first byte of a TLS handshake (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 22;
-/// For a caller that speaks plain HTTP, such as a browser without `https://`.
+/// The response to plain HTTP, for example from a browser without `https://`.
 const PLAIN: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 27\r\n\r\n\
                        Use https:// on this port.\n";
@@ -27,10 +27,10 @@ pub(super) enum CallerStream {
 }
 
 impl CallerStream {
-    /// Waits for the caller's first byte, and shakes hands if the listener has a certificate.
+    /// Waits for the caller's first byte. Completes the TLS handshake if the listener has a certificate.
     ///
     /// # Errors
-    /// The caller left, or speaks something else. Plain HTTP gets an answer that says so.
+    /// The caller disconnected, or does not speak TLS. Plain HTTP gets a 400 that says so.
     pub(super) async fn open(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let Some(config) = tls else {
             stream.readable().await?;

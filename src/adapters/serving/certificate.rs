@@ -1,5 +1,5 @@
-//! The certificate of a listener with TLS. Its files are read again when they have changed, so that a renewal needs no
-//! restart.
+//! The certificate of a TLS listener. New connections get changed files within a few seconds, and SIGHUP reloads them
+//! at once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
 
 use std::{
     fs, io,
@@ -21,8 +21,8 @@ use x509_cert::{
     der::{self, Decode},
 };
 
-/// How often a connection looks for changed files.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Minimum time between two checks for changed files.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The application protocol in TLS (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
 
@@ -50,7 +50,7 @@ struct Current {
     config: Arc<ServerConfig>,
     ends_at: i64,
     changed: [Option<SystemTime>; 2],
-    looked_at: Instant,
+    checked_at: Instant,
 }
 
 impl ServerCertificate {
@@ -63,26 +63,27 @@ impl ServerCertificate {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         let changed = [&certificate, &key].map(|path| changed_at(path));
         let (config, ends_at) = read(&certificate, &key)?;
-        let current = Current { config, ends_at, changed, looked_at: Instant::now() };
+        let current = Current { config, ends_at, changed, checked_at: Instant::now() };
         Ok(Self { certificate, key, current: Mutex::new(current) })
     }
 
-    /// Returns the configuration of a new connection. If the files have changed and cannot be used, the previous ones stay in use.
+    /// Returns the configuration of a new connection. If the files have changed and cannot be used, the previous ones
+    /// stay in use.
     #[expect(clippy::disallowed_methods, reason = "files change in real time")]
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         let mut current = self.current();
-        if current.looked_at.elapsed() >= LOOK_EVERY {
-            current.looked_at = Instant::now();
+        if current.checked_at.elapsed() >= CHECK_INTERVAL {
+            current.checked_at = Instant::now();
             if self.changed() != current.changed {
-                self.renew_in(&mut current);
+                self.reload_into(&mut current);
             }
         }
         Arc::clone(&current.config)
     }
 
-    /// Reads the files at once, changed or not.
-    pub fn renew(&self) {
-        self.renew_in(&mut self.current());
+    /// Reloads the files now, changed or not. If they cannot be used, the previous ones stay in use.
+    pub fn reload(&self) {
+        self.reload_into(&mut self.current());
     }
 
     /// Returns when the certificate expires, in Unix seconds.
@@ -98,7 +99,7 @@ impl ServerCertificate {
         [&self.certificate, &self.key].map(|path| changed_at(path))
     }
 
-    fn renew_in(&self, current: &mut Current) {
+    fn reload_into(&self, current: &mut Current) {
         current.changed = self.changed();
         match read(&self.certificate, &self.key) {
             Ok((config, ends_at)) => {

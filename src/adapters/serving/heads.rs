@@ -1,8 +1,8 @@
-//! Finds the heads of requests in the bytes of a connection, and spoils those with a line that ends in a bare line feed.
+//! Finds the heads of requests in the bytes of a connection, and makes hyper reject those with a bare line feed.
 //!
 //! Some proxies take a bare line feed for the end of a line and others do not, so two of them can see two different
-//! requests (RFC 9112 section 11.2). hyper accepts it and has no setting. It refuses a NUL with a 400, so a bare line feed
-//! becomes one.
+//! requests (RFC 9112 section 11.2). hyper accepts it, and no setting changes that. It rejects a NUL with a 400, so
+//! each bare line feed is replaced by one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -2,7 +2,8 @@
 //!
 //! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline
 //! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one
-//! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends too.
+//! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends by
+//! [`Limits`].
 
 mod activity;
 mod caller_stream;
@@ -59,7 +60,8 @@ use watched_body::{AnyBody, ReceivedBody, SentBody};
 pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
-/// The limits of one listener.
+/// The limits of one listener. `http::LIMITS` has the API's, `callback` those of the login callback. `WatchedStream`
+/// and `ReceivedBody` enforce the time limits, and hyper enforces `idle_timeout`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time to send the head of a request, from its first byte, and to send that byte on a new connection.
@@ -100,15 +102,15 @@ pub struct Ending {
     pub freed: CancellationToken,
     /// Cancelled by the caller: running requests are not waited for any longer.
     pub hurry: CancellationToken,
-    /// Cancelled by the server when the wait is over: streams end with their last words.
+    /// Cancelled by the server when the wait is over: event streams then send a final error event.
     pub cut: CancellationToken,
 }
 
 /// How long responses may take to end after the wait for them is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Serves `endpoint` on `listeners` until it is stopped. Then closes the listeners, and waits for running requests up to
-/// the limit. `is_shared` says which addresses many callers share.
+/// Serves `endpoint` on `listeners` until it is stopped. Then closes the listeners, and waits for running requests for
+/// `limits.drain` at most. `is_shared` says which addresses many callers share.
 pub async fn serve(
     listeners: Vec<Listener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
@@ -161,7 +163,7 @@ pub async fn serve(
         () = async { tokio::select! { () = timer(limits.drain) => {} () = ending.hurry.cancelled() => {} } } => {
             tracing::warn!("the shutdown ends requests that are still running");
             ending.cut.cancel();
-            // What has not ended then is cut off.
+            // Responses that have not ended by then are cut off.
             let _ = timeout(LAST_WORDS, drained).await;
         }
     }
@@ -229,8 +231,8 @@ impl Connection {
     }
 }
 
-/// Whether a body is chunked once or not at all. hyper also accepts other codings before `chunked`, and several of it,
-/// which others read in another way (RFC 9112 section 6.1).
+/// Whether a body is chunked once or not at all. hyper also accepts other codings before `chunked`, and `chunked` more
+/// than once, which other servers parse differently (RFC 9112 section 6.1).
 fn is_framed_once(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");

@@ -62,7 +62,7 @@ impl Body for ReceivedBody {
     }
 }
 
-/// Is told what becomes of a response's body, and dropped with it.
+/// Observes how much of a response's body is sent, and how it ends. Dropped with the body.
 pub trait SentObserver: Send + Sync {
     /// Some bytes were passed to the connection.
     fn sent(&self, bytes: usize);

@@ -1,5 +1,5 @@
-//! A socket that notes its progress, that fails when its caller takes no output or sends no whole head for too long, and
-//! that hands out one request's head at a time.
+//! A caller's stream with time limits: it fails if the caller does not read, or does not finish a head in time. It also
+//! notes its progress, and passes one head at a time to hyper.
 
 use std::{
     future::Future,

@@ -60,7 +60,7 @@ impl SettingsError {
                 return Self::UnknownKey { key, known: known.join(", ") };
             }
         }
-        // A type error is config's for a table or list where a text belongs; any other is serde's for a missing table.
+        // config reports a type error for a table or list in place of a text; serde reports a text in place of a table.
         let is_conversion = matches!(error, ConfigError::Type { .. });
         let allowed = if is_conversion { "it must be a single value" } else { "it must be a table of settings" };
         Self::InvalidValue { key, rejected: rejected_secret(allowed) }

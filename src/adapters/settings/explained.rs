@@ -1,4 +1,4 @@
-//! The configuration explained: each setting with its value and where it comes from, and everything that is wrong with it.
+//! `goclaw config show` and `check`: each setting with its value and its origin, and everything that is wrong with it.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -64,7 +64,7 @@ impl Settings {
         Ok(explained)
     }
 
-    /// Returns everything that is wrong: each setting alone, then what contradicts each other.
+    /// Returns everything that is wrong: each invalid setting, or else the first contradiction between settings.
     pub fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let configured = match sources::configured(file.as_deref(), environment) {
@@ -96,8 +96,8 @@ impl Settings {
         if is_credential { Origin::Credential } else { Origin::Default }
     }
 
-    /// Returns the values that hold if they are not configured. The structs are taken apart, so that the compiler reports a
-    /// new field.
+    /// Returns the values in force, to be shown for settings that are not configured. The structs are taken apart, so
+    /// that the compiler reports a new field.
     fn effective(&self) -> Vec<(String, String)> {
         let ServerSettings {
             host,
@@ -199,7 +199,7 @@ fn as_configured(setting: &Configured) -> Explained {
     Explained { key, value, origin }
 }
 
-/// Decides by the name, so that a new secret is hidden before anybody thinks of it. The key of an agent is its name.
+/// Decides by the name, so that a new secret is hidden by default. The `key` of an agent is its name and no secret.
 fn may_be_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
     let sounds_secret = ["token", "key", "secret", "password"].iter().any(|word| name.contains(word));

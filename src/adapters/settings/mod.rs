@@ -130,8 +130,8 @@ impl Settings {
     }
 }
 
-/// Returns the file in which a service manager passes this secret, if it does (systemd.exec(5), `LoadCredential=`). Only a
-/// file that exists counts, because a unit may name credentials that a machine does not have.
+/// Returns the file in which a service manager passes this secret, if it does (systemd.exec(5), `LoadCredential=`).
+/// Only a file that exists counts, because a unit may name credentials that a machine does not have.
 fn credential(name: &str, environment: &Environment) -> Option<PathBuf> {
     environment.path("CREDENTIALS_DIRECTORY").map(|folder| folder.join(name)).filter(|file| file.is_file())
 }

@@ -25,7 +25,7 @@ const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OutboundSection {
-    /// The proxy of everything without one of its own; None if the variables decide.
+    /// The proxy of everything without a way out of its own; None if the variables decide.
     #[serde(deserialize_with = "way_out")]
     proxy: Option<WayOut>,
     /// Hosts, domains and networks that are reached directly.
@@ -52,7 +52,7 @@ pub(super) struct TlsSection {
 /// How connections leave this machine.
 #[derive(Debug)]
 pub struct OutboundSettings {
-    /// The proxy of everything without one of its own.
+    /// The proxy of everything without a way out of its own; None for direct connections.
     pub proxy: Option<ProxyUrl>,
     /// The variable that names it, unless a setting does.
     pub proxy_variable: Option<&'static str>,

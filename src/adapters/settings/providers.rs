@@ -97,8 +97,8 @@ pub(super) fn ways_out(
     own.map(|(name, way)| Ok((parsed(name)?, way))).collect()
 }
 
-/// Refuses two servers whose callbacks cannot be told apart: one could pass off a code of the other as its own (RFC 9700
-/// section 4.4). All logins return to one address, so at most one server may leave out `iss`.
+/// Refuses two servers whose callbacks cannot be told apart: one could pass off a code of the other as its own (RFC
+/// 9700 section 4.4). All logins return to one address, so at most one server may leave out `iss`.
 fn check_issuers(definitions: &[ProviderDefinition]) -> Result<(), SettingsError> {
     let enabled = definitions.iter().filter(|definition| definition.enabled);
     let clients = enabled.filter_map(|definition| Some((&definition.name, definition.oauth.as_ref()?)));

@@ -49,7 +49,7 @@ pub struct ServerSettings {
     /// The origins whose pages may call the model routes from a browser.
     #[serde(deserialize_with = "origins")]
     pub allowed_origins: Vec<String>,
-    /// The reverse proxies that tell the addresses of their callers.
+    /// The reverse proxies that report the addresses of their callers.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// How long a stop waits for running requests.
@@ -168,7 +168,7 @@ pub enum LogFormat {
 pub struct EncryptionSettings {
     /// The key: 32 bytes in base64 or hex.
     pub key: Option<SecretString>,
-    /// Several keys, one a line: the first seals, all open.
+    /// Several keys, one per line: the first one seals, all of them open.
     #[serde(deserialize_with = "secret_lines")]
     pub keys: Option<SecretString>,
     /// The file that holds one key or more instead. It must exist: only the default file is created.

@@ -14,7 +14,8 @@ use super::SettingsError;
 
 const PREFIX: &str = "GOCLAW_";
 
-/// Variables that are not settings of the gateway: one names the configuration file, the other configures the CLI.
+/// Variables that are not settings of the gateway: the first names the configuration file, the others configure the
+/// CLI.
 const NOT_SETTINGS: [&str; 3] = ["GOCLAW_CONFIG", "GOCLAW_GATEWAY_URL", "GOCLAW_INSECURE"];
 
 /// Short names of common settings.

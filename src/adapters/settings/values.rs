@@ -29,7 +29,7 @@ use crate::domain::{
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
 const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// No gateway has use for more; PostgreSQL allows 100 for all of its clients by default.
+/// More would be a mistake: PostgreSQL allows 100 for all of its clients by default.
 const MOST_CONNECTIONS: usize = 500;
 
 /// Defines functions that read a text and parse it. The parser's error is what is allowed.

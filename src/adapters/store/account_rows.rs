@@ -75,8 +75,8 @@ impl From<&SealedCredential> for ProviderRow {
 }
 
 impl ProviderRow {
-    /// Returns a damaged row with everything replaced that new tokens of its login replace anyway. None if it is the row
-    /// of another login, or if it has later tokens.
+    /// Returns a damaged row with new values in the columns that a refresh of the same login overwrites. None if the
+    /// row belongs to another login or has later tokens, or if the tokens are of another account.
     pub(super) fn mended_by(self, rotation: &Rotation) -> Option<Self> {
         let Rotation { version, metadata, .. } = rotation;
         let generation: u64 = self.generation.try_into().ok()?;

@@ -19,13 +19,13 @@ pub(super) const BATCH: usize = 100;
 /// requests, and the schema's version.
 const NOT_COPIED: [&str; 6] =
     ["__diesel_schema_migrations", "change_feed", "login_sessions", "machine_clock", "replicas", "requests"];
-/// Beside a SQLite database they are in a file of their own.
+/// The remembered responses, and what programs have used. With SQLite they are in a separate file.
 const OF_RESPONSES: [&str; 3] = ["responses", "response_items", "usage"];
 
 /// Which tables are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tables {
-    /// Everything but the remembered responses.
+    /// Everything except for the tables of `Responses`.
     Main,
     Responses,
 }
@@ -47,12 +47,12 @@ pub struct TableRows {
     pub rows: String,
 }
 
-/// Takes the rows of all tables, one batch after the other.
+/// Takes the rows, one batch after the other.
 pub type Sink<'s> = dyn FnMut(TableRows) -> Result<(), Cause> + Send + 's;
 /// Returns the next batch.
 pub type Source<'s> = dyn FnMut() -> Result<Option<TableRows>, Cause> + Send + 's;
 
-/// Why tables cannot be copied. Nothing was changed.
+/// Why tables cannot be copied. The transaction was rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     #[error("the tables of the database cannot be copied")]
@@ -79,7 +79,7 @@ pub struct RestoreOrder<'a> {
     /// Whether the account's refresh token may be spent, as far as this machine knows.
     pub needs_doubt: &'a (dyn Fn(&SealedCredential) -> bool + Sync),
     pub author: &'a Author,
-    /// What the audit log says of the archive.
+    /// How the audit log names the archive.
     pub archive: String,
     /// Called after each batch, with the number of rows so far.
     pub progress: &'a (dyn Fn(usize) + Sync),
@@ -96,20 +96,20 @@ pub struct Restored {
     pub returned_tokens: Vec<String>,
 }
 
-/// Contract: reading MUST show one moment, also while gateways run. Writing MUST be one transaction.
+/// Contract: reading MUST see one consistent snapshot, also while gateways run. Writing MUST be one transaction.
 #[async_trait]
 pub trait TableCopy: Send + Sync {
     /// Passes the rows of all tables on, in the order in which they can be written.
     async fn read_tables(&self, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError>;
 
-    /// Whether somebody would miss something of what is in the database.
+    /// Whether the database has accounts, tokens of programs, or pending revocations.
     async fn is_used(&self) -> Result<bool, StoreError>;
 
     /// Replaces the content of all tables but the responses. Sessions of the page are left out, and accounts that
     /// `order.needs_doubt` get the state in doubt with the cause `restored`.
     async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError>;
 
-    /// Replaces the remembered responses. Returns the number of rows.
+    /// Replaces the remembered responses, and what programs have used. Returns the number of rows.
     async fn restore_responses(&self, source: &mut Source<'_>) -> Result<usize, CopyError>;
 }
 

@@ -59,7 +59,7 @@ impl TransactionError {
     }
 }
 
-/// Whether the caller itself ended a transaction.
+/// Whether the caller rolled the transaction back on purpose.
 pub(super) fn is_rollback(source: &(dyn std::error::Error + 'static)) -> bool {
     matches!(source.downcast_ref::<DieselError>(), Some(DieselError::RollbackTransaction))
 }
@@ -87,7 +87,7 @@ fn trouble_of(error: &(dyn std::error::Error + 'static)) -> StoreTrouble {
     TEXTS.iter().find(|(part, _)| text.contains(part)).map_or(StoreTrouble::Unavailable, |(_, trouble)| *trouble)
 }
 
-/// Returns what to do about an error at the start, where its own text does not say it.
+/// Returns what to do about an error at the start, if its own text does not say so.
 fn advice(error: &(dyn std::error::Error + 'static)) -> String {
     let trouble = trouble_of(error);
     if trouble == StoreTrouble::Unavailable { String::new() } else { format!(": {}", trouble.in_words()) }

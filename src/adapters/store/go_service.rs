@@ -1,4 +1,4 @@
-//! Reads the accounts of the GoClaw service that is written in Go from its own database. Nothing is written there.
+//! Reads the accounts of the GoClaw service in Go from its own database. Writes nothing there.
 
 use std::{net::IpAddr, path::Path};
 
@@ -39,8 +39,8 @@ impl StoredGoAccount {
     }
 }
 
-/// The secret is bytes in both databases; `{text}` makes a text of it. Tenants are not told apart: the caller sees a name
-/// twice.
+/// The secret is a blob in both databases; `value_as_text` converts it. The rows of several tenants can have the same
+/// name.
 fn query(value_as_text: &str) -> String {
     format!(
         "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \

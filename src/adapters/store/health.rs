@@ -10,7 +10,7 @@ use std::{
 use super::{error::is_rollback, timed::query_failed};
 use crate::ports::{Clock, StoreError, chain};
 
-/// Trouble without a failure for this long is forgotten: nobody has tried what failed.
+/// After this long without a failure, the next one counts as new trouble.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// The state of a database, as its users see it.

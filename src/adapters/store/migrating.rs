@@ -1,7 +1,7 @@
 //! Migrates the schema, and rejects a database whose schema this version cannot work on.
 //!
-//! A release expands the schema, and the next one may contract it, so a gateway works on a schema that the next release has
-//! expanded. A migration that the release before cannot live with has a number that ends in `c`, for contract
+//! A release expands the schema, and the next one may contract it, so a gateway works on a schema that the next release
+//! has expanded. A migration that the previous release cannot work with has a number that ends in `c`, for contract
 //! (`2026-12-24-000042c_drop_the_old_column`).
 
 use diesel::{
@@ -12,7 +12,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::error::{Cause, OpenStoreError};
 
-/// The end of the number of a migration that only its own release and later ones can live with.
+/// The end of the number of a migration that contracts the schema.
 const CONTRACTS: char = 'c';
 
 /// Runs pending migrations. Blocks its thread, so it needs a multi-threaded runtime.

@@ -1,5 +1,4 @@
-//! Stores accounts, their history, logins, revocations and API tokens with diesel: in SQLite by default, in PostgreSQL
-//! for several replicas.
+//! Stores everything that outlives the process, with diesel: in SQLite by default, in PostgreSQL for several replicas.
 //!
 //! Both databases share the schema, the [`rows`] and the queries. [`sqlite`] and [`postgres`] contain the differences
 //! (connections, write transactions, opening, migrations), and each compiles the files in `queries`.

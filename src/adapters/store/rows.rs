@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::json_text::Document;
 use crate::domain::unreadable::UnreadableRow;
 
-/// Skipped rows that are remembered at most.
+/// Maximum number of skipped rows that are remembered.
 const MAX_SKIPPED: usize = 1_000;
 
 /// The skipped rows that are in the log already.

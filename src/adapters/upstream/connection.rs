@@ -95,7 +95,7 @@ impl fmt::Debug for Http1Connection {
     }
 }
 
-/// Whether the provider has not processed a request: it refused the stream, or said before that it takes no more (RFC 9113
+/// Whether the provider has not processed a request: it refused the stream, or had sent a GOAWAY before it (RFC 9113
 /// section 8.7). h2 reports a GOAWAY of the other side only for streams above the last one that it names.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
     let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());

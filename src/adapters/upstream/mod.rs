@@ -1,8 +1,8 @@
 //! A provider's API over HTTP/2 or HTTP/1.1. Streams bodies unchanged, follows no redirects and sends no request twice.
 //!
-//! An HTTP/1.1 connection belongs to the request that uses it and is polled in that request's task. Between requests it is
-//! in the idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`). An HTTP/2 connection is shared and stays open
-//! (`docs/adr/0017-http-2-and-outbound-proxies-on-hyper.md`).
+//! An HTTP/1.1 connection belongs to the request that uses it and is polled in that request's task. Between requests it
+//! is in the idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`). An HTTP/2 connection is shared and
+//! stays open (`docs/adr/0017-http-2-and-outbound-proxies-on-hyper.md`).
 
 mod connection;
 mod connector;
@@ -44,8 +44,8 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a
-    /// request sent at that moment is lost, so this adapter closes those of HTTP/1.1 earlier. A server of HTTP/2 says which
-    /// requests it has not taken. Many middleboxes forget a connection after a minute or less.
+    /// request sent at that moment is lost, so this adapter closes those of HTTP/1.1 earlier. An HTTP/2 server reports
+    /// which requests it has not processed. Many middleboxes forget a connection after a minute or less.
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(300),
@@ -98,7 +98,7 @@ impl Upstream for HttpUpstream {
                 if is_pooled && matches!(connection, Connection::Http2(_)) { message::copy(&message) } else { None };
             let sent = timeout(self.timeouts.silence, connection.send(message, &origin));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
-                // Nobody has asked for that, and what follows would be no HTTP (RFC 9110 section 7.8).
+                // The gateway requests no upgrade, and what follows is not HTTP (RFC 9110 section 7.8).
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
                 }
@@ -113,7 +113,8 @@ impl Upstream for HttpUpstream {
                         lease.retire();
                     }
                     match unsent.or(copy.filter(|_| is_refused)) {
-                        // The pooled connection was stale, and the provider has not seen the request; retry on another one.
+                        // The pooled connection was stale, and the provider has not seen the request; retry on another
+                        // one.
                         Some(unsent) if is_pooled => message = unsent,
                         _ => return Err(upstream_error(error, &body_error)),
                     }

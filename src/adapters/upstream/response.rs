@@ -20,8 +20,8 @@ use super::{
 };
 use crate::ports::{BodyError, UpstreamError, UpstreamResponse};
 
-/// The body of a response. Reading it polls an HTTP/1.1 connection; dropping it before its end closes that connection, or
-/// resets its stream on a shared one.
+/// The body of a response. Reading it polls an HTTP/1.1 connection; dropping it before its end closes that connection,
+/// or resets its stream on a shared one.
 struct ResponseBody {
     body: Incoming,
     /// None once it is back in the pool or has failed.

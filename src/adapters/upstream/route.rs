@@ -42,7 +42,7 @@ impl Route {
     pub(super) fn through(proxy: Option<&ProxyUrl>, limit: Duration) -> Result<Self, Error> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // Each write is a whole request or all that is available of it, so waiting for more gains nothing.
+        // Each write has all that is available of a request, so delaying it gains nothing.
         tcp.set_nodelay(true);
         // hyper divides this time among the addresses of a host.
         tcp.set_connect_timeout(Some(limit));

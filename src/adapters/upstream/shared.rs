@@ -34,10 +34,11 @@ use crate::ports::{ConnectError, UpstreamError};
 
 /// The most requests at once on one connection. A provider may allow fewer.
 const STREAMS: usize = 8;
-/// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at most.
+/// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at
+/// most.
 const CONNECTIONS: usize = 8;
-/// What a provider may send of one response before its caller reads it. A large body takes no longer than over HTTP/1.1: 100
-/// MiB/s at a round trip of 40 ms.
+/// What a provider may send of one response before its caller reads it. A large body takes no longer than over
+/// HTTP/1.1: 100 MiB/s at a round trip of 40 ms.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Enough for all streams, so that slow callers do not hold up others on the connection.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
@@ -114,7 +115,7 @@ impl Lease {
         self.0.requests.clone().try_send_request(message).await
     }
 
-    /// Lets the connection take no further request.
+    /// Keeps the connection from taking further requests.
     pub(super) fn retire(&self) {
         self.0.is_retired.store(true, Ordering::Relaxed);
     }
@@ -133,7 +134,7 @@ pub(super) struct SharedPool(Mutex<Vec<(Origin, Arc<Site>)>>);
 /// What is known of one origin.
 struct Site {
     connections: Mutex<Vec<Arc<SharedConnection>>>,
-    /// Whether its last connection spoke HTTP/1.1.
+    /// Whether the last connection negotiated HTTP/1.1.
     speaks_http1: AtomicBool,
     /// Held while a connection is opened, so that concurrent requests share it.
     opening: tokio::sync::Mutex<Failures>,
@@ -150,8 +151,8 @@ impl SharedPool {
         self.site(origin).take()
     }
 
-    /// Opens a connection. Requests that need one at the same time share it, or its failure; those to a server of HTTP/1.1
-    /// open one each.
+    /// Opens a connection. Requests that need one at the same time share it, or its failure; those to a server of
+    /// HTTP/1.1 open one each.
     pub(super) async fn connect(&self, origin: &Origin, connector: &Connector) -> Result<Connection, UpstreamError> {
         let site = self.site(origin);
         let seen = site.failures.load(Ordering::Relaxed);
@@ -195,7 +196,7 @@ impl SharedPool {
         }
         let site = Arc::new(Site {
             connections: Mutex::default(),
-            // Without TLS there is nothing to agree on.
+            // Without TLS, no version is negotiated.
             speaks_http1: AtomicBool::new(origin.scheme == Scheme::HTTP),
             opening: tokio::sync::Mutex::default(),
             failures: AtomicUsize::default(),

@@ -1,4 +1,5 @@
-//! The URL of a PostgreSQL database, with libpq's parameters for TLS, which `tokio_postgres` does not have.
+//! The URL of a PostgreSQL database. Parses libpq's TLS parameters (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`),
+//! which `tokio_postgres` does not have.
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -26,14 +27,14 @@ pub(super) enum InvalidAddress {
     )]
     VerifyCaWithoutFile,
     #[error("sslrootcert=system needs sslmode=verify-full, as in libpq")]
-    SystemIsFull,
+    SystemNeedsVerifyFull,
     #[error("sslcert and sslkey need each other")]
-    HalfAClient,
+    IncompleteClientCertificate,
     #[error("sslmode=disable contradicts sslrootcert and sslcert")]
     NoTlsToConfigure,
 }
 
-/// What the URL says about TLS.
+/// `sslmode`, as libpq defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "kebab-case")]
 enum Mode {
@@ -45,14 +46,14 @@ enum Mode {
     VerifyFull,
 }
 
-/// How the server proves who it is.
+/// How the server's certificate is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// Not by its certificate.
+    /// Not at all.
     None,
-    /// By a certificate of the authorities in this file, for any name.
+    /// It must be of an authority in this file, for any name.
     Authority(PathBuf),
-    /// By a certificate for its name, of the authorities in this file or the system's.
+    /// It must be for the server's name, of an authority in this file or of the system's.
     Name(Option<PathBuf>),
 }
 
@@ -84,15 +85,15 @@ impl Address {
         let root = root.filter(|_| !is_system).map(PathBuf::from);
         let mode = match mode {
             Some(Mode::VerifyFull) | None if is_system => Mode::VerifyFull,
-            Some(_) if is_system => return Err(InvalidAddress::SystemIsFull),
-            // An attacker between two machines could take TLS out of what the server offers, so these would be plain text.
+            Some(_) if is_system => return Err(InvalidAddress::SystemNeedsVerifyFull),
+            // An attacker in between could hide that the server offers TLS, so these modes would allow plain text.
             Some(Mode::Allow | Mode::Prefer) | None if !is_on_this_machine(&config) => Mode::VerifyFull,
             mode => mode.unwrap_or(Mode::Prefer),
         };
         let client = match (cert, key) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => return Err(InvalidAddress::HalfAClient),
+            (Some(_), None) | (None, Some(_)) => return Err(InvalidAddress::IncompleteClientCertificate),
         };
         if mode == Mode::Disable && (root.is_some() || client.is_some()) {
             return Err(InvalidAddress::NoTlsToConfigure);
@@ -118,7 +119,7 @@ impl Address {
     }
 }
 
-/// A URL without the parameters that this module reads, and these.
+/// A URL, split into the parameters that this module reads and the rest, for `tokio_postgres`.
 struct Split {
     url: Zeroizing<String>,
     mode: Option<Mode>,

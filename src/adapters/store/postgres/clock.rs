@@ -1,7 +1,8 @@
 //! One clock for all replicas: the database server's.
 //!
-//! Leases, ends of tokens and logins are compared by every replica, whose own clocks may differ by minutes. So a replica
-//! adds the difference between its clock and the server's to its own. Each read of the change feed measures it.
+//! Every replica compares leases and the expiry of tokens and logins with the time, but their clocks may differ by
+//! minutes. So a replica corrects its clock by the difference to the server's. Each read of the change feed measures
+//! it.
 
 use std::{
     sync::{
@@ -17,7 +18,7 @@ use crate::{domain::time::Timestamp, ports::Clock};
 
 /// Differences up to this may come from the network, and are not corrected.
 const TOLERANCE_MILLIS: i64 = 1_000;
-/// A difference above this is told.
+/// A difference above this is logged.
 const SKEW_MILLIS: i64 = 60_000;
 
 /// How far the database server's clock is ahead of this machine's.

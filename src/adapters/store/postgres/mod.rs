@@ -147,7 +147,7 @@ impl PostgresStore {
         Ok(millis.map_or(now, Timestamp::from_unix_millis))
     }
 
-    /// Reads the local clock, and returns what compares it with the server's time of the same moment.
+    /// Reads the local clock. Returns a function that compares it with the server's time of the same moment.
     fn clock_comparison(&self) -> impl FnOnce(Option<i64>) + use<'_> {
         let before = self.local.now();
         move |server| {

@@ -1,5 +1,5 @@
-//! Inserts responses with their items in one transaction of two statements. Callers wait for it, and each statement is a
-//! round trip.
+//! Inserts responses with their items in one transaction of two statements. Callers wait for it, and each statement is
+//! a round trip.
 
 use std::collections::HashSet;
 

@@ -15,7 +15,7 @@ use crate::ports::Clock;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle time before the first TCP keepalive probe.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// The pause before the next look whether a server is up.
+/// The pause between two attempts to connect to a server that is not up.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The pause between two lines in the log about a server that is not up.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ impl Server {
         &self.address.name
     }
 
-    /// Opens a connection of the first kind that the server accepts.
+    /// Opens a connection, by the first of `attempts` that the server accepts.
     pub(super) async fn connect(&self) -> Result<Connected, Error> {
         let (mut attempts, mut config) = (self.address.attempts.iter().peekable(), self.address.config.clone());
         loop {

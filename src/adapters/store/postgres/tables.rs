@@ -1,4 +1,4 @@
-//! Whole tables as JSON, in PostgreSQL's words.
+//! The SQL that copies whole tables as JSON in PostgreSQL: see `queries/copying.rs`.
 
 use crate::adapters::store::copying::{BATCH, Column, literal, quoted};
 
@@ -43,7 +43,7 @@ pub(super) fn after_reading() -> Option<&'static str> {
     Some("CLOSE copied")
 }
 
-/// Inserts the rows of the JSON array that is bound. Numbers keep their values, also where the database assigns them.
+/// Inserts the rows of the JSON array that is bound. Columns that the database numbers keep their values.
 pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let value = |column: &Column| format!("(it ->> {})::{}", literal(&column.name), column.kind);
@@ -56,7 +56,7 @@ pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     )
 }
 
-/// Numbers on after the highest number.
+/// Continues the sequence after the highest number.
 pub(super) fn after_writing(table: &str, columns: &[Column]) -> Option<String> {
     let column = columns.iter().find(|column| column.is_numbered)?;
     let sequence = format!("pg_get_serial_sequence({}, {})", literal(&quoted(table)), literal(&column.name));

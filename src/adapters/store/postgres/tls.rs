@@ -1,4 +1,5 @@
-//! TLS to a PostgreSQL server, as `sslmode`, `sslrootcert`, `sslcert` and `sslkey` configure it.
+//! TLS to a PostgreSQL server, as `sslmode`, `sslrootcert`, `sslcert` and `sslkey` configure it. `address` parses
+//! these.
 
 use std::{
     fs, io,
@@ -60,7 +61,7 @@ pub(super) fn connector(address: &Address, ca_file: Option<&Path>) -> Result<Mak
         Some((chain, key)) => config.with_client_auth_cert(certificates("sslcert", chain)?, private_key(key)?)?,
     };
     if address.config.get_ssl_negotiation() == SslNegotiation::Direct {
-        // Without PostgreSQL's own request for TLS, the server needs this name.
+        // Without PostgreSQL's own TLS request, the server requires this protocol name.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     Ok(MakeRustlsConnect::new(config))
@@ -101,7 +102,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, InvalidTls> {
     })
 }
 
-/// Accepts any certificate whose key the server has: channel binding, or the machine itself, says who the server is.
+/// Accepts any certificate whose key the server has. The server is authenticated by channel binding instead, or it is
+/// on this machine.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

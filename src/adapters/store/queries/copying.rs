@@ -1,7 +1,7 @@
 //! Reads and writes whole tables: see [`copying`](crate::adapters::store::copying).
 //!
-//! Transactions are begun and ended in plain SQL: a copy may take minutes, and the limits of `run` and `write` are for
-//! the short work of a running gateway.
+//! Transactions are begun and ended in plain SQL, because a copy may take minutes, longer than `run` and `write` allow.
+//! [`tables`] has the SQL of each database: `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
 
 use async_trait::async_trait;
 use diesel::{prelude::*, sql_query, sql_types::Text};

@@ -108,7 +108,7 @@ impl TokenStore for Store {
                 queue(connection, &order.revocation).await?;
             }
             if is_unreadable {
-                // Nothing of it is kept: it may be damaged anywhere.
+                // Delete it completely: any column may be damaged.
                 delete(connection, &new.name, Vec::new()).await?;
             }
             let account = SealedCredential::after_login(new, before.as_ref(), now);

@@ -1,4 +1,5 @@
-//! Key checks (`key_checks`), the sealed values of all tables, and what gateways say of their journals (`replicas`).
+//! Key checks (`key_checks`), the sealed values of all tables, and what gateways report about their journals
+//! (`replicas`).
 
 use std::collections::BTreeMap;
 

@@ -303,8 +303,8 @@ async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usiz
         .await
 }
 
-/// Ends the login as completed if it has the progress that `replaces` requires. Returns the outcome that prevents this, if
-/// any. The login id of a pasted secret has no row.
+/// Ends the login as completed if it has the progress that `replaces` requires. Returns the outcome that prevents this,
+/// if any. The login id of a pasted secret has no row.
 pub(super) async fn complete(
     connection: &mut Connection,
     id: &LoginId,

@@ -18,7 +18,7 @@ use crate::{
     ports::{ResponseMemory, StoreError},
 };
 
-/// Rows that one step forgets at most, so that it stays short.
+/// Maximum number of rows that one statement deletes, so that it stays short.
 const AT_ONCE: i64 = 500;
 
 async fn load(
@@ -60,7 +60,8 @@ async fn forget_oldest(
     Ok(())
 }
 
-/// The bytes of the selected rows. PostgreSQL's sums are decimal numbers, which would need a library.
+/// The bytes of the selected rows. Cast, because PostgreSQL's sums are decimal numbers, which diesel reads only with a
+/// further crate.
 fn total_size() -> SqlLiteral<BigInt> {
     sql("CAST(COALESCE(SUM(size), 0) AS BIGINT)")
 }

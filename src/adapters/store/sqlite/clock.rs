@@ -20,7 +20,7 @@ use crate::{
 /// Smaller differences come from the two readings.
 const TOLERANCE_MILLIS: u64 = 100;
 
-/// Identifies the machine's last start. None on systems that do not say it.
+/// Identifies the machine's last start. None on systems without it.
 pub(super) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())

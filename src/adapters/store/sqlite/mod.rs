@@ -43,7 +43,7 @@ pub struct SqliteStore {
     pool: Pool<Connection>,
     local: Arc<dyn Clock>,
     health: Arc<Health>,
-    /// None if the callers' clock counts.
+    /// None if the callers' clock is used: on systems without a boot id, and in tests.
     boot_id: Option<Arc<str>>,
     skipped: SkippedRows,
 }

@@ -42,8 +42,8 @@ const EACH_COMMIT_IS_SYNCED: &str = "PRAGMA synchronous = FULL;";
 const SOME_COMMITS_ARE_SYNCED: &str = "PRAGMA synchronous = NORMAL;";
 
 impl SqliteStore {
-    /// Opens the database at `path`, creates it if it is missing, and runs pending migrations. `local` is this machine's
-    /// clock.
+    /// Opens the database at `path`, creates it if it is missing, and runs pending migrations. `local` is this
+    /// machine's clock.
     ///
     /// # Errors
     /// All of [`OpenStoreError`] except `NotDurable`.
@@ -51,7 +51,8 @@ impl SqliteStore {
         Self::open_with(EACH_COMMIT_IS_SYNCED, path, local).await
     }
 
-    /// Opens a database of what may be lost in a power failure: remembered responses.
+    /// Opens a database whose newest commits may be lost in a power failure: remembered responses, records of requests,
+    /// and what programs have used.
     ///
     /// # Errors
     /// As for [`SqliteStore::open`].
@@ -73,7 +74,8 @@ impl SqliteStore {
         let manager = AsyncDieselConnectionManager::new_with_config(name.clone(), config);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
-            // A commit through one connection empties the caches of the others, so the same one is used as long as it is free.
+            // A commit through one connection empties the caches of the others, so the same one is used as long as it
+            // is free.
             .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|source| OpenStoreError::Connect { name: name.clone(), source: Box::new(source) })?;

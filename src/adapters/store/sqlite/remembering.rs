@@ -1,5 +1,5 @@
-//! Inserts responses with their items on one of SQLite's threads. Callers wait for it, and separate queries would switch
-//! threads for each statement, which costs more than the statements.
+//! Inserts responses with their items on one of SQLite's threads. Callers wait for it, and separate queries would
+//! switch threads for each statement, which costs more than the statements.
 
 use diesel::{QueryResult, SqliteConnection, prelude::*};
 

@@ -1,8 +1,8 @@
-//! Whole tables as JSON, in SQLite's words.
+//! The SQL that copies whole tables as JSON in SQLite: see `queries/copying.rs`.
 
 use crate::adapters::store::copying::{BATCH, Column, literal, quoted};
 
-/// The first read fixes the moment that the transaction sees.
+/// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// Oldest first, so that a table comes after those that it refers to.
@@ -41,7 +41,7 @@ pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     format!("INSERT INTO {} ({}) SELECT {} FROM json_each(?)", quoted(table), names.join(", "), values.join(", "))
 }
 
-/// SQLite numbers on by itself.
+/// SQLite continues the numbers itself.
 pub(super) fn after_writing(_table: &str, _columns: &[Column]) -> Option<String> {
     None
 }
