@@ -156,7 +156,7 @@ impl Places {
         contexts.extend(self.logins.iter().flat_map(|login| {
             [SealContext::LoginState(login), SealContext::LoginVerifier(login), SealContext::LoginTokens(login)]
         }));
-        contexts.extend(self.revocations.iter().map(PendingRevocation::context));
+        contexts.extend(self.revocations.iter().map(SealContext::of_revocation));
         contexts.extend(self.tokens.iter().map(SealContext::ApiToken));
         contexts.extend(self.responses.iter().map(|(id, owner, previous)| SealContext::Response {
             id,
