@@ -11,12 +11,11 @@ use super::{
     backup::{passphrase, print},
     keys,
     stores::Storage,
-    take_over,
 };
 use crate::{
     adapters::{
         archive::{ArchiveKind, ArchiveReader, ArchiveWriter, CarriedAccount, Header, Line},
-        cli::{ExportOptions, ImportFrom, ImportOptions, passphrase::PassphraseFor},
+        cli::{ExportOptions, ImportOptions, passphrase::PassphraseFor},
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
@@ -103,15 +102,8 @@ fn carried(account: &MovingAccount) -> CarriedAccount {
     }
 }
 
+/// Connects the accounts in a file of [`export`].
 pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
-    match options.from {
-        ImportFrom::Export => import_archive(options, settings).await,
-        ImportFrom::Codex => take_over::codex_cli(options, settings).await,
-        ImportFrom::Goclaw => take_over::go_service(options, settings).await,
-    }
-}
-
-async fn import_archive(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
     let file = &options.file;
     if file.file_name().is_some_and(|name| name.to_string_lossy().contains(".draft-")) {
         return Err(StartError::DraftOfExport(file.clone()));

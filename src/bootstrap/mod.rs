@@ -27,7 +27,8 @@ use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
     cli::{
-        self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, args::TokensCommand, render,
+        self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, ImportFrom,
+        args::TokensCommand, render,
     },
     prometheus,
     service_manager::ServiceManager,
@@ -123,7 +124,14 @@ async fn archives(
         ArchiveCommand::Backup(options) => backup::run(&options, config, environment).await,
         ArchiveCommand::Restore(options) => restore::run(&options, &settings(config)?).await,
         ArchiveCommand::Export(options) => export::export(&options, &settings(config)?).await,
-        ArchiveCommand::Import(options) => export::import(&options, &settings(config)?).await,
+        ArchiveCommand::Import(options) => {
+            let settings = settings(config)?;
+            match options.from {
+                ImportFrom::Export => export::import(&options, &settings).await,
+                ImportFrom::Codex => take_over::codex_cli(&options, &settings).await,
+                ImportFrom::Goclaw => take_over::go_service(&options, &settings).await,
+            }
+        }
     }
 }
 

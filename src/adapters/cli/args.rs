@@ -11,7 +11,7 @@ use super::{
         AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP,
         TOKENS_HELP,
     },
-    render,
+    render::{self, Output},
     requests::RequestsCommand,
 };
 use crate::domain::{
@@ -229,13 +229,6 @@ pub struct Target {
     pub provider: AccountName,
     #[command(flatten)]
     pub output: Output,
-}
-
-#[derive(Debug, Args)]
-pub struct Output {
-    /// Print the gateway's response as JSON. Errors still go to stderr as text
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]

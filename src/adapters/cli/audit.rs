@@ -2,10 +2,9 @@
 //! root runs it.
 
 use super::{
-    args::Output,
     client::GatewayClient,
     error::{CliError, Exit},
-    render,
+    render::{self, Output},
     words::{TimeFormatter, table},
 };
 use crate::adapters::contract::{AuditEntry, ToJSON};

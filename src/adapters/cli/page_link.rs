@@ -6,12 +6,10 @@ use std::{
 };
 
 use super::{
-    Environment,
-    args::Output,
-    browser,
+    Environment, browser,
     client::GatewayClient,
     error::{CliError, Exit},
-    render,
+    render::{self, Output},
     words::TimeFormatter,
 };
 

@@ -11,9 +11,10 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use clap::Args;
 use rustix::termios::tcgetwinsize;
 
-use super::{args::Output, error::CliError, transport::ApiResponse, words};
+use super::{error::CliError, transport::ApiResponse, words};
 use crate::adapters::contract::ToJSON;
 
 /// How often the countdown prints a line if stderr is not a terminal.
@@ -57,6 +58,13 @@ fn with_first_line(mut output: impl Write, style: Style, text: &str) -> io::Resu
 pub fn error(text: &str) {
     // There is no other place to report a failure of stderr.
     writeln!(io::stderr().lock(), "{}", printable(text)).ok();
+}
+
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Print the gateway's response as JSON. Errors still go to stderr as text
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl Output {

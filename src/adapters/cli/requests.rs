@@ -5,10 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use clap::Subcommand;
 
 use super::{
-    args::Output,
     client::GatewayClient,
     error::{CliError, Exit},
-    render,
+    render::{self, Output},
     words::{TimeFormatter, table},
 };
 use crate::{

@@ -7,8 +7,8 @@ use poem_openapi::{SecurityScheme, auth::Bearer};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApiState, caller_address::CallerAddress, current_request, entry_point::no_upgrade, failed_attempts::FailedAttempts,
-    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson,
+    ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts,
+    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson, websocket::no_upgrade,
 };
 use crate::{
     adapters::contract::ProblemKind,

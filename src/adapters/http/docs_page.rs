@@ -4,10 +4,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use poem::{Endpoint, IntoResponse, Request, Response, endpoint::make_sync, http::header};
 use sha2::{Digest, Sha256};
 
-use super::reference;
+use super::reference::{self, STYLE};
 use crate::adapters::serving::StaticText;
-
-pub(super) const STYLE: &str = include_str!("reference.css");
 
 /// Serves the reference of an OpenAPI document.
 pub(super) fn endpoint(document: &str) -> impl Endpoint<Output = Response> + use<> {

@@ -42,6 +42,7 @@ mod session_api;
 mod stored_responses_api;
 mod tags;
 mod tokens_api;
+mod websocket;
 
 use std::{
     sync::{Arc, Weak},

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::docs_page::STYLE;
+pub(super) const STYLE: &str = include_str!("reference.css");
 
 /// Returns the page of a document.
 pub(super) fn html(document: &str) -> String {

@@ -8,7 +8,7 @@ use std::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::values::{connections, database, duration_or_zero};
+use super::values::{DatabaseUrl, connections, database, duration_or_zero};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -46,24 +46,6 @@ pub struct PostgresSettings {
     pub wait: Duration,
     /// `tls.ca_file`.
     pub ca_file: Option<PathBuf>,
-}
-
-pub(super) enum DatabaseUrl {
-    Sqlite(PathBuf),
-    Postgres(SecretString),
-}
-
-impl DatabaseUrl {
-    pub(super) fn parse(url: &str) -> Option<Self> {
-        match url.split_once(':') {
-            // A database in memory would lose the accounts at exit.
-            Some(("sqlite", path)) if !path.is_empty() && !path.ends_with(":memory:") => {
-                Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
-            }
-            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Some(Self::Postgres(url.into())),
-            _ => None,
-        }
-    }
 }
 
 impl DatabaseSection {

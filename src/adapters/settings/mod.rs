@@ -22,10 +22,11 @@ pub use error::SettingsError;
 pub use explained::{Explained, Origin};
 pub use outbound::OutboundSettings;
 pub use sections::{
-    CallbackSettings, EncryptionSettings, LogFormat, LogSettings, RefreshSettings, RequestSettings, ServerSettings,
+    CallbackSettings, EncryptionSettings, LogSettings, RefreshSettings, RequestSettings, ServerSettings,
     WebhookSettings,
 };
 pub use sources::Environment;
+pub use values::LogFormat;
 
 use crate::domain::{ids::AccountName, model_ref::ModelNames, provider::ProviderDefinition};
 

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        duration_or_zero, flag, header_token, hosts, ip, log_filter, log_format, login_lifetime, model, model_name,
-        networks, origins, port, positive_duration, public_url, secret_lines, url, webhook_secret,
+        LogFormat, duration_or_zero, flag, header_token, hosts, ip, log_filter, log_format, login_lifetime, model,
+        model_name, networks, origins, port, positive_duration, public_url, secret_lines, url, webhook_secret,
     },
 };
 use crate::{
@@ -150,17 +150,6 @@ impl Default for LogSettings {
     fn default() -> Self {
         Self { filter: "info".to_owned(), format: LogFormat::default() }
     }
-}
-
-/// How a log line is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
-#[strum(serialize_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object, for log collectors.
-    Json,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,7 +1,7 @@
 //! Functions for `#[serde(deserialize_with = "..")]`, one for each kind of value. Their errors say what is allowed.
 //! Most of them work for required and optional fields.
 
-use std::{fmt::Display, net::IpAddr, time::Duration};
+use std::{fmt::Display, net::IpAddr, path::PathBuf, time::Duration};
 
 use humantime::parse_duration;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,11 +9,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{
-    database::DatabaseUrl,
-    error::{rejected, rejected_secret},
-    sections::LogFormat,
-};
+use super::error::{rejected, rejected_secret};
 use crate::domain::{
     ids::AccountName,
     model_ref::{ModelName, ModelRef},
@@ -194,4 +190,34 @@ fn parsed_list<'de, D: Deserializer<'de>, T>(
         List::Text(text) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect(),
     };
     items.iter().map(|item| parse(item).ok_or_else(|| D::Error::custom(rejected(item, allowed)))).collect()
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object, for log collectors.
+    Json,
+}
+
+/// The value of `database.url`.
+pub(super) enum DatabaseUrl {
+    Sqlite(PathBuf),
+    Postgres(SecretString),
+}
+
+impl DatabaseUrl {
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        match url.split_once(':') {
+            // A database in memory would lose the accounts at exit.
+            Some(("sqlite", path)) if !path.is_empty() && !path.ends_with(":memory:") => {
+                Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Some(Self::Postgres(url.into())),
+            _ => None,
+        }
+    }
 }

@@ -3,26 +3,22 @@
 use std::time::Duration;
 
 use http_message::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::Connection, rt::TokioIo};
-use tokio::{net::TcpStream, time::timeout};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::Connection;
+use tokio::time::timeout;
 use tower_service::Service;
 
-use super::{connection::Http1Connection, idle_pool::Origin, route::Route, shared::SharedConnection};
+use super::{Error, http1::Http1Connection, http2::SharedConnection, origin::Origin, route::Route};
 use crate::{
     adapters::{
         connect_failure::connect_error,
-        outbound::{Outbound, PerWay, Way, Ways},
+        outbound::{Outbound, PerWay, Ways},
     },
-    domain::ids::AccountName,
     ports::UpstreamError,
 };
 
 /// For name lookup, TCP, TLS and the HTTP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// A new connection, of the version that the server has chosen (RFC 7301).
 pub(super) enum Opened {
@@ -35,7 +31,7 @@ pub(super) struct Connector {
     /// Those that let the server choose the version.
     any: PerWay<HttpsConnector<Route>>,
     http1: PerWay<HttpsConnector<Route>>,
-    ways: Ways,
+    pub(super) ways: Ways,
     ping: Duration,
 }
 
@@ -54,11 +50,6 @@ impl Connector {
         };
         let (any, http1) = (connectors(outbound.offers_http2())?, connectors(false)?);
         Ok(Self { any, http1, ways: outbound.ways().clone(), ping })
-    }
-
-    /// Returns the way to `url` for an account.
-    pub(super) fn way(&self, url: &Uri, account: &AccountName) -> Way {
-        self.ways.to(url, Some(account))
     }
 
     /// Opens a connection, of HTTP/2 only if `may_share`.

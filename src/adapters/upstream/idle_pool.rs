@@ -2,21 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use http_message::uri::{Authority, Scheme};
-
-use super::connection::Http1Connection;
-use crate::adapters::outbound::Way;
+use super::{http1::Http1Connection, origin::Origin};
 
 /// Idle connections kept for one origin.
 const MAX_IDLE: usize = 256;
-
-/// The server that a connection leads to, and its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) scheme: Scheme,
-    pub(super) authority: Authority,
-    pub(super) way: Way,
-}
 
 /// The idle connections by origin. A linear search is enough for a handful of origins.
 #[derive(Debug, Default)]

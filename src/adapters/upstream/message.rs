@@ -15,11 +15,9 @@ use http_message::{
 use hyper::body::Frame;
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
-use super::{
-    connector::{Connector, Error},
-    idle_pool::Origin,
-};
+use super::{Error, origin::Origin};
 use crate::{
+    adapters::outbound::Ways,
     domain::secret::AccessToken,
     ports::{BodyError, RequestBody, UpstreamRequest},
 };
@@ -44,9 +42,9 @@ pub(super) struct Outgoing {
 ///
 /// # Errors
 /// The URL or the token cannot be sent in a request.
-pub(super) fn of(request: UpstreamRequest, connector: &Connector, bearer: &AccessToken) -> Result<Outgoing, Error> {
+pub(super) fn of(request: UpstreamRequest, ways: &Ways, bearer: &AccessToken) -> Result<Outgoing, Error> {
     let url = Uri::try_from(request.url)?;
-    let way = connector.way(&url, &request.account);
+    let way = ways.to(&url, Some(&request.account));
     let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } = url.into_parts() else {
         return Err("the URL is not absolute".into());
     };

@@ -6,11 +6,14 @@
 
 mod connection;
 mod connector;
+mod http1;
+mod http2;
 mod idle_pool;
 mod message;
+mod origin;
 mod response;
 mod route;
-mod shared;
+mod shared_pool;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,9 +28,12 @@ use crate::{
 };
 use connection::{Connection, upstream_error, was_not_processed};
 use connector::Connector;
-use idle_pool::{IdlePool, Origin};
+use idle_pool::IdlePool;
 use message::Outgoing;
-use shared::SharedPool;
+use origin::Origin;
+use shared_pool::SharedPool;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long the adapter waits for a provider and keeps idle connections.
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +81,7 @@ impl HttpUpstream {
     ///
     /// # Errors
     /// The address or the credentials of a proxy cannot be sent.
-    pub fn new(
-        outbound: &Outbound,
-        timeouts: Timeouts,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(outbound: &Outbound, timeouts: Timeouts, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let pools = Arc::<Pools>::default();
         sweep_while_used(&pools, timeouts, clock);
         Ok(Self { connector: Connector::new(outbound, timeouts.ping)?, pools, timeouts })
@@ -91,7 +93,7 @@ impl Upstream for HttpUpstream {
     #[tracing::instrument(level = "debug", name = "upstream.send", skip_all, fields(method = %request.method))]
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         let Outgoing { origin, mut message, body_error } =
-            message::of(request, &self.connector, bearer).map_err(UpstreamError::Unsendable)?;
+            message::of(request, &self.connector.ways, bearer).map_err(UpstreamError::Unsendable)?;
         loop {
             let (mut connection, is_pooled) = self.connection(&origin).await?;
             let copy =

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     HttpUpstream, Pools,
     connection::{Connection, upstream_error},
-    idle_pool::Origin,
+    origin::Origin,
 };
 use crate::ports::{BodyError, UpstreamError, UpstreamResponse};
 

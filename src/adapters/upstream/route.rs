@@ -7,6 +7,7 @@ use std::{
 };
 
 use http_message::{Uri, uri::Scheme};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::{
     client::legacy::connect::{
         HttpConnector,
@@ -22,6 +23,9 @@ use crate::{
     adapters::outbound::proxy_authorization,
     domain::outbound_proxy::{ProxyCredentials, ProxyKind, ProxyUrl},
 };
+
+/// A connection to a provider, with TLS or without.
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

@@ -1,12 +1,11 @@
 // The activity screen: a summary of the last 24 hours and the events of all accounts by day.
 import { api } from "./api.js";
-import { pathOf } from "./cards.js";
 import { code, h, notice, panel, put, replace, uid } from "./dom.js";
 import { NOTHING, entry } from "./history.js";
 import { loading } from "./states.js";
 import { store } from "./store.js";
 import { clock, dayName, moment, now } from "./time.js";
-import { withoutFinishedStarts } from "./words.js";
+import { pathOf, withoutFinishedStarts } from "./words.js";
 
 const DAY = 86400;
 

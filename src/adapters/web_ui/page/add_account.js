@@ -1,8 +1,8 @@
 // The form that adds an account under a name, by which programs select it.
-import { pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
 import { button, fieldError, h, say, uid } from "./dom.js";
 import { store } from "./store.js";
+import { pathOf } from "./words.js";
 
 const KINDS = [
 	["openai-codex", "ChatGPT", "signs in at OpenAI", "/gpt-5.5"],

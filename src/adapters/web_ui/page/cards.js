@@ -7,9 +7,7 @@ import { line } from "./live.js";
 import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
-import { hasModels, labels, methodName, secretName, signsIn, vendor } from "./words.js";
-
-export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
+import { hasModels, labels, methodName, pathOf, secretName, signsIn, vendor } from "./words.js";
 
 /** Returns everything a card shows as one string; a card with the same string is not rebuilt. */
 export function signature(account) {

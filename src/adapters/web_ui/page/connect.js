@@ -1,13 +1,12 @@
 // Runs a login: opens the authorize URL, waits for the outcome, and accepts a pasted redirect URL.
 import { api } from "./api.js";
 import { askWhichStays } from "./actions.js";
-import { pathOf } from "./cards.js";
 import { button, code, copy, h, link, mark, notice, pageHead, replace, small, svg } from "./dom.js";
 import { line } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
-import { ending, person, secretName, typeName, vendor, whoLine } from "./words.js";
+import { ending, pathOf, person, secretName, typeName, vendor, whoLine } from "./words.js";
 
 const back = (options = { kind: "btn-text" }) => link("Back to providers", "#/providers", options);
 

@@ -1,6 +1,6 @@
 // The start screen: a status headline and one card per account.
 import { addAccount } from "./add_account.js";
-import { card, hint, pathOf } from "./cards.js";
+import { card, hint } from "./cards.js";
 import { startFromClick } from "./connect.js";
 import { code, h, link, replace, small } from "./dom.js";
 import { line } from "./live.js";
@@ -8,7 +8,7 @@ import { loading } from "./states.js";
 import { store } from "./store.js";
 import { now, onTick } from "./time.js";
 import { concern, headline } from "./verdict.js";
-import { signsIn, typeName } from "./words.js";
+import { pathOf, signsIn, typeName } from "./words.js";
 
 export function providersView() {
 	const title = h("h1", { tabindex: -1 }, h("span.vh", null, "Providers: "), h("span"));

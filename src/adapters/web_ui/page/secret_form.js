@@ -1,11 +1,10 @@
 // Connects with a pasted API key or session token, which the gateway checks before it saves it.
 import { notices } from "./actions.js";
 import { api } from "./api.js";
-import { pathOf } from "./cards.js";
 import { button, code, fieldError, h, link, notice, pageHead, replace, say, small, uid } from "./dom.js";
 import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
-import { secretName, typeName, vendor, whoLine } from "./words.js";
+import { pathOf, secretName, typeName, vendor, whoLine } from "./words.js";
 
 const FIELD_CODES = ["invalid_secret", "expired_secret", "secret_refused", "invalid_body"];
 

@@ -13,6 +13,9 @@ export const methodName = (provider) => provider.auth_methods.map((method) => ME
 /** Returns the kind of a pasted secret: `session token` or `API key`. */
 export const secretName = (provider) => METHODS[provider.auth_methods.find((method) => method !== "oauth")] ?? "key";
 
+/** Returns the address of an account's screen. */
+export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
+
 const plan = (type) => (type ? `${type[0].toUpperCase()}${type.slice(1)} plan` : null);
 export const person = (account) => account?.email ?? account?.user_id ?? account?.account_id ?? null;
 

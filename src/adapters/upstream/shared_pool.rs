@@ -1,131 +1,26 @@
-//! The HTTP/2 connections, which concurrent requests share.
-//!
-//! Each one is driven by a task of its own, so that pings keep it open between requests: the next turn of an agent then
-//! pays for no handshake.
+//! The pool of HTTP/2 connections.
 
 use std::{
     fmt,
-    future::poll_fn,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
-use http_message::{Request, Response, uri::Scheme};
-use hyper::{
-    body::Incoming,
-    client::conn::{
-        TrySendError,
-        http2::{self, SendRequest},
-    },
-};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_message::uri::Scheme;
 
 use super::{
     connection::Connection,
-    connector::{Connector, Opened, Stream},
-    idle_pool::Origin,
-    message::Payload,
+    connector::{Connector, Opened},
+    http2::{Lease, SharedConnection},
+    origin::Origin,
 };
 use crate::ports::{ConnectError, UpstreamError};
 
-/// The most requests at once on one connection. A provider may allow fewer.
-const STREAMS: usize = 8;
 /// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at
 /// most.
 const CONNECTIONS: usize = 8;
-/// What a provider may send of one response before its caller reads it. A large body takes no longer than over
-/// HTTP/1.1: 100 MiB/s at a round trip of 40 ms.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-/// Enough for all streams, so that slow callers do not hold up others on the connection.
-const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
-/// Longest list of headers of a response.
-const MAX_HEADERS: u32 = 64 * 1024;
-/// How long a ping may stay unanswered. The connection then counts as lost.
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A connection for several requests at once.
-pub(super) struct SharedConnection {
-    requests: SendRequest<Payload>,
-    /// How many requests at once the provider allows.
-    allowed: Arc<AtomicUsize>,
-    /// The requests that use it.
-    active: AtomicUsize,
-    /// Whether it takes no further request.
-    is_retired: AtomicBool,
-    /// The sweeps that found it without a request, in a row.
-    idle_sweeps: AtomicU32,
-}
-
-impl SharedConnection {
-    pub(super) async fn over(stream: Stream, ping: Duration) -> hyper::Result<Self> {
-        let (requests, mut driver) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(MAX_HEADERS)
-            .keep_alive_interval(ping)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .handshake::<Stream, Payload>(stream)
-            .await?;
-        let allowed = Arc::new(AtomicUsize::new(STREAMS));
-        let told = Arc::clone(&allowed);
-        let drive = poll_fn(move |context| {
-            let ended = Pin::new(&mut driver).poll(context);
-            told.store(driver.current_max_send_streams(), Ordering::Relaxed);
-            ended
-        });
-        #[expect(clippy::disallowed_methods, reason = "it ends with the connection; requests have their own tasks")]
-        tokio::spawn(async move {
-            // The requests on it report its error.
-            if let Err(error) = drive.await {
-                tracing::debug!(error = %error, "an HTTP/2 connection ended");
-            }
-        });
-        let (active, is_retired, idle_sweeps) = Default::default();
-        Ok(Self { requests, allowed, active, is_retired, idle_sweeps })
-    }
-
-    fn is_open(&self) -> bool {
-        !self.is_retired.load(Ordering::Relaxed) && !self.requests.is_closed()
-    }
-}
-
-/// A place on a shared connection. Dropping it gives the place back; the stream ends with its response.
-pub(super) struct Lease(Arc<SharedConnection>);
-
-impl Lease {
-    /// Returns a place, unless all are taken.
-    fn on(connection: &Arc<SharedConnection>) -> Option<Self> {
-        let most = STREAMS.min(connection.allowed.load(Ordering::Relaxed));
-        let is_free = |active: usize| (active < most).then_some(active.saturating_add(1));
-        connection.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free).ok()?;
-        connection.idle_sweeps.store(0, Ordering::Relaxed);
-        Some(Self(Arc::clone(connection)))
-    }
-
-    pub(super) async fn send(
-        &self,
-        message: Request<Payload>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Payload>>> {
-        self.0.requests.clone().try_send_request(message).await
-    }
-
-    /// Keeps the connection from taking further requests.
-    pub(super) fn retire(&self) {
-        self.0.is_retired.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// The shared connections by origin. A linear search is enough for a handful of origins.
 #[derive(Default)]
@@ -182,8 +77,7 @@ impl SharedPool {
     pub(super) fn sweep(&self, sweeps: u32) {
         for (_, site) in self.lock().iter() {
             site.lock().retain(|connection| {
-                let is_idle = connection.active.load(Ordering::Relaxed) == 0;
-                let idle = if is_idle { connection.idle_sweeps.fetch_add(1, Ordering::Relaxed) } else { 0 };
+                let idle = connection.count_idle_sweep();
                 connection.is_open() && idle < sweeps
             });
         }
