@@ -8,11 +8,12 @@
 //! It does not see methods (`path.exists()` reads the disk without naming `std::fs`; `clippy.toml` covers these) and
 //! paths in string literals (`#[serde(with = "..")]`).
 //!
-//! A few formatting rules complete it. [`cases`] tests every rule.
+//! No files import each other ([`circles`]), and a few formatting rules complete it. [`cases`] tests every rule.
 
 #![cfg(test)]
 
 mod cases;
+mod circles;
 mod documents;
 mod glossary;
 mod scan;
@@ -41,7 +42,8 @@ fn imports_point_one_way_and_files_follow_the_rules() -> io::Result<()> {
         .filter_map(|(file, text)| scan::scan(text, &module_of(file), false).ok())
         .flat_map(|source| source.test_modules)
         .collect();
-    let problems: Vec<_> = sources.iter().flat_map(|(file, text)| problems(file, text, &test_modules)).collect();
+    let in_files = sources.iter().flat_map(|(file, text)| problems(file, text, &test_modules));
+    let problems: Vec<_> = in_files.chain(circles::circles(&sources)).collect();
     assert!(problems.is_empty(), "{} found:\n\n{}\n", problems.len(), problems.join("\n"));
     Ok(())
 }
