@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(active.authenticated);
     assert_eq!(active.account.and_then(|account| account.email).as_deref(), Some("person1@example.com"));
 
-    let request = types::CreateTokenRequest { name: "generated client".parse()?, scope: None };
+    let request = types::CreateTokenRequest { name: "generated client".parse()?, scope: None, expires_in: None };
     let created = succeeded(gateway.create_token(&request)).await?;
     let list = succeeded(gateway.list_tokens(None, None)).await?;
     assert_eq!(list.tokens[0].id, created.id);

@@ -16,11 +16,11 @@ use std::{
 use diesel::{
     Connection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection, dsl::sql, sql_types,
 };
-use reqwest::{Client, Method, header::HeaderMap, redirect};
+use reqwest::{Client, Method, redirect};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(crate) use super::command_output::CommandOutput;
+pub(crate) use super::{command_output::CommandOutput, http_response::HttpResponse};
 use super::{leaks::files_with_secrets, provider::Provider};
 
 /// Poll interval of [`eventually`].
@@ -260,46 +260,6 @@ impl Drop for Home {
             let found = files_with_secrets(self.path(), &self.data_dir());
             assert!(found.is_empty(), "secrets in plain text: {found:?}");
         }
-    }
-}
-
-/// An HTTP response with its body.
-pub(crate) struct HttpResponse {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    /// The final address after redirects.
-    pub(crate) url: String,
-    pub(crate) text: String,
-    /// Whether the connection broke before the end of the body.
-    pub(crate) is_broken: bool,
-}
-
-impl HttpResponse {
-    pub(crate) async fn of(mut response: reqwest::Response) -> Self {
-        let mut body = Vec::new();
-        let is_broken = loop {
-            match response.chunk().await {
-                Ok(Some(piece)) => body.extend_from_slice(&piece),
-                Ok(None) => break false,
-                Err(_broken) => break true,
-            }
-        };
-        Self {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            url: response.url().to_string(),
-            text: String::from_utf8_lossy(&body).into_owned(),
-            is_broken,
-        }
-    }
-
-    /// Parses the body; returns null if it is not JSON.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_default()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|value| value.to_str().expect("a readable header")).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod command_output;
 pub(crate) mod fakes;
 pub(crate) mod gateway;
+mod http_response;
 pub(crate) mod leaks;
 pub(crate) mod log;
 pub(crate) mod mocks;
