@@ -97,12 +97,14 @@ step_chart() {
     mkdir -p target/chart
     "$helm" template gw "$chart" "${values[@]}" >target/chart/sqlite.yaml
     "$helm" template gw "$chart" "${values[@]}" --set replicas=3 --set database.enabled=true --set 'allowedHosts={gw.example}' \
-        --set 'trustedProxies={10.0.0.0/8}' --set persistence.storageClass=fast >target/chart/postgres.yaml
+        --set 'trustedProxies={10.0.0.0/8}' --set persistence.storageClass=fast --set tls.existingSecret=tls >target/chart/postgres.yaml
     for name in sqlite postgres; do
         check "Kubernetes' schemas, $name" "$python/kubernetes-validate" --strict --kubernetes-version "${kubernetes_version%.*}" "target/chart/$name.yaml"
     done
     check "the database's address comes from the secret" grep -q 'key: database-url' target/chart/postgres.yaml
     check "and only with PostgreSQL" bash -c '! grep -q database-url target/chart/sqlite.yaml'
+    check "three probes speak HTTPS with TLS" [ "$(grep -c 'scheme: HTTPS' target/chart/postgres.yaml)" = 3 ]
+    check "and HTTP without it" [ "$(grep -c 'scheme: HTTP}' target/chart/sqlite.yaml)" = 3 ]
     # What the image's and the chart's variables set must be settings: an unknown one prevents the start.
     check "the variables of image and chart are settings" variables_are_settings
 }
