@@ -36,7 +36,8 @@ fn client(folder: &Path) -> Client {
 }
 
 fn home() -> Home {
-    let home = Home::without_provider();
+    // Nothing listens there: `doctor` asks no real provider.
+    let home = Home::without_provider().with_providers_at("http://127.0.0.1:9");
     certify(home.path());
     let file = |name: &str| home.path().join(name).display().to_string();
     let (certificate, key) = (file("certificate.pem"), file("key.pem"));

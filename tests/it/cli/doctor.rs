@@ -34,16 +34,7 @@ fn now() -> SystemTime {
 
 /// Returns a home whose accounts all use `server`.
 fn home_at(server: &str) -> Home {
-    let variables = [
-        "OPENAI_CODEX__ISSUER",
-        "OPENAI_CODEX__API_BASE",
-        "SUNO__API_BASE",
-        "SUNO__SESSION_URL",
-        "DASHSCOPE__API_BASE",
-    ];
-    variables
-        .iter()
-        .fold(Home::without_provider(), |home, name| home.with(&format!("GOCLAW_PROVIDERS__{name}"), server))
+    Home::without_provider().with_providers_at(server)
 }
 
 fn assert_found(output: &CommandOutput, code: i32, findings: &[&str]) {

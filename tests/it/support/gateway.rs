@@ -130,6 +130,18 @@ impl Home {
         self
     }
 
+    /// Lets all accounts use one server. By default those of another provider than the test's use the real one's address.
+    pub(crate) fn with_providers_at(self, server: &str) -> Self {
+        let variables = [
+            "OPENAI_CODEX__ISSUER",
+            "OPENAI_CODEX__API_BASE",
+            "SUNO__API_BASE",
+            "SUNO__SESSION_URL",
+            "DASHSCOPE__API_BASE",
+        ];
+        variables.iter().fold(self, |home, name| home.with(&format!("GOCLAW_PROVIDERS__{name}"), server))
+    }
+
     /// Adds an environment variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
