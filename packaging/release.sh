@@ -59,7 +59,7 @@ make_debian_package() {
 make_crate() {
     local allow_dirty=() folder
     [ -z "${PACKAGE_DIRTY:-}" ] || allow_dirty=(--allow-dirty)
-    cargo package --quiet --locked --no-verify "${allow_dirty[@]}" --package goclaw
+    cargo package --quiet --locked --no-verify "${allow_dirty[@]}" --package goclaw --package goclaw-simulator
     folder=$(mktemp -d)
     tar --directory="$folder" --extract --file="target/package/goclaw-$version.crate"
     CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --locked --lib --manifest-path "$folder/goclaw-$version/Cargo.toml"
