@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds what a release consists of: an archive, the Debian package, the crate, a software bill of materials (CycloneDX), and
+# Builds what a release consists of: an archive, the Debian package, the crates, a software bill of materials (CycloneDX), and
 # SHA-256 checksums of all of them. The same commit and compiler give the same archive. Installs missing tools.
 #
 # Usage: packaging/release.sh [FOLDER]; the default is target/release-files. It replaces the folder. PACKAGE_DIRTY=1 allows
-# uncommitted changes in the crate.
+# uncommitted changes in the crates.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
@@ -54,17 +54,21 @@ make_debian_package() {
     SOURCE_DATE_EPOCH=$commit_time "$tool" --no-build --no-dbgsym --quiet --output "$files/"
 }
 
-# The library is built from what the crate contains: a file that `include` lacks fails here and not for its users. Cargo's own
-# verification would build every dependency once more.
-make_crate() {
-    local allow_dirty=() folder
+# The library is built from what the crates contain: a file that `include` lacks fails here and not for its users. Cargo's own
+# verification would build every dependency once more. The simulator (`goclaw demo`) is a crate of its own, published first; until
+# then its place in the lock file is patched.
+make_crates() {
+    local allow_dirty=() folder crate
     [ -z "${PACKAGE_DIRTY:-}" ] || allow_dirty=(--allow-dirty)
-    cargo package --quiet --locked --no-verify "${allow_dirty[@]}" --package goclaw --package goclaw-simulator
+    cargo package --quiet --locked --no-verify "${allow_dirty[@]}" --package goclaw-simulator --package goclaw
     folder=$(mktemp -d)
-    tar --directory="$folder" --extract --file="target/package/goclaw-$version.crate"
-    CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --locked --lib --manifest-path "$folder/goclaw-$version/Cargo.toml"
+    for crate in goclaw-simulator goclaw; do
+        tar --directory="$folder" --extract --file="target/package/$crate-$version.crate"
+        cp "target/package/$crate-$version.crate" "$files/"
+    done
+    CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --lib --manifest-path "$folder/goclaw-$version/Cargo.toml" \
+        --config "patch.crates-io.goclaw-simulator.path='$folder/goclaw-simulator-$version'"
     rm -rf "$folder"
-    cp "target/package/goclaw-$version.crate" "$files/"
 }
 
 need_cargo
@@ -85,7 +89,7 @@ make_package_files
 make_archive
 make_debian_package
 make_bill_of_materials
-make_crate
+make_crates
 (cd "$files" && sha256sum -- * >SHA256SUMS)
 say "the release is in $files:"
 cat "$files/SHA256SUMS"
