@@ -1,13 +1,15 @@
 //! Files that hold one secret. Those that the gateway makes are readable only by its user.
 
 use std::{
-    fs::{self, DirBuilder, File, Metadata, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+
+use super::draft::create_draft;
 
 /// Bytes of a secret file that are read at most.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -74,9 +76,7 @@ fn write_draft(
 ) -> Result<(), SecretFileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     create_private_folder(folder)?;
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-    let mut file = opened.map_err(failed("create", path))?;
+    let (mut file, draft) = create_draft(path).map_err(failed("create", path))?;
     let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
     let published = written.and_then(|()| publish(&draft));
     match fs::remove_file(&draft) {

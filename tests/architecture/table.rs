@@ -64,8 +64,13 @@ const ADAPTER: &[&str] = &[
     "tracing",
 ];
 
-const OUTBOUND: &[&str] =
-    &["crate::ports", "crate::domain", "crate::adapters::connect_failure", "crate::adapters::outbound"];
+const OUTBOUND: &[&str] = &[
+    "crate::ports",
+    "crate::domain",
+    "crate::adapters::connect_failure",
+    "crate::adapters::draft",
+    "crate::adapters::outbound",
+];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
 /// The accept loop and the reasons of failed connections are all that adapters share.
 const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
@@ -139,6 +144,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     ),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/data_folder", &[ADAPTER, PURE, &["rustix"]]),
+    outbound("src/adapters/draft", &[ADAPTER]),
     outbound("src/adapters/diagnosis", &[ADAPTER, PURE, &["httpdate", "reqwest"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/service_manager", &[ADAPTER]),
@@ -189,7 +195,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "src/adapters/cli",
-        inside: &["crate::ports", "crate::domain", "crate::adapters::contract"],
+        inside: &["crate::ports", "crate::domain", "crate::adapters::contract", "crate::adapters::draft"],
         outside: &[
             ADAPTER,
             PURE,

@@ -128,6 +128,24 @@ fn a_name_that_is_taken_meanwhile_is_not_replaced_and_a_draft_that_is_dropped_le
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
+/// After an export that was not completed, the draft is the only copy of the tokens. In a container, the next process often
+/// has the same id.
+#[test]
+fn an_earlier_draft_is_not_touched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let header = Header::new(ArchiveKind::Accounts, 7);
+    let begin = || ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
+    let mut draft = begin().finish().expect("it is written");
+    draft.keep();
+    let earlier = draft.name().to_owned();
+    drop(draft);
+    drop(begin());
+    begin().finish().and_then(|draft| draft.publish()).expect("it is published");
+    assert!(earlier.exists() && path.exists());
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
+}
+
 #[test]
 fn an_archive_without_its_last_line_is_incomplete() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -23,11 +23,12 @@ fn a_secret_file_is_private_and_only_replaced_on_request() {
     assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
     assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
     assert_eq!(read(&path), "one");
-    // A replacement that was left behind must not be taken for the new secret.
-    fs::write(path.with_extension("replacement"), "stale").unwrap();
+    // A draft of a killed process with the same id is neither taken for the new secret nor in its way.
+    let stale = path.with_file_name(format!("encryption.key.draft-{}-0", std::process::id()));
+    fs::write(&stale, "stale").unwrap();
     replace_secret_file(&path, &SecretString::from("three")).unwrap();
     assert_eq!(read(&path), "three");
-    fs::remove_file(path.with_extension("replacement")).unwrap();
+    fs::remove_file(stale).unwrap();
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the drafts are removed");
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 use lines::FORMAT;
 pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, StoredCheck};
 
-use crate::ports::Random;
+use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
 
 /// Maximum length of a line that is read.
@@ -66,10 +66,8 @@ impl ArchiveWriter {
         if fs::symlink_metadata(path).is_ok() {
             return Err(ArchiveError::Exists(path.to_owned()));
         }
-        let draft = Draft::beside(path);
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.draft);
-        let file = opened.map_err(failed("create", &draft.draft))?;
-        let mut file = BufWriter::new(file);
+        let (file, draft) = create_draft(path).map_err(failed("create", path))?;
+        let (mut file, draft) = (BufWriter::new(file), Draft { draft, path: path.to_owned(), is_kept: false });
         let sealed = sealing::begin(&mut file, passphrase, random)?;
         let key = sealed.map_err(failed("write", path))?;
         let mut writer = Self { path: path.to_owned(), draft, content: ChunkWriter::new(file, &key) };
@@ -108,12 +106,6 @@ pub struct Draft {
 }
 
 impl Draft {
-    fn beside(path: &Path) -> Self {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".draft-{}", std::process::id()));
-        Self { draft: path.with_file_name(name), path: path.to_owned(), is_kept: false }
-    }
-
     /// Returns the temporary name.
     pub fn name(&self) -> &Path {
         &self.draft
@@ -139,6 +131,10 @@ impl Draft {
             return Err(if is_taken { ArchiveError::Exists(path) } else { failed("write", &path)(error) });
         }
         let renamed = fs::rename(&self.draft, &self.path);
+        if renamed.is_err() {
+            // The name would stay taken. A failure here changes nothing about that.
+            let _ = fs::remove_file(&self.path);
+        }
         renamed.and_then(|()| sync_folder_of(&self.path)).map_err(failed("write", &self.path))?;
         self.is_kept = true;
         Ok(())

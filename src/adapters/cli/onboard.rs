@@ -1,7 +1,7 @@
 //! `goclaw onboard`: writes `.env.local`, which sets the variables for clients of this gateway.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -16,6 +16,7 @@ use super::{
     render,
     shell::quoted,
 };
+use crate::adapters::draft::create_draft;
 
 const FILE: &str = ".env.local";
 
@@ -60,9 +61,8 @@ pub fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliE
             .map_err(|error| if exists(&error) { CliError::FileExists(path.to_owned()) } else { fail(error) });
     }
     // Renaming replaces the file atomically, so readers never see a partial file.
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    create(&draft, text).map_err(fail)?;
-    fs::rename(&draft, path).map_err(|error| {
+    let (file, draft) = create_draft(path).map_err(fail)?;
+    fill(file, text).and_then(|()| fs::rename(&draft, path)).map_err(|error| {
         fs::remove_file(&draft).ok();
         fail(error)
     })
@@ -70,11 +70,15 @@ pub fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliE
 
 /// `create_new` is O_EXCL: it does not follow an existing symlink, and the mode applies from the start.
 fn create(path: &Path, text: &SecretString) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.sync_all());
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = fill(file, text);
     if written.is_err() {
         // A partial file would make the next attempt fail.
         fs::remove_file(path).ok();
     }
     written
+}
+
+fn fill(mut file: File, text: &SecretString) -> io::Result<()> {
+    file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.sync_all())
 }

@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use rustix::system::uname;
 
 use crate::{
+    adapters::draft::create_draft,
     domain::{
         ids::{AccountName, Generation, KeyId, LoginId},
         refresh::TokenVersion,
@@ -86,7 +87,7 @@ impl FolderJournal {
     }
 
     fn write_file(&self, stem: &str, path: &Path, text: &[u8]) -> io::Result<()> {
-        let (mut file, draft) = self.create_draft(stem)?;
+        let (mut file, draft) = create_draft(&self.folder.join(stem))?;
         if let Err(error) = write_and_compare(&mut file, &draft, text) {
             // If this fails too, the remaining file does not parse and is skipped.
             let _ = fs::remove_file(&draft);
@@ -95,20 +96,6 @@ impl FolderJournal {
         // From here on the draft counts as a record, so it stays if a later step fails.
         fs::rename(&draft, path)?;
         File::open(&self.folder)?.sync_all()
-    }
-
-    /// Creates a new file. An existing draft may be the only copy of another process's tokens: processes in different
-    /// containers can share the folder and have the same process id.
-    fn create_draft(&self, stem: &str) -> io::Result<(File, PathBuf)> {
-        let mut attempt = 0_u32;
-        loop {
-            let draft = self.folder.join(format!("{stem}.draft-{}-{attempt}", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft) {
-                Ok(file) => return Ok((file, draft)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     /// Renames the record, or writes it if it is not there, and removes its other copies and the account's older
