@@ -14,7 +14,7 @@ start_machine() {
     if [ ! -e "$image" ]; then
         say "making a Debian $machine_release machine"
         # The sources of this machine, which it can reach.
-        mmdebstrap --quiet --variant=minbase --include="$machine_packages" "$machine_release" "$image.draft" \
+        mmdebstrap --quiet --format=tar --variant=minbase --include="$machine_packages" "$machine_release" "$image.draft" \
             /etc/apt/sources.list.d/debian.sources >&2 || fail "the machine could not be made; see the output above."
         mv "$image.draft" "$image"
     fi
