@@ -38,13 +38,18 @@ impl Access {
     /// [`AppError::LinkUsed`], also if the session that made the link has ended.
     #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiToken) -> Result<IssuedToken, AppError> {
-        if !self.store.remove(&link.id, &self.author()).await? {
-            return Err(AppError::LinkUsed);
-        }
-        match self.issue(NewToken::session(label()?, link.lineage())).await {
-            Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
-            issued => issued,
-        }
+        let (access, session) = (Arc::clone(self), NewToken::session(label()?, link.lineage()));
+        let id = link.id.clone();
+        let redeem = async move {
+            if !access.store.remove(&id, &access.author()).await? {
+                return Err(AppError::LinkUsed);
+            }
+            match access.store_new(session).await {
+                Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
+                issued => issued,
+            }
+        };
+        self.tasks.run(redeem).await
     }
 
     /// Extends a session and returns it with its new expiry.
@@ -52,13 +57,16 @@ impl Access {
     /// # Errors
     /// [`AppError::UnknownToken`] if it has ended.
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
-    pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
-        let extended = session.clone().extended(self.now());
-        if self.store.extend(&self.marked(&extended)?).await? {
-            self.reload().await?;
-            return Ok(extended);
-        }
-        Err(AppError::UnknownToken)
+    pub async fn extend_page_session(self: &Arc<Self>, session: &ApiToken) -> Result<ApiToken, AppError> {
+        let (access, extended) = (Arc::clone(self), session.clone().extended(self.now()));
+        let extend = async move {
+            if access.store.extend(&access.marked(&extended)?).await? {
+                access.reload().await?;
+                return Ok(extended);
+            }
+            Err(AppError::UnknownToken)
+        };
+        self.tasks.run(extend).await
     }
 
     /// Returns the sessions and links that are valid now, oldest first.

@@ -115,7 +115,7 @@ impl Models {
         let id = ResponseId::parse(previous).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
         let _turn = self.turn_to_read().await?;
         let limits = self.memory.limits(self.now());
-        let chain = self.memory.store.chain(&id, limits, self.now()).await?;
+        let chain = self.chain(id, limits).await?;
         let is_cut = chain.last().is_some_and(|first| first.previous.is_some());
         if is_cut && limits.are_reached_by(&chain) && chain.iter().all(|response| may_read(response, caller)) {
             return Err(InvalidRequest::conversation_too_long().into());
@@ -206,6 +206,13 @@ impl Models {
         }
     }
 
+    /// Reads a response and those before it. They count as used now, which is a write, so this ends even if the caller
+    /// leaves.
+    async fn chain(&self, id: ResponseId, limits: ReadLimits) -> Result<Vec<RememberedResponse>, AppError> {
+        let (store, now) = (Arc::clone(&self.memory.store), self.now());
+        self.tasks.run(async move { Ok(store.chain(&id, limits, now).await?) }).await
+    }
+
     async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
         let not_found = || {
             AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shown(id), self.memory.rule()))
@@ -213,7 +220,7 @@ impl Models {
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
         let _turn = self.turn_to_read().await?;
         let one = ReadLimits { responses: 1, ..self.memory.limits(self.now()) };
-        let found = self.memory.store.chain(&parsed, one, self.now()).await?;
+        let found = self.chain(parsed, one).await?;
         found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)
     }
 }
