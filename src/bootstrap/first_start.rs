@@ -18,14 +18,22 @@ use crate::{
 
 /// The folder of the token journal in the data folder.
 pub(super) const JOURNAL_FOLDER: &str = "escrow";
+/// In the data folder: the digest of the replaced token and its end in Unix seconds.
+pub(super) const PREVIOUS_TOKEN: &str = "gateway.token.previous";
+/// The configuration file of the archive, in the data folder.
+pub(super) const RESTORED_SETTINGS: &str = "restored-settings";
 
 /// Checks that nobody else could put files into the data folder.
 pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
     // Files that the owner has configured have rules of their own.
     let token = settings.server.token_file.is_none().then_some("gateway.token");
     let key = settings.encryption.key_file.is_none().then_some("encryption.key");
-    let secrets: Vec<&str> = token.into_iter().chain(key).collect();
-    let files = ["goclaw.db", "goclaw.db-wal", "goclaw.db-shm", "goclaw.db-journal", JOURNAL_FOLDER];
+    let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN]).collect();
+    let databases = ["goclaw.db", "goclaw.responses.db"];
+    let databases =
+        databases.iter().flat_map(|name| ["", "-wal", "-shm", "-journal"].map(|end| format!("{name}{end}")));
+    let files: Vec<String> = databases.chain([JOURNAL_FOLDER, RESTORED_SETTINGS].map(str::to_owned)).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
     Ok(data_folder::check_data_folder(&settings.data_dir, &secrets, &files)?)
 }
 

@@ -11,7 +11,7 @@ use super::{
     StartError,
     backup::print,
     connection::to_gateway_of,
-    first_start::{self, token_file_of},
+    first_start::{self, PREVIOUS_TOKEN, token_file_of},
     stores::Storage,
 };
 use crate::{
@@ -35,8 +35,6 @@ use crate::{
 /// Attempts to present the new token to a running gateway, and the pause between them.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1_100);
-/// In the data folder: the digest of the replaced token and its end in Unix seconds.
-const PREVIOUS: &str = "gateway.token.previous";
 
 /// Returns the digests of the present token and of the one that it replaced.
 pub(super) fn digests(settings: &Settings, token: &SecretString) -> GatewayTokens {
@@ -108,7 +106,7 @@ async fn present(settings: &Settings, token: SecretString) {
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {
-    settings.data_dir.join(PREVIOUS)
+    settings.data_dir.join(PREVIOUS_TOKEN)
 }
 
 fn previous(settings: &Settings) -> Option<(TokenDigest, Timestamp)> {

@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 use super::{
     StartError,
     backup::{passphrase, print, report},
-    first_start,
+    first_start::{self, RESTORED_SETTINGS},
     stores::{Storage, Stores},
 };
 use crate::{
@@ -35,8 +35,6 @@ use crate::{
     ports::{Clock, TokenJournal},
 };
 
-/// The configuration file of the archive, in the data folder.
-const RESTORED_SETTINGS: &str = "restored-settings";
 /// Names that are listed at most.
 const MOST_NAMES: usize = 20;
 /// Rows between two lines of the progress.

@@ -130,14 +130,17 @@ fn in_a_mount_of_another_user_the_gateway_makes_a_private_folder() {
 #[test]
 fn files_of_another_user_are_refused() {
     let home = home_with(0o700);
-    let token = home.data_dir().join("gateway.token");
-    fs::write(&token, PLANTED).expect("a file");
-    set_mode(&token, 0o600);
-    // Only root can give files away; others find a folder of root.
-    if chown(&token, Some(12_345), None).is_err() {
-        return assert_refused(&home.with("GOCLAW_DATA_DIR", "/usr"), &["/usr belongs to user 0"]);
+    for name in ["gateway.token", "gateway.token.previous", "encryption.key", "goclaw.db", "goclaw.responses.db-wal"] {
+        let file = home.data_dir().join(name);
+        fs::write(&file, PLANTED).expect("a file");
+        set_mode(&file, 0o600);
+        // Only root can give files away; others find a folder of root.
+        if chown(&file, Some(12_345), None).is_err() {
+            return assert_refused(&home.with("GOCLAW_DATA_DIR", "/usr"), &["/usr belongs to user 0"]);
+        }
+        assert_refused(&home, &[name, "belongs to user 12345", "mode 0600", "chown -R"]);
+        fs::remove_file(file).expect("it is there");
     }
-    assert_refused(&home, &["belongs to user 12345", "mode 0600", "chown -R"]);
     chown(home.data_dir(), Some(12_345), None).expect("root may do it");
     assert_refused(&home, &["belongs to user 12345", "mode 0700", &home.data_dir().display().to_string()]);
 }

@@ -24,7 +24,7 @@ pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, Store
 use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
 
-/// Maximum length of a line that is read.
+/// Maximum length of a line that is written and read.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,9 @@ impl ArchiveWriter {
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), ArchiveError> {
         let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|text| {
             let text = Zeroizing::new(text);
+            if text.len() as u64 >= LONGEST_LINE {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
             self.content.write_all(&text)?;
             self.content.write_all(b"\n")
         });

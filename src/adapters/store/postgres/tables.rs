@@ -1,6 +1,6 @@
 //! The SQL that copies whole tables as JSON in PostgreSQL: see `queries/copying.rs`.
 
-use crate::adapters::store::copying::{BATCH, Column, literal, quoted};
+use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
 
 /// A whole table may take longer than a query of a running gateway.
 pub(super) const BEGIN_SNAPSHOT: &str =
@@ -35,8 +35,8 @@ pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> 
     ))
 }
 
-pub(super) fn next_rows(_table: &str, _columns: &[Column], _after: i64) -> String {
-    format!("FETCH {BATCH} FROM copied")
+pub(super) fn next_rows(table: &str, _columns: &[Column], _after: i64) -> String {
+    format!("FETCH {} FROM copied", batch_of(table))
 }
 
 pub(super) fn after_reading() -> Option<&'static str> {

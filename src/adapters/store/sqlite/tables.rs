@@ -1,6 +1,6 @@
 //! The SQL that copies whole tables as JSON in SQLite: see `queries/copying.rs`.
 
-use crate::adapters::store::copying::{BATCH, Column, literal, quoted};
+use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
@@ -22,9 +22,10 @@ pub(super) fn next_rows(table: &str, columns: &[Column], after: i64) -> String {
     let members = columns.iter().map(|column| format!("{}, {}", literal(&column.name), quoted(&column.name)));
     let members: Vec<String> = members.collect();
     format!(
-        "SELECT rowid AS place, json_object({}) AS row FROM {} WHERE rowid > {after} ORDER BY rowid LIMIT {BATCH}",
+        "SELECT rowid AS place, json_object({}) AS row FROM {} WHERE rowid > {after} ORDER BY rowid LIMIT {}",
         members.join(", "),
-        quoted(table)
+        quoted(table),
+        batch_of(table)
     )
 }
 
