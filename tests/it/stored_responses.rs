@@ -88,6 +88,10 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     let after = format!("?order=asc&after={}", first_id.expect("an id"));
     assert_eq!(listed(&after).await, (vec!["Two".to_owned()], Some("msg_two".to_owned()), Some(false)));
 
+    let unknown = gateway.call_as(&editor, Method::GET, &format!("{path}/input_items?after=msg_none"), None).await;
+    let error = &unknown.json()["error"];
+    assert_eq!((unknown.status, &error["code"], &error["param"]), (400, &json!("unsupported_value"), &json!("after")));
+
     for (method, path) in
         [(Method::GET, path.clone()), (Method::DELETE, path.clone()), (Method::GET, format!("{path}/input_items"))]
     {

@@ -13,7 +13,11 @@ use super::{
     responses::{BAD_REQUEST, JSON, Json, NOT_FOUND, OpenAiErrorResponse, success},
     tags::Tag,
 };
-use crate::adapters::contract::{InputItemList, ItemOrder, PageLimit, ResponseDeleted, ResponseObject};
+use crate::{
+    adapters::contract::{InputItemList, ItemOrder, PageLimit, ResponseDeleted, ResponseObject},
+    app::AppError,
+    domain::dialect::InvalidRequest,
+};
 
 pub(super) struct StoredResponsesApi;
 
@@ -64,7 +68,8 @@ impl StoredResponsesApi {
         if order.0 != Some(ItemOrder::Asc) {
             items.reverse();
         }
-        Ok(Json(InputItemList::page(items, after.0.as_deref(), limit.0.0)))
+        let unknown = || AppError::from(InvalidRequest::unknown_after(after.0.as_deref().unwrap_or_default()));
+        Ok(Json(InputItemList::page(items, after.0.as_deref(), limit.0.0).ok_or_else(unknown)?))
     }
 }
 

@@ -55,6 +55,11 @@ impl InvalidRequest {
         Self { message, param: Some("previous_response_id".to_owned()), code: TOO_LARGE }
     }
 
+    /// Returns the error of a page that begins after an item which the list does not have.
+    pub fn unknown_after(id: &str) -> Self {
+        Self::unsupported_value("after", &format!("the list has no item '{}'.", shown(id)))
+    }
+
     pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported value for '{param}': {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_value" }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use diesel::{
-    ConnectionError, ConnectionResult, QueryableByName, result::Error as DieselError, sql_query, sql_types::Text,
+    ConnectionError, ConnectionResult, QueryableByName,
+    result::Error as DieselError,
+    sql_query,
+    sql_types::{Bool, Text},
 };
 use diesel_async::{
     AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection,
@@ -34,9 +37,11 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A query that takes longer waits for a lock that is not released.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
-/// Migrations have no time limit. The advisory lock (3577 is arbitrary) lets replicas that start together migrate in
-/// turn.
-const BEFORE_MIGRATING: &str = "SET statement_timeout = 0; SELECT pg_advisory_lock(3577)";
+/// The advisory lock (3577 is arbitrary) lets replicas that start together migrate in turn.
+const TRY_TURN: &str = "SELECT pg_try_advisory_lock(3577) AS is_ours";
+const AWAIT_TURN: &str = "SET lock_timeout = '10min'; SELECT pg_advisory_lock(3577); SET lock_timeout = 0";
+/// Migrations have no time limit.
+const BEFORE_MIGRATING: &str = "SET statement_timeout = 0";
 const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
 
 /// How a database is opened and used.
@@ -79,7 +84,7 @@ impl PostgresStore {
         refuse_lossy(&mut connection, &name).await?;
         let migrate_error =
             |source: DieselError| OpenStoreError::Migrate { name: name.clone(), source: Box::new(source) };
-        connection.batch_execute(BEFORE_MIGRATING).await.map_err(migrate_error)?;
+        turn_to_migrate(&mut connection).await.map_err(migrate_error)?;
         let mut harness = AsyncMigrationHarness::new(connection);
         // On an error the pool is dropped, which closes the connection and releases the lock.
         migrate(&mut harness, MIGRATIONS, &name)?;
@@ -115,6 +120,22 @@ async fn connect(server: Arc<Server>) -> ConnectionResult<Connection> {
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
     connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+/// Waits until no other gateway migrates the database.
+async fn turn_to_migrate(connection: &mut Connection) -> Result<(), DieselError> {
+    connection.batch_execute(BEFORE_MIGRATING).await?;
+    if sql_query(TRY_TURN).get_result::<Turn>(connection).await?.is_ours {
+        return Ok(());
+    }
+    tracing::info!("another gateway migrates the database; waiting for at most 10 minutes");
+    connection.batch_execute(AWAIT_TURN).await
+}
+
+#[derive(QueryableByName)]
+struct Turn {
+    #[diesel(sql_type = Bool)]
+    is_ours: bool,
 }
 
 #[derive(QueryableByName)]
