@@ -121,6 +121,10 @@ pub enum StartError {
          (goclaw providers list), give it another name and import it", .0.display()
     )]
     DraftOfExport(PathBuf),
+    #[error(
+        "interrupted; if an export has left a file with .draft- in its name, it may be the only copy of the tokens"
+    )]
+    Interrupted,
     #[error("{} is a backup of a whole database; goclaw restore reads it", .0.display())]
     IsABackup(PathBuf),
     #[error("{} has accounts for goclaw import", .0.display())]

@@ -25,6 +25,8 @@ mod take_over;
 
 use std::{io, path::PathBuf, process::ExitCode, sync::Arc};
 
+use tokio::select;
+
 use crate::adapters::{
     cli::{
         self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, ImportFrom,
@@ -91,7 +93,11 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
-        Command::Archive(command) => archives(command, cli.config, environment).await?,
+        Command::Archive(command) => select! {
+            done = archives(command, cli.config, environment) => done?,
+            // The prompt for the passphrase leaves a handler behind, so that the signal ends nothing by itself.
+            _ = tokio::signal::ctrl_c() => return Err(StartError::Interrupted),
+        },
         #[cfg(feature = "demo")]
         Command::Demo => demo::run().await?,
         Command::Openapi => offline::print_openapi()?,

@@ -38,8 +38,8 @@ command.
 With --json, prints one line when the login starts (with `auth_url`) and one line with the status when it ends.";
 
 pub(super) const TOKENS_HELP: &str = "\
-A program needs a gateway token to use a model. Create one for each program: it permits only the models and the proxy,
-and can be revoked separately.
+A program needs a gateway token to use a model. Create one for each program: by default it permits only the models, and
+it can be revoked separately.
 
 Examples:
   OPENAI_API_KEY=$(goclaw tokens create my-editor)
@@ -52,8 +52,8 @@ The commands work on the database itself. To replace the key of a gateway with i
   goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
 
 pub(super) const BACKUP_HELP: &str = "\
-Works on the database itself, SQLite or PostgreSQL, and shows one moment of it. Without --with-keys, keep a copy of the
-encryption keys elsewhere: a backup is worthless without them. `age --decrypt FILE` opens the file too.
+Works on the database itself, SQLite or PostgreSQL, and reads a consistent snapshot of it. Without --with-keys, keep a
+copy of the encryption keys elsewhere: a backup is worthless without them. `age --decrypt FILE` opens the file too.
 
 Examples:
   goclaw backup goclaw-2026-11-28.age
