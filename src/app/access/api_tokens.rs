@@ -68,7 +68,7 @@ impl Access {
         self.tasks.run(Arc::clone(self).store_new(new)).await
     }
 
-    async fn store_new(self: Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
+    pub(super) async fn store_new(self: Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
         let is_of_page = new.grant.is_of_page();
