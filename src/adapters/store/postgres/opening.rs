@@ -7,7 +7,10 @@ use std::{
 };
 
 use diesel::{
-    ConnectionError, ConnectionResult, QueryableByName, result::Error as DieselError, sql_query, sql_types::Text,
+    ConnectionError, ConnectionResult, QueryableByName,
+    result::Error as DieselError,
+    sql_query,
+    sql_types::{Bool, Text},
 };
 use diesel_async::{
     AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection,
@@ -22,7 +25,7 @@ use super::{Connection, PostgresStore, address::Address, server::Server};
 use crate::{
     adapters::store::{
         error::{Cause, OpenStoreError},
-        migrating::migrate,
+        migrating::{log_wait, migrate},
         rows::SkippedRows,
     },
     ports::{ChangeFeed, Clock},
@@ -34,9 +37,13 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A query that takes longer waits for a lock that is not released.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
-/// Migrations have no time limit. The advisory lock (3577 is arbitrary) lets replicas that start together migrate in
-/// turn.
-const BEFORE_MIGRATING: &str = "SET statement_timeout = 0; SELECT pg_advisory_lock(3577)";
+/// Lets replicas that start together migrate in turn; 3577 is arbitrary.
+const TAKE_TURN: &str = "SELECT pg_try_advisory_lock(3577) AS is_taken";
+/// How often, and how many times, the turn to migrate is tried: for 10 minutes.
+const TURN: Duration = Duration::from_millis(250);
+const TURNS: usize = 2400;
+/// Migrations have no time limit.
+const BEFORE_MIGRATING: &str = "SET statement_timeout = 0";
 const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
 
 /// How a database is opened and used.
@@ -79,6 +86,7 @@ impl PostgresStore {
         refuse_lossy(&mut connection, &name).await?;
         let migrate_error =
             |source: DieselError| OpenStoreError::Migrate { name: name.clone(), source: Box::new(source) };
+        turn_to_migrate(&mut connection, &name, local.as_ref()).await?;
         connection.batch_execute(BEFORE_MIGRATING).await.map_err(migrate_error)?;
         let mut harness = AsyncMigrationHarness::new(connection);
         // On an error the pool is dropped, which closes the connection and releases the lock.
@@ -115,6 +123,29 @@ async fn connect(server: Arc<Server>) -> ConnectionResult<Connection> {
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
     connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+#[derive(QueryableByName)]
+struct Turn {
+    #[diesel(sql_type = Bool)]
+    is_taken: bool,
+}
+
+/// Waits until no other process migrates the database.
+async fn turn_to_migrate(connection: &mut Connection, name: &str, clock: &dyn Clock) -> Result<(), OpenStoreError> {
+    for turn in 0..TURNS {
+        let taken = sql_query(TAKE_TURN).get_result::<Turn>(connection).await;
+        let taken =
+            taken.map_err(|source| OpenStoreError::Migrate { name: name.to_owned(), source: Box::new(source) })?;
+        if taken.is_taken {
+            return Ok(());
+        }
+        if turn == 0 {
+            log_wait(name);
+        }
+        clock.sleep(TURN).await;
+    }
+    Err(OpenStoreError::Busy { name: name.to_owned() })
 }
 
 #[derive(QueryableByName)]
