@@ -88,6 +88,10 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     let after = format!("?order=asc&after={}", first_id.expect("an id"));
     assert_eq!(listed(&after).await, (vec!["Two".to_owned()], Some("msg_two".to_owned()), Some(false)));
 
+    let unknown = format!("{path}/input_items?after=msg_unknown");
+    let refused = gateway.call_as(&editor, Method::GET, &unknown, None).await;
+    assert_eq!((refused.status, &refused.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+
     for (method, path) in
         [(Method::GET, path.clone()), (Method::DELETE, path.clone()), (Method::GET, format!("{path}/input_items"))]
     {

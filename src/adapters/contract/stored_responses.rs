@@ -28,18 +28,21 @@ pub struct InputItemList {
 }
 
 impl InputItemList {
-    /// Returns at most `limit` of the items after the one with the id `after`.
-    pub fn page(items: Vec<Value>, after: Option<&str>, limit: usize) -> Self {
+    /// Returns at most `limit` of the items after the one with the id `after`; None if no item has this id.
+    pub fn page(items: Vec<Value>, after: Option<&str>, limit: usize) -> Option<Self> {
         let id = |item: &Value| item.get("id").and_then(Value::as_str).map(str::to_owned);
-        let position = after.and_then(|after| items.iter().position(|item| id(item).as_deref() == Some(after)));
-        let mut rest = items.into_iter().skip(position.map_or(0, |last| last + 1));
+        let first = match after {
+            Some(after) => items.iter().position(|item| id(item).as_deref() == Some(after))? + 1,
+            None => 0,
+        };
+        let mut rest = items.into_iter().skip(first);
         let data: Vec<Value> = rest.by_ref().take(limit).collect();
-        Self {
+        Some(Self {
             object: ModelListObject::List,
             first_id: data.first().and_then(id),
             last_id: data.last().and_then(id),
             has_more: rest.next().is_some(),
             data: data.into_iter().map(Any).collect(),
-        }
+        })
     }
 }

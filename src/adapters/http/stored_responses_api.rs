@@ -13,7 +13,9 @@ use super::{
     responses::{BAD_REQUEST, JSON, Json, NOT_FOUND, OpenAiErrorResponse, success},
     tags::Tag,
 };
-use crate::adapters::contract::{InputItemList, ItemOrder, PageLimit, ResponseDeleted, ResponseObject};
+use crate::adapters::contract::{
+    InputItemList, ItemOrder, PageLimit, Problem, ProblemKind, ResponseDeleted, ResponseObject,
+};
 
 pub(super) struct StoredResponsesApi;
 
@@ -64,7 +66,9 @@ impl StoredResponsesApi {
         if order.0 != Some(ItemOrder::Asc) {
             items.reverse();
         }
-        Ok(Json(InputItemList::page(items, after.0.as_deref(), limit.0.0)))
+        let page = InputItemList::page(items, after.0.as_deref(), limit.0.0);
+        let unknown = || Problem::new(ProblemKind::BadRequest, "the response has no input item with the id in `after`");
+        Ok(Json(page.ok_or_else(unknown)?))
     }
 }
 
