@@ -169,7 +169,7 @@ pub async fn run(started: Started, stop: Stop) {
     let known = accepted.proxies.clone();
     let endpoint = http::endpoint(&app, token, accepted, request_ids, page, stop.begin.clone());
     let is_shared = move |peer: IpAddr| peer.is_loopback() || known.contain(peer);
-    let limits = within(Limits { drain, ..http::LIMITS }, raise_open_files());
+    let limits = within(http::limits(drain), raise_open_files());
     let ending = Ending { stop: stop.begin, hurry: stop.hurry, cut: app.streams_end(), ..Ending::default() };
     serving::serve(vec![listener], endpoint, limits, is_shared, ending).await;
     app.shut_down().await;

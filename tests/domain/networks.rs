@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use goclaw::domain::networks::{TrustedProxies, parse_network};
+use goclaw::domain::networks::{TrustedProxies, is_this_machine, parse_network};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -23,6 +23,16 @@ fn a_network_contains_its_addresses_only() {
     }
     for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "proxy.example", "10.0.0.0/", "10.0.0.0/8/8"] {
         assert_eq!(parse_network(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn loopback_names_and_addresses_are_this_machine() {
+    for host in ["localhost", "LOCALHOST", "db.localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+        assert!(is_this_machine(host), "{host}");
+    }
+    for host in ["", "localhost.example", "notlocalhost", "0.0.0.0", "192.0.2.7", "::ffff:192.0.2.7", "[::1]"] {
+        assert!(!is_this_machine(host), "{host}");
     }
 }
 

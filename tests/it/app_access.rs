@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use goclaw::{
     app::{AppError, IssuedToken},
     domain::api_token::{ApiToken, TokenDigest},
@@ -55,6 +56,17 @@ async fn a_use_is_noted_once_an_hour() {
     assert_eq!(used().await, Some(NOW));
     gateway.clock.advance(MINUTE);
     assert_eq!(used().await, Some(NOW.plus(60 * MINUTE)));
+}
+
+#[tokio::test]
+async fn a_link_whose_caller_leaves_is_replaced_by_its_session() {
+    let gateway = TestGateway::open().await;
+    let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;
+    let left = gateway.app.access.redeem_page_link(&link).now_or_never();
+    assert!(left.is_none(), "it has begun");
+    settle().await;
+    let sessions = within(gateway.app.access.list_sessions()).await.expect("a list");
+    assert!(sessions.len() == 1 && sessions[0].id != link.id, "{sessions:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use goclaw::{
     app::{AppError, ModelRequest},
     domain::{
@@ -217,6 +217,21 @@ async fn a_response_is_forgotten_a_day_after_its_last_use() {
     answer_with(&gateway, "resp_3", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
     eventually("the next response to make room", || async { old().await.is_none().then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_does_not_interrupt_the_store() {
+    let gateway = connected(&[]).await;
+    answer_with(&gateway, "resp_1", "Hello");
+    ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
+    gateway.clock.advance(HOUR);
+    let caller = program();
+    let left = gateway.app.models.retrieve_response(&caller, "resp_1").now_or_never();
+    assert!(left.is_none(), "the read has begun");
+    settle().await;
+    let all = ReadLimits { oldest: NOW, responses: 1, bytes: i64::MAX };
+    let found = gateway.store.with_items(&["msg_resp_1".to_owned()], all).await.expect("readable");
+    assert_eq!(found[0].used_at, NOW.plus(HOUR));
 }
 
 #[tokio::test]

@@ -78,6 +78,14 @@ async fn the_caller_behind_a_trusted_proxy_is_named_and_others_cannot_choose_the
 }
 
 #[tokio::test]
+async fn a_caller_with_a_mapped_address_is_named_by_its_ipv4_address() {
+    let gateway = Home::without_provider().with("GOCLAW_SERVER__HOST", "::").start().await;
+    assert_eq!(gateway.post("/v1/tokens", json!({"name": "editor"})).await.status, 200);
+    let newest = gateway.get("/v1/audit?limit=1").await.json();
+    assert_eq!(newest["entries"][0]["address"], "127.0.0.1", "{newest}");
+}
+
+#[tokio::test]
 async fn the_command_line_lists_exports_and_verifies_the_log() {
     let provider = Provider::approving();
     let home = Home::new(&provider);

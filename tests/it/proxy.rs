@@ -172,6 +172,10 @@ async fn compressed_bodies_pass_and_prompts_are_decompressed() {
         assert_eq!(response.status, status, "{path} {coding}: {}", response.text);
         assert!(status == 200 || response.json()["error"]["message"].is_string(), "{}", response.text);
     }
+    let twice = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
+    let twice = twice.header("content-encoding", "gzip").header("content-encoding", "gzip").body(gzip(&prompt()));
+    let twice = twice.header("content-type", "application/json").send().await.expect("a response");
+    assert_eq!(twice.status(), 415, "it is compressed twice");
     // The first chat also reads the list of models.
     let sent = backend_requests(&provider).await.into_iter().filter(|entry| entry["method"] == "POST");
     assert_eq!(sent.count(), 5);

@@ -7,7 +7,10 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
-use goclaw::adapters::archive::ArchiveReader;
+use goclaw::{
+    adapters::{archive::ArchiveReader, store::read_go_postgres},
+    ports::chain,
+};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde_json::json;
 
@@ -151,6 +154,15 @@ async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
         let gateway = home.start().await;
         assert_works(&gateway, &provider).await;
         assert_eq!(gateway.get("/v1/auth/qwen/status").await.json()["state"], "active");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_go_service_elsewhere_is_not_read_without_encryption() {
+    for address in ["192.0.2.7/goclaw", "localhost/goclaw?hostaddr=192.0.2.7", "/goclaw?hostaddr=192.0.2.7"] {
+        let url = format!("postgres://{address}").into();
+        let refusal = chain(&read_go_postgres(&url).await.map(drop).unwrap_err());
+        assert!(refusal.contains("it is on another machine"), "{address}: {refusal}");
     }
 }
 

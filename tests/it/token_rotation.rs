@@ -1,11 +1,25 @@
 //! `goclaw tokens rotate`: two tokens are valid for a while, on every gateway.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use goclaw::{
+    adapters::http::{GatewayToken, GatewayTokens},
+    domain::api_token::TokenDigest,
+    ports::Clock,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     replicas,
     support::{
+        fakes::{FakeClock, NOW},
         gateway::{Gateway, Home, eventually, http},
         postgres::Database,
         provider::Provider,
@@ -137,4 +151,26 @@ async fn a_configured_token_stays_valid_after_its_owner_has_replaced_it() {
     let gateway = home.start().await;
     assert_eq!((status_with(&gateway, old).await, status_with(&gateway, new).await), (200, 200));
     assert_eq!(status_with(&gateway, "another-token-that-nobody-configured").await, 401);
+}
+
+#[test]
+fn the_token_files_are_reread_after_a_second_even_if_the_wall_clock_was_set_back() {
+    let clock = FakeClock::at(NOW);
+    let tokens = |current| GatewayTokens { current: TokenDigest::of(current), previous: None };
+    let hour = Duration::from_secs(60 * 60);
+    let reads = Arc::new(AtomicUsize::default());
+    let counted = Arc::clone(&reads);
+    let source = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        None
+    };
+    let token = GatewayToken::of(tokens("old"), Box::new(source), clock.clone());
+    let reads_after = |advance| {
+        clock.set_wall_clock(clock.now().minus(hour));
+        clock.advance(advance);
+        token.matches(&TokenDigest::of("guess"));
+        reads.load(Ordering::SeqCst)
+    };
+    let [first, soon, later] = [0, 999, 1].map(|millis| reads_after(Duration::from_millis(millis)));
+    assert_eq!((first, soon, later), (1, 1, 2));
 }

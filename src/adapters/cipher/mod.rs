@@ -92,7 +92,8 @@ impl XChaChaCipher {
         if keys.get(key_id).is_some() {
             return Ok(keys);
         }
-        // Another process may have replaced the first key.
+        // Another process may have replaced the first key. Not limited in rate: a refused read could leave an account
+        // unreadable, and the database has just been read for the secret, which takes longer.
         self.reload();
         let keys = self.keys();
         let configured = keys.first.clone();

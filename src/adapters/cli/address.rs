@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::Url;
+
+use crate::domain::networks::is_this_machine;
 
 /// An http(s) URL without credentials, query or fragment. It may have a path, for a gateway behind a reverse proxy.
 #[derive(Debug, Clone)]
@@ -73,12 +75,7 @@ impl GatewayAddress {
 
 /// Returns whether traffic to `url` stays on this machine.
 pub fn is_loopback(url: &Url) -> bool {
-    let ip = match url.host() {
-        Some(Host::Domain(name)) => return name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
-        Some(Host::Ipv6(ip)) => ip.to_canonical(),
-        None => return false,
-    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     // A connection to the unspecified address goes to this machine.
-    ip.is_loopback() || ip.is_unspecified()
+    is_this_machine(host) || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_unspecified())
 }

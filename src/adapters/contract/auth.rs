@@ -26,7 +26,7 @@ pub struct StartLoginRequest {
     /// Replace the account even if another user or workspace signs in. Otherwise the login waits for a confirmation.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub replace: Option<bool>,
-    /// What to call the account.
+    /// The account's display name.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
     /// The provider type, for a name that is not built in.
@@ -249,7 +249,7 @@ pub struct SecretRequest {
     /// The provider type, for a name that is not built in.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
-    /// Save the secret without trying it at the provider.
+    /// Save the secret without checking it with the provider.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<bool>,
 }

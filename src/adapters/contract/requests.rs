@@ -11,7 +11,7 @@ use crate::{
 
 const SECONDS_OF_A_DAY: i64 = 86_400;
 
-/// A request whose response has ended. It has no part of a prompt.
+/// A request whose response has ended. It contains no part of a prompt.
 #[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RequestEntry {

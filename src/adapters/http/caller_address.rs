@@ -18,6 +18,7 @@ pub(super) struct CallerAddress(pub(super) IpAddr);
 impl CallerAddress {
     pub(super) fn of(request: &Request, proxies: &TrustedProxies) -> Self {
         let peer = match request.remote_addr().0 {
+            // A listener on `::` reports IPv4 addresses as mapped ones.
             Addr::SocketAddr(address) => address.ip().to_canonical(),
             Addr::Unix(_) | Addr::Custom(..) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };

@@ -33,12 +33,13 @@ impl Coding {
     ///
     /// Another coding, or more than one.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let coding = headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
-        match coding.trim_ascii().to_ascii_lowercase().as_slice() {
-            b"" | b"identity" => Ok(Self::Identity),
-            b"gzip" | b"x-gzip" => Ok(Self::Gzip),
-            b"zstd" => Ok(Self::Zstd),
-            _ => {
+        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+        let coding = codings.next().map_or(&b""[..], |coding| coding.as_bytes());
+        match (coding.trim_ascii().to_ascii_lowercase().as_slice(), codings.next()) {
+            (b"" | b"identity", None) => Ok(Self::Identity),
+            (b"gzip" | b"x-gzip", None) => Ok(Self::Gzip),
+            (b"zstd", None) => Ok(Self::Zstd),
+            (_, None | Some(_)) => {
                 let detail = "the Content-Encoding is not supported; send plain JSON, gzip or zstd";
                 Err(Problem::new(ProblemKind::NotJson, detail))
             }

@@ -2,10 +2,7 @@
 //! end.
 
 use std::{
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -39,8 +36,8 @@ struct Shared {
     tokens: RwLock<GatewayTokens>,
     /// None if the token cannot change.
     files: Option<(TokenSource, Arc<dyn Clock>)>,
-    /// When the files were read last, in milliseconds.
-    read_at: AtomicI64,
+    /// When the files were read last, as time since the machine started.
+    read_at: Mutex<Option<Duration>>,
 }
 
 impl GatewayToken {
@@ -50,14 +47,14 @@ impl GatewayToken {
         Self(Arc::new(Shared {
             tokens: RwLock::new(GatewayTokens { current, previous: None }),
             files: None,
-            read_at: AtomicI64::default(),
+            read_at: Mutex::default(),
         }))
     }
 
     /// Creates tokens that `source` rereads when a caller presents an unknown one.
     pub fn of(tokens: GatewayTokens, source: TokenSource, clock: Arc<dyn Clock>) -> Self {
         let files = Some((source, clock));
-        Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, read_at: AtomicI64::default() }))
+        Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, read_at: Mutex::default() }))
     }
 
     /// Returns the digest of the present token.
@@ -65,7 +62,7 @@ impl GatewayToken {
         self.0.tokens.read().unwrap_or_else(PoisonError::into_inner).current.clone()
     }
 
-    pub(super) fn matches(&self, presented: &TokenDigest) -> bool {
+    pub fn matches(&self, presented: &TokenDigest) -> bool {
         self.is_known(presented) || (self.look_again() && self.is_known(presented))
     }
 
@@ -81,11 +78,13 @@ impl GatewayToken {
     /// Rereads the files, at most once a second. Returns whether something has changed.
     fn look_again(&self) -> bool {
         let Some((source, clock)) = &self.0.files else { return false };
-        let (now, read_at) = (clock.now(), self.0.read_at.load(Ordering::Relaxed));
-        let is_due = now >= Timestamp::from_unix_millis(read_at).plus(LOOK_AGAIN);
-        let exchange = |now: i64| self.0.read_at.compare_exchange(read_at, now, Ordering::Relaxed, Ordering::Relaxed);
-        if !is_due || exchange(now.unix_millis()).is_err() {
-            return false;
+        {
+            let (now, mut read_at) =
+                (clock.since_boot(), self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner));
+            if read_at.is_some_and(|read_at| now < read_at + LOOK_AGAIN) {
+                return false;
+            }
+            *read_at = Some(now);
         }
         let Some(read) = source() else { return false };
         let mut tokens = self.0.tokens.write().unwrap_or_else(PoisonError::into_inner);

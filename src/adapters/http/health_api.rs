@@ -35,7 +35,7 @@ impl HealthApi {
 
     /// Check whether the process has to be restarted.
     ///
-    /// It answers as long as the process works, whatever is wrong with the database or a provider. A restart would end
+    /// Responds as long as the process works, even if the database or a provider fails. A restart would end
     /// running refreshes. Needs no token and accepts any host name.
     #[oai(path = "/livez", method = "get", operation_id = "getLiveness")]
     async fn liveness(&self) -> Json<Health> {

@@ -72,17 +72,19 @@ use crate::{
     domain::{networks::TrustedProxies, public_url::PublicUrl},
 };
 
-/// Limits of the API's listener.
-pub const LIMITS: Limits = Limits {
-    header_timeout: Duration::from_secs(10),
-    idle_timeout: Duration::from_secs(75),
-    stall_timeout: Duration::from_secs(30),
-    body_timeout: Duration::from_secs(120),
-    connections: 4096,
-    connections_per_peer: 256,
-    header_bytes: 32 * 1024,
-    drain: Duration::from_secs(25),
-};
+/// Returns the limits of the API's listener.
+pub const fn limits(drain: Duration) -> Limits {
+    Limits {
+        header_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(75),
+        stall_timeout: Duration::from_secs(30),
+        body_timeout: Duration::from_secs(120),
+        connections: 4096,
+        connections_per_peer: 256,
+        header_bytes: 32 * 1024,
+        drain,
+    }
+}
 
 /// What the operations share.
 struct ApiState {

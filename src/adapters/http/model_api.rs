@@ -84,7 +84,7 @@ impl ModelApi {
 
     /// Create embeddings.
     ///
-    /// Only DashScope has them.
+    /// Only DashScope supports them.
     #[oai(path = "/v1/embeddings", method = "post", operation_id = "createEmbeddings")]
     async fn embeddings(
         &self,
@@ -100,8 +100,8 @@ impl ModelApi {
 
     /// Generate an image.
     ///
-    /// A model of the account draws it with the provider's tool. `model` names that model, or an image model, which means the
-    /// first model of the account.
+    /// A model of the account generates it with the provider's image tool. `model` names that model, or an image model,
+    /// which means the first model of the account.
     #[oai(path = "/v1/images/generations", method = "post", operation_id = "createImage")]
     async fn image(
         &self,

@@ -50,7 +50,7 @@ const ERRORS: [(u16, u16, &str); 17] = [
     (BODY | LARGE_BODY, 413, "The body is too large, nested too deeply, or has too many values."),
     (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or its content encoding is not supported."),
     (EVERY, 421, "The gateway does not accept this host name."),
-    (LARGE_BODY, 426, "There is no WebSocket here; use plain HTTP."),
+    (LARGE_BODY, 426, "WebSockets are not supported; use plain HTTP."),
     (EVERY, 429, "Too many requests with a wrong token, or the plan is used up."),
     (EVERY, 500, "A bug in the gateway."),
     (LOGIN | PROVIDER, 502, "The provider failed, or its response cannot be used."),
@@ -106,9 +106,13 @@ impl<const STATUSES: u16, const IS_OPENAI: bool> ErrorResponse<STATUSES, IS_OPEN
     }
 }
 
-impl<const STATUSES: u16> From<Problem> for ErrorResponse<STATUSES> {
+impl<const STATUSES: u16, const IS_OPENAI: bool> From<Problem> for ErrorResponse<STATUSES, IS_OPENAI> {
     fn from(problem: Problem) -> Self {
-        Self::new(ProblemJson(problem).into_response())
+        Self::new(if IS_OPENAI {
+            OpenAiError::from(problem).into_response()
+        } else {
+            ProblemJson(problem).into_response()
+        })
     }
 }
 

@@ -128,6 +128,8 @@ impl FolderJournal {
         // The tokens of this version may be there already: another process on the same folder has stored them.
         if !kept.contains(version) {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            // It replaces records that were on disk.
+            File::open(&self.folder)?.sync_all()?;
             self.remove_where("", |other| *other != path && kept_version(other, name).is_some())?;
         }
         self.forget_presented_before(name, version)?;

@@ -1,6 +1,6 @@
 //! Which way a connection leaves: directly or through a proxy, by its account and its host.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use http_message::{Uri, uri::Scheme};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -8,6 +8,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use super::OutboundOptions;
 use crate::domain::{
     ids::AccountName,
+    networks,
     outbound_proxy::{ProxyUrl, WayOut},
 };
 
@@ -105,6 +106,5 @@ impl<T> PerWay<T> {
 
 fn is_this_machine(url: &Uri) -> bool {
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let is_name = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-    is_name || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    networks::is_this_machine(host)
 }

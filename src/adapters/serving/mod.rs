@@ -60,7 +60,7 @@ use watched_body::{AnyBody, ReceivedBody, SentBody};
 pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
-/// The limits of one listener. `http::LIMITS` has the API's, `callback` those of the login callback. `WatchedStream`
+/// The limits of one listener. `http::limits` returns the API's, `callback` those of the login callback. `WatchedStream`
 /// and `ReceivedBody` enforce the time limits, and hyper enforces `idle_timeout`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

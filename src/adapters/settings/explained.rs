@@ -192,7 +192,7 @@ fn as_configured(setting: &Configured) -> Explained {
     let value = match key.rsplit('.').next() {
         // It may hold a password; the rest is worth seeing.
         Some("proxy") => WayOut::parse(&setting.text()).map_or_else(|_| HIDDEN.to_owned(), |way| way.to_string()),
-        _ if may_be_secret(&key) => HIDDEN.to_owned(),
+        _ if may_be_secret(&key, &setting.text()) => HIDDEN.to_owned(),
         _ => setting.text(),
     };
     let origin = setting.variable.clone().map_or(Origin::File, Origin::Variable);
@@ -200,11 +200,16 @@ fn as_configured(setting: &Configured) -> Explained {
 }
 
 /// Decides by the name, so that a new secret is hidden by default. The `key` of an agent is its name and no secret.
-fn may_be_secret(key: &str) -> bool {
+fn may_be_secret(key: &str, value: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
     let sounds_secret = ["token", "key", "secret", "password"].iter().any(|word| name.contains(word));
     let is_place = name.ends_with("_file") || name.ends_with("_url") || key.starts_with("agent");
-    key == "database.url" || (sounds_secret && !is_place)
+    match key {
+        "database.url" => !value.starts_with("sqlite:"),
+        // Such addresses often hold a secret.
+        "webhook.url" => true,
+        _ => sounds_secret && !is_place,
+    }
 }
 
 fn list(items: &[impl ToString]) -> String {

@@ -20,6 +20,8 @@ pub enum OpenStoreError {
     InvalidUrl { source: Cause },
     #[error("cannot open the database {name}{}", advice(source.as_ref()))]
     Connect { name: String, source: Cause },
+    #[error("another goclaw still migrates the database {name}, or hangs; end it, or start again later")]
+    Busy { name: String },
     #[error("cannot migrate the schema of the database {name}{}", advice(source.as_ref()))]
     Migrate { name: String, source: Cause },
     #[error(

@@ -1,6 +1,6 @@
 //! Reads the accounts of the GoClaw service in Go from its own database. Writes nothing there.
 
-use std::{net::IpAddr, path::Path};
+use std::path::Path;
 
 use diesel::{
     Connection, QueryableByName, SqliteConnection, sql_query,
@@ -8,9 +8,11 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::config::Host;
 
-use super::error::{Cause, OpenStoreError};
+use super::{
+    error::{Cause, OpenStoreError},
+    postgres::is_on_this_machine,
+};
 
 /// A row of its `llm_providers`, with the refresh token in its `config_secrets`: sealed, or as it is.
 #[derive(QueryableByName)]
@@ -64,11 +66,7 @@ pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, O
     let failed = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
     let config: tokio_postgres::Config =
         url.expose_secret().parse().map_err(|_shows_the_url| failed("it is no URL of PostgreSQL".into()))?;
-    let is_local = |host: &Host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
-        Host::Unix(_) => true,
-    };
-    if !config.get_hosts().iter().all(is_local) {
+    if !is_on_this_machine(&config) {
         return Err(failed("it is on another machine; open a tunnel to it (ssh -L), and name localhost".into()));
     }
     let connection = AsyncPgConnection::establish(url.expose_secret()).await;

@@ -15,6 +15,11 @@ use super::error::{Cause, OpenStoreError};
 /// The end of the number of a migration that contracts the schema.
 const CONTRACTS: char = 'c';
 
+/// Logs that another process migrates the database.
+pub(super) fn log_wait(name: &str) {
+    tracing::info!(database = name, "waiting for another goclaw to migrate the database");
+}
+
 /// Runs pending migrations. Blocks its thread, so it needs a multi-threaded runtime.
 pub(super) fn migrate<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,

@@ -38,13 +38,12 @@ impl Access {
     /// [`AppError::LinkUsed`], also if the session that made the link has ended.
     #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiToken) -> Result<IssuedToken, AppError> {
-        let (access, session) = (Arc::clone(self), NewToken::session(label()?, link.lineage()));
-        let id = link.id.clone();
+        let (access, link) = (Arc::clone(self), link.clone());
         let redeem = async move {
-            if !access.store.remove(&id, &access.author()).await? {
+            if !access.store.remove(&link.id, &access.author()).await? {
                 return Err(AppError::LinkUsed);
             }
-            match access.store_new(session).await {
+            match access.store_new(NewToken::session(label()?, link.lineage())).await {
                 Err(AppError::UnknownToken) => Err(AppError::LinkUsed),
                 issued => issued,
             }

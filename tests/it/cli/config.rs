@@ -62,7 +62,7 @@ fn every_setting_of_the_readme_is_shown() {
 #[test]
 fn no_secret_is_shown() {
     let canary = "canary-canary-canary-canary-canary";
-    let home = home_with(&format!("webhook.secret = \"{canary}\"\nwebhook.url = \"https://hook.example\"\n"))
+    let home = home_with(&format!("webhook.secret = \"{canary}\"\nwebhook.url = \"https://hook.example/{canary}\"\n"))
         .with("GOCLAW_DATABASE__URL", &format!("postgres://user:{canary}@db.example/goclaw"))
         .with("GOCLAW_ENCRYPTION__KEYS", canary)
         .with("GOCLAW_TOKEN", canary);
@@ -71,12 +71,20 @@ fn no_secret_is_shown() {
     assert!(!format!("{}{}", output.stdout, output.stderr).contains("canary"), "{}", output.stdout);
     for (key, origin) in [
         ("webhook.secret", "file"),
+        ("webhook.url", "file"),
         ("database.url", "variable GOCLAW_DATABASE__URL"),
         ("encryption.keys", "variable GOCLAW_ENCRYPTION__KEYS"),
         ("server.token", "variable GOCLAW_TOKEN"),
     ] {
         assert_eq!(row(&output.stdout, key).join(" "), format!("(set, not shown) {origin}"));
     }
+}
+
+#[test]
+fn the_path_of_the_database_is_shown() {
+    let home = Home::without_provider().with("GOCLAW_DATABASE__URL", "sqlite:/srv/goclaw.db");
+    let output = home.run(&["config", "show"]).stdout;
+    assert_eq!(row(&output, "database.url").join(" "), "sqlite:/srv/goclaw.db variable GOCLAW_DATABASE__URL");
 }
 
 #[test]

@@ -17,9 +17,12 @@ use tokio::{
 
 use super::{
     fixtures::{Fixture, Postgres},
-    samples::{at, author, credential, name},
+    samples::{HastyClock, at, author, credential, name},
 };
-use crate::support::postgres::{Database, OPTIONS};
+use crate::support::{
+    gateway::eventually,
+    postgres::{Database, OPTIONS},
+};
 
 async fn open(database: &Database) -> Result<PostgresStore, OpenStoreError> {
     PostgresStore::open(&database.url.as_str().into(), &OPTIONS, Arc::new(SystemClock)).await
@@ -35,6 +38,23 @@ async fn concurrent_starts_migrate_once() {
     }
     let opened = tokio::time::timeout(Duration::from_secs(30), openings.join_all()).await.expect("all of them open");
     assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_hangs_elsewhere_is_named() {
+    let database = Arc::new(Database::create().await);
+    let hanging = Arc::clone(&database);
+    let mut other = JoinSet::new();
+    other.spawn(async move { hanging.execute("SELECT pg_advisory_lock(3577); SELECT pg_sleep(120)").await });
+    let locks = "pg_locks JOIN pg_database ON pg_database.oid = database \
+                 WHERE locktype = 'advisory' AND datname = current_database()";
+    let is_held = || async { (database.cell("count(*)", locks).await.as_deref() == Some("1")).then_some(()) };
+    eventually("the lock", is_held).await;
+    let url = database.url.as_str().into();
+    let opening = PostgresStore::open(&url, &OPTIONS, Arc::new(HastyClock));
+    let opened = tokio::time::timeout(Duration::from_secs(60), opening).await.expect("the wait is bounded");
+    let refusal = opened.map(drop).unwrap_err();
+    assert!(matches!(refusal, OpenStoreError::Busy { .. }), "{refusal:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use goclaw::{
     adapters::{
         cipher::{EncryptionKey, XChaChaCipher},
-        system::SystemRandom,
+        system::{SystemClock, SystemRandom},
     },
     domain::{
         account::AccountLabels,
@@ -21,11 +22,27 @@ use goclaw::{
         sealed_secret::SealedSecret,
         time::Timestamp,
     },
-    ports::Author,
+    ports::{Author, Clock},
 };
 
 /// The lifetime of a sample login.
 pub(super) const LIFETIME: Duration = Duration::from_secs(360);
+
+/// A clock whose sleepers wake at once.
+pub(super) struct HastyClock;
+
+#[async_trait]
+impl Clock for HastyClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn since_boot(&self) -> Duration {
+        SystemClock.since_boot()
+    }
+
+    async fn sleep(&self, _duration: Duration) {}
+}
 
 /// Returns the time `seconds` after the start of the test.
 pub(crate) fn at(seconds: i64) -> Timestamp {

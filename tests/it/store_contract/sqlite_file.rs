@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::{
     fixtures::{Fixture, Sqlite},
-    samples::{at, author, credential, login, name},
+    samples::{HastyClock, at, author, credential, login, name},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,6 +40,15 @@ async fn a_new_file_that_several_open_at_once_is_migrated_once() {
     for opened in opening.join_all().await {
         opened.expect("it opens");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_hangs_elsewhere_is_named() {
+    let sqlite = Sqlite::open().await;
+    let folder = fs::File::open(sqlite.path().parent().expect("a folder")).expect("a folder");
+    folder.lock().expect("nobody migrates");
+    let refusal = SqliteStore::open(&sqlite.path(), Arc::new(HastyClock)).await.map(drop).unwrap_err();
+    assert!(matches!(refusal, OpenStoreError::Busy { .. }), "{refusal:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

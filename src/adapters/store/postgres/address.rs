@@ -11,6 +11,8 @@ use tokio_postgres::{
     config::{ChannelBinding, Host, SslMode},
 };
 
+use crate::domain::networks::is_this_machine;
+
 /// The name that the server shows for the gateway's connections, unless the URL has one.
 const APPLICATION_NAME: &str = "goclaw";
 
@@ -169,15 +171,14 @@ impl Split {
     }
 }
 
-fn is_on_this_machine(config: &Config) -> bool {
-    let is_loopback =
-        |name: &str| name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+/// Whether all of the servers are on this machine.
+pub(in crate::adapters::store) fn is_on_this_machine(config: &Config) -> bool {
     match config.get_hostaddrs() {
         [] => config.get_hosts().iter().all(|host| match host {
-            Host::Tcp(name) => is_loopback(name),
+            Host::Tcp(name) => is_this_machine(name),
             Host::Unix(_) => true,
         }),
-        addresses => addresses.iter().all(IpAddr::is_loopback),
+        addresses => addresses.iter().all(|address| address.to_canonical().is_loopback()),
     }
 }
 

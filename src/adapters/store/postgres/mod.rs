@@ -42,6 +42,7 @@ use crate::{
 };
 use clock::{ClockOffset, ServerClock};
 
+pub(super) use address::is_on_this_machine;
 pub use opening::PostgresOptions;
 
 /// Time limit for work on a connection, the wait for another replica's write included. Without it, a network that drops

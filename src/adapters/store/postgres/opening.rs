@@ -25,7 +25,7 @@ use super::{Connection, PostgresStore, address::Address, server::Server};
 use crate::{
     adapters::store::{
         error::{Cause, OpenStoreError},
-        migrating::migrate,
+        migrating::{log_wait, migrate},
         rows::SkippedRows,
     },
     ports::{ChangeFeed, Clock},
@@ -37,9 +37,11 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A query that takes longer waits for a lock that is not released.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
-/// The advisory lock (3577 is arbitrary) lets replicas that start together migrate in turn.
-const TRY_TURN: &str = "SELECT pg_try_advisory_lock(3577) AS is_ours";
-const AWAIT_TURN: &str = "SET lock_timeout = '10min'; SELECT pg_advisory_lock(3577); SET lock_timeout = 0";
+/// Lets replicas that start together migrate in turn; 3577 is arbitrary.
+const TAKE_TURN: &str = "SELECT pg_try_advisory_lock(3577) AS is_taken";
+/// How often, and how many times, the turn to migrate is tried: for 10 minutes.
+const TURN: Duration = Duration::from_millis(250);
+const TURNS: usize = 2400;
 /// Migrations have no time limit.
 const BEFORE_MIGRATING: &str = "SET statement_timeout = 0";
 const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
@@ -84,7 +86,8 @@ impl PostgresStore {
         refuse_lossy(&mut connection, &name).await?;
         let migrate_error =
             |source: DieselError| OpenStoreError::Migrate { name: name.clone(), source: Box::new(source) };
-        turn_to_migrate(&mut connection).await.map_err(migrate_error)?;
+        turn_to_migrate(&mut connection, &name, local.as_ref()).await?;
+        connection.batch_execute(BEFORE_MIGRATING).await.map_err(migrate_error)?;
         let mut harness = AsyncMigrationHarness::new(connection);
         // On an error the pool is dropped, which closes the connection and releases the lock.
         migrate(&mut harness, MIGRATIONS, &name)?;
@@ -122,20 +125,27 @@ async fn connect(server: Arc<Server>) -> ConnectionResult<Connection> {
     Ok(connection)
 }
 
-/// Waits until no other gateway migrates the database.
-async fn turn_to_migrate(connection: &mut Connection) -> Result<(), DieselError> {
-    connection.batch_execute(BEFORE_MIGRATING).await?;
-    if sql_query(TRY_TURN).get_result::<Turn>(connection).await?.is_ours {
-        return Ok(());
-    }
-    tracing::info!("another gateway migrates the database; waiting for at most 10 minutes");
-    connection.batch_execute(AWAIT_TURN).await
-}
-
 #[derive(QueryableByName)]
 struct Turn {
     #[diesel(sql_type = Bool)]
-    is_ours: bool,
+    is_taken: bool,
+}
+
+/// Waits until no other process migrates the database.
+async fn turn_to_migrate(connection: &mut Connection, name: &str, clock: &dyn Clock) -> Result<(), OpenStoreError> {
+    for turn in 0..TURNS {
+        let taken = sql_query(TAKE_TURN).get_result::<Turn>(connection).await;
+        let taken =
+            taken.map_err(|source| OpenStoreError::Migrate { name: name.to_owned(), source: Box::new(source) })?;
+        if taken.is_taken {
+            return Ok(());
+        }
+        if turn == 0 {
+            log_wait(name);
+        }
+        clock.sleep(TURN).await;
+    }
+    Err(OpenStoreError::Busy { name: name.to_owned() })
 }
 
 #[derive(QueryableByName)]

@@ -1,16 +1,18 @@
 //! The SQL that copies whole tables as JSON in PostgreSQL: see `queries/copying.rs`.
 
+use super::LOCK;
 use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
 
 /// A whole table may take longer than a query of a running gateway.
 pub(super) const BEGIN_SNAPSHOT: &str =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
-pub(super) const BEGIN_WRITE: &str = "BEGIN; SET LOCAL lock_timeout = '10s'; \
-    LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations, audit_log \
-    IN SHARE ROW EXCLUSIVE MODE; SET LOCAL statement_timeout = 0";
 /// Oldest first, so that a table comes after those that it refers to.
 pub(super) const LIST: &str = "SELECT relname::text AS name FROM pg_class \
     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY oid";
+
+pub(super) fn begin_write() -> String {
+    format!("BEGIN; SET LOCAL lock_timeout = '10s'; {LOCK}; SET LOCAL statement_timeout = 0")
+}
 
 pub(super) fn columns_of(table: &str) -> String {
     format!(

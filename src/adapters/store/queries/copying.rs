@@ -64,7 +64,7 @@ impl TableCopy for Store {
 
     async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError> {
         let mut connection = take(self.pool.get(), "restore the tables").await?;
-        connection.batch_execute(tables::BEGIN_WRITE).await?;
+        connection.batch_execute(&tables::begin_write()).await?;
         let outcome = restore(self, &mut connection, source, order).await;
         connection.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         outcome
@@ -72,7 +72,7 @@ impl TableCopy for Store {
 
     async fn restore_responses(&self, source: &mut Source<'_>) -> Result<usize, CopyError> {
         let mut connection = take(self.pool.get(), "restore the responses").await?;
-        connection.batch_execute(tables::BEGIN_WRITE).await?;
+        connection.batch_execute(&tables::begin_write()).await?;
         let outcome = replace_all(&mut connection, Tables::Responses, source, &|_| {}).await;
         connection.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         outcome

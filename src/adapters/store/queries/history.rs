@@ -73,18 +73,21 @@ impl TryFrom<EventRow> for CredentialEvent {
 #[async_trait]
 impl CredentialHistory for Store {
     async fn since(&self, after: Revision, limit: usize) -> Result<NewEvents, StoreError> {
-        let query = || table::table.filter(table::id.gt(after.0)).order(table::id.asc()).into_boxed();
-        events_of(self, "read the latest events", query, limit).await
+        let query = |after| table::table.filter(table::id.gt(after)).order(table::id.asc()).into_boxed();
+        events_of(self, "read the latest events", query, after.0, limit).await
     }
 
     async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
-        let query = || table::table.filter(table::provider.eq(name.as_str())).order(table::id.desc()).into_boxed();
-        Ok(events_of(self, "read the events of an account", query, limit).await?.events)
+        let query = |before| {
+            let earlier = table::table.filter(table::provider.eq(name.as_str())).filter(table::id.lt(before));
+            earlier.order(table::id.desc()).into_boxed()
+        };
+        Ok(events_of(self, "read the events of an account", query, i64::MAX, limit).await?.events)
     }
 
     async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
-        let query = || table::table.order(table::id.desc()).into_boxed();
-        Ok(events_of(self, "read the newest events", query, limit).await?.events)
+        let query = |before| table::table.filter(table::id.lt(before)).order(table::id.desc()).into_boxed();
+        Ok(events_of(self, "read the newest events", query, i64::MAX, limit).await?.events)
     }
 
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
@@ -98,32 +101,30 @@ impl CredentialHistory for Store {
     }
 }
 
-/// Reads until there are `limit` readable events, or no more rows.
+/// Reads until there are `limit` readable events, or no more rows. `query` selects the rows beyond an id, at first
+/// beyond `place`.
 async fn events_of<'q>(
     store: &Store,
     doing: &'static str,
-    query: impl Fn() -> table::BoxedQuery<'q, Backend>,
+    query: impl Fn(i64) -> table::BoxedQuery<'q, Backend>,
+    mut place: i64,
     limit: usize,
 ) -> Result<NewEvents, StoreError> {
-    let (mut new, mut read) = (NewEvents { events: Vec::new(), is_complete: true }, 0);
+    let mut new = NewEvents { events: Vec::new(), is_complete: true };
     loop {
-        let missing = to_i64(limit.saturating_sub(new.events.len()));
-        let page = query().limit(missing).offset(read).select(EventRow::as_select());
-        let rows = store.run(doing, async |connection| Ok(page.load(connection).await?)).await?;
-        let found = to_i64(rows.len());
+        let missing = limit.saturating_sub(new.events.len());
+        let page = query(place).limit(missing.try_into().unwrap_or(i64::MAX)).select(EventRow::as_select());
+        let rows: Vec<EventRow> = store.run(doing, async |connection| Ok(page.load(connection).await?)).await?;
+        let found = rows.len();
+        place = rows.last().map_or(place, |row| row.id);
         let events: Vec<CredentialEvent> = store.skipped.readable::<EventRow, _>(rows);
-        let skipped = found - to_i64(events.len());
-        read += found;
-        new.is_complete &= skipped == 0;
+        let is_complete = events.len() == found;
+        new.is_complete &= is_complete;
         new.events.extend(events);
-        if skipped == 0 || found < missing {
+        if is_complete || found < missing {
             return Ok(new);
         }
     }
-}
-
-fn to_i64(count: usize) -> i64 {
-    count.try_into().unwrap_or(i64::MAX)
 }
 
 /// Whether a login has an event of this refusal after `after`.

@@ -2,7 +2,6 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
@@ -20,7 +19,11 @@ use futures_util::FutureExt;
 
 use super::{Connection, SqliteStore, clock::boot_id};
 use crate::{
-    adapters::store::{error::OpenStoreError, migrating::migrate, rows::SkippedRows},
+    adapters::store::{
+        error::OpenStoreError,
+        migrating::{log_wait, migrate},
+        rows::SkippedRows,
+    },
     ports::Clock,
 };
 
@@ -65,8 +68,7 @@ impl SqliteStore {
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
 
-        let turn = turn_to_migrate(path, local.as_ref()).await;
-        let _turn = turn.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
+        let _turn = turn_to_migrate(path, &name, local.as_ref()).await?;
         let mut config = ManagerConfig::<Connection>::default();
         // A file does not go away as a server does.
         config.recycling_method = RecyclingMethod::Fast;
@@ -97,14 +99,20 @@ async fn connect(path: &str, sync: &str) -> ConnectionResult<Connection> {
 
 /// Waits until no other process migrates a database in this folder. The turn ends with the returned file. SQLite's own
 /// locks end with each migration.
-async fn turn_to_migrate(path: &Path, clock: &dyn Clock) -> io::Result<File> {
+async fn turn_to_migrate(path: &Path, name: &str, clock: &dyn Clock) -> Result<File, OpenStoreError> {
+    let create_error = |source| OpenStoreError::Create { name: name.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = File::open(folder)?;
-    for _ in 0..TURNS {
+    let folder = File::open(folder).map_err(create_error)?;
+    for turn in 0..TURNS {
         match folder.try_lock() {
-            Err(TryLockError::WouldBlock) => clock.sleep(TURN).await,
-            locked => return locked.map(|()| folder).map_err(io::Error::from),
+            Ok(()) => return Ok(folder),
+            Err(TryLockError::Error(error)) => return Err(create_error(error)),
+            Err(TryLockError::WouldBlock) => {}
         }
+        if turn == 0 {
+            log_wait(name);
+        }
+        clock.sleep(TURN).await;
     }
-    Err(io::ErrorKind::TimedOut.into())
+    Err(OpenStoreError::Busy { name: name.to_owned() })
 }

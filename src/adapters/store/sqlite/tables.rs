@@ -4,10 +4,13 @@ use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
-pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// Oldest first, so that a table comes after those that it refers to.
 pub(super) const LIST: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
+
+pub(super) fn begin_write() -> String {
+    "BEGIN IMMEDIATE".to_owned()
+}
 
 pub(super) fn columns_of(table: &str) -> String {
     format!("SELECT name, type AS kind, FALSE AS is_numbered FROM pragma_table_info({}) ORDER BY cid", literal(table))

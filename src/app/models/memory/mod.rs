@@ -113,9 +113,8 @@ impl Models {
     ) -> Result<RecalledItems<Vec<String>>, AppError> {
         let not_found = || InvalidRequest::previous_response_not_found(previous, &self.memory.rule());
         let id = ResponseId::parse(previous).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let _turn = self.turn_to_read().await?;
         let limits = self.memory.limits(self.now());
-        let chain = self.chain(id, limits).await?;
+        let (chain, _turn) = self.chain(id, limits).await?;
         let is_cut = chain.last().is_some_and(|first| first.previous.is_some());
         if is_cut && limits.are_reached_by(&chain) && chain.iter().all(|response| may_read(response, caller)) {
             return Err(InvalidRequest::conversation_too_long().into());
@@ -206,11 +205,17 @@ impl Models {
         }
     }
 
-    /// Reads a response and those before it. They count as used now, which is a write, so this ends even if the caller
-    /// leaves.
-    async fn chain(&self, id: ResponseId, limits: ReadLimits) -> Result<Vec<RememberedResponse>, AppError> {
+    /// Reads a response and those before it, and notes their use. Returns also the turn, which lasts until they have
+    /// been opened.
+    async fn chain(
+        &self,
+        id: ResponseId,
+        limits: ReadLimits,
+    ) -> Result<(Vec<RememberedResponse>, OwnedSemaphorePermit), AppError> {
+        let turn = self.turn_to_read().await?;
         let (store, now) = (Arc::clone(&self.memory.store), self.now());
-        self.tasks.run(async move { Ok(store.chain(&id, limits, now).await?) }).await
+        // It writes, so it must not end halfway when the caller leaves.
+        self.tasks.run(async move { Ok((store.chain(&id, limits, now).await?, turn)) }).await
     }
 
     async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
@@ -218,9 +223,8 @@ impl Models {
             AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shown(id), self.memory.rule()))
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let _turn = self.turn_to_read().await?;
         let one = ReadLimits { responses: 1, ..self.memory.limits(self.now()) };
-        let found = self.chain(parsed, one).await?;
+        let (found, _turn) = self.chain(parsed, one).await?;
         found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)
     }
 }
