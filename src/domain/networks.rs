@@ -9,11 +9,11 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// Whether a host is a loopback name (RFC 6761 section 6.3) or address. An IPv6 address has no brackets.
+/// Whether a host is `localhost` or a loopback address. An IPv6 address has no brackets. Names below `localhost` are not
+/// this machine for certain: some resolvers ask the network for them.
 pub fn is_this_machine(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let is_name = host == "localhost" || host.ends_with(".localhost");
-    is_name || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 /// The reverse proxies whose headers about their callers' addresses are trusted.

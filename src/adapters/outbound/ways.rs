@@ -106,5 +106,5 @@ impl<T> PerWay<T> {
 
 fn is_this_machine(url: &Uri) -> bool {
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    networks::is_this_machine(host)
+    networks::is_this_machine(host) || host.to_ascii_lowercase().ends_with(".localhost")
 }
