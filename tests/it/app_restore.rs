@@ -1,6 +1,6 @@
 //! An account whose newest tokens only another gateway had, after an older copy of the database was restored.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use goclaw::{
     app::AppError,
@@ -62,4 +62,22 @@ async fn an_older_version_that_another_gateway_brings_back_gets_the_newest_token
     let account = gateway.account(OPENAI).await.expect("an account");
     assert_eq!((account.refresh.state, account.refresh.version.generation), (TokenState::Active, Generation(1)));
     assert_eq!(gateway.tokens(OPENAI).await, newest);
+}
+
+/// It saves both before it has followed the first one. If it were killed then, only its own journal would hold the newest
+/// tokens, and must know that they belong to the successor of the first login.
+#[tokio::test]
+async fn a_login_that_another_gateway_saved_a_moment_ago_ends_with_the_next_one() {
+    let mut gateway = TestGateway::open().await;
+    let mut other = gateway.gateway_with(|ports| ports);
+    other.start().await.expect("it starts");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    let first = gateway.account(OPENAI).await.expect("an account").login_id().clone();
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    let second = gateway.account(OPENAI).await.expect("an account").login_id().clone();
+    let ended = gateway.journal.ended().await.expect("a journal");
+    let end = ended.iter().find(|end| end.login_id == first).expect("the end of the first login");
+    assert_eq!(end.successor, Some(second));
 }

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         account::AccountLabels,
         credential::{NewCredential, NewSealedCredential, SealedCredential},
-        ids::{AccountName, ProviderId},
+        ids::{AccountName, LoginId, ProviderId},
         login_outcome::LoginOutcome,
         provider::ProviderDefinition,
         refresh::{RevocationScope, TokenVersion},
@@ -46,9 +46,9 @@ impl Tokens {
     ) -> Result<Connected, AppError> {
         let (now, name) = (self.now(), new.name.clone());
         let id = ProviderId::new(now, &self.random_bytes()?);
-        let replaced = self.registry.get(&name).map(|account| account.refresh.version.login_id.clone());
         let mut sealed = self.vault.seal_credential(new, id, None)?;
-        match self.save_and_supersede(&mut sealed, definition, now).await? {
+        let (outcome, replaced) = self.save_and_supersede(&mut sealed, definition, now).await?;
+        match outcome {
             SaveOutcome::Saved(saved) => {
                 if let Some(replaced) = replaced {
                     self.note_end(&name, replaced, Some(saved.login_id().clone())).await;
@@ -103,43 +103,54 @@ impl Tokens {
         self.revoke_surplus(definition, &version, new.refresh_token.as_ref(), user_id).await
     }
 
-    /// Stores a credential with an order to revoke the refresh token that it replaces.
+    /// Stores a credential with an order to revoke the refresh token that it replaces. Returns also the replaced login, as
+    /// the store had it: another gateway may have saved that one a moment ago.
     async fn save_and_supersede(
         &self,
         sealed: &mut NewSealedCredential,
         definition: &ProviderDefinition,
         now: Timestamp,
-    ) -> Result<SaveOutcome, AppError> {
+    ) -> Result<(SaveOutcome, Option<LoginId>), AppError> {
         let author = self.vault.author(now);
+        let known = self.registry.get(&sealed.name).map(|account| account.refresh.version.login_id.clone());
+        let mut replaced = None;
         for _ in 0..TRIES {
-            sealed.superseded = self.order_to_supersede(definition, &sealed.metadata.account).await;
+            let current = self.current_of(definition).await;
+            replaced = current.as_ref().map(|account| account.login_id().clone()).or_else(|| known.clone());
+            sealed.superseded =
+                current.and_then(|current| self.order_to_supersede(definition, &current, &sealed.metadata.account));
             let outcome = self.store.save_login(sealed, &author).await?;
             let is_unreadable = self.registry.unreadable(&sealed.name).is_some();
             if is_unreadable && matches!(outcome, SaveOutcome::TypeConflict(_)) {
                 // The provider type of an unreadable row is not authenticated, so it does not count as a conflict.
                 self.remove_unreadable(&sealed.name).await?;
             } else if outcome != SaveOutcome::Changed {
-                return Ok(outcome);
+                return Ok((outcome, replaced));
             }
             // Otherwise a refresh was committed in between.
         }
         // The new tokens matter more than the revocation of the old ones.
         sealed.superseded = None;
-        Ok(self.store.save_login(sealed, &author).await?)
+        Ok((self.store.save_login(sealed, &author).await?, replaced))
     }
 
-    /// Returns the order to revoke the account's current refresh token, unless that would end the new login. A failure
-    /// to read the account must not lose the new tokens, so the old token is then left to expire.
-    async fn order_to_supersede(
+    /// Returns the account as stored. A failure to read it must not lose new tokens, so the old ones are then left to
+    /// expire.
+    async fn current_of(&self, definition: &ProviderDefinition) -> Option<SealedCredential> {
+        self.store.load(&definition.name).await.unwrap_or_else(|error| {
+            tracing::warn!(provider.name = %definition.name, error = %error, "the replaced refresh token is left to expire");
+            None
+        })
+    }
+
+    /// Returns the order to revoke the account's current refresh token, unless that would end the new login.
+    fn order_to_supersede(
         &self,
         definition: &ProviderDefinition,
+        current: &SealedCredential,
         new: &AccountLabels,
     ) -> Option<RevocationOrder> {
-        let account = self.store.load(&definition.name).await;
-        let order = account
-            .map_err(AppError::from)
-            .and_then(|account| account.map(|account| self.revocation_order(definition, &account)).transpose());
-        let order = order.map(Option::flatten).unwrap_or_else(|error| {
+        let order = self.revocation_order(definition, current).unwrap_or_else(|error| {
             tracing::warn!(provider.name = %definition.name, error = %error, "the replaced refresh token is left to expire");
             None
         });
