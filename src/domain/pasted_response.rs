@@ -45,8 +45,8 @@ impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with anything around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may be a line wrap, even inside the code, or the end of the address. Returns the reading that ignores
-    /// white space, then the one that ends at it if their states differ. The caller picks the one with a login's state.
+    /// White space may be a line wrap, even inside the code, or the end of the address. Returns the reading that
+    /// ignores it, then the one that ends at it if their states differ. The caller picks the one with a login's state.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.

@@ -149,8 +149,8 @@ impl<'a> SealContext<'a> {
         }
     }
 
-    /// Returns table, row, column and login, to which the first format bound a secret. None for values that never had
-    /// that format.
+    /// Returns table, row, column and login, to which the first format bound a secret. None for values that are not
+    /// accepted in that format.
     pub fn first_format(&self) -> Option<[&'a str; 4]> {
         match *self {
             Self::AccessToken(token) => {

@@ -19,8 +19,8 @@ pub(super) struct Health(Mutex<Trouble>);
 
 #[derive(Debug, Default)]
 struct Trouble {
-    /// The failing operations. The trouble is over when one of them succeeds. Success of other operations does not count:
-    /// a full disk can still be read.
+    /// The failing operations. The trouble is over when one of them succeeds. Other operations do not count: a full
+    /// disk can still be read.
     failing: BTreeSet<&'static str>,
     since: Duration,
     last: Duration,
