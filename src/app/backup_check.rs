@@ -1,7 +1,7 @@
 //! Compares the accounts of a backup with this machine's token journal, before a gateway runs on them.
 //!
 //! A refresh token in a backup may have been presented since. The start of a gateway compares the database with its
-//! journal, so an account that the journal knows needs no more. All other accounts may have spent tokens.
+//! journal, so it handles the accounts that the journal knows. All others may have spent tokens.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ use crate::{
 pub enum BackupCoverage {
     /// The account has no refresh token, or one that is not spent when it is presented.
     Reusable,
-    /// The account's tokens are the newest that the journal knows.
+    /// The journal knows no newer tokens of the login.
     Newest,
     /// The journal has newer tokens of the login, which the next start writes back.
     NewerTokens,
@@ -27,13 +27,13 @@ pub enum BackupCoverage {
     NewerElsewhere,
     /// The login has ended since. The next start ends it again.
     Ended,
-    /// The journal has nothing of the login.
+    /// The journal has nothing of the login, or only older versions.
     Unknown,
 }
 
 /// What a token journal remembers of logins.
 pub struct BackupCheck {
-    /// The newest known version of each account, and whether its tokens are there.
+    /// The versions of each account in the journal, and whether it has their tokens.
     known: HashMap<AccountName, Vec<(TokenVersion, bool)>>,
     ended: HashSet<LoginId>,
 }
@@ -42,7 +42,7 @@ impl BackupCheck {
     /// Reads the journal.
     ///
     /// # Errors
-    /// [`JournalError`]: without the journal nothing is known, and nothing should be restored.
+    /// [`JournalError`]: the journal cannot be read, and nothing should be restored without it.
     pub async fn of(journal: &dyn TokenJournal) -> Result<Self, JournalError> {
         let records = journal.list().await?.into_iter().map(|record| (record.name, record.rotation.version, true));
         let marks = journal.marks().await?.into_iter().map(|(name, version)| (name, version, false));

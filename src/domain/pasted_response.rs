@@ -13,7 +13,7 @@ use super::{
     invisible::is_invisible,
 };
 
-/// Escapes of `&` and `=` in HTML and JSON, and the escape characters of the shells of Windows and Unix.
+/// Escapes of `&` and `=` in HTML and JSON, the full-width `&`, and the escape characters of Windows and Unix shells.
 const ESCAPED: [(&str, &str); 13] = [
     ("&amp;amp;", "&"),
     ("&amp;", "&"),
@@ -29,24 +29,24 @@ const ESCAPED: [(&str, &str); 13] = [
     ("^", ""),
     ("\\", ""),
 ];
-/// The sequences around pasted text in terminals (bracketed paste, xterm), without their escape character.
+/// The sequences around a bracketed paste in terminals, without their escape character.
 const BRACKETS: [&str; 2] = ["[200~", "[201~"];
 /// Characters that mail programs and frames put around a line.
 const QUOTED: [char; 4] = ['>', '|', '\u{2502}', ' '];
-/// Characters around an address or between two addresses, and never in one.
+/// Characters that end a parameter: delimiters of a URL, and characters that no URL contains.
 const SEPARATORS: [char; 20] = [
     '?', '#', '&', '"', '<', '>', '`', '|', '[', ']', '\u{2502}', '\u{2026}', '\u{ab}', '\u{bb}', '\u{2018}',
     '\u{2019}', '\u{201a}', '\u{201c}', '\u{201d}', '\u{201e}',
 ];
-/// Characters that may follow an address in a sentence. No code or state ends in one of them.
+/// Punctuation that may follow an address in a sentence. No code or state ends in it.
 const TRAILING: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
 impl AuthorizationResponse {
     /// Finds the response in a pasted text: an address with anything around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may be a wrap, even inside the code, or the end of the address. Returns the reading without white
-    /// space, then the other one if its state differs. The caller finds the right one by the state of a login.
+    /// White space may be a line wrap, even inside the code, or the end of the address. Returns the reading that
+    /// ignores it, then the one that ends at it if their states differ. The caller picks the one with a login's state.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.
@@ -75,7 +75,7 @@ impl AuthorizationResponse {
     }
 }
 
-/// Reads the parameters of an address. White space separates them, like every character that no address contains.
+/// Reads the parameters of an address. White space and [`SEPARATORS`] separate them.
 fn of_address(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
     let text = text.replace("http://", "&").replace("https://", "&");
     let ends_part = |c: char| c.is_whitespace() || SEPARATORS.contains(&c);

@@ -149,8 +149,8 @@ impl<'a> SealContext<'a> {
         }
     }
 
-    /// Returns table, row, column and login, which the first format bound a secret to. None for values that are not
-    /// adopted from it.
+    /// Returns table, row, column and login, to which the first format bound a secret. None for values that are not
+    /// accepted in that format.
     pub fn first_format(&self) -> Option<[&'a str; 4]> {
         match *self {
             Self::AccessToken(token) => {

@@ -40,7 +40,7 @@ pub enum BindError {
 pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginEnd),
-    /// The login is of another account than the connected one. The owner has to choose, on the page or in the CLI.
+    /// Another account than the connected one signed in. The owner must choose, on the page or in the CLI.
     Question(Box<Confirmation>),
     /// The code is spent, and its tokens wait for the database.
     Unsaved,
@@ -69,7 +69,7 @@ pub enum CallbackEvent {
 pub trait CallbackListener: Send + Sync {
     /// Starts to listen.
     ///
-    /// Contract: MUST listen on every address of `address` or on none; a machine without IPv6 is served on IPv4 alone.
+    /// Contract: MUST listen on every address of `address` or on none, but on IPv4 alone on a machine without IPv6.
     /// MUST NOT share a port with another program.
     async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError>;
 }

@@ -37,13 +37,13 @@ impl From<TokenEndpointError> for SessionResponse {
 
 #[async_trait]
 pub trait SessionEndpoint: Send + Sync {
-    /// Presents the browser's cookie in one request, within `limit`: for a new token of `session`, or without one for
-    /// the id of the browser's last active session.
+    /// Presents the browser's cookie in one request, within `limit`. Requests a new token of `session`, or if that is
+    /// None, the id of the browser's last active session.
     ///
     /// Contract:
     /// - As for [`super::OAuthEndpoint`].
     /// - MUST return a cookie that replaces the presented one, even if the request failed.
-    /// - MUST NOT return a cookie that was removed or that equals the presented one.
+    /// - MUST NOT return a cookie that the response deletes or that equals the presented one.
     async fn ask(
         &self,
         account: &AccountName,

@@ -13,14 +13,14 @@ use crate::ports::{Clock, StoreError, chain};
 /// After this long without a failure, the next one counts as new trouble.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// The state of a database, as its users see it.
+/// Whether operations on a database fail.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<Trouble>);
 
 #[derive(Debug, Default)]
 struct Trouble {
-    /// What fails. The trouble is over when any of it succeeds. Success of anything else means nothing: a full disk can
-    /// still be read.
+    /// The failing operations. The trouble is over when one of them succeeds. Other operations do not count: a full
+    /// disk can still be read.
     failing: BTreeSet<&'static str>,
     since: Duration,
     last: Duration,

@@ -1,4 +1,4 @@
-//! Stores responses that end at the same moment in one step, because storing each of them alone costs a busy gateway
+//! Stores responses that end at the same moment in one batch, because storing each of them alone costs a busy gateway
 //! more than proxying them. A single response is stored at once.
 
 use std::{
@@ -20,13 +20,13 @@ use crate::{
     ports::{ResponseMemory, StoreError, StoreTrouble},
 };
 
-/// Maximum number of responses of one step.
+/// Maximum number of responses in a batch.
 const AT_ONCE: usize = 64;
 
-/// The outcome of a batch, the same for all of it.
+/// The outcome of a batch, the same for all its responses.
 type Stored = Result<(), Arc<StoreError>>;
 
-/// The responses that wait for the next step.
+/// The responses that wait for the next batch.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     waiting: Mutex<Waiting>,
@@ -46,7 +46,7 @@ impl Waiting {
         self.callers.push(caller);
     }
 
-    /// Takes the oldest responses, at most [`AT_ONCE`]. The tasks of the others take them in their turn.
+    /// Takes the oldest responses, at most [`AT_ONCE`]. The rest stay for the next batch.
     fn take(&mut self) -> Self {
         let count = self.responses.len().min(AT_ONCE);
         let rest = Self { responses: self.responses.split_off(count), callers: self.callers.split_off(count) };
@@ -78,7 +78,7 @@ impl Batch {
         let Waiting { responses, callers } = self.lock().take();
         let outcome = memory.remember(&responses).await.map_err(Arc::new);
         for caller in callers {
-            // A caller that is gone waits for nothing.
+            // The caller may be gone.
             let _ = caller.send(outcome.clone());
         }
     }
@@ -88,7 +88,7 @@ impl Batch {
     }
 }
 
-/// The outcome for a response whose batch was not stored to the end, because its task panicked.
+/// Returns the outcome for a response whose batch was not completed, because its task panicked.
 fn died(lost: impl Error + Send + Sync + 'static) -> Stored {
     let (doing, trouble) = ("remember responses", StoreTrouble::Unavailable);
     Err(Arc::new(StoreError::Unavailable { doing, trouble, source: Box::new(lost) }))

@@ -10,7 +10,7 @@ use crate::domain::dialect::{
     raw_json::{Text, read},
 };
 
-/// Takes out the `prompt`, and refuses what would change the meaning.
+/// Removes the `prompt` from the body and returns it. Refuses parameters whose omission would change the meaning.
 pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
     let several = "The provider returns one choice: send several requests instead.";
     if body.take_flag("echo")? {
@@ -25,7 +25,7 @@ pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, Invali
             "The provider cannot insert text: describe the gap in `prompt`.",
         ));
     }
-    // The number of probabilities for each token.
+    // In this API, `logprobs` is the number of probabilities for each token.
     if body.take("logprobs").is_some_and(|count| read::<u64>(count) != Some(0)) {
         return Err(InvalidRequest::refused("logprobs", "The provider returns no probabilities: leave it out."));
     }
@@ -46,13 +46,13 @@ pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, Invali
     }
 }
 
-/// Converts a chunk of a chat; None if it has nothing for this API.
+/// Converts a chunk of a chat; None if it has no content for this API.
 pub fn text_chunk(chunk: Value) -> Option<Value> {
     let says_nothing =
         |choice: &Value| text(choice, "text").is_empty() && choice.get("finish_reason").is_none_or(Value::is_null);
     let chunk = text_completion(chunk);
     let choices = list(&chunk, "choices");
-    // The last chunk may have the usage only.
+    // A chunk without choices has the usage.
     (choices.is_empty() || !choices.iter().all(says_nothing)).then_some(chunk)
 }
 
@@ -71,7 +71,7 @@ pub fn text_completion(mut completion: Value) -> Value {
 
 fn text_choice(choice: &Value) -> Value {
     let message = choice.get("message").or_else(|| choice.get("delta")).unwrap_or(&Value::Null);
-    // This API has no refusals, so one is the text.
+    // This API has no member for refusals, so they become the text.
     let said = [text(message, "content"), text(message, "refusal")].concat();
     json!({"text": said, "index": 0, "logprobs": null, "finish_reason": choice.get("finish_reason")})
 }

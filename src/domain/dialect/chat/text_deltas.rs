@@ -41,9 +41,9 @@ struct Joined {
 pub(super) struct TextDeltas {
     sent: HashMap<(TextKind, Place), Sent>,
     joined: HashMap<TextKind, Joined>,
-    /// Cuts the content.
+    /// Cuts the content at a stop sequence.
     cutter: TextCutter,
-    /// The citations that were sent.
+    /// The number of citations that were sent.
     citations: usize,
 }
 
@@ -52,7 +52,7 @@ impl TextDeltas {
         Self { sent: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop), citations: 0 }
     }
 
-    /// Returns the number of texts so far.
+    /// Returns the number of texts of which a part was sent.
     pub(super) fn len(&self) -> usize {
         self.sent.len()
     }
@@ -62,7 +62,7 @@ impl TextDeltas {
         self.cutter.has_stopped()
     }
 
-    /// Returns the delta for what was held back until the end of the content.
+    /// Returns the delta for the text that was held back as the possible start of a stop sequence.
     pub(super) fn rest(&mut self) -> Option<Value> {
         delta(TextKind::Content, self.cutter.rest())
     }
@@ -72,7 +72,7 @@ impl TextDeltas {
         if piece.is_empty() {
             return None;
         }
-        // The parts of a message are one paragraph, and so is each part of a summary.
+        // All parts of a message form one paragraph. Each part of a summary is a paragraph.
         let paragraph = match kind {
             TextKind::Content | TextKind::Refusal => (place.0, 0),
             TextKind::ReasoningContent => place,
@@ -103,13 +103,13 @@ impl TextDeltas {
     }
 }
 
-/// Returns a delta with a text; None for no text.
+/// Returns a delta with a text; None for an empty text.
 fn delta(kind: TextKind, text: String) -> Option<Value> {
     if text.is_empty() {
         return None;
     }
     Some(match kind {
-        // Clients read the one or the other name.
+        // Clients read one name or the other.
         TextKind::ReasoningContent => json!({"reasoning_content": text, "reasoning": text}),
         TextKind::Content => json!({"content": text}),
         TextKind::Refusal => json!({"refusal": text}),
