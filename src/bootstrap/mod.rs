@@ -95,7 +95,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Archive(command) => select! {
             done = archives(command, cli.config, environment) => done?,
-            // The prompt for the passphrase leaves a handler behind, so that the signal ends nothing by itself.
+            // The passphrase prompt installs a SIGINT handler that tokio never removes, so the signal is handled here.
             _ = tokio::signal::ctrl_c() => return Err(StartError::Interrupted),
         },
         #[cfg(feature = "demo")]

@@ -96,7 +96,7 @@ impl Drop for Recording {
             BROKEN => RequestEnd::Broken,
             _ => RequestEnd::CallerLeft,
         };
-        // Whoever follows the records asks for them every few seconds, which would hide the others.
+        // Not recorded: a client that polls the records would fill them with its own requests.
         if self.route == paths::REQUESTS && *self.status.get_mut() < 400 {
             return;
         }
