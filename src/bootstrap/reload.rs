@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::StartError;
 use crate::adapters::{
     serving::ServerCertificate,
-    settings::{Environment, Settings},
+    settings::{Environment, Explained, Settings},
     telemetry::LogFilter,
 };
 
@@ -44,25 +44,25 @@ pub(super) fn listen(
     Ok(())
 }
 
-/// Returns the settings with their values, without secrets.
-fn explained(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<(String, String)>, String> {
-    let explained = Settings::explain(config.clone(), environment).map_err(|error| error.to_string())?;
-    Ok(explained.into_iter().map(|setting| (setting.key, setting.value)).collect())
+fn explained(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<Explained>, String> {
+    Settings::explain(config.clone(), environment).map_err(|error| error.to_string())
 }
 
-fn apply(before: &[(String, String)], now: &[(String, String)], environment: &Environment, log: &LogFilter) {
-    let is_changed = |setting: &&(String, String)| !before.contains(setting);
-    let changed: Vec<&(String, String)> = now.iter().filter(is_changed).collect();
-    for (_, filter) in changed.iter().filter(|(key, _)| key == FILTER) {
+fn apply(before: &[Explained], now: &[Explained], environment: &Environment, log: &LogFilter) {
+    // The shown values of secrets are all the same.
+    let is_known =
+        |now: &Explained| before.iter().any(|known| known.key == now.key && known.fingerprint == now.fingerprint);
+    let changed: Vec<&Explained> = now.iter().filter(|setting| !is_known(setting)).collect();
+    for filter in changed.iter().filter(|setting| setting.key == FILTER).map(|setting| &setting.value) {
         match environment.text("RUST_LOG") {
             Some(_) => tracing::warn!("RUST_LOG overrides log.filter, which was not applied"),
             None if log.apply(filter) => tracing::info!("log.filter was applied: {filter}"),
             None => tracing::error!("log.filter was not applied"),
         }
     }
-    let gone = before.iter().filter(|(key, _)| now.iter().all(|(known, _)| known != key));
-    let others: Vec<&str> =
-        changed.into_iter().chain(gone).map(|(key, _)| key.as_str()).filter(|key| *key != FILTER).collect();
+    let gone = before.iter().filter(|setting| now.iter().all(|known| known.key != setting.key));
+    let others = changed.into_iter().chain(gone).map(|setting| setting.key.as_str());
+    let others: Vec<&str> = others.filter(|key| *key != FILTER).collect();
     if others.is_empty() {
         tracing::info!("the configuration was read again; no other setting has changed");
     } else {

@@ -87,6 +87,16 @@ async fn a_hangup_applies_the_log_filter_tells_the_rest_and_stops_nothing() {
     gateway.signal("HUP");
     eventually("the filter to be applied", || said("log.filter was applied: info,access=off")).await;
     eventually("the rest to be told", || said("need a restart: models.remember")).await;
+    // Both values are hidden.
+    for (secret, told) in [("one", "webhook.url, webhook.secret"), ("other", "need a restart: webhook.secret")] {
+        let text = format!(
+            "log.filter = \"info,access=off\"\nwebhook.url = \"http://127.0.0.1:9/\"\nwebhook.secret = \"whsec_{}\"\n",
+            secret.repeat(12)
+        );
+        std::fs::write(&file, text).expect("a file");
+        gateway.signal("HUP");
+        eventually("the changed secret to be told", || said(told)).await;
+    }
     std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
     gateway.signal("HUP");
     eventually("the mistake to be told", || said("the configuration is not valid and nothing was changed")).await;

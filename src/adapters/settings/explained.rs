@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use sha2::{Digest, Sha256};
+
 use super::{
     CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, PostgresSettings, RefreshSettings, Sections,
     ServerSettings, Settings, SettingsError,
@@ -19,7 +21,25 @@ pub struct Explained {
     pub key: String,
     /// The value without secrets.
     pub value: String,
+    /// Changes with the value, also with a hidden one.
+    pub fingerprint: Fingerprint,
     pub origin: Origin,
+}
+
+/// A hash of a value, to notice its change. It is never shown: a short secret could be guessed from it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    fn of(value: &str) -> Self {
+        Self(Sha256::digest(value).into())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Fingerprint")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +77,12 @@ impl Settings {
             let found = configured.iter().position(|setting| setting.key() == key);
             explained.push(match found.map(|index| configured.remove(index)) {
                 Some(setting) => as_configured(&setting),
-                None => Explained { origin: settings.origin_of_unset(&key), key, value },
+                None => Explained {
+                    origin: settings.origin_of_unset(&key),
+                    fingerprint: Fingerprint::of(&value),
+                    key,
+                    value,
+                },
             });
         }
         explained.extend(configured.iter().map(as_configured));
@@ -196,7 +221,7 @@ fn as_configured(setting: &Configured) -> Explained {
         _ => setting.text(),
     };
     let origin = setting.variable.clone().map_or(Origin::File, Origin::Variable);
-    Explained { key, value, origin }
+    Explained { key, value, fingerprint: Fingerprint::of(&setting.text()), origin }
 }
 
 /// Decides by the name, so that a new secret is hidden by default. The `key` of an agent is its name and no secret.

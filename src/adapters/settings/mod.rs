@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 pub use database::{DatabaseSettings, PostgresSettings};
 pub use error::SettingsError;
-pub use explained::{Explained, Origin};
+pub use explained::{Explained, Fingerprint, Origin};
 pub use outbound::OutboundSettings;
 pub use sections::{
     CallbackSettings, EncryptionSettings, LogSettings, RefreshSettings, RequestSettings, ServerSettings,
