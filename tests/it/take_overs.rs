@@ -131,7 +131,8 @@ async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
         let provider = Provider::approving();
         let sign_in = signed_in_elsewhere(&provider).await;
         let home = Home::new(&provider);
-        let file = home.path().join("theirs.db").display().to_string();
+        // What has a meaning in a URI has none in a path.
+        let file = home.path().join("100%25 theirs?#.db").display().to_string();
         let seal = |text: &str| if is_sealed { sealed(text) } else { text.to_owned() };
         let mut database = SqliteConnection::establish(&file).expect("a database");
         database.batch_execute(&rows(&sign_in, seal, ["TEXT", "TEXT", "BLOB"])).expect("the rows");

@@ -1,18 +1,25 @@
 //! Reads the accounts of the GoClaw service in Go from its own database. Writes nothing there.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use diesel::{
     Connection, QueryableByName, SqliteConnection, sql_query,
     sql_types::{Bool, Nullable, Text},
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::timeout;
 
 use super::{
     error::{Cause, OpenStoreError},
     postgres::is_on_this_machine,
 };
+
+/// The connection and the query of a small table.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+/// What a path in a URI escapes: `?`, `#` and `%` have a meaning there.
+const NOT_IN_A_PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// A row of its `llm_providers`, with the refresh token in its `config_secrets`: sealed, or as it is.
 #[derive(QueryableByName)]
@@ -54,7 +61,8 @@ fn query(value_as_text: &str) -> String {
 pub fn read_sqlite(path: &Path) -> Result<Vec<StoredGoAccount>, OpenStoreError> {
     let name = path.display().to_string();
     let failed = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
-    let url = format!("file:{name}?mode=ro");
+    let escaped = percent_encode(path.as_os_str().as_encoded_bytes(), &NOT_IN_A_PATH);
+    let url = format!("file:{escaped}?mode=ro");
     let mut connection = SqliteConnection::establish(&url).map_err(|error| failed(Box::new(error)))?;
     let rows = diesel::RunQueryDsl::load(sql_query(query("CAST(s.value AS TEXT)")), &mut connection);
     rows.map_err(|error| failed(Box::new(error)))
@@ -69,9 +77,12 @@ pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, O
     if !is_on_this_machine(&config) {
         return Err(failed("it is on another machine; open a tunnel to it (ssh -L), and name localhost".into()));
     }
-    let connection = AsyncPgConnection::establish(url.expose_secret()).await;
-    let mut connection = connection.map_err(|error| failed(Box::new(error)))?;
-    let query = sql_query(query("convert_from(s.value, 'UTF8')"));
-    let rows = diesel_async::RunQueryDsl::load(query, &mut connection).await;
-    rows.map_err(|error| failed(Box::new(error)))
+    let read = async {
+        let mut connection =
+            AsyncPgConnection::establish(url.expose_secret()).await.map_err(|error| failed(Box::new(error)))?;
+        let query = sql_query(query("convert_from(s.value, 'UTF8')"));
+        let rows = diesel_async::RunQueryDsl::load(query, &mut connection).await;
+        rows.map_err(|error| failed(Box::new(error)))
+    };
+    timeout(READ_WITHIN, read).await.unwrap_or_else(|_elapsed| Err(failed("it did not answer in time".into())))
 }
