@@ -33,9 +33,10 @@ pub enum RequestsCommand {
     },
 }
 
-/// How often `tail` asks for new requests, and for how many.
+/// How often `tail` asks for new requests, and for how many at first and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 500;
+const MOST_AT_ONCE: usize = 16 * AT_ONCE;
 
 pub(super) async fn run(
     command: &RequestsCommand,
@@ -55,21 +56,49 @@ pub(super) async fn run(
         }
         RequestsCommand::Tail { json } => {
             let mut seen = client.requests(1).await?.requests.first().map_or(0, |newest| newest.number);
+            let mut is_away = false;
             loop {
                 clock.sleep(PAUSE).await;
-                let page = client.requests(AT_ONCE).await?;
-                for request in page.requests.iter().rev().filter(|request| request.number > seen) {
+                let requests = match newer_than(seen, client).await {
+                    Err(CliError::Unreachable { url, .. }) => {
+                        if !std::mem::replace(&mut is_away, true) {
+                            render::error(&format!("cannot reach gateway at {url}; waiting for it"));
+                        }
+                        continue;
+                    }
+                    found => found?,
+                };
+                is_away = false;
+                for request in requests.iter().rev() {
                     if *json {
                         render::json(&request.to_json_string())?;
                     } else {
                         render::line(&row(request, times).join("  "))?;
                     }
                 }
-                seen = page.requests.first().map_or(seen, |newest| newest.number);
+                seen = requests.first().map_or(seen, |newest| newest.number);
             }
         }
     }
     Ok(Exit::Yes)
+}
+
+/// Returns the requests with a number above `seen`, newest first.
+async fn newer_than(seen: i64, client: &GatewayClient) -> Result<Vec<RequestEntry>, CliError> {
+    let mut limit = AT_ONCE;
+    loop {
+        let mut requests = client.requests(limit).await?.requests;
+        // A gateway that keeps no records numbers its requests from 1 again after a restart.
+        if requests.first().is_some_and(|newest| newest.number < seen) {
+            return Ok(requests);
+        }
+        let is_cut = requests.len() >= limit && requests.last().is_some_and(|oldest| oldest.number > seen);
+        if !is_cut || limit >= MOST_AT_ONCE {
+            requests.retain(|request| request.number > seen);
+            return Ok(requests);
+        }
+        limit *= 2;
+    }
 }
 
 pub(super) async fn usage(
