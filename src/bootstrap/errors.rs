@@ -47,7 +47,7 @@ pub enum StartError {
          put it back, or move the database away and sign in again", key.display()
     )]
     KeyLost { key: PathBuf, database: String },
-    #[error("{place} holds no encryption key")]
+    #[error("{place} has no valid encryption key")]
     InvalidKey { place: String, source: InvalidKey },
     #[error(transparent)]
     OpenStore(#[from] OpenStoreError),
@@ -94,8 +94,8 @@ pub enum StartError {
     )]
     KeyNeeded { needed: String, place: String },
     #[error(
-        "the archive brings encryption keys that the configured ones lack, and {place} is its owner's to change; add them \
-         there, which `age --decrypt` shows in the first line"
+        "the archive brings encryption keys that the configured ones lack, and {place} is configured, so change it \
+         yourself: add them there, which `age --decrypt` shows in the first line"
     )]
     KeysConfigured { place: String },
     #[error(

@@ -184,7 +184,7 @@ fn an_error_in_the_file_is_named_without_showing_its_secrets() {
         ("[server]\ntoken = 'CANARY'\ntoken_file = 't'", &["server.token and server.token_file are both set"]),
         ("[encryption]\nkey = 'CANARY'\nkey_file = 'k'", &["encryption.key and encryption.key_file are both set"]),
         ("[encryption]\nkey = 'CANARY'\nkeys = ['CANARY']", &["encryption.key and encryption.keys are both set"]),
-        ("[encryption]\nkeys = ['CANARY']", &["the setting encryption.keys holds no encryption key"]),
+        ("[encryption]\nkeys = ['CANARY']", &["the setting encryption.keys has no valid encryption key"]),
         ("[encryption]\nkeyz = 'CANARY'", &["unknown setting encryption.keyz", "key, key_file, keys"]),
         ("[server]\ntoken = ['CANARY', {x = 1}]", &["server.token"]),
         ("[server\ntoken = 'CANARY'", &["cannot read the configuration file", "line 1"]),
@@ -220,7 +220,7 @@ fn quoted_input_of_a_parser_is_left_out() {
 fn an_invalid_key_is_rejected_and_not_shown() {
     let home = Home::without_provider().with("GOCLAW_ENCRYPTION__KEY", "CANARY");
     let output = home.run(&[]);
-    assert_refused(&output, 2, &["the setting encryption.key holds no encryption key", "openssl rand -base64 32"]);
+    assert_refused(&output, 2, &["the setting encryption.key has no valid encryption key", "openssl rand -base64 32"]);
     assert!(!output.stderr.contains("CANARY"), "{}", output.stderr);
 }
 

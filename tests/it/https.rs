@@ -158,7 +158,7 @@ fn a_certificate_without_its_key_prevents_the_start() {
     fs::copy(other.path().join("key.pem"), home.path().join("key.pem")).expect("a copy");
     let refused = home.run(&[]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("do not fit together"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("do not match"), "{}", refused.stderr);
     let home = Home::without_provider().with("GOCLAW_SERVER__TLS_KEY_FILE", "key.pem");
     let refused = home.run(&[]);
     assert_eq!(refused.code, Some(2));

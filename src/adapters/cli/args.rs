@@ -8,8 +8,8 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use super::{
     archive_args::ArchiveCommand,
     help::{
-        AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, EXAMPLES, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP,
-        TOKENS_HELP,
+        AUDIT_HELP, AUTH_EXAMPLES, COMPLETIONS_HELP, DOCTOR_HELP, KEYS_HELP, LOGIN_HELP, SET_SECRET_HELP, TOKENS_HELP,
+        examples,
     },
     render::{self, Output},
     requests::RequestsCommand,
@@ -23,7 +23,7 @@ use crate::domain::{
 
 /// A self-hosted gateway that signs in to AI providers for you and never loses the login.
 #[derive(Debug, Parser)]
-#[command(name = "goclaw", version, after_help = EXAMPLES)]
+#[command(name = "goclaw", version, after_help = examples())]
 pub struct Cli {
     /// The configuration file [env: GOCLAW_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]

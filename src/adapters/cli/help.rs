@@ -1,6 +1,12 @@
 //! The longer help texts: examples, variables and exit codes. Kept apart from the grammar for readability.
 
-pub(super) const EXAMPLES: &str = "\
+/// Returns the examples of the commands that this build has.
+pub(super) fn examples() -> String {
+    let lines = EXAMPLES.lines().filter(|line| cfg!(feature = "demo") || !line.starts_with("  goclaw demo"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+const EXAMPLES: &str = "\
 Examples:
   goclaw                              start the gateway
   goclaw demo                         try it with a simulated provider
@@ -38,8 +44,8 @@ command.
 With --json, prints one line when the login starts (with `auth_url`) and one line with the status when it ends.";
 
 pub(super) const TOKENS_HELP: &str = "\
-A program needs a gateway token to use a model. Create one for each program: by default it permits only the models, and
-it can be revoked separately.
+A program needs a gateway token to use a model. Create one for each program: by default, it permits only the model
+routes. It can be revoked separately.
 
 Examples:
   OPENAI_API_KEY=$(goclaw tokens create my-editor)
@@ -70,7 +76,7 @@ Examples:
 
 pub(super) const EXPORT_HELP: &str = "\
 Moves sign-ins without a new sign-in: the accounts end here, in one step with the file, and are not revoked at the provider.
-Gateways on this database stop using them within a second. The audit log tells it.
+Gateways on this database stop using them within a second. The audit log records it.
 
 Examples:
   goclaw export work.age work

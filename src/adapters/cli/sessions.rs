@@ -38,5 +38,5 @@ pub fn list(sessions: &[SessionInfo], times: &TimeFormatter) -> String {
         let parent = session.parent.clone().unwrap_or_else(|| "gateway token".to_owned());
         [session.id.clone(), kind.to_owned(), parent, times.time(session.created_at), times.time(session.expires_at)]
     };
-    table(["ID", "KIND", "OPENED BY", "MADE", "EXPIRES"], sessions.iter().map(row))
+    table(["ID", "KIND", "OPENED BY", "CREATED", "EXPIRES"], sessions.iter().map(row))
 }

@@ -75,5 +75,5 @@ pub fn list(tokens: &[TokenInfo], times: &TimeFormatter) -> String {
         let (expires, used) = (time(token.expires_at, "never"), time(token.last_used_at, "never"));
         [short_id, token.name.clone(), token.scope.clone(), times.time(token.created_at), expires, used]
     };
-    table(["ID", "NAME", "SCOPE", "MADE", "EXPIRES", "LAST USED"], tokens.iter().map(row))
+    table(["ID", "NAME", "SCOPE", "CREATED", "EXPIRES", "LAST USED"], tokens.iter().map(row))
 }

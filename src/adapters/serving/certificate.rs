@@ -35,7 +35,7 @@ pub enum InvalidCertificate {
     NotPem { what: &'static str, path: PathBuf, source: pem::Error },
     #[error("the first certificate in {} is not valid", path.display())]
     NotX509 { path: PathBuf, source: der::Error },
-    #[error("the certificate in {} and the key in {} do not fit together", certificate.display(), key.display())]
+    #[error("the certificate in {} and the key in {} do not match", certificate.display(), key.display())]
     Unfit { certificate: PathBuf, key: PathBuf, source: TlsError },
 }
 

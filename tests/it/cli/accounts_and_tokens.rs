@@ -93,7 +93,7 @@ fn the_table_of_tokens_is_aligned() {
     };
     let times = TimeFormatter { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
     assert_snapshot!(tokens::list(&[token("0123456789abcdef", "editor"), token("c", "x")], &times), @r"
-    ID        NAME    SCOPE   MADE              EXPIRES           LAST USED
+    ID        NAME    SCOPE   CREATED           EXPIRES           LAST USED
     01234567  editor  models  1970-01-01 00:00  never             never
     c         x       models  1970-01-01 00:00  1970-01-01 00:01  1970-01-01 00:00
     ");
