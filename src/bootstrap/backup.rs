@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Rows between two lines of the progress.
-const ROWS_A_REPORT: usize = 20_000;
+pub(super) const ROWS_A_REPORT: usize = 20_000;
 
 pub(super) async fn run(
     options: &BackupOptions,

@@ -12,11 +12,9 @@ use std::{
     },
 };
 
-use serde::de::IgnoredAny;
-
 use super::{
     StartError,
-    backup::{passphrase, print, report},
+    backup::{ROWS_A_REPORT, passphrase, print, report},
     first_start::{self, RESTORED_SETTINGS},
     stores::{Storage, Stores},
 };
@@ -37,8 +35,6 @@ use crate::{
 
 /// Names that are listed at most.
 const MOST_NAMES: usize = 20;
-/// Rows between two lines of the progress.
-const ROWS_A_REPORT: usize = 20_000;
 
 pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
     let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
@@ -112,8 +108,7 @@ impl Batches<'_> {
             None => {
                 let Some(line) = self.archive.next_line()? else { return Ok(None) };
                 let (Some(table), Some(rows)) = (line.table, line.rows) else { return self.next(which) };
-                let count = serde_json::from_str::<Vec<IgnoredAny>>(rows.get())?.len();
-                TableRows { table, columns: line.columns, count, rows: rows.get().to_owned() }
+                TableRows { table, columns: line.columns, count: line.count, rows: rows.get().to_owned() }
             }
         };
         if which.include(&batch.table) {

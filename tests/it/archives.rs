@@ -41,7 +41,7 @@ fn write(path: &Path, lines: usize, size: usize) {
     for number in 0..lines {
         archive.write(&line(number, size)).expect("it is written");
     }
-    archive.write(&Line { end: Some(1), ..Line::default() }).expect("it is written");
+    archive.write(&Line { end: Some(lines as u64), ..Line::default() }).expect("it is written");
     archive.finish().and_then(|draft| draft.publish()).expect("it is published");
 }
 
@@ -155,4 +155,28 @@ fn an_archive_without_its_last_line_is_incomplete() {
     archive.write(&line(1, 1)).expect("it is written");
     archive.finish().and_then(Draft::publish).expect("it is published");
     assert!(matches!(read(&path), Err(ArchiveError::Damaged { .. })));
+}
+
+#[test]
+fn an_archive_with_fewer_rows_than_its_end_says_is_damaged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let header = Header::new(ArchiveKind::Backup, 7);
+    let mut archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
+    archive.write(&line(1, 1)).expect("it is written");
+    archive.write(&Line { end: Some(2), ..Line::default() }).expect("it is written");
+    archive.finish().and_then(Draft::publish).expect("it is published");
+    assert!(matches!(read(&path), Err(ArchiveError::Damaged { .. })));
+}
+
+#[test]
+fn an_archive_that_cannot_get_its_name_does_not_occupy_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("archive");
+    let header = Header::new(ArchiveKind::Backup, 7);
+    let archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
+    let draft = archive.finish().expect("it is written");
+    fs::remove_file(draft.name()).expect("the draft");
+    assert!(matches!(draft.publish(), Err(ArchiveError::Io { .. })));
+    assert!(!path.exists());
 }

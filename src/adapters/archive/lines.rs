@@ -1,7 +1,7 @@
 //! The lines of an archive: a header, then batches of rows or accounts, then a line that says that it is complete.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use crate::domain::secret::{AccessToken, RefreshToken};
@@ -108,6 +108,17 @@ pub struct Line {
     /// In the last line only: the number of rows, or of accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
+    /// The number of rows or accounts in this line. Set by the reader.
+    #[serde(skip)]
+    pub count: usize,
+}
+
+impl Line {
+    /// Counts the rows or accounts in this line.
+    pub(super) fn counted(&self) -> serde_json::Result<usize> {
+        let rows = self.rows.as_ref().map(|rows| serde_json::from_str::<Vec<IgnoredAny>>(rows.get())).transpose()?;
+        Ok(rows.map_or(0, |rows| rows.len()) + usize::from(self.account.is_some()))
+    }
 }
 
 fn exposed<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {

@@ -158,6 +158,8 @@ pub struct ArchiveReader {
     path: PathBuf,
     content: BufReader<ChunkReader<BufReader<File>>>,
     header: Header,
+    /// The number of rows and accounts that were read.
+    count: usize,
     is_at_end: bool,
 }
 
@@ -171,7 +173,8 @@ impl ArchiveReader {
         let mut file = BufReader::new(file);
         let key = sealing::open(&mut file, passphrase, path)?;
         let content = BufReader::new(ChunkReader::new(file, &key));
-        let mut reader = Self { path: path.to_owned(), content, header: Header::default(), is_at_end: false };
+        let header = Header::default();
+        let mut reader = Self { path: path.to_owned(), content, header, count: 0, is_at_end: false };
         let header = reader.text()?.ok_or_else(|| reader.damaged("it is empty"))?;
         reader.header = match serde_json::from_str::<Header>(&header) {
             Ok(header) if header.goclaw_archive > FORMAT => return Err(ArchiveError::Newer(path.to_owned())),
@@ -188,15 +191,20 @@ impl ArchiveReader {
     /// Returns the next line; None after the last one.
     ///
     /// # Errors
-    /// [`ArchiveError::Damaged`], also if the end is missing.
+    /// [`ArchiveError::Damaged`], also if the end is missing, or names another number of rows and accounts.
     pub fn next_line(&mut self) -> Result<Option<Line>, ArchiveError> {
         if self.is_at_end {
             return Ok(None);
         }
         let text = self.text()?.ok_or_else(|| self.damaged("its end is missing"))?;
-        let line: Line = serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
-        if line.end.is_none() {
+        let mut line: Line = serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
+        let Some(end) = line.end else {
+            line.count = line.counted().map_err(|error| self.damaged(&error.to_string()))?;
+            self.count += line.count;
             return Ok(Some(line));
+        };
+        if usize::try_from(end) != Ok(self.count) {
+            return Err(self.damaged(&format!("it has {} of {end} entries", self.count)));
         }
         self.is_at_end = true;
         match self.text()? {
