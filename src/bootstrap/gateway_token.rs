@@ -70,10 +70,15 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
     let note = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
     replace_secret_file(&previous_file(settings), &note.into())?;
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
-    let event =
-        AuditEvent::done(AuditAction::TokenRotated, "gateway token", Some(format!("the old one until {in_words}")));
+    let is_configured = settings.server.token.is_some() || token_file_of(settings) == SecretFileOf::Owner;
+    let detail = if is_configured {
+        format!("the configured one stays valid until {in_words}; it has no successor yet")
+    } else {
+        format!("the old one until {in_words}")
+    };
+    let event = AuditEvent::done(AuditAction::TokenRotated, "gateway token", Some(detail));
     stores.audit.append(event, &Vault::new(cipher).author(now)).await?;
-    if settings.server.token.is_some() || token_file_of(settings) == SecretFileOf::Owner {
+    if is_configured {
         return print(&format!(
             "The gateway's token is configured. The present one stays valid on this machine until {in_words}.\nNow put a new \
              one into its place (openssl rand -hex 32), and restart the gateway. With several gateways, run this on each of \
