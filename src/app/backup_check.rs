@@ -23,18 +23,26 @@ pub enum BackupCoverage {
     Newest,
     /// The journal has newer tokens of the login, which the next start writes back.
     NewerTokens,
-    /// The journal knows a newer version, but not its tokens. The next start puts the account in doubt.
-    NewerElsewhere,
+    /// The journal knows a newer version without its tokens, or a later presentation. The next start puts the account
+    /// in doubt.
+    InDoubt,
     /// The login has ended since. The next start ends it again.
     Ended,
     /// The journal has nothing of the login, or only older versions.
     Unknown,
 }
 
-/// What a token journal remembers of logins.
+/// What the journal has of an account's login.
+struct Known {
+    version: TokenVersion,
+    /// How often the token was presented.
+    attempt: u32,
+    has_tokens: bool,
+}
+
+/// The content of a token journal, for the comparison.
 pub struct BackupCheck {
-    /// The versions of each account in the journal, and whether it has their tokens.
-    known: HashMap<AccountName, Vec<(TokenVersion, bool)>>,
+    known: HashMap<AccountName, Vec<Known>>,
     ended: HashSet<LoginId>,
 }
 
@@ -44,12 +52,17 @@ impl BackupCheck {
     /// # Errors
     /// [`JournalError`]: the journal cannot be read, and nothing should be restored without it.
     pub async fn of(journal: &dyn TokenJournal) -> Result<Self, JournalError> {
-        let records = journal.list().await?.into_iter().map(|record| (record.name, record.rotation.version, true));
-        let marks = journal.marks().await?.into_iter().map(|(name, version)| (name, version, false));
-        let presented = journal.presented().await?.into_iter().map(|token| (token.name, token.version, false));
-        let mut known: HashMap<AccountName, Vec<(TokenVersion, bool)>> = HashMap::new();
-        for (name, version, has_tokens) in records.chain(marks).chain(presented) {
-            known.entry(name).or_default().push((version, has_tokens));
+        let with_tokens = |version| Known { version, attempt: 0, has_tokens: true };
+        let without = |version, attempt| Known { version, attempt, has_tokens: false };
+        let mut known: HashMap<AccountName, Vec<Known>> = HashMap::new();
+        for record in journal.list().await? {
+            known.entry(record.name).or_default().push(with_tokens(record.rotation.version));
+        }
+        for (name, version) in journal.marks().await? {
+            known.entry(name).or_default().push(without(version, 0));
+        }
+        for token in journal.presented().await? {
+            known.entry(token.name).or_default().push(without(token.version, token.attempt));
         }
         let ended = journal.ended().await?.into_iter().map(|ended| ended.login_id).collect();
         Ok(Self { known, ended })
@@ -64,13 +77,19 @@ impl BackupCheck {
             return BackupCoverage::Reusable;
         }
         let known = self.known.get(&account.name).into_iter().flatten();
-        let of_login = known.filter(|(version, _)| version.login_id == own.login_id);
-        match of_login.max_by_key(|(version, has_tokens)| (version.generation, *has_tokens)) {
-            None => BackupCoverage::Unknown,
-            Some((newest, _)) if newest.generation < own.generation => BackupCoverage::Unknown,
-            Some((newest, _)) if newest.generation == own.generation => BackupCoverage::Newest,
-            Some((_, true)) => BackupCoverage::NewerTokens,
-            Some((_, false)) => BackupCoverage::NewerElsewhere,
+        let of_login = known.filter(|known| known.version.login_id == own.login_id);
+        let position = |known: &Known| (known.version.generation, known.attempt);
+        let Some(newest) = of_login.max_by_key(|known| (position(known), known.has_tokens)) else {
+            return BackupCoverage::Unknown;
+        };
+        if newest.version.generation < own.generation {
+            BackupCoverage::Unknown
+        } else if position(newest) <= (own.generation, account.refresh.attempt) {
+            BackupCoverage::Newest
+        } else if newest.has_tokens {
+            BackupCoverage::NewerTokens
+        } else {
+            BackupCoverage::InDoubt
         }
     }
 }

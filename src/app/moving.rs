@@ -140,7 +140,7 @@ impl Moving {
             return Err(MoveError::NotAtRest(name, refresh.cause.map_or("unknown", |cause| cause.in_words())));
         }
         match journal.coverage(account) {
-            BackupCoverage::NewerTokens | BackupCoverage::NewerElsewhere => return Err(MoveError::Outdated(name)),
+            BackupCoverage::NewerTokens | BackupCoverage::InDoubt => return Err(MoveError::Outdated(name)),
             BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Ended | BackupCoverage::Unknown => {}
         }
         departure.accounts.push(MovingAccount {

@@ -192,7 +192,7 @@ fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck)
         ),
         (names(BackupCoverage::Newest), "as they were: the journal knows no newer tokens"),
         (names(BackupCoverage::Reusable), "as they were: nothing in them can be spent"),
-        (names(BackupCoverage::NewerElsewhere), "newer tokens exist elsewhere; the next start puts them in doubt"),
+        (names(BackupCoverage::InDoubt), "newer tokens may exist elsewhere; the next start puts them in doubt"),
         (names(BackupCoverage::Ended), "were signed out or replaced since; the next start ends them again"),
         (
             names(BackupCoverage::Unknown),

@@ -3,13 +3,13 @@
 use std::{mem, time::Duration};
 
 use goclaw::{
-    app::AppError,
+    app::{AppError, BackupCheck, BackupCoverage},
     domain::{
         credential::AccountState,
         ids::Generation,
         refresh::{Cause, TokenState, TokenVersion},
     },
-    ports::{Clock, ProfileChange, TokenJournal, TokenStore},
+    ports::{Clock, PresentedToken, ProfileChange, TokenJournal, TokenStore},
 };
 
 use crate::{
@@ -80,4 +80,17 @@ async fn a_login_that_another_gateway_saved_a_moment_ago_ends_with_the_next_one(
     let ended = gateway.journal.ended().await.expect("a journal");
     let end = ended.iter().find(|end| end.login_id == first).expect("the end of the first login");
     assert_eq!(end.successor, Some(second));
+}
+
+/// The next start puts the account in doubt, so a restore may not report it as unchanged, and an export refuses it.
+#[tokio::test]
+async fn a_backup_from_before_a_presentation_does_not_have_the_newest_tokens() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let account = gateway.account(OPENAI).await.expect("an account");
+    let coverage = async || BackupCheck::of(gateway.journal.as_ref()).await.expect("a journal").coverage(&account);
+    assert_eq!(coverage().await, BackupCoverage::Newest);
+    let token = PresentedToken { name: name(OPENAI), version: account.refresh.version.clone(), attempt: 1 };
+    gateway.journal.note_presented(&token).await.expect("a note");
+    assert_eq!(coverage().await, BackupCoverage::InDoubt);
 }
