@@ -1,4 +1,4 @@
-//! API tokens: `api_tokens`.
+//! Implements [`ApiTokenStore`] on the table `api_tokens`, which also has links and sessions of the page.
 
 use std::mem;
 

@@ -1,5 +1,5 @@
-//! Key checks (`key_checks`), the sealed values of all tables, and what gateways report about their journals
-//! (`replicas`).
+//! Implements [`KeyStore`]: key checks (`key_checks`), the gateways' reports about their token journals (`replicas`),
+//! and the sealed values in all tables.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl KeyStore for Store {
             }
             for value in values {
                 if !replace(connection, value).await? {
-                    // An error ends the transaction without a change.
+                    // The error rolls back the replacements so far.
                     return Err(DieselError::RollbackTransaction.into());
                 }
             }
