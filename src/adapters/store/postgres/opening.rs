@@ -40,7 +40,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
 /// Acquires the lock that lets one replica migrate at a time; 3577 is arbitrary.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(3577) AS is_taken";
-/// Another replica may migrate for 10 minutes.
+/// The gateway waits 10 minutes at most for another replica's migration.
 const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(250);
 const LOCK_ATTEMPTS: usize = 2400;
 /// Migrations have no time limit.

@@ -65,7 +65,7 @@ function notRefreshed(error, { status }) {
 	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not refreshed: ${error.title.toLowerCase()}` : "Not refreshed", `${error.sentence}${good}`, { level: "h3" });
 }
 
-/** Asks whether the new sign-in replaces the connected account. `onAnswer` gets the new status and the answer. */
+/** Asks whether the new login replaces the connected account. `onAnswer` gets the new status and the answer. */
 export function askWhichStays({ name, provider, status }, onAnswer = () => {}) {
 	const { login_id, replaces } = status.confirmation;
 	const error = h("div", { role: "status" });
