@@ -89,16 +89,16 @@ impl KeyStore for Store {
             let place = Place { table: "replicas", row: &journal.place };
             let records: BTreeMap<&str, usize> =
                 journal.records.iter().map(|(key_id, records)| (key_id.as_str(), *records)).collect();
-            let said = (
+            let report = (
                 replicas::seen_at.eq(journal.seen_at.unix_millis()),
                 replicas::records.eq(place.encode("records", &records)?),
             );
             diesel::delete(row.filter(replicas::seen_at.lt(since.unix_millis()))).execute(connection).await?;
             diesel::insert_into(row)
-                .values((replicas::name.eq(&journal.place), said.clone()))
+                .values((replicas::name.eq(&journal.place), report.clone()))
                 .on_conflict(replicas::name)
                 .do_update()
-                .set(said)
+                .set(report)
                 .execute(connection)
                 .await?;
             Ok(())

@@ -134,8 +134,8 @@ impl LoginStore for Store {
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError> {
         let row = LoginRow::try_from(login)?;
         let (name, principal) = (login.session.name.as_str(), login.session.principal.as_str());
-        let of_both = table::provider.eq(name).and(table::principal.eq(principal));
-        let pending = table::table.filter(of_both.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
+        let of_principal = table::provider.eq(name).and(table::principal.eq(principal));
+        let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
         self.write("begin a login", async |connection| {
             expire(connection, author.at).await?;
             if let Some(earlier) = pending.first(connection).await.optional()? {

@@ -35,13 +35,13 @@ pub(super) async fn settled_now(
 ) -> QueryResult<Timestamp> {
     let (now, since_boot) = (clock.now(), clock.since_boot());
     let ahead = now.unix_millis().saturating_sub(since_boot.as_millis().try_into().unwrap_or(i64::MAX));
-    let known = machine_clock::table.select((machine_clock::boot_id, machine_clock::wall_ahead));
-    match known.first::<(String, i64)>(connection).await.optional()? {
-        Some((known_id, known)) if known_id == boot_id => {
-            if ahead.abs_diff(known) <= TOLERANCE_MILLIS {
+    let stored = machine_clock::table.select((machine_clock::boot_id, machine_clock::wall_ahead));
+    match stored.first::<(String, i64)>(connection).await.optional()? {
+        Some((stored_id, stored)) if stored_id == boot_id => {
+            if ahead.abs_diff(stored) <= TOLERANCE_MILLIS {
                 return Ok(now);
             }
-            let by_millis = ahead.saturating_sub(known);
+            let by_millis = ahead.saturating_sub(stored);
             move_times(connection, by_millis).await?;
             tracing::warn!(by_millis, "the machine's clock was set; leases keep their length");
         }
