@@ -1,5 +1,4 @@
-//! Opens a PostgreSQL database: waits until it is up, connects, and migrates the schema. Replicas migrate one at a
-//! time.
+//! Opens a PostgreSQL database: waits until it is up, connects, and migrates the schema, one replica at a time.
 
 use std::{
     path::{Path, PathBuf},

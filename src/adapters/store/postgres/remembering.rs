@@ -1,5 +1,4 @@
-//! Inserts remembered responses and their items with as few statements as possible, because callers wait for each round
-//! trip.
+//! Inserts remembered responses and their items in few statements, because callers wait for each round trip.
 
 use std::collections::HashSet;
 

@@ -115,8 +115,7 @@ impl Server {
     }
 }
 
-/// Whether a later attempt may succeed: the server does not listen or its name does not resolve yet, it is starting or
-/// stopping, or all its connections are in use.
+/// Whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no free slot.
 fn may_come_up(error: &Error) -> bool {
     if let Some(code) = error.code() {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);

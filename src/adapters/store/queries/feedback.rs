@@ -1,5 +1,4 @@
-//! Reads and writes the last feedback of providers in `provider_feedback`, for
-//! [`TokenStore`](crate::ports::TokenStore).
+//! Reads and writes the last feedback of providers in `provider_feedback`, for `credentials`.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
