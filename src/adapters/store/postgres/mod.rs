@@ -148,7 +148,7 @@ impl PostgresStore {
         Ok(millis.map_or(now, Timestamp::from_unix_millis))
     }
 
-    /// Begins to measure the clock offset. The returned function takes the server's time, which a query in between read.
+    /// Begins to measure the clock offset. The returned function takes the server's time, which was read in between.
     fn clock_comparison(&self) -> impl FnOnce(Option<i64>) + use<'_> {
         let before = self.local.now();
         move |server| {
