@@ -1,5 +1,5 @@
-//! Calls the owner's webhook, signed as in Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp` and
-//! `webhook-signature: v1,<base64 of HMAC-SHA256 over "id.timestamp.body">`.
+//! Sends account events to the owner's webhook, signed as in Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`
+//! and `webhook-signature: v1,<base64 of HMAC-SHA256 over "id.timestamp.body">`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     ports::{Clock, Notifier, NotifyError},
 };
 
-/// From the start of the connection to the head of the response.
+/// Time limit for a request, from connecting to the head of the response.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Prefix of a base64 secret, as Standard Webhooks defines it.
 const BASE64_SECRET: &str = "whsec_";
@@ -31,7 +31,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Creates a client for each way out.
+    /// Creates an HTTP client for each way out: direct and through each proxy.
     ///
     /// # Errors
     /// The client cannot be set up.
@@ -60,7 +60,7 @@ pub fn signature(secret: &SecretString, id: &str, timestamp: i64, body: &str) ->
 #[async_trait]
 impl Notifier for Webhook {
     async fn notify(&self, event: &CredentialEvent) -> Result<(), NotifyError> {
-        // The same for every try, so that the receiver can detect repeats.
+        // Retries have the same id, by which the receiver can detect them.
         let id = format!("{}.{}.{}", event.login_id, event.generation.0, event.revision.0);
         let body = json!({
             "type": format!("credential.{}", event.kind.as_str()),

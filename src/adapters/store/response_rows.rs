@@ -1,4 +1,4 @@
-//! The rows of `responses` and `response_items`.
+//! The rows of `responses` and `response_items`, for `queries/responses.rs` and the two `remembering` modules.
 
 use diesel::prelude::*;
 
@@ -21,7 +21,7 @@ pub(super) struct ResponseRow {
     used_at: i64,
 }
 
-/// An item in the output of a response.
+/// The id of an item in the output of a response.
 #[derive(Insertable)]
 #[diesel(table_name = response_items)]
 pub(super) struct ItemRow {

@@ -1,5 +1,5 @@
-//! Converts rows into domain values. An invalid row is unreadable, never a default. In a list it is skipped, so that it
-//! harms no other row.
+//! Helpers for converting rows into domain values. An invalid value makes its row unreadable; it is not replaced by a
+//! default. Lists skip unreadable rows.
 
 use std::{
     collections::HashSet,
@@ -11,22 +11,22 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::json_text::Document;
 use crate::domain::unreadable::UnreadableRow;
 
-/// Maximum number of skipped rows that are remembered.
+/// Maximum number of skipped rows that are logged.
 const MAX_SKIPPED: usize = 1_000;
 
-/// The skipped rows that are in the log already.
+/// The unreadable rows that were logged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SkippedRows(Arc<Mutex<HashSet<(&'static str, String)>>>);
 
 impl SkippedRows {
-    /// Converts the rows of a query, without the unreadable ones.
+    /// Converts the rows of a query. Logs and skips unreadable ones.
     pub(super) fn readable<Row, T: TryFrom<Row, Error = UnreadableRow>>(&self, rows: Vec<Row>) -> Vec<T> {
         rows.into_iter()
             .filter_map(|row| T::try_from(row).map_err(|unreadable| self.report(&unreadable)).ok())
             .collect()
     }
 
-    /// Logs one warning for each unreadable row.
+    /// Logs a warning about an unreadable row, once.
     pub(super) fn report(&self, row: &UnreadableRow) {
         let mut skipped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if skipped.len() < MAX_SKIPPED && skipped.insert((row.table, row.row.clone())) {

@@ -1,4 +1,4 @@
-//! The tables for diesel, the same for both databases except where one says otherwise.
+//! diesel's definitions of the tables. SQLite and PostgreSQL have the same ones, except where noted.
 
 diesel::table! {
     llm_providers (id) {

@@ -1,4 +1,4 @@
-//! Metrics of the database: how long each operation takes, which fail, and the pool's connections.
+//! Metrics of the database: durations and failures of operations, and connections of the pool.
 
 use std::time::Instant;
 
@@ -8,14 +8,14 @@ const QUERY: &str = "goclaw_db_query_duration_seconds";
 const ERRORS: &str = "goclaw_db_errors_total";
 const POOL: &str = "goclaw_db_pool_connections";
 
-/// Tells the recorder what the metrics are.
+/// Registers the units and help texts of the metrics.
 pub fn describe_metrics() {
     describe_histogram!(QUERY, Unit::Seconds, "Work on the database, by operation.");
     describe_counter!(ERRORS, "Operations on the database that failed.");
     describe_gauge!(POOL, "Connections to PostgreSQL: idle ones, and all that are open.");
 }
 
-/// Measures one operation until it is dropped.
+/// Records the duration of an operation when dropped.
 #[derive(Debug)]
 pub(super) struct TimedQuery {
     doing: &'static str,
@@ -35,12 +35,12 @@ impl Drop for TimedQuery {
     }
 }
 
-/// Counts an operation of the database that failed.
+/// Counts a failed operation.
 pub(super) fn query_failed(doing: &'static str) {
     counter!(ERRORS, "op" => doing).increment(1);
 }
 
-/// Notes the size of the pool.
+/// Sets the gauges of idle and open connections.
 pub(super) fn set_pool(idle: usize, open: usize) {
     gauge!(POOL, "state" => "idle").set(idle as f64);
     gauge!(POOL, "state" => "open").set(open as f64);

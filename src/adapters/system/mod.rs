@@ -1,4 +1,4 @@
-//! The operating system's clock and random source. All other code uses the ports.
+//! Implements the ports [`Clock`] and [`Random`] with the operating system, and sets limits of the process.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::{
     ports::{Clock, Random, RandomError},
 };
 
-/// Linux stops the monotonic clock while the machine is suspended; other systems do not.
+/// A clock that advances while the machine is suspended. Linux stops its monotonic clock then; other systems do not.
 #[cfg(target_os = "linux")]
 const SINCE_BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
@@ -54,7 +54,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// Keeps other processes of this user out of the process's memory, and its memory out of core files: it holds tokens.
+/// Disables core files and, on Linux, access by this user's other processes to the memory, which contains tokens.
 pub fn keep_memory_private() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
@@ -66,10 +66,10 @@ pub fn keep_memory_private() {
     }
 }
 
-/// Raises the soft limit of open files to the hard one, and returns the limit that holds.
+/// Raises the soft limit of open files to the hard limit. Returns the limit in effect.
 pub fn raise_open_files() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let holds = if raised.is_ok() { maximum } else { current };
-    holds.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
+    let effective = if raised.is_ok() { maximum } else { current };
+    effective.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }

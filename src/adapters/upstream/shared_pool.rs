@@ -1,4 +1,4 @@
-//! The pool of HTTP/2 connections.
+//! The pool of HTTP/2 connections, each shared by concurrent requests to one origin.
 
 use std::{
     fmt,
@@ -18,101 +18,101 @@ use super::{
 };
 use crate::ports::{ConnectError, UpstreamError};
 
-/// The most connections to one origin. Further requests use HTTP/1.1, so that callers who do not read hold 256 MiB at
-/// most.
+/// Maximum number of HTTP/2 connections to one origin; further requests use HTTP/1.1. Limits the data that is buffered
+/// for slow callers to 256 MiB.
 const CONNECTIONS: usize = 8;
 
 /// The shared connections by origin. A linear search is enough for a handful of origins.
 #[derive(Default)]
-pub(super) struct SharedPool(Mutex<Vec<(Origin, Arc<Site>)>>);
+pub(super) struct SharedPool(Mutex<Vec<(Origin, Arc<OriginPool>)>>);
 
-/// What is known of one origin.
-struct Site {
+/// The connections to one origin.
+struct OriginPool {
     connections: Mutex<Vec<Arc<SharedConnection>>>,
     /// Whether the last connection negotiated HTTP/1.1.
     speaks_http1: AtomicBool,
-    /// Held while a connection is opened, so that concurrent requests share it.
-    opening: tokio::sync::Mutex<Failures>,
+    /// Held while a connection is opened, so that concurrent requests share it or its failure.
+    opening: tokio::sync::Mutex<LastFailure>,
     /// The number of failed attempts.
     failures: AtomicUsize,
 }
 
-/// The last failure to open a connection, and its number.
-type Failures = Option<(usize, ConnectError)>;
+/// The last failed attempt to open a connection, and its number.
+type LastFailure = Option<(usize, ConnectError)>;
 
 impl SharedPool {
-    /// Returns a place on an open connection, if there is one.
+    /// Returns a lease on an open connection, if one is free.
     pub(super) fn take(&self, origin: &Origin) -> Option<Lease> {
-        self.site(origin).take()
+        self.pool_of(origin).take()
     }
 
-    /// Opens a connection. Requests that need one at the same time share it, or its failure; those to a server of
-    /// HTTP/1.1 open one each.
+    /// Opens a connection. Concurrent requests share an HTTP/2 connection, or the failure to open one. For a server of
+    /// HTTP/1.1, each request opens its own.
     pub(super) async fn connect(&self, origin: &Origin, connector: &Connector) -> Result<Connection, UpstreamError> {
-        let site = self.site(origin);
-        let seen = site.failures.load(Ordering::Relaxed);
-        if site.shares() {
-            // An attempt is limited in time.
-            let mut last = site.opening.lock().await;
-            if let Some(lease) = site.take() {
+        let pool = self.pool_of(origin);
+        let seen = pool.failures.load(Ordering::Relaxed);
+        if pool.may_share() {
+            // The wait is limited, because each attempt has a timeout.
+            let mut last = pool.opening.lock().await;
+            if let Some(lease) = pool.take() {
                 return Ok(Connection::Http2(lease));
             }
             match &*last {
                 Some((number, error)) if *number > seen => return Err(UpstreamError::Unreachable(error.clone())),
                 Some(_) | None => {}
             }
-            if site.shares() {
-                let opened = site.open(origin, connector).await;
+            if pool.may_share() {
+                let opened = pool.open(origin, connector).await;
                 if let Err(UpstreamError::Unreachable(error)) = &opened {
-                    let number = site.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                    let number = pool.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                     *last = Some((number, error.clone()));
                 }
                 return opened;
             }
         }
-        site.open(origin, connector).await
+        pool.open(origin, connector).await
     }
 
     /// Closes the connections that no request has used for `sweeps` sweeps.
     pub(super) fn sweep(&self, sweeps: u32) {
-        for (_, site) in self.lock().iter() {
-            site.lock().retain(|connection| {
+        for (_, pool) in self.lock().iter() {
+            pool.lock().retain(|connection| {
                 let idle = connection.count_idle_sweep();
                 connection.is_open() && idle < sweeps
             });
         }
     }
 
-    fn site(&self, origin: &Origin) -> Arc<Site> {
-        let mut sites = self.lock();
-        if let Some((_, site)) = sites.iter().find(|(known, _)| known == origin) {
-            return Arc::clone(site);
+    fn pool_of(&self, origin: &Origin) -> Arc<OriginPool> {
+        let mut pools = self.lock();
+        if let Some((_, pool)) = pools.iter().find(|(known, _)| known == origin) {
+            return Arc::clone(pool);
         }
-        let site = Arc::new(Site {
+        let pool = Arc::new(OriginPool {
             connections: Mutex::default(),
-            // Without TLS, no version is negotiated.
+            // Without TLS, HTTP/2 cannot be negotiated.
             speaks_http1: AtomicBool::new(origin.scheme == Scheme::HTTP),
             opening: tokio::sync::Mutex::default(),
             failures: AtomicUsize::default(),
         });
-        sites.push((origin.clone(), Arc::clone(&site)));
-        site
+        pools.push((origin.clone(), Arc::clone(&pool)));
+        pool
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Origin, Arc<Site>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Origin, Arc<OriginPool>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Site {
+impl OriginPool {
     fn take(&self) -> Option<Lease> {
         let mut connections = self.lock();
         connections.retain(|connection| connection.is_open());
         connections.iter().find_map(Lease::on)
     }
 
-    /// Whether the next connection may be a shared one.
-    fn shares(&self) -> bool {
+    /// Whether the next connection may be shared.
+    fn may_share(&self) -> bool {
         !self.speaks_http1.load(Ordering::Relaxed) && self.lock().len() < CONNECTIONS
     }
 

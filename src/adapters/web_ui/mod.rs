@@ -21,7 +21,7 @@ const PREFIX: &str = "/page/";
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
-        /// Every file of the page.
+        /// The files of the page, by name.
         const FILES: &[(&str, &str)] = &[$(($name, include_str!(concat!("page/", $name)))),*];
     };
 }

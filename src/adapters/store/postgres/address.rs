@@ -1,5 +1,5 @@
-//! The URL of a PostgreSQL database. Parses libpq's TLS parameters (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`),
-//! which `tokio_postgres` does not have.
+//! Parses the URL of a PostgreSQL database, including libpq's TLS parameters (`sslmode`, `sslrootcert`, `sslcert`,
+//! `sslkey`). `tokio_postgres` itself supports only some values of `sslmode`.
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -13,10 +13,10 @@ use tokio_postgres::{
 
 use crate::domain::networks::is_this_machine;
 
-/// The name that the server shows for the gateway's connections, unless the URL has one.
+/// The default `application_name`, by which the server lists the gateway's connections.
 const APPLICATION_NAME: &str = "goclaw";
 
-/// Why a URL cannot be used. The texts name parameters and never their values: these may be secret.
+/// Why a URL is invalid. The messages contain no values of parameters, because these may be secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InvalidAddress {
     #[error("its address is not valid")]
@@ -51,36 +51,37 @@ enum Mode {
 /// How the server's certificate is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// Not at all.
+    /// It is not verified.
     None,
-    /// It must be of an authority in this file, for any name.
+    /// An authority in this file must have issued it. The name is not checked.
     Authority(PathBuf),
-    /// It must be for the server's name, of an authority in this file or of the system's.
+    /// It must be valid for the server's name. Without a file, the system's authorities are trusted.
     Name(Option<PathBuf>),
 }
 
-/// Where a database is and how connections to it are protected.
+/// A parsed database URL.
 pub(super) struct Address {
-    /// Everything except TLS.
+    /// All parameters except the TLS parameters of libpq.
     pub(super) config: Config,
-    /// The kinds of connection to try, in this order.
+    /// The TLS modes to try, in this order.
     pub(super) attempts: Vec<SslMode>,
     pub(super) proof: Proof,
-    /// The files of the client's certificate and its key.
+    /// The PEM files of the client's certificate chain and private key.
     pub(super) client: Option<(PathBuf, PathBuf)>,
-    /// Database and host, for messages.
+    /// `DATABASE on HOST`, for messages.
     pub(super) name: String,
 }
 
 impl Address {
     pub(super) fn parse(url: &SecretString) -> Result<Self, InvalidAddress> {
-        let Split { url, mut mode, root, cert, key, binding, names_application } = Split::of(url)?;
+        let UrlParts { url, mut mode, root, cert, key, sets_channel_binding, sets_application_name } =
+            UrlParts::of(url)?;
         let mut config: Config = url.parse()?;
-        if !names_application {
+        if !sets_application_name {
             config.application_name(APPLICATION_NAME);
         }
         if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) && config.get_hostaddrs().is_empty() {
-            // As in libpq: TLS protects nothing within a machine's own socket.
+            // As in libpq, connections over a Unix socket do not use TLS.
             mode = Some(Mode::Disable);
         }
         let is_system = root.as_deref() == Some("system");
@@ -88,7 +89,7 @@ impl Address {
         let mode = match mode {
             Some(Mode::VerifyFull) | None if is_system => Mode::VerifyFull,
             Some(_) if is_system => return Err(InvalidAddress::SystemNeedsVerifyFull),
-            // An attacker in between could hide that the server offers TLS, so these modes would allow plain text.
+            // `allow` and `prefer` fall back to plain text, and an attacker on the network could force that.
             Some(Mode::Allow | Mode::Prefer) | None if !is_on_this_machine(&config) => Mode::VerifyFull,
             mode => mode.unwrap_or(Mode::Prefer),
         };
@@ -106,8 +107,8 @@ impl Address {
             (_, Some(root)) => Proof::Authority(root),
             (Mode::Disable | Mode::Allow | Mode::Prefer | Mode::Require, None) => Proof::None,
         };
-        if mode == Mode::Require && proof == Proof::None && !binding {
-            // Stricter than libpq: a server without a verified certificate proves that it knows the password.
+        if mode == Mode::Require && proof == Proof::None && !sets_channel_binding {
+            // Stricter than libpq: without a verified certificate, the server must prove that it knows the password.
             config.channel_binding(ChannelBinding::Require);
         }
         let attempts = match mode {
@@ -121,57 +122,56 @@ impl Address {
     }
 }
 
-/// A URL, split into the parameters that this module reads and the rest, for `tokio_postgres`.
-struct Split {
+/// The parameters that this module parses. `url` keeps the others, for `tokio_postgres`.
+struct UrlParts {
     url: Zeroizing<String>,
     mode: Option<Mode>,
     root: Option<String>,
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
-    /// Whether the URL decides about channel binding.
-    binding: bool,
-    names_application: bool,
+    sets_channel_binding: bool,
+    sets_application_name: bool,
 }
 
-impl Split {
+impl UrlParts {
     fn of(url: &SecretString) -> Result<Self, InvalidAddress> {
         let url = url.expose_secret();
-        // As `tokio_postgres` reads it: a password may contain a question mark.
+        // Like `tokio_postgres`, search after the `@`: a password may contain a question mark.
         let host = url.find('@').unwrap_or_default();
         let query = url.get(host..).and_then(|rest| rest.find('?')).map_or(url.len(), |at| host.saturating_add(at));
         let (base, query) = url.split_at_checked(query).unwrap_or((url, ""));
-        let mut split = Self {
+        let mut parts = Self {
             url: Zeroizing::new(base.to_owned()),
             mode: None,
             root: None,
             cert: None,
             key: None,
-            binding: false,
-            names_application: false,
+            sets_channel_binding: false,
+            sets_application_name: false,
         };
         let mut separator = '?';
         for parameter in query.trim_start_matches('?').split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = || percent_decode_str(value).decode_utf8_lossy().into_owned();
             match name {
-                "sslmode" => split.mode = Some(value().parse().map_err(|_unknown| InvalidAddress::SslMode)?),
-                "sslrootcert" => split.root = Some(value()),
-                "sslcert" => split.cert = Some(value().into()),
-                "sslkey" => split.key = Some(value().into()),
+                "sslmode" => parts.mode = Some(value().parse().map_err(|_unknown| InvalidAddress::SslMode)?),
+                "sslrootcert" => parts.root = Some(value()),
+                "sslcert" => parts.cert = Some(value().into()),
+                "sslkey" => parts.key = Some(value().into()),
                 _ => {
-                    split.binding |= name == "channel_binding";
-                    split.names_application |= name == "application_name";
-                    split.url.push(separator);
-                    split.url.push_str(parameter);
+                    parts.sets_channel_binding |= name == "channel_binding";
+                    parts.sets_application_name |= name == "application_name";
+                    parts.url.push(separator);
+                    parts.url.push_str(parameter);
                     separator = '&';
                 }
             }
         }
-        Ok(split)
+        Ok(parts)
     }
 }
 
-/// Whether all of the servers are on this machine.
+/// Whether all servers are on this machine.
 pub(in crate::adapters::store) fn is_on_this_machine(config: &Config) -> bool {
     match config.get_hostaddrs() {
         [] => config.get_hosts().iter().all(|host| match host {
@@ -182,7 +182,7 @@ pub(in crate::adapters::store) fn is_on_this_machine(config: &Config) -> bool {
     }
 }
 
-/// Returns database and host, for messages: the URL may hold a password.
+/// Returns `DATABASE on HOST`, for messages. They must not contain the URL, which may have a password.
 fn name(config: &Config) -> String {
     let host = match config.get_hosts().first() {
         Some(Host::Tcp(host)) => host.clone(),

@@ -1,8 +1,8 @@
-//! One clock for all replicas: the database server's.
+//! Corrects the clock of each replica to the database server's.
 //!
-//! Every replica compares leases and the expiry of tokens and logins with the time, but their clocks may differ by
-//! minutes. So a replica corrects its clock by the difference to the server's. Each read of the change feed measures
-//! it.
+//! Replicas compare the end of leases, tokens and logins with the current time, but the clocks of their machines may
+//! differ by minutes. So each replica adds the offset of the server's clock to its own. Each read of the change feed
+//! measures this offset.
 
 use std::{
     sync::{
@@ -16,37 +16,37 @@ use async_trait::async_trait;
 
 use crate::{domain::time::Timestamp, ports::Clock};
 
-/// Differences up to this may come from the network, and are not corrected.
+/// A difference up to this may be network latency and is not corrected.
 const TOLERANCE_MILLIS: i64 = 1_000;
-/// A difference above this is logged.
+/// A larger difference is logged and reported as [`Clock::skew_millis`].
 const SKEW_MILLIS: i64 = 60_000;
 
 /// How far the database server's clock is ahead of this machine's.
 #[derive(Debug, Default)]
 pub(super) struct ClockOffset {
     millis: AtomicI64,
-    is_told: AtomicBool,
+    is_skew_logged: AtomicBool,
 }
 
 impl ClockOffset {
-    /// Takes a reading of the server's clock, made between two readings of this machine's.
+    /// Updates the offset from the server's time and this machine's time before and after it was read.
     pub(super) fn measure(&self, before: Timestamp, server: Timestamp, after: Timestamp) {
         let round_trip = after.unix_millis().saturating_sub(before.unix_millis());
         let middle = before.unix_millis().saturating_add(round_trip / 2);
         let measured = server.unix_millis().saturating_sub(middle);
         let known = self.millis.load(Ordering::Relaxed);
-        // A clock that was set between the two readings gives a negative round trip; the next reading is good.
+        // A negative round trip means that the local clock was set in between. The next measurement will be valid.
         let is_precise = (0..=TOLERANCE_MILLIS).contains(&round_trip);
         if is_precise && measured.abs_diff(known) > TOLERANCE_MILLIS.unsigned_abs() {
             let corrected = if measured.abs() <= TOLERANCE_MILLIS { 0 } else { measured };
             self.millis.store(corrected, Ordering::Relaxed);
-            self.tell(corrected);
+            self.log_skew(corrected);
         }
     }
 
-    fn tell(&self, millis: i64) {
+    fn log_skew(&self, millis: i64) {
         let is_large = millis.abs() > SKEW_MILLIS;
-        let was_told = self.is_told.swap(is_large, Ordering::Relaxed);
+        let was_logged = self.is_skew_logged.swap(is_large, Ordering::Relaxed);
         let seconds = millis.unsigned_abs() / 1_000;
         match (is_large, millis > 0) {
             (true, true) => {
@@ -55,7 +55,7 @@ impl ClockOffset {
             (true, false) => {
                 tracing::warn!("this machine's clock is {seconds} s ahead of the database's, which counts; set it");
             }
-            (false, _) if was_told => tracing::info!("this machine's clock agrees with the database's again"),
+            (false, _) if was_logged => tracing::info!("this machine's clock agrees with the database's again"),
             (false, _) => {}
         }
     }

@@ -1,7 +1,7 @@
-//! PostgreSQL, which several replicas can share.
+//! The stores in PostgreSQL, which several replicas can share.
 //!
-//! A write transaction first locks the tables against other writers, not against readers. Writes are rare and short,
-//! and the lock makes them behave exactly as in SQLite.
+//! A write transaction first locks the tables against other writers. Readers are not blocked. Writes are rare and
+//! short, and because of the lock they run one at a time, as in SQLite.
 
 mod address;
 mod clock;
@@ -45,9 +45,9 @@ use clock::{ClockOffset, ServerClock};
 pub(super) use address::is_on_this_machine;
 pub use opening::PostgresOptions;
 
-/// Time limit for work on a connection, the wait for another replica's write included. Without it, a network that drops
-/// packets would block callers forever. All work can be repeated.
-const LONGEST_WORK: Duration = Duration::from_secs(5);
+/// Time limit for an operation, including the wait for another replica's write. Without it, a network that drops
+/// packets would block callers forever. An operation that times out may have been committed.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Waits for the running write transaction and blocks further ones until this one ends.
 const LOCK: &str = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations, \
                     audit_log IN SHARE ROW EXCLUSIVE MODE";
@@ -56,7 +56,7 @@ type Backend = diesel::pg::Pg;
 type Connection = AsyncPgConnection;
 type Store = PostgresStore;
 
-/// All stores in one database.
+/// Implements the storage ports on one database.
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Pool<Connection>,
@@ -69,7 +69,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Returns database and host, for messages.
+    /// Returns `DATABASE on HOST`, for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -82,7 +82,7 @@ impl PostgresStore {
     {
         let _timed = TimedQuery::begin(doing);
         let mut connection = self.connection(doing).await?;
-        let outcome = timeout(LONGEST_WORK, work(&mut connection)).await;
+        let outcome = timeout(OPERATION_TIMEOUT, work(&mut connection)).await;
         self.settle(doing, connection, outcome)
     }
 
@@ -98,7 +98,7 @@ impl PostgresStore {
             sql_query(LOCK).execute(connection).await?;
             work(connection).await
         });
-        let outcome = timeout(LONGEST_WORK, transaction).await;
+        let outcome = timeout(OPERATION_TIMEOUT, transaction).await;
         self.settle(doing, connection, outcome)
     }
 
@@ -109,7 +109,7 @@ impl PostgresStore {
         connection.or_else(|error| self.health.note(doing, Err(error), self.local.as_ref()))
     }
 
-    /// Returns a connection to the pool. After a time-out, discards it and all idle connections: they lead to the same
+    /// Returns a connection to the pool. After a timeout, closes it and all idle connections, which lead to the same
     /// server.
     fn settle<T>(
         &self,
@@ -128,18 +128,18 @@ impl PostgresStore {
         self.health.note(doing, outcome, self.local.as_ref())
     }
 
-    /// Returns the clock that all replicas share.
+    /// Returns this machine's clock, corrected to the server's.
     pub fn shared_clock(&self) -> Arc<dyn Clock> {
         Arc::new(ServerClock { local: Arc::clone(&self.local), offset: Arc::clone(&self.offset) })
     }
 
-    /// Uses the callers' clocks, which must agree, instead of the server's. For tests that set the time.
+    /// Uses the times that callers pass instead of the server's clock. For tests that set the time.
     #[must_use]
     pub fn on_callers_clock(self) -> Self {
         Self { has_own_clock: false, ..self }
     }
 
-    /// Returns the server's time: all replicas must measure leases on one clock.
+    /// Returns the server's time, because all replicas must measure leases with one clock.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         if !self.has_own_clock {
             return Ok(now);
@@ -148,7 +148,7 @@ impl PostgresStore {
         Ok(millis.map_or(now, Timestamp::from_unix_millis))
     }
 
-    /// Reads the local clock. Returns a function that compares it with the server's time of the same moment.
+    /// Begins to measure the clock offset. The returned function takes the server's time, which was read in between.
     fn clock_comparison(&self) -> impl FnOnce(Option<i64>) + use<'_> {
         let before = self.local.now();
         move |server| {

@@ -1,4 +1,4 @@
-//! Opens a PostgreSQL database: waits for it, connects, and migrates the schema, one replica at a time.
+//! Opens a PostgreSQL database: waits until it is up, connects, and migrates the schema, one replica at a time.
 
 use std::{
     path::{Path, PathBuf},
@@ -33,27 +33,27 @@ use crate::{
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// For all attempts at one connection.
+/// Time limit for the first connection, which may take two attempts.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// A query that takes longer waits for a lock that is not released.
+/// Time limits, so that a stuck query or transaction does not block others.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
-/// Lets replicas that start together migrate in turn; 3577 is arbitrary.
-const TAKE_TURN: &str = "SELECT pg_try_advisory_lock(3577) AS is_taken";
-/// How often, and how many times, the turn to migrate is tried: for 10 minutes.
-const TURN: Duration = Duration::from_millis(250);
-const TURNS: usize = 2400;
+/// Acquires the lock that lets one replica migrate at a time; 3577 is arbitrary.
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(3577) AS is_taken";
+/// The gateway waits 10 minutes at most for another replica's migration.
+const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(250);
+const LOCK_ATTEMPTS: usize = 2400;
 /// Migrations have no time limit.
 const BEFORE_MIGRATING: &str = "SET statement_timeout = 0";
 const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
 
-/// How a database is opened and used.
+/// Options for [`PostgresStore::open`].
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// The most connections of this gateway.
+    /// Maximum number of connections of this gateway.
     pub pool_size: usize,
     /// How long to wait for a server that is not up yet.
     pub wait: Duration,
-    /// A PEM file of authorities to trust beside the system's.
+    /// A PEM file with certificate authorities to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -75,7 +75,7 @@ impl PostgresStore {
         let server = Arc::new(server);
         let mut config = ManagerConfig::<Connection>::default();
         config.custom_setup = Box::new(move |_url| connect(Arc::clone(&server)).boxed());
-        // The URL is not kept: `server` has what is in it.
+        // `connect` ignores the manager's URL.
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
         let pool = Pool::builder(manager).max_size(options.pool_size).build();
         let pool = pool.map_err(|error| connect_error(Box::new(error)))?;
@@ -83,10 +83,10 @@ impl PostgresStore {
             Ok(connection) => connection.map_err(|error| connect_error(Box::new(error)))?,
             Err(late) => return Err(connect_error(Box::new(late))),
         };
-        refuse_lossy(&mut connection, &name).await?;
+        require_synchronous_commit(&mut connection, &name).await?;
         let migrate_error =
             |source: DieselError| OpenStoreError::Migrate { name: name.clone(), source: Box::new(source) };
-        turn_to_migrate(&mut connection, &name, local.as_ref()).await?;
+        lock_for_migration(&mut connection, &name, local.as_ref()).await?;
         connection.batch_execute(BEFORE_MIGRATING).await.map_err(migrate_error)?;
         let mut harness = AsyncMigrationHarness::new(connection);
         // On an error the pool is dropped, which closes the connection and releases the lock.
@@ -94,7 +94,7 @@ impl PostgresStore {
         harness.into_inner().batch_execute(AFTER_MIGRATING).await.map_err(migrate_error)?;
         let (health, offset, skipped) = (Arc::default(), Arc::default(), SkippedRows::default());
         let store = Self { pool, name, local, health, offset, has_own_clock: true, skipped };
-        // Also reads the server's clock, before anything is compared with it.
+        // Reading the change feed measures the offset of the server's clock, before its first use.
         store
             .marks()
             .await
@@ -102,7 +102,7 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Checks an address and the files that it names, without connecting.
+    /// Checks a URL and the files that it names, without connecting.
     ///
     /// # Errors
     /// [`OpenStoreError::InvalidUrl`].
@@ -126,24 +126,24 @@ async fn connect(server: Arc<Server>) -> ConnectionResult<Connection> {
 }
 
 #[derive(QueryableByName)]
-struct Turn {
+struct LockAttempt {
     #[diesel(sql_type = Bool)]
     is_taken: bool,
 }
 
-/// Waits until no other process migrates the database.
-async fn turn_to_migrate(connection: &mut Connection, name: &str, clock: &dyn Clock) -> Result<(), OpenStoreError> {
-    for turn in 0..TURNS {
-        let taken = sql_query(TAKE_TURN).get_result::<Turn>(connection).await;
+/// Waits until this process holds the lock to migrate the database.
+async fn lock_for_migration(connection: &mut Connection, name: &str, clock: &dyn Clock) -> Result<(), OpenStoreError> {
+    for attempt in 0..LOCK_ATTEMPTS {
+        let taken = sql_query(TRY_LOCK).get_result::<LockAttempt>(connection).await;
         let taken =
             taken.map_err(|source| OpenStoreError::Migrate { name: name.to_owned(), source: Box::new(source) })?;
         if taken.is_taken {
             return Ok(());
         }
-        if turn == 0 {
+        if attempt == 0 {
             log_wait(name);
         }
-        clock.sleep(TURN).await;
+        clock.sleep(LOCK_RETRY_PAUSE).await;
     }
     Err(OpenStoreError::Busy { name: name.to_owned() })
 }
@@ -154,8 +154,8 @@ struct Setting {
     value: String,
 }
 
-/// Rejects a database without synchronous commits: a crash of the server could lose a committed token.
-async fn refuse_lossy(connection: &mut Connection, name: &str) -> Result<(), OpenStoreError> {
+/// Rejects a database with `synchronous_commit = off`: a crash of the server could lose committed tokens.
+async fn require_synchronous_commit(connection: &mut Connection, name: &str) -> Result<(), OpenStoreError> {
     let setting = sql_query("SELECT current_setting('synchronous_commit') AS value").get_result::<Setting>(connection);
     let setting = setting.await;
     let setting =

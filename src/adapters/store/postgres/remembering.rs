@@ -1,5 +1,4 @@
-//! Inserts responses with their items in one transaction of two statements. Callers wait for it, and each statement is
-//! a round trip.
+//! Inserts remembered responses and their items in few statements, because callers wait for each round trip.
 
 use std::collections::HashSet;
 
@@ -12,10 +11,10 @@ use crate::adapters::store::{
     schema::{response_items, responses},
 };
 
-/// Rows of one statement, which may bind 65,535 values.
-const AT_ONCE: usize = 10_000;
+/// Maximum number of items in one statement, which may bind 65,535 values.
+const ITEMS_PER_STATEMENT: usize = 10_000;
 
-/// Inserts the responses that are not there yet.
+/// Inserts the responses whose ids are not stored yet.
 pub(super) async fn insert(connection: &mut Connection, new: Vec<NewRows>) -> Result<(), TransactionError> {
     let (rows, items): (Vec<_>, Vec<_>) = new.into_iter().map(|new| (new.response, new.items)).unzip();
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
@@ -26,7 +25,7 @@ pub(super) async fn insert(connection: &mut Connection, new: Vec<NewRows>) -> Re
         let items = ids.iter().zip(items).filter(|(id, _)| inserted.remove(*id)).flat_map(|(_, items)| items);
         let mut items: Vec<ItemRow> = items.collect();
         while !items.is_empty() {
-            let rest = items.split_off(items.len().min(AT_ONCE));
+            let rest = items.split_off(items.len().min(ITEMS_PER_STATEMENT));
             let insert = diesel::insert_into(response_items::table).values(items).on_conflict_do_nothing();
             insert.execute(connection).await?;
             items = rest;

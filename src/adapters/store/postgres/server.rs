@@ -1,4 +1,4 @@
-//! A PostgreSQL server: connects to it, waits until it is up, and explains why it refuses.
+//! Connects to a PostgreSQL server, waits until it is up, and explains connection errors.
 
 use std::{error::Error as _, io, iter, path::Path, time::Duration};
 
@@ -16,9 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle time before the first TCP keepalive probe.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The pause between two attempts to connect to a server that is not up.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The pause between two lines in the log about a server that is not up.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// The pause between two log lines about a server that is not up.
+const LOG_PAUSE: Duration = Duration::from_secs(60);
 
 type Tls = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
 type Connected = (Client, tokio_postgres::Connection<Socket, Tls>);
@@ -28,7 +28,7 @@ pub(super) struct Server {
     tls: MakeRustlsConnect,
 }
 
-/// Why a server cannot be used at the start.
+/// Why [`Server::wait_until_up`] failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct ServerError(String);
@@ -41,18 +41,18 @@ impl Server {
         Ok(Self { address, tls })
     }
 
-    /// Returns database and host, for messages.
+    /// Returns `DATABASE on HOST`, for messages.
     pub(super) fn name(&self) -> &str {
         &self.address.name
     }
 
-    /// Opens a connection, by the first of `attempts` that the server accepts.
+    /// Opens a connection in the first of the TLS modes `attempts` that the server accepts.
     pub(super) async fn connect(&self) -> Result<Connected, Error> {
         let (mut attempts, mut config) = (self.address.attempts.iter().peekable(), self.address.config.clone());
         loop {
             config.ssl_mode(attempts.next().copied().unwrap_or(SslMode::Require));
             match config.connect(self.tls.clone()).await {
-                // pg_hba.conf has no line for this kind of connection; it may have one for the other.
+                // pg_hba.conf may allow the next TLS mode.
                 Err(error)
                     if error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
                         && attempts.peek().is_some() => {}
@@ -61,15 +61,15 @@ impl Server {
         }
     }
 
-    /// Waits up to `limit` for a server that cannot be reached or is starting. Any other refusal is an error at once.
+    /// Waits up to `limit` for a server that cannot be reached or is starting. Any other error is returned at once.
     pub(super) async fn wait_until_up(&self, limit: Duration, clock: &dyn Clock) -> Result<(), ServerError> {
         let begin = clock.since_boot();
-        let mut told = None;
+        let mut logged = None;
         loop {
             let waited = clock.since_boot().saturating_sub(begin);
             let reason = match timeout(CONNECT_TIMEOUT, self.connect()).await {
                 Ok(Ok(_)) => {
-                    if told.is_some() {
+                    if logged.is_some() {
                         tracing::info!("the database {} is up", self.name());
                     }
                     return Ok(());
@@ -81,19 +81,19 @@ impl Server {
                 Err(_elapsed) if waited >= limit => return Err(ServerError("it did not answer in time".to_owned())),
                 Err(_elapsed) => "it did not answer in time".to_owned(),
             };
-            if told.is_none_or(|at| waited.saturating_sub(at) >= TELL_EVERY) {
-                told = Some(waited);
+            if logged.is_none_or(|at| waited.saturating_sub(at) >= LOG_PAUSE) {
+                logged = Some(waited);
                 let left = limit.saturating_sub(waited).as_secs();
                 tracing::warn!(
                     "the database {} is not up yet; waiting for it for {left} s at most: {reason}",
                     self.name()
                 );
             }
-            clock.sleep(LOOK_EVERY.min(limit.saturating_sub(waited))).await;
+            clock.sleep(RETRY_PAUSE.min(limit.saturating_sub(waited))).await;
         }
     }
 
-    /// Returns the error's text with its cause, which `Display` omits, and what to do about it.
+    /// Returns the error's text with its cause, which `Display` omits, and with advice if there is any.
     pub(super) fn explain(&self, error: &Error) -> String {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         let text = format!("{error}{cause}");
@@ -115,14 +115,14 @@ impl Server {
     }
 }
 
-/// Whether a server may accept the next connection: nobody listens yet, its name is not known yet, or it is starting.
+/// Whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no free slot.
 fn may_come_up(error: &Error) -> bool {
     if let Some(code) = error.code() {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);
     }
     let mut causes = iter::successors(error.source(), |&cause| cause.source());
     let kind = causes.find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    // TLS wraps its errors as invalid data.
+    // TLS errors have the kind `InvalidData`.
     let is_final = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied];
     error.is_closed() || kind.is_some_and(|kind| !is_final.contains(&kind))
 }

@@ -1,12 +1,12 @@
-//! The SQL that copies whole tables as JSON in PostgreSQL: see `queries/copying.rs`.
+//! PostgreSQL's SQL for copying whole tables as JSON, for `queries/copying.rs`.
 
 use super::LOCK;
 use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
 
-/// A whole table may take longer than a query of a running gateway.
+/// Lifts the time limit, because reading a whole table may take longer than other queries.
 pub(super) const BEGIN_SNAPSHOT: &str =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
-/// Oldest first, so that a table comes after those that it refers to.
+/// Lists the tables in the order of their creation, so that each follows those that it references.
 pub(super) const LIST: &str = "SELECT relname::text AS name FROM pg_class \
     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY oid";
 
@@ -23,7 +23,7 @@ pub(super) fn columns_of(table: &str) -> String {
     )
 }
 
-/// A JSON column travels as its text, as SQLite has it.
+/// Opens a cursor that returns rows as JSON objects. `jsonb` columns are copied as text, which SQLite stores.
 pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> {
     let member = |column: &Column| {
         let as_text = if column.kind == "jsonb" { "::text" } else { "" };
@@ -45,7 +45,7 @@ pub(super) fn after_reading() -> Option<&'static str> {
     Some("CLOSE copied")
 }
 
-/// Inserts the rows of the JSON array that is bound. Columns that the database numbers keep their values.
+/// Inserts the rows of the bound JSON array. Identity columns keep their values.
 pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let value = |column: &Column| format!("(it ->> {})::{}", literal(&column.name), column.kind);
@@ -58,7 +58,7 @@ pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     )
 }
 
-/// Continues the sequence after the highest number.
+/// Sets the sequence of the identity column to its highest value.
 pub(super) fn after_writing(table: &str, columns: &[Column]) -> Option<String> {
     let column = columns.iter().find(|column| column.is_numbered)?;
     let sequence = format!("pg_get_serial_sequence({}, {})", literal(&quoted(table)), literal(&column.name));

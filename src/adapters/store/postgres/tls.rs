@@ -1,5 +1,4 @@
-//! TLS to a PostgreSQL server, as `sslmode`, `sslrootcert`, `sslcert` and `sslkey` configure it. `address` parses
-//! these.
+//! Sets up TLS for connections to a PostgreSQL server, from the parameters that `address` has parsed.
 
 use std::{
     fs, io,
@@ -37,18 +36,19 @@ pub(super) enum InvalidTls {
         "other users may read the private key {} (mode {mode:04o}); make it private: chmod 600, or 640 if root owns it",
         path.display()
     )]
-    PublicKey { path: PathBuf, mode: u32 },
+    ExposedKey { path: PathBuf, mode: u32 },
     #[error("TLS cannot be set up")]
     Tls(#[from] TlsError),
 }
 
-/// Returns the TLS connector for an address. Reads its files, and that of the authorities to trust beside the system's.
+/// Returns the TLS connector for an address. Reads the files of the address, and `ca_file` with authorities to trust in
+/// addition to the system's.
 pub(super) fn connector(address: &Address, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, InvalidTls> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match &address.proof {
         Proof::None => Arc::new(Unverified(Arc::clone(&provider))),
-        Proof::Authority(file) => Arc::new(AnyName(against(file, &provider)?)),
-        Proof::Name(Some(file)) => against(file, &provider)?,
+        Proof::Authority(file) => Arc::new(AnyName(file_verifier(file, &provider)?)),
+        Proof::Name(Some(file)) => file_verifier(file, &provider)?,
         Proof::Name(None) => {
             let more = ca_file.map(|file| certificates("tls.ca_file", file)).transpose()?.unwrap_or_default();
             Arc::new(Verifier::new_with_extra_roots(more, Arc::clone(&provider))?)
@@ -61,14 +61,14 @@ pub(super) fn connector(address: &Address, ca_file: Option<&Path>) -> Result<Mak
         Some((chain, key)) => config.with_client_auth_cert(certificates("sslcert", chain)?, private_key(key)?)?,
     };
     if address.config.get_ssl_negotiation() == SslNegotiation::Direct {
-        // Without PostgreSQL's own TLS request, the server requires this protocol name.
+        // With `sslnegotiation=direct`, the server requires this ALPN protocol.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     Ok(MakeRustlsConnect::new(config))
 }
 
 /// Returns a verifier that trusts the authorities in `file` only.
-fn against(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, InvalidTls> {
+fn file_verifier(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, InvalidTls> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("sslrootcert", file)? {
         roots.add(certificate)?;
@@ -84,7 +84,8 @@ fn certificates(parameter: &'static str, path: &Path) -> Result<Vec<CertificateD
     if found.is_empty() { Err(InvalidTls::NoCertificate { parameter, path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// Reads the client's private key. As in libpq, only its owner may read it, or root's group if root owns it.
+/// Reads the client's private key. As in libpq, only its owner may have access. If root owns the file, its group may
+/// read it.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, InvalidTls> {
     let parameter = "sslkey";
     let unreadable = |source| InvalidTls::Unreadable { parameter, path: path.to_owned(), source };
@@ -92,7 +93,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, InvalidTls> {
     let mode = metadata.mode() & 0o777;
     let forbidden = if metadata.uid() == 0 { 0o027 } else { 0o077 };
     if mode & forbidden != 0 {
-        return Err(InvalidTls::PublicKey { path: path.to_owned(), mode });
+        return Err(InvalidTls::ExposedKey { path: path.to_owned(), mode });
     }
     let text = Zeroizing::new(fs::read(path).map_err(unreadable)?);
     PrivateKeyDer::from_pem_slice(&text).map_err(|source| InvalidTls::NotPem {
@@ -102,8 +103,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, InvalidTls> {
     })
 }
 
-/// Accepts any certificate whose key the server has. The server is authenticated by channel binding instead, or it is
-/// on this machine.
+/// Accepts any certificate whose private key the server has. Channel binding authenticates the server instead, unless
+/// it is on this machine or the URL sets `channel_binding`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 
@@ -156,7 +157,7 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is checked last, when the chain is known to be valid.
+            // rustls checks the name last, so the chain is valid.
             Err(TlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

@@ -1,4 +1,4 @@
-//! API tokens: `api_tokens`.
+//! Implements [`ApiTokenStore`] on the table `api_tokens`, which also has links and sessions of the page.
 
 use std::mem;
 
@@ -114,10 +114,10 @@ impl ApiTokenStore for Store {
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
         let (row, old_row) = (ApiTokenRow::from(new), ApiTokenRow::from(old));
         self.write("rotate a token", async |connection| {
-            let present = table::table.filter(table::id.eq(&row.id).and(table::digest.eq(&old_row.digest)));
+            let unrotated = table::table.filter(table::id.eq(&row.id).and(table::digest.eq(&old_row.digest)));
             let values =
                 (table::digest.eq(&row.digest), table::mac.eq(&row.mac), table::last_used_at.eq(row.last_used_at));
-            if diesel::update(present).set(values).execute(connection).await? == 0 {
+            if diesel::update(unrotated).set(values).execute(connection).await? == 0 {
                 return Ok(false);
             }
             diesel::delete(table::table.filter(table::parent.eq(&row.id))).execute(connection).await?;

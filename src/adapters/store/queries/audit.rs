@@ -1,6 +1,6 @@
-//! The audit log: `audit_log`.
+//! Implements [`AuditLog`] on the table `audit_log`.
 //!
-//! Entries are appended in write transactions, which run one at a time, so that each follows the one before it.
+//! Write transactions run one at a time, so each entry is chained to the one before it.
 
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -108,7 +108,7 @@ fn from_rows(rows: Vec<EntryRow>) -> Vec<AuditEntry> {
     rows.into_iter().map(AuditEntry::from).collect()
 }
 
-/// Appends the entry of a change, in the change's transaction.
+/// Appends an entry about a change. The caller makes the change in the same transaction.
 pub(super) async fn append(
     connection: &mut Connection,
     event: AuditEvent,

@@ -1,4 +1,4 @@
-//! The change feed: the one row of `change_feed`. Triggers of the migrations keep it.
+//! Implements [`ChangeFeed`] on the single row of `change_feed`, which triggers in the schema update.
 
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -14,7 +14,7 @@ use crate::{
 impl ChangeFeed for Store {
     async fn marks(&self) -> Result<ChangeMarks, StoreError> {
         type Row = (String, String, String, String, String, Option<i64>);
-        // The follower reads twice a second, so this is where the server's clock is read too.
+        // Every replica runs this query twice a second, so the query also reads the server's clock.
         let compare_clocks = self.clock_comparison();
         let row = table::table.select((
             table::accounts,

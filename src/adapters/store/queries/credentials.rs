@@ -1,4 +1,4 @@
-//! Connected accounts: `llm_providers`, with their refresh tokens in `config_secrets`.
+//! Implements [`TokenStore`]: accounts are in `llm_providers`, their refresh tokens in `config_secrets`.
 
 use async_trait::async_trait;
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, result::Error as DieselError, sql_types::Text};
@@ -108,7 +108,7 @@ impl TokenStore for Store {
                 queue(connection, &order.revocation).await?;
             }
             if is_unreadable {
-                // Delete it completely: any column may be damaged.
+                // Any column may be damaged, so no part of the row is reused.
                 delete(connection, &new.name, Vec::new()).await?;
             }
             let account = SealedCredential::after_login(new, before.as_ref(), now);
@@ -163,7 +163,7 @@ impl TokenStore for Store {
         self.write("remove an account", async |connection| {
             let found = find(connection, name).await;
             if found.as_ref().is_err_and(TransactionError::is_of_row) {
-                let signed_out = end_of_unreadable(connection, name, author.at).await?;
+                let signed_out = removal_of_unreadable(connection, name, author.at).await?;
                 delete(connection, name, vec![signed_out]).await?;
                 append(connection, AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author).await?;
                 return Ok(Removal::RemovedUnreadable);
@@ -191,7 +191,7 @@ impl TokenStore for Store {
                 if found.as_ref().is_err_and(TransactionError::is_of_row) {
                     return Ok(false);
                 }
-                let account = found?.filter(|it| it.refresh.version == *version && it.refresh.is_at_rest());
+                let account = found?.filter(|stored| stored.refresh.version == *version && stored.refresh.is_at_rest());
                 let Some(account) = account else { return Ok(false) };
                 leaving.push(account);
             }
@@ -199,8 +199,9 @@ impl TokenStore for Store {
                 let moved =
                     CredentialEvent::unnumbered(&account.name, EventKind::MovedAway, &account.refresh, author.at);
                 delete(connection, &account.name, vec![moved]).await?;
-                let told = AuditEvent::done(AuditAction::Exported, account.name.as_str(), Some(order.archive.clone()));
-                append(connection, told, author).await?;
+                let exported =
+                    AuditEvent::done(AuditAction::Exported, account.name.as_str(), Some(order.archive.clone()));
+                append(connection, exported, author).await?;
             }
             let ids = order.revocations.iter().map(|id| id.as_str());
             diesel::delete(revocations::table.filter(revocations::id.eq_any(ids))).execute(connection).await?;
@@ -242,7 +243,7 @@ pub(super) async fn advance(
     now: Timestamp,
 ) -> Result<Advanced, TransactionError> {
     let before = match find(connection, name).await {
-        Err(error) if error.is_of_row() => Some(mended(connection, name, event).await?.ok_or(error)?),
+        Err(error) if error.is_of_row() => Some(repaired(connection, name, event).await?.ok_or(error)?),
         found => found?,
     };
     let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
@@ -265,20 +266,20 @@ async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<
     Ok(rows(connection, Some(name)).await?.pop().map(account).transpose()?)
 }
 
-/// Returns an unreadable account without its damage, if new tokens of its login replace what is damaged.
-async fn mended(
+/// Repairs an unreadable account with the new tokens of its login. Returns None if it stays unreadable.
+async fn repaired(
     connection: &mut Connection,
     name: &AccountName,
     event: &RefreshEvent,
 ) -> QueryResult<Option<SealedCredential>> {
     let RefreshEvent::Succeeded(rotation) = event else { return Ok(None) };
     let damaged = rows(connection, Some(name)).await?.pop();
-    let mended = damaged.and_then(|(row, refresh_token)| Some((row.mended_by(rotation)?, refresh_token)));
-    Ok(mended.and_then(|row| account(row).ok()))
+    let repaired = damaged.and_then(|(row, refresh_token)| Some((row.mended_by(rotation)?, refresh_token)));
+    Ok(repaired.and_then(|row| account(row).ok()))
 }
 
-/// Returns the event of the removal of an unreadable account, which other replicas follow.
-async fn end_of_unreadable(
+/// Returns the event by which other replicas learn that an unreadable account was removed.
+async fn removal_of_unreadable(
     connection: &mut Connection,
     name: &AccountName,
     now: Timestamp,
@@ -298,8 +299,8 @@ async fn end_of_unreadable(
     })
 }
 
-/// Reads accounts with their refresh tokens, ordered by name. Two statements could read two different logins, so one
-/// statement reads both.
+/// Reads accounts with their refresh tokens, ordered by name. A single statement guarantees that both are of the same
+/// login.
 pub(super) async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
     match name {
         Some(name) => all_rows().filter(llm_providers::name.eq(name.as_str())).load(connection).await,

@@ -1,4 +1,4 @@
-//! What providers said last: `provider_feedback`.
+//! Reads and writes the last feedback of providers in `provider_feedback`, for `credentials`.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -40,13 +40,13 @@ impl TryFrom<FeedbackRow> for StoredFeedback {
     }
 }
 
-/// Returns everything that can be read.
+/// Returns the feedback about all accounts, without unreadable rows.
 pub(super) async fn all(connection: &mut Connection, skipped: &SkippedRows) -> QueryResult<Vec<StoredFeedback>> {
     let rows = table::table.select(FeedbackRow::as_select()).load(connection).await?;
     Ok(skipped.readable::<FeedbackRow, _>(rows))
 }
 
-/// Replaces what was said to the account. Returns what had been said to the same login.
+/// Replaces the feedback about an account. Returns the previous feedback about the same login, or an empty one.
 pub(super) async fn replace(
     connection: &mut Connection,
     said: &StoredFeedback,

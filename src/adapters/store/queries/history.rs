@@ -1,4 +1,4 @@
-//! The history of accounts: `credential_events`.
+//! Implements [`CredentialHistory`] on the table `credential_events`.
 //!
 //! Ids are assigned in write transactions, which run one at a time, so events become visible in the order of their ids.
 
@@ -101,22 +101,22 @@ impl CredentialHistory for Store {
     }
 }
 
-/// Reads until there are `limit` readable events, or no more rows. `query` selects the rows beyond an id, at first
-/// beyond `place`.
+/// Reads pages until there are `limit` readable events or no more rows. `query` selects the rows that follow an id,
+/// which is `position` for the first page.
 async fn events_of<'q>(
     store: &Store,
     doing: &'static str,
     query: impl Fn(i64) -> table::BoxedQuery<'q, Backend>,
-    mut place: i64,
+    mut position: i64,
     limit: usize,
 ) -> Result<NewEvents, StoreError> {
     let mut new = NewEvents { events: Vec::new(), is_complete: true };
     loop {
         let missing = limit.saturating_sub(new.events.len());
-        let page = query(place).limit(missing.try_into().unwrap_or(i64::MAX)).select(EventRow::as_select());
+        let page = query(position).limit(missing.try_into().unwrap_or(i64::MAX)).select(EventRow::as_select());
         let rows: Vec<EventRow> = store.run(doing, async |connection| Ok(page.load(connection).await?)).await?;
         let found = rows.len();
-        place = rows.last().map_or(place, |row| row.id);
+        position = rows.last().map_or(position, |row| row.id);
         let events: Vec<CredentialEvent> = store.skipped.readable::<EventRow, _>(rows);
         let is_complete = events.len() == found;
         new.is_complete &= is_complete;
@@ -127,7 +127,7 @@ async fn events_of<'q>(
     }
 }
 
-/// Whether a login has an event of this refusal after `after`.
+/// Whether the login has a `refused` event with this code after `after`.
 pub(super) async fn was_refused(
     connection: &mut Connection,
     login_id: &LoginId,
@@ -140,7 +140,7 @@ pub(super) async fn was_refused(
     Ok(newest > Some(after.unix_millis()))
 }
 
-/// Appends an event to the history and returns its number.
+/// Appends an event to the history and returns its revision.
 pub(super) async fn record(connection: &mut Connection, event: &CredentialEvent) -> Result<Revision, TransactionError> {
     let numbered = diesel::insert_into(table::table).values(EventRow::from(event)).returning(table::id);
     Ok(Revision(numbered.get_result(connection).await?))

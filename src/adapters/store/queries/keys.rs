@@ -1,5 +1,5 @@
-//! Key checks (`key_checks`), the sealed values of all tables, and what gateways report about their journals
-//! (`replicas`).
+//! Implements [`KeyStore`]: key checks (`key_checks`), the gateways' reports about their token journals (`replicas`),
+//! and the sealed values in all tables.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl KeyStore for Store {
             }
             for value in values {
                 if !replace(connection, value).await? {
-                    // An error ends the transaction without a change.
+                    // The error rolls back the replacements so far.
                     return Err(DieselError::RollbackTransaction.into());
                 }
             }
@@ -89,16 +89,16 @@ impl KeyStore for Store {
             let place = Place { table: "replicas", row: &journal.place };
             let records: BTreeMap<&str, usize> =
                 journal.records.iter().map(|(key_id, records)| (key_id.as_str(), *records)).collect();
-            let said = (
+            let report = (
                 replicas::seen_at.eq(journal.seen_at.unix_millis()),
                 replicas::records.eq(place.encode("records", &records)?),
             );
             diesel::delete(row.filter(replicas::seen_at.lt(since.unix_millis()))).execute(connection).await?;
             diesel::insert_into(row)
-                .values((replicas::name.eq(&journal.place), said.clone()))
+                .values((replicas::name.eq(&journal.place), report.clone()))
                 .on_conflict(replicas::name)
                 .do_update()
-                .set(said)
+                .set(report)
                 .execute(connection)
                 .await?;
             Ok(())

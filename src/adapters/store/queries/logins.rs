@@ -1,4 +1,4 @@
-//! Pending and ended logins: `login_sessions`.
+//! Implements [`LoginStore`] on the table `login_sessions`.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ struct LoginRow {
     tokens: Option<String>,
 }
 
-/// The columns that change during a login. Only a failed one has a detail, and only an unconfirmed one keeps tokens.
+/// The columns that change during a login. Only failed logins have a `detail`, and only unconfirmed ones `tokens`.
 #[derive(AsChangeset)]
 #[diesel(table_name = table, treat_none_as_null = true)]
 struct ProgressRow {
@@ -123,8 +123,8 @@ impl TryFrom<LoginRow> for SealedLogin {
 }
 
 const PENDING: &str = LoginProgress::Pending.as_str();
-/// Logins that are read to find the latest readable one.
-const LATEST: i64 = 10;
+/// How many logins are read to find the newest readable one.
+const LATEST_CANDIDATES: i64 = 10;
 const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
 const UNCONFIRMED: &str = LoginProgress::Unconfirmed.as_str();
 const NOT_ENDED: [&str; 3] = [PENDING, EXCHANGING, UNCONFIRMED];
@@ -134,8 +134,8 @@ impl LoginStore for Store {
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError> {
         let row = LoginRow::try_from(login)?;
         let (name, principal) = (login.session.name.as_str(), login.session.principal.as_str());
-        let of_both = table::provider.eq(name).and(table::principal.eq(principal));
-        let pending = table::table.filter(of_both.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
+        let of_principal = table::provider.eq(name).and(table::principal.eq(principal));
+        let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
         self.write("begin a login", async |connection| {
             expire(connection, author.at).await?;
             if let Some(earlier) = pending.first(connection).await.optional()? {
@@ -143,7 +143,7 @@ impl LoginStore for Store {
                 let id = earlier.id.clone();
                 match earlier.try_into() {
                     Ok(earlier) => return Ok(BeginOutcome::AlreadyPending(Box::new(earlier))),
-                    // Nobody can finish it.
+                    // It cannot be completed, so it ends.
                     Err(unreadable) => self.skipped.report(&unreadable),
                 }
                 let end = ProgressRow::ended(LoginOutcome::Interrupted, author.at);
@@ -172,7 +172,7 @@ impl LoginStore for Store {
         let latest = table::table
             .filter(table::provider.eq(name.as_str()).and(table::principal.eq(principal.as_str())))
             .order((table::started_at.desc(), table::id.desc()))
-            .limit(LATEST)
+            .limit(LATEST_CANDIDATES)
             .select(LoginRow::as_select());
         let latest = self.run("find the latest login", async |connection| Ok(latest.load(connection).await?)).await?;
         Ok(self.skipped.readable::<LoginRow, _>(latest).into_iter().next())
@@ -303,8 +303,8 @@ async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usiz
         .await
 }
 
-/// Ends the login as completed if it has the progress that `replaces` requires. Returns the outcome that prevents this,
-/// if any. The login id of a pasted secret has no row.
+/// Ends the login as completed if it has the progress that `replaces` requires, or else returns why not. Does nothing
+/// for a pasted secret, whose login id has no row.
 pub(super) async fn complete(
     connection: &mut Connection,
     id: &LoginId,
@@ -323,7 +323,7 @@ pub(super) async fn complete(
         Some(LoginProgress::Pending | LoginProgress::Exchanging) | None => return Ok(Some(LoginOutcome::Interrupted)),
     }
     diesel::update(login).set(ProgressRow::ended(LoginOutcome::Completed, now)).execute(connection).await?;
-    // Otherwise a slow exchange that began earlier would replace this login with an older one.
+    // Cancel code exchanges that began earlier, so that none of them replaces this newer login.
     let earlier = table::provider.eq(provider).and(table::outcome.eq(EXCHANGING)).and(table::outcome_at.le(claimed_at));
     let cancel = diesel::update(table::table.filter(earlier)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
     cancel.execute(connection).await?;

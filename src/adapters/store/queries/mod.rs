@@ -3,10 +3,10 @@
 //! diesel checks a query against one backend at a time, so [`sqlite`](super::sqlite) and [`postgres`](super::postgres)
 //! each include this folder as a module. The parent module provides the differences:
 //!
-//! - `Store` with `run` (work on a connection) and `write` (work in a write transaction),
+//! - `Store` with `run` (work on a connection), `write` (work in a write transaction) and `clock`,
 //! - `Connection` and `Backend`, diesel's types for the database,
-//! - `tables`, the SQL to copy whole tables,
-//! - `remembering`, which inserts responses in one step,
+//! - `tables`, the SQL for copying whole tables,
+//! - `remembering`, which inserts remembered responses,
 //! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;

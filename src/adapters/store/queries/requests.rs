@@ -1,4 +1,4 @@
-//! Records of requests and sums of what programs used: `requests` and `usage`.
+//! Implements [`RequestLog`]: records of requests (`requests`), and the usage of each program and day (`usage`).
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ struct UsageRow {
     output: i64,
 }
 
-/// The columns are signed.
+/// Converts a number for a signed column, at most to `i64::MAX`.
 fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }

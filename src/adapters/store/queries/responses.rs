@@ -1,4 +1,4 @@
-//! Remembered responses: `responses` and `response_items`.
+//! Implements [`ResponseMemory`] on the tables `responses` and `response_items`.
 
 use async_trait::async_trait;
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::BigInt};
@@ -18,8 +18,8 @@ use crate::{
     ports::{ResponseMemory, StoreError},
 };
 
-/// Maximum number of rows that one statement deletes, so that it stays short.
-const AT_ONCE: i64 = 500;
+/// Maximum number of rows that one statement of [`forget_oldest`] deletes.
+const ROWS_PER_DELETE: i64 = 500;
 
 async fn load(
     connection: &mut Connection,
@@ -33,7 +33,7 @@ async fn load(
     Ok(Some(row.into_response(items)))
 }
 
-/// Forgets the rows that were used least recently, until `excess` bytes are gone. `owner` None: of all owners.
+/// Deletes the least recently used responses, of one owner or of all, until `excess` bytes are deleted.
 async fn forget_oldest(
     connection: &mut Connection,
     owner: Option<&str>,
@@ -44,7 +44,7 @@ async fn forget_oldest(
         if let Some(owner) = owner {
             oldest = oldest.filter(table::owner.eq(owner));
         }
-        let rows: Vec<(String, i64)> = oldest.limit(AT_ONCE).load(connection).await?;
+        let rows: Vec<(String, i64)> = oldest.limit(ROWS_PER_DELETE).load(connection).await?;
         if rows.is_empty() {
             break;
         }
@@ -60,8 +60,8 @@ async fn forget_oldest(
     Ok(())
 }
 
-/// The bytes of the selected rows. Cast, because PostgreSQL's sums are decimal numbers, which diesel reads only with a
-/// further crate.
+/// The total size of the selected rows, in bytes. The cast is for PostgreSQL, whose sums are `numeric`: diesel needs
+/// another crate to read these.
 fn total_size() -> SqlLiteral<BigInt> {
     sql("CAST(COALESCE(SUM(size), 0) AS BIGINT)")
 }

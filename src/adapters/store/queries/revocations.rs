@@ -1,4 +1,4 @@
-//! The queue of refresh tokens to revoke: `revocations`.
+//! Implements [`RevocationQueue`] on the table `revocations`.
 
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ impl RevocationQueue for Store {
     }
 }
 
-/// Queues a revocation. An existing one with the same id is unchanged.
+/// Queues a revocation. Does nothing if its id is queued already.
 pub(super) async fn queue(connection: &mut Connection, revocation: &PendingRevocation) -> Result<(), TransactionError> {
     let row = RevocationRow::try_from(revocation)?;
     diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(connection).await?;

@@ -1,9 +1,9 @@
-//! The machine's clock, for a database file whose users share a machine.
+//! Corrects stored times when the machine's wall clock is set. All processes that use a SQLite file share this clock.
 //!
-//! A wall clock can be set, by a person or at the first contact with a time server. If it jumped over the end of a
-//! lease, two processes could present the same refresh token. So the file remembers how far the wall clock was ahead of
-//! the time since the machine started, which nobody can set. When the difference has changed, the wall clock was set,
-//! and the times that processes wait for are moved with it. After a restart of the machine nobody holds a lease.
+//! If the wall clock jumped past the end of a lease, two processes could present the same refresh token. So the file
+//! stores how far the wall clock is ahead of the time since boot, which cannot be set. If the difference has changed,
+//! the wall clock was set, and the times of leases and retries are moved by as much. If the machine has restarted, no
+//! process holds a lease, and all leases end.
 
 use std::fs;
 
@@ -17,17 +17,17 @@ use crate::{
     ports::Clock,
 };
 
-/// Smaller differences come from the two readings.
+/// A smaller change may come from reading the two clocks one after the other.
 const TOLERANCE_MILLIS: u64 = 100;
 
-/// Identifies the machine's last start. None on systems without it.
+/// Returns an id of the machine's last start, or None on systems other than Linux.
 pub(super) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
 }
 
-/// Returns the current time. First corrects the stored times if the wall clock was set, or the machine started again,
-/// since the last call. Runs inside a write transaction.
+/// Returns the current time. First corrects the stored times if the wall clock was set or the machine restarted since
+/// the last call. Must run in a write transaction.
 pub(super) async fn settled_now(
     connection: &mut Connection,
     clock: &dyn Clock,
@@ -35,13 +35,13 @@ pub(super) async fn settled_now(
 ) -> QueryResult<Timestamp> {
     let (now, since_boot) = (clock.now(), clock.since_boot());
     let ahead = now.unix_millis().saturating_sub(since_boot.as_millis().try_into().unwrap_or(i64::MAX));
-    let known = machine_clock::table.select((machine_clock::boot_id, machine_clock::wall_ahead));
-    match known.first::<(String, i64)>(connection).await.optional()? {
-        Some((known_id, known)) if known_id == boot_id => {
-            if ahead.abs_diff(known) <= TOLERANCE_MILLIS {
+    let stored = machine_clock::table.select((machine_clock::boot_id, machine_clock::wall_ahead));
+    match stored.first::<(String, i64)>(connection).await.optional()? {
+        Some((stored_id, stored)) if stored_id == boot_id => {
+            if ahead.abs_diff(stored) <= TOLERANCE_MILLIS {
                 return Ok(now);
             }
-            let by_millis = ahead.saturating_sub(known);
+            let by_millis = ahead.saturating_sub(stored);
             move_times(connection, by_millis).await?;
             tracing::warn!(by_millis, "the machine's clock was set; leases keep their length");
         }

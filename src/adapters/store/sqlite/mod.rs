@@ -1,4 +1,4 @@
-//! SQLite: one file with a write-ahead log. Every commit is synced to disk.
+//! The stores in SQLite, in a file with a write-ahead log.
 //!
 //! Write transactions begin with `BEGIN IMMEDIATE`, so a second writer waits instead of failing halfway. Dropping the
 //! future of a write would leave its transaction open, so callers run writes in tracked tasks (`app::Tasks`).
@@ -37,19 +37,19 @@ type Backend = diesel::sqlite::Sqlite;
 type Connection = SyncConnectionWrapper<SqliteConnection>;
 type Store = SqliteStore;
 
-/// All stores in one database file.
+/// Implements the storage ports on one database file.
 #[derive(Clone)]
 pub struct SqliteStore {
     pool: Pool<Connection>,
     local: Arc<dyn Clock>,
     health: Arc<Health>,
-    /// None if the callers' clock is used: on systems without a boot id, and in tests.
+    /// None if stored times are not corrected: on systems without a boot id, and in tests.
     boot_id: Option<Arc<str>>,
     skipped: SkippedRows,
 }
 
 impl SqliteStore {
-    /// Runs `work` on a connection. It needs no time limit: SQLite waits for a lock no longer than `busy_timeout`.
+    /// Runs `work` on a connection. No time limit is needed: SQLite waits for a lock no longer than `busy_timeout`.
     #[tracing::instrument(level = "debug", name = "store", skip_all, fields(operation = doing))]
     async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
@@ -79,13 +79,13 @@ impl SqliteStore {
         self.health.note(doing, outcome, self.local.as_ref())
     }
 
-    /// Uses the callers' clock as it is. For tests that set the time.
+    /// Uses the times that callers pass, without correcting stored times. For tests that set the time.
     #[must_use]
     pub fn on_callers_clock(self) -> Self {
         Self { boot_id: None, ..self }
     }
 
-    /// Returns the machine's time. All users of the file share the machine.
+    /// Returns the machine's time, after correcting stored times if its clock was set.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         match &self.boot_id {
             Some(boot_id) => clock::settled_now(connection, self.local.as_ref(), boot_id).await,
@@ -93,13 +93,13 @@ impl SqliteStore {
         }
     }
 
-    /// Nothing to compare: the database has no clock of its own.
+    /// Does nothing: SQLite has no clock of its own.
     fn clock_comparison(&self) -> impl FnOnce(Option<i64>) + use<> {
         drop
     }
 }
 
-/// The database has no clock of its own.
+/// NULL: SQLite has no clock of its own.
 fn now_on_server() -> SqlLiteral<Nullable<BigInt>> {
     sql("NULL")
 }

@@ -29,19 +29,19 @@ use crate::{
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// How often, and how many times, the turn to migrate is tried: for 30 s.
-const TURN: Duration = Duration::from_millis(50);
-const TURNS: usize = 600;
+/// The gateway waits 30 s at most for another process's migration.
+const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(50);
+const LOCK_ATTEMPTS: usize = 600;
 
-/// Connections for readers and the writer. SQLite allows one writer at a time.
+/// Maximum number of connections: for readers and the only writer that SQLite allows.
 const CONNECTIONS: usize = 4;
 
-/// `secure_delete`: a removed token does not stay in a free page.
+/// `secure_delete` overwrites removed tokens, which would otherwise stay in free pages.
 const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
                      PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;";
 /// A saved token survives a power failure.
 const EACH_COMMIT_IS_SYNCED: &str = "PRAGMA synchronous = FULL;";
-/// A power failure may undo the newest commits, and never damages the file.
+/// A power failure may undo the newest commits but does not damage the file.
 const SOME_COMMITS_ARE_SYNCED: &str = "PRAGMA synchronous = NORMAL;";
 
 impl SqliteStore {
@@ -49,13 +49,13 @@ impl SqliteStore {
     /// machine's clock.
     ///
     /// # Errors
-    /// All of [`OpenStoreError`] except `NotDurable`.
+    /// All of [`OpenStoreError`] except `InvalidUrl` and `NotDurable`.
     pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
         Self::open_with(EACH_COMMIT_IS_SYNCED, path, local).await
     }
 
-    /// Opens a database whose newest commits may be lost in a power failure: remembered responses, records of requests,
-    /// and what programs have used.
+    /// Opens the database of remembered responses, request records and usage. A power failure may undo its newest
+    /// commits.
     ///
     /// # Errors
     /// As for [`SqliteStore::open`].
@@ -68,16 +68,15 @@ impl SqliteStore {
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
 
-        let _turn = turn_to_migrate(path, &name, local.as_ref()).await?;
+        let _lock = lock_for_migration(path, &name, local.as_ref()).await?;
         let mut config = ManagerConfig::<Connection>::default();
-        // A file does not go away as a server does.
+        // A file does not disconnect, so pooled connections need no check.
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(move |url| connect(url, sync).boxed());
         let manager = AsyncDieselConnectionManager::new_with_config(name.clone(), config);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
-            // A commit through one connection empties the caches of the others, so the same one is used as long as it
-            // is free.
+            // A commit on one connection invalidates the caches of the others, so prefer the one that was used last.
             .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|source| OpenStoreError::Connect { name: name.clone(), source: Box::new(source) })?;
@@ -97,22 +96,22 @@ async fn connect(path: &str, sync: &str) -> ConnectionResult<Connection> {
     Ok(connection)
 }
 
-/// Waits until no other process migrates a database in this folder. The turn ends with the returned file. SQLite's own
-/// locks end with each migration.
-async fn turn_to_migrate(path: &Path, name: &str, clock: &dyn Clock) -> Result<File, OpenStoreError> {
+/// Locks the database's folder, so that one process at a time migrates in it. Dropping the returned file releases the
+/// lock. SQLite's own locks end with each migration.
+async fn lock_for_migration(path: &Path, name: &str, clock: &dyn Clock) -> Result<File, OpenStoreError> {
     let create_error = |source| OpenStoreError::Create { name: name.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = File::open(folder).map_err(create_error)?;
-    for turn in 0..TURNS {
+    for attempt in 0..LOCK_ATTEMPTS {
         match folder.try_lock() {
             Ok(()) => return Ok(folder),
             Err(TryLockError::Error(error)) => return Err(create_error(error)),
             Err(TryLockError::WouldBlock) => {}
         }
-        if turn == 0 {
+        if attempt == 0 {
             log_wait(name);
         }
-        clock.sleep(TURN).await;
+        clock.sleep(LOCK_RETRY_PAUSE).await;
     }
     Err(OpenStoreError::Busy { name: name.to_owned() })
 }

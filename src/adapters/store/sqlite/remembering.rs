@@ -1,5 +1,5 @@
-//! Inserts responses with their items on one of SQLite's threads. Callers wait for it, and separate queries would
-//! switch threads for each statement, which costs more than the statements.
+//! Inserts remembered responses and their items in one blocking task. `diesel_async` would switch threads for each
+//! statement, which costs more than the statement.
 
 use diesel::{QueryResult, SqliteConnection, prelude::*};
 
@@ -10,7 +10,7 @@ use crate::adapters::store::{
     schema::{response_items, responses},
 };
 
-/// Inserts the responses that are not there yet.
+/// Inserts the responses whose ids are not stored yet.
 pub(super) async fn insert(connection: &mut Connection, new: Vec<NewRows>) -> Result<(), TransactionError> {
     let insert = move |connection: &mut SqliteConnection| {
         connection.immediate_transaction(|connection| insert_all(connection, new))

@@ -5,10 +5,10 @@ import { store } from "./store.js";
 import { clockSeconds, counter, left, moment, now } from "./time.js";
 import { ending, hasModels, secretName, signsIn, vendor } from "./words.js";
 
-/** Notices without a card; they stay until dismissed or until another screen opens. */
+/** Notices above the screen, until dismissed or until another screen opens. */
 let shownAt = -Infinity;
 export const notices = {
-	/** Clears the notices, unless they were shown just before the new screen. */
+	/** Clears the notices, unless they were shown in the last second. */
 	turnPage() {
 		if (performance.now() - shownAt > 1000) replace(byId("notices"));
 	},
@@ -21,7 +21,7 @@ export const notices = {
 	},
 };
 
-/** Focuses a control that may have been rebuilt. */
+/** Focuses the control whose `data-f` is `f`. */
 function focusOn(f) {
 	document.querySelector(`[data-f="${CSS.escape(f)}"]`)?.focus();
 }
@@ -65,7 +65,7 @@ function notRefreshed(error, { status }) {
 	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not refreshed: ${error.title.toLowerCase()}` : "Not refreshed", `${error.sentence}${good}`, { level: "h3" });
 }
 
-/** Asks which account stays after another one has signed in. `onAnswer` gets the new status and whether it was replaced. */
+/** Asks whether the new login replaces the connected account. `onAnswer` gets the new status and the answer. */
 export function askWhichStays({ name, provider, status }, onAnswer = () => {}) {
 	const { login_id, replaces } = status.confirmation;
 	const error = h("div", { role: "status" });
@@ -87,7 +87,7 @@ export function askWhichStays({ name, provider, status }, onAnswer = () => {}) {
 	return box;
 }
 
-/** Asks for confirmation and lists the consequences. */
+/** Asks before disconnecting and lists the consequences. */
 export function askDisconnect(account, slot, f) {
 	const { name, provider } = account;
 	const ids = { title: `bye-${name}`, text: `bye-text-${name}` };

@@ -15,7 +15,7 @@ export const base = new URL("..", import.meta.url).href.slice(0, -1);
 
 const hooks = { bearer: () => null, refused: () => {}, answered: () => {}, silent: () => {} };
 
-/** Connects the modules that own session and connection state. */
+/** Sets hooks, which session.js and live.js implement. */
 export const connectApi = (more) => Object.assign(hooks, more);
 
 const GET_LIMIT = 10_000;
@@ -41,7 +41,7 @@ export async function send(method, path, { body, bearer, signal, limit, quiet = 
 	} catch {
 		clearTimeout(clock);
 		if (signal?.aborted) throw new GatewayError({ code: "aborted", sentence: "Stopped." });
-		// Silence counts from the start of the request, not from its timeout.
+		// The gateway counts as silent since the start of the request.
 		if (!quiet) hooks.silent(begun);
 		throw new GatewayError({ sentence: `Cannot reach the gateway at ${base}.` });
 	}

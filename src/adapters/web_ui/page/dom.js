@@ -7,7 +7,7 @@ export function h(name, attributes, ...children) {
 	return fill(document.createElement(tag), classes, attributes, children);
 }
 
-/** Creates an SVG element, as `h`. Geometry is in attributes, because the CSP forbids inline styles. */
+/** Creates an SVG element, like `h`. Geometry is in attributes, because the CSP forbids inline styles. */
 export function svg(name, attributes, ...children) {
 	const [tag, ...classes] = name.split(".");
 	return fill(document.createElementNS(SVG, tag), classes, attributes, children);
@@ -114,7 +114,7 @@ export const byId = (id) => document.getElementById(id);
 let ids = 0;
 export const uid = (stem) => `${stem}-${++ids}`;
 
-/** Returns the class of a shape's colour. */
+/** Returns the CSS class for a shape's colour. */
 export const toneOf = (shape) => ({ warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" })[shape] ?? "";
 
 /** Returns a notice with icon, title, text and actions. `tone`: ok, off, warn, bad, doubt. */

@@ -56,7 +56,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 	});
 }
 
-/** Returns midnights for a long lifetime, even steps for a short one; at most fourteen. */
+/** Returns at most 14 ticks: midnights for a long lifetime, even steps for a short one. */
 function ticks(from, to) {
 	const life = to - from;
 	if (life < 2 * DAY) {
@@ -75,7 +75,7 @@ function ticks(from, to) {
 	}
 }
 
-/** Returns a plan's usage windows as bars, or placeholders of the same size while loading; nothing if no usage is reported. */
+/** Returns a plan's usage windows as bars; placeholders of the same size while loading; nothing without usage. */
 export function usageBars(account) {
 	const { usage, usageError } = account;
 	if (!usage && !reportsUsage(account)) return [];

@@ -14,7 +14,7 @@ export function paste({ name, address, login, byHand, onDone }) {
 	async function submit(event) {
 		event.preventDefault();
 		const pasted = field.value.trim();
-		const wrong = misread(pasted, begins);
+		const wrong = mistake(pasted, begins);
 		if (wrong) return refuse(...wrong);
 		field.value = "";
 		go.disabled = true;
@@ -46,8 +46,8 @@ export function paste({ name, address, login, byHand, onDone }) {
 	return { node };
 }
 
-/** Returns why a pasted text cannot be the redirect URL, or null: the gateway finds the response in almost any text. */
-function misread(text, begins) {
+/** Returns an error for an obvious mistake, or null. The gateway parses almost any other text. */
+function mistake(text, begins) {
 	const needed = ["The address begins with ", code(begins), "."];
 	if (text === "") return ["The field is empty. ", ...needed];
 	if (/[?&]client_id=/.test(text)) return ["That is the address of the sign-in page. ", ...needed];

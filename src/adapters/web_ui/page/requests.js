@@ -1,4 +1,4 @@
-// The requests screen: what was asked of the gateway lately, as `goclaw requests list` shows it.
+// The requests screen: recent requests to the gateway, as in `goclaw requests list`.
 import { api } from "./api.js";
 import { h, mark, notice, replace } from "./dom.js";
 import { line } from "./live.js";

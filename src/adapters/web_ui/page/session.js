@@ -1,4 +1,4 @@
-// Holds the page's session token, for this tab only. Not a cookie, which the browser sends to every port of the host.
+// Holds the page's session token, for this tab only. Not a cookie, because browsers send those to every port of the host.
 import { api, base, connectApi } from "./api.js";
 import { now } from "./time.js";
 
@@ -47,9 +47,9 @@ function end(reason) {
 export const session = {
 	get isOpen() { return current !== null; },
 	get hasLink() { return link !== null; },
-	/** Calls `listener` with the reason at the end: `idle`, `day`, `unknown` or `left`. */
+	/** Calls `listener` when the session ends: `idle`, `day`, `unknown` or `left`. */
 	onEnd: (listener) => listeners.add(listener),
-	/** Redeems the one-time link. Any response of the gateway uses it up. */
+	/** Redeems the one-time link. The page drops it after any response. */
 	async redeem() {
 		try {
 			keep(await api.signIn(link));
@@ -72,12 +72,12 @@ export const session = {
 
 connectApi({
 	bearer: () => current?.token ?? null,
-	refused: () => end(judge() ?? "unknown"),
+	refused: () => end(endReason() ?? "unknown"),
 });
 
-function judge() {
+function endReason() {
 	if (!current) return null;
-	// Allow for a gateway clock that is slightly ahead.
+	// The gateway's clock may be slightly ahead.
 	const soon = now() + 2;
 	if (soon >= current.ends_at) return "day";
 	if (soon >= current.expires_at) return "idle";
@@ -87,20 +87,20 @@ function judge() {
 /** Extends the session on user input. */
 async function used() {
 	if (!current || refreshing) return;
-	const over = judge();
+	const over = endReason();
 	if (over) return end(over);
 	if (current.expires_at - now() > REFRESH_BELOW || current.expires_at >= current.ends_at) return;
 	refreshing = true;
 	try {
 		keep({ ...current, ...(await api.refreshSession()) });
-	} catch { /* a 401 has ended the session already; live.js shows offline */ }
+	} catch { /* a 401 has ended the session already; states.js shows offline */ }
 	refreshing = false;
 }
 
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, used, { passive: true });
 
 setInterval(() => {
-	const over = judge();
+	const over = endReason();
 	if (over) end(over);
 }, 5000);
 // Opening a one-time link in a tab with this page only changes the fragment.

@@ -36,7 +36,7 @@ function notify(name) {
 	for (const listener of listeners) listener(name);
 }
 
-/** Runs one load at a time; calls during a load cause one more. */
+/** Runs one load at a time. Calls during a load cause one more load. */
 function loadAll() {
 	if (loading) {
 		again = true;
@@ -77,7 +77,7 @@ async function readOne(provider) {
 		api.status(provider.name),
 		api.events(provider.name).then((answer) => answer.events, () => accounts.get(provider.name)?.events ?? []),
 	]);
-	// A newer request is in flight or done; drop this response.
+	// A newer load has begun; drop this response.
 	if (turns.get(provider.name) !== turn) return accounts.get(provider.name) ?? null;
 	const before = accounts.get(provider.name);
 	const same = before && before.status.login_id === status.login_id;

@@ -5,7 +5,7 @@ let offset = 0;
 /** Returns Unix seconds by the gateway's clock. */
 export const now = () => Date.now() / 1000 + offset;
 
-/** Adjusts to the gateway's clock by a Date header. Ignores up to 5 s, because the header has whole seconds. */
+/** Adjusts to the gateway's clock by its Date header. Ignores differences up to 5 s: the header has whole seconds. */
 export function follow(header) {
 	const theirs = Date.parse(header ?? "") / 1000;
 	if (!Number.isFinite(theirs)) return;
@@ -110,7 +110,7 @@ setInterval(() => {
 	}
 }, 1000);
 
-/** Shows `words` of the current time in `node`, updated each second. */
+/** Sets the text of `node` to `words(now)` each second. */
 const ticker = (node, words) => onTick(node, (t) => {
 	const text = words(t);
 	if (node.textContent !== text) node.textContent = text;

@@ -27,13 +27,13 @@ export function kindOf(account, at) {
 	if (isLimited(status, at)) return "limited";
 	if (status.expires_at && !refreshes) return expiresSoon(account, at) ? "expiring" : "ending";
 	const postponed = isPostponed(account);
-	// A refresh that failed early is not retried before it is due, so nothing waits for it.
+	// A failed refresh is shown only if the next attempt is within an hour.
 	if (status.reason && (!postponed || status.next_refresh_at - at < HOUR)) return postponed ? "postponed" : "troubled";
 	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
 	return "good";
 }
 
-/** Whether the last refresh failed; other reasons are the gateway’s. */
+/** Whether the last refresh failed. If not, `reason` is about the gateway. */
 const isPostponed = ({ events }) => events.find(({ event }) => ["refresh_postponed", "refreshed", "signed_in"].includes(event))?.event === "refresh_postponed";
 
 /** Whether the plan is used up. */
@@ -159,7 +159,7 @@ function failedLogin({ last_login: login, pending }) {
 	return [`Last attempt, ${moment(login.at)}: ${login.reason}`];
 }
 
-/** What a headline says of one account and of many, and the kinds that it is about. */
+/** Headlines for one account and for several, and the kinds that they are about. */
 const WORST_FIRST = [
 	["needs you", "need you", "needs", "unreadable"],
 	["is refused by its provider", "are refused by their provider", "refused"],
