@@ -1,5 +1,5 @@
-//! Encryption keys: a wrong key stops the start, a key is replaced without a loss, and a database of the first format is
-//! adopted once.
+//! Tests of encryption keys: a wrong key stops the start, a key is replaced without data loss, and a database of the
+//! first format is adopted once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -93,7 +93,7 @@ async fn of_two_gateways_with_different_keys_on_an_empty_database_one_starts() {
 }
 
 #[tokio::test]
-async fn deleted_key_checks_let_no_other_key_in() {
+async fn a_wrong_key_is_rejected_even_without_key_checks() {
     let (gateway, _) = used().await;
     gateway.store.delete_key_checks();
     let before = gateway.store.contents();
@@ -104,7 +104,7 @@ async fn deleted_key_checks_let_no_other_key_in() {
 }
 
 #[tokio::test]
-async fn a_key_is_replaced_without_a_loss() {
+async fn a_key_is_replaced_without_data_loss() {
     let (gateway, token) = used().await;
     let both = gateway.with_keys(&[2, 1]);
     both.start().await.expect("one of its keys opens everything");
@@ -128,7 +128,7 @@ async fn the_journals_of_other_gateways_are_listed_for_a_day() {
     journal.confirm(&gateway.journal.contents()[0]).await.expect("it is kept");
     let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
     other.start().await.expect("it starts");
-    // It reports its journal in the background.
+    // The other gateway reports its journal in the background.
     settle().await;
     let records = async || gateway.keys(&[1]).list().await.expect("a list")[0].journal_records.clone();
     let of_both = [(gateway.journal.place(), 1), (journal.place(), 1)];
@@ -150,8 +150,8 @@ fn seal_first_format(fields: [&str; 4], text: &str) -> SealedSecret {
     SealedSecret::from_stored(format!("v1:{id}:{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())))
 }
 
-/// Turns the database into one of the first format.
-async fn turn_back(gateway: &TestGateway) {
+/// Converts the database to the first format.
+async fn convert_to_first_format(gateway: &TestGateway) {
     let account = gateway.account(OPENAI).await.expect("an account");
     let login = account.login_id().as_str();
     for value in gateway.values().await {
@@ -173,7 +173,7 @@ async fn turn_back(gateway: &TestGateway) {
 #[tokio::test]
 async fn a_database_of_the_first_format_is_adopted_once() {
     let (gateway, token) = used().await;
-    turn_back(&gateway).await;
+    convert_to_first_format(&gateway).await;
     let before = gateway.values().await;
     let refused = gateway.keys(&[1]).check(Adoption::No).await;
     assert!(matches!(refused, Err(AppError::Key(KeyError::NotAdopted))), "{refused:?}");
@@ -189,5 +189,5 @@ async fn a_database_of_the_first_format_is_adopted_once() {
     gateway.store.delete_key_checks();
     let later = gateway.another_gateway(1);
     later.start().await.expect("it starts");
-    assert!(later.access.find(&token).is_none(), "a mark that is missing later is not made again");
+    assert!(later.access.find(&token).is_none(), "a mark that is deleted after the adoption is not created again");
 }

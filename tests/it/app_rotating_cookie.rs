@@ -1,4 +1,5 @@
-//! A session provider may replace the browser's cookie with any response. The new cookie is kept like a refresh token.
+//! Tests of rotating client cookies: a session provider may replace the cookie with any response, and the new cookie is
+//! stored like a refresh token.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ fn until(seconds: i64) -> i64 {
     NOW.unix_seconds() + seconds
 }
 
-/// Connects with a cookie, and with the token of a session if one is given.
+/// Connects with a cookie, and with a session token if a session is given.
 async fn register(gateway: &TestGateway, cookie: &str, session: Option<&str>) -> Result<Connected, AppError> {
     let token = session.map(|id| jwt(&json!({"sid": id, "exp": until(HOUR)})).into());
     let secret = Secret::ClientCookie { cookie: cookie.into(), session_token: token };
@@ -28,7 +29,7 @@ async fn register(gateway: &TestGateway, cookie: &str, session: Option<&str>) ->
     within(gateway.app.accounts.register_secret(name(SUNO), pasted)).await
 }
 
-/// Opens a gateway with a signed-in browser and an account that has its cookie `c1`.
+/// Opens a gateway with an account that has the cookie `c1` of a logged-in browser.
 async fn connected() -> TestGateway {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("c1", until(HOUR));
@@ -63,7 +64,7 @@ async fn the_cookie_alone_gets_the_session_token() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_replaced_before_the_login_is_saved_is_saved() {
+async fn a_cookie_replaced_before_the_login_is_saved_is_the_one_saved() {
     for (session, replacements) in
         [(Some("sess_1"), &["c2"][..]), (None, &["c2"]), (None, &["c2", "c3"]), (Some("sess_over"), &["c2", "c3"])]
     {
@@ -137,7 +138,7 @@ async fn a_failed_refresh_that_replaces_the_cookie_stores_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_replaces_the_cookie_condemns_the_old_one_only() {
+async fn a_refusal_that_replaces_the_cookie_invalidates_only_the_old_one() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.session_failures(&[401]);
@@ -146,7 +147,7 @@ async fn a_refusal_that_replaces_the_cookie_condemns_the_old_one_only() {
 }
 
 #[tokio::test]
-async fn a_provider_that_replaces_every_cookie_and_returns_no_token_is_given_up() {
+async fn an_account_needs_reauth_if_the_provider_replaces_cookies_without_a_token() {
     let gateway = connected().await;
     let before = gateway.provider.cookies_presented().len();
     gateway.provider.replace_cookie(&["c2", "c3", "c4", "c5", "c6"]);
@@ -156,9 +157,9 @@ async fn a_provider_that_replaces_every_cookie_and_returns_no_token_is_given_up(
     assert_eq!(gateway.provider.cookies_presented()[before..], ["c1", "c2", "c3", "c4"]);
 }
 
-/// The first process never gets further: its clock stands still.
+/// The clock stands still until the second gateway has started, so the first one does not retry.
 #[tokio::test]
-async fn a_new_cookie_survives_the_end_of_its_process() {
+async fn a_new_cookie_in_the_journal_survives_a_crash() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.session_failures(&[500]);
@@ -194,7 +195,11 @@ async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
     let before = gateway.provider.cookies_presented().len();
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
-    assert_eq!(gateway.provider.cookies_presented().len(), before, "it is not presented again while the token serves");
+    assert_eq!(
+        gateway.provider.cookies_presented().len(),
+        before,
+        "it is not presented again while the token is valid"
+    );
 }
 
 #[tokio::test]

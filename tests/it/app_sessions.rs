@@ -1,4 +1,4 @@
-//! Session tokens are refreshed with the browser's cookie. Without a cookie they expire.
+//! Tests of session tokens: they are refreshed with the client cookie, and expire without one.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     assert_eq!(
         gateway.provider.sessions_refreshed(),
         [session.clone(), session.clone(), session],
-        "the first one is saved"
+        "one request at the login, one in each hour"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Accounts whose rows cannot be read are quarantined, and harm no other.
+//! Tests of unreadable rows: their accounts are quarantined, and no other account is affected.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ async fn row_of(gateway: &TestGateway, account: &str) -> UnreadableRow {
     }
 }
 
-/// Replaces the access token of an account by a text that another program wrote.
+/// Replaces the sealed access token of an account with plain text.
 async fn write_plain_text(gateway: &TestGateway, account: &str) {
     let mut stored = gateway.account(account).await.expect("an account");
     stored.access_token = SealedSecret::from_stored("sk-canary".to_owned());
@@ -54,7 +54,7 @@ async fn write_plain_text(gateway: &TestGateway, account: &str) {
 }
 
 #[tokio::test]
-async fn a_start_quarantines_what_does_not_open_and_serves_the_rest() {
+async fn a_start_quarantines_accounts_that_do_not_open_and_serves_the_rest() {
     let mut gateway = with_two().await;
     let log = CapturedLog::start();
     write_plain_text(&gateway, WORK).await;
@@ -79,7 +79,7 @@ async fn a_start_quarantines_what_does_not_open_and_serves_the_rest() {
 async fn a_status_that_finds_a_damaged_row_takes_the_account_out_of_use_and_back() {
     let gateway = with_two().await;
     gateway.store.damage(&name(WORK));
-    assert_eq!(ask(&gateway, WORK).await.expect("nobody has looked at the row"), 200);
+    assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
     assert_eq!(row_of(&gateway, WORK).await.column, "state");
     gateway.store.mend(&name(WORK));
@@ -88,7 +88,7 @@ async fn a_status_that_finds_a_damaged_row_takes_the_account_out_of_use_and_back
 }
 
 #[tokio::test]
-async fn one_can_sign_in_over_an_unreadable_account() {
+async fn a_new_login_replaces_an_unreadable_account() {
     let mut gateway = with_two().await;
     gateway.store.damage(&name(WORK));
     write_plain_text(&gateway, OPENAI).await;
@@ -101,7 +101,7 @@ async fn one_can_sign_in_over_an_unreadable_account() {
 }
 
 #[tokio::test]
-async fn one_can_log_out_of_an_unreadable_account_and_nothing_is_revoked() {
+async fn a_logout_removes_an_unreadable_account_and_revokes_nothing() {
     let mut gateway = with_two().await;
     gateway.store.damage(&name(WORK));
     write_plain_text(&gateway, OPENAI).await;
@@ -153,13 +153,13 @@ async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
 }
 
 #[tokio::test]
-async fn a_start_without_a_key_that_some_rows_need_names_it() {
+async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
     let gateway = with_two().await;
-    // The gateway's own key is 1; the account `work` is sealed with 2.
+    // The gateway's own key is 1. The account `spare` is sealed with key 2.
     let with_other = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
     with_other.start().await.expect("one of its keys opens everything");
-    let pasted = with_other.logins.start(name("spare"), alice(), codex()).await.expect("it starts");
-    let goclaw::app::StartOutcome::Pending(login) = pasted else { panic!("it is connected") };
+    let started = with_other.logins.start(name("spare"), alice(), codex()).await.expect("it starts");
+    let goclaw::app::StartOutcome::Pending(login) = started else { panic!("it is connected") };
     let redirect_url = SecretString::from(gateway.provider.approve(&login.auth_url));
     let callback = goclaw::app::Callback::Pasted { name: name("spare"), redirect_url, principal: alice() };
     within(with_other.logins.complete(callback)).await.expect("it connects");

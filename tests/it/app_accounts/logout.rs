@@ -1,4 +1,4 @@
-//! Logout removes both tokens regardless of the provider's response, and no login or refresh in progress restores them.
+//! Tests of logout. It removes both tokens whatever the provider responds, and no login in progress restores them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -121,7 +121,7 @@ async fn a_revocation_waits_for_a_code_exchange_of_an_unknown_user() {
 }
 
 #[tokio::test]
-async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_that() {
+async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_the_revocation() {
     for (scope, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
         let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
         gateway.connect().await;
@@ -159,7 +159,7 @@ async fn minute(gateway: &TestGateway) {
 
 #[tokio::test]
 async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
-    // An OAuth client without a revocation endpoint, and a pasted secret.
+    // DashScope gets an OAuth client without a revocation endpoint. Suno has no OAuth client.
     let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://dashscope.example"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),

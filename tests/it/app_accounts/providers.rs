@@ -1,4 +1,4 @@
-//! The list of accounts, and changes to an account.
+//! Tests of listing accounts, and of changes to an account.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
 
     gateway.clock.advance(Duration::from_secs(3600));
     let views = gateway.app.accounts.list().await.expect("a list");
-    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has expired and can be refreshed");
+    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "the token has expired and can be refreshed");
 }
 
 #[tokio::test]

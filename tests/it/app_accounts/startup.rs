@@ -1,4 +1,4 @@
-//! The gateway's start: it registers the stored accounts, rejects a wrong key and starts the sweeper.
+//! Tests of the gateway's start: it registers the stored accounts, rejects a wrong key and starts the sweeper.
 
 use std::time::Duration;
 

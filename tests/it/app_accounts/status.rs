@@ -1,4 +1,4 @@
-//! The status of an account: its state, and the last login of the principal that asks.
+//! Tests of an account's status: its state, and the last login of the principal that asks.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn a_connected_account_reports_its_login_and_expiry() {
     let login = gateway.start(alice()).await;
     gateway.approve(&login).shown().await;
     let status = gateway.status(&alice()).await;
-    let last = status.last_login.expect("it is remembered");
+    let last = status.last_login.expect("the last login");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation::FIRST)));
     assert_eq!((status.login_id.as_ref(), &last.login_id), (Some(&login.login_id), &login.login_id));
     assert_eq!((last.end.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));

@@ -1,4 +1,4 @@
-//! Callbacks to the gateway's listener: the browser sees the true outcome, and only the right state has an effect.
+//! Tests of callbacks to the listener: the browser sees the true outcome, and only the right state has an effect.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ async fn a_denial_at_the_provider_ends_the_login() {
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)));
 
     let status = gateway.status(&alice()).await;
-    let last = status.last_login.expect("it is remembered");
+    let last = status.last_login.expect("the last login");
     assert_eq!((status.state, status.pending), (AccountState::Absent, None));
     assert_eq!((last.login_id, last.end.outcome, last.at), (login.login_id, LoginOutcome::Denied, NOW));
     assert_eq!(gateway.provider.exchanges(), 0);

@@ -1,4 +1,4 @@
-//! A login of another user or workspace waits for its owner, and the connected account serves meanwhile.
+//! Tests of a login of another user or workspace: it waits for a confirmation, and the connected account stays in use.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle};
 
 const FAMILY: (&str, &str) = ("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", "family");
 
-/// Connects the workspace "blue", then signs in to the workspace "green" as the same user.
+/// Connects the workspace "blue", then logs in to the workspace "green" as the same user.
 async fn asking(variables: &[(&str, &str)]) -> (TestGateway, Confirmation) {
     let gateway = TestGateway::configured(variables).await;
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;
     gateway.provider.sign_in_as("user-7", "green");
-    let question = sign_in_again(&gateway).await;
+    let question = log_in_again(&gateway).await;
     (gateway, question)
 }
 
-async fn sign_in_again(gateway: &TestGateway) -> Confirmation {
+async fn log_in_again(gateway: &TestGateway) -> Confirmation {
     gateway.clock.advance(Duration::from_secs(1));
     let login = gateway.start_forced(alice()).await;
     let reply = gateway.approve(&login).shown().await;
@@ -44,7 +44,7 @@ fn workspace(status: &AccountStatus) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn another_workspace_asks_and_the_connected_account_serves() {
+async fn another_workspace_needs_confirmation_and_the_connected_account_stays_in_use() {
     let (gateway, question) = asking(&[]).await;
     for words in ["blue", "green", "user-7", "owner@example.org"] {
         assert!(question.sentence().contains(words), "{}", question.sentence());
@@ -64,17 +64,17 @@ async fn another_workspace_asks_and_the_connected_account_serves() {
 }
 
 #[tokio::test]
-async fn another_user_of_the_workspace_is_another_account() {
+async fn another_user_of_the_same_workspace_needs_confirmation() {
     let gateway = TestGateway::open().await;
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;
     gateway.provider.sign_in_as("user-8", "blue");
-    sign_in_again(&gateway).await;
+    log_in_again(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.account.user_id.as_deref(), Some("user-7"));
 }
 
 #[tokio::test]
-async fn the_same_account_and_an_ordered_replacement_are_not_asked_about() {
+async fn the_same_account_and_a_requested_replacement_need_no_confirmation() {
     let gateway = TestGateway::open().await;
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;
@@ -142,18 +142,18 @@ async fn an_answer_about_another_account_than_the_connected_one_changes_nothing(
     assert!(matches!(answer(&gateway, &alice(), other).await, Err(AppError::StaleConsent(_))));
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.clock.advance(Duration::from_secs(1));
-    let renewed = gateway.connect().await;
+    let reconnected = gateway.connect().await;
     let before = gateway.account(OPENAI).await;
     for replaces in [None, Some(question.replaces.login_id.clone())] {
         let stale = answer(&gateway, &alice(), Answer { replaces, ..to(&question, true) }).await;
         assert!(matches!(stale, Err(AppError::StaleConsent(_))), "{stale:?}");
     }
     assert_eq!(gateway.account(OPENAI).await, before);
-    assert_eq!(before.expect("it is connected").id, renewed.id);
+    assert_eq!(before.expect("it is connected").id, reconnected.id);
 }
 
 #[tokio::test]
-async fn only_the_starter_and_the_owner_answer() {
+async fn only_the_owner_and_the_principal_of_the_login_may_answer() {
     let (gateway, question) = asking(&[]).await;
     let refused = answer(&gateway, &bob(), to(&question, true)).await;
     assert!(matches!(refused, Err(AppError::OtherPrincipal)), "{refused:?}");
@@ -168,7 +168,7 @@ async fn a_logout_ends_the_question_and_both_accounts() {
     assert_eq!(gateway.account(OPENAI).await, None);
     let mut revoked = gateway.provider.revoked();
     revoked.sort();
-    assert_eq!(revoked, ["refresh-1"], "the other one waited for the connected account");
+    assert_eq!(revoked, ["refresh-1"], "the unconfirmed login is not revoked yet");
     let late = answer(&gateway, &alice(), to(&question, true)).await;
     assert!(matches!(late, Err(AppError::LoginEnded(ref end)) if end.outcome == LoginOutcome::Cancelled), "{late:?}");
     for _ in 0..6 {

@@ -1,4 +1,5 @@
-//! Pasted redirect addresses: accepted only for their account, from the login's principal, and byte for byte.
+//! Tests of pasted redirect addresses: one completes a login only for its account, from the login's principal and with
+//! the exact state.
 
 use std::time::Duration;
 
@@ -108,7 +109,10 @@ async fn a_cancelled_login_stays_cancelled() {
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     assert!(gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
-    assert!(!gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("there is nothing more to cancel"));
+    assert!(
+        !gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"),
+        "nothing is left to cancel"
+    );
     let over = gateway.paste(&approved, alice()).await;
     assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{over:?}");
     assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (0, None));

@@ -1,4 +1,5 @@
-//! Starting a login: one per principal and account, only for OAuth providers, and for a usable account only if forced.
+//! Tests of starting a login: one for each principal and account, only for OAuth providers, and for a usable account
+//! only if forced.
 
 use std::time::Duration;
 
@@ -150,7 +151,7 @@ async fn the_old_tokens_serve_during_a_forced_login() {
 }
 
 #[tokio::test]
-async fn a_new_name_becomes_an_account_of_its_start_s_type() {
+async fn a_new_name_becomes_an_account_of_the_requested_type() {
     let gateway = TestGateway::open().await;
     let outcome = start(
         &gateway,
@@ -191,7 +192,7 @@ async fn a_rejected_start_names_the_reason() {
 }
 
 #[tokio::test]
-async fn a_failing_store_fails_one_start_and_the_next_one_works() {
+async fn a_store_error_fails_one_start_and_the_next_one_works() {
     let gateway = TestGateway::open().await;
     gateway.store.fail_next(1);
     assert!(matches!(start(&gateway, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));

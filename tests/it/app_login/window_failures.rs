@@ -1,4 +1,4 @@
-//! The callback listener with a port in use, after a restart, and with a store that is down.
+//! Tests of the callback window with a port in use, after a restart, and during a store outage.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn a_callback_during_a_store_outage_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn it_closes_soon_after_a_store_outage_if_nothing_is_pending() {
+async fn the_listener_closes_soon_after_a_store_outage_if_nothing_is_pending() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.store.fail_all();

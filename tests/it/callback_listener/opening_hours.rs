@@ -1,4 +1,4 @@
-//! The callback port is open only while a login is pending.
+//! Tests that the callback port is open only while a login is pending, and for a moment after its outcome.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::support::{
 /// The gateway closes the port 1 s after the page was fetched, or else 10 s after the callback.
 const SOON: Duration = Duration::from_secs(5);
 const AT_THE_LATEST: Duration = Duration::from_secs(15);
-/// Number of polls, 20 ms apart. Together they take longer than the second after the page.
+/// Number of polls, 20 ms apart. Together they take longer than the one second after which the port closes.
 const LOOKS: usize = 100;
 
-/// Whether the port is open on either loopback family.
+/// Returns whether the port is open on either loopback family.
 async fn is_open(port: u16) -> bool {
     let open = [TcpStream::connect((V4, port)).await.is_ok(), TcpStream::connect((V6, port)).await.is_ok()];
     // The families may close one after the other; `closes` detects a port that stays half open.
