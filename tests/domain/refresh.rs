@@ -1,4 +1,4 @@
-//! Tests of the parts of the refresh protocol that `tests/model` does not cover: circuit breaker, error codes and times.
+//! Tests of the parts of the refresh protocol that `tests/model` does not cover: breaker, error codes and times.
 
 use std::time::Duration;
 

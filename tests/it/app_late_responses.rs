@@ -15,8 +15,8 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 const CLOSING: Duration = Duration::from_millis(100);
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
-/// Connects a gateway whose first refresh has timed out at a provider that has rotated the token. Returns the status that
-/// the refresh reported.
+/// Connects a gateway whose first refresh has timed out, although the provider has rotated the token. Returns the status
+/// that the refresh reported.
 async fn in_doubt() -> (TestGateway, AccountStatus) {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;

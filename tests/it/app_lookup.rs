@@ -1,4 +1,4 @@
-//! Tests of looking up accounts that a replica has not loaded, of model lists that cannot be read, and of refresh slots.
+//! Tests of accounts that a replica has not loaded, of model lists that cannot be read, and of refresh slots.
 
 use std::{sync::Arc, time::Duration};
 

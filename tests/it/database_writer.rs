@@ -1,5 +1,6 @@
-//! Somebody can write to the database and does not have the encryption key. Each column is changed in turn, and each
-//! sealed value is moved to each other place. A secret never reaches another endpoint, and nobody gets in.
+//! Tests of an attacker who can write to the database and does not have the encryption key. Each column is changed in
+//! turn, and each sealed value is moved to each other place. No secret reaches another endpoint, and no invented token
+//! is accepted.
 //!
 //! The store is a real SQLite file; the gateway runs in memory on the test's clock, so that minutes pass at once.
 
@@ -29,8 +30,8 @@ use crate::support::{
 const INVENTED: &str = "goclaw_invented";
 const EVIL: &str = "https://evil.example/x";
 const FILE: &str = "goclaw.db";
-/// Looks at the queue, a millisecond apart, before a row in it counts as one that is never taken.
-const LOOKS: usize = 200;
+/// Polls of the revocation queue, one millisecond apart, after which a row that is still there is ignored.
+const POLLS: usize = 200;
 
 /// A gateway with two accounts, a pending login and a queued revocation in a database file, and the login's redirect.
 struct Target {
@@ -76,7 +77,7 @@ impl Target {
         Self { gateway, folder, redirect_url }
     }
 
-    /// Changes a copy of the database, runs a gateway on it for some minutes, and checks that nothing went astray.
+    /// Changes a copy of the database, runs a gateway on it for some minutes, and checks where it sent secrets.
     async fn survives(&self, statements: &[String]) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
@@ -113,7 +114,7 @@ impl Target {
         let _ = within(app.accounts.refresh(&name(OPENAI), &alice(), None)).await;
         // The queue is swept every minute, and a failed revocation is tried again after five.
         self.gateway.clock.advance(Duration::from_secs(6 * 60));
-        for _ in 0..LOOKS {
+        for _ in 0..POLLS {
             if store.due(self.gateway.clock.now(), 1).await.is_ok_and(|due| due.is_empty()) {
                 break;
             }
@@ -129,7 +130,7 @@ impl Target {
     }
 }
 
-/// Opens a file whose times the test's clock tells.
+/// Opens a database file that takes the time from the test's clock.
 async fn on_fake_clock(path: &Path) -> SqliteStore {
     SqliteStore::open(path, FakeClock::at(NOW)).await.expect("it opens").on_callers_clock()
 }
@@ -144,7 +145,7 @@ fn copy(from: &Path, to: &Path) {
 fn run(path: &Path, statements: &[String]) {
     let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
     for statement in statements {
-        // A statement that the schema refuses is a detected change.
+        // The schema may refuse a statement.
         let _ = sql_query(statement).execute(&mut database);
     }
 }
@@ -167,7 +168,7 @@ fn digest(token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_changed_column_sends_no_secret_elsewhere_and_lets_nobody_in() {
+async fn a_changed_column_sends_no_secret_elsewhere_and_grants_no_access() {
     let target = Target::new().await;
     let path = target.folder.path().join(FILE);
     let columns = texts(
@@ -190,7 +191,7 @@ async fn a_changed_column_sends_no_secret_elsewhere_and_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_moved_sealed_value_opens_nowhere() {
+async fn a_moved_sealed_value_does_not_open() {
     let target = Target::new().await;
     let places = [
         ("llm_providers", "api_key", "name = 'openai-codex'"),
@@ -211,7 +212,7 @@ async fn a_moved_sealed_value_opens_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invented_rows_are_refused() {
+async fn invented_rows_grant_no_access() {
     let target = Target::new().await;
     let invented = digest(INVENTED);
     let client = format!(

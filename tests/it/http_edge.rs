@@ -1,4 +1,4 @@
-//! The HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
+//! Tests of the HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ const LIMITS: Limits = Limits {
     drain: Duration::from_millis(500),
 };
 
-/// Serves `endpoint`. Using or dropping the returned sender stops it, and the handle ends when it has stopped.
+/// Serves `endpoint`. Dropping the guard stops the server, and the handle completes when it has stopped.
 async fn served(
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
@@ -108,7 +108,7 @@ async fn a_missing_head_times_out() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_outlives_the_deadline_of_a_head() {
+async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
     const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n";
     let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     let mut caller = send(address, &format!("{GET}\r\n")).await;
@@ -122,7 +122,7 @@ async fn an_idle_connection_outlives_the_deadline_of_a_head() {
     assert!(first.to_lowercase().contains("keep-alive: timeout=3\r\n"), "{first}");
     let silence = timeout(2 * LIMITS.header_timeout, caller.readable()).await;
     assert!(silence.is_err(), "the connection was closed while it was idle");
-    // The second head has its own deadline, however slowly it comes.
+    // The second head has its own deadline, even if it arrives byte by byte.
     let slow_head = async {
         caller.write_all(GET.as_bytes()).await.unwrap();
         while timeout(LIMITS.header_timeout / 3, caller.readable()).await.is_err() {
@@ -181,7 +181,7 @@ async fn a_caller_that_does_not_read_loses_its_connection() {
 }
 
 #[tokio::test]
-async fn a_full_listener_ends_the_callers_that_keep_it_waiting_and_no_others() {
+async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
     let (address, _stop, _handle) = served_within(PATIENT, true, three_kinds(&quiet, &dropped)).await;
     let mut model = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
@@ -197,7 +197,10 @@ async fn a_full_listener_ends_the_callers_that_keep_it_waiting_and_no_others() {
         assert!(response.starts_with("HTTP/1.1 200"), "{request}: {response}");
     }
     quiet.notify_one();
-    assert!(read_to_close(&mut model).await.starts_with("HTTP/1.1 200"), "a request that waits for us is not ended");
+    assert!(
+        read_to_close(&mut model).await.starts_with("HTTP/1.1 200"),
+        "a request that waits for the gateway is not ended"
+    );
 }
 
 #[tokio::test]
@@ -206,11 +209,11 @@ async fn one_address_has_a_share_of_the_connections() {
     let (address, _stop, _handle) = served_within(PATIENT, false, three_kinds(&quiet, &dropped)).await;
     let mut idle = [send(address, "").await, send(address, "").await];
     assert!(read_to_close(&mut send(address, PROBE).await).await.starts_with("HTTP/1.1 200"));
-    assert_eq!(read_to_close(&mut idle[0]).await, "", "the one that has been idle longest makes room");
+    assert_eq!(read_to_close(&mut idle[0]).await, "", "the connection that has been idle longest is closed");
 }
 
 #[tokio::test]
-async fn a_body_without_progress_is_given_up() {
+async fn a_body_without_progress_times_out() {
     let endpoint = make(|request: Request| async move {
         let read = request.into_body().into_bytes().await;
         Ok::<_, poem::Error>(
@@ -226,7 +229,7 @@ async fn a_body_without_progress_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_trickles_in_is_given_up_at_its_deadline() {
+async fn a_body_that_trickles_in_times_out_at_its_deadline() {
     let endpoint = make(|request: Request| async move {
         let read = request.into_body().into_bytes().await;
         Ok::<_, poem::Error>(if read.is_ok() { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT }.into())
@@ -235,7 +238,7 @@ async fn a_body_that_trickles_in_is_given_up_at_its_deadline() {
     let mut caller = send(address, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").await;
     let mut start = [0; 12];
     loop {
-        // Well within the time without progress.
+        // Well below the stall timeout.
         match timeout(LIMITS.stall_timeout / 6, caller.read_exact(&mut start)).await {
             Ok(read) => {
                 read.expect("a response");
@@ -338,7 +341,7 @@ async fn echoing() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<
 }
 
 #[tokio::test]
-async fn a_bare_line_feed_in_a_head_is_refused_wherever_the_head_is() {
+async fn a_bare_line_feed_in_any_head_is_refused() {
     let (address, _stop, _handle) = echoing().await;
     let good = "GET /good HTTP/1.1\r\nhost: x\r\n\r\n";
     let with_body = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\na\nb\n\n";
@@ -360,7 +363,7 @@ async fn a_bare_line_feed_in_a_head_is_refused_wherever_the_head_is() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_served_however_they_are_cut() {
+async fn pipelined_requests_are_served_however_they_are_split() {
     let (address, _stop, _handle) = echoing().await;
     let requests = "\r\nPOST /1 HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n\r\n\r\nab\n\n\
                     GET /2 HTTP/1.1\r\nhost: x\r\n\r\nPOST /3 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n\
@@ -377,7 +380,7 @@ async fn pipelined_requests_are_served_however_they_are_cut() {
 }
 
 #[tokio::test]
-async fn a_body_is_chunked_once_and_nothing_follows_it() {
+async fn ambiguous_body_framing_is_refused_or_ends_the_connection() {
     let (address, _stop, _handle) = echoing().await;
     let request = |headers: &str| format!("POST /1 HTTP/1.1\r\nhost: x\r\n{headers}\r\n1\r\na\r\n0\r\n\r\n");
     for headers in [
@@ -391,7 +394,7 @@ async fn a_body_is_chunked_once_and_nothing_follows_it() {
         let text = read_to_close(&mut send(address, &request(headers)).await).await;
         assert!(text.starts_with("HTTP/1.1 400") && !text.contains('['), "{headers}: {text}");
     }
-    // The transfer coding wins (RFC 9112 section 6.3), and the connection ends.
+    // Transfer-Encoding overrides Content-Length (RFC 9112, section 6.3), and the connection is closed.
     for headers in ["transfer-encoding: Chunked\r\n", "content-length: 3\r\ntransfer-encoding: chunked\r\n"] {
         let smuggled = "GET /2 HTTP/1.1\r\nhost: x\r\n\r\n";
         let text = read_to_close(&mut send(address, &format!("{}{smuggled}", request(headers))).await).await;

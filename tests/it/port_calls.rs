@@ -1,5 +1,5 @@
-//! Call counts of use cases: a code is exchanged once, a refresh token is presented once, and some requests call
-//! neither the provider nor the store nor the callback port.
+//! Tests of how often use cases call the ports: a code is exchanged once, a refresh token is presented once, and some
+//! requests call neither the provider nor the store nor the callback port.
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,7 +66,7 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
     assert!(matches!(second, Err(AppError::NeedsReauth(_))), "{second:?}");
 }
 
-/// A start compares the account with its tokens in the journal.
+/// Expects one load of the account, which a start compares with the journal.
 fn expect_comparison(store: &mut MockTokenStore, stored: &SealedCredential) {
     let stored = stored.clone();
     store.expect_load().times(1).return_once(move |_| Ok(Some(stored)));
@@ -86,7 +86,7 @@ async fn a_refresh_takes_two_store_steps() {
         .return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
     expect_comparison(&mut store, &stored);
     let row = Arc::new(std::sync::Mutex::new(stored));
-    // The lease before the presentation, and the result after it.
+    // The first step takes the lease, and the second stores the result.
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
@@ -185,8 +185,8 @@ async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
     let app = gateway.gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
     app.start().await.expect("it starts");
     let start = |options| app.logins.start(name(OPENAI), alice(), options);
-    let sound = start(StartOptions::default()).await;
-    assert!(matches!(sound, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{sound:?}");
+    let usable = start(StartOptions::default()).await;
+    assert!(matches!(usable, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{usable:?}");
     let forced = start(StartOptions { force: true, ..StartOptions::default() }).await;
     let Ok(StartOutcome::Pending(login)) = forced else { panic!("{forced:?}") };
     assert!(login.callback_error.expect("the port is in use").to_string().contains("127.0.0.1:1455"));

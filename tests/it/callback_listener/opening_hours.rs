@@ -15,7 +15,7 @@ use crate::support::{
 const SOON: Duration = Duration::from_secs(5);
 const AT_THE_LATEST: Duration = Duration::from_secs(15);
 /// Number of polls, 20 ms apart. Together they take longer than the one second after which the port closes.
-const LOOKS: usize = 100;
+const POLLS: usize = 100;
 
 /// Returns whether the port is open on either loopback family.
 async fn is_open(port: u16) -> bool {
@@ -86,10 +86,10 @@ async fn the_port_stays_open_for_another_pending_login() {
     let gateway = home.start().await;
     let other = start(&gateway, "openai-work").await;
     gateway.sign_in().await;
-    let mut looks = 0;
+    let mut polls = 0;
     eventually("the port to have stayed open", || {
-        looks += 1;
-        let enough = looks == LOOKS;
+        polls += 1;
+        let enough = polls == POLLS;
         let port = home.callback_port;
         async move {
             assert!(is_open(port).await, "closed while a login is pending");

@@ -1,4 +1,5 @@
-//! Floods of the callback port by web pages and local programs. The pending login survives, its browser gets through.
+//! Tests of floods of the callback port by web pages and local programs: the pending login survives, and its browser
+//! gets through.
 
 use std::{net::Ipv4Addr, time::Duration};
 

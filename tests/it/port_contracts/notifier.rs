@@ -32,7 +32,7 @@ contract!(fake: Fake, webhook: Hook; [
 
 const SECRET: &str = "a-secret-of-the-receiver-alone";
 /// The contract's limit for a delivery.
-const SECONDS: Duration = Duration::from_secs(10);
+const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// A received event.
 struct Delivery {
@@ -168,7 +168,7 @@ async fn a_receiver_without_a_connection_is_an_error<F: Fixture>() {
 
 async fn a_receiver_without_a_response_times_out_within_seconds<F: Fixture>() {
     let fixture = F::receiving(Reception::Hangs).await;
-    let given_up = timeout(SECONDS, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
+    let given_up = timeout(DELIVERY_LIMIT, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
     assert!(matches!(given_up, Err(NotifyError::Unreachable(_))), "{given_up:?}");
     assert_eq!(fixture.deliveries().len(), 1);
 }

@@ -83,7 +83,7 @@ async fn without_a_new_refresh_token_the_old_one_remains_valid<F: Fixture>() {
     fixture.keep_refresh_token();
     let tokens = fixture.refresh(&token).await.expect("tokens");
     assert!(tokens.access_token.is_some() && tokens.refresh_token.is_none());
-    fixture.refresh(&token).await.expect("it is in force");
+    fixture.refresh(&token).await.expect("the old token is valid");
 }
 
 async fn each_exchange_fault_has_its_error_and_takes_at_most_one_request<F: Fixture>() {
@@ -119,7 +119,7 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
         assert!(fixture.requests() <= before + 1, "{fault:?}");
-        // The kind of the error says whether the provider may have acted.
+        // The error must agree with whether the provider has used the token.
         assert_eq!(fixture.refresh(&token).await.is_err(), is_used, "{fault:?}");
     }
 }
