@@ -53,7 +53,7 @@ fn nesting_is_limited_to_the_depth_of_the_parser() {
 }
 
 #[test]
-fn the_json_of_a_provider_has_the_same_limits() {
+fn json_from_a_provider_has_the_limits_of_a_model_body() {
     let items = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
     let Limits { values, .. } = Limits::MODEL_BODY;
     assert!(parse_tree::<Value>(items(values - 1).as_bytes()).is_ok());

@@ -80,12 +80,12 @@ async fn a_token_is_revoked_by_its_name_or_a_part_of_its_id() {
     for unknown in ["", "by", &by_id[..5], "no such token"] {
         assert!(matches!(revoke(unknown).await, Err(AppError::UnknownToken)), "{unknown}");
     }
-    revoke(&by_id).await.expect("it is revoked");
-    revoke(&by_short_id[..8]).await.expect("it is revoked");
-    revoke("by name").await.expect("it is revoked");
+    revoke(&by_id).await.expect("the token is revoked");
+    revoke(&by_short_id[..8]).await.expect("the token is revoked");
+    revoke("by name").await.expect("the token is revoked");
     assert_eq!(tokens(&gateway).await, std::slice::from_ref(&stays.token));
     let known = gateway.app.access.find(&digest(&stays)).expect("a valid token");
     assert!(!known.revoked.is_cancelled());
-    revoke("stays").await.expect("it is revoked");
+    revoke("stays").await.expect("the token is revoked");
     assert!(known.revoked.is_cancelled(), "its running requests are cancelled");
 }

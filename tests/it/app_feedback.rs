@@ -109,11 +109,11 @@ async fn failures_in_a_stream_become_part_of_the_status() {
 async fn feedback_reaches_other_replicas_and_survives_a_restart_and_a_failing_store() {
     let mut gateway = connected().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     gateway.store.fail_to("store the feedback of a provider");
     assert!(answered(&gateway, 429, LIMIT).await.is_err());
     assert!(gateway.status(&alice()).await.limited.is_some(), "reported from memory");
-    assert_eq!(gateway.store.feedback().await.expect("it works"), []);
+    assert_eq!(gateway.store.feedback().await.expect("no store error"), []);
     gateway.store.repair();
     // The feedback is stored, and then the other replica reads it.
     for _ in 0..2 {

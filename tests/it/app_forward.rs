@@ -74,7 +74,7 @@ async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
 async fn a_replica_with_a_refused_token_is_served_although_its_successor_has_expired() {
     let gateway = connected().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     gateway.upstream.refuse("access-1", "token_revoked");
     gateway.provider.reply_with(Reply::Tokens { lifetime: Some(60), with_refresh_token: true });
     assert_eq!(usage(&gateway).await.expect("a response").0, 200);

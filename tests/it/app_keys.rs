@@ -74,7 +74,7 @@ fn is_wrong_key(result: Result<(), AppError>) -> bool {
 }
 
 #[tokio::test]
-async fn of_two_gateways_with_different_keys_on_an_empty_database_one_starts() {
+async fn only_one_of_two_gateways_with_different_keys_starts_on_an_empty_database() {
     let gateway = TestGateway::open().await;
     let store = Arc::new(MemoryStore::new());
     let on_empty = |keys: &[u8]| Keys {
@@ -108,10 +108,10 @@ async fn a_key_is_replaced_without_data_loss() {
     let (gateway, token) = used().await;
     let both = gateway.with_keys(&[2, 1]);
     both.start().await.expect("one of its keys opens everything");
-    let done = gateway.keys(&[2, 1]).reseal().await.expect("it seals");
+    let done = gateway.keys(&[2, 1]).reseal().await.expect("sealing succeeds");
     let expected = Resealed { values: 3, journal_records: 1, ..Resealed::default() };
     assert_eq!(done, expected, "access token, refresh token, mark; the tokens in the journal");
-    assert_eq!(gateway.keys(&[2, 1]).reseal().await.expect("it seals"), Resealed::default(), "nothing is left");
+    assert_eq!(gateway.keys(&[2, 1]).reseal().await.expect("sealing succeeds"), Resealed::default(), "nothing is left");
     let uses = gateway.keys(&[2, 1]).list().await.expect("a list");
     let records = |key: &KeyUse| key.journal_records.values().sum::<usize>();
     let uses: Vec<_> = uses.iter().map(|key| (key.key_id.clone(), key.is_first, key.values, records(key))).collect();
@@ -125,9 +125,9 @@ async fn a_key_is_replaced_without_data_loss() {
 async fn the_journals_of_other_gateways_are_listed_for_a_day() {
     let (gateway, _) = used().await;
     let journal = Arc::new(MemoryJournal::default());
-    journal.confirm(&gateway.journal.contents()[0]).await.expect("it is kept");
+    journal.confirm(&gateway.journal.contents()[0]).await.expect("the record is stored");
     let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     // The other gateway reports its journal in the background.
     settle().await;
     let records = async || gateway.keys(&[1]).list().await.expect("a list")[0].journal_records.clone();
@@ -145,8 +145,9 @@ fn seal_first_format(fields: [&str; 4], text: &str) -> SealedSecret {
     let aad: Vec<u8> =
         fields.iter().flat_map(|field| (field.len() as u64).to_be_bytes().into_iter().chain(field.bytes())).collect();
     let aead = XChaCha20Poly1305::new(&[1; 32].into());
-    let sealed =
-        aead.encrypt(XNonce::from_slice(&nonce), Payload { msg: text.as_bytes(), aad: &aad }).expect("it seals");
+    let sealed = aead
+        .encrypt(XNonce::from_slice(&nonce), Payload { msg: text.as_bytes(), aad: &aad })
+        .expect("sealing succeeds");
     SealedSecret::from_stored(format!("v1:{id}:{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())))
 }
 
@@ -181,13 +182,13 @@ async fn a_database_of_the_first_format_is_adopted_once() {
     assert_eq!(gateway.values().await, before);
 
     let adopted = gateway.another_gateway(1);
-    adopted.start().await.expect("it adopts the database");
+    adopted.start().await.expect("the gateway adopts the database");
     assert!(adopted.access.find(&token).is_some());
     assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
 
     gateway.store.delete_marks();
     gateway.store.delete_key_checks();
     let later = gateway.another_gateway(1);
-    later.start().await.expect("it starts");
+    later.start().await.expect("the gateway starts");
     assert!(later.access.find(&token).is_none(), "a mark that is deleted after the adoption is not created again");
 }

@@ -15,8 +15,8 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 const CLOSING: Duration = Duration::from_millis(100);
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
-/// Connects a gateway whose first refresh has timed out, although the provider has rotated the token. Returns the status
-/// that the refresh reported.
+/// Connects a gateway whose first refresh has timed out, although the provider has rotated the token. Returns the
+/// status that the refresh reported.
 async fn in_doubt() -> (TestGateway, AccountStatus) {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
@@ -74,7 +74,7 @@ async fn the_next_presentation_cancels_the_late_call() {
 async fn a_presentation_by_another_replica_cancels_the_late_call() {
     let (gateway, status) = in_doubt().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     let seen = TokenVersion { login_id: status.login_id.unwrap(), generation: status.generation.unwrap() };
     gateway.clock.advance(HTTP_TIMEOUT * 30);
     settle().await;

@@ -44,7 +44,7 @@ async fn prompt(app: &Arc<App>, account: &str) -> AppError {
 async fn a_replica_reads_the_store_before_it_reports_an_account_as_not_connected() {
     let gateway = TestGateway::open().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     // The clock stands still, so the other replica does not read the changes.
     for account in [OPENAI, "work", "third"] {
         gateway.connect_as(account).await;
@@ -53,7 +53,7 @@ async fn a_replica_reads_the_store_before_it_reports_an_account_as_not_connected
     assert_eq!(forward(&other, OPENAI).await.expect("a response"), 200);
     assert_eq!(forward(&other, "work").await.expect("a response"), 200);
     let prompted = prompt(&other, "third").await;
-    assert!(matches!(prompted, AppError::InvalidUpstreamResponse(_)), "it reached the provider: {prompted:?}");
+    assert!(matches!(prompted, AppError::InvalidUpstreamResponse(_)), "the prompt reached the provider: {prompted:?}");
 }
 
 #[tokio::test]
@@ -180,6 +180,6 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
     // A removed account is not connected.
     gateway.restart().await;
-    gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("it is removed");
+    gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("no store error");
     assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::NotConnected(_))));
 }

@@ -131,9 +131,11 @@ async fn a_response_belongs_to_the_token_that_got_it_and_to_the_owner() {
     assert_eq!(gateway.upstream.seen().len(), asked, "nothing was sent");
     for caller in [program(), owner()] {
         ask(&gateway, &caller, reference.clone()).await.expect("a response");
-        assert!(within(models.retrieve_response(&caller, "resp_1")).await.expect("it is there").contains("Hello, Ada"));
+        assert!(
+            within(models.retrieve_response(&caller, "resp_1")).await.expect("the response").contains("Hello, Ada")
+        );
     }
-    within(models.delete_response(&program(), "resp_1")).await.expect("it is deleted");
+    within(models.delete_response(&program(), "resp_1")).await.expect("the deletion succeeds");
     assert!(matches!(within(models.retrieve_response(&program(), "resp_1")).await, Err(AppError::ResponseNotFound(_))));
 }
 
@@ -247,7 +249,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
             content: SealedSecret::from_stored("x".repeat(6 << 20)),
             used_at: NOW,
         };
-        gateway.store.remember(&[response]).await.expect("it is stored");
+        gateway.store.remember(&[response]).await.expect("no store error");
     }
     let code = async |caller: Principal| match ask(
         &gateway,

@@ -43,7 +43,7 @@ fn version(status: &AccountStatus) -> TokenVersion {
 async fn a_refresh_replaces_both_tokens_and_is_recorded() {
     let gateway = connected().await;
     gateway.clock.advance(Duration::from_secs(60));
-    let status = refresh(&gateway, None).await.expect("it is refreshed");
+    let status = refresh(&gateway, None).await.expect("the refresh succeeds");
     assert_eq!((status.generation, status.authenticated), (Some(Generation(1)), true));
     assert!(status.last_refresh_at.is_some() && status.next_refresh_at > status.last_refresh_at);
     let tokens = gateway.tokens(OPENAI).await.expect("tokens");
@@ -88,7 +88,7 @@ async fn fifty_callers_at_expiry_share_one_refresh() {
 async fn two_replicas_share_one_refresh() {
     let gateway = connected().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     gateway.clock.advance(HOUR);
     gateway.provider.hang();
     let (openai, app) = (name(OPENAI), Arc::clone(&gateway.app));
@@ -248,7 +248,7 @@ async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
     assert_eq!(gateway.journal.unsaved().len(), 1);
     gateway.store.repair();
     gateway.app = gateway.another_gateway(1);
-    gateway.app.start().await.expect("it starts");
+    gateway.app.start().await.expect("the gateway starts");
     assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)));
     assert_eq!(
         (bearer(&gateway).await.expect("a token"), gateway.provider.reused()),
@@ -264,7 +264,7 @@ async fn a_refresh_that_ends_after_a_logout_is_revoked() {
     let app = Arc::clone(&gateway.app);
     let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
-    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     gateway.provider.resume();
     within(refreshing).await.unwrap().expect("a status");
     assert!(gateway.account(OPENAI).await.is_none());
@@ -341,7 +341,7 @@ async fn an_error_has_the_time_until_the_next_possible_refresh() {
 async fn the_log_lines_of_a_refresh_carry_the_fields_of_its_use_case() {
     let gateway = connected().await;
     let log = CapturedLog::start();
-    refresh(&gateway, None).await.expect("it is refreshed");
+    refresh(&gateway, None).await.expect("the refresh succeeds");
     let text = log.text();
     let spans: Vec<_> = text.lines().filter_map(|line| line.split_once("INFO ")?.1.split_once(": ")).collect();
     let spans: Vec<_> = spans.iter().map(|(span, line)| (*span, line.contains("refresh"))).collect();

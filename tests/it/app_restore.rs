@@ -56,7 +56,7 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
     // Another gateway, without the later version, stores the older row and emits an event.
     gateway.store.put(older);
     let change = ProfileChange { display_name: Some("Work".into()), enabled: None };
-    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("it is changed");
+    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("no store error");
     gateway.clock.advance(Duration::from_secs(1));
     settle().await;
     let account = gateway.account(OPENAI).await.expect("an account");
@@ -70,7 +70,7 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
 async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login() {
     let mut gateway = TestGateway::open().await;
     let mut other = gateway.gateway_with(|ports| ports);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     mem::swap(&mut gateway.app, &mut other);
     gateway.connect().await;
     let first = gateway.account(OPENAI).await.expect("an account").login_id().clone();

@@ -33,7 +33,7 @@ async fn register(gateway: &TestGateway, cookie: &str, session: Option<&str>) ->
 async fn connected() -> TestGateway {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("c1", until(HOUR));
-    register(&gateway, "c1", None).await.expect("it connects");
+    register(&gateway, "c1", None).await.expect("the account connects");
     gateway
 }
 
@@ -42,7 +42,7 @@ async fn refresh(gateway: &TestGateway) -> AccountState {
 }
 
 async fn account(gateway: &TestGateway) -> SealedCredential {
-    gateway.account(SUNO).await.expect("it is connected")
+    gateway.account(SUNO).await.expect("a connected account")
 }
 
 /// Returns the stored cookie.
@@ -71,7 +71,7 @@ async fn a_cookie_replaced_before_the_login_is_saved_is_the_one_saved() {
         let gateway = TestGateway::open().await;
         gateway.provider.add_browser("c1", until(HOUR));
         gateway.provider.replace_cookie(replacements);
-        let connected = register(&gateway, "c1", session).await.expect("it connects");
+        let connected = register(&gateway, "c1", session).await.expect("the account connects");
         assert!(connected.authenticated, "{session:?} {replacements:?}");
         assert_eq!(Some(&cookie(&gateway).await.as_str()), replacements.last(), "{session:?}");
         assert!(account(&gateway).await.metadata.cookie_rotates);
@@ -111,7 +111,7 @@ async fn a_replaced_cookie_is_durable_before_it_is_presented() {
     };
     gateway.provider.replace_cookie(&["c2", "c3"]);
     gateway.provider.hang();
-    let connected = gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it is saved");
+    let connected = gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     assert!(!connected.authenticated, "there is no session token yet");
     settle().await;
     gateway.store.fail_to("refresh an account");
@@ -165,7 +165,7 @@ async fn a_new_cookie_in_the_journal_survives_a_crash() {
     gateway.provider.session_failures(&[500]);
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
-    #[expect(clippy::disallowed_methods, reason = "the test does not wait for it")]
+    #[expect(clippy::disallowed_methods, reason = "the test does not wait for this task")]
     tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
     settle().await;
     gateway.store.fail_to("refresh an account");
@@ -174,7 +174,7 @@ async fn a_new_cookie_in_the_journal_survives_a_crash() {
     assert_eq!((cookie(&gateway).await.as_str(), gateway.journal.unsaved().len()), ("c1", 1));
     gateway.store.repair();
     let next = gateway.another_gateway(1);
-    next.start().await.expect("it starts");
+    next.start().await.expect("the gateway starts");
     assert_eq!((cookie(&gateway).await.as_str(), gateway.journal.unsaved().len()), ("c2", 0));
     gateway.clock.advance(Duration::from_secs(60));
     let refreshed = within(next.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
@@ -185,7 +185,7 @@ async fn a_new_cookie_in_the_journal_survives_a_crash() {
 async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
     let gateway = connected().await;
     gateway.provider.session_timeouts(1);
-    assert_eq!(refresh(&gateway).await, AccountState::Active, "it was never replaced");
+    assert_eq!(refresh(&gateway).await, AccountState::Active, "the cookie was never replaced");
     gateway.clock.advance(Duration::from_secs(600));
     gateway.provider.replace_cookie(&["c2"]);
     for _ in 0..2 {
@@ -198,7 +198,7 @@ async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
     assert_eq!(
         gateway.provider.cookies_presented().len(),
         before,
-        "it is not presented again while the token is valid"
+        "the cookie is not presented again while the token is valid"
     );
 }
 
@@ -208,13 +208,13 @@ async fn a_late_response_with_a_new_cookie_is_stored() {
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
-    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    #[expect(clippy::disallowed_methods, reason = "the test waits for this task")]
     let asked = tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
     for _ in 0..30 {
         settle().await;
         gateway.clock.advance(Duration::from_secs(1));
     }
-    assert_eq!(within(asked).await.expect("it ends").expect("a status").generation, Some(Generation::FIRST));
+    assert_eq!(within(asked).await.expect("no panic").expect("a status").generation, Some(Generation::FIRST));
     gateway.provider.resume();
     settle().await;
     assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));

@@ -49,7 +49,7 @@ async fn pass(gateway: &TestGateway, time: Duration) {
 #[tokio::test]
 async fn a_token_without_a_cookie_expires_and_needs_reauth() {
     let gateway = TestGateway::open().await;
-    register(&gateway, 3600, None).await.expect("it connects");
+    register(&gateway, 3600, None).await.expect("the account connects");
     let refused = gateway.app.accounts.refresh(&name(SUNO), &alice(), None).await;
     assert!(matches!(refused, Err(AppError::NothingToRefresh(_))));
     pass(&gateway, HOUR).await;
@@ -62,7 +62,7 @@ async fn a_token_without_a_cookie_expires_and_needs_reauth() {
 async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
-    register(&gateway, 60, Some("cookie-1")).await.expect("it connects");
+    register(&gateway, 60, Some("cookie-1")).await.expect("the account connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
     pass(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
@@ -82,7 +82,7 @@ async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
     assert!(matches!(register(&gateway, -10, None).await, Err(AppError::ExpiredSecret(_))));
-    register(&gateway, -10, Some("cookie-1")).await.expect("it connects");
+    register(&gateway, -10, Some("cookie-1")).await.expect("the account connects");
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation::FIRST)));
 }
 
@@ -90,7 +90,7 @@ async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
 async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
-    register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
+    register(&gateway, 3600, Some("cookie-1")).await.expect("the account connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
     gateway.provider.session_timeouts(3);
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
@@ -104,7 +104,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
 async fn a_rejected_cookie_needs_reauth() {
     let gateway = TestGateway::open().await;
     let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("unknown-cookie")) };
-    gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
+    gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
     for bad in ["a;b", "a b", ""] {

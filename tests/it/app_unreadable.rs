@@ -76,7 +76,7 @@ async fn a_start_quarantines_accounts_that_do_not_open_and_serves_the_rest() {
 }
 
 #[tokio::test]
-async fn a_status_that_finds_a_damaged_row_takes_the_account_out_of_use_and_back() {
+async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
     let gateway = with_two().await;
     gateway.store.damage(&name(WORK));
     assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
@@ -107,7 +107,7 @@ async fn a_logout_removes_an_unreadable_account_and_revokes_nothing() {
     write_plain_text(&gateway, OPENAI).await;
     gateway.restart().await;
     for account in [WORK, OPENAI] {
-        let out = within(gateway.app.accounts.logout(name(account))).await.expect("it is logged out");
+        let out = within(gateway.app.accounts.logout(name(account))).await.expect("the logout succeeds");
         assert_eq!((out.removed, out.revocation), (true, Revocation::Failed), "{account}");
         assert!(gateway.app.tokens.registry().unreadable(&name(account)).is_none());
     }
@@ -137,12 +137,12 @@ async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
     let mut gateway = with_two().await;
     gateway.connect_as("spare").await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     // An event of the damaged account, then one of another account.
     let change = goclaw::ports::ProfileChange { display_name: Some("Work".to_owned()), enabled: None };
-    within(gateway.app.accounts.update(name(WORK), change)).await.expect("it changes");
+    within(gateway.app.accounts.update(name(WORK), change)).await.expect("the change succeeds");
     gateway.store.damage(&name(WORK));
-    within(gateway.app.accounts.logout(name("spare"))).await.expect("it is logged out");
+    within(gateway.app.accounts.logout(name("spare"))).await.expect("the logout succeeds");
     gateway.clock.advance(std::time::Duration::from_secs(1));
     settle().await;
     assert!(other.tokens.registry().get(&name("spare")).is_none(), "the logout was followed");
@@ -158,15 +158,15 @@ async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
     // The gateway's own key is 1. The account `spare` is sealed with key 2.
     let with_other = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
     with_other.start().await.expect("one of its keys opens everything");
-    let started = with_other.logins.start(name("spare"), alice(), codex()).await.expect("it starts");
-    let goclaw::app::StartOutcome::Pending(login) = started else { panic!("it is connected") };
+    let started = with_other.logins.start(name("spare"), alice(), codex()).await.expect("the login starts");
+    let goclaw::app::StartOutcome::Pending(login) = started else { panic!("the account is already connected") };
     let redirect_url = SecretString::from(gateway.provider.approve(&login.auth_url));
     let callback = goclaw::app::Callback::Pasted { name: name("spare"), redirect_url, principal: alice() };
-    within(with_other.logins.complete(callback)).await.expect("it connects");
+    within(with_other.logins.complete(callback)).await.expect("the account connects");
 
     let first = gateway.another_gateway(1);
     first.start().await.expect("its key opens two of three accounts");
-    let quarantined = first.tokens.registry().unreadable(&name("spare")).expect("it is quarantined");
+    let quarantined = first.tokens.registry().unreadable(&name("spare")).expect("a quarantined account");
     let missing = two_keys(2, 1).key_id();
     let UnreadableAccount { row, .. } = quarantined.as_ref();
     assert_eq!((row.table, row.column), ("config_secrets", "value"));

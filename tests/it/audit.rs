@@ -116,7 +116,7 @@ fn audit(store: Arc<SqliteStore>) -> Audit {
 
 async fn append(store: &SqliteStore, subject: &str, author: &Author) {
     let event = AuditEvent::done(AuditAction::SignedOut, subject, None);
-    store.append(event, author).await.expect("it is appended");
+    store.append(event, author).await.expect("no store error");
 }
 
 /// Verifies six entries after `change`, with a checkpoint of the newest.
@@ -126,9 +126,9 @@ async fn findings(change: &str) -> AuditFindings {
     for seconds in 1..=6 {
         append(&store, &seconds.to_string(), &author(at(seconds))).await;
     }
-    let newest: Checkpoint = store.newest(i64::MAX, 1).await.expect("it is read")[0].checkpoint();
+    let newest: Checkpoint = store.newest(i64::MAX, 1).await.expect("no store error")[0].checkpoint();
     sqlite.execute(change);
-    audit(store).verify(Some(&newest)).await.expect("it is read")
+    audit(store).verify(Some(&newest)).await.expect("no store error")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,12 +174,12 @@ async fn only_the_gateway_may_delete_old_entries() {
     for seconds in 1..=6 {
         append(&store, &seconds.to_string(), &author(at(seconds))).await;
     }
-    store.delete_before(at(3), &author(at(7))).await.expect("it is deleted");
-    store.delete_before(at(5), &author(at(8))).await.expect("it is deleted");
+    store.delete_before(at(3), &author(at(7))).await.expect("no store error");
+    store.delete_before(at(5), &author(at(8))).await.expect("no store error");
     let audit = audit(store);
-    assert_eq!(audit.verify(None).await.expect("it is read").problems, Vec::<String>::new());
+    assert_eq!(audit.verify(None).await.expect("no store error").problems, Vec::<String>::new());
     sqlite.execute("UPDATE audit_log SET subject = 'x' WHERE id = 5");
-    assert_eq!(audit.verify(None).await.expect("it is read").problems.len(), 1, "the change of entry 5");
+    assert_eq!(audit.verify(None).await.expect("no store error").problems.len(), 1, "the change of entry 5");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,8 +188,8 @@ async fn a_later_mark_proves_entries_whose_key_is_missing() {
     let store = sqlite.store();
     append(&store, "1", &author_with(2, at(1))).await;
     let audit = audit(store.clone());
-    let problems = audit.verify(None).await.expect("it is read").problems;
+    let problems = audit.verify(None).await.expect("no store error").problems;
     assert!(problems[0].contains("cannot be proven"), "{problems:?}");
     append(&store, "2", &author(at(2))).await;
-    assert_eq!(audit.verify(None).await.expect("it is read").problems, Vec::<String>::new());
+    assert_eq!(audit.verify(None).await.expect("no store error").problems, Vec::<String>::new());
 }

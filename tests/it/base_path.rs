@@ -77,7 +77,7 @@ async fn the_base_path_bypasses_no_check() {
 }
 
 #[tokio::test]
-async fn links_name_the_public_address_unless_another_gateway_is_asked() {
+async fn links_have_the_public_address_unless_the_command_names_a_gateway() {
     let (home, gateway) = gateway().await;
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with(&format!("{PUBLIC}/#link=goclaw_")), "{link}");

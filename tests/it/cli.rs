@@ -36,8 +36,8 @@ fn assert_output(output: &CommandOutput, code: i32, begins: &str) {
     assert!(text.starts_with(begins), "{text:?} does not begin with {begins:?}");
 }
 
-/// Runs commands. Returns their output and exit codes, with a `!` before each line on stderr. Ports, paths and times are
-/// masked.
+/// Runs commands. Returns their output and exit codes, with a `!` before each line on stderr. Ports, paths and times
+/// are masked.
 fn transcript(home: &Home, commands: &[&str]) -> String {
     let run = |command: &&str| {
         let arguments: Vec<&str> = command.split(' ').collect();

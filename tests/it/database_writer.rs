@@ -132,7 +132,7 @@ impl Target {
 
 /// Opens a database file that takes the time from the test's clock.
 async fn on_fake_clock(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, FakeClock::at(NOW)).await.expect("it opens").on_callers_clock()
+    SqliteStore::open(path, FakeClock::at(NOW)).await.expect("the database opens").on_callers_clock()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -143,7 +143,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn run(path: &Path, statements: &[String]) {
-    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
+    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     for statement in statements {
         // The schema may refuse a statement.
         let _ = sql_query(statement).execute(&mut database);
@@ -157,7 +157,7 @@ struct Text {
 }
 
 fn texts(path: &Path, query: &str) -> Vec<String> {
-    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
+    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     let rows: Vec<Text> = sql_query(query).load(&mut database).expect("the query runs");
     rows.into_iter().map(|row| row.text).collect()
 }
@@ -277,5 +277,5 @@ async fn an_invented_token_is_refused_and_reported_while_others_work() {
     eventually("the report", || std::future::ready(gateway.log().contains("token.id=\"b2\"").then_some(()))).await;
     assert_eq!(status("/v1/providers", INVENTED).await, 401);
     assert_eq!(status("/v1/models", made["token"].as_str().expect("a token")).await, 200);
-    assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "it is reported once");
+    assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "the token is reported once");
 }

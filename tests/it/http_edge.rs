@@ -50,7 +50,7 @@ async fn served_within(
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
-    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    #[expect(clippy::disallowed_methods, reason = "the test waits for the server")]
     let handle = tokio::spawn(serve(vec![listener.into()], endpoint, limits, move |_| is_shared, ending));
     (address, stop.drop_guard(), handle)
 }
@@ -197,14 +197,11 @@ async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
         assert!(response.starts_with("HTTP/1.1 200"), "{request}: {response}");
     }
     quiet.notify_one();
-    assert!(
-        read_to_close(&mut model).await.starts_with("HTTP/1.1 200"),
-        "a request that waits for the gateway is not ended"
-    );
+    assert!(read_to_close(&mut model).await.starts_with("HTTP/1.1 200"), "a waiting request is not ended");
 }
 
 #[tokio::test]
-async fn one_address_has_a_share_of_the_connections() {
+async fn one_address_is_limited_to_a_share_of_the_connections() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
     let (address, _stop, _handle) = served_within(PATIENT, false, three_kinds(&quiet, &dropped)).await;
     let mut idle = [send(address, "").await, send(address, "").await];
@@ -271,7 +268,7 @@ async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     }
     go.notify_one();
     assert!(read_to_close(&mut caller).await.ends_with("finished"));
-    timeout(TEST_DEADLINE, handle).await.expect("it has stopped").unwrap();
+    timeout(TEST_DEADLINE, handle).await.expect("the server stops").unwrap();
 }
 
 #[tokio::test]
@@ -284,7 +281,7 @@ async fn a_request_that_never_ends_does_not_block_the_shutdown() {
     let _caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let _half = send(address, "GET / HT").await;
     drop(stop);
-    timeout(TEST_DEADLINE, handle).await.expect("it has stopped").unwrap();
+    timeout(TEST_DEADLINE, handle).await.expect("the server stops").unwrap();
 }
 
 #[tokio::test]
@@ -294,7 +291,7 @@ async fn several_listeners_are_served() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
     let listeners = listeners.into_iter().map(Into::into).collect();
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the test's runtime")]
     tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, Ending::default()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;

@@ -42,7 +42,7 @@ async fn served() -> (std::net::SocketAddr, DropGuard) {
     let endpoint = make(|_| async { Ok::<_, poem::Error>(Response::builder().body(vec![b'x'; 16 * 1024])) });
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
-    #[expect(clippy::disallowed_methods, reason = "it ends with the guard")]
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the guard")]
     tokio::spawn(serve(vec![listener], endpoint, LIMITS, |_| true, ending));
     (address, stop.drop_guard())
 }

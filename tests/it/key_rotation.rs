@@ -37,8 +37,8 @@ fn key_lines(home: &Home) -> Vec<String> {
 /// Removes all keys but the first, starts a gateway, and uses everything that was sealed.
 async fn assert_the_first_key_suffices(home: &Home, token: &str) {
     let path = home.data_dir().join("encryption.key");
-    fs::write(&path, &key_lines(home)[0]).expect("it is written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is private");
+    fs::write(&path, &key_lines(home)[0]).expect("the key file is written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the mode is set");
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["authenticated"], true);
     assert_eq!(refresh(&gateway).await, 200);
@@ -79,10 +79,10 @@ async fn a_rotation_that_is_killed_at_any_point_loses_nothing() {
     let token = new_token(&gateway).await;
     for kill in 0..KILLS {
         let mut command = home.command(&["keys", "rotate"]);
-        let mut rotation = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut rotation = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
         pause(STEP * kill).await;
         let _ = rotation.kill();
-        rotation.wait().expect("it has ended");
+        rotation.wait().expect("the command ends");
         assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200), "after kill {kill}");
     }
     assert!(gateway.is_running());

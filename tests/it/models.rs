@@ -141,7 +141,7 @@ async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     // Without `stream` the caller has received no byte yet.
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
-    assert!(request.send().await.expect_err("it times out").is_timeout());
+    assert!(request.send().await.expect_err("a timeout").is_timeout());
     let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
     eventually("the stream to end at the provider", ended).await;
 }

@@ -261,7 +261,7 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
 }
 
 #[tokio::test]
-async fn expires_in_is_read_as_a_number_or_a_text() {
+async fn expires_in_may_be_a_number_or_a_string() {
     let provider = provider().await;
     for (json, seconds) in [
         ("3600", Some(3600)),

@@ -79,7 +79,7 @@ fn no_schema_is_composed() {
 /// Returns path, method and operation for each entry of the committed document.
 pub(crate) fn operations() -> Vec<(String, String, Value)> {
     let document: Value = serde_json::from_str(COMMITTED).expect("the document is JSON");
-    let paths = document["paths"].as_object().expect("it has paths").clone();
+    let paths = document["paths"].as_object().expect("an object of paths").clone();
     paths
         .into_iter()
         .flat_map(|(path, methods)| {

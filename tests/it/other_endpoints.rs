@@ -205,7 +205,7 @@ async fn a_program_for_one_model_can_use_only_that_model() {
             assert_eq!(response.header("openai-model"), "gpt-5.4", "{path} {model}: the model that answered");
         }
     }
-    // Without a model list, the gateway does not choose a permitted model for an image model.
+    // Without a model list, the gateway cannot choose a model that calls the image tool.
     let (down, _down_home, gateway) = signed_in().await;
     down.post_control("/outages", json!({"site": "backend", "down": true})).await;
     let made =

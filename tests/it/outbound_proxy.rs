@@ -107,7 +107,7 @@ async fn refresh_through(outbound: &Outbound) -> (TokenEndpointError, Result<(),
     let (token, bearer) = (RefreshToken::new("token"), AccessToken::new("token"));
     let refreshed = oauth.refresh(account(), &client, &token, Duration::from_secs(30));
     let (refreshed, sent) = tokio::join!(refreshed, upstream.send(request, &bearer));
-    (refreshed.expect_err("it fails"), sent.map(drop))
+    (refreshed.expect_err("the refresh fails"), sent.map(drop))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! Tests that limit what a provider's response can make the gateway store: values, parts and citations.
+//! Tests of the limits on the values, parts and citations in a provider's response.
 
 use goclaw::domain::dialect::{ChatStream, CompletionReader};
 use serde_json::{Value, json};

@@ -27,7 +27,7 @@ fn messages(list: Value) -> Value {
 }
 
 #[test]
-fn schemas_get_properties_at_any_depth_and_keep_their_spelling() {
+fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
     let none = json!({"type": "object", "properties": {}});
     for (given, sent) in [
         (json!({}), none.clone()),

@@ -56,7 +56,7 @@ async fn another_workspace_needs_confirmation_and_the_connected_account_stays_in
     assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
     assert_eq!(gateway.journal.unsaved_logins(), [], "the database has the tokens");
 
-    let replaced = answer(&gateway, &alice(), to(&question, true)).await.expect("it is replaced");
+    let replaced = answer(&gateway, &alice(), to(&question, true)).await.expect("the answer is accepted");
     assert_eq!((workspace(&replaced), replaced.login_id.as_ref()), (Some("green"), Some(&question.login_id)));
     assert_eq!((replaced.confirmation, gateway.tokens(OPENAI).await.expect("tokens").0.as_str()), (None, "access-2"));
     let again = answer(&gateway, &alice(), to(&question, true)).await;
@@ -81,8 +81,8 @@ async fn the_same_account_and_a_requested_replacement_need_no_confirmation() {
     gateway.connect().await;
     gateway.provider.sign_in_as("user-8", "green");
     let options = StartOptions { force: true, replace: true, ..StartOptions::default() };
-    let started = gateway.app.logins.start(name(OPENAI), alice(), options).await.expect("it starts");
-    let StartOutcome::Pending(login) = started else { panic!("it is forced") };
+    let started = gateway.app.logins.start(name(OPENAI), alice(), options).await.expect("the login starts");
+    let StartOutcome::Pending(login) = started else { panic!("no pending login") };
     settle().await;
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed.into()));
     assert_eq!(gateway.status(&alice()).await.account.user_id.as_deref(), Some("user-8"));
@@ -92,7 +92,7 @@ async fn the_same_account_and_a_requested_replacement_need_no_confirmation() {
 async fn a_declined_login_is_revoked_unless_that_would_end_the_connected_account() {
     for (variables, revoked, queued) in [(&[FAMILY][..], vec!["refresh-2"], 0), (&[], vec![], 1)] {
         let (gateway, question) = asking(variables).await;
-        let kept = answer(&gateway, &alice(), to(&question, false)).await.expect("it is kept");
+        let kept = answer(&gateway, &alice(), to(&question, false)).await.expect("the answer is accepted");
         settle().await;
         assert_eq!((workspace(&kept), kept.confirmation.as_ref()), (Some("blue"), None));
         assert_eq!(kept.last_login.expect("an end").end.outcome, LoginOutcome::Cancelled);
@@ -117,7 +117,7 @@ async fn a_cancel_declines_a_login_that_waits_for_an_answer() {
 }
 
 #[tokio::test]
-async fn an_unanswered_question_ends_after_ten_minutes() {
+async fn an_unconfirmed_login_expires_after_ten_minutes() {
     let (gateway, question) = asking(&[FAMILY]).await;
     for _ in 0..9 {
         gateway.clock.advance(Duration::from_secs(60));
@@ -149,7 +149,7 @@ async fn an_answer_about_another_account_than_the_connected_one_changes_nothing(
         assert!(matches!(stale, Err(AppError::StaleConsent(_))), "{stale:?}");
     }
     assert_eq!(gateway.account(OPENAI).await, before);
-    assert_eq!(before.expect("it is connected").id, reconnected.id);
+    assert_eq!(before.expect("a connected account").id, reconnected.id);
 }
 
 #[tokio::test]
@@ -161,9 +161,9 @@ async fn only_the_owner_and_the_principal_of_the_login_may_answer() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_the_question_and_both_accounts() {
+async fn a_logout_ends_the_unconfirmed_login_and_the_connected_account() {
     let (gateway, question) = asking(&[]).await;
-    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     settle().await;
     assert_eq!(gateway.account(OPENAI).await, None);
     let mut revoked = gateway.provider.revoked();
@@ -179,7 +179,7 @@ async fn a_logout_ends_the_question_and_both_accounts() {
 }
 
 #[tokio::test]
-async fn a_repeated_callback_asks_again() {
+async fn a_repeated_callback_asks_for_the_confirmation_again() {
     let gateway = TestGateway::open().await;
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;
@@ -202,7 +202,8 @@ async fn one_account_under_two_names_is_reported() {
     gateway.connect_as("studio").await;
     assert_eq!(gateway.status(&alice()).await.other_names, [name("studio")]);
     let listed = gateway.app.accounts.list().await.expect("a list");
-    let others = |of: &str| listed.iter().find(|view| view.name == name(of)).expect("it is listed").other_names.clone();
+    let others =
+        |of: &str| listed.iter().find(|view| view.name == name(of)).expect("a listed account").other_names.clone();
     assert_eq!((others(OPENAI), others("studio")), (vec![name("studio")], vec![name(OPENAI)]));
     let login = gateway.start_forced(alice()).await;
     let CallbackReply::Ended(end) = gateway.approve(&login).shown().await else { panic!("no end") };

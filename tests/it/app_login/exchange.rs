@@ -121,7 +121,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
     let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
     let Ok(StartOutcome::Pending(login)) = gateway.app.logins.start(name("work"), alice(), options).await else {
-        panic!("it does not start")
+        panic!("the login does not start")
     };
     let pasted = PastedSecret {
         secret: Secret::ApiKey("sk-1".into()),
@@ -129,7 +129,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    gateway.app.accounts.register_secret(name("work"), pasted).await.expect("it is free");
+    gateway.app.accounts.register_secret(name("work"), pasted).await.expect("the name is free");
     let before = gateway.account("work").await;
 
     let shown = gateway.approve(&login).shown().await;
@@ -137,7 +137,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
     assert_eq!(gateway.account("work").await, before);
     let status = gateway.app.accounts.status(&name("work"), &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").end.outcome, LoginOutcome::NotSaved);
-    assert_eq!(before.expect("it is connected").provider_type, ProviderType::Dashscope);
+    assert_eq!(before.expect("a connected account").provider_type, ProviderType::Dashscope);
 }
 
 #[tokio::test]

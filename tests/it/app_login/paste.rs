@@ -18,9 +18,10 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle};
 async fn a_pasted_address_completes_the_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
-    let connected = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    let connected =
+        gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     assert_eq!(connected.name.as_str(), OPENAI);
-    assert_eq!(gateway.account(OPENAI).await.expect("it is saved").id, connected.id);
+    assert_eq!(gateway.account(OPENAI).await.expect("a saved account").id, connected.id);
 }
 
 #[tokio::test]
@@ -32,9 +33,9 @@ async fn another_principal_can_neither_finish_nor_cancel_a_login() {
         assert!(matches!(gateway.paste(url, bob()).await, Err(AppError::OtherPrincipal)));
     }
     assert!(!gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("no store error"));
-    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("a pending login").login_id, login.login_id);
     assert_eq!(gateway.provider.exchanges(), 0);
-    gateway.paste(&approved, alice()).await.expect("it connects");
+    gateway.paste(&approved, alice()).await.expect("the account connects");
     assert!(matches!(gateway.paste(&approved, bob()).await, Err(AppError::OtherPrincipal)), "the outcome is hidden");
 }
 
@@ -52,7 +53,7 @@ async fn an_address_that_does_not_match_the_login_leaves_it_pending() {
         assert!(matches!(rejected, Err(AppError::InvalidRedirect(why)) if why == error), "{rejected:?}");
     }
     assert_eq!(gateway.provider.exchanges(), 0);
-    gateway.paste(&approved, alice()).await.expect("it connects");
+    gateway.paste(&approved, alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -63,7 +64,7 @@ async fn a_wrong_state_is_rejected_every_time() {
         let rejected = gateway.paste("http://localhost:1455/auth/callback?code=ac_1&state=guess", alice()).await;
         assert!(matches!(rejected, Err(AppError::CallbackRejected(CallbackRejection::InvalidState))), "{rejected:?}");
     }
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn a_paste_for_the_openai_account_completes_its_login() {
     let login = gateway.start(alice()).await;
     let redirect_url = gateway.provider.approve(&login.auth_url).into();
     let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal: alice() };
-    gateway.app.logins.complete(pasted).await.expect("it connects");
+    gateway.app.logins.complete(pasted).await.expect("the account connects");
 }
 
 #[tokio::test]

@@ -126,6 +126,6 @@ async fn a_stuck_exchange_ends_as_interrupted() {
     assert_eq!(gateway.status(&alice()).await.last_login, None, "the exchange may still succeed");
     gateway.clock.advance(Duration::from_secs(60));
     settle().await;
-    let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends it");
+    let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends the login");
     assert_eq!((last.login_id, last.end.outcome), (login.login_id, LoginOutcome::Interrupted));
 }

@@ -64,7 +64,7 @@ async fn a_full_disk_loses_no_tokens_while_the_gateway_runs() {
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unsaved);
     gateway.journal.set_full(false);
     retry(&gateway).await;
-    assert_eq!(gateway.journal.unsaved_logins().len(), 1, "the journal stores them as soon as it can");
+    assert_eq!(gateway.journal.unsaved_logins().len(), 1, "the journal stores the tokens as soon as it can");
     gateway.store.repair();
     retry(&gateway).await;
     retry(&gateway).await;
@@ -87,7 +87,7 @@ async fn unsaved_tokens_of_a_cancelled_login_are_revoked() {
         .store
         .end(&login.session.id, LoginOutcome::Cancelled, None, &author(login.progress_since))
         .await
-        .expect("it ends");
+        .expect("no store error");
     gateway.store.repair();
     retry(&gateway).await;
     assert_eq!(gateway.account(OPENAI).await, None);

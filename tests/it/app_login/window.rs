@@ -130,7 +130,7 @@ async fn the_listener_closes_when_the_last_login_expires() {
 async fn the_listener_closes_at_once_after_a_pasted_address() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     settle().await;
     assert!(!gateway.listener.is_open());
 }
@@ -139,7 +139,7 @@ async fn the_listener_closes_at_once_after_a_pasted_address() {
 async fn the_listener_closes_at_once_after_a_logout() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
-    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     settle().await;
     assert!(!gateway.listener.is_open());
 }

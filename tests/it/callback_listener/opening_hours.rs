@@ -46,7 +46,7 @@ async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
     gateway.sign_in().await;
     assert!(is_open(home.callback_port).await, "a reload of the page must work");
     closes(home.callback_port, SOON).await;
-    // The next login opens it again.
+    // The next login opens the port again.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(is_open(home.callback_port).await);
 }

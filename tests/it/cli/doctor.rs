@@ -92,7 +92,7 @@ async fn a_wrong_key_and_a_missing_key_are_problems() {
     let key = home.data_dir().join("encryption.key");
     fs::write(&key, "2a".repeat(32)).expect("a file");
     assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  encryption key: the database was sealed with the key"]);
-    fs::remove_file(&key).expect("it is removed");
+    fs::remove_file(&key).expect("the key is removed");
     assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  encryption key: missing", "backup"]);
     assert!(!key.exists(), "doctor creates no key");
 }

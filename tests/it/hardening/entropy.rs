@@ -40,7 +40,7 @@ impl OAuthEndpoint for Witness {
         _client: &OAuthClient,
         grant: CodeGrant,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        self.0.lock().expect("no test panics with it").push(grant.verifier.expose_secret().to_owned());
+        self.0.lock().expect("no test panics while it holds the list").push(grant.verifier.expose_secret().to_owned());
         Err(TokenEndpointError::Unavailable { why: "the endpoint only records" })
     }
 
@@ -70,7 +70,7 @@ fn public_parameters(auth_url: &str) -> [String; 3] {
     ["state", "code_challenge", "code_challenge_method"].map(|wanted| {
         let mut values = url.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
         let value = values.next().unwrap_or_else(|| panic!("no {wanted}"));
-        assert_eq!(values.next(), None, "{wanted} is there twice");
+        assert_eq!(values.next(), None, "{wanted} occurs twice");
         value
     })
 }

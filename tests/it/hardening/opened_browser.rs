@@ -38,7 +38,7 @@ fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
 }
 
 #[tokio::test]
-async fn a_hostile_address_is_one_argument_and_runs_nothing() {
+async fn a_hostile_address_is_one_argument_and_executes_nothing() {
     let home = Home::without_provider()
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__AUTHORIZE_URL", AUTHORIZE_URL)
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag");

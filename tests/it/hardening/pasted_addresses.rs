@@ -134,7 +134,7 @@ async fn a_paste_without_the_state_of_this_login_or_with_two_codes_changes_nothi
     }
     assert_eq!(gateway.provider.exchanges(), 0);
     assert!(gateway.status(&alice()).await.pending.is_some(), "the login is still pending");
-    gateway.paste(&format!("{RIGHT}?{query}"), alice()).await.expect("it connects");
+    gateway.paste(&format!("{RIGHT}?{query}"), alice()).await.expect("the account connects");
 }
 
 /// Generates known and unknown parameters, with repetitions.

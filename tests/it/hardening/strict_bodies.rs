@@ -67,7 +67,7 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
     }
     let known: BTreeSet<_> =
         BODIES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(with_body, known, "an operation takes a body and is not in this test");
+    assert_eq!(with_body, known, "this test has every operation with a body");
 
     for (method, path, body) in BODIES {
         for repeated in repetitions(body) {

@@ -37,7 +37,7 @@ async fn never_reading(home: &Home) -> TcpStream {
 }
 
 #[tokio::test]
-async fn callers_that_never_read_lock_nobody_out() {
+async fn callers_that_never_read_do_not_block_others() {
     let home = Home::without_provider();
     let gateway = limited(&home).await;
     let mut attackers = Vec::new();
