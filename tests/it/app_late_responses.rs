@@ -1,5 +1,4 @@
-//! Tests of token responses that arrive after the timeout of their call. The account is in doubt by then, and the
-//! tokens are stored.
+//! Tests of token responses that arrive after their call has timed out: the account is in doubt, and they are stored.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,4 @@
-//! Tests of tool loops over Chat Completions: the gateway sends the model's reasoning back before the calls that it led
-//! to.
+//! Tests of tool loops over chats: the gateway sends the model's reasoning back before the calls that it led to.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Tests of `goclaw export` and `goclaw import`: accounts move between installations, and only one installation has a
-//! login.
+//! Tests of `goclaw export` and `goclaw import`: accounts move, and only one installation has a login at any time.
 
 use std::{fs, path::Path};
 

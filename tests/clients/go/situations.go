@@ -1,4 +1,4 @@
-// Runs each situation once and prints its result as one JSON line. Both Go programs use it.
+// Runs each situation once and prints its result as one JSON line. Both APIs of the SDK use it.
 //
 // The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
 package main

@@ -1,5 +1,4 @@
-//! Tests of decoding server-sent events: the examples of the HTML standard, and properties over all ways to split the
-//! bytes.
+//! Tests of decoding server-sent events: examples of the HTML standard, and properties over all splits of the bytes.
 
 use std::collections::VecDeque;
 

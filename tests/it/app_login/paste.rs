@@ -1,5 +1,4 @@
-//! Tests of pasted redirect addresses: one completes a login only for its account, from the login's principal and with
-//! the exact state.
+//! Tests of pasted redirect addresses: each completes only a login with its state, of its account and its principal.
 
 use std::time::Duration;
 

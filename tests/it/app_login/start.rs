@@ -1,5 +1,4 @@
-//! Tests of starting a login: one for each principal and account, only for OAuth providers, and for a usable account
-//! only if forced.
+//! Tests of starting a login: one for each principal and account, only with OAuth, for a usable account only if forced.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Tests of the callback window: the listener is open from the first pending login until the last outcome page is
-//! fetched.
+//! Tests of the callback window, which is open from the first pending login until the last outcome page is fetched.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Tests of floods of the callback port by web pages and local programs: the pending login survives, and its browser
-//! gets through.
+//! Tests of floods of the callback port: the pending login survives, and its browser gets a response.
 
 use std::{net::Ipv4Addr, time::Duration};
 

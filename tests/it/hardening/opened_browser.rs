@@ -1,5 +1,4 @@
-//! Tests that the CLI passes an address to the browser in a private file, never in an argument or an environment
-//! variable.
+//! Tests that the CLI passes an address to the browser in a private file, not in an argument or the environment.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,5 +1,4 @@
-//! Tests of misbehaving OAuth endpoints: no request goes elsewhere, every wait ends, and a logout always removes the
-//! account.
+//! Tests of misbehaving OAuth endpoints: no request goes elsewhere, every wait ends, and a logout removes the account.
 
 use std::{io::ErrorKind, net::TcpListener};
 
