@@ -62,7 +62,7 @@ impl TestGateway {
 }
 
 /// Connects an account and creates an API token; returns the token's digest.
-async fn used() -> (TestGateway, TokenDigest) {
+async fn with_account_and_token() -> (TestGateway, TokenDigest) {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let issued = within(gateway.app.access.create_token("editor".into(), None, None)).await.expect("a token");
@@ -94,7 +94,7 @@ async fn only_one_of_two_gateways_with_different_keys_starts_on_an_empty_databas
 
 #[tokio::test]
 async fn a_wrong_key_is_rejected_even_without_key_checks() {
-    let (gateway, _) = used().await;
+    let (gateway, _) = with_account_and_token().await;
     gateway.store.delete_key_checks();
     let before = gateway.store.contents();
     assert!(is_wrong_key(gateway.another_gateway(2).start().await));
@@ -105,7 +105,7 @@ async fn a_wrong_key_is_rejected_even_without_key_checks() {
 
 #[tokio::test]
 async fn a_key_is_replaced_without_data_loss() {
-    let (gateway, token) = used().await;
+    let (gateway, token) = with_account_and_token().await;
     let both = gateway.with_keys(&[2, 1]);
     both.start().await.expect("one of its keys opens everything");
     let done = gateway.keys(&[2, 1]).reseal().await.expect("sealing succeeds");
@@ -123,7 +123,7 @@ async fn a_key_is_replaced_without_data_loss() {
 
 #[tokio::test]
 async fn the_journals_of_other_gateways_are_listed_for_a_day() {
-    let (gateway, _) = used().await;
+    let (gateway, _) = with_account_and_token().await;
     let journal = Arc::new(MemoryJournal::default());
     journal.confirm(&gateway.journal.contents()[0]).await.expect("the record is stored");
     let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
@@ -173,7 +173,7 @@ async fn convert_to_first_format(gateway: &TestGateway) {
 
 #[tokio::test]
 async fn a_database_of_the_first_format_is_adopted_once() {
-    let (gateway, token) = used().await;
+    let (gateway, token) = with_account_and_token().await;
     convert_to_first_format(&gateway).await;
     let before = gateway.values().await;
     let refused = gateway.keys(&[1]).check(Adoption::No).await;

@@ -50,14 +50,14 @@ async fn cookie(gateway: &TestGateway) -> String {
     gateway.tokens(SUNO).await.and_then(|(_, cookie)| cookie).expect("a cookie")
 }
 
-fn asked(gateway: &TestGateway) -> Vec<Option<String>> {
+fn sessions_refreshed(gateway: &TestGateway) -> Vec<Option<String>> {
     gateway.provider.sessions_refreshed()
 }
 
 #[tokio::test]
 async fn the_cookie_alone_gets_the_session_token() {
     let gateway = connected().await;
-    assert_eq!(asked(&gateway), [None, Some("sess_1".to_owned())]);
+    assert_eq!(sessions_refreshed(&gateway), [None, Some("sess_1".to_owned())]);
     assert!(gateway.app.accounts.status(&name(SUNO), &alice()).await.expect("a status").authenticated);
     assert_eq!(cookie(&gateway).await, "c1");
     assert!(!account(&gateway).await.metadata.cookie_rotates);
@@ -117,7 +117,7 @@ async fn a_replaced_cookie_is_durable_before_it_is_presented() {
     gateway.store.fail_to("refresh an account");
     gateway.provider.resume();
     settle().await;
-    assert_eq!(asked(&gateway), [None], "nothing is presented while the new cookie is not stored");
+    assert_eq!(sessions_refreshed(&gateway), [None], "nothing is presented while the new cookie is not stored");
     assert_eq!(gateway.journal.unsaved().len(), 1);
     gateway.store.repair();
     gateway.clock.advance(Duration::from_secs(5));

@@ -39,7 +39,7 @@ async fn status(gateway: &TestGateway) -> (AccountState, bool, Option<Generation
     (status.state, status.authenticated, status.generation)
 }
 
-async fn pass(gateway: &TestGateway, time: Duration) {
+async fn advance_by(gateway: &TestGateway, time: Duration) {
     for _ in 0..time.as_secs() / 30 {
         gateway.clock.advance(Duration::from_secs(30));
         settle().await;
@@ -52,7 +52,7 @@ async fn a_token_without_a_cookie_expires_and_needs_reauth() {
     register(&gateway, 3600, None).await.expect("the account connects");
     let refused = gateway.app.accounts.refresh(&name(SUNO), &alice(), None).await;
     assert!(matches!(refused, Err(AppError::NothingToRefresh(_))));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::NeedsReauth, false, Some(Generation::FIRST)));
     assert!(matches!(within(gateway.app.tokens.usable(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
     assert!(gateway.provider.sessions_refreshed().is_empty());
@@ -64,10 +64,10 @@ async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     gateway.provider.add_browser("cookie-1", until(3600));
     register(&gateway, 60, Some("cookie-1")).await.expect("the account connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
     gateway.provider.add_browser("cookie-1", until(3 * 3600));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(2))));
     let session = Some("sess_1".to_owned());
     assert_eq!(
@@ -96,7 +96,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
     assert!(after.reason.expect("a reason").contains("The last refresh failed"));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
 }
 

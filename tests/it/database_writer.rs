@@ -40,7 +40,7 @@ struct Target {
     redirect_url: String,
 }
 
-fn on_file(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
+fn with_store(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
     Ports {
         credentials: store.clone(),
         changes: store.clone(),
@@ -57,7 +57,7 @@ impl Target {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Arc::new(on_fake_clock(&folder.path().join(FILE)).await);
-        let gateway = TestGateway::with_ports(|ports| on_file(ports, &store)).await;
+        let gateway = TestGateway::with_ports(|ports| with_store(ports, &store)).await;
         gateway.connect().await;
         gateway.connect_as("leaving").await;
         gateway.provider.revocation_fails(true);
@@ -85,7 +85,7 @@ impl Target {
         let what = statements.join("; ");
         run(&path, statements);
         let store = Arc::new(on_fake_clock(&path).await);
-        let app = self.gateway.gateway_with(|ports| on_file(ports, &store));
+        let app = self.gateway.gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
             self.use_all(&app, &store).await;
         }

@@ -153,7 +153,7 @@ const PATIENT: Limits =
 const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// Responds to `/endless` without end, to `/quiet` after a signal, and to other paths at once.
-fn three_kinds(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Output = Response> + 'static {
+fn three_routes(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Output = Response> + 'static {
     let (quiet, dropped) = (Arc::clone(quiet), Arc::clone(dropped));
     make(move |request: Request| {
         let (quiet, guard) = (Arc::clone(&quiet), Dropped(Arc::clone(&dropped)));
@@ -175,7 +175,7 @@ fn three_kinds(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Outp
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served(three_kinds(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = served(three_routes(&quiet, &dropped)).await;
     let _caller = send(address, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(TEST_DEADLINE, dropped.notified()).await.expect("the response is dropped with its connection");
 }
@@ -183,7 +183,7 @@ async fn a_caller_that_does_not_read_loses_its_connection() {
 #[tokio::test]
 async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served_within(PATIENT, true, three_kinds(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = served_within(PATIENT, true, three_routes(&quiet, &dropped)).await;
     let mut model = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let mut blocking = Vec::new();
     for request in
@@ -203,7 +203,7 @@ async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
 #[tokio::test]
 async fn one_address_is_limited_to_a_share_of_the_connections() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served_within(PATIENT, false, three_kinds(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = served_within(PATIENT, false, three_routes(&quiet, &dropped)).await;
     let mut idle = [send(address, "").await, send(address, "").await];
     assert!(read_to_close(&mut send(address, PROBE).await).await.starts_with("HTTP/1.1 200"));
     assert_eq!(read_to_close(&mut idle[0]).await, "", "the connection that has been idle longest is closed");
