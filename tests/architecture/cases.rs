@@ -23,7 +23,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/adapters/callback/mod.rs", "use crate::adapters::serving::serve;", ""),
     ("src/bootstrap/mod.rs", "use crate::{adapters::{cli, store}, app};", ""),
     ("src/main.rs", "fn main() -> std::process::ExitCode { goclaw::bootstrap::main() }", ""),
-    // Comments, literals and look-alikes are no paths.
+    // Comments, literals and look-alikes are not paths.
     ("src/domain/ids.rs", "// diesel::x\n/// See diesel::x\n/* reqwest::Client */ const X: &str = \"diesel::x\";", ""),
     ("src/domain/ids.rs", "fn f(diesel: u8) -> u8 { a.diesel::<u8>() + <T as Read>::diesel::<u8>() + diesel }", ""),
     ("src/domain/ids.rs", "#[expect(clippy::indexing_slicing, reason = \"tokio::net\")] fn f() {}", ""),
@@ -86,7 +86,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/adapters/store/sqlite/mod.rs", "#[path = \"../queries/mod.rs\"] mod queries;", ""),
     ("src/adapters/store/sqlite/mod.rs", "#[path = \"../../../app/mod.rs\"] mod app;", "`#[path]` puts"),
     ("src/domain/ids.rs", "include!(\"../adapters/store/mod.rs\");", "`include!` puts"),
-    // `cfg(test)` allows the entries of its column, for its item only.
+    // An item under `cfg(test)` may also use what the layer's `in_tests` lists.
     ("src/ports/clock.rs", "#[cfg_attr(test, mockall::automock)] trait Clock {}", ""),
     ("src/ports/clock.rs", "#[mockall::automock] trait Clock {}", "`mockall::automock` is not for"),
     ("src/app/logout.rs", "#[cfg(test)] mod tests { use super::*; #[tokio::test] async fn f() {} }", ""),
@@ -113,7 +113,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "fn f() { info!(x = %SecretString::expose_secret(&t)); }",
         "`expose_secret` opens a secret",
     ),
-    // Tidiness.
+    // Formatting rules.
     ("src/domain/ids.rs", "// TODO(#12): later; prefix XXXL is fine", ""),
     ("src/domain/ids.rs", "// TODO later", "a TODO without"),
     ("src/domain/ids.rs", "struct S; ", "src/domain/ids.rs:2: trailing whitespace"),
@@ -123,7 +123,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn every_rule_finds_its_violation() {
+fn each_source_has_the_expected_finding() {
     let mut wrong = Vec::new();
     for (file, source, expected) in CASES {
         let found = problems(file, &format!("//! A case.\n{source}\n"), &BTreeSet::new());
@@ -147,7 +147,7 @@ fn a_file_needs_a_module_doc_and_a_limited_length() {
 }
 
 #[test]
-fn a_test_module_in_its_own_file_is_under_test() {
+fn a_test_module_in_its_own_file_may_use_test_dependencies() {
     let tests = BTreeSet::from(["app::logout::tests".to_owned()]);
     let source = "//! Tests.\nuse mockall::predicate;\n";
     assert!(problems("src/app/logout/tests.rs", source, &tests).is_empty());

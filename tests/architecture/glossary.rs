@@ -1,17 +1,17 @@
-//! Checks `docs/glossary.md` against the sources: the names it gives exist, the names it bans do not.
+//! Checks that the sources contain every type named in `docs/glossary.md`, and none of the types it bans.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::read_sources;
 
-/// Returns the words in backticks of a table cell that look like names of types.
+/// Returns the type names in backticks in a table cell.
 fn type_names(cell: &str) -> impl Iterator<Item = &str> {
     let spans = cell.split('`').skip(1).step_by(2);
     let last = spans.filter_map(|span| span.rsplit("::").next()).map(|name| name.trim_start_matches('*'));
     last.filter(|name| name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphanumeric))
 }
 
-/// Returns what the glossary and the words of the sources disagree about.
+/// Returns a message for each glossary name that is not among `words`, and for each banned name that is.
 fn disagreements(glossary: &str, words: &BTreeSet<&str>) -> Vec<String> {
     let (terms, ban) = glossary.split_once("## Use, do not use").expect("the table of banned names");
     let cells = |line| -> Vec<&str> { str::split(line, '|').map(str::trim).collect() };

@@ -10,12 +10,12 @@ use proc_macro2::{Delimiter, LexError, Spacing, TokenStream, TokenTree};
 pub(crate) struct Path {
     pub(crate) line: usize,
     pub(crate) text: String,
-    /// Whether it is an import, which exposes everything below it.
+    /// Whether the path is an import, which makes everything below it accessible.
     pub(crate) by_use: bool,
     pub(crate) in_test: bool,
 }
 
-/// The contents of a file. `misshapen` has the lines with a forbidden form.
+/// The contents of a file. `misshapen` lists each `include!` and each `super::super::`.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) paths: Vec<Path>,
@@ -37,14 +37,14 @@ pub(crate) fn scan(text: &str, module: &[String], in_test: bool) -> Result<Sourc
     Ok(source)
 }
 
-/// Rust tokens, with `::` as one token and without irrelevant distinctions.
+/// A Rust token with its line. `::` is one token, and `r#x` is the same word as `x`.
 type Token = (usize, Kind);
 
 #[derive(Debug)]
 enum Kind {
     Word(String),
     Colons,
-    /// `->` and `=>`. Their `>` closes no bracket.
+    /// `->` and `=>`. Their `>` does not close an angle bracket.
     Arrow,
     Mark(char),
     Group(Delimiter, Vec<Token>),
@@ -85,7 +85,7 @@ fn lex(stream: TokenStream) -> Vec<Token> {
 const KEYWORDS: &[&str] =
     &["as", "break", "const", "dyn", "for", "if", "impl", "in", "match", "mut", "pub", "return", "where", "while"];
 
-/// The context of a token.
+/// The module of a token, and whether the token is under `cfg(test)`.
 #[derive(Clone, Copy)]
 struct Place<'m> {
     module: &'m [String],
@@ -183,7 +183,7 @@ impl Source {
         rest
     }
 
-    /// Splits the leading segments `::a::b` off; returns them and the rest.
+    /// Splits off the leading segments `::a::b`. Returns them and the remaining tokens.
     fn segments<'t>(&mut self, mut tokens: &'t [Token], place: Place<'_>) -> (Vec<String>, &'t [Token]) {
         let mut found = Vec::new();
         while let [(_, Colons), (line, Word(word)), rest @ ..] = tokens {
@@ -256,7 +256,7 @@ fn absolute(path: &[String], module: &[String]) -> Vec<String> {
     ["crate".to_owned()].iter().chain(module.iter().take(kept)).chain(path.iter().skip(from_here)).cloned().collect()
 }
 
-/// Returns the length of the first item: to its `;`, its closing brace, or the comma of a field or variant.
+/// Returns the length of the first item, which ends with `;`, a brace group, or the comma of a field or variant.
 fn item_length(tokens: &[Token]) -> usize {
     let (mut angles, mut after_colons) = (0_usize, false);
     for (index, token) in tokens.iter().enumerate() {
@@ -277,7 +277,7 @@ fn is_cfg_test(attribute: &[Token]) -> bool {
     matches!(attribute, [(_, Word(cfg)), (_, Group(_, inner))] if cfg == "cfg" && requires_test(inner))
 }
 
-/// Whether the condition is `test` or `all(..)` with it. `any(test, ..)` and `not(test)` do not require `test`.
+/// Returns whether the condition is `test` or an `all(..)` with `test`. `any(test, ..)` does not require `test`.
 fn requires_test(condition: &[Token]) -> bool {
     match condition {
         [(_, Word(word))] | [(_, Word(word)), (_, Mark(',')), ..] => word == "test",

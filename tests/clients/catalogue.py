@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-# What every program reports, in the order of the table. A program may report more.
+# The situations that every program reports, in the order of the table. A program may report others too.
 SITUATIONS = {
     "tools": "tool loop",
     "stream": "stream",
@@ -25,22 +25,22 @@ class Client:
 
     name: str
     title: str
-    # The program below tests/clients; its folder says how it runs.
+    # Path of the program below tests/clients. Its folder decides how it is run.
     program: str
     # The packages with their versions; the first one is the client.
     packages: tuple
-    # How to point it at the gateway, for the table.
+    # How to point the client at the gateway, for the table.
     setup: str
-    # What the program is called with.
+    # Command-line arguments of the program.
     arguments: tuple = ()
     # Whether ./test.sh runs it.
     fast: bool = False
     model: str = "openai-codex/gpt-5.5"
-    # What fails by the client's own fault: the situation, and one sentence for the table.
+    # Situations that fail because of a fault in the client, each with a sentence for the table.
     faults: dict = field(default_factory=dict)
-    # Variables that keep it from calling other servers.
+    # Environment variables that keep the client from calling other servers.
     quiet: dict = field(default_factory=dict)
-    # Seconds for all situations.
+    # Limit for all situations together, in seconds.
     timeout: int = 120
 
     @property
@@ -53,25 +53,25 @@ class Client:
 
 
 OPENAI_PYTHON = ("openai==3.57.0",)
-# One folder for the clients of ./test.sh.
+# All Node clients of ./test.sh share one installation.
 NODE = ("openai@7.59.0", "ai@7.0.173", "@ai-sdk/openai@4.0.118", "@ai-sdk/openai-compatible@3.0.92", "zod@4.6.7")
 AGENTS_PYTHON = ("openai-agents==0.24.0",)
 LANGCHAIN_PYTHON = ("langchain-openai==1.7.4", "langchain==1.5.2")
 LITELLM = ("litellm==1.110.2",)
-# It sends usage data and fetches a list of prices otherwise.
+# Without these, LiteLLM sends usage data and fetches a list of prices.
 LITELLM_QUIET = {"LITELLM_TELEMETRY": "False", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 PYDANTIC_AI = ("pydantic-ai-slim==2.68.0", "openai==3.57.0")
 LLAMA_INDEX = ("llama-index-llms-openai==0.8.3", "llama-index-core==0.14.25")
 AGENTS_NODE = ("@openai/agents@0.20.0", "zod@4.6.7")
 LANGCHAIN_NODE = ("@langchain/openai@1.6.0", "langchain@1.5.14", "@langchain/core@1.4.0", "zod@4.6.7")
-# As in go/go.mod.
+# The same version as in go/go.mod.
 OPENAI_GO = ("github.com/openai/openai-go/v3@v3.99.0",)
 CODEX = ("@openai/codex@0.171.0",)
 INSTRUCTOR = ("instructor==1.17.0",)
 
 
 def ai_sdk(package):
-    """Returns the packages with this one first."""
+    """Returns `NODE` with the given package first."""
     return tuple(sorted(NODE, key=lambda name: not name.startswith(f"{package}@")))
 
 

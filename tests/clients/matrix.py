@@ -1,4 +1,4 @@
-"""The table of results: plain for a terminal, and as Markdown in docs/clients.md between two markers."""
+"""Formats the results: as plain text for the terminal, and as Markdown between two markers in docs/clients.md."""
 
 import datetime
 import subprocess
@@ -11,7 +11,7 @@ SHOWN = {"works": "yes", "not offered": "-", "fails": "no"}
 
 
 def plain(clients, outcomes):
-    """Returns one line for each client: the situations that work, and those that do not."""
+    """Returns one line for each client: how many situations work, and what failed."""
     width = max(len(client.name) for client in clients)
     lines = []
     for client in clients:
@@ -29,7 +29,7 @@ def row(cells):
 
 
 def beginning(client):
-    """Returns how the client's row begins."""
+    """Returns the start of the client's row: its title and version."""
     return f"| {client.title} | {client.version} |"
 
 
@@ -75,6 +75,6 @@ def write(path, clients, outcomes):
 
 
 def stale(path, clients):
-    """Returns the clients whose version has no row."""
+    """Returns the names of the clients whose version has no row in the file."""
     text = path.read_text()
     return [client.name for client in clients if beginning(client) not in text]

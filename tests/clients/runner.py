@@ -1,4 +1,4 @@
-"""Runs clients in parallel, each with a gateway and a simulator of its own, and reports what works. `run.sh` starts it."""
+"""Runs clients in parallel, each with its own gateway and simulator, and reports what works. `run.sh` starts it."""
 
 import contextlib
 import json
@@ -20,29 +20,29 @@ from servers import Servers
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/clients"
-# Clients that run at the same time; they mostly wait.
+# Number of clients that run at the same time. They mostly wait, so there are two per core.
 PARALLEL = 2 * (os.cpu_count() or 1)
 INSTALL_TIMEOUT = 900
-# Characters of a client's output in the report of a failure.
+# Length limit of a client's output in a failure report, in characters.
 SHOWN = 4000
 
 
 @dataclass
 class Outcome:
-    """What a client did. `missing` says why it did not run."""
+    """The results of a client. `missing` says why it did not run."""
 
     results: dict = field(default_factory=dict)
     reasons: dict = field(default_factory=dict)
     apis: list = field(default_factory=list)
     ignored: list = field(default_factory=list)
     missing: str = ""
-    # What makes the run fail.
+    # Reasons why the run fails.
     problems: list = field(default_factory=list)
     log: str = ""
 
 
 def install(kind, packages):
-    """Installs packages with a function of tests/tools.sh. Returns their folder, or why there is none."""
+    """Installs packages with a function of tests/tools.sh. Returns their folder, or an error message."""
     command = ["bash", "-c", '. tests/tools.sh; "$@"', "clients", f"{kind}_tools", *packages]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False)
@@ -56,7 +56,7 @@ def install(kind, packages):
 
 
 def install_all(clients):
-    """Returns the folder of each set of packages. One after the other: npm and pip use all cores by themselves."""
+    """Installs the packages one set at a time, because npm and pip use all cores. Returns the folder of each set."""
     folders = {}
     for client in clients:
         key = packages_of(client)
@@ -66,7 +66,7 @@ def install_all(clients):
 
 
 def check_go():
-    """Returns the folder of the Go programs, whose packages `go run` installs, or why they cannot run."""
+    """Returns the folder of the Go programs, or an error message. `go run` installs their packages."""
     needed = re.search(r"^go (\d+)\.(\d+)", (FOLDER / "go/go.mod").read_text(), re.MULTILINE)
     found = re.search(r"go(\d+)\.(\d+)", subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout)
     if not found or tuple(map(int, found.groups())) < tuple(map(int, needed.groups())):
@@ -81,7 +81,7 @@ def packages_of(client):
 
 
 def command_of(client, installed, folder):
-    """Returns the command that runs the program in `folder`, which has a copy of it, and the folder of its programs."""
+    """Copies the client's program to `folder`. Returns its command, and the folder to put first in PATH, or None."""
     program = Path(client.program).name
     shutil.copytree(FOLDER / client.language, folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     if client.language == "node":
@@ -90,14 +90,14 @@ def command_of(client, installed, folder):
     if client.language == "python":
         return [installed / "bin/python", program, *client.arguments], None
     if client.language == "terminal":
-        # The driver is in Python and needs what the Python programs share.
+        # The driver is a Python program and imports situations.py.
         shutil.copy(FOLDER / "python/situations.py", folder)
         return [sys.executable, program], installed / ("bin" if (installed / "bin").is_dir() else "node_modules/.bin")
     return ["go", "run", ".", *client.arguments], None
 
 
 def environment(client, servers, home, programs):
-    """Returns all variables of the client: nothing else of the caller's environment reaches it."""
+    """Returns the client's whole environment. Only PATH and the Go settings come from the caller's."""
     path = os.environ.get("PATH", os.defpath)
     return client.quiet | {
         "PATH": f"{programs}{os.pathsep}{path}" if programs else path,
@@ -113,7 +113,7 @@ def environment(client, servers, home, programs):
 
 
 def go_folders(client):
-    """Go keeps downloaded modules and built packages, as for the caller."""
+    """Returns the caller's Go settings, so that a Go client shares its module and build caches."""
     if client.language != "go":
         return {}
     names = ["GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS"]
@@ -139,8 +139,8 @@ def run_client(client, installed, programs):
 
 
 def run_bounded(command, folder, variables, timeout):
-    """Runs a program and ends all that it has started. Returns its results, its messages and its exit status; None if it was
-    stopped."""
+    """Runs a program, then kills its process group. Returns its standard output, its standard error and its exit status,
+    which is None after a timeout."""
     with open(folder.parent / "messages", "w+b") as messages:
         program = subprocess.Popen(
             command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages, start_new_session=True
@@ -170,7 +170,7 @@ def apis(paths):
 
 
 def judge(client, output, code):
-    """Reads the results that a program printed and compares them with what is expected of the client."""
+    """Parses the results that a program printed and compares them with the catalogue."""
     outcome = Outcome()
     for line in output.splitlines():
         try:

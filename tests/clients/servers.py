@@ -1,4 +1,4 @@
-"""Starts a simulator and a gateway behind a tap for one client, signs in and makes a token."""
+"""Starts a simulator and a gateway behind a tap for one client, logs in and creates an API token."""
 
 import json
 import os
@@ -11,12 +11,12 @@ import urllib.error
 import urllib.request
 
 START_DEADLINE = 30
-# Bytes of one direction of a connection that are kept for the report.
+# Bytes that the tap keeps of each direction of a connection.
 KEPT = 8 << 20
-# Not at the beginning of a line: it may follow the body of another request.
+# Not anchored to a line start: on a reused connection, the request line follows the previous body directly.
 CALL = re.compile(rb"POST (/v1/[^ ?]*)[^ ]* HTTP/1\.1\r\n")
 IGNORED = re.compile(rb"^goclaw-ignored-parameters: ([^\r\n]*)\r$", re.MULTILINE | re.IGNORECASE)
-# The caller's proxy must not come between.
+# Ignores the proxy variables of the environment.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -39,7 +39,7 @@ def call(url, token=None, body=None):
 
 
 class Tap:
-    """Forwards the bytes of each connection unchanged and reads the paths and headers of the report from a copy."""
+    """Forwards connections unchanged. It keeps a copy of the bytes, in which it finds request paths and headers."""
 
     def __init__(self, port):
         self.target = ("127.0.0.1", port)
@@ -68,7 +68,7 @@ class Tap:
         return {path.decode() for copy in list(self.sent) for path in CALL.findall(bytes(copy))}
 
     def ignored(self):
-        """Returns the parameters that the gateway left out."""
+        """Returns the parameters that the gateway reported as ignored."""
         headers = (found.decode() for copy in list(self.received) for found in IGNORED.findall(bytes(copy)))
         return {name.strip() for header in headers for name in header.split(",")}
 
@@ -80,7 +80,7 @@ def forward(source, sink, copy):
             sink.sendall(piece)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
-        # One side has gone; the other one must notice.
+        # One side closed the connection, so close both.
         for connection in (source, sink):
             try:
                 connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-//! The authorization response, as a callback and as a pasted address.
+//! Tests of parsing authorization responses from the query of a callback and from a pasted address.
 
 use goclaw::domain::{
     authorization_response::{AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_REDIRECT_BYTES},
@@ -14,7 +14,7 @@ fn a_callback_is_parsed_and_its_extra_parameters_are_ignored() {
 }
 
 #[test]
-fn errors_and_codes_become_results() {
+fn each_error_has_a_login_outcome() {
     let result = |query: &str| AuthorizationResponse::from_query(query).unwrap().result;
     let refused = |query: &str| match result(query) {
         AuthorizationResult::Refused { outcome, detail } => (outcome, detail.map(|detail| detail.as_str().to_owned())),
@@ -63,7 +63,7 @@ fn the_longest_response_is_read_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn a_code_and_a_state_alone_are_a_response() {
+fn a_pasted_code_and_state_need_no_url() {
     for text in ["ac_1 st_1", "ac_1#st_1", "  ac_1\n st_1 ", "ac_1  #  st_1"] {
         let responses = AuthorizationResponse::from_pasted(&text.into()).expect(text);
         let [AuthorizationResponse { state, result: AuthorizationResult::Approved(code), .. }] = &responses[..] else {
@@ -82,7 +82,7 @@ fn a_text_without_a_response_is_refused() {
 }
 
 #[test]
-fn white_space_in_a_paste_is_read_as_a_wrapped_line_first() {
+fn white_space_in_a_paste_is_removed_first_and_then_taken_as_the_end() {
     let states = |text: &str| -> Vec<String> {
         let readings = AuthorizationResponse::from_pasted(&text.into()).unwrap();
         readings.iter().map(|reading| reading.state.expose_secret().to_owned()).collect()
@@ -93,14 +93,14 @@ fn white_space_in_a_paste_is_read_as_a_wrapped_line_first() {
 }
 
 #[test]
-fn what_programs_do_to_a_paste_changes_neither_code_nor_state() {
+fn quoting_and_escaping_in_a_paste_change_neither_code_nor_state() {
     const URL: &str = "http://localhost:1455/auth/callback?code=ac_1*x!&state=s~t&scope=a";
     for pasted in [
         URL.to_owned(),
-        // Mail, and a frame of a terminal.
+        // Quoted in a mail, and framed in a terminal.
         "> http://localhost:1455/auth/callback?code=ac_\n> 1*x!&state=s~t".to_owned(),
         "\u{2502} http://localhost:1455/auth/callback?code=ac_ \u{2502}\n\u{2502} 1*x!&state=s~t \u{2502}".to_owned(),
-        // Shells, entities and escapes.
+        // Escapes of shells, HTML and JSON.
         URL.replace('&', "^^^&"),
         format!("^\"{URL}^\""),
         URL.replace('&', "&#x26;"),
@@ -109,13 +109,13 @@ fn what_programs_do_to_a_paste_changes_neither_code_nor_state() {
         URL.replace('&', "\u{ff06}"),
         URL.replace('=', "&#61;"),
         URL.replace('&', r"\u0026").replace('=', r"\u003d"),
-        // Bracketed paste, and what people write around an address.
+        // Bracketed paste, and punctuation around an address.
         format!("\u{1b}[200~{URL}\u{1b}[201~"),
         format!("\u{201c}{URL}\u{201d}."),
         format!("\u{ab}{URL}\u{bb}"),
         format!("[{URL}]({URL})"),
         format!("{URL}\u{2026}"),
-        // A sentence ends after the last parameter only.
+        // Punctuation is cut from the last parameter only: the code keeps its `!`.
         "http://x/?state=s~t&code=ac_1*x!&y=z.".to_owned(),
     ] {
         let readings = AuthorizationResponse::from_pasted(&pasted.as_str().into());

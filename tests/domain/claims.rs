@@ -1,4 +1,4 @@
-//! Unverified claims, and the metadata that they give to tokens.
+//! Tests of unverified JWT claims, and of the token metadata that is read from them.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::domain::{
@@ -54,7 +54,7 @@ fn an_invalid_expiry_is_ignored() {
 
 proptest! {
     #[test]
-    fn reading_never_panics(text in ".{0,200}", payload in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn parsing_claims_never_panics(text in ".{0,200}", payload in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = claims_of(&text);
         let _ = claims_of(&format!("h.{}.s", URL_SAFE_NO_PAD.encode(payload)));
     }
@@ -91,7 +91,7 @@ fn the_expiry_is_exp_or_else_expires_in_or_else_an_hour() {
 }
 
 #[test]
-fn the_account_comes_from_the_id_token_first() {
+fn account_labels_come_from_the_id_token_first() {
     let auth = "https://api.openai.com/auth";
     let access_token = jwt(&json!({auth: {"chatgpt_plan_type": "free", "chatgpt_account_id": "acc"}}));
     let id_token = jwt(&json!({"email": "a@b.example", auth: {"chatgpt_plan_type": "plus"}}));
@@ -106,7 +106,7 @@ fn the_account_comes_from_the_id_token_first() {
 }
 
 #[test]
-fn a_clock_that_differs_from_the_providers_serves_no_token_beyond_its_lifetime() {
+fn a_wrong_clock_extends_no_token_beyond_its_lifetime() {
     let with = |iat: i64, exp: i64| expiry(jwt(&json!({"iat": iat, "exp": exp})), None);
     let now = NOW.unix_seconds();
     assert_eq!(with(now, now + 500), 500);
@@ -130,7 +130,7 @@ fn a_pasted_session_token_expires_with_its_jwt_and_a_key_never() {
 }
 
 #[test]
-fn labels_that_lack_a_known_id_may_be_of_another_account() {
+fn labels_without_a_known_id_may_belong_to_another_account() {
     let labels = |user: Option<&str>, workspace: Option<&str>| AccountLabels {
         user_id: user.map(str::to_owned),
         account_id: workspace.map(str::to_owned),

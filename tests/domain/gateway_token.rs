@@ -1,4 +1,4 @@
-//! The gateway token that is generated, and how long a configured one must be.
+//! Tests of generated gateway tokens, and of the minimum length of configured ones.
 
 use goclaw::domain::gateway_token::{generate, is_long_enough};
 use secrecy::ExposeSecret;

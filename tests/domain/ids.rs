@@ -1,4 +1,4 @@
-//! Names and ids, points in time, and the stored words that must not change.
+//! Tests of names, ids and timestamps, and of stored identifiers that must not change.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use goclaw::domain::{
 };
 
 #[test]
-fn provider_names_are_slugs() {
+fn account_names_are_slugs() {
     for valid in ["openai-codex", "a", "work2", &"x".repeat(MAX_ACCOUNT_NAME)] {
         assert!(AccountName::parse(valid).is_ok(), "{valid}");
     }
@@ -49,7 +49,7 @@ fn ids_contain_the_given_time_and_bytes() {
 }
 
 #[test]
-fn the_refresh_token_has_its_required_key() {
+fn a_refresh_token_is_stored_under_the_required_key() {
     let name = AccountName::parse("openai-codex").unwrap();
     assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
 }
@@ -65,7 +65,7 @@ fn seconds_round_down_and_arithmetic_saturates() {
 }
 
 #[test]
-fn names_are_distinct_provider_names_and_parse_back() {
+fn provider_types_are_valid_account_names_and_parse_back() {
     for provider_type in ProviderType::ALL {
         assert_eq!(ProviderType::parse(provider_type.as_str()), Some(provider_type));
         assert!(AccountName::parse(provider_type.as_str()).is_ok());

@@ -1,4 +1,4 @@
-//! The check of a caller's JSON.
+//! Tests of the limits and checks for JSON from callers and providers.
 
 use goclaw::domain::json::{InvalidJsonReason, Limits, MAX_DEPTH, check, parse_tree};
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ fn repeated_members_are_refused_at_any_depth() {
 }
 
 #[test]
-fn errors_name_the_place_without_the_content() {
+fn errors_have_the_position_but_not_the_content() {
     let error = check(b"{\"secret\": 1,\n \"secret\": 2}", &ANY).unwrap_err();
     assert_eq!(error.to_string(), "has two members with the same name in one object (line 2, column 9)");
     let error = check(b"{\"key\": secret}", &ANY).unwrap_err();
@@ -43,7 +43,7 @@ fn invalid_json_is_refused() {
 }
 
 #[test]
-fn the_deepest_limit_is_that_of_the_parser() {
+fn nesting_is_limited_to_the_depth_of_the_parser() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(reason(&nested(MAX_DEPTH), &ANY), None);
     assert!(serde_json::from_str::<Value>(&nested(MAX_DEPTH)).is_ok());
@@ -53,7 +53,7 @@ fn the_deepest_limit_is_that_of_the_parser() {
 }
 
 #[test]
-fn the_json_of_a_provider_has_the_same_limits() {
+fn json_from_a_provider_has_the_limits_of_a_model_body() {
     let items = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
     let Limits { values, .. } = Limits::MODEL_BODY;
     assert!(parse_tree::<Value>(items(values - 1).as_bytes()).is_ok());
@@ -62,7 +62,7 @@ fn the_json_of_a_provider_has_the_same_limits() {
     assert!(parse_tree::<Vec<Value>>(b"[{}]").is_ok() && parse_tree::<Vec<Value>>(b"{}").is_err());
 }
 
-/// Returns the limits that a value just meets.
+/// Returns the smallest limits that accept a value.
 fn measure(value: &Value) -> Limits {
     let items = |items: &mut dyn Iterator<Item = Limits>| {
         items.fold(Limits { depth: 1, values: 1, members: 0 }, |sum, item| Limits {

@@ -1,4 +1,4 @@
-//! The login as a state machine.
+//! Tests of the login's state machine.
 
 use goclaw::domain::{
     authorization_response::AuthorizationResponse,
@@ -51,7 +51,7 @@ fn receive(query: &str, now: Timestamp) -> Received {
 }
 
 #[test]
-fn an_approved_callback_yields_the_code_and_the_verifier_once() {
+fn an_approved_callback_yields_the_code_and_the_verifier() {
     let Received::Exchange(login, grant) = receive("state=the-state&code=c", NOW) else { panic!("not exchanged") };
     assert_eq!(login.session.id, LoginId::from_bytes([1; 16]));
     assert_eq!((grant.code.expose_secret(), grant.verifier.expose_secret()), ("c", "the-verifier"));
@@ -98,7 +98,7 @@ fn a_wrong_or_missing_required_issuer_is_rejected() {
 }
 
 #[test]
-fn every_code_parses_back() {
+fn every_login_progress_parses_back() {
     let ends = LoginOutcome::ALL.iter().copied().filter(|outcome| *outcome != LoginOutcome::ConfirmationNeeded);
     let ended = ends.map(LoginProgress::Ended);
     let under_way = [LoginProgress::Pending, LoginProgress::Exchanging, LoginProgress::Unconfirmed];
@@ -120,7 +120,7 @@ fn a_detail_is_one_visible_line_of_300_characters() {
 }
 
 #[test]
-fn the_reason_of_an_end_quotes_the_detail_and_names_the_setting_to_change() {
+fn a_failure_reason_quotes_the_detail_and_names_the_setting_to_change() {
     let name = AccountName::parse("work").unwrap();
     let reason = |outcome, detail| LoginEnd::explained(outcome, LoginDetail::new(detail).as_ref(), &name).reason;
     let scopes = reason(LoginOutcome::ProviderError, "invalid_scope: not x");

@@ -1,6 +1,6 @@
 //! Tests of the pure core through the crate's public API. They need no I/O, no clock and no runtime.
 
-// Clippy then treats helpers as test code too.
+// Makes Clippy treat helpers as test code.
 #![cfg(test)]
 
 // Logins and tokens.

@@ -1,4 +1,4 @@
-//! Lists and names of models.
+//! Tests of model lists, model names and their suffixes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use goclaw::domain::{
 use serde_json::json;
 
 #[test]
-fn both_forms_are_read() {
+fn both_forms_of_a_model_list_are_read() {
     let entries = json!([
         {"slug": "gpt-5.5", "visibility": "list", "context_window": 272_000, "supports_reasoning_summaries": true},
         {"slug": "review", "visibility": "hide", "supported_reasoning_levels": [{"effort": "low"}]},
@@ -38,14 +38,14 @@ fn both_forms_are_read() {
 }
 
 #[test]
-fn the_kept_catalogue_is_bounded() {
+fn the_stored_catalogue_entries_are_limited_in_size() {
     let entry = |slug: &str| json!({"slug": slug, "base_instructions": "x".repeat(600_000)});
     let models = read(&json!({"models": [entry("a"), entry("b")]})).unwrap();
     assert_eq!(models.iter().map(|model| model.entry.is_some()).collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]
-fn a_catalogue_entry_gets_the_name_that_can_be_sent_back() {
+fn a_catalogue_entry_has_the_name_that_a_request_may_use() {
     let models = read(&json!({"models": [{"slug": "m", "display_name": "M", "context_window": 5}]})).unwrap();
     let shown = |slug: &str, account, is_second| models[0].entry_as(slug, account, is_second).unwrap();
     assert_eq!(shown("m", None, false), json!({"slug": "m", "display_name": "M", "context_window": 5}));
@@ -56,7 +56,7 @@ fn a_catalogue_entry_gets_the_name_that_can_be_sent_back() {
 }
 
 #[test]
-fn suffixes_are_taken_off_a_known_model_only() {
+fn a_suffix_is_removed_unless_it_belongs_to_the_models_name() {
     let known = ["gpt-5.5", "gpt-5.5-fast", "max-high"].map(ProviderModel::named);
     let suffixes = |effort, is_fast| ModelSuffixes { effort, is_fast };
     for (name, expected) in [
@@ -92,7 +92,7 @@ fn suffixes_are_taken_off_a_known_model_only() {
 }
 
 #[test]
-fn the_fallback_answers_for_what_clients_ask_by_themselves() {
+fn the_fallback_serves_models_that_clients_request_on_their_own() {
     let fallback = ModelName::parse("gpt-5.5-low").unwrap();
     let names = |fallback| ModelNames {
         agents: BTreeMap::from([("gpt-4o".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
@@ -122,7 +122,7 @@ fn name(text: &str) -> AccountName {
 }
 
 #[test]
-fn a_name_is_split_only_after_a_provider() {
+fn a_model_name_is_split_only_after_an_account_name() {
     let names = ModelNames {
         agents: BTreeMap::from([("my-agent".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
         default_provider: name("openai-codex"),
@@ -148,7 +148,7 @@ fn a_name_is_split_only_after_a_provider() {
 }
 
 #[test]
-fn a_name_has_1_to_256_bytes() {
+fn a_model_name_has_1_to_256_bytes() {
     for (length, is_valid) in [(0, false), (1, true), (256, true), (257, false)] {
         assert_eq!(ModelName::parse(&"m".repeat(length)).is_ok(), is_valid, "{length}");
     }

@@ -1,4 +1,4 @@
-//! Networks, and the caller behind trusted proxies.
+//! Tests of network ranges, and of finding the caller behind trusted proxies.
 
 use std::net::IpAddr;
 
@@ -39,7 +39,7 @@ fn loopback_names_and_addresses_are_this_machine() {
 }
 
 #[test]
-fn the_caller_is_the_last_address_that_no_trusted_proxy_has() {
+fn the_caller_is_the_last_address_that_is_not_a_trusted_proxy() {
     let proxies = TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|text| parse_network(text).unwrap()).to_vec());
     let caller = |peer: &str, forwarded: &[&str], old: &[&str]| proxies.caller(ip(peer), forwarded, old).to_string();
     for (peer, forwarded, old, expected) in [

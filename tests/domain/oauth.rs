@@ -1,4 +1,4 @@
-//! The gateway as an OAuth client: its endpoints, the authorize URL and PKCE.
+//! Tests of the gateway as an OAuth client: endpoint URLs, the authorize URL and PKCE.
 
 use goclaw::domain::{
     authorize_url::authorize_url,
@@ -36,7 +36,7 @@ fn paths_join_with_one_slash() {
 }
 
 #[test]
-fn parameters_have_the_order_of_openai_s_own_client() {
+fn the_authorize_url_has_the_parameter_order_of_openai_s_own_client() {
     let defaults = ProviderType::OpenaiCodex.descriptor().oauth.unwrap();
     let issuer = EndpointUrl::parse(openai_codex::ISSUER).unwrap();
     let client = OAuthClient {
@@ -64,7 +64,7 @@ fn parameters_have_the_order_of_openai_s_own_client() {
 }
 
 #[test]
-fn rfc_7636_appendix_b() {
+fn the_code_challenge_matches_rfc_7636_appendix_b() {
     let verifier = PkceVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     assert_eq!(verifier.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 }

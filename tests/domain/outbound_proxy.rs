@@ -1,11 +1,11 @@
-//! Addresses of outbound proxies: what is accepted, and that no text of them shows a credential.
+//! Tests of parsing addresses of outbound proxies. No formatted address shows a credential.
 
 use goclaw::domain::outbound_proxy::{ProxyKind, ProxyUrl, WayOut};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 #[test]
-fn addresses_are_read_as_curl_reads_them() {
+fn proxy_addresses_have_the_syntax_of_curl() {
     for (text, kind, address) in [
         ("http://proxy.example:3128", ProxyKind::Http, "http://proxy.example:3128"),
         ("HTTP://Proxy.Example:3128/", ProxyKind::Http, "http://proxy.example:3128"),

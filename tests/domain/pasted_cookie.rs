@@ -1,4 +1,4 @@
-//! The browser's cookie, as people copy it.
+//! Tests of finding the client cookie in a text that was copied from a browser.
 
 use goclaw::domain::{
     pasted_cookie::MAX_PASTED_COOKIE_BYTES,
@@ -13,7 +13,7 @@ fn paste(text: &str) -> Result<String, InvalidSecret> {
 }
 
 #[test]
-fn every_form_in_which_people_copy_it_has_the_same_value() {
+fn the_cookie_is_found_in_every_copied_form() {
     for text in [
         "VALUE",
         " VALUE\n",
@@ -52,7 +52,6 @@ fn a_wrapped_line_is_joined_wherever_the_wrap_is() {
     for text in [VALUE.to_owned(), format!("Cookie: a=b; __client={VALUE}; c=d"), format!("-b '__client={VALUE}'")] {
         for wrap in ["\n", "\r\n", "\n    ", "\\\n"] {
             for at in 1..text.len() {
-                // A wrap inside a quote's or a pair's end is still one text.
                 let wrapped = format!("{}{wrap}{}", &text[..at], &text[at..]);
                 assert_eq!(paste(&wrapped).as_deref(), Ok(VALUE), "{wrapped:?}");
             }
@@ -61,7 +60,7 @@ fn a_wrapped_line_is_joined_wherever_the_wrap_is() {
 }
 
 #[test]
-fn what_is_no_value_is_refused_with_its_reason() {
+fn a_text_without_a_valid_cookie_is_refused_with_the_reason() {
     for (text, why) in [
         ("", InvalidSecret::Empty),
         (" ;\n\"\"", InvalidSecret::Empty),

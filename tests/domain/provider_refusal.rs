@@ -1,4 +1,4 @@
-//! A provider's errors and its reports of usage.
+//! Tests of reading a provider's error responses and usage reports.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn read(status: u16, body: &str) -> ProviderRefusal {
 }
 
 #[test]
-fn every_known_form_is_read() {
+fn every_known_form_of_error_is_classified() {
     let limit = json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached",
         "plan_type": "plus", "resets_at": 1_060, "resets_in_seconds": 60}});
     let unsupported = r#"{"detail":"Unsupported parameter: foo"}"#;
@@ -184,7 +184,7 @@ fn headers_and_endpoint_report_the_same_usage() {
 }
 
 #[test]
-fn missing_and_invalid_values_are_left_out() {
+fn missing_and_invalid_usage_values_are_ignored() {
     assert_eq!(Usage::of_headers(|_| None, NOW), None);
     assert_eq!(Usage::of_headers(|_| Some("NaN"), NOW), None);
     assert_eq!(Usage::of_json(&json!({"detail": "Not Found"}), NOW), None);

@@ -1,4 +1,4 @@
-//! The `settings` JSON of an account's row.
+//! Tests of the `settings` JSON in an account's row.
 
 use goclaw::domain::{
     account::AccountLabels,

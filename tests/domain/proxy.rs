@@ -1,4 +1,4 @@
-//! The allowlists of the proxy: paths and headers.
+//! Tests of the proxy's allowlists for paths and headers.
 
 use goclaw::domain::{
     provider::ProviderType,
@@ -47,7 +47,7 @@ fn identity_and_connection_headers_are_not_forwarded() {
 }
 
 #[test]
-fn headers_about_bytes_are_not_sent_with_a_translated_body() {
+fn content_headers_are_not_sent_with_a_translated_body() {
     for name in ["content-type", "content-encoding", "accept", "accept-encoding", "if-none-match", "range"] {
         assert!(is_forwarded_to_provider(name) && !is_turn_header(name), "{name}");
     }
@@ -90,7 +90,7 @@ fn plain_paths_are_accepted_and_disguised_ones_are_refused() {
 }
 
 #[test]
-fn the_longest_path_is_accepted_and_written_as_it_is() {
+fn the_longest_path_is_accepted_unchanged() {
     let longest = "a".repeat(4_096);
     assert_eq!(ProxyPath::parse(&longest).unwrap().to_string(), longest);
     assert_eq!(ProxyPath::parse(&format!("{longest}a")), Err(InvalidPath::TooLong));
@@ -131,7 +131,7 @@ fn a_rule_may_name_a_method() {
 }
 
 #[test]
-fn programs_may_use_a_part_of_what_the_owner_may() {
+fn the_paths_for_programs_are_a_subset_of_the_owners() {
     for provider_type in ProviderType::ALL {
         let descriptor = provider_type.descriptor();
         let owner: Vec<ProxyRule> =
@@ -141,7 +141,7 @@ fn programs_may_use_a_part_of_what_the_owner_may() {
             let (method, path) = text.split_once(' ').expect("a rule for programs names its method");
             let path = ProxyPath::parse(&path.replace('*', "x")).expect("a path");
             assert!(owner.iter().any(|rule| rule.covers(method, &path)), "{text}");
-            assert!(["GET", "POST"].contains(&method), "{text}: nothing is deleted or replaced");
+            assert!(["GET", "POST"].contains(&method), "{text}: programs may not delete or replace");
         }
     }
 }

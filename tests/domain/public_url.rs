@@ -1,9 +1,9 @@
-//! `server.public_url`.
+//! Tests of parsing `server.public_url`.
 
 use goclaw::domain::public_url::{InvalidPublicUrl, PublicUrl};
 
 #[test]
-fn a_public_url_has_a_host_and_perhaps_a_base_path() {
+fn a_public_url_has_a_host_and_an_optional_base_path() {
     for (text, shown, host, base_path) in [
         ("https://gw.example", "https://gw.example", "gw.example", ""),
         ("https://gw.example/", "https://gw.example", "gw.example", ""),

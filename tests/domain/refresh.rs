@@ -1,4 +1,4 @@
-//! The parts of the refresh protocol that `tests/model` does not search: breaker, error codes and times.
+//! Tests of the parts of the refresh protocol that `tests/model` does not cover: breaker, error codes and times.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn name(text: &str) -> AccountName {
 const PAUSE: Duration = Duration::from_secs(300);
 
 #[test]
-fn the_breaker_opens_after_five_faults_in_a_row_and_lets_one_probe_after_the_pause() {
+fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_pause() {
     let mut breaker = Breaker::default();
     let fault = |breaker: &mut Breaker, account, second| breaker.fault(&name(account), false, PAUSE, at(second));
     for second in 0..4 {
@@ -29,26 +29,30 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_lets_one_probe_after_the_pau
     assert!(fault(&mut breaker, "b", 4));
     assert_eq!((breaker.open_until(at(303)), breaker.open_until(at(304))), (Some(at(304)), None));
     breaker.give_back(at(5));
-    assert_eq!(breaker.admit(PAUSE, at(5)), Err(at(304)), "a call from before the pause does not end it");
+    assert_eq!(breaker.admit(PAUSE, at(5)), Err(at(304)), "a call from before the pause does not end the pause");
     assert_eq!(breaker.admit(PAUSE, at(304)), Ok(()), "the probe");
-    assert_eq!(breaker.admit(PAUSE, at(305)), Err(at(604)), "the others wait for its outcome");
+    assert_eq!(breaker.admit(PAUSE, at(305)), Err(at(604)), "other calls wait for the probe");
     assert!(fault(&mut breaker, "a", 306));
     assert_eq!(breaker.admit(PAUSE, at(307)), Err(at(606)));
     assert_eq!(breaker.admit(PAUSE, at(606)), Ok(()));
     breaker.give_back(at(607));
-    assert_eq!(breaker.admit(PAUSE, at(607)), Ok(()), "the first probe did not call");
+    assert_eq!(breaker.admit(PAUSE, at(607)), Ok(()), "the first probe was given back without a call");
     breaker.works();
     assert_eq!(breaker.admit(PAUSE, at(608)), Ok(()));
     assert!(!fault(&mut breaker, "a", 609), "the count starts again");
 }
 
 #[test]
-fn faults_of_one_account_among_several_and_those_between_answers_open_no_breaker() {
+fn faults_of_one_of_several_accounts_or_between_successes_open_no_breaker() {
     let mut breaker = Breaker::default();
-    assert!((0..20).all(|second| !breaker.fault(&name("a"), false, PAUSE, at(second))), "it may be the account");
+    assert!((0..20).all(|second| !breaker.fault(&name("a"), false, PAUSE, at(second))), "the account may be the cause");
     assert!(breaker.fault(&name("b"), false, PAUSE, at(20)));
     let mut breaker = Breaker::default();
-    assert_eq!((0..5).filter(|second| breaker.fault(&name("a"), true, PAUSE, at(*second))).count(), 1, "the only one");
+    assert_eq!(
+        (0..5).filter(|second| breaker.fault(&name("a"), true, PAUSE, at(*second))).count(),
+        1,
+        "the only account"
+    );
     let mut breaker = Breaker::default();
     for second in 0..20 {
         assert!(!breaker.fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
@@ -101,7 +105,7 @@ fn seconds(s: u64) -> Duration {
 }
 
 #[test]
-fn a_refresh_starts_early_and_never_before_half_a_life() {
+fn a_refresh_starts_early_but_not_before_half_the_lifetime() {
     let policy = RefreshPolicy::default();
     for (lifetime, lead) in [
         (seconds(10 * 86_400), seconds(86_400)),
@@ -126,7 +130,7 @@ fn backoff_doubles_between_its_minimum_and_maximum() {
 }
 
 #[test]
-fn a_call_begins_in_time_for_its_lease_and_ends_soon_after_its_limit() {
+fn the_latest_send_and_the_longest_call_depend_on_lease_and_timeout() {
     let policy = RefreshPolicy::default();
     assert_eq!((policy.latest_send(), policy.longest_call()), (seconds(30), seconds(25)));
     let short = RefreshPolicy { http_timeout: seconds(4), lease: seconds(10), ..policy };

@@ -1,4 +1,4 @@
-//! The row of an account: what `tests/model` does not look at, because the protocol is right with any value of it.
+//! Tests of values in an account's row that `tests/model` ignores, because the protocol is correct with any of them.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -25,21 +25,21 @@ fn login(number: u64) -> LoginId {
     LoginId::from_stored(format!("login-{number}"))
 }
 
-/// A row with a token of ten hours.
+/// Returns a row whose token is valid for ten hours.
 fn row(number: u64) -> RefreshState {
     RefreshState::after_login(login(number), true, at(0), Some(at(10 * HOUR)))
 }
 
 #[test]
-fn accounts_that_were_connected_together_are_refreshed_one_after_another() {
+fn accounts_connected_together_are_refreshed_at_different_times() {
     let policy = RefreshPolicy::default();
-    // The lead is one hour, of which the jitter takes up to a tenth.
+    // Refreshes start one hour before the expiry. The jitter takes up to a tenth of that hour.
     let (earliest, latest) = (at(9 * HOUR), at(9 * HOUR + 360));
     let due: Vec<Timestamp> = (0..300).filter_map(|number| row(number).due_at(&policy)).collect();
     assert!(due.iter().all(|due| (earliest..=latest).contains(due)), "{due:?}");
     let minutes: BTreeSet<u64> = due.iter().map(|due| earliest.until(*due).as_secs() / 36).collect();
-    assert!(minutes.len() >= 10, "they are not spread: {minutes:?}");
-    assert_eq!(row(7).due_at(&policy), row(7).due_at(&policy), "replicas would disagree");
+    assert!(minutes.len() >= 10, "the refreshes are not spread: {minutes:?}");
+    assert_eq!(row(7).due_at(&policy), row(7).due_at(&policy), "all replicas compute the same time");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn an_access_token_ends_at_its_expiry() {
 }
 
 #[test]
-fn versions_and_states_have_words() {
+fn versions_and_states_have_stored_forms() {
     let first = TokenVersion::first_of(login(1));
     let second = first.next();
     assert_eq!((first.replaced(), second.replaced()), (None, Some(Generation::FIRST)));
@@ -61,7 +61,7 @@ fn versions_and_states_have_words() {
 }
 
 #[test]
-fn a_cookie_that_rotates_has_no_grace_after_the_next_refresh_either() {
+fn a_refresh_stores_whether_the_cookie_rotates() {
     for cookie_rotates in [false, true] {
         let rotation = Rotation {
             version: row(1).version.next(),
@@ -88,7 +88,7 @@ fn a_provider_s_pause_leaves_time_to_refresh_before_the_expiry() {
     let now = at(6 * HOUR);
     let held = Lease { id: lease.clone(), until: now.plus(policy.lease) };
     let row = RefreshState { state: TokenState::Refreshing(held), attempt: 1, ..row(1) };
-    // Four hours are left: the pause is one hour at most.
+    // Four hours remain, so the pause is limited to one hour.
     for (asked, expected) in [(600, 600), (HOUR as u64, HOUR as u64), (86_400, HOUR as u64)] {
         let retry_after = Some(Duration::from_secs(asked));
         let failure = Failure::NotConsumed { cause: Cause::RateLimited, retry_after };

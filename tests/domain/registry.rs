@@ -1,4 +1,4 @@
-//! The registry of accounts in memory: snapshots arrive in any order, and a login that ended never comes back.
+//! Tests of the provider registry: snapshots arrive in any order, and a login that ended never comes back.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ fn revision(registry: &ProviderRegistry) -> Option<i64> {
 }
 
 #[test]
-fn a_snapshot_never_gets_older() {
+fn an_older_snapshot_never_replaces_a_newer_one() {
     let registry = ProviderRegistry::default();
     registry.register(&name(), snapshot(1, 5));
     registry.register(&name(), snapshot(1, 4));
@@ -67,7 +67,7 @@ fn a_snapshot_never_gets_older() {
 }
 
 #[test]
-fn a_login_that_was_signed_out_never_comes_back() {
+fn a_login_that_was_logged_out_never_comes_back() {
     let registry = ProviderRegistry::default();
     registry.register(&name(), snapshot(1, 5));
     registry.unregister(&name(), &LoginId::from_bytes([1; 16]));

@@ -1,4 +1,4 @@
-//! When a provider can be asked again, in the forms of real servers.
+//! Tests of reading how long to wait before the next request to a provider, in the forms that real servers send.
 
 use std::time::Duration;
 
@@ -49,9 +49,9 @@ fn every_form_of_a_time_or_a_wait_is_read() {
 }
 
 #[test]
-fn the_latest_plausible_statement_counts() {
-    let an_hour_fast = json!({"resets_at": 1_800_000_000 - 3_000, "resets_in_seconds": 600});
-    assert_eq!(wait([None, None], &an_hour_fast), Some(600.0));
+fn the_latest_plausible_time_is_used() {
+    let our_clock_is_an_hour_fast = json!({"resets_at": 1_800_000_000 - 3_000, "resets_in_seconds": 600});
+    assert_eq!(wait([None, None], &our_clock_is_an_hour_fast), Some(600.0));
     assert_eq!(wait([Some("20"), None], &json!({"resets_in_seconds": 600})), Some(600.0));
     assert_eq!(wait([Some("700"), Some("1000")], &json!({"resets_in_seconds": 600})), Some(700.0));
     for implausible in [json!("soon"), json!(-5), json!(0), json!(1e30), json!(null), json!([600]), json!("NaN")] {
@@ -63,11 +63,11 @@ fn the_latest_plausible_statement_counts() {
         assert_eq!(wait([None, None], &json!({"resets_in_seconds": implausible})), None, "{implausible}");
     }
     assert_eq!(wait([Some("2678401"), None], &json!({})), None, "more than 31 days");
-    assert_eq!(wait([None, None], &json!({})), None, "none is invented");
+    assert_eq!(wait([None, None], &json!({})), None, "no wait without a statement");
 }
 
 #[test]
-fn a_refusal_has_the_wait_of_its_headers_and_its_body() {
+fn a_refusal_has_the_longest_wait_of_its_headers_and_body() {
     let body = json!({"error": {"type": "usage_limit_reached", "message": "Used up.", "resets_in_seconds": 600.7}})
         .to_string();
     let response = |retry_after| ErrorResponse {

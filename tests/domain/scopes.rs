@@ -1,4 +1,4 @@
-//! The scopes of API tokens.
+//! Tests of parsing the scopes of API tokens, and of what each scope permits.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn rights(text: &str) -> Rights {
 }
 
 #[test]
-fn scopes_are_read_as_they_are_written() {
+fn scopes_are_stored_and_shown_as_they_were_written() {
     for text in [
         "models",
         "models:work",
@@ -39,14 +39,14 @@ fn scopes_are_read_as_they_are_written() {
     assert_eq!(
         Scopes::parse("proxy:openai models:openai/gpt-5.5").unwrap().to_string(),
         "proxy:openai-codex models:openai-codex/gpt-5.5",
-        "the alias"
+        "the alias is resolved"
     );
     assert_eq!(Scopes::default().to_string(), "models");
 }
 
 #[test]
-fn other_texts_are_no_scopes() {
-    assert_eq!(Scopes::parse("models nonsense"), Err(InvalidScope::Unknown(2)), "the second one");
+fn invalid_scopes_are_rejected() {
+    assert_eq!(Scopes::parse("models nonsense"), Err(InvalidScope::Unknown(2)), "the second scope");
     let longest = format!("models{}", " ".repeat(MAX_SCOPES - "models".len()));
     assert!(Scopes::parse(&longest).is_ok());
     for text in [
@@ -77,7 +77,7 @@ fn other_texts_are_no_scopes() {
 }
 
 #[test]
-fn the_scope_of_earlier_versions_is_the_models_and_stays_as_it_was_marked() {
+fn the_old_scope_proxy_grants_models_and_is_stored_unchanged() {
     let earlier = Scopes::from_stored("proxy").expect("scopes");
     assert_eq!((earlier.to_string(), earlier.as_stored()), ("models".to_owned(), "proxy"));
     let rights = Rights::Program(Arc::new(earlier));
@@ -109,12 +109,12 @@ fn admin_includes_all_and_writing_includes_reading() {
     assert!(rights("auth:write:work").permits(Permission::StatusRead, &work));
     assert!(!rights("status:read").permits(Permission::AuthWrite, &work));
     assert!(!rights("auth:write").permits_some(Permission::Models));
-    assert_ne!(rights("admin"), Rights::Owner, "sessions of the page are the owner's");
+    assert_ne!(rights("admin"), Rights::Owner, "an admin token is not the owner");
 }
 
 proptest! {
     #[test]
-    fn what_is_read_is_written_the_same(text in "[a-z:/ *.5-]{0,60}") {
+    fn parsed_scopes_are_stored_and_shown_unchanged(text in "[a-z:/ *.5-]{0,60}") {
         if let Ok(scopes) = Scopes::parse(&text) {
             prop_assert_eq!(Scopes::from_stored(scopes.as_stored()), Some(scopes.clone()));
             prop_assert_eq!(scopes.to_string(), scopes.as_stored());

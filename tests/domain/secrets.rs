@@ -1,4 +1,4 @@
-//! Secrets from outside, and the tokens that the gateway issues.
+//! Tests of pasted secrets, and of the tokens that the gateway issues.
 
 use goclaw::domain::{
     api_token::{ApiToken, ApiTokenId, ENTROPY, Grant, Lineage, NewToken, TokenDigest},
@@ -10,7 +10,7 @@ use goclaw::domain::{
 use secrecy::ExposeSecret;
 
 #[test]
-fn debug_never_shows_the_text() {
+fn debug_output_never_shows_a_secret() {
     assert_eq!(format!("{:?}", RefreshToken::new("rt_secret")), "RefreshToken([REDACTED])");
     assert!(!format!("{:?}", Some(PkceVerifier::new("verifier"))).contains("verifier\""));
 }
@@ -54,7 +54,7 @@ fn a_session_in_use_lasts_at_most_twelve_hours() {
 }
 
 #[test]
-fn grants_are_stored_as_words_and_told_apart() {
+fn grants_are_stored_as_distinct_words() {
     let name = || DisplayName::parse("editor").unwrap();
     let program = NewToken::program(name(), Scopes::parse("models proxy:suno").unwrap(), None).grant;
     let (page, link) =
@@ -69,7 +69,7 @@ fn grants_are_stored_as_words_and_told_apart() {
 }
 
 #[test]
-fn a_use_is_news_after_an_hour() {
+fn a_use_is_recorded_again_after_an_hour() {
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
     let new = NewToken::program(DisplayName::parse("editor").unwrap(), Scopes::default(), None);
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[7; ENTROPY], at(0));
@@ -79,7 +79,7 @@ fn a_use_is_news_after_an_hour() {
 }
 
 #[test]
-fn what_a_session_opens_ends_with_it() {
+fn links_and_sessions_that_a_session_opens_inherit_its_end() {
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
     let label = || DisplayName::parse("page").unwrap();
     let issue =

@@ -1,4 +1,4 @@
-//! Tokens of programs: their end, their last use, and the ways to name them.
+//! Tests of API tokens and page links: expiry, last use, and revocation by name or id.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn a_token_expires_and_its_name_is_free_again() {
 }
 
 #[tokio::test]
-async fn a_use_is_noted_once_an_hour() {
+async fn a_use_is_recorded_once_an_hour() {
     let gateway = TestGateway::open().await;
     let token = digest(&create(&gateway, "editor", None).await.expect("a token"));
     let used = async || {
@@ -59,11 +59,11 @@ async fn a_use_is_noted_once_an_hour() {
 }
 
 #[tokio::test]
-async fn a_link_whose_caller_leaves_is_replaced_by_its_session() {
+async fn a_link_is_redeemed_although_its_caller_disconnects() {
     let gateway = TestGateway::open().await;
     let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;
     let left = gateway.app.access.redeem_page_link(&link).now_or_never();
-    assert!(left.is_none(), "it has begun");
+    assert!(left.is_none(), "the call is in progress");
     settle().await;
     let sessions = within(gateway.app.access.list_sessions()).await.expect("a list");
     assert!(sessions.len() == 1 && sessions[0].id != link.id, "{sessions:?}");
@@ -80,12 +80,12 @@ async fn a_token_is_revoked_by_its_name_or_a_part_of_its_id() {
     for unknown in ["", "by", &by_id[..5], "no such token"] {
         assert!(matches!(revoke(unknown).await, Err(AppError::UnknownToken)), "{unknown}");
     }
-    revoke(&by_id).await.expect("it is revoked");
-    revoke(&by_short_id[..8]).await.expect("it is revoked");
-    revoke("by name").await.expect("it is revoked");
+    revoke(&by_id).await.expect("the token is revoked");
+    revoke(&by_short_id[..8]).await.expect("the token is revoked");
+    revoke("by name").await.expect("the token is revoked");
     assert_eq!(tokens(&gateway).await, std::slice::from_ref(&stays.token));
     let known = gateway.app.access.find(&digest(&stays)).expect("a valid token");
     assert!(!known.revoked.is_cancelled());
-    revoke("stays").await.expect("it is revoked");
-    assert!(known.revoked.is_cancelled(), "what it started ends");
+    revoke("stays").await.expect("the token is revoked");
+    assert!(known.revoked.is_cancelled(), "its running requests are cancelled");
 }

@@ -1,4 +1,4 @@
-//! What a provider's API says about an account is part of its status.
+//! Tests of provider feedback: what a provider's API reports about an account becomes part of its status.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::support::fakes::{
 const PROMPT: &str = r#"{"model": "openai-codex/gpt-5.5", "input": "Hello", "stream": true}"#;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Connects a gateway that refreshes only on demand, and lets the token become old enough for that.
+/// Connects a gateway that refreshes only on demand, and advances the clock until the token is old enough for that.
 async fn connected() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.provider.reply_with(Reply::Tokens { lifetime: Some(90 * 24 * 3600), with_refresh_token: true });
@@ -37,7 +37,7 @@ async fn prompt(app: &Arc<App>) -> Result<(), AppError> {
     within(app.models.create_response(request)).await.map(drop)
 }
 
-/// Lets the provider answer with this status and body from now on, and sends a prompt.
+/// Makes the provider respond with this status and body from now on, and sends a prompt.
 async fn answered(gateway: &TestGateway, status: u16, body: &str) -> Result<(), AppError> {
     let status = StatusCode::from_u16(status).expect("a status");
     gateway.upstream.play(ScriptedResponse::whole(status, body.to_owned()));
@@ -46,7 +46,7 @@ async fn answered(gateway: &TestGateway, status: u16, body: &str) -> Result<(), 
     outcome
 }
 
-/// Lets the provider answer with a stream of these events, and sends a prompt.
+/// Makes the provider respond with a stream of these events, and sends a prompt.
 async fn streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppError> {
     let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     let mut response = ScriptedResponse::whole(StatusCode::OK, events);
@@ -68,14 +68,14 @@ async fn succeed(gateway: &TestGateway) {
 const LIMIT: &str = r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600}}"#;
 
 #[tokio::test]
-async fn a_plan_limit_is_told_until_it_passes_or_a_prompt_succeeds() {
+async fn a_plan_limit_is_reported_until_it_resets_or_a_prompt_succeeds() {
     let gateway = connected().await;
     assert!(answered(&gateway, 429, LIMIT).await.is_err());
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
     assert_eq!(status.limited.expect("a limit").until, Some(gateway.clock.now().plus(10 * MINUTE)));
     gateway.clock.advance(10 * MINUTE);
-    assert_eq!(gateway.status(&alice()).await.limited, None, "it has passed");
+    assert_eq!(gateway.status(&alice()).await.limited, None, "the limit has been reset");
 
     assert!(answered(&gateway, 429, LIMIT).await.is_err());
     succeed(&gateway).await;
@@ -83,25 +83,25 @@ async fn a_plan_limit_is_told_until_it_passes_or_a_prompt_succeeds() {
 }
 
 #[tokio::test]
-async fn what_a_stream_reports_is_noted_too() {
+async fn failures_in_a_stream_become_part_of_the_status() {
     let gateway = connected().await;
     let resets_at = gateway.clock.now().plus(10 * MINUTE);
     let limit = json!({"code": "usage_limit_reached", "message": "No.", "resets_at": resets_at.unix_seconds()});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": limit}});
     let outcome = streamed(&gateway, &[failed]).await;
     let Err(AppError::ProviderRefused(refused)) = outcome else {
-        panic!("the first news become a status: {outcome:?}")
+        panic!("a failure before any output is an error: {outcome:?}")
     };
     assert_eq!((refused.retry_after, refused.resets_at), (Some(10 * MINUTE), Some(resets_at.unix_seconds())));
     assert_eq!(gateway.status(&alice()).await.limited.expect("a limit").until, Some(resets_at));
     succeed(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.limited, None);
 
-    // Later failures are noted when they arrive.
+    // A failure after the first output changes the status too.
     let deactivated = json!({"code": "deactivated_workspace", "message": "No."});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": deactivated}});
-    let news = json!({"type": "response.output_text.delta", "delta": "Hello"});
-    streamed(&gateway, &[news, failed]).await.expect("a response");
+    let delta = json!({"type": "response.output_text.delta", "delta": "Hello"});
+    streamed(&gateway, &[delta, failed]).await.expect("a response");
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Refused);
 }
 
@@ -109,11 +109,11 @@ async fn what_a_stream_reports_is_noted_too() {
 async fn feedback_reaches_other_replicas_and_survives_a_restart_and_a_failing_store() {
     let mut gateway = connected().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     gateway.store.fail_to("store the feedback of a provider");
     assert!(answered(&gateway, 429, LIMIT).await.is_err());
-    assert!(gateway.status(&alice()).await.limited.is_some(), "from memory");
-    assert_eq!(gateway.store.feedback().await.expect("it works"), []);
+    assert!(gateway.status(&alice()).await.limited.is_some(), "reported from memory");
+    assert_eq!(gateway.store.feedback().await.expect("no store error"), []);
     gateway.store.repair();
     // The feedback is stored, and then the other replica reads it.
     for _ in 0..2 {
@@ -121,12 +121,12 @@ async fn feedback_reaches_other_replicas_and_survives_a_restart_and_a_failing_st
         settle().await;
     }
     let status = other.accounts.status(&name(OPENAI), &alice()).await.expect("a status");
-    assert!(status.limited.is_some(), "another replica");
+    assert!(status.limited.is_some(), "reported by another replica");
     within(other.shut_down()).await;
     gateway.restart().await;
-    assert!(gateway.status(&alice()).await.limited.is_some(), "after a restart");
+    assert!(gateway.status(&alice()).await.limited.is_some(), "reported after a restart");
     gateway.connect().await;
-    assert_eq!(gateway.status(&alice()).await.limited, None, "a new login");
+    assert_eq!(gateway.status(&alice()).await.limited, None, "a new login removes the limit");
 }
 
 const DEACTIVATED: &str = r#"{"detail": {"code": "deactivated_workspace"}}"#;
@@ -138,7 +138,7 @@ async fn refusals(gateway: &TestGateway) -> Vec<CredentialEvent> {
 }
 
 #[tokio::test]
-async fn a_refused_account_is_told_until_a_prompt_succeeds() {
+async fn a_refused_account_is_reported_until_a_prompt_succeeds() {
     let gateway = connected().await;
     for _ in 0..3 {
         assert!(answered(&gateway, 402, DEACTIVATED).await.is_err(), "every prompt is sent");
@@ -149,19 +149,19 @@ async fn a_refused_account_is_told_until_a_prompt_succeeds() {
     let listed = gateway.app.accounts.list().await.expect("a list");
     let listed = listed.into_iter().find(|account| account.name == name(OPENAI)).expect("the account");
     assert_eq!((listed.state, listed.authenticated), (AccountState::Refused, false));
-    let told = refusals(&gateway).await;
-    let codes: Vec<_> = told.iter().map(|event| event.code.as_ref().map(|code| code.as_str())).collect();
+    let reported = refusals(&gateway).await;
+    let codes: Vec<_> = reported.iter().map(|event| event.code.as_ref().map(|code| code.as_str())).collect();
     assert_eq!(codes, [Some("deactivated_workspace")]);
-    // A login is started without force: the account needs one.
+    // A login starts without `force`, because the account needs one.
     gateway.start(alice()).await;
-    assert!(gateway.provider.presented().is_empty(), "no refresh helps");
+    assert!(gateway.provider.presented().is_empty(), "a refresh would not help");
     succeed(&gateway).await;
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
 }
 
 #[tokio::test]
-async fn a_lasting_refusal_is_a_state_whatever_its_status() {
+async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
     for (status, body, code) in [
         (403, r#"{"error": {"code": "workspace_access_denied", "message": "No."}}"#, "workspace_access_denied"),
         (429, r#"{"error": {"code": "billing_not_active", "message": "No."}}"#, "billing_not_active"),
@@ -171,9 +171,12 @@ async fn a_lasting_refusal_is_a_state_whatever_its_status() {
         let gateway = connected().await;
         let answer = answered(&gateway, status, body).await;
         assert!(matches!(&answer, Err(AppError::ProviderRefused(refusal)) if refusal.code == code), "{code}");
-        let told = gateway.status(&alice()).await;
-        assert_eq!((told.state, told.authenticated), (AccountState::Refused, false), "{code}");
-        assert!(told.reason.is_some_and(|reason| reason.contains(code) && !reason.contains("access token")), "{code}");
+        let reported = gateway.status(&alice()).await;
+        assert_eq!((reported.state, reported.authenticated), (AccountState::Refused, false), "{code}");
+        assert!(
+            reported.reason.is_some_and(|reason| reason.contains(code) && !reason.contains("access token")),
+            "{code}"
+        );
         succeed(&gateway).await;
         assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "{code}");
     }
@@ -184,7 +187,7 @@ async fn a_lasting_refusal_is_a_state_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_announced_once_in_ten_minutes() {
+async fn a_refusal_is_announced_at_most_once_in_ten_minutes() {
     let notifier = Arc::new(FakeNotifier::default());
     let gateway = TestGateway::with_ports(|ports| Ports { notifier: Some(notifier.clone()), ..ports }).await;
     gateway.connect().await;
@@ -199,7 +202,7 @@ async fn a_refusal_is_announced_once_in_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_request_of_the_proxy_says_nothing_about_the_account() {
+async fn a_forwarded_response_does_not_change_the_account_state() {
     let gateway = connected().await;
     gateway.upstream.play(ScriptedResponse::whole(StatusCode::PAYMENT_REQUIRED, DEACTIVATED));
     let request = ProxyRequest {
@@ -216,7 +219,7 @@ async fn a_request_of_the_proxy_says_nothing_about_the_account() {
 }
 
 #[tokio::test]
-async fn a_missing_scope_refuses_the_account_and_is_no_dead_token() {
+async fn a_missing_scope_marks_the_account_as_refused_without_a_refresh() {
     for code in ["missing_scope", "account_deactivated"] {
         let gateway = connected().await;
         gateway.upstream.refuse("access-1", code);
@@ -232,7 +235,7 @@ async fn a_missing_scope_refuses_the_account_and_is_no_dead_token() {
 }
 
 #[tokio::test]
-async fn refreshes_that_do_not_cure_a_401_back_off_for_hours() {
+async fn futile_refreshes_after_a_401_back_off_for_hours() {
     let gateway = connected().await;
     gateway.upstream.refuse_all();
     let mut states = Vec::new();
@@ -243,7 +246,7 @@ async fn refreshes_that_do_not_cure_a_401_back_off_for_hours() {
     }
     assert_eq!(gateway.provider.presented().len(), 2);
     assert_eq!(states[..3], [AccountState::Active, AccountState::Refused, AccountState::Refused]);
-    // After 6 h, 12 h and 24 h it is tried once more.
+    // One more refresh runs after 6 h, 12 h and 24 h.
     for (hours, presented) in [(5, 3), (11, 3), (2, 4), (23, 4), (2, 5), (23, 5), (2, 6)] {
         gateway.clock.advance(60 * MINUTE * hours);
         for _ in 0..2 {
@@ -252,18 +255,18 @@ async fn refreshes_that_do_not_cure_a_401_back_off_for_hours() {
         assert_eq!(gateway.provider.presented().len(), presented, "after {hours} h");
     }
     gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
-    assert_eq!(gateway.provider.presented().len(), 7, "a person may always try");
+    assert_eq!(gateway.provider.presented().len(), 7, "a requested refresh is never delayed");
     succeed(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
-async fn a_refresh_that_cures_a_401_is_never_postponed() {
+async fn a_refresh_that_cures_a_401_is_never_delayed() {
     let gateway = connected().await;
     for number in 0..5 {
         let token = if number == 0 { "access-1".to_owned() } else { format!("access-of-refreshed-{number}") };
         gateway.upstream.refuse(&token, "unknown");
-        assert!(prompt(&gateway.app).await.is_err(), "a success, but no event stream");
+        assert!(prompt(&gateway.app).await.is_err(), "the scripted success is not an event stream");
         assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
         gateway.clock.advance(15 * MINUTE);
     }
@@ -271,12 +274,12 @@ async fn a_refresh_that_cures_a_401_is_never_postponed() {
 }
 
 #[tokio::test]
-async fn the_state_of_the_gateway_itself_is_part_of_the_status() {
+async fn problems_of_the_gateway_are_part_of_the_status() {
     let gateway = connected().await;
     let reason = async || gateway.status(&alice()).await.reason.unwrap_or_default();
-    for (skew, told) in [(90_500, "90 s ahead of the database's"), (-90_500, "90 s behind the database's")] {
+    for (skew, reported) in [(90_500, "90 s ahead of the database's"), (-90_500, "90 s behind the database's")] {
         gateway.clock.set_skew(skew);
-        assert!(reason().await.contains(told), "{}", reason().await);
+        assert!(reason().await.contains(reported), "{}", reason().await);
     }
     gateway.clock.set_skew(0);
     assert_eq!(reason().await, "");

@@ -1,4 +1,4 @@
-//! A 401 from the provider triggers one refresh and one retry of the request.
+//! Tests of forwarded requests: a 401 from the provider triggers one refresh and one retry of the request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::support::fakes::{OPENAI, RefreshFault, Reply, TestGateway, alice, nam
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Connects a gateway that refreshes only on demand, and advances the clock.
-async fn lazy() -> TestGateway {
+async fn connected() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway.clock.advance(HOUR / 4);
@@ -45,7 +45,7 @@ async fn usage_from(app: &App) -> Result<(u16, String), AppError> {
 
 #[tokio::test]
 async fn a_hundred_concurrent_401s_cause_one_refresh() {
-    let gateway = Arc::new(lazy().await);
+    let gateway = Arc::new(connected().await);
     gateway.upstream.refuse("access-1", "token_expired");
     let mut callers = JoinSet::new();
     for _ in 0..100 {
@@ -60,7 +60,7 @@ async fn a_hundred_concurrent_401s_cause_one_refresh() {
 
 #[tokio::test]
 async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.upstream.refuse_all();
     for _ in 0..5 {
         let (status, body) = usage(&gateway).await.expect("a response");
@@ -72,9 +72,9 @@ async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
 
 #[tokio::test]
 async fn a_replica_with_a_refused_token_is_served_although_its_successor_has_expired() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     gateway.upstream.refuse("access-1", "token_revoked");
     gateway.provider.reply_with(Reply::Tokens { lifetime: Some(60), with_refresh_token: true });
     assert_eq!(usage(&gateway).await.expect("a response").0, 200);
@@ -85,7 +85,7 @@ async fn a_replica_with_a_refused_token_is_served_although_its_successor_has_exp
 
 /// Connects an account that is in doubt and whose access token the API rejects with `code`.
 async fn in_doubt(code: &str) -> TestGateway {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::RequestLost]);
     gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
     gateway.clock.advance(HOUR / 10);
@@ -94,7 +94,7 @@ async fn in_doubt(code: &str) -> TestGateway {
 }
 
 #[tokio::test]
-async fn a_401_in_doubt_causes_a_retry_only_if_the_token_is_dead() {
+async fn a_401_in_doubt_causes_an_early_retry_only_if_the_token_is_dead() {
     for (code, presentations) in [("unknown", [1, 1, 2]), ("token_expired", [2, 2, 2])] {
         let gateway = in_doubt(code).await;
         for (time, presented) in presentations.into_iter().enumerate() {
@@ -108,7 +108,7 @@ async fn a_401_in_doubt_causes_a_retry_only_if_the_token_is_dead() {
 }
 
 #[tokio::test]
-async fn an_accepted_token_is_not_dead() {
+async fn a_token_that_the_api_still_accepts_causes_no_retry_in_doubt() {
     let gateway = in_doubt("unknown").await;
     for _ in 0..5 {
         gateway.upstream.refuse("access-1", "unknown");

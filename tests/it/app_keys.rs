@@ -1,5 +1,5 @@
-//! Encryption keys: a wrong key stops the start, a key is replaced without a loss, and a database of the first format is
-//! adopted once.
+//! Tests of encryption keys: a wrong key stops the start, a key is replaced without data loss, and a database of the
+//! first format is adopted once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,7 +62,7 @@ impl TestGateway {
 }
 
 /// Connects an account and creates an API token; returns the token's digest.
-async fn used() -> (TestGateway, TokenDigest) {
+async fn with_account_and_token() -> (TestGateway, TokenDigest) {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let issued = within(gateway.app.access.create_token("editor".into(), None, None)).await.expect("a token");
@@ -74,7 +74,7 @@ fn is_wrong_key(result: Result<(), AppError>) -> bool {
 }
 
 #[tokio::test]
-async fn of_two_gateways_with_different_keys_on_an_empty_database_one_starts() {
+async fn only_one_of_two_gateways_with_different_keys_starts_on_an_empty_database() {
     let gateway = TestGateway::open().await;
     let store = Arc::new(MemoryStore::new());
     let on_empty = |keys: &[u8]| Keys {
@@ -93,8 +93,8 @@ async fn of_two_gateways_with_different_keys_on_an_empty_database_one_starts() {
 }
 
 #[tokio::test]
-async fn deleted_key_checks_let_no_other_key_in() {
-    let (gateway, _) = used().await;
+async fn a_wrong_key_is_rejected_even_without_key_checks() {
+    let (gateway, _) = with_account_and_token().await;
     gateway.store.delete_key_checks();
     let before = gateway.store.contents();
     assert!(is_wrong_key(gateway.another_gateway(2).start().await));
@@ -104,14 +104,14 @@ async fn deleted_key_checks_let_no_other_key_in() {
 }
 
 #[tokio::test]
-async fn a_key_is_replaced_without_a_loss() {
-    let (gateway, token) = used().await;
+async fn a_key_is_replaced_without_data_loss() {
+    let (gateway, token) = with_account_and_token().await;
     let both = gateway.with_keys(&[2, 1]);
     both.start().await.expect("one of its keys opens everything");
-    let done = gateway.keys(&[2, 1]).reseal().await.expect("it seals");
+    let done = gateway.keys(&[2, 1]).reseal().await.expect("sealing succeeds");
     let expected = Resealed { values: 3, journal_records: 1, ..Resealed::default() };
     assert_eq!(done, expected, "access token, refresh token, mark; the tokens in the journal");
-    assert_eq!(gateway.keys(&[2, 1]).reseal().await.expect("it seals"), Resealed::default(), "nothing is left");
+    assert_eq!(gateway.keys(&[2, 1]).reseal().await.expect("sealing succeeds"), Resealed::default(), "nothing is left");
     let uses = gateway.keys(&[2, 1]).list().await.expect("a list");
     let records = |key: &KeyUse| key.journal_records.values().sum::<usize>();
     let uses: Vec<_> = uses.iter().map(|key| (key.key_id.clone(), key.is_first, key.values, records(key))).collect();
@@ -123,12 +123,12 @@ async fn a_key_is_replaced_without_a_loss() {
 
 #[tokio::test]
 async fn the_journals_of_other_gateways_are_listed_for_a_day() {
-    let (gateway, _) = used().await;
+    let (gateway, _) = with_account_and_token().await;
     let journal = Arc::new(MemoryJournal::default());
-    journal.confirm(&gateway.journal.contents()[0]).await.expect("it is kept");
+    journal.confirm(&gateway.journal.contents()[0]).await.expect("the record is stored");
     let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
-    other.start().await.expect("it starts");
-    // It reports its journal in the background.
+    other.start().await.expect("the gateway starts");
+    // The other gateway reports its journal in the background.
     settle().await;
     let records = async || gateway.keys(&[1]).list().await.expect("a list")[0].journal_records.clone();
     let of_both = [(gateway.journal.place(), 1), (journal.place(), 1)];
@@ -145,13 +145,14 @@ fn seal_first_format(fields: [&str; 4], text: &str) -> SealedSecret {
     let aad: Vec<u8> =
         fields.iter().flat_map(|field| (field.len() as u64).to_be_bytes().into_iter().chain(field.bytes())).collect();
     let aead = XChaCha20Poly1305::new(&[1; 32].into());
-    let sealed =
-        aead.encrypt(XNonce::from_slice(&nonce), Payload { msg: text.as_bytes(), aad: &aad }).expect("it seals");
+    let sealed = aead
+        .encrypt(XNonce::from_slice(&nonce), Payload { msg: text.as_bytes(), aad: &aad })
+        .expect("sealing succeeds");
     SealedSecret::from_stored(format!("v1:{id}:{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())))
 }
 
-/// Turns the database into one of the first format.
-async fn turn_back(gateway: &TestGateway) {
+/// Converts the database to the first format.
+async fn convert_to_first_format(gateway: &TestGateway) {
     let account = gateway.account(OPENAI).await.expect("an account");
     let login = account.login_id().as_str();
     for value in gateway.values().await {
@@ -172,8 +173,8 @@ async fn turn_back(gateway: &TestGateway) {
 
 #[tokio::test]
 async fn a_database_of_the_first_format_is_adopted_once() {
-    let (gateway, token) = used().await;
-    turn_back(&gateway).await;
+    let (gateway, token) = with_account_and_token().await;
+    convert_to_first_format(&gateway).await;
     let before = gateway.values().await;
     let refused = gateway.keys(&[1]).check(Adoption::No).await;
     assert!(matches!(refused, Err(AppError::Key(KeyError::NotAdopted))), "{refused:?}");
@@ -181,13 +182,13 @@ async fn a_database_of_the_first_format_is_adopted_once() {
     assert_eq!(gateway.values().await, before);
 
     let adopted = gateway.another_gateway(1);
-    adopted.start().await.expect("it adopts the database");
+    adopted.start().await.expect("the gateway adopts the database");
     assert!(adopted.access.find(&token).is_some());
     assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
 
     gateway.store.delete_marks();
     gateway.store.delete_key_checks();
     let later = gateway.another_gateway(1);
-    later.start().await.expect("it starts");
-    assert!(later.access.find(&token).is_none(), "a mark that is missing later is not made again");
+    later.start().await.expect("the gateway starts");
+    assert!(later.access.find(&token).is_none(), "a mark that is deleted after the adoption is not created again");
 }

@@ -1,4 +1,4 @@
-//! Token responses that arrive after the timeout of their call: the account is in doubt by then, and they are stored.
+//! Tests of token responses that arrive after their call has timed out: the account is in doubt, and they are stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 const CLOSING: Duration = Duration::from_millis(100);
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
-/// Connects a gateway whose first refresh has timed out at a provider that has rotated the token. Returns the status that
-/// the refresh reported.
+/// Connects a gateway whose first refresh has timed out, although the provider has rotated the token. Returns the
+/// status that the refresh reported.
 async fn in_doubt() -> (TestGateway, AccountStatus) {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
@@ -53,7 +53,7 @@ async fn a_late_response_is_stored() {
 }
 
 #[tokio::test]
-async fn the_next_presentation_ends_the_late_call() {
+async fn the_next_presentation_cancels_the_late_call() {
     let (gateway, status) = in_doubt().await;
     let seen = TokenVersion { login_id: status.login_id.unwrap(), generation: status.generation.unwrap() };
     gateway.clock.advance(HTTP_TIMEOUT * 30);
@@ -70,17 +70,17 @@ async fn the_next_presentation_ends_the_late_call() {
 }
 
 #[tokio::test]
-async fn the_next_presentation_of_another_replica_ends_the_late_call() {
+async fn a_presentation_by_another_replica_cancels_the_late_call() {
     let (gateway, status) = in_doubt().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     let seen = TokenVersion { login_id: status.login_id.unwrap(), generation: status.generation.unwrap() };
     gateway.clock.advance(HTTP_TIMEOUT * 30);
     settle().await;
     let consented = spawn(async move { other.accounts.refresh(&name(OPENAI), &alice(), Some(seen)).await });
     settle().await;
     assert_eq!((gateway.provider.presented().len(), gateway.provider.calls_under_way()), (2, 2));
-    // The first replica reads the changes of the other one.
+    // The first replica reads the other replica's changes.
     gateway.clock.advance(Duration::from_millis(500));
     settle().await;
     assert_eq!(gateway.provider.calls_under_way(), 1);
@@ -89,7 +89,7 @@ async fn the_next_presentation_of_another_replica_ends_the_late_call() {
 }
 
 #[tokio::test]
-async fn a_stop_awaits_a_late_response_for_a_limited_time() {
+async fn a_shutdown_waits_a_limited_time_for_a_late_response() {
     for arrives in [true, false] {
         let (gateway, _) = in_doubt().await;
         let app = Arc::clone(&gateway.app);

@@ -1,4 +1,4 @@
-//! What a replica does about accounts that it does not know, and lists that it cannot read.
+//! Tests of accounts that a replica has not loaded, of model lists that cannot be read, and of refresh slots.
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,11 +41,11 @@ async fn prompt(app: &Arc<App>, account: &str) -> AppError {
 }
 
 #[tokio::test]
-async fn a_replica_asks_the_store_before_it_says_that_an_account_is_not_connected() {
+async fn a_replica_reads_the_store_before_it_reports_an_account_as_not_connected() {
     let gateway = TestGateway::open().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
-    // The clock stands still, so the other replica does not follow.
+    other.start().await.expect("the gateway starts");
+    // The clock stands still, so the other replica does not read the changes.
     for account in [OPENAI, "work", "third"] {
         gateway.connect_as(account).await;
         assert!(other.tokens.registry().get(&name(account)).is_none());
@@ -53,11 +53,11 @@ async fn a_replica_asks_the_store_before_it_says_that_an_account_is_not_connecte
     assert_eq!(forward(&other, OPENAI).await.expect("a response"), 200);
     assert_eq!(forward(&other, "work").await.expect("a response"), 200);
     let prompted = prompt(&other, "third").await;
-    assert!(matches!(prompted, AppError::InvalidUpstreamResponse(_)), "it reached the provider: {prompted:?}");
+    assert!(matches!(prompted, AppError::InvalidUpstreamResponse(_)), "the prompt reached the provider: {prompted:?}");
 }
 
 #[tokio::test]
-async fn a_store_failure_is_reported_as_such_and_one_lookup_a_second_asks_the_store() {
+async fn a_store_failure_is_reported_as_such_and_lookups_read_the_store_once_a_second() {
     let gateway = TestGateway::open().await;
     gateway.store.fail_to("load an account");
     assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::Store(_))));
@@ -72,7 +72,7 @@ async fn a_store_failure_is_reported_as_such_and_one_lookup_a_second_asks_the_st
 }
 
 #[tokio::test]
-async fn an_account_that_is_out_contributes_its_last_models_for_a_day() {
+async fn an_unavailable_account_contributes_its_last_models_for_a_day() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.connect_as("work").await;
@@ -125,13 +125,13 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
     within(caller).await.expect("no panic").expect("a token");
     settle().await;
     let presented = gateway.provider.presented();
-    assert_eq!(presented.len(), names.len(), "one each");
+    assert_eq!(presented.len(), names.len(), "one for each account");
     assert!(presented[5..10].contains(&tokens[last]), "the caller is among the next five");
     assert_eq!(gateway.provider.reused(), 0);
 }
 
 #[tokio::test]
-async fn a_refresh_gives_up_waiting_for_a_slot_and_the_slot_goes_on() {
+async fn a_refresh_stops_waiting_for_a_slot_after_its_time_limit() {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     for number in 0..6 {
         gateway.connect_as(&format!("account-{number}")).await;
@@ -146,7 +146,7 @@ async fn a_refresh_gives_up_waiting_for_a_slot_and_the_slot_goes_on() {
         .collect();
     settle().await;
     assert_eq!(gateway.provider.calls_under_way(), 5);
-    // All time limits at once: five calls time out, and the sixth refresh stops waiting or gets a slot.
+    // After all time limits, five calls have timed out. The sixth refresh has stopped waiting or got a slot.
     gateway.clock.advance(Duration::from_secs(60));
     for _ in 0..10 {
         settle().await;
@@ -174,12 +174,12 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     gateway.store.repair();
     assert_eq!(forward(&gateway.app, "b").await.expect("a response"), 200);
     assert_eq!(["a", "b", "c"].map(rests), [false, false, true]);
-    // A refresh opens it too.
+    // A refresh also opens the tokens.
     gateway.app.accounts.refresh(&name("c"), &alice(), None).await.expect("a refresh");
     assert!(!rests("c"));
     assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
-    // One that is gone is not connected.
+    // A removed account is not connected.
     gateway.restart().await;
-    gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("it is removed");
+    gateway.store.remove(&name("b"), None, &author(NOW)).await.expect("no store error");
     assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::NotConnected(_))));
 }

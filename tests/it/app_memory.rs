@@ -1,4 +1,4 @@
-//! The memory of responses: conversations go on with `previous_response_id` and with references to items.
+//! Tests of remembered responses: conversations continue with `previous_response_id` and with item references.
 
 use std::time::Duration;
 
@@ -30,12 +30,12 @@ pub(crate) async fn connected(variables: &[(&str, &str)]) -> TestGateway {
     gateway
 }
 
-/// Lets the backend answer with a response of this id, which has reasoning and a text.
+/// Makes the backend respond with reasoning and a text, under this id.
 fn answer_with(gateway: &TestGateway, id: &str, text: &str) {
     play(gateway, id, output(id, text).as_array().expect("items"));
 }
 
-/// Lets the backend answer with a response of this id and these items.
+/// Makes the backend respond with these items, under this id.
 pub(crate) fn play(gateway: &TestGateway, id: &str, items: &[Value]) {
     let done = items.iter().enumerate();
     let mut events: Vec<Value> = done
@@ -82,7 +82,7 @@ fn message(error: &AppError) -> String {
 }
 
 #[tokio::test]
-async fn a_conversation_goes_on_with_the_previous_response() {
+async fn a_conversation_continues_with_the_previous_response() {
     let gateway = connected(&[]).await;
     for stream in [false, true] {
         let id = |turn: &str| format!("resp_{turn}_{stream}");
@@ -93,7 +93,7 @@ async fn a_conversation_goes_on_with_the_previous_response() {
         let second = json!({"input": "My name?", "previous_response_id": id("1"), "stream": stream});
         let whole = ask(&gateway, &program(), second).await.expect("a response");
         assert!(whole.contains(&format!("\"previous_response_id\":\"{}\"", id("1"))), "{whole}");
-        assert!(whole.contains("\"store\":true"), "it says that it is not stored: {whole}");
+        assert!(whole.contains("\"store\":true"), "the response is not reported as stored: {whole}");
         let sent = gateway.upstream.last_body();
         assert_eq!((sent.get("previous_response_id"), &sent["instructions"]), (None, &json!("")));
         let texts: Vec<&str> = sent["input"]
@@ -131,14 +131,16 @@ async fn a_response_belongs_to_the_token_that_got_it_and_to_the_owner() {
     assert_eq!(gateway.upstream.seen().len(), asked, "nothing was sent");
     for caller in [program(), owner()] {
         ask(&gateway, &caller, reference.clone()).await.expect("a response");
-        assert!(within(models.retrieve_response(&caller, "resp_1")).await.expect("it is there").contains("Hello, Ada"));
+        assert!(
+            within(models.retrieve_response(&caller, "resp_1")).await.expect("the response").contains("Hello, Ada")
+        );
     }
-    within(models.delete_response(&program(), "resp_1")).await.expect("it is deleted");
+    within(models.delete_response(&program(), "resp_1")).await.expect("the deletion succeeds");
     assert!(matches!(within(models.retrieve_response(&program(), "resp_1")).await, Err(AppError::ResponseNotFound(_))));
 }
 
 #[tokio::test]
-async fn items_are_referred_to_and_bare_reasoning_gets_its_content() {
+async fn item_references_are_resolved_and_bare_reasoning_gets_its_content() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
@@ -161,7 +163,7 @@ async fn items_are_referred_to_and_bare_reasoning_gets_its_content() {
 }
 
 #[tokio::test]
-async fn items_with_long_ids_are_referred_to_and_sent_without_them() {
+async fn items_with_long_ids_can_be_referenced_and_are_sent_without_ids() {
     let gateway = connected(&[]).await;
     // The backend gives some items ids of this form, and refuses them in an input.
     let id = format!("resp_{}", "aB+/".repeat(100) + "==");
@@ -184,23 +186,23 @@ async fn items_with_long_ids_are_referred_to_and_sent_without_them() {
 }
 
 #[tokio::test]
-async fn nothing_is_remembered_if_the_request_or_the_setting_says_so() {
+async fn nothing_is_remembered_if_the_request_or_the_setting_forbids_it() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
     let unstored = ask(&gateway, &program(), json!({"input": "Hi", "store": false})).await.expect("a response");
     assert!(unstored.contains("\"store\":false"), "{unstored}");
-    let go_on = json!({"input": "Hi", "previous_response_id": "resp_1"});
-    let error = ask(&gateway, &program(), go_on.clone()).await.unwrap_err();
+    let follow_up = json!({"input": "Hi", "previous_response_id": "resp_1"});
+    let error = ask(&gateway, &program(), follow_up.clone()).await.unwrap_err();
     assert!(message(&error).contains("`store: false`"), "{error}");
     let gateway = connected(&[("GOCLAW_MODELS__REMEMBER", "0")]).await;
     answer_with(&gateway, "resp_1", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
-    let error = ask(&gateway, &program(), go_on).await.unwrap_err();
+    let error = ask(&gateway, &program(), follow_up).await.unwrap_err();
     assert!(message(&error).contains("models.remember"), "{error}");
 }
 
 #[tokio::test]
-async fn a_response_is_forgotten_a_day_after_its_last_use() {
+async fn a_response_expires_a_day_after_its_last_use() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
@@ -213,14 +215,14 @@ async fn a_response_is_forgotten_a_day_after_its_last_use() {
     let id = ResponseId::parse("resp_2").expect("an id");
     let all = ReadLimits { oldest: Timestamp::from_unix_seconds(0), responses: 100, bytes: i64::MAX };
     let old = || async { gateway.store.chain(&id, all, NOW).await.expect("no store error").pop() };
-    assert!(old().await.is_some(), "it is there, but too old");
+    assert!(old().await.is_some(), "the response is stored, but too old");
     answer_with(&gateway, "resp_3", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
-    eventually("the next response to make room", || async { old().await.is_none().then_some(()) }).await;
+    eventually("the next response to delete the old one", || async { old().await.is_none().then_some(()) }).await;
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_does_not_interrupt_the_store() {
+async fn a_disconnected_caller_does_not_interrupt_a_store_call() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
@@ -247,7 +249,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
             content: SealedSecret::from_stored("x".repeat(6 << 20)),
             used_at: NOW,
         };
-        gateway.store.remember(&[response]).await.expect("it is stored");
+        gateway.store.remember(&[response]).await.expect("no store error");
     }
     let code = async |caller: Principal| match ask(
         &gateway,
@@ -265,7 +267,7 @@ async fn a_conversation_that_is_too_long_is_not_recalled() {
 }
 
 #[tokio::test]
-async fn a_failing_memory_costs_no_response() {
+async fn a_store_failure_does_not_affect_the_response() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello");
     gateway.store.fail_to("remember responses");

@@ -1,4 +1,4 @@
-//! The key of the provider's prompt cache: it goes out with every prompt, in the body and as the session's header.
+//! Tests of the prompt cache key, which every prompt carries in the body and in the session header.
 
 use futures_util::StreamExt;
 use goclaw::{
@@ -58,7 +58,7 @@ async fn chat(gateway: &TestGateway, request: ModelRequest) -> (String, String) 
 }
 
 #[tokio::test]
-async fn what_a_client_names_is_sent_as_body_and_header() {
+async fn a_client_s_key_or_session_is_sent_in_body_and_header() {
     let gateway = connected().await;
     let pair = |key: &str, session: &str| (key.to_owned(), session.to_owned());
     let (plain, keyed) = (json!({"input": "Hi"}), json!({"input": "Hi", "prompt_cache_key": "thread-1"}));
@@ -74,7 +74,7 @@ async fn what_a_client_names_is_sent_as_body_and_header() {
     ] {
         assert_eq!(responses(&gateway, request("token:one", headers, body)).await, expected);
     }
-    // The backend accepts 64 characters, and a header no other letters.
+    // The backend accepts keys of up to 64 characters, and a header value is ASCII.
     let (key, session) = responses(&gateway, request("token:one", &[("session-id", &long)], &plain)).await;
     assert!(key.len() == 36 && session == long, "{key} {session}");
     let accented = json!({"input": "Hi", "prompt_cache_key": "caf\u{e9}"});
@@ -83,7 +83,7 @@ async fn what_a_client_names_is_sent_as_body_and_header() {
 }
 
 #[tokio::test]
-async fn a_conversation_has_one_key_of_its_own() {
+async fn each_conversation_has_one_key_of_its_own() {
     let gateway = connected().await;
     gateway.connect_as("work").await;
     let user = |text: &str| json!({"role": "user", "content": text});
@@ -111,7 +111,7 @@ async fn a_conversation_has_one_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_pass_through_keeps_the_session_under_its_older_names() {
+async fn a_forwarded_request_keeps_a_session_from_an_older_header_name() {
     let gateway = connected().await;
     let mut headers = HeaderMap::new();
     headers.insert("session_id", HeaderValue::from_static("s-1"));

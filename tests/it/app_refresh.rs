@@ -1,4 +1,4 @@
-//! Refreshing tokens: schedule, concurrency, and the state after each fault.
+//! Tests of refreshes: schedule, concurrency, and the account's state after each fault.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ const IN_DOUBT: AccountState = AccountState::InDoubt;
 const NEEDS_REAUTH: AccountState = AccountState::NeedsReauth;
 
 /// Connects a gateway that refreshes only on demand.
-async fn lazy() -> TestGateway {
+async fn connected() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway
@@ -41,9 +41,9 @@ fn version(status: &AccountStatus) -> TokenVersion {
 
 #[tokio::test]
 async fn a_refresh_replaces_both_tokens_and_is_recorded() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.clock.advance(Duration::from_secs(60));
-    let status = refresh(&gateway, None).await.expect("it is refreshed");
+    let status = refresh(&gateway, None).await.expect("the refresh succeeds");
     assert_eq!((status.generation, status.authenticated), (Some(Generation(1)), true));
     assert!(status.last_refresh_at.is_some() && status.next_refresh_at > status.last_refresh_at);
     let tokens = gateway.tokens(OPENAI).await.expect("tokens");
@@ -72,7 +72,7 @@ async fn tokens_are_refreshed_before_they_are_needed() {
 
 #[tokio::test]
 async fn fifty_callers_at_expiry_share_one_refresh() {
-    let gateway = Arc::new(lazy().await);
+    let gateway = Arc::new(connected().await);
     gateway.clock.advance(HOUR);
     let mut callers = JoinSet::new();
     for _ in 0..50 {
@@ -86,9 +86,9 @@ async fn fifty_callers_at_expiry_share_one_refresh() {
 
 #[tokio::test]
 async fn two_replicas_share_one_refresh() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     gateway.clock.advance(HOUR);
     gateway.provider.hang();
     let (openai, app) = (name(OPENAI), Arc::clone(&gateway.app));
@@ -109,7 +109,7 @@ async fn two_replicas_share_one_refresh() {
 
 #[tokio::test]
 async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::AnswerLost]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
@@ -127,7 +127,7 @@ async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
     assert!(matches!(refresh(&gateway, Some(stale)).await, Err(AppError::StaleConsent(_))));
     let consented = refresh(&gateway, Some(version(&status))).await.expect("a status");
     assert_eq!((consented.state, gateway.provider.presented().len()), (NEEDS_REAUTH, 2));
-    assert_eq!(bearer(&gateway).await.expect("it serves until it expires"), "access-1");
+    assert_eq!(bearer(&gateway).await.expect("a token until its expiry"), "access-1");
     gateway.clock.advance(HOUR / 2);
     assert!(matches!(bearer(&gateway).await, Err(AppError::NeedsReauth(_))));
 }
@@ -149,7 +149,7 @@ async fn an_outage_beyond_the_token_lifetime_loses_no_login() {
 
 #[tokio::test]
 async fn an_unconsumed_token_is_retried_after_a_pause() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::RateLimited]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (AccountState::Active, true));
@@ -161,8 +161,8 @@ async fn an_unconsumed_token_is_retried_after_a_pause() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_not_sent_is_tried_at_once_when_its_owner_asks_again() {
-    let gateway = lazy().await;
+async fn a_token_that_was_not_sent_is_retried_at_once_on_request() {
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (AccountState::Active, true));
@@ -171,7 +171,7 @@ async fn a_token_that_was_not_sent_is_tried_at_once_when_its_owner_asks_again() 
 
 #[tokio::test]
 async fn a_response_for_another_account_is_discarded() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.generation), (NEEDS_REAUTH, Some(Generation::FIRST)));
@@ -182,7 +182,7 @@ async fn a_response_for_another_account_is_discarded() {
 
 #[tokio::test]
 async fn without_rotation_the_old_refresh_token_remains_valid() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotRotated]);
     refresh(&gateway, None).await.expect("a status");
     assert_eq!(refresh(&gateway, None).await.expect("a status").generation, Some(Generation(2)));
@@ -210,7 +210,7 @@ async fn a_response_without_an_access_token_keeps_the_old_one() {
 
 #[tokio::test]
 async fn tokens_received_during_a_store_outage_are_stored_afterwards() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.hang();
     let app = Arc::clone(&gateway.app);
     let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
@@ -228,7 +228,7 @@ async fn tokens_received_during_a_store_outage_are_stored_afterwards() {
 
 #[tokio::test]
 async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
-    let mut gateway = lazy().await;
+    let mut gateway = connected().await;
     gateway.provider.hang();
     let app = Arc::clone(&gateway.app);
     let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
@@ -248,7 +248,7 @@ async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
     assert_eq!(gateway.journal.unsaved().len(), 1);
     gateway.store.repair();
     gateway.app = gateway.another_gateway(1);
-    gateway.app.start().await.expect("it starts");
+    gateway.app.start().await.expect("the gateway starts");
     assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)));
     assert_eq!(
         (bearer(&gateway).await.expect("a token"), gateway.provider.reused()),
@@ -259,12 +259,12 @@ async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
 
 #[tokio::test]
 async fn a_refresh_that_ends_after_a_logout_is_revoked() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     gateway.provider.hang();
     let app = Arc::clone(&gateway.app);
     let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
-    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     gateway.provider.resume();
     within(refreshing).await.unwrap().expect("a status");
     assert!(gateway.account(OPENAI).await.is_none());
@@ -273,7 +273,7 @@ async fn a_refresh_that_ends_after_a_logout_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_mass_invalidation_ends_each_account_once_and_spares_the_others() {
+async fn a_mass_invalidation_ends_each_affected_account_once_and_no_other() {
     let gateway = TestGateway::open().await;
     for number in 0..12 {
         gateway.connect_as(&format!("work-{number}")).await;
@@ -283,7 +283,7 @@ async fn a_mass_invalidation_ends_each_account_once_and_spares_the_others() {
     for _ in 0..150 {
         gateway.clock.advance(Duration::from_secs(30));
         settle().await;
-        assert!(bearer(&gateway).await.is_ok(), "the healthy account never notices");
+        assert!(bearer(&gateway).await.is_ok(), "the healthy account stays usable");
     }
     let mut presented = gateway.provider.presented();
     let healthy = presented.iter().filter(|token| token.starts_with("refreshed-") || *token == "refresh-13").count();
@@ -295,7 +295,7 @@ async fn a_mass_invalidation_ends_each_account_once_and_spares_the_others() {
 }
 
 #[tokio::test]
-async fn refreshes_pause_for_a_provider_that_is_down_and_one_probes() {
+async fn refreshes_pause_for_an_unreachable_provider_and_then_one_probes() {
     let gateway = TestGateway::open().await;
     for number in 0..12 {
         gateway.connect_as(&format!("work-{number}")).await;
@@ -312,12 +312,12 @@ async fn refreshes_pause_for_a_provider_that_is_down_and_one_probes() {
     assert_eq!(gateway.provider.presented().len(), before, "the pause is not over");
     gateway.clock.advance(Duration::from_secs(90));
     settle().await;
-    assert_eq!(gateway.provider.presented().len(), before + 1, "one probes");
+    assert_eq!(gateway.provider.presented().len(), before + 1, "one probe");
 }
 
 #[tokio::test]
-async fn a_caller_is_told_how_long_no_refresh_begins() {
-    let gateway = lazy().await;
+async fn an_error_has_the_time_until_the_next_possible_refresh() {
+    let gateway = connected().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
     gateway.clock.advance(HOUR);
     let wait = async || match bearer(&gateway).await {
@@ -328,7 +328,7 @@ async fn a_caller_is_told_how_long_no_refresh_begins() {
     assert!(first >= Duration::from_secs(20), "{first:?}");
     gateway.clock.advance(Duration::from_secs(10));
     assert_eq!(wait().await, first - Duration::from_secs(10));
-    // The breaker opens after five faults in a row: this is the only account.
+    // The breaker opens after five faults in a row, because this is the only account.
     while gateway.provider.presented().len() < 5 {
         gateway.clock.advance(Duration::from_secs(10));
         let _ = bearer(&gateway).await;
@@ -339,9 +339,9 @@ async fn a_caller_is_told_how_long_no_refresh_begins() {
 
 #[tokio::test]
 async fn the_log_lines_of_a_refresh_carry_the_fields_of_its_use_case() {
-    let gateway = lazy().await;
+    let gateway = connected().await;
     let log = CapturedLog::start();
-    refresh(&gateway, None).await.expect("it is refreshed");
+    refresh(&gateway, None).await.expect("the refresh succeeds");
     let text = log.text();
     let spans: Vec<_> = text.lines().filter_map(|line| line.split_once("INFO ")?.1.split_once(": ")).collect();
     let spans: Vec<_> = spans.iter().map(|(span, line)| (*span, line.contains("refresh"))).collect();

@@ -1,4 +1,4 @@
-//! Records of requests reach the database even if who asked for them has left.
+//! A test that request records reach the database although a reader of the records disconnects.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn asked_by_laptop() -> RequestRecord {
 }
 
 #[tokio::test]
-async fn a_reader_who_leaves_takes_no_record_along() {
+async fn a_reader_that_disconnects_loses_no_record() {
     let (store, permits) = (Arc::new(MemoryStore::new()), Arc::new(Semaphore::new(0)));
     let log = Arc::new(SlowLog { log: Arc::clone(&store), permits: Arc::clone(&permits) });
     let gateway = TestGateway::with_ports(|ports| Ports { requests: log, ..ports }).await;

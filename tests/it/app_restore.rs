@@ -1,4 +1,4 @@
-//! An account whose newest tokens only another gateway had, after an older copy of the database was restored.
+//! Tests of accounts whose newest tokens are missing from the database after an older copy was restored.
 
 use std::{mem, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_token_known_to_be_spent_is_presented_with_consent_only() {
+async fn a_token_known_to_be_spent_is_presented_only_with_consent() {
     let mut gateway = TestGateway::open().await;
     gateway.connect().await;
     let stored = gateway.account(OPENAI).await.expect("an account").refresh.version;
@@ -31,7 +31,7 @@ async fn a_token_known_to_be_spent_is_presented_with_consent_only() {
     assert!(status.reason.as_ref().is_some_and(|reason| reason.contains("restored")), "{status:?}");
     let account = gateway.account(OPENAI).await.expect("an account");
     assert_eq!((account.refresh.cause, account.refresh.version), (Some(Cause::Restored), stored.clone()));
-    // Neither the end of the access token nor a caller presents it.
+    // Neither an expired access token nor a caller causes a presentation.
     for _ in 0..150 {
         gateway.clock.advance(Duration::from_secs(30));
         settle().await;
@@ -41,22 +41,22 @@ async fn a_token_known_to_be_spent_is_presented_with_consent_only() {
     within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
     assert!(gateway.provider.presented().is_empty());
 
-    // In this test the backup was the newest copy after all.
+    // The token was not spent in this test, so the presentation succeeds.
     let status = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), Some(stored))).await.expect("a status");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(1))));
 }
 
 #[tokio::test]
-async fn an_older_version_that_another_gateway_brings_back_gets_the_newest_tokens() {
+async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let older = gateway.account(OPENAI).await.expect("an account");
     within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
     let newest = gateway.tokens(OPENAI).await;
-    // The other gateway knows no later version, and its event is followed as any other.
+    // Another gateway, without the later version, stores the older row and emits an event.
     gateway.store.put(older);
     let change = ProfileChange { display_name: Some("Work".into()), enabled: None };
-    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("it is changed");
+    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("no store error");
     gateway.clock.advance(Duration::from_secs(1));
     settle().await;
     let account = gateway.account(OPENAI).await.expect("an account");
@@ -64,13 +64,13 @@ async fn an_older_version_that_another_gateway_brings_back_gets_the_newest_token
     assert_eq!(gateway.tokens(OPENAI).await, newest);
 }
 
-/// It saves both before it has followed the first one. If it were killed then, only its own journal would hold the newest
-/// tokens, and must know that they belong to the successor of the first login.
+/// The second gateway saves its login before it has read the first one from the store. If it crashes then, only its
+/// journal has the newest tokens, so the journal must record which login succeeds the first one.
 #[tokio::test]
-async fn a_login_that_another_gateway_saved_a_moment_ago_ends_with_the_next_one() {
+async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login() {
     let mut gateway = TestGateway::open().await;
     let mut other = gateway.gateway_with(|ports| ports);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     mem::swap(&mut gateway.app, &mut other);
     gateway.connect().await;
     let first = gateway.account(OPENAI).await.expect("an account").login_id().clone();

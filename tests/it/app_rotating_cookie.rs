@@ -1,4 +1,5 @@
-//! A session provider may replace the browser's cookie with any response. The new cookie is kept like a refresh token.
+//! Tests of rotating client cookies: a session provider may replace the cookie with any response, and the new cookie is
+//! stored like a refresh token.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ fn until(seconds: i64) -> i64 {
     NOW.unix_seconds() + seconds
 }
 
-/// Connects with a cookie, and with the token of a session if one is given.
+/// Connects with a cookie, and with a session token if a session is given.
 async fn register(gateway: &TestGateway, cookie: &str, session: Option<&str>) -> Result<Connected, AppError> {
     let token = session.map(|id| jwt(&json!({"sid": id, "exp": until(HOUR)})).into());
     let secret = Secret::ClientCookie { cookie: cookie.into(), session_token: token };
@@ -28,11 +29,11 @@ async fn register(gateway: &TestGateway, cookie: &str, session: Option<&str>) ->
     within(gateway.app.accounts.register_secret(name(SUNO), pasted)).await
 }
 
-/// Opens a gateway with a signed-in browser and an account that has its cookie `c1`.
+/// Opens a gateway with an account that has the cookie `c1` of a logged-in browser.
 async fn connected() -> TestGateway {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("c1", until(HOUR));
-    register(&gateway, "c1", None).await.expect("it connects");
+    register(&gateway, "c1", None).await.expect("the account connects");
     gateway
 }
 
@@ -41,7 +42,7 @@ async fn refresh(gateway: &TestGateway) -> AccountState {
 }
 
 async fn account(gateway: &TestGateway) -> SealedCredential {
-    gateway.account(SUNO).await.expect("it is connected")
+    gateway.account(SUNO).await.expect("a connected account")
 }
 
 /// Returns the stored cookie.
@@ -49,28 +50,28 @@ async fn cookie(gateway: &TestGateway) -> String {
     gateway.tokens(SUNO).await.and_then(|(_, cookie)| cookie).expect("a cookie")
 }
 
-fn asked(gateway: &TestGateway) -> Vec<Option<String>> {
+fn sessions_refreshed(gateway: &TestGateway) -> Vec<Option<String>> {
     gateway.provider.sessions_refreshed()
 }
 
 #[tokio::test]
 async fn the_cookie_alone_gets_the_session_token() {
     let gateway = connected().await;
-    assert_eq!(asked(&gateway), [None, Some("sess_1".to_owned())]);
+    assert_eq!(sessions_refreshed(&gateway), [None, Some("sess_1".to_owned())]);
     assert!(gateway.app.accounts.status(&name(SUNO), &alice()).await.expect("a status").authenticated);
     assert_eq!(cookie(&gateway).await, "c1");
     assert!(!account(&gateway).await.metadata.cookie_rotates);
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_replaced_before_the_login_is_saved_is_saved() {
+async fn a_cookie_replaced_before_the_login_is_saved_is_the_one_saved() {
     for (session, replacements) in
         [(Some("sess_1"), &["c2"][..]), (None, &["c2"]), (None, &["c2", "c3"]), (Some("sess_over"), &["c2", "c3"])]
     {
         let gateway = TestGateway::open().await;
         gateway.provider.add_browser("c1", until(HOUR));
         gateway.provider.replace_cookie(replacements);
-        let connected = register(&gateway, "c1", session).await.expect("it connects");
+        let connected = register(&gateway, "c1", session).await.expect("the account connects");
         assert!(connected.authenticated, "{session:?} {replacements:?}");
         assert_eq!(Some(&cookie(&gateway).await.as_str()), replacements.last(), "{session:?}");
         assert!(account(&gateway).await.metadata.cookie_rotates);
@@ -110,13 +111,13 @@ async fn a_replaced_cookie_is_durable_before_it_is_presented() {
     };
     gateway.provider.replace_cookie(&["c2", "c3"]);
     gateway.provider.hang();
-    let connected = gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it is saved");
+    let connected = gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     assert!(!connected.authenticated, "there is no session token yet");
     settle().await;
     gateway.store.fail_to("refresh an account");
     gateway.provider.resume();
     settle().await;
-    assert_eq!(asked(&gateway), [None], "nothing is presented while the new cookie is not stored");
+    assert_eq!(sessions_refreshed(&gateway), [None], "nothing is presented while the new cookie is not stored");
     assert_eq!(gateway.journal.unsaved().len(), 1);
     gateway.store.repair();
     gateway.clock.advance(Duration::from_secs(5));
@@ -137,7 +138,7 @@ async fn a_failed_refresh_that_replaces_the_cookie_stores_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_replaces_the_cookie_condemns_the_old_one_only() {
+async fn a_refusal_that_replaces_the_cookie_invalidates_only_the_old_one() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.session_failures(&[401]);
@@ -146,7 +147,7 @@ async fn a_refusal_that_replaces_the_cookie_condemns_the_old_one_only() {
 }
 
 #[tokio::test]
-async fn a_provider_that_replaces_every_cookie_and_returns_no_token_is_given_up() {
+async fn an_account_needs_reauth_if_the_provider_replaces_cookies_without_a_token() {
     let gateway = connected().await;
     let before = gateway.provider.cookies_presented().len();
     gateway.provider.replace_cookie(&["c2", "c3", "c4", "c5", "c6"]);
@@ -156,15 +157,15 @@ async fn a_provider_that_replaces_every_cookie_and_returns_no_token_is_given_up(
     assert_eq!(gateway.provider.cookies_presented()[before..], ["c1", "c2", "c3", "c4"]);
 }
 
-/// The first process never gets further: its clock stands still.
+/// The clock stands still until the second gateway has started, so the first one does not retry.
 #[tokio::test]
-async fn a_new_cookie_survives_the_end_of_its_process() {
+async fn a_new_cookie_in_the_journal_survives_a_crash() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.session_failures(&[500]);
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
-    #[expect(clippy::disallowed_methods, reason = "the test does not wait for it")]
+    #[expect(clippy::disallowed_methods, reason = "the test does not wait for this task")]
     tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
     settle().await;
     gateway.store.fail_to("refresh an account");
@@ -173,7 +174,7 @@ async fn a_new_cookie_survives_the_end_of_its_process() {
     assert_eq!((cookie(&gateway).await.as_str(), gateway.journal.unsaved().len()), ("c1", 1));
     gateway.store.repair();
     let next = gateway.another_gateway(1);
-    next.start().await.expect("it starts");
+    next.start().await.expect("the gateway starts");
     assert_eq!((cookie(&gateway).await.as_str(), gateway.journal.unsaved().len()), ("c2", 0));
     gateway.clock.advance(Duration::from_secs(60));
     let refreshed = within(next.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
@@ -184,7 +185,7 @@ async fn a_new_cookie_survives_the_end_of_its_process() {
 async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
     let gateway = connected().await;
     gateway.provider.session_timeouts(1);
-    assert_eq!(refresh(&gateway).await, AccountState::Active, "it was never replaced");
+    assert_eq!(refresh(&gateway).await, AccountState::Active, "the cookie was never replaced");
     gateway.clock.advance(Duration::from_secs(600));
     gateway.provider.replace_cookie(&["c2"]);
     for _ in 0..2 {
@@ -194,7 +195,11 @@ async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
     let before = gateway.provider.cookies_presented().len();
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
-    assert_eq!(gateway.provider.cookies_presented().len(), before, "it is not presented again while the token serves");
+    assert_eq!(
+        gateway.provider.cookies_presented().len(),
+        before,
+        "the cookie is not presented again while the token is valid"
+    );
 }
 
 #[tokio::test]
@@ -203,13 +208,13 @@ async fn a_late_response_with_a_new_cookie_is_stored() {
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
-    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    #[expect(clippy::disallowed_methods, reason = "the test waits for this task")]
     let asked = tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
     for _ in 0..30 {
         settle().await;
         gateway.clock.advance(Duration::from_secs(1));
     }
-    assert_eq!(within(asked).await.expect("it ends").expect("a status").generation, Some(Generation::FIRST));
+    assert_eq!(within(asked).await.expect("no panic").expect("a status").generation, Some(Generation::FIRST));
     gateway.provider.resume();
     settle().await;
     assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));

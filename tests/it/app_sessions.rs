@@ -1,4 +1,4 @@
-//! Session tokens are refreshed with the browser's cookie. Without a cookie they expire.
+//! Tests of session tokens: they are refreshed with the client cookie, and expire without one.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn status(gateway: &TestGateway) -> (AccountState, bool, Option<Generation
     (status.state, status.authenticated, status.generation)
 }
 
-async fn pass(gateway: &TestGateway, time: Duration) {
+async fn advance_by(gateway: &TestGateway, time: Duration) {
     for _ in 0..time.as_secs() / 30 {
         gateway.clock.advance(Duration::from_secs(30));
         settle().await;
@@ -49,10 +49,10 @@ async fn pass(gateway: &TestGateway, time: Duration) {
 #[tokio::test]
 async fn a_token_without_a_cookie_expires_and_needs_reauth() {
     let gateway = TestGateway::open().await;
-    register(&gateway, 3600, None).await.expect("it connects");
+    register(&gateway, 3600, None).await.expect("the account connects");
     let refused = gateway.app.accounts.refresh(&name(SUNO), &alice(), None).await;
     assert!(matches!(refused, Err(AppError::NothingToRefresh(_))));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::NeedsReauth, false, Some(Generation::FIRST)));
     assert!(matches!(within(gateway.app.tokens.usable(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
     assert!(gateway.provider.sessions_refreshed().is_empty());
@@ -62,18 +62,18 @@ async fn a_token_without_a_cookie_expires_and_needs_reauth() {
 async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
-    register(&gateway, 60, Some("cookie-1")).await.expect("it connects");
+    register(&gateway, 60, Some("cookie-1")).await.expect("the account connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
     gateway.provider.add_browser("cookie-1", until(3 * 3600));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(2))));
     let session = Some("sess_1".to_owned());
     assert_eq!(
         gateway.provider.sessions_refreshed(),
         [session.clone(), session.clone(), session],
-        "the first one is saved"
+        "one request at the login, one in each hour"
     );
 }
 
@@ -82,7 +82,7 @@ async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
     assert!(matches!(register(&gateway, -10, None).await, Err(AppError::ExpiredSecret(_))));
-    register(&gateway, -10, Some("cookie-1")).await.expect("it connects");
+    register(&gateway, -10, Some("cookie-1")).await.expect("the account connects");
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation::FIRST)));
 }
 
@@ -90,13 +90,13 @@ async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
 async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
-    register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
+    register(&gateway, 3600, Some("cookie-1")).await.expect("the account connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
     gateway.provider.session_timeouts(3);
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
     assert!(after.reason.expect("a reason").contains("The last refresh failed"));
-    pass(&gateway, HOUR).await;
+    advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
 }
 
@@ -104,7 +104,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
 async fn a_rejected_cookie_needs_reauth() {
     let gateway = TestGateway::open().await;
     let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("unknown-cookie")) };
-    gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
+    gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
     for bad in ["a;b", "a b", ""] {

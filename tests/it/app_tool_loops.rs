@@ -1,4 +1,4 @@
-//! Tool loops over chats: the model's reasoning comes back before the calls that it led to.
+//! Tests of tool loops over chats: the gateway sends the model's reasoning back before the calls that it led to.
 
 use std::time::Duration;
 
@@ -34,11 +34,11 @@ async fn chat(gateway: &TestGateway, caller: &Principal, body: Value) -> Result<
     Ok(pieces.into_iter().map(|piece| String::from_utf8(piece.expect("no break").into()).expect("text")).collect())
 }
 
-fn asked(messages: &Value) -> Value {
+fn chat_request(messages: &Value) -> Value {
     json!({"model": "openai-codex/gpt-5.5", "messages": messages})
 }
 
-/// Returns the messages of a chat that brings the outputs of these calls.
+/// Returns the messages of a chat with these calls and their outputs.
 fn with_outputs(calls: &[&str]) -> Value {
     let mut messages = vec![json!({"role": "user", "content": "Hello"})];
     for name in calls {
@@ -50,7 +50,7 @@ fn with_outputs(calls: &[&str]) -> Value {
     Value::Array(messages)
 }
 
-/// Returns the kinds of the items that were sent last, and the encrypted content of those that have one.
+/// Returns the encrypted content of each item that was sent last, or its type if it has none.
 fn sent(gateway: &TestGateway) -> Vec<String> {
     let body = gateway.upstream.last_body();
     let kind =
@@ -66,17 +66,17 @@ async fn a_chat_gets_its_reasoning_back() {
     for stream in [false, true] {
         let gateway = connected(&[]).await;
         play(&gateway, "resp_1", &[reasoning("1"), call("1"), call("1b")]);
-        let mut first = asked(&json!([{"role": "user", "content": "Hello"}]));
+        let mut first = chat_request(&json!([{"role": "user", "content": "Hello"}]));
         (first["stream"], first["store"]) = (json!(stream), json!(false));
         chat(&gateway, &program(), first).await.expect("a completion");
         // The second turn has reasoning and a call of its own.
         play(&gateway, "resp_2", &[reasoning("2"), call("2")]);
-        chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
+        chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
         assert_eq!(sent(&gateway), REASONED, "stream: {stream}");
         let item = &gateway.upstream.last_body()["input"][1];
-        assert_eq!((&item["id"], &item["summary"]), (&json!("rs_1"), &json!([])), "its text was remembered");
+        assert_eq!((&item["id"], &item["summary"]), (&json!("rs_1"), &json!([])), "the summary text was stored");
         play(&gateway, "resp_3", &[]);
-        chat(&gateway, &program(), asked(&with_outputs(&["1", "2", "unknown"]))).await.expect("a completion");
+        chat(&gateway, &program(), chat_request(&with_outputs(&["1", "2", "unknown"]))).await.expect("a completion");
         let expected = [
             "message",
             "opaque-1",
@@ -93,10 +93,12 @@ async fn a_chat_gets_its_reasoning_back() {
 }
 
 #[tokio::test]
-async fn the_items_of_a_chat_in_the_form_of_responses_get_it_back_too() {
+async fn responses_items_in_a_chat_get_their_reasoning_back_too() {
     let gateway = connected(&[]).await;
     play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
-    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&json!([{"role": "user", "content": "Hello"}])))
+        .await
+        .expect("a completion");
     let output = json!({"type": "function_call_output", "call_id": "call_1", "output": "3"});
     let items = json!([{"role": "user", "content": "Hello"}, call("1"), output]);
     play(&gateway, "resp_2", &[]);
@@ -110,13 +112,15 @@ async fn the_items_of_a_chat_in_the_form_of_responses_get_it_back_too() {
 }
 
 #[tokio::test]
-async fn reasoning_is_for_the_token_that_got_it_and_for_an_hour() {
+async fn reasoning_is_kept_for_an_hour_and_for_the_same_token_only() {
     let gateway = connected(&[]).await;
     play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
-    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&json!([{"role": "user", "content": "Hello"}])))
+        .await
+        .expect("a completion");
     let again = async |caller: Principal| {
         play(&gateway, "resp_2", &[]);
-        chat(&gateway, &caller, asked(&with_outputs(&["1"]))).await.expect("a completion");
+        chat(&gateway, &caller, chat_request(&with_outputs(&["1"]))).await.expect("a completion");
         sent(&gateway)
     };
     assert_eq!(again(Principal::named("token:other")).await, BARE);
@@ -131,36 +135,42 @@ async fn reasoning_is_for_the_token_that_got_it_and_for_an_hour() {
 }
 
 #[tokio::test]
-async fn another_account_cannot_read_it() {
+async fn reasoning_is_not_sent_with_another_account() {
     let gateway = connected(&[]).await;
     gateway.connect_as("work").await;
     play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
-    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&json!([{"role": "user", "content": "Hello"}])))
+        .await
+        .expect("a completion");
     play(&gateway, "resp_2", &[]);
-    let mut other = asked(&with_outputs(&["1"]));
+    let mut other = chat_request(&with_outputs(&["1"]));
     other["model"] = json!("work/gpt-5.5");
     chat(&gateway, &program(), other).await.expect("a completion");
     assert_eq!(sent(&gateway), BARE);
 }
 
 #[tokio::test]
-async fn a_failing_memory_costs_the_reasoning_only() {
+async fn a_store_failure_loses_only_the_reasoning() {
     let gateway = connected(&[]).await;
     play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
     gateway.store.fail_to("remember responses");
-    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&json!([{"role": "user", "content": "Hello"}])))
+        .await
+        .expect("a completion");
     gateway.store.fail_to("read remembered items");
     play(&gateway, "resp_2", &[]);
-    chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
     assert_eq!(sent(&gateway), BARE);
 }
 
 #[tokio::test]
-async fn without_the_memory_a_chat_goes_on_without_reasoning() {
+async fn without_remembered_responses_a_chat_continues_without_reasoning() {
     let gateway = connected(&[("GOCLAW_MODELS__REMEMBER", "0")]).await;
     play(&gateway, "resp_1", &[reasoning("1"), call("1")]);
-    chat(&gateway, &program(), asked(&json!([{"role": "user", "content": "Hello"}]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&json!([{"role": "user", "content": "Hello"}])))
+        .await
+        .expect("a completion");
     play(&gateway, "resp_2", &[]);
-    chat(&gateway, &program(), asked(&with_outputs(&["1"]))).await.expect("a completion");
+    chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
     assert_eq!(sent(&gateway), BARE);
 }

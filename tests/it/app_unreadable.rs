@@ -1,4 +1,4 @@
-//! Accounts whose rows cannot be read are quarantined, and harm no other.
+//! Tests of unreadable rows: their accounts are quarantined, and no other account is affected.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::{
 const WORK: &str = "work";
 
 /// Connects two accounts.
-async fn with_two() -> TestGateway {
+async fn with_two_accounts() -> TestGateway {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.connect_as(WORK).await;
@@ -46,7 +46,7 @@ async fn row_of(gateway: &TestGateway, account: &str) -> UnreadableRow {
     }
 }
 
-/// Replaces the access token of an account by a text that another program wrote.
+/// Replaces the sealed access token of an account with plain text.
 async fn write_plain_text(gateway: &TestGateway, account: &str) {
     let mut stored = gateway.account(account).await.expect("an account");
     stored.access_token = SealedSecret::from_stored("sk-canary".to_owned());
@@ -54,8 +54,8 @@ async fn write_plain_text(gateway: &TestGateway, account: &str) {
 }
 
 #[tokio::test]
-async fn a_start_quarantines_what_does_not_open_and_serves_the_rest() {
-    let mut gateway = with_two().await;
+async fn a_start_quarantines_accounts_that_do_not_open_and_serves_the_rest() {
+    let mut gateway = with_two_accounts().await;
     let log = CapturedLog::start();
     write_plain_text(&gateway, WORK).await;
     gateway.restart().await;
@@ -76,10 +76,10 @@ async fn a_start_quarantines_what_does_not_open_and_serves_the_rest() {
 }
 
 #[tokio::test]
-async fn a_status_that_finds_a_damaged_row_takes_the_account_out_of_use_and_back() {
-    let gateway = with_two().await;
+async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
+    let gateway = with_two_accounts().await;
     gateway.store.damage(&name(WORK));
-    assert_eq!(ask(&gateway, WORK).await.expect("nobody has looked at the row"), 200);
+    assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
     assert_eq!(row_of(&gateway, WORK).await.column, "state");
     gateway.store.mend(&name(WORK));
@@ -88,8 +88,8 @@ async fn a_status_that_finds_a_damaged_row_takes_the_account_out_of_use_and_back
 }
 
 #[tokio::test]
-async fn one_can_sign_in_over_an_unreadable_account() {
-    let mut gateway = with_two().await;
+async fn a_new_login_replaces_an_unreadable_account() {
+    let mut gateway = with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     write_plain_text(&gateway, OPENAI).await;
     gateway.restart().await;
@@ -101,13 +101,13 @@ async fn one_can_sign_in_over_an_unreadable_account() {
 }
 
 #[tokio::test]
-async fn one_can_log_out_of_an_unreadable_account_and_nothing_is_revoked() {
-    let mut gateway = with_two().await;
+async fn a_logout_removes_an_unreadable_account_and_revokes_nothing() {
+    let mut gateway = with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     write_plain_text(&gateway, OPENAI).await;
     gateway.restart().await;
     for account in [WORK, OPENAI] {
-        let out = within(gateway.app.accounts.logout(name(account))).await.expect("it is logged out");
+        let out = within(gateway.app.accounts.logout(name(account))).await.expect("the logout succeeds");
         assert_eq!((out.removed, out.revocation), (true, Revocation::Failed), "{account}");
         assert!(gateway.app.tokens.registry().unreadable(&name(account)).is_none());
     }
@@ -117,7 +117,7 @@ async fn one_can_log_out_of_an_unreadable_account_and_nothing_is_revoked() {
 
 #[tokio::test]
 async fn requests_that_need_the_row_say_that_it_is_unreadable() {
-    let gateway = with_two().await;
+    let gateway = with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     let change = goclaw::ports::ProfileChange { display_name: Some("Work".to_owned()), enabled: None };
     for refused in [
@@ -134,15 +134,15 @@ async fn requests_that_need_the_row_say_that_it_is_unreadable() {
 
 #[tokio::test]
 async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
-    let mut gateway = with_two().await;
+    let mut gateway = with_two_accounts().await;
     gateway.connect_as("spare").await;
     let other = gateway.another_gateway(1);
-    other.start().await.expect("it starts");
+    other.start().await.expect("the gateway starts");
     // An event of the damaged account, then one of another account.
     let change = goclaw::ports::ProfileChange { display_name: Some("Work".to_owned()), enabled: None };
-    within(gateway.app.accounts.update(name(WORK), change)).await.expect("it changes");
+    within(gateway.app.accounts.update(name(WORK), change)).await.expect("the change succeeds");
     gateway.store.damage(&name(WORK));
-    within(gateway.app.accounts.logout(name("spare"))).await.expect("it is logged out");
+    within(gateway.app.accounts.logout(name("spare"))).await.expect("the logout succeeds");
     gateway.clock.advance(std::time::Duration::from_secs(1));
     settle().await;
     assert!(other.tokens.registry().get(&name("spare")).is_none(), "the logout was followed");
@@ -153,20 +153,20 @@ async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
 }
 
 #[tokio::test]
-async fn a_start_without_a_key_that_some_rows_need_names_it() {
-    let gateway = with_two().await;
-    // The gateway's own key is 1; the account `work` is sealed with 2.
+async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
+    let gateway = with_two_accounts().await;
+    // The gateway's own key is 1. The account `spare` is sealed with key 2.
     let with_other = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
     with_other.start().await.expect("one of its keys opens everything");
-    let pasted = with_other.logins.start(name("spare"), alice(), codex()).await.expect("it starts");
-    let goclaw::app::StartOutcome::Pending(login) = pasted else { panic!("it is connected") };
+    let started = with_other.logins.start(name("spare"), alice(), codex()).await.expect("the login starts");
+    let goclaw::app::StartOutcome::Pending(login) = started else { panic!("the account is already connected") };
     let redirect_url = SecretString::from(gateway.provider.approve(&login.auth_url));
     let callback = goclaw::app::Callback::Pasted { name: name("spare"), redirect_url, principal: alice() };
-    within(with_other.logins.complete(callback)).await.expect("it connects");
+    within(with_other.logins.complete(callback)).await.expect("the account connects");
 
     let first = gateway.another_gateway(1);
     first.start().await.expect("its key opens two of three accounts");
-    let quarantined = first.tokens.registry().unreadable(&name("spare")).expect("it is quarantined");
+    let quarantined = first.tokens.registry().unreadable(&name("spare")).expect("a quarantined account");
     let missing = two_keys(2, 1).key_id();
     let UnreadableAccount { row, .. } = quarantined.as_ref();
     assert_eq!((row.table, row.column), ("config_secrets", "value"));

@@ -1,4 +1,4 @@
-//! The audit log of a running gateway: who is named, and that changed, removed and cut off entries are found.
+//! Tests of the audit log: it names who made a change, and changed, removed and truncated entries are detected.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ use crate::{
     },
 };
 
-/// Returns the entries as "actor: action subject (result)", oldest first, without the parts that differ in each run.
-async fn story(gateway: &Gateway) -> Vec<String> {
+/// Returns the entries as "actor: action (result)", oldest first. Parts that differ between runs are left out.
+async fn audit_entries(gateway: &Gateway) -> Vec<String> {
     let page = gateway.get("/v1/audit").await.json();
     let entries = page["entries"].as_array().expect("entries").iter().rev();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let told = |entry: &Value| {
+    let formatted = |entry: &Value| {
         let actor = text(&entry["actor"]).split(' ').take(2).collect::<Vec<_>>().join(" ");
         format!("{actor}: {} ({})", text(&entry["action"]), text(&entry["result"]))
     };
-    entries.map(told).collect()
+    entries.map(formatted).collect()
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn the_log_names_who_changed_what_and_from_where() {
         "page session: token_revoked (done)",
         "page session: signed_out (done)",
     ];
-    assert_eq!(story(&gateway).await, expected);
+    assert_eq!(audit_entries(&gateway).await, expected);
     let newest = &gateway.get("/v1/audit?limit=1").await.json();
     assert_eq!(newest["entries"][0]["address"], "127.0.0.1");
     assert_eq!(newest["entries"][0]["request_id"].as_str().map(str::len), Some(16));
@@ -102,13 +102,13 @@ async fn the_command_line_lists_exports_and_verifies_the_log() {
     let checkpoint = verified.stdout.trim().rsplit(' ').next().expect("a checkpoint").to_owned();
     gateway.stop().await;
     home.change_database("DELETE FROM audit_log WHERE id = 3");
-    assert_eq!(home.run(&["audit", "verify"]).code, Some(0), "nothing is left that shows it");
+    assert_eq!(home.run(&["audit", "verify"]).code, Some(0), "a truncation is not detected without a checkpoint");
     let verified = home.run(&["audit", "verify", "--checkpoint", &checkpoint]);
     assert_eq!(verified.code, Some(1), "{}{}", verified.stdout, verified.stderr);
     assert!(verified.stdout.contains("the entries from 3 to at least 3 are missing"), "{}", verified.stdout);
 }
 
-/// Returns a service for a store whose entries [`author`] marks.
+/// Returns the audit service of a store, with the key of [`author`].
 fn audit(store: Arc<SqliteStore>) -> Audit {
     let vault = Vault::new(author(at(0)).cipher);
     Audit { log: store, clock: Arc::new(SystemClock), vault, tasks: Tasks::default() }
@@ -116,7 +116,7 @@ fn audit(store: Arc<SqliteStore>) -> Audit {
 
 async fn append(store: &SqliteStore, subject: &str, author: &Author) {
     let event = AuditEvent::done(AuditAction::SignedOut, subject, None);
-    store.append(event, author).await.expect("it is appended");
+    store.append(event, author).await.expect("no store error");
 }
 
 /// Verifies six entries after `change`, with a checkpoint of the newest.
@@ -126,13 +126,13 @@ async fn findings(change: &str) -> AuditFindings {
     for seconds in 1..=6 {
         append(&store, &seconds.to_string(), &author(at(seconds))).await;
     }
-    let newest: Checkpoint = store.newest(i64::MAX, 1).await.expect("it is read")[0].checkpoint();
+    let newest: Checkpoint = store.newest(i64::MAX, 1).await.expect("no store error")[0].checkpoint();
     sqlite.execute(change);
-    audit(store).verify(Some(&newest)).await.expect("it is read")
+    audit(store).verify(Some(&newest)).await.expect("no store error")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_change_of_the_log_is_found() {
+async fn every_change_to_the_log_is_detected() {
     assert_eq!(findings("").await.problems, Vec::<String>::new());
     let columns = [
         "at = at + 1",
@@ -168,28 +168,28 @@ async fn every_change_of_the_log_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn old_entries_may_be_deleted_by_the_gateway_alone() {
+async fn only_the_gateway_may_delete_old_entries() {
     let sqlite = Sqlite::open().await;
     let store = sqlite.store();
     for seconds in 1..=6 {
         append(&store, &seconds.to_string(), &author(at(seconds))).await;
     }
-    store.delete_before(at(3), &author(at(7))).await.expect("it is deleted");
-    store.delete_before(at(5), &author(at(8))).await.expect("it is deleted");
+    store.delete_before(at(3), &author(at(7))).await.expect("no store error");
+    store.delete_before(at(5), &author(at(8))).await.expect("no store error");
     let audit = audit(store);
-    assert_eq!(audit.verify(None).await.expect("it is read").problems, Vec::<String>::new());
+    assert_eq!(audit.verify(None).await.expect("no store error").problems, Vec::<String>::new());
     sqlite.execute("UPDATE audit_log SET subject = 'x' WHERE id = 5");
-    assert_eq!(audit.verify(None).await.expect("it is read").problems.len(), 1, "the change of 5");
+    assert_eq!(audit.verify(None).await.expect("no store error").problems.len(), 1, "the change of entry 5");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_later_mark_proves_entries_whose_key_is_gone() {
+async fn a_later_mark_proves_entries_whose_key_is_missing() {
     let sqlite = Sqlite::open().await;
     let store = sqlite.store();
     append(&store, "1", &author_with(2, at(1))).await;
     let audit = audit(store.clone());
-    let problems = audit.verify(None).await.expect("it is read").problems;
+    let problems = audit.verify(None).await.expect("no store error").problems;
     assert!(problems[0].contains("cannot be proven"), "{problems:?}");
     append(&store, "2", &author(at(2))).await;
-    assert_eq!(audit.verify(None).await.expect("it is read").problems, Vec::<String>::new());
+    assert_eq!(audit.verify(None).await.expect("no store error").problems, Vec::<String>::new());
 }

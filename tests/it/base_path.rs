@@ -1,5 +1,4 @@
-//! The gateway below a base path (`server.public_url`): proxies that pass the path on and those that remove it reach the
-//! same, and no check can be avoided with it.
+//! Tests of the base path in `server.public_url`: a reverse proxy may keep or remove it, and it bypasses no check.
 
 use reqwest::{Method, header::HOST};
 use serde_json::json;
@@ -14,7 +13,7 @@ async fn gateway() -> (Home, Gateway) {
     (home, gateway)
 }
 
-/// Requests a path as it is, without a token, under a host's name.
+/// Requests a path without a token and with this Host header.
 async fn ask(gateway: &Gateway, path: &str, host: &str) -> HttpResponse {
     HttpResponse::of(http().get(format!("{}{path}", gateway.base)).header(HOST, host).send().await.expect("a response"))
         .await
@@ -57,7 +56,7 @@ async fn only_the_whole_base_path_is_removed_and_only_once() {
 }
 
 #[tokio::test]
-async fn no_check_is_avoided_with_the_base_path() {
+async fn the_base_path_bypasses_no_check() {
     let (_home, gateway) = gateway().await;
     let created = gateway.post("/team/goclaw/v1/tokens", json!({"name": "app", "scope": "models"})).await;
     assert_eq!(created.status, 200, "{}", created.text);
@@ -78,7 +77,7 @@ async fn no_check_is_avoided_with_the_base_path() {
 }
 
 #[tokio::test]
-async fn links_name_the_public_address_unless_another_gateway_is_asked() {
+async fn links_have_the_public_address_unless_the_command_names_a_gateway() {
     let (home, gateway) = gateway().await;
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with(&format!("{PUBLIC}/#link=goclaw_")), "{link}");

@@ -1,4 +1,4 @@
-//! Login and logout with a real browser, the callback page and the CLI. Gateway, provider and browser are processes.
+//! Tests of login and logout with a real browser and the CLI. Gateway, provider and browser are processes.
 
 use serde_json::json;
 

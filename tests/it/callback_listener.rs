@@ -1,5 +1,5 @@
-//! The callback listener against web pages, other programs and other host names. The tests send raw requests, because
-//! client libraries do not send some of them.
+//! Tests of the callback listener against hostile web pages, other programs and wrong host names. They send raw
+//! requests, because client libraries refuse to send some of them.
 
 mod opening_hours;
 
@@ -305,7 +305,7 @@ async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
     }
 }
 
-/// Binds the port. A program that another test starts holds a closed socket until it runs.
+/// Binds the port. Retries while it is in use: a process that another test forks holds a closed socket until its exec.
 async fn bound(port: u16) -> Box<dyn BoundCallback> {
     let bind = || async {
         match LoopbackListener.bind(&CallbackAddress::Loopback { port }).await {

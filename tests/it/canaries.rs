@@ -185,8 +185,8 @@ impl Run {
         self.call(Method::GET, "/v1/providers", json!({})).await;
     }
 
-    /// Collects logs, files and the process table. `but` names the files that hold one secret each.
-    async fn collect(&mut self, but: &[&str]) {
+    /// Collects logs, files and the process table. `excluded` names the files that contain a secret on purpose.
+    async fn collect(&mut self, excluded: &[&str]) {
         for secret in self.provider.issued().await {
             self.secrets.push((secret, "a code or token of the provider"));
         }
@@ -194,7 +194,7 @@ impl Run {
             let text = self.home.printed("gateway", stream);
             self.keep(&format!("the gateway's {stream}"), &text);
         }
-        self.collect_files(&self.home.data_dir(), but);
+        self.collect_files(&self.home.data_dir(), excluded);
         for name in ["cmdline", "environ"] {
             let path = format!("/proc/{}/{name}", self.gateway.process_id());
             match fs::read(&path) {
@@ -205,12 +205,12 @@ impl Run {
         }
     }
 
-    fn collect_files(&mut self, folder: &Path, but: &[&str]) {
+    fn collect_files(&mut self, folder: &Path, excluded: &[&str]) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                self.collect_files(&path, but);
-            } else if !but.iter().any(|name| path.ends_with(name)) {
+                self.collect_files(&path, excluded);
+            } else if !excluded.iter().any(|name| path.ends_with(name)) {
                 self.places.insert(path.display().to_string(), fs::read(&path).unwrap());
             }
         }
@@ -291,7 +291,7 @@ async fn a_verifier_is_sent_only_to_the_token_endpoint() {
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
 }
 
-/// Whether the request is complete.
+/// Returns whether the request is complete.
 fn is_complete(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
     let head = head.to_lowercase();
@@ -299,7 +299,6 @@ fn is_complete(request: &str) -> bool {
     length.and_then(|length| length.parse().ok()).is_some_and(|length: usize| body.len() >= length)
 }
 
-/// The search finds planted secrets in each place.
 #[tokio::test]
 async fn the_search_finds_planted_secrets() {
     let mut run = Run::new(Home::new).await;

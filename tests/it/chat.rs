@@ -1,4 +1,4 @@
-//! `/v1/chat/completions`: translated for ChatGPT, passed through to DashScope.
+//! Tests of `/v1/chat/completions`: requests are translated for ChatGPT, and forwarded unchanged to DashScope.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -138,7 +138,7 @@ async fn parameters_that_change_the_meaning_are_rejected() {
 }
 
 #[tokio::test]
-async fn dashscope_requests_are_passed_through() {
+async fn dashscope_requests_are_forwarded() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -155,14 +155,14 @@ async fn dashscope_requests_are_passed_through() {
     let (chunks, is_done) = chunks(&chat(&gateway, body).await.text);
     assert!(!chunks.is_empty() && is_done);
 
-    let image = http_json(&gateway, "/v1/proxy/dashscope/api/v1/services/aigc/text2image/image-synthesis").await;
+    let image = start_task(&gateway, "/v1/proxy/dashscope/api/v1/services/aigc/text2image/image-synthesis").await;
     let task = image["output"]["task_id"].as_str().unwrap_or_else(|| panic!("{image}")).to_owned();
     let task = gateway.get(&format!("/v1/proxy/dashscope/api/v1/tasks/{task}")).await;
     assert_eq!(task.status, 200, "{}", task.text);
 }
 
 /// Starts a native DashScope task.
-async fn http_json(gateway: &Gateway, path: &str) -> Value {
+async fn start_task(gateway: &Gateway, path: &str) -> Value {
     let request = crate::support::gateway::http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
     let request = request.header("x-dashscope-async", "enable");
     let body = json!({"model": "qwen-image", "input": {"prompt": "a cat"}});

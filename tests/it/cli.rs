@@ -1,4 +1,4 @@
-//! The command line with and without a running gateway: documented output, byte for byte, and exit codes.
+//! Tests of the command line with and without a running gateway: exact output and exit codes.
 
 mod accounts_and_tokens;
 mod address;
@@ -36,8 +36,8 @@ fn assert_output(output: &CommandOutput, code: i32, begins: &str) {
     assert!(text.starts_with(begins), "{text:?} does not begin with {begins:?}");
 }
 
-/// Runs commands and returns what a terminal shows, with the exit codes and with a `!` before each line on stderr. Ports,
-/// paths and times are masked.
+/// Runs commands. Returns their output and exit codes, with a `!` before each line on stderr. Ports, paths and times
+/// are masked.
 fn transcript(home: &Home, commands: &[&str]) -> String {
     let run = |command: &&str| {
         let arguments: Vec<&str> = command.split(' ').collect();
@@ -232,5 +232,5 @@ fn openapi_prints_the_committed_document() {
     let committed = include_str!("../../openapi/v1.json");
     let output = Home::without_provider().run(&["openapi"]);
     assert_eq!(output.code, Some(0));
-    assert!(output.stdout == committed, "openapi/v1.json is not what the code says; write it with: goclaw openapi");
+    assert!(output.stdout == committed, "openapi/v1.json differs from the code; write it with: goclaw openapi");
 }

@@ -1,4 +1,4 @@
-//! The package's configuration file: it is made from the README's table, it loads, and it states the real defaults.
+//! Tests of the package's configuration file: it is generated from the README, loads, and has the real defaults.
 
 #[path = "../../packaging/files/src/config_file.rs"]
 mod generator;
@@ -17,7 +17,7 @@ fn load(folder: &Path, text: &str) -> Result<Settings, SettingsError> {
 }
 
 #[test]
-fn the_committed_file_is_made_from_the_readme() {
+fn the_committed_file_is_generated_from_the_readme() {
     let made = generator::text(README).expect("a table of settings");
     assert!(
         made == COMMITTED,
@@ -58,7 +58,7 @@ fn the_file_loads_and_each_default_in_it_is_the_real_one() {
 }
 
 #[test]
-fn a_readme_with_another_form_of_table_is_refused() {
+fn a_readme_without_the_expected_table_is_refused() {
     for readme in ["", "\n## Settings\n\nnone\n", "\n## Settings\n\n| `a` | b |\n"] {
         assert!(generator::text(readme).is_err(), "{readme:?}");
     }

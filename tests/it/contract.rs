@@ -1,4 +1,4 @@
-//! The bodies of the HTTP API: enums, error kinds and pages.
+//! Tests of the bodies of the HTTP API: enums, error kinds and pages.
 
 use std::{cmp::Reverse, fmt::Debug};
 
@@ -28,7 +28,7 @@ where
 }
 
 #[test]
-fn names_are_the_domain_s() {
+fn enum_names_equal_the_domain_s() {
     check::<_, EventKind>(history::EventKind::ALL, history::EventKind::as_str);
     check::<_, LoginOutcome>(LoginOutcome::VARIANTS, LoginOutcome::as_str);
     check::<_, RefreshCause>(RefreshCause::VARIANTS, RefreshCause::as_str);
@@ -60,7 +60,7 @@ fn documentation_lists_every_problem_kind() {
 }
 
 #[test]
-fn pages_hold_every_item_once_in_order() {
+fn pages_contain_every_item_once_in_order() {
     let names: Vec<String> = (0..6_000).map(|number| format!("account-{number:04}")).collect();
     let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
     loop {
@@ -77,7 +77,7 @@ fn pages_hold_every_item_once_in_order() {
 }
 
 #[test]
-fn a_cursor_outlives_its_item() {
+fn a_cursor_works_after_its_item_is_deleted() {
     let first = Page::of(vec![1, 2, 3, 4], |id| Reverse(*id), PageLimit(2), &None).unwrap();
     assert_eq!(first.items, [4, 3]);
     let rest = Page::of(vec![1, 2, 4, 5], |id| Reverse(*id), PageLimit(2), &first.next_cursor).unwrap();
@@ -87,7 +87,7 @@ fn a_cursor_outlives_its_item() {
 }
 
 #[test]
-fn limits_are_bounded() {
+fn page_limits_are_1_to_500() {
     let parse = |text| PageLimit::parse_from_parameter(text).ok().map(|limit| limit.0);
     assert_eq!((parse("1"), parse("500")), (Some(1), Some(500)));
     assert_eq!((parse("0"), parse("501"), parse("-1"), parse("x")), (None, None, None, None));

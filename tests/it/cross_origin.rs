@@ -1,4 +1,4 @@
-//! Web applications on other origins, as browsers call the gateway for them.
+//! Tests of CORS: requests that browsers send for web applications on other origins.
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::json;

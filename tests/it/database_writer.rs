@@ -1,5 +1,6 @@
-//! Somebody can write to the database and does not have the encryption key. Each column is changed in turn, and each
-//! sealed value is moved to each other place. A secret never reaches another endpoint, and nobody gets in.
+//! Tests of an attacker who can write to the database and does not have the encryption key. Each column is changed in
+//! turn, and each sealed value is moved to each other place. No secret reaches another endpoint, and no invented token
+//! is accepted.
 //!
 //! The store is a real SQLite file; the gateway runs in memory on the test's clock, so that minutes pass at once.
 
@@ -29,8 +30,8 @@ use crate::support::{
 const INVENTED: &str = "goclaw_invented";
 const EVIL: &str = "https://evil.example/x";
 const FILE: &str = "goclaw.db";
-/// Looks at the queue, a millisecond apart, before a row in it counts as one that is never taken.
-const LOOKS: usize = 200;
+/// Polls of the revocation queue, one millisecond apart, after which a row that is still there is ignored.
+const POLLS: usize = 200;
 
 /// A gateway with two accounts, a pending login and a queued revocation in a database file, and the login's redirect.
 struct Target {
@@ -39,7 +40,7 @@ struct Target {
     redirect_url: String,
 }
 
-fn on_file(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
+fn with_store(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
     Ports {
         credentials: store.clone(),
         changes: store.clone(),
@@ -56,7 +57,7 @@ impl Target {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Arc::new(on_fake_clock(&folder.path().join(FILE)).await);
-        let gateway = TestGateway::with_ports(|ports| on_file(ports, &store)).await;
+        let gateway = TestGateway::with_ports(|ports| with_store(ports, &store)).await;
         gateway.connect().await;
         gateway.connect_as("leaving").await;
         gateway.provider.revocation_fails(true);
@@ -76,7 +77,7 @@ impl Target {
         Self { gateway, folder, redirect_url }
     }
 
-    /// Changes a copy of the database, runs a gateway on it for some minutes, and checks that nothing went astray.
+    /// Changes a copy of the database, runs a gateway on it for some minutes, and checks where it sent secrets.
     async fn survives(&self, statements: &[String]) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
@@ -84,7 +85,7 @@ impl Target {
         let what = statements.join("; ");
         run(&path, statements);
         let store = Arc::new(on_fake_clock(&path).await);
-        let app = self.gateway.gateway_with(|ports| on_file(ports, &store));
+        let app = self.gateway.gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
             self.use_all(&app, &store).await;
         }
@@ -113,7 +114,7 @@ impl Target {
         let _ = within(app.accounts.refresh(&name(OPENAI), &alice(), None)).await;
         // The queue is swept every minute, and a failed revocation is tried again after five.
         self.gateway.clock.advance(Duration::from_secs(6 * 60));
-        for _ in 0..LOOKS {
+        for _ in 0..POLLS {
             if store.due(self.gateway.clock.now(), 1).await.is_ok_and(|due| due.is_empty()) {
                 break;
             }
@@ -129,9 +130,9 @@ impl Target {
     }
 }
 
-/// Opens a file whose times the test's clock tells.
+/// Opens a database file that takes the time from the test's clock.
 async fn on_fake_clock(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, FakeClock::at(NOW)).await.expect("it opens").on_callers_clock()
+    SqliteStore::open(path, FakeClock::at(NOW)).await.expect("the database opens").on_callers_clock()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -142,9 +143,9 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn run(path: &Path, statements: &[String]) {
-    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
+    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     for statement in statements {
-        // A statement that the schema refuses is a detected change.
+        // The schema may refuse a statement.
         let _ = sql_query(statement).execute(&mut database);
     }
 }
@@ -156,7 +157,7 @@ struct Text {
 }
 
 fn texts(path: &Path, query: &str) -> Vec<String> {
-    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
+    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     let rows: Vec<Text> = sql_query(query).load(&mut database).expect("the query runs");
     rows.into_iter().map(|row| row.text).collect()
 }
@@ -167,7 +168,7 @@ fn digest(token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_changed_column_sends_no_secret_elsewhere_and_lets_nobody_in() {
+async fn a_changed_column_sends_no_secret_elsewhere_and_grants_no_access() {
     let target = Target::new().await;
     let path = target.folder.path().join(FILE);
     let columns = texts(
@@ -190,7 +191,7 @@ async fn a_changed_column_sends_no_secret_elsewhere_and_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_moved_sealed_value_opens_nowhere() {
+async fn a_moved_sealed_value_does_not_open() {
     let target = Target::new().await;
     let places = [
         ("llm_providers", "api_key", "name = 'openai-codex'"),
@@ -211,7 +212,7 @@ async fn a_moved_sealed_value_opens_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invented_rows_are_refused() {
+async fn invented_rows_grant_no_access() {
     let target = Target::new().await;
     let invented = digest(INVENTED);
     let client = format!(
@@ -276,5 +277,5 @@ async fn an_invented_token_is_refused_and_reported_while_others_work() {
     eventually("the report", || std::future::ready(gateway.log().contains("token.id=\"b2\"").then_some(()))).await;
     assert_eq!(status("/v1/providers", INVENTED).await, 401);
     assert_eq!(status("/v1/models", made["token"].as_str().expect("a token")).await, 200);
-    assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "it is reported once");
+    assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "the token is reported once");
 }

@@ -1,4 +1,4 @@
-//! `goclaw demo`: what its guide says works, and nothing stays behind.
+//! Tests that the instructions of `goclaw demo` work, and that it leaves no files behind.
 
 use std::{fs, process::Command};
 
@@ -13,7 +13,7 @@ fn after<'a>(text: &'a str, before: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn the_demo_signs_in_answers_in_sentences_and_deletes_its_files() {
+async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let mut home = Home::without_provider();
     // The guide shows the key that the simulated DashScope accepts.
     home.is_planted = true;

@@ -1,4 +1,4 @@
-//! What a provider's API says about an account reaches everyone who asks for its status.
+//! Tests that provider feedback reaches the caller, the status, the command line and the events.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn refused(provider: &Provider, gateway: &Gateway, fault: &str) -> HttpRes
 }
 
 #[tokio::test]
-async fn a_plan_limit_is_told_and_the_account_stays_active() {
+async fn a_plan_limit_is_reported_and_the_account_stays_active() {
     let (provider, home, gateway) = signed_in().await;
     let response = refused(&provider, &gateway, "usage_limit_reached").await;
     assert_eq!((response.status, response.header("x-should-retry")), (429, "false"), "{}", response.text);
@@ -29,9 +29,9 @@ async fn a_plan_limit_is_told_and_the_account_stays_active() {
     assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
     assert_eq!((&status["limited"]["window"], &status["reason"]), (&json!("primary"), &Value::Null));
     assert!(status["limited"]["until"].as_i64() > status["expires_at"].as_i64().map(|at| at - 7 * 24 * 3600));
-    let told = home.run(&["auth", "status"]);
-    assert_eq!(told.code, Some(0), "{}", told.stdout);
-    assert!(told.stdout.contains("limit is reached until "), "{}", told.stdout);
+    let printed = home.run(&["auth", "status"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.stdout);
+    assert!(printed.stdout.contains("limit is reached until "), "{}", printed.stdout);
     assert_eq!(prompt(&gateway).await.status, 200);
     assert_eq!(gateway.status().await["limited"], Value::Null);
 }
@@ -53,10 +53,10 @@ async fn a_refusal_reaches_the_caller_the_status_the_cli_and_the_events() {
         let status = gateway.status().await;
         assert_eq!((&status["state"], &status["authenticated"]), (&json!("refused"), &json!(false)), "{status}");
         assert!(status["reason"].as_str().is_some_and(|reason| reason.contains(code)), "{status}");
-        let told = home.run(&["auth", "status"]);
-        assert_eq!(told.code, Some(1), "{}", told.stdout);
-        assert!(told.stdout.starts_with("OpenAI OAuth: refused (provider: openai-codex)\n"), "{}", told.stdout);
-        assert!(told.stdout.contains(code), "{}", told.stdout);
+        let printed = home.run(&["auth", "status"]);
+        assert_eq!(printed.code, Some(1), "{}", printed.stdout);
+        assert!(printed.stdout.starts_with("OpenAI OAuth: refused (provider: openai-codex)\n"), "{}", printed.stdout);
+        assert!(printed.stdout.contains(code), "{}", printed.stdout);
         let recorded = async || {
             let events = gateway.get("/v1/auth/openai/events").await.json();
             (events["events"][0]["event"] == "refused").then(|| events["events"][0].clone())

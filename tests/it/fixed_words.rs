@@ -1,5 +1,5 @@
-//! Names and texts that the requirements fix: routes, JSON members, tables, ports, environment variables, CLI lines and
-//! page texts. Each is a literal here, never a constant of the code.
+//! Tests of the names and texts that the requirements fix: routes, JSON members, tables, ports, environment variables,
+//! CLI lines and page texts. The expected values are literals, never constants of the code.
 
 use std::{fs, path::PathBuf};
 
@@ -103,7 +103,7 @@ async fn the_four_variables_select_the_gateway_and_the_token() {
     assert_eq!(first_lines(&by_port.stdout), NOT_FOUND, "{}", by_port.stderr);
     let by_url =
         status(&[("GOCLAW_GATEWAY_URL", &url), ("GOCLAW_PORT", &unused_port), ("GOCLAW_TOKEN", &gateway.token)]);
-    assert_eq!(first_lines(&by_url.stdout), NOT_FOUND, "the URL wins: {}", by_url.stderr);
+    assert_eq!(first_lines(&by_url.stdout), NOT_FOUND, "the URL takes precedence: {}", by_url.stderr);
 
     // Host and port each have a default. Nothing listens on this loopback address.
     let default_port = status(&[("GOCLAW_HOST", "127.77.3.1"), ("GOCLAW_TOKEN", &gateway.token)]);

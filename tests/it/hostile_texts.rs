@@ -1,5 +1,5 @@
-//! Texts that a caller or a provider chooses: no parser panics, and what is accepted is what was sent. `fuzz/` has the same
-//! targets for longer runs.
+//! Property tests of parsing texts from callers and providers: no parser panics, and accepted values equal what was
+//! sent. `fuzz/` has the same targets for longer runs.
 
 use goclaw::{
     adapters::{http::bearer_token, oauth::parse_token_response},
@@ -37,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_token_response_or_not(body in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn parsing_a_token_response_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse_token_response(&body);
     }
 

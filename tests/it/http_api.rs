@@ -1,4 +1,4 @@
-//! The HTTP API on fakes, called without a socket: bodies, methods, error forms, host names, ids and limits.
+//! Tests of the HTTP API with fakes and without a socket: bodies, methods, error forms, host names, ids and limits.
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
@@ -92,7 +92,7 @@ async fn a_405_lists_the_methods_of_the_document() {
 }
 
 #[tokio::test]
-async fn only_the_control_api_has_its_own_form_of_errors() {
+async fn only_the_control_api_returns_problem_documents() {
     for (paths, is_openai) in [
         (["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x", "/v1/responses/x", "/v1/tokensx"], true),
         (["/v1/auth/openai/status", "/v1/tokens", "/v1/sessions/x", "/v1", "/v1/", "/nothing"], false),
@@ -114,7 +114,7 @@ async fn only_the_control_api_has_its_own_form_of_errors() {
 }
 
 #[tokio::test]
-async fn what_openai_s_clients_ask_in_vain_is_permanent_and_names_what_is_offered() {
+async fn unsupported_openai_routes_return_a_permanent_error_that_lists_the_supported_ones() {
     for (method, path, token, expected) in [
         ("POST", "/v1/moderations", TOKEN, (404, "not_found")),
         ("POST", "/v1/audio/speech", TOKEN, (404, "not_found")),
@@ -183,7 +183,7 @@ fn loopback_names_the_listen_address_and_listed_names_are_accepted() {
     );
 }
 
-/// Fills with one byte.
+/// A source of random bytes that are all the same.
 struct Only(u8);
 
 impl Random for Only {
@@ -210,7 +210,7 @@ fn caller(ip: [u8; 4]) -> IpAddr {
 }
 
 #[test]
-fn one_address_is_slowed_down_and_others_are_not() {
+fn failed_attempts_are_limited_for_each_address() {
     let attempts = FailedAttempts::default();
     let allowed = (0..100).filter(|_| attempts.count(caller([10, 0, 0, 1])).is_ok()).count();
     assert!((20..30).contains(&allowed), "{allowed}");
@@ -219,7 +219,7 @@ fn one_address_is_slowed_down_and_others_are_not() {
 }
 
 #[test]
-fn many_addresses_share_a_limit() {
+fn failed_attempts_of_many_addresses_share_a_limit() {
     let attempts = FailedAttempts::default();
     let callers = (0..=255).flat_map(|a| (0..4).map(move |b| caller([10, 0, b, a])));
     let refused = callers.filter(|caller| attempts.count(*caller).is_err()).count();
@@ -313,7 +313,7 @@ async fn a_silent_event_stream_gets_comments_between_events_only() {
     });
     let mut kept = Box::pin(kept_alive(Box::pin(body), SILENCE));
     let sent: Vec<Bytes> = kept.as_mut().try_collect().await.expect("no error");
-    assert!(kept.next().await.is_none(), "it is fused");
+    assert!(kept.next().await.is_none(), "the stream is fused");
     let sent: String = sent.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
     let events: Vec<&str> = sent.split("\n\n").filter(|event| *event != ":").collect();
     assert_eq!(events, ["data: 1", "data: 2", "data: 3\r\n\r\n"], "{sent:?}");

@@ -1,4 +1,4 @@
-//! The HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
+//! Tests of the HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ const LIMITS: Limits = Limits {
     drain: Duration::from_millis(500),
 };
 
-/// Serves `endpoint`. Using or dropping the returned sender stops it, and the handle ends when it has stopped.
+/// Serves `endpoint`. Dropping the guard stops the server, and the handle completes when it has stopped.
 async fn served(
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
@@ -50,7 +50,7 @@ async fn served_within(
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
-    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    #[expect(clippy::disallowed_methods, reason = "the test waits for the server")]
     let handle = tokio::spawn(serve(vec![listener.into()], endpoint, limits, move |_| is_shared, ending));
     (address, stop.drop_guard(), handle)
 }
@@ -108,7 +108,7 @@ async fn a_missing_head_times_out() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_outlives_the_deadline_of_a_head() {
+async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
     const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n";
     let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     let mut caller = send(address, &format!("{GET}\r\n")).await;
@@ -122,7 +122,7 @@ async fn an_idle_connection_outlives_the_deadline_of_a_head() {
     assert!(first.to_lowercase().contains("keep-alive: timeout=3\r\n"), "{first}");
     let silence = timeout(2 * LIMITS.header_timeout, caller.readable()).await;
     assert!(silence.is_err(), "the connection was closed while it was idle");
-    // The second head has its own deadline, however slowly it comes.
+    // The second head has its own deadline, even if it arrives byte by byte.
     let slow_head = async {
         caller.write_all(GET.as_bytes()).await.unwrap();
         while timeout(LIMITS.header_timeout / 3, caller.readable()).await.is_err() {
@@ -153,7 +153,7 @@ const PATIENT: Limits =
 const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 
 /// Responds to `/endless` without end, to `/quiet` after a signal, and to other paths at once.
-fn three_kinds(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Output = Response> + 'static {
+fn three_routes(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Output = Response> + 'static {
     let (quiet, dropped) = (Arc::clone(quiet), Arc::clone(dropped));
     make(move |request: Request| {
         let (quiet, guard) = (Arc::clone(&quiet), Dropped(Arc::clone(&dropped)));
@@ -175,15 +175,15 @@ fn three_kinds(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Outp
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served(three_kinds(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = served(three_routes(&quiet, &dropped)).await;
     let _caller = send(address, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(TEST_DEADLINE, dropped.notified()).await.expect("the response is dropped with its connection");
 }
 
 #[tokio::test]
-async fn a_full_listener_ends_the_callers_that_keep_it_waiting_and_no_others() {
+async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served_within(PATIENT, true, three_kinds(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = served_within(PATIENT, true, three_routes(&quiet, &dropped)).await;
     let mut model = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let mut blocking = Vec::new();
     for request in
@@ -197,20 +197,20 @@ async fn a_full_listener_ends_the_callers_that_keep_it_waiting_and_no_others() {
         assert!(response.starts_with("HTTP/1.1 200"), "{request}: {response}");
     }
     quiet.notify_one();
-    assert!(read_to_close(&mut model).await.starts_with("HTTP/1.1 200"), "a request that waits for us is not ended");
+    assert!(read_to_close(&mut model).await.starts_with("HTTP/1.1 200"), "a waiting request is not ended");
 }
 
 #[tokio::test]
-async fn one_address_has_a_share_of_the_connections() {
+async fn one_address_is_limited_to_a_share_of_the_connections() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served_within(PATIENT, false, three_kinds(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = served_within(PATIENT, false, three_routes(&quiet, &dropped)).await;
     let mut idle = [send(address, "").await, send(address, "").await];
     assert!(read_to_close(&mut send(address, PROBE).await).await.starts_with("HTTP/1.1 200"));
-    assert_eq!(read_to_close(&mut idle[0]).await, "", "the one that has been idle longest makes room");
+    assert_eq!(read_to_close(&mut idle[0]).await, "", "the connection that has been idle longest is closed");
 }
 
 #[tokio::test]
-async fn a_body_without_progress_is_given_up() {
+async fn a_body_without_progress_times_out() {
     let endpoint = make(|request: Request| async move {
         let read = request.into_body().into_bytes().await;
         Ok::<_, poem::Error>(
@@ -226,7 +226,7 @@ async fn a_body_without_progress_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_trickles_in_is_given_up_at_its_deadline() {
+async fn a_body_that_trickles_in_times_out_at_its_deadline() {
     let endpoint = make(|request: Request| async move {
         let read = request.into_body().into_bytes().await;
         Ok::<_, poem::Error>(if read.is_ok() { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT }.into())
@@ -235,7 +235,7 @@ async fn a_body_that_trickles_in_is_given_up_at_its_deadline() {
     let mut caller = send(address, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").await;
     let mut start = [0; 12];
     loop {
-        // Well within the time without progress.
+        // Well below the stall timeout.
         match timeout(LIMITS.stall_timeout / 6, caller.read_exact(&mut start)).await {
             Ok(read) => {
                 read.expect("a response");
@@ -268,7 +268,7 @@ async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     }
     go.notify_one();
     assert!(read_to_close(&mut caller).await.ends_with("finished"));
-    timeout(TEST_DEADLINE, handle).await.expect("it has stopped").unwrap();
+    timeout(TEST_DEADLINE, handle).await.expect("the server stops").unwrap();
 }
 
 #[tokio::test]
@@ -281,7 +281,7 @@ async fn a_request_that_never_ends_does_not_block_the_shutdown() {
     let _caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let _half = send(address, "GET / HT").await;
     drop(stop);
-    timeout(TEST_DEADLINE, handle).await.expect("it has stopped").unwrap();
+    timeout(TEST_DEADLINE, handle).await.expect("the server stops").unwrap();
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn several_listeners_are_served() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
     let listeners = listeners.into_iter().map(Into::into).collect();
-    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the test's runtime")]
     tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, Ending::default()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
@@ -338,7 +338,7 @@ async fn echoing() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<
 }
 
 #[tokio::test]
-async fn a_bare_line_feed_in_a_head_is_refused_wherever_the_head_is() {
+async fn a_bare_line_feed_in_any_head_is_refused() {
     let (address, _stop, _handle) = echoing().await;
     let good = "GET /good HTTP/1.1\r\nhost: x\r\n\r\n";
     let with_body = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\na\nb\n\n";
@@ -360,7 +360,7 @@ async fn a_bare_line_feed_in_a_head_is_refused_wherever_the_head_is() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_served_however_they_are_cut() {
+async fn pipelined_requests_are_served_however_they_are_split() {
     let (address, _stop, _handle) = echoing().await;
     let requests = "\r\nPOST /1 HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n\r\n\r\nab\n\n\
                     GET /2 HTTP/1.1\r\nhost: x\r\n\r\nPOST /3 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n\
@@ -377,7 +377,7 @@ async fn pipelined_requests_are_served_however_they_are_cut() {
 }
 
 #[tokio::test]
-async fn a_body_is_chunked_once_and_nothing_follows_it() {
+async fn ambiguous_body_framing_is_refused_or_ends_the_connection() {
     let (address, _stop, _handle) = echoing().await;
     let request = |headers: &str| format!("POST /1 HTTP/1.1\r\nhost: x\r\n{headers}\r\n1\r\na\r\n0\r\n\r\n");
     for headers in [
@@ -391,7 +391,7 @@ async fn a_body_is_chunked_once_and_nothing_follows_it() {
         let text = read_to_close(&mut send(address, &request(headers)).await).await;
         assert!(text.starts_with("HTTP/1.1 400") && !text.contains('['), "{headers}: {text}");
     }
-    // The transfer coding wins (RFC 9112 section 6.3), and the connection ends.
+    // Transfer-Encoding overrides Content-Length (RFC 9112, section 6.3), and the connection is closed.
     for headers in ["transfer-encoding: Chunked\r\n", "content-length: 3\r\ntransfer-encoding: chunked\r\n"] {
         let smuggled = "GET /2 HTTP/1.1\r\nhost: x\r\n\r\n";
         let text = read_to_close(&mut send(address, &format!("{}{smuggled}", request(headers))).await).await;

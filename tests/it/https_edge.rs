@@ -1,4 +1,4 @@
-//! The HTTP server with TLS: callers that keep it waiting lose their connections, as they do without TLS.
+//! Tests of the HTTP server with TLS: callers that keep it waiting lose their connections, as they do without TLS.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -42,12 +42,12 @@ async fn served() -> (std::net::SocketAddr, DropGuard) {
     let endpoint = make(|_| async { Ok::<_, poem::Error>(Response::builder().body(vec![b'x'; 16 * 1024])) });
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
-    #[expect(clippy::disallowed_methods, reason = "it ends with the guard")]
+    #[expect(clippy::disallowed_methods, reason = "the server ends with the guard")]
     tokio::spawn(serve(vec![listener], endpoint, LIMITS, |_| true, ending));
     (address, stop.drop_guard())
 }
 
-/// Shakes hands as a caller whose machine keeps little of what it has not read.
+/// Completes a TLS handshake as a caller with a small receive buffer.
 async fn shake_hands(address: std::net::SocketAddr) -> TlsStream<tokio::net::TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(Path::new(FOLDER).join("ca.pem")).unwrap()).unwrap();
@@ -64,21 +64,21 @@ async fn shake_hands(address: std::net::SocketAddr) -> TlsStream<tokio::net::Tcp
 async fn a_handshake_without_a_request_times_out() {
     let (address, _stop) = served().await;
     let mut caller = shake_hands(address).await;
-    // A connection that is closed without a farewell is an error of TLS.
+    // A connection that is closed without `close_notify` is a TLS error.
     let read = timeout(TEST_DEADLINE, caller.read(&mut [0])).await.expect("the connection is closed");
     assert!(read.is_err() || read.is_ok_and(|length| length == 0));
 }
 
-/// TLS takes bytes that the socket does not, so the writes seem to succeed.
+/// TLS buffers bytes that the socket does not accept, so the server's writes seem to succeed.
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
     let (address, _stop) = served().await;
     let mut caller = shake_hands(address).await;
-    // More than all buffers between hold.
+    // The responses are larger than all buffers on the way.
     let requests = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_500);
     let _ = timeout(LIMITS.stall_timeout, caller.write_all(requests.as_bytes())).await;
     let (stream, _) = caller.get_ref();
-    // The server does not read either; a byte fails when the connection has ended.
+    // The server does not read either. Writing a byte fails once the connection is closed.
     let is_closed = || async {
         let written = stream.try_write(b"x");
         written.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock).then_some(())

@@ -1,4 +1,4 @@
-//! `goclaw keys rotate` while a gateway runs: no restart, and nothing is lost if the command is killed.
+//! Tests of `goclaw keys rotate` while a gateway runs: no restart is needed, and killing the command loses nothing.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Stdio, time::Duration};
 
@@ -17,7 +17,7 @@ async fn refresh(gateway: &Gateway) -> u16 {
     gateway.post("/v1/auth/openai/refresh", json!({})).await.status
 }
 
-/// Asks for the models with a program's token.
+/// Lists the models with an API token.
 async fn models_with(gateway: &Gateway, token: &str) -> u16 {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
     HttpResponse::of(request.send().await.expect("an answer")).await.status
@@ -37,8 +37,8 @@ fn key_lines(home: &Home) -> Vec<String> {
 /// Removes all keys but the first, starts a gateway, and uses everything that was sealed.
 async fn assert_the_first_key_suffices(home: &Home, token: &str) {
     let path = home.data_dir().join("encryption.key");
-    fs::write(&path, &key_lines(home)[0]).expect("it is written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is private");
+    fs::write(&path, &key_lines(home)[0]).expect("the key file is written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the mode is set");
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["authenticated"], true);
     assert_eq!(refresh(&gateway).await, 200);
@@ -57,11 +57,11 @@ async fn a_running_gateway_uses_a_new_key_without_a_restart() {
     assert_eq!(rotated.code, Some(0), "{}{}", rotated.stdout, rotated.stderr);
     assert!(rotated.stdout.contains("Sealed again: 3 values"), "{}{}", rotated.stdout, rotated.stderr);
     assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200));
-    eventually("the gateway to say so", || async {
+    eventually("the log line about the new key", || async {
         gateway.log().contains("encryption keys have changed").then_some(())
     })
     .await;
-    // What the gateway has sealed since has the new key, its journal included.
+    // From then on the gateway seals with the new key, including its journal.
     let later = new_token(&gateway).await;
     let again = home.run(&["keys", "reseal"]);
     assert!(again.stdout.contains("Sealed again: 0 values, 0 journal records."), "{}{}", again.stdout, again.stderr);
@@ -79,10 +79,10 @@ async fn a_rotation_that_is_killed_at_any_point_loses_nothing() {
     let token = new_token(&gateway).await;
     for kill in 0..KILLS {
         let mut command = home.command(&["keys", "rotate"]);
-        let mut rotation = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut rotation = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command starts");
         pause(STEP * kill).await;
         let _ = rotation.kill();
-        rotation.wait().expect("it has ended");
+        rotation.wait().expect("the command ends");
         assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200), "after kill {kill}");
     }
     assert!(gateway.is_running());

@@ -1,6 +1,7 @@
-//! Tests of use cases on fakes, of adapters against real systems, and of whole processes. One binary, so it links once.
+//! Tests of use cases with fakes, of adapters against real systems, and of whole processes. One binary needs to be
+//! linked only once.
 
-// Marks helpers as test code for clippy.
+// Makes Clippy treat helpers as test code.
 #![cfg(test)]
 
 mod support;

@@ -1,4 +1,4 @@
-//! The migrations of both databases: up with sample rows between the steps, down to nothing, and up again.
+//! Tests of the migrations of both databases: up with sample rows between the steps, down to nothing, and up again.
 
 use std::{
     fs,

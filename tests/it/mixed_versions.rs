@@ -1,5 +1,5 @@
-//! The release before and this one on one database: both sign in, refresh and answer prompts, and each sees what the other
-//! did. `tests/full.sh previous_release` builds the release before and runs this.
+//! A test of the previous release and this one on one database: both log in, refresh and answer prompts, and each sees
+//! the other's changes. `tests/full.sh previous_release` builds the previous release and runs this test.
 
 use std::path::PathBuf;
 
@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// The variable with the path of the release before.
+/// The variable with the path of the previous release's program.
 const PREVIOUS: &str = "TEST_PREVIOUS_GOCLAW";
 
 #[expect(clippy::disallowed_methods, reason = "tests/full.sh sets this variable")]
 fn previous_release() -> PathBuf {
     std::env::var_os(PREVIOUS)
-        .expect("run it with: tests/full.sh previous_release, which builds the release before")
+        .expect("run it with: tests/full.sh previous_release, which builds the previous release")
         .into()
 }
 
@@ -41,12 +41,12 @@ async fn assert_both_answer(gateways: [&Gateway; 2], token: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs the program of the release before: tests/full.sh previous_release"]
-async fn the_release_before_and_this_one_share_a_database() {
+#[ignore = "needs the program of the previous release: tests/full.sh previous_release"]
+async fn the_previous_release_and_this_one_share_a_database() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let old_home = replicas::home(&provider, &database).with_program(previous_release());
     let new_home = replicas::home(&provider, &database);
-    // The release before has made the schema, and this one expands it while the other one runs.
+    // The previous release creates the schema, and this release migrates it while the previous one runs.
     let old = old_home.start().await;
     old.sign_in().await;
     let created = old.post("/v1/tokens", json!({"name": "editor"})).await.json();
@@ -59,28 +59,28 @@ async fn the_release_before_and_this_one_share_a_database() {
         for (gateway, other) in [(&new, &old), (&old, &new)] {
             assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
             generation += 1;
-            status_when(other, "the other one's refresh", |status| status["generation"] == generation).await;
+            status_when(other, "the other gateway's refresh", |status| status["generation"] == generation).await;
         }
     }
     assert_both_answer([&old, &new], &token).await;
 
-    // A sign-in at each, over the other one's.
+    // Each gateway replaces the other's login.
     for (gateway, other) in [(&new, &old), (&old, &new)] {
         gateway.sign_in_again().await;
         let login = gateway.status().await["login_id"].clone();
-        status_when(other, "the other one's sign-in", |status| status["login_id"] == login).await;
+        status_when(other, "the other gateway's login", |status| status["login_id"] == login).await;
     }
-    // What is new in this release: the release before accepts both tokens of a program.
+    // Token rotation is new in this release. The previous release accepts both tokens of a program.
     let rotated = new.post("/v1/tokens/editor/rotate", json!({"overlap": 600})).await.json();
     let rotated = rotated["token"].as_str().expect("a token").to_owned();
     for token in [&token, &rotated] {
         assert_both_answer([&old, &new], token).await;
     }
     assert_eq!(old.post("/v1/auth/openai/logout", json!({})).await.status, 200);
-    status_when(&new, "the other one's logout", |status| status["state"] == "absent").await;
+    status_when(&new, "the other gateway's logout", |status| status["state"] == "absent").await;
     let totals = provider.get_control("/presentations/totals").await;
     let counts = ["presentations", "reuse_refused", "families_killed"].map(|count| totals[count].clone());
     assert_eq!(counts[..2], [json!(4), json!(0)], "{totals}");
-    // The release before 0.1.0 restarts on no schema with an unknown migration, so it is not restarted here (issue 18):
-    // store_contract/sqlite_file.rs tests that later ones do.
+    // A release before 0.1.0 does not start on a schema with an unknown migration, so it is not restarted here
+    // (issue 18). store_contract/sqlite_file.rs tests that later releases do.
 }

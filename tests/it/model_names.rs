@@ -1,4 +1,4 @@
-//! The names of models in the forms that clients use, against a backend that is as strict as the real one.
+//! Tests of model names in the forms that clients use, against a simulator that is as strict as the real backend.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// Returns the ids of the list.
+/// Returns the ids in the model list.
 async fn ids(gateway: &Gateway) -> Vec<String> {
     let models = gateway.get("/v1/models").await.json();
     let entries = models["data"].as_array().expect("models").iter();
@@ -23,8 +23,8 @@ async fn respond(gateway: &Gateway, model: &str, members: Value) -> HttpResponse
     gateway.post("/v1/responses", body).await
 }
 
-/// Returns the effort and the tier that reached the backend, which repeats them.
-fn asked(response: &HttpResponse) -> (Value, Value) {
+/// Returns the effort and the tier that the backend received. The simulator echoes them.
+fn received(response: &HttpResponse) -> (Value, Value) {
     assert_eq!(response.status, 200, "{}", response.text);
     let body = response.json();
     (body["reasoning"]["effort"].clone(), body["service_tier"].clone())
@@ -66,7 +66,7 @@ async fn a_model_of_the_default_provider_has_two_names() {
 }
 
 #[tokio::test]
-async fn the_codex_cli_gets_the_catalogue_with_names_that_it_can_send_back() {
+async fn the_codex_cli_gets_the_catalogue_with_names_that_requests_may_use() {
     let provider = Provider::approving();
     let home = Home::new(&provider)
         .with("GOCLAW_AGENT__KEY", "my-agent")
@@ -87,11 +87,11 @@ async fn the_codex_cli_gets_the_catalogue_with_names_that_it_can_send_back() {
         assert_eq!(respond(&gateway, slug, json!({})).await.status, 200, "{slug}");
     }
     assert!(slugs.contains(&"my-agent") && slugs.contains(&"gpt-5.5"), "{slugs:?}");
-    assert!(gateway.get("/v1/models").await.json().get("models").is_none(), "nobody else gets it");
+    assert!(gateway.get("/v1/models").await.json().get("models").is_none(), "other clients do not get the catalogue");
 }
 
 #[tokio::test]
-async fn suffixes_set_effort_and_tier_and_parameters_win() {
+async fn suffixes_set_effort_and_tier_and_parameters_take_precedence() {
     let (_provider, _home, gateway) = signed_in().await;
     let none = || json!({});
     for (model, members, effort, tier) in [
@@ -110,11 +110,11 @@ async fn suffixes_set_effort_and_tier_and_parameters_win() {
         ("gpt-5.5", json!({"service_tier": "default"}), Value::Null, json!("default")),
     ] {
         let response = respond(&gateway, model, members.clone()).await;
-        assert_eq!(asked(&response), (effort, tier), "{model} with {members}");
+        assert_eq!(received(&response), (effort, tier), "{model} with {members}");
         let named = (response.json()["model"].clone(), response.header("openai-model").to_owned());
         assert_eq!(named, (json!(model), model.to_owned()));
     }
-    // What is left is no model, so the whole name is the provider's to refuse.
+    // The rest of the name is not a model, so the provider gets the whole name and refuses it.
     for unknown in ["gpt-9-high", "gpt-5.5-huge", "gpt-5.5-high-low"] {
         let response = respond(&gateway, unknown, none()).await;
         assert_eq!(response.status, 404, "{unknown}: {}", response.text);
@@ -123,36 +123,36 @@ async fn suffixes_set_effort_and_tier_and_parameters_win() {
     let chat = json!({"model": "gpt-5.5-high-fast", "messages": [{"role": "user", "content": "Hello"}]});
     let chat = gateway.post("/v1/chat/completions", chat).await.json();
     assert_eq!((&chat["model"], &chat["service_tier"]), (&json!("gpt-5.5-high-fast"), &json!("priority")), "{chat}");
-    assert!(chat["choices"][0]["message"]["reasoning_content"].is_string(), "an effort was asked for: {chat}");
+    assert!(chat["choices"][0]["message"]["reasoning_content"].is_string(), "an effort was requested: {chat}");
 }
 
 #[tokio::test]
-async fn a_model_whose_name_ends_like_a_suffix_is_asked_as_it_is() {
+async fn a_model_whose_name_ends_like_a_suffix_is_requested_by_that_name() {
     let provider = Provider::approving();
     provider.post_control("/settings", json!({"models": ["gpt-9-fast", "gpt-9"]})).await;
     let home = Home::new(&provider);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    assert_eq!(asked(&respond(&gateway, "gpt-9-fast", json!({})).await), (Value::Null, Value::Null));
-    assert_eq!(asked(&respond(&gateway, "gpt-9-fast-high", json!({})).await), (json!("high"), Value::Null));
-    // Without a list, a suffix is one.
+    assert_eq!(received(&respond(&gateway, "gpt-9-fast", json!({})).await), (Value::Null, Value::Null));
+    assert_eq!(received(&respond(&gateway, "gpt-9-fast-high", json!({})).await), (json!("high"), Value::Null));
+    // Without a model list, such an ending is read as a suffix.
     provider.post_control("/settings", json!({"models": ["gpt-9"]})).await;
     let home = Home::new(&provider);
     let unlisted = home.start().await;
     unlisted.sign_in().await;
     provider.post_control("/faults", json!({"endpoint": "models", "fault": "bad_gateway"})).await;
-    assert_eq!(asked(&respond(&unlisted, "gpt-9-fast", json!({})).await), (Value::Null, json!("priority")));
+    assert_eq!(received(&respond(&unlisted, "gpt-9-fast", json!({})).await), (Value::Null, json!("priority")));
 }
 
 #[tokio::test]
-async fn the_fallback_answers_under_the_name_that_was_asked_for() {
+async fn the_fallback_answers_under_the_requested_name() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_MODELS__FALLBACK", "gpt-5.4-low");
     let gateway = home.start().await;
     gateway.sign_in().await;
     for model in ["gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-5-mini", "gpt-5-nano"] {
         let response = respond(&gateway, model, json!({})).await;
-        assert_eq!(asked(&response).0, json!("low"), "{model}");
+        assert_eq!(received(&response).0, json!("low"), "{model}");
         assert_eq!((&response.json()["model"], response.header("openai-model")), (&json!(model), model));
         let chat = json!({"model": model, "messages": [{"role": "user", "content": "Hello"}]});
         let chat = gateway.post("/v1/chat/completions", chat).await;
@@ -161,8 +161,8 @@ async fn the_fallback_answers_under_the_name_that_was_asked_for() {
     for other in ["gpt-4", "gpt-4o-mini-2024-07-18", "openai-codex/gpt-4o-mini"] {
         assert_eq!(respond(&gateway, other, json!({})).await.status, 404, "{other}");
     }
-    // Another login may list the model itself.
+    // The list of the next login may have the model itself.
     provider.post_control("/settings", json!({"models": ["gpt-4o-mini"]})).await;
     gateway.sign_in_again().await;
-    assert_eq!(asked(&respond(&gateway, "gpt-4o-mini", json!({})).await).0, Value::Null, "it is listed");
+    assert_eq!(received(&respond(&gateway, "gpt-4o-mini", json!({})).await).0, Value::Null, "the model is listed");
 }

@@ -1,4 +1,4 @@
-//! Streams of both APIs are what OpenAI's API promises, whatever the provider sends.
+//! Tests that the streams of both APIs conform to OpenAI's API, whatever the provider sends.
 
 use std::time::Duration;
 
@@ -55,11 +55,11 @@ async fn the_last_event_has_the_whole_response_and_ends_the_stream() {
     for name in ["tool_choice", "parallel_tool_calls", "text", "instructions", "metadata"] {
         assert!(response.get(name).is_some(), "{name}");
     }
-    assert!(streamed.text.contains(": keepalive\n\n"), "the provider's comments pass");
+    assert!(streamed.text.contains(": keepalive\n\n"), "the provider's comments are forwarded");
 }
 
 #[tokio::test]
-async fn a_failure_as_the_first_news_is_a_status() {
+async fn a_failure_before_any_output_becomes_an_http_status() {
     let (provider, _home, gateway) = signed_in().await;
     for (failure, status, code) in [
         ("failed:server_is_overloaded", 503, "server_is_overloaded"),
@@ -125,7 +125,7 @@ async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
 }
 
 #[tokio::test]
-async fn a_response_that_only_begins_is_sent_without_waiting_for_more() {
+async fn a_started_response_is_sent_without_waiting_for_more_events() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_pause": "1h"})).await;
     let request = crate::support::gateway::http().post(format!("{}{RESPONSES}", gateway.base));

@@ -1,4 +1,4 @@
-//! `/v1/responses` and `/v1/models` against a backend that is as strict as the real one.
+//! Tests of `/v1/responses` and `/v1/models` against a simulator that is as strict as the real backend.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ async fn a_request_without_stream_gets_one_response() {
     let log = gateway.log();
     assert!(
         log.contains("TRACE") && !log.contains("PROMPT-CANARY") && !log.contains("word1"),
-        "no prompt, no completion"
+        "no prompt and no completion is logged"
     );
 }
 
@@ -93,7 +93,7 @@ async fn a_body_with_too_many_values_or_levels_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_stream_passes_unchanged_and_unbuffered() {
+async fn a_stream_is_forwarded_unchanged_and_unbuffered() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
@@ -111,7 +111,7 @@ async fn a_stream_passes_unchanged_and_unbuffered() {
 }
 
 #[tokio::test]
-async fn turn_headers_pass_and_caller_headers_do_not() {
+async fn turn_headers_are_forwarded_and_caller_headers_are_not() {
     let (provider, _home, gateway) = signed_in().await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let request = request
@@ -141,7 +141,7 @@ async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     // Without `stream` the caller has received no byte yet.
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
-    assert!(request.send().await.expect_err("it times out").is_timeout());
+    assert!(request.send().await.expect_err("a timeout").is_timeout());
     let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
     eventually("the stream to end at the provider", ended).await;
 }

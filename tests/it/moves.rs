@@ -1,4 +1,4 @@
-//! `goclaw export` and `goclaw import`: accounts change their installation, and a sign-in never has two holders.
+//! Tests of `goclaw export` and `goclaw import`: accounts move, and only one installation has a login at any time.
 
 use std::{fs, path::Path};
 
@@ -43,14 +43,14 @@ fn journal_of(home: &Home) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_account_moves_to_another_database_and_its_chain_goes_on_there() {
+async fn an_account_moves_to_another_database_and_is_refreshed_there() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let (from, to) = (Home::new(&provider), replicas::home(&provider, &database));
     let gateway = from.start().await;
     gateway.sign_in().await;
     assert_eq!(refresh(&gateway).await, 200);
     let file = from.path().join("moving.age");
-    // The gateway runs.
+    // The gateway keeps running during the export.
     let done = run(&from, "export", &file, &["openai-codex"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     state_becomes(&gateway, "absent").await;
@@ -66,7 +66,7 @@ async fn an_account_moves_to_another_database_and_its_chain_goes_on_there() {
 
     let done = run(&to, "import", &file, &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(!file.exists(), "a second import would make two holders");
+    assert!(!file.exists(), "a second import would give two installations the login");
     let gateway = to.start().await;
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
@@ -75,7 +75,7 @@ async fn an_account_moves_to_another_database_and_its_chain_goes_on_there() {
         assert_eq!(refresh(&gateway).await, 200);
     }
     assert_unharmed(&provider, 3).await;
-    // It is a new account here; the old installation does not take it back.
+    // The old installation does not restore the account.
     let gateway = from.start().await;
     assert_eq!(gateway.status().await["state"], "absent");
 }
@@ -107,7 +107,7 @@ async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
 }
 
 #[tokio::test]
-async fn an_account_in_doubt_stays_and_so_does_everything_that_is_unknown() {
+async fn an_account_in_doubt_or_unknown_is_not_exported() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -124,11 +124,11 @@ async fn an_account_in_doubt_stays_and_so_does_everything_that_is_unknown() {
     }
     assert_eq!(gateway.status().await["state"], "in_doubt");
     let left = fs::read_dir(home.path()).expect("a folder").flatten().map(|file| file.file_name());
-    assert!(!left.into_iter().any(|name| name.to_string_lossy().contains("moving.age")), "no draft stays");
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().contains("moving.age")), "no draft is left behind");
 }
 
 #[tokio::test]
-async fn an_older_copy_at_the_source_neither_uses_nor_revokes_what_moved() {
+async fn a_restored_source_neither_uses_nor_revokes_the_moved_tokens() {
     let provider = Provider::approving();
     let (from, to) = (Home::new(&provider), Home::new(&provider));
     let gateway = from.start().await;
@@ -149,7 +149,7 @@ async fn an_older_copy_at_the_source_neither_uses_nor_revokes_what_moved() {
 }
 
 #[tokio::test]
-async fn each_command_refuses_the_files_of_the_other_one_and_a_draft() {
+async fn import_and_restore_refuse_each_other_s_files_and_drafts() {
     let provider = Provider::approving();
     let (from, to) = (Home::new(&provider), Home::new(&provider));
     let gateway = from.start().await;

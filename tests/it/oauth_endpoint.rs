@@ -1,4 +1,4 @@
-//! The OAuth client against the simulator: its requests, and its error for each kind of response.
+//! Tests of the OAuth client against the simulator: its requests, and its error for each kind of response.
 
 use std::{
     io::{Read, Write},
@@ -45,7 +45,7 @@ pub(crate) fn client_of(issuer: &str) -> OAuthClient {
     settings.providers.into_iter().find_map(|provider| provider.oauth).map(Arc::unwrap_or_clone).unwrap()
 }
 
-/// Returns a new code for our verifier.
+/// Returns a new code that belongs to `VERIFIER`.
 async fn approved(client: &OAuthClient) -> CodeGrant {
     let verifier = PkceVerifier::from_bytes(&VERIFIER);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
@@ -98,7 +98,7 @@ fn kind(error: &TokenEndpointError) -> String {
 }
 
 #[tokio::test]
-async fn each_invalid_response_has_its_error_and_takes_one_request() {
+async fn each_invalid_response_has_its_error_and_is_not_retried() {
     let elsewhere = Simulator::start(Options::default()).await.unwrap();
     let redirect = Fault::Redirect { status: 307, location: format!("{}/oauth/token", elsewhere.issuer()) };
     for (fault, expected) in [
@@ -160,7 +160,7 @@ async fn a_truncated_response_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_failed_connection_consumes_nothing() {
+async fn a_failed_connection_is_reported_as_unavailable() {
     let client = client_of(&format!("http://127.0.0.1:{}", free_port()));
     let grant = CodeGrant { code: AuthorizationCode::new("c"), verifier: PkceVerifier::from_bytes(&VERIFIER) };
     let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
@@ -194,14 +194,14 @@ async fn a_connect_timeout_is_unavailable() {
     let client = client_of(&format!("http://{address}"));
     let limit = Duration::from_secs(20);
     let given_up = endpoint().refresh(account(), &client, &RefreshToken::new("token"), limit).await.unwrap_err();
-    // The connect timeout must end it. After the total timeout the token might be consumed.
+    // The connect timeout must end the call. After the total timeout, the token might have been consumed.
     let TokenEndpointError::Unreachable(why) = given_up else { panic!("{given_up:?}") };
     assert_eq!(why.problem, ConnectProblem::TimedOut, "{why:?}");
 }
 
-/// The tokens that arrive while the process is paused are the only valid ones.
+/// The provider has rotated the token, so the tokens that arrive during the pause are the only valid ones.
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "the provider goes on while the gateway's thread is paused")]
+#[expect(clippy::disallowed_methods, reason = "the provider runs while the gateway's thread is paused")]
 async fn a_response_that_arrived_during_a_pause_is_read() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
@@ -261,7 +261,7 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
 }
 
 #[tokio::test]
-async fn expires_in_is_read_as_a_number_or_a_text() {
+async fn expires_in_may_be_a_number_or_a_string() {
     let provider = provider().await;
     for (json, seconds) in [
         ("3600", Some(3600)),

@@ -1,4 +1,4 @@
-//! The committed OpenAPI document matches the code and suits client generators.
+//! Tests that the committed OpenAPI document matches the code and suits client generators.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ fn every_operation_has_an_id_a_tag_a_summary_and_a_401() {
     }
 }
 
-/// The generator emits a key twice when two responses share a status. A parser silently keeps one of them.
+/// The framework emits a key twice when two responses share a status. A parser silently keeps one of them.
 #[test]
 fn no_response_status_appears_twice() {
     let mut scopes: Vec<(usize, BTreeSet<&str>)> = Vec::new();
@@ -51,8 +51,7 @@ fn no_response_status_appears_twice() {
     }
 }
 
-/// A response or parameter that several operations share must be theirs: a part of another operation with the same name is
-/// no substitute.
+/// Operations may share a response. This test finds a shared response with the error form of the other API.
 #[test]
 fn every_error_has_the_form_of_its_api() {
     let document: Value = serde_json::from_str(COMMITTED).expect("the document is JSON");
@@ -71,7 +70,7 @@ fn every_error_has_the_form_of_its_api() {
     }
 }
 
-/// Some generators take `allOf` for objects only, and the framework writes it for an enum with a description.
+/// Some generators support `allOf` for objects only. The framework writes it for an enum with a description.
 #[test]
 fn no_schema_is_composed() {
     assert!(!COMMITTED.contains("\"allOf\""));
@@ -80,7 +79,7 @@ fn no_schema_is_composed() {
 /// Returns path, method and operation for each entry of the committed document.
 pub(crate) fn operations() -> Vec<(String, String, Value)> {
     let document: Value = serde_json::from_str(COMMITTED).expect("the document is JSON");
-    let paths = document["paths"].as_object().expect("it has paths").clone();
+    let paths = document["paths"].as_object().expect("an object of paths").clone();
     paths
         .into_iter()
         .flat_map(|(path, methods)| {

@@ -1,4 +1,4 @@
-//! The endpoints of OpenAI's API that clients call beside the two main ones, and the thinking of models in a chat.
+//! Tests of legacy completions, embeddings and images, and of the reasoning in chat responses.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
 /// The API key that the simulator accepts.
 const DASHSCOPE_KEY: &str = "sk-simulated-CANARY-0001";
 
-/// Returns the code and the parameter of an error, whose request is not to be sent again.
+/// Returns the status, code and parameter of an error, and asserts that it tells clients not to retry.
 fn refused(response: &HttpResponse) -> (u16, Value, Value) {
     assert_eq!(response.header("x-should-retry"), "false", "{}", response.text);
     let error = &response.json()["error"];
@@ -26,7 +26,7 @@ fn data(text: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_legacy_completion_is_a_message_of_the_user() {
+async fn a_legacy_completion_is_sent_as_a_user_message() {
     let (_provider, _home, gateway) = signed_in().await;
     let complete = async |members: Value| {
         let mut body = json!({"model": "gpt-5.5", "prompt": "Say hello"});
@@ -95,7 +95,7 @@ async fn with_dashscope() -> (Provider, Home, Gateway) {
 }
 
 #[tokio::test]
-async fn embeddings_come_from_dashscope_in_the_encoding_that_was_asked_for() {
+async fn embeddings_come_from_dashscope_in_the_requested_encoding() {
     let (_provider, _home, gateway) = with_dashscope().await;
     let embed = async |members: Value| {
         let mut body = json!({"model": "dashscope/text-embedding-v4", "input": ["a", "four"]});
@@ -107,7 +107,7 @@ async fn embeddings_come_from_dashscope_in_the_encoding_that_was_asked_for() {
     assert_eq!((plain.status, &body["model"]), (200, &json!("dashscope/text-embedding-v4")), "{}", plain.text);
     assert_eq!(body["data"][1]["embedding"], json!([4.0, 0.5, -1.0]), "{body}");
     assert_eq!(body["usage"]["total_tokens"], 2, "{body}");
-    // 4.0, 0.5 and -1.0 as floats of 32 bits, the lowest byte first.
+    // 4.0, 0.5 and -1.0 as little-endian 32-bit floats.
     let encoded = embed(json!({"encoding_format": "base64"})).await.json();
     assert_eq!(encoded["data"][1]["embedding"], "AACAQAAAAD8AAIC/", "{encoded}");
     let unknown = embed(json!({"encoding_format": "int8"})).await;
@@ -120,7 +120,7 @@ async fn embeddings_come_from_dashscope_in_the_encoding_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn embeddings_without_a_provider_that_has_them_say_where_they_are() {
+async fn embeddings_that_are_not_available_are_refused_with_a_hint() {
     let (_provider, _home, gateway) = signed_in().await;
     for (model, code, names) in [
         ("dashscope/text-embedding-v4", "not_connected", "goclaw auth login dashscope"),
@@ -134,7 +134,7 @@ async fn embeddings_without_a_provider_that_has_them_say_where_they_are() {
 }
 
 #[tokio::test]
-async fn an_image_is_drawn_with_the_tool_of_a_model() {
+async fn an_image_is_generated_with_a_model_s_image_tool() {
     let (_provider, _home, gateway) = signed_in().await;
     let draw = async |members: Value| {
         let mut body = json!({"prompt": "A lighthouse"});
@@ -171,7 +171,7 @@ async fn an_image_is_drawn_with_the_tool_of_a_model() {
 }
 
 #[tokio::test]
-async fn a_request_without_an_image_says_what_the_model_said() {
+async fn an_image_request_that_yields_no_image_returns_the_model_s_text() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/scripts", json!({"script": "refusal"})).await;
     let refusal = gateway.post("/v1/images/generations", json!({"prompt": "A lighthouse"})).await;
@@ -180,7 +180,7 @@ async fn a_request_without_an_image_says_what_the_model_said() {
 }
 
 #[tokio::test]
-async fn a_program_for_one_model_uses_only_that_one() {
+async fn a_program_for_one_model_can_use_only_that_model() {
     let (provider, _home, gateway) = signed_in().await;
     let made =
         gateway.post("/v1/tokens", json!({"name": "bound", "scope": "models:openai-codex/gpt-5.4"})).await.json();
@@ -202,10 +202,10 @@ async fn a_program_for_one_model_uses_only_that_one() {
         let response = send(path, model).await;
         assert_eq!(response.status, status, "{path} {model}: {}", response.text);
         if status == 200 {
-            assert_eq!(response.header("openai-model"), "gpt-5.4", "{path} {model}: this one answered");
+            assert_eq!(response.header("openai-model"), "gpt-5.4", "{path} {model}: the model that answered");
         }
     }
-    // Without a list, an image model is a model like any other.
+    // Without a model list, the gateway cannot choose a model that calls the image tool.
     let (down, _down_home, gateway) = signed_in().await;
     down.post_control("/outages", json!({"site": "backend", "down": true})).await;
     let made =
@@ -214,7 +214,7 @@ async fn a_program_for_one_model_uses_only_that_one() {
     let request = request.bearer_auth(made["token"].as_str().expect("a token"));
     let unlisted = request.json(&json!({"prompt": "Hello"})).send().await.expect("a response");
     assert_eq!(unlisted.status(), 403);
-    // A program for another account does not even make the gateway read the list of this one.
+    // A request of a program for another account does not load this account's model list.
     let lists = provider.outcomes("/backend-api/codex/models").await.len();
     let (other_provider, _other_home, gateway) = signed_in().await;
     let made = gateway.post("/v1/tokens", json!({"name": "elsewhere", "scope": "models:suno"})).await.json();
@@ -225,11 +225,11 @@ async fn a_program_for_one_model_uses_only_that_one() {
         assert_eq!(request.send().await.expect("a response").status(), 403, "{path}");
     }
     let read = other_provider.outcomes("/backend-api/codex/models").await.len();
-    assert_eq!((lists, read), (1, 0), "lists that were read");
+    assert_eq!((lists, read), (1, 0), "requests for model lists");
 }
 
 #[tokio::test]
-async fn a_chat_shows_the_thinking_of_a_model_that_reasons() {
+async fn a_chat_returns_the_reasoning_of_a_model_that_reasons() {
     let (provider, _home, gateway) = signed_in().await;
     let ask = async |members: Value| {
         let mut body = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]});
@@ -256,7 +256,7 @@ async fn a_chat_shows_the_thinking_of_a_model_that_reasons() {
         assert_eq!(joined, "Thinking about it.", "{name}: {}", streamed.text);
     }
     assert_eq!(provider.outcomes("/backend-api/codex/models").await.len(), 1, "the list is read once");
-    // A model that is not known to reason is not asked for it.
+    // The gateway does not request a reasoning summary from a model that is not known to reason.
     let unlisted = Home::new(&provider);
     let gateway = unlisted.start().await;
     gateway.sign_in().await;

@@ -1,5 +1,5 @@
-//! Outbound proxies and additional authorities: everything that leaves this machine goes through the configured proxy,
-//! and only what never left counts as not sent.
+//! Tests of outbound proxies and additional certificate authorities: every request to another machine goes through the
+//! configured proxy, and only a request that never left counts as not sent.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -45,7 +45,7 @@ fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap()
 }
 
-/// Replaces the simulator's address in `url` by a host that only the proxy knows.
+/// Replaces the simulator's address in `url` by a host that only the proxy resolves.
 fn at(host: &str, url: &str) -> String {
     url.replace(&format!("http://{}", address(url)), &format!("https://{host}"))
 }
@@ -88,7 +88,7 @@ async fn every_request_of_an_account_goes_through_the_proxy() {
     }
 }
 
-/// Returns how a refresh fails, and what becomes of a request of the same account.
+/// Returns the error of a refresh, and the result of an API request of the same account.
 async fn refresh_through(outbound: &Outbound) -> (TokenEndpointError, Result<(), UpstreamError>) {
     let clock = Arc::new(SystemClock);
     let client = OAuthClient {
@@ -107,11 +107,11 @@ async fn refresh_through(outbound: &Outbound) -> (TokenEndpointError, Result<(),
     let (token, bearer) = (RefreshToken::new("token"), AccessToken::new("token"));
     let refreshed = oauth.refresh(account(), &client, &token, Duration::from_secs(30));
     let (refreshed, sent) = tokio::join!(refreshed, upstream.send(request, &bearer));
-    (refreshed.expect_err("it fails"), sent.map(drop))
+    (refreshed.expect_err("the refresh fails"), sent.map(drop))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_proxy_refuses_was_not_sent() {
+async fn a_request_that_the_proxy_refuses_counts_as_not_sent() {
     let provider = Simulator::start(Options::default()).await.unwrap();
     let front = TlsFront::start(address(&provider.addresses().issuer), &["http/1.1"]).await;
     let cases = ["http", "socks5h"].into_iter().flat_map(|scheme| {
@@ -145,7 +145,7 @@ async fn what_a_proxy_refuses_was_not_sent() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_gone_is_named() {
+async fn an_unreachable_proxy_is_named() {
     let (error, sent) = refresh_through(&outbound_through("127.0.0.1:9")).await;
     assert!(error.to_string().starts_with("the outbound proxy http://127.0.0.1:9 cannot be reached"), "{error}");
     let sent = sent.unwrap_err().to_string();
@@ -174,7 +174,7 @@ async fn the_webhook_goes_through_the_proxy_too() {
 }
 
 #[test]
-fn an_account_s_own_way_counts_first_and_this_machine_is_always_direct() {
+fn an_account_s_own_proxy_takes_precedence_and_loopback_is_always_direct() {
     let name = |name: &str| AccountName::parse(name).unwrap();
     let accounts = [("direct", WayOut::Direct), ("own", WayOut::parse("socks5://own.example:1080").unwrap())];
     let outbound = Outbound::new(&OutboundOptions {
@@ -199,7 +199,7 @@ fn an_account_s_own_way_counts_first_and_this_machine_is_always_direct() {
         (Some("other"), "https://a.internal.example/", "direct"),
         (Some("other"), "https://notinternal.example/", common),
         (Some("other"), "https://10.1.2.3/", "direct"),
-        // The exceptions belong to the common proxy.
+        // `no_proxy` applies to the common proxy only.
         (Some("own"), "https://internal.example/", own),
         (Some("own"), "https://localhost:1/", "direct"),
         (Some("own"), "https://127.8.8.8/", "direct"),
@@ -234,7 +234,7 @@ fn proxies_are_shown_without_their_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_doctor_asks_providers_through_the_proxy_and_shows_it() {
+async fn the_doctor_calls_providers_through_the_proxy_and_shows_it() {
     let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
     let home = Home::without_provider()
         .with("HTTPS_PROXY", &proxy.url("http"))
@@ -242,26 +242,26 @@ async fn the_doctor_asks_providers_through_the_proxy_and_shows_it() {
         .with("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false");
     let output = tokio::task::block_in_place(|| home.run(&["doctor"])).stdout;
     let address = format!("http://{}", proxy.address);
-    for told in [
+    for expected in [
         format!("ok       outbound proxy: {address} (credentials not shown) (HTTPS_PROXY)"),
         format!(
             "PROBLEM  https://auth.openai.com (for openai-codex, through {address}): the outbound proxy {address} did"
         ),
     ] {
-        assert!(output.contains(&told), "{told} in {output}");
+        assert!(output.contains(&expected), "{expected} in {output}");
     }
     assert!(proxy.asked().contains(&"auth.openai.com:443".to_owned()), "{:?}", proxy.asked());
     assert!(!output.contains("CANARY"), "{output}");
 }
 
 #[test]
-fn a_file_of_authorities_that_cannot_be_used_is_named() {
+fn an_unusable_ca_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (empty, broken) = (folder.path().join("empty.pem"), folder.path().join("broken.pem"));
     fs::write(&empty, "no certificate").unwrap();
     let not_base64 = "-----BEGIN CERTIFICATE-----\n%%%%\n-----END CERTIFICATE-----\n";
     fs::write(&broken, not_base64).unwrap();
-    for (file, told) in [
+    for (file, expected) in [
         (folder.path().join("missing.pem"), "cannot read"),
         (empty, "has no certificate"),
         (broken, "is not valid PEM"),
@@ -270,8 +270,8 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
         for command in [&["config", "check"][..], &["serve"]] {
             let output = home.run(command);
             assert_eq!(output.code, Some(2), "{}", output.stderr);
-            let is_told = output.stderr.contains(told) && output.stderr.contains("tls.ca_file");
-            assert!(is_told && output.stderr.contains(&file.display().to_string()), "{}", output.stderr);
+            let is_reported = output.stderr.contains(expected) && output.stderr.contains("tls.ca_file");
+            assert!(is_reported && output.stderr.contains(&file.display().to_string()), "{}", output.stderr);
         }
     }
 }

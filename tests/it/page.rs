@@ -1,4 +1,4 @@
-//! The gateway's page in a real browser. Gateway, simulator and browser are processes.
+//! Tests of the gateway's page in a real browser. Gateway, simulator and browser are processes.
 
 use std::fs;
 
@@ -151,7 +151,7 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     browser.reads("Sign-in timed out").await;
     assert_accessible(&browser, "time over").await;
     let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
-    eventually("the gateway to agree", over).await;
+    eventually("the gateway to end the login", over).await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn an_account_that_needs_a_login_is_shown_and_reconnected() {
 }
 
 #[tokio::test]
-async fn a_restored_database_is_told_and_not_as_a_lost_response() {
+async fn a_restored_database_is_not_shown_as_a_lost_response() {
     let provider = Provider::approving();
     let (home, gateway, browser) = open_session(&provider).await;
     gateway.sign_in().await;
@@ -226,7 +226,7 @@ async fn a_key_is_never_shown_and_disconnecting_asks_for_confirmation() {
     assert!(!markup.as_str().expect("markup").contains(&token));
     browser.choose("Disconnect").await;
     browser.reads("Disconnect suno?").await;
-    assert_eq!(home.stored().0, 1, "it asks for confirmation first");
+    assert_eq!(home.stored().0, 1, "the page asks for confirmation first");
     assert_accessible(&browser, "the question").await;
 }
 
@@ -257,7 +257,7 @@ async fn a_used_link_or_an_ended_session_shows_the_sign_in_screen() {
     other.open_page("about:blank").await;
     other.open_page(link.trim()).await;
     other.reads("This link no longer works").await;
-    // This page keeps its session.
+    // The other browser's page keeps its session.
     other.choose("Stay signed in").await;
     other.reads("Connect an account").await;
 }
@@ -295,10 +295,7 @@ async fn another_origin_cannot_read_or_change_anything() {
     assert_eq!(browser.evaluate("sessionStorage.length").await, 0);
     for (what, request) in [
         ("read", "fetch(GATEWAY + '/v1/providers').then((a) => a.text())"),
-        (
-            "read with what the browser has",
-            "fetch(GATEWAY + '/v1/providers', {credentials: 'include'}).then((a) => a.text())",
-        ),
+        ("read with credentials", "fetch(GATEWAY + '/v1/providers', {credentials: 'include'}).then((a) => a.text())"),
         ("read the start page", "fetch(GATEWAY + '/').then((a) => a.text())"),
     ] {
         let response = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;

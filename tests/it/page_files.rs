@@ -1,4 +1,4 @@
-//! The files of the page: embedded, small, and without requests to other origins.
+//! Tests of the page's files: they are embedded and small, and load nothing from other origins.
 
 use std::{collections::BTreeSet, fs, io::Read};
 
@@ -58,7 +58,7 @@ fn attributes<'a>(html: &'a str, name: &str) -> BTreeSet<&'a str> {
 }
 
 #[tokio::test]
-async fn the_api_reference_runs_nothing_and_names_every_operation() {
+async fn the_api_reference_runs_no_script_and_lists_every_operation() {
     let gateway = TestGateway::open().await;
     let whole = whole_endpoint(&gateway);
     let request = Request::builder().uri_str("/docs").header("host", "localhost").finish();
@@ -87,7 +87,7 @@ async fn the_api_reference_runs_nothing_and_names_every_operation() {
 }
 
 #[tokio::test]
-async fn page_loads_nothing_from_other_origins() {
+async fn the_page_loads_nothing_from_other_origins() {
     for (name, _, text) in served().await {
         // The SVG namespace is an identifier, not a request.
         let text = text.replace("http://www.w3.org/2000/svg", "");
@@ -98,7 +98,7 @@ async fn page_loads_nothing_from_other_origins() {
 }
 
 #[tokio::test]
-async fn static_answers_are_compressed_for_callers_that_accept_it() {
+async fn static_responses_are_compressed_for_callers_that_accept_it() {
     let gateway = TestGateway::open().await;
     let whole = whole_endpoint(&gateway);
     let get = async |path: &str, accepted: Option<&str>| {

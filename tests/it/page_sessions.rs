@@ -1,4 +1,4 @@
-//! Page sessions, the change stream, and the isolation of the page from other origins.
+//! Tests of page sessions, the change stream, and the isolation of the page from other origins.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -45,7 +45,7 @@ async fn a_session_is_started_extended_and_ended() {
     let left =
         refreshed["expires_at"].as_i64().expect("a time") * 1_000 - home.number("SELECT created_at FROM api_tokens");
     assert!((1_790_000..=1_830_000).contains(&left), "{left}");
-    // It is not listed, and only the page has it.
+    // The session is not listed as a program's token. Its secret is neither stored nor logged.
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
     assert!(!home.text("SELECT id || digest FROM api_tokens").contains(&token) && !gateway.log().contains(&token));
     assert_eq!(with(&gateway, Method::DELETE, "/v1/session", &token).await.json(), json!({"status": "signed out"}));
@@ -55,7 +55,7 @@ async fn a_session_is_started_extended_and_ended() {
 }
 
 #[tokio::test]
-async fn all_sessions_of_the_page_and_the_gateway_token_are_one_owner() {
+async fn all_page_sessions_and_the_gateway_token_are_one_principal() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -113,7 +113,7 @@ async fn session_of(gateway: &Gateway, token: &str) -> Value {
     own.unwrap_or_else(|| panic!("{listed}")).clone()
 }
 
-/// Returns whether a token of the page is accepted.
+/// Returns whether the token of a session or a link is accepted.
 async fn is_good(gateway: &Gateway, token: &str) -> bool {
     with(gateway, Method::POST, "/v1/session", token).await.status == 200
 }
@@ -124,7 +124,7 @@ async fn link_of(gateway: &Gateway, session: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_session_opened_ends_with_it() {
+async fn links_and_sessions_opened_by_a_session_end_with_it() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     for home in [Home::without_provider(), replicas::home(&provider, &database)] {
         let gateway = home.start().await;
@@ -140,7 +140,7 @@ async fn what_a_session_opened_ends_with_it() {
         for token in [&first, &child, &grandchild, &unopened] {
             assert!(!is_good(&gateway, token).await);
         }
-        assert!(is_good(&gateway, &other).await, "nobody else is signed out");
+        assert!(is_good(&gateway, &other).await, "other sessions are not ended");
     }
 }
 
@@ -192,7 +192,7 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once() {
     let ended = home.run(&["sessions", "end", "--all", "--tokens"]);
     assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "Ended: 1."), "{}", ended.stderr);
     assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 401);
-    assert_eq!(home.run(&["sessions", "end"]).code, Some(2), "it says which");
+    assert_eq!(home.run(&["sessions", "end"]).code, Some(2), "an id or --all is required");
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_link_opens_one_session_on_two_replicas() {
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let gateways = [homes[0].start().await, homes[1].start().await];
     let link = link(&gateways[0]).await;
-    eventually("the other gateway to know the link", || async {
+    eventually("the other gateway to read the link", || async {
         // A slow poll: until the replica has the link, each request counts as a wrong token.
         pause(Duration::from_millis(200)).await;
         (with(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
@@ -230,11 +230,11 @@ async fn changes_are_streamed_until_the_session_ends() {
     let off = json!({"enabled": false});
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(off)).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
-    // A failed login is a change too.
+    // A cancelled login is a change too.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     gateway.post("/v1/auth/openai/cancel", json!({})).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
-    // The follower tells of the login once more.
+    // The follower reports the login once more.
     while tokio::time::timeout(Duration::from_secs(1), events.chunk()).await.is_ok() {}
     with(&gateway, Method::DELETE, "/v1/session", &token).await;
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;

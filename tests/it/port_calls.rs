@@ -1,5 +1,5 @@
-//! Call counts of use cases: a code is exchanged once, a refresh token is presented once, and some requests call
-//! neither the provider nor the store nor the callback port.
+//! Tests of how often use cases call the ports: a code is exchanged once, a refresh token is presented once, and some
+//! requests call neither the provider nor the store nor the callback port.
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,14 +59,14 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refused()));
     let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
-    app.start().await.expect("it starts");
+    app.start().await.expect("the gateway starts");
     let openai = name(OPENAI);
     let (first, second) = tokio::join!(within(app.tokens.usable(&openai)), within(app.tokens.usable(&openai)));
     assert!(matches!(first, Err(AppError::NeedsReauth(_))), "{first:?}");
     assert!(matches!(second, Err(AppError::NeedsReauth(_))), "{second:?}");
 }
 
-/// A start compares the account with its tokens in the journal.
+/// Expects one load of the account, which a start compares with the journal.
 fn expect_comparison(store: &mut MockTokenStore, stored: &SealedCredential) {
     let stored = stored.clone();
     store.expect_load().times(1).return_once(move |_| Ok(Some(stored)));
@@ -75,7 +75,7 @@ fn expect_comparison(store: &mut MockTokenStore, stored: &SealedCredential) {
 #[tokio::test]
 async fn a_refresh_takes_two_store_steps() {
     let gateway = connected().await;
-    let stored = gateway.account(OPENAI).await.expect("it is connected");
+    let stored = gateway.account(OPENAI).await.expect("a connected account");
     gateway.clock.advance(2 * HOUR);
     let mut store = MockTokenStore::new();
     let listed = stored.clone();
@@ -86,7 +86,7 @@ async fn a_refresh_takes_two_store_steps() {
         .return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
     expect_comparison(&mut store, &stored);
     let row = Arc::new(std::sync::Mutex::new(stored));
-    // The lease before the presentation, and the result after it.
+    // The first step takes the lease, and the second stores the result.
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
@@ -95,7 +95,7 @@ async fn a_refresh_takes_two_store_steps() {
         Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
     });
     let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
-    app.start().await.expect("it starts");
+    app.start().await.expect("the gateway starts");
     within(app.tokens.usable(&name(OPENAI))).await.expect("a token");
 }
 
@@ -103,7 +103,7 @@ async fn a_refresh_takes_two_store_steps() {
 #[tokio::test]
 async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_set_back() {
     let gateway = connected().await;
-    let stored = gateway.account(OPENAI).await.expect("it is connected");
+    let stored = gateway.account(OPENAI).await.expect("a connected account");
     gateway.clock.advance(2 * HOUR);
     let (mut store, mut oauth, clock) = (MockTokenStore::new(), MockOAuthEndpoint::new(), gateway.clock.clone());
     oauth.expect_refresh().never();
@@ -127,7 +127,7 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
         Ok(Advanced { effect: Effect::Recorded, credential: Some(stored.clone()), events: vec![] })
     });
     let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
-    app.start().await.expect("it starts");
+    app.start().await.expect("the gateway starts");
     let refused = within(app.tokens.usable(&name(OPENAI))).await;
     assert!(matches!(refused, Err(AppError::RefreshNotBegun { .. })), "{refused:?}");
 }
@@ -135,7 +135,7 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
 #[tokio::test]
 async fn a_valid_token_is_served_without_store_or_provider() {
     let gateway = connected().await;
-    let stored = gateway.account(OPENAI).await.expect("it is connected");
+    let stored = gateway.account(OPENAI).await.expect("a connected account");
     let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
     store.expect_feedback().returning(|| Ok(Vec::new()));
     store.expect_list().times(1).return_once({
@@ -146,7 +146,7 @@ async fn a_valid_token_is_served_without_store_or_provider() {
     store.expect_advance().never();
     oauth.expect_refresh().never();
     let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
-    app.start().await.expect("it starts");
+    app.start().await.expect("the gateway starts");
     for _ in 0..3 {
         assert!(within(app.tokens.usable(&name(OPENAI))).await.expect("a token").is_usable(NOW));
     }
@@ -160,7 +160,7 @@ async fn a_forbidden_path_and_a_status_start_no_refresh() {
     oauth.expect_refresh().never();
     oauth.expect_exchange_code().never();
     let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
-    app.start().await.expect("it starts");
+    app.start().await.expect("the gateway starts");
     let request = ProxyRequest {
         rights: Rights::Owner,
         name: name(OPENAI),
@@ -183,10 +183,10 @@ async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
     let held = || BindError::InUse { held: "127.0.0.1:1455".to_owned() };
     listener.expect_bind().times(1).withf(|address| address.port() == 1455).returning(move |_| Err(held()));
     let app = gateway.gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
-    app.start().await.expect("it starts");
+    app.start().await.expect("the gateway starts");
     let start = |options| app.logins.start(name(OPENAI), alice(), options);
-    let sound = start(StartOptions::default()).await;
-    assert!(matches!(sound, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{sound:?}");
+    let usable = start(StartOptions::default()).await;
+    assert!(matches!(usable, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{usable:?}");
     let forced = start(StartOptions { force: true, ..StartOptions::default() }).await;
     let Ok(StartOutcome::Pending(login)) = forced else { panic!("{forced:?}") };
     assert!(login.callback_error.expect("the port is in use").to_string().contains("127.0.0.1:1455"));

@@ -83,7 +83,7 @@ func seeImageInChat() error {
 	return errors.Join(err, isWord(message.Content))
 }
 
-// chatSituations are those of OpenAI's SDK for Go with the Chat Completions API.
+// chatSituations returns the situations of OpenAI's SDK for Go with the Chat Completions API.
 func chatSituations() []situation {
 	return []situation{
 		{"tools", func() error { _, err := chatLoop(); return err }},

@@ -57,7 +57,7 @@ func user(text string) responses.ResponseInputItemUnionParam {
 	return responses.ResponseInputItemParamOfMessage(text, responses.EasyInputMessageRoleUser)
 }
 
-// loop runs the tool loop. next returns the input of the next request, and what it changes besides.
+// loop runs the tool loop. next returns the input of the next request, and a function that sets its other parameters.
 func loop(next func(*responses.Response, responses.ResponseInputParam) (responses.ResponseInputParam, func(*responses.ResponseNewParams))) error {
 	var called []string
 	response, err := create(responses.ResponseInputParam{user(toolsPrompt)}, nil)
@@ -79,12 +79,12 @@ func loop(next func(*responses.Response, responses.ResponseInputParam) (response
 	return err
 }
 
-// growing sends everything so far, with what `itemsOf` makes of a response.
-func growing(itemsOf func(responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam) error {
+// growing resends the whole conversation each time. toInput converts an output item to an input item.
+func growing(toInput func(responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam) error {
 	talk := responses.ResponseInputParam{user(toolsPrompt)}
 	return loop(func(response *responses.Response, outputs responses.ResponseInputParam) (responses.ResponseInputParam, func(*responses.ResponseNewParams)) {
 		for _, item := range response.Output {
-			talk = append(talk, itemsOf(item))
+			talk = append(talk, toInput(item))
 		}
 		talk = append(talk, outputs...)
 		return talk, nil
@@ -142,7 +142,7 @@ func say(text string) error {
 	return isWord(response.OutputText())
 }
 
-// responsesSituations are those of OpenAI's SDK for Go with the Responses API.
+// responsesSituations returns the situations of OpenAI's SDK for Go with the Responses API.
 func responsesSituations() []situation {
 	return []situation{
 		{"tools", func() error { return growing(itself) }},

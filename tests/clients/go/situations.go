@@ -1,6 +1,6 @@
-// What the Go programs share: each situation runs once and prints its result as one JSON line.
+// Runs each situation once and prints its result as one JSON line. Both APIs of the SDK use it.
 //
-// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and nothing else that a client reads.
+// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
 package main
 
 import (
@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// Two tool calls, one after the other's output, and an answer: three turns.
+	// Takes three turns: a tool call, a second one after the first output, and an answer.
 	toolsPrompt = "Use get_weather, afterwards get_time."
-	// 1 pixel.
+	// A PNG of one pixel.
 	picture = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-	// Longer than what clients wait by themselves before their first retry.
+	// Longer than the clients' default delay before their first retry.
 	retryAfter = 2 * time.Second
 )
 
 var model = os.Getenv("CLIENT_MODEL")
 
-// situation has a function that fails by an error; without one, the client has nothing for it.
+// situation has a function that returns an error if the situation fails, or nil if the client does not offer it.
 type situation struct {
 	name string
 	play func() error
@@ -47,7 +47,7 @@ func run(situations []situation) {
 	os.Exit(failed)
 }
 
-// rateLimited makes the next response a 429 of the provider with Retry-After. The call waits that long, or reports the limit.
+// rateLimited makes the provider's next response a 429 with Retry-After. The call must wait that long or report the limit.
 func rateLimited(isReported func(error) bool, call func() error) error {
 	fault := map[string]any{
 		"kind": "status", "status": 429, "retry_after": fmt.Sprint(retryAfter.Seconds()),
@@ -71,19 +71,19 @@ func rateLimited(isReported func(error) bool, call func() error) error {
 	return nil
 }
 
-// checkToolsAnswer checks the end of the loop that toolsPrompt begins.
+// checkToolsAnswer checks the calls and the final text of the tool loop that toolsPrompt starts.
 func checkToolsAnswer(text string, called []string) error {
 	if strings.Join(called, " ") != "get_weather get_time" {
 		return fmt.Errorf("called %v", called)
 	}
-	// The second call came after the output of the first one.
+	// The text quotes the outputs of the last turn. With both calls in one turn, it would quote both.
 	if !strings.Contains(text, "result of get_time") || strings.Contains(text, "result of get_weather") {
 		return fmt.Errorf("unexpected text: %s", text)
 	}
 	return nil
 }
 
-// isWord returns an error unless the text is the simulated model's.
+// isWord returns an error unless the text is the simulator's default answer.
 func isWord(text string) error {
 	if !strings.HasPrefix(text, "word1 ") {
 		return fmt.Errorf("unexpected text: %q", text)

@@ -1,11 +1,11 @@
-// What both providers of the AI SDK do, given their models.
+// The situations that both providers of the AI SDK share.
 
 import assert from "node:assert/strict";
 import { APICallError, Output, RetryError, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 import { PICTURE, TOOLS_PROMPT, checkToolsAnswer, rateLimited } from "./situations.mjs";
 
-/** Returns the situations for a model and an unknown one. */
+/** Returns the situations for a model; `unknown` is a model that does not exist. */
 export function situations(model, unknown) {
   const toolSet = (called) =>
     Object.fromEntries(

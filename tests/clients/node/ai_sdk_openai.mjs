@@ -1,4 +1,4 @@
-// The AI SDK with its OpenAI provider, as it is by default: the Responses API, and references to earlier items.
+// The AI SDK with its OpenAI provider. By default, it calls the Responses API and refers to earlier items by id.
 
 import assert from "node:assert/strict";
 import { openai } from "@ai-sdk/openai";
@@ -25,6 +25,6 @@ await run({
     assert((await generateText({ model, messages, ...store })).text);
   },
   history,
-  // Its messages refer to earlier items unless `store` is false.
+  // The provider refers to earlier items by id unless `store` is false.
   references: history,
 });

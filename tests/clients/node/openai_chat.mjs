@@ -10,7 +10,7 @@ const client = new OpenAI();
 const model = MODEL;
 const messages = [{ role: "user", content: "Hello" }];
 
-/** Returns a tool that the SDK calls by itself. */
+/** Returns a tool whose function the SDK calls. */
 const tool = (name, called) => ({
   type: "function",
   function: {

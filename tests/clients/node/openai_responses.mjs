@@ -15,7 +15,7 @@ const reasoning = { effort: "high", summary: "auto" };
 
 const format = zodTextFormat(z.object({ name: z.string(), count: z.number().int() }), "answer");
 
-/** Runs the tool loop; `followUp` makes the next request of a response and its tool outputs. */
+/** Runs the tool loop; `followUp` builds the next request from a response and its tool outputs. */
 async function loop(followUp) {
   const called = [];
   let response = await client.responses.create({ model, input: [question], tools, reasoning });
@@ -30,7 +30,7 @@ async function loop(followUp) {
   checkToolsAnswer(response.output_text, called);
 }
 
-/** Returns a `followUp` that sends everything so far, with what `itemsOf` makes of a response. */
+/** Returns a `followUp` that resends the whole conversation. `itemsOf` converts a response to input items. */
 function growing(itemsOf) {
   const input = [question];
   return (response, outputs) => {
@@ -72,7 +72,7 @@ await run({
   },
   previous_response: () => loop(({ id }, outputs) => ({ input: outputs, previous_response_id: id })),
   output_items: () => loop(growing(({ output }) => JSON.parse(JSON.stringify(output)))),
-  // The SDK adds what it parsed to the items.
+  // `parse` adds members to the output items, which come back as input.
   async parsed_items() {
     const strict = [zodResponsesFunction({ name: "get_time", parameters: z.object({ city: z.string() }) })];
     const input = [{ role: "user", content: "Hello" }];
@@ -92,7 +92,7 @@ await run({
     await assert.rejects(client.responses.create({ model, input: "x", background: true }), (error) => {
       return error instanceof OpenAI.BadRequestError && error.code === "unsupported_parameter";
     });
-    const stranger = new OpenAI({ apiKey: "not-a-token" });
-    await assert.rejects(stranger.models.list(), (error) => error instanceof OpenAI.AuthenticationError);
+    const unauthorized = new OpenAI({ apiKey: "not-a-token" });
+    await assert.rejects(unauthorized.models.list(), (error) => error instanceof OpenAI.AuthenticationError);
   },
 });

@@ -1,24 +1,24 @@
-// What the Node programs share: each situation runs once and prints its result as one JSON line.
+// Runs each situation once and prints its result as one JSON line. All Node programs import it.
 //
-// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and nothing else that a client reads.
+// The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
 
 import assert from "node:assert/strict";
 
 export const MODEL = process.env.CLIENT_MODEL;
 export const UNKNOWN_MODEL = `${MODEL}-that-does-not-exist`;
-// Two tool calls, one after the other's output, and an answer: three turns.
+// Takes three turns: a tool call, a second one after the first output, and an answer.
 export const TOOLS_PROMPT = "Use get_weather, afterwards get_time.";
-// 1 pixel.
+// A PNG of one pixel.
 export const PICTURE =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-// Seconds; longer than what clients wait by themselves before their first retry.
+// Seconds; longer than the clients' default delay before their first retry.
 const RETRY_AFTER = 2;
 
-// Standard output is for the results.
+// Clients may log; standard output carries only the results.
 const print = console.log;
 console.log = console.error;
 
-/** Runs the situations, in order. A function fails by an exception; `null` means that the client has nothing for it. */
+/** Runs the situations in order. One fails if its function throws; `null` means that the client does not offer it. */
 export async function run(situations) {
   let failed = false;
   for (const [situation, play] of Object.entries(situations)) {
@@ -43,7 +43,7 @@ export async function order(path, body) {
   assert(response.ok, await response.text());
 }
 
-/** The next response is a 429 of the provider with Retry-After. The client waits that long, or reports the limit. */
+/** Makes the provider's next response a 429 with Retry-After. The call must wait that long or report the limit. */
 export async function rateLimited(isReported, call) {
   const error = { message: "Rate limit reached.", type: "requests", param: null, code: "rate_limit_exceeded" };
   const fault = { kind: "status", status: 429, body: JSON.stringify({ error }), retry_after: String(RETRY_AFTER) };
@@ -59,9 +59,9 @@ export async function rateLimited(isReported, call) {
   assert(waited >= RETRY_AFTER, `retried after ${waited} s, not after the ${RETRY_AFTER} s of Retry-After`);
 }
 
-/** Checks the end of the loop that `TOOLS_PROMPT` begins. */
+/** Checks the calls and the final text of the tool loop that `TOOLS_PROMPT` starts. */
 export function checkToolsAnswer(text, called) {
   assert.deepEqual(called, ["get_weather", "get_time"]);
-  // The second call came after the output of the first one.
+  // The text quotes the outputs of the last turn. With both calls in one turn, it would quote both.
   assert(text.includes("result of get_time") && !text.includes("result of get_weather"), text);
 }

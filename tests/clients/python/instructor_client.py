@@ -30,7 +30,7 @@ def structured():
 
 @situation
 def repeated_attempts():
-    """An answer that does not validate is sent back with the reason."""
+    """The client sends an invalid answer back with the validation error."""
     attempts = []
 
     class Checked(Answer):
@@ -60,8 +60,8 @@ def image():
 
 @situation
 def unknown_model():
-    stranger = instructor.from_provider(f"openai/{UNKNOWN_MODEL}", **OPTIONS)
-    error = raises(Exception, lambda: stranger.create(response_model=Answer, messages=HELLO))
+    other_client = instructor.from_provider(f"openai/{UNKNOWN_MODEL}", **OPTIONS)
+    error = raises(Exception, lambda: other_client.create(response_model=Answer, messages=HELLO))
     assert "is not supported" in str(error), error
 
 

@@ -116,8 +116,8 @@ def models():
 @situation
 def provider_failures():
     order("/scripts", {"script": "failed:server_error"})
-    impatient = client.with_options(max_retries=0).chat.completions
-    error = raises(openai.InternalServerError, lambda: impatient.create(model=MODEL, messages=HELLO, stream=True))
+    without_retries = client.with_options(max_retries=0).chat.completions
+    error = raises(openai.InternalServerError, lambda: without_retries.create(model=MODEL, messages=HELLO, stream=True))
     assert error.code == "server_error", error
     order("/scripts", {"script": "failed:server_error"})
     assert list(create(messages=HELLO, stream=True))

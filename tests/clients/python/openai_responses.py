@@ -28,7 +28,7 @@ def output_of(call):
 
 
 def loop(follow_up):
-    """Runs the tool loop; `follow_up` makes the next request of a response and its tool outputs."""
+    """Runs the tool loop; `follow_up` sends the next request, given a response and its tool outputs."""
     called = []
     reasoning = {"effort": "high", "summary": "auto"}
     response = client.responses.create(model=MODEL, input=[QUESTION], tools=TOOLS, reasoning=reasoning)
@@ -110,7 +110,7 @@ def output_items():
 
 @situation
 def parsed_items():
-    """The SDK adds what it parsed to the items."""
+    """`parse` adds members to the output items, which come back as input."""
     parameters = TOOLS[1]["parameters"] | {"additionalProperties": False}
     strict = [TOOLS[1] | {"parameters": parameters, "strict": True}]
     talk = [{"role": "user", "content": "Hello"}]
@@ -168,10 +168,10 @@ def refusals():
 @situation
 def provider_failures():
     order("/scripts", {"script": "failed:server_error"})
-    impatient = client.with_options(max_retries=0).responses
-    error = raises(openai.InternalServerError, lambda: impatient.create(model=MODEL, input="x", stream=True))
+    without_retries = client.with_options(max_retries=0).responses
+    error = raises(openai.InternalServerError, lambda: without_retries.create(model=MODEL, input="x", stream=True))
     assert error.code == "server_error", error
-    # A failure before the first output is a status, so the SDK's retry helps.
+    # A failure before the first output becomes an HTTP status, which the SDK retries.
     order("/scripts", {"script": "failed:server_error"})
     assert list(client.responses.create(model=MODEL, input="x", stream=True))
     order("/settings", {"used_percent": 100})

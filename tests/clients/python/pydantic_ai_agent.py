@@ -55,7 +55,7 @@ async def stream():
 
 @situation
 def structured():
-    """By a call of a tool, its default."""
+    """Uses a tool call, the client's default for structured output."""
     prompt = "Use get_time, afterwards final_result."
     assert isinstance(agent(output_type=Answer).run_sync(prompt).output, Answer)
 
@@ -100,7 +100,7 @@ if API == "responses":
 
     @situation
     def output_items():
-        """Its messages keep the ids and the encrypted reasoning of the items."""
+        """The message history keeps the items' ids and encrypted reasoning."""
         before = loop(openai_send_reasoning_ids=True).all_messages()
         assert agent().run_sync("Hello", message_history=before, model_settings={"openai_send_reasoning_ids": True}).output
 

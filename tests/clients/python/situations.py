@@ -1,6 +1,6 @@
-"""What the Python programs share: each situation runs once and prints its result as one JSON line.
+"""Runs each situation once and prints its result as one JSON line. All Python programs import it.
 
-The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and nothing else that a client reads.
+The runner sets OPENAI_BASE_URL, OPENAI_API_KEY, CLIENT_MODEL and SIMULATOR_CONTROL_URL, and no other variable that a client reads.
 """
 
 import asyncio
@@ -15,38 +15,38 @@ import urllib.request
 
 MODEL = os.environ["CLIENT_MODEL"]
 UNKNOWN_MODEL = f"{MODEL}-that-does-not-exist"
-# Two tool calls, one after the other's output, and an answer: three turns.
+# Takes three turns: a tool call, a second one after the first output, and an answer.
 TOOLS_PROMPT = "Use get_weather, afterwards get_time."
-# 1 pixel.
+# One pixel.
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PICTURE = f"data:image/png;base64,{PNG}"
-# Longer than what clients wait by themselves before their first retry.
+# Seconds; longer than the clients' default delay before their first retry.
 RETRY_AFTER = 2
 
 _situations = []
 
 
 def situation(function):
-    """Registers a function. It fails by an exception."""
+    """Registers a situation, which fails if the function raises."""
     _situations.append((function.__name__, function))
     return function
 
 
 def not_offered(*names):
-    """Registers situations for which the client has nothing."""
+    """Registers situations that the client does not offer."""
     _situations.extend((name, None) for name in names)
 
 
 def run():
     """Runs the situations in order and exits with 1 if one failed."""
     failed = False
-    # Clients keep connections, which belong to the loop that opened them.
+    # All situations share one loop, because a client's idle connections belong to the loop that opened them.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     for name, function in _situations:
         result = {"situation": name, "result": "works" if function else "not offered"}
         try:
-            # Clients print; the standard output is for the results.
+            # Clients may print; standard output carries only the results.
             with contextlib.redirect_stdout(sys.stderr):
                 outcome = function() if function else None
                 if inspect.iscoroutine(outcome):
@@ -67,7 +67,7 @@ def order(path, body):
 
 
 def order_rate_limit():
-    """The next response is a 429 of the provider with Retry-After."""
+    """Makes the provider's next response a 429 with Retry-After."""
     error = {"message": "Rate limit reached.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
     fault = {"kind": "status", "status": 429, "body": json.dumps({"error": error}), "retry_after": str(RETRY_AFTER)}
     order("/faults", {"endpoint": "responses", "fault": fault, "times": {"next": 1}})
@@ -75,7 +75,7 @@ def order_rate_limit():
 
 @contextlib.contextmanager
 def rate_limited(error_type):
-    """The client retries after the time in Retry-After, or raises its error for rate limits."""
+    """Checks that the client waits for the time in Retry-After, or raises `error_type`."""
     order_rate_limit()
     begun = time.monotonic()
     try:
@@ -87,7 +87,7 @@ def rate_limited(error_type):
 
 
 def raises(kind, call):
-    """Calls and returns the error, which must be of this kind."""
+    """Returns the error that `call` raises, which must be of this type."""
     try:
         call()
     except kind as error:
@@ -96,7 +96,7 @@ def raises(kind, call):
 
 
 def check_tools_answer(text, called):
-    """Checks the end of the loop that `TOOLS_PROMPT` begins."""
+    """Checks the calls and the final text of the tool loop that `TOOLS_PROMPT` starts."""
     assert called == ["get_weather", "get_time"], called
-    # The second call came after the output of the first one.
+    # The text quotes the outputs of the last turn. With both calls in one turn, it would quote both.
     assert "result of get_time" in text and "result of get_weather" not in text, text

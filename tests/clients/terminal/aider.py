@@ -1,4 +1,4 @@
-"""aider, with one message from the command line."""
+"""aider, run once for each message."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def aider(message, *arguments, model=MODEL):
 
 
 def answer_with(text):
-    """The next response is this text."""
+    """Makes the model's next response this text."""
     item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
     part = {"type": "output_text", "text": text, "annotations": []}
     delta = {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": text}

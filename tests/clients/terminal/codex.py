@@ -20,7 +20,7 @@ wire_api = "responses"
 env_key = "OPENAI_API_KEY"
 supports_websockets = false
 """
-# Other ways to configure it, with the token in `auth.json`.
+# Two other configurations, with which the CLI takes the token from `auth.json`.
 WITH_OPENAI_AUTH = f"""
 model = "gpt-5.5"
 model_provider = "goclaw"
@@ -40,10 +40,8 @@ FOLDER = Path.cwd()
 BASE = ["codex", "exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
 
 
-
-
 def configure(configuration):
-    """Writes the configuration, and the token where the CLI keeps its own."""
+    """Writes `config.toml`, and the token to `auth.json`."""
     home = Path.home() / ".codex"
     home.mkdir(exist_ok=True)
     (home / "config.toml").write_text(configuration)
@@ -64,7 +62,7 @@ def codex(*arguments):
 
 
 def answer(*arguments):
-    """Runs one turn and returns the text that it ends with."""
+    """Runs one turn and returns the text of its last message."""
     last = codex(*arguments)[-1]
     assert last["type"] == "agent_message", last
     return last["text"]
@@ -131,7 +129,7 @@ def rate_limit():
 
 @situation
 def output_items():
-    """A session goes on with the items of its earlier turns, reasoning included."""
+    """A resumed session sends the items of its earlier turns, including reasoning."""
     codex("Use exec_command, afterwards get_goal.")
     assert answer("resume", "--last", "Hello").startswith("word1 ")
 
@@ -140,7 +138,7 @@ def output_items():
 def other_configurations():
     for configuration in (WITH_OPENAI_AUTH, BUILT_IN_PROVIDER):
         configure(configuration)
-        # An item more would be an error, such as one about WebSockets.
+        # An error, such as one about WebSockets, would be another item.
         said, *others = codex("Hello")
         assert not others, [said, *others]
         assert said["text"].startswith("word1 "), said

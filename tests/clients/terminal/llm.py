@@ -1,4 +1,4 @@
-"""`llm`, Simon Willison's command-line tool, with the models of OpenAI that it has built in."""
+"""`llm`, Simon Willison's command-line tool, with its built-in OpenAI models."""
 
 import base64
 import json
@@ -72,7 +72,7 @@ def history():
 
 @situation
 def unknown_model():
-    # Of the models that it has built in, the account lacks this one.
+    # llm only accepts its built-in models. The account does not have this one.
     try:
         llm("prompt", "--model", "o3", "Hello")
     except LlmError as error:

@@ -20,7 +20,7 @@ FOLDER = Path.cwd()
 
 
 def binary():
-    """Returns the program for this machine: npm starts it by way of an installation script, which is not run here."""
+    """Returns the executable for this machine. The npm script that would select it does not run here."""
     for path in sorted(Path(shutil.which("opencode")).parent.parent.glob("opencode-*-*/bin/opencode")):
         if subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0:
             return path

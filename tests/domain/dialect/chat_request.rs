@@ -1,4 +1,4 @@
-//! Examples of requests in the Chat Completions dialect, for each parameter. Messages are in [`super::messages`].
+//! Tests of translating each parameter of a Chat Completions request. [`super::messages`] tests the messages.
 
 use goclaw::domain::dialect::{
     BackendRequest, ChatOptions, InvalidRequest, NOTHING, TranslatedChat, model_of, request::REFUSED,
@@ -21,7 +21,7 @@ fn with(members: &Value) -> Value {
     body
 }
 
-/// Returns the members of the translated request that not every request has.
+/// Translates a request with further members. Returns the result without the members that every request has.
 fn sent_for(members: &Value) -> Value {
     let (mut body, sent, _) = translate(&with(members)).unwrap();
     assert!(sent.ignored.is_empty(), "{:?}", sent.ignored);
@@ -186,7 +186,7 @@ fn parameters_of_both_dialects_are_sent_unchanged() {
 }
 
 #[test]
-fn tuning_parameters_are_left_out_and_named() {
+fn tuning_parameters_are_removed_and_reported() {
     for name in ["temperature", "seed", "max_tokens", "user", "prediction", "top_k", "usage", "best_of", "generate"] {
         let (body, sent, _) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));

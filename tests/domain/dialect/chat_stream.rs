@@ -1,4 +1,4 @@
-//! Examples of streams of chunks. [`super::streams`] tests that a stream has the same content as the completion.
+//! Tests of translating backend events to chat chunks. [`super::streams`] compares a stream with its completion.
 
 use goclaw::domain::{
     dialect::{ChatOptions, ChatStream, SseEvent},
@@ -16,7 +16,7 @@ fn chunks(stream: &mut ChatStream, events: &Value) -> Vec<Value> {
     events.as_array().unwrap().iter().flat_map(|data| stream.on_event(&event(data)).unwrap()).collect()
 }
 
-/// Returns the bare deltas, and the finish reason.
+/// Returns the delta of each chunk, or its finish reason if it has one.
 fn deltas(events: &Value) -> Vec<Value> {
     let mut stream = stream(false);
     let chunks = chunks(&mut stream, events);
@@ -29,7 +29,7 @@ fn deltas(events: &Value) -> Vec<Value> {
         .collect()
 }
 
-fn first() -> Value {
+fn first_delta() -> Value {
     json!({"role": "assistant", "content": ""})
 }
 
@@ -60,7 +60,7 @@ fn a_stream_is_translated_from_first_to_last_event() {
             "prompt_tokens_details": {"cached_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 0}},
     });
     let expected = [
-        chunk("auto", first(), json!(null)),
+        chunk("auto", first_delta(), json!(null)),
         chunk("auto", json!({"content": "Hel"}), json!(null)),
         chunk("default", json!({}), json!("stop")),
         usage,
@@ -94,7 +94,7 @@ fn usage_is_sent_only_on_request() {
 }
 
 #[test]
-fn calls_begin_once_before_their_arguments() {
+fn a_tool_call_starts_once_and_before_its_arguments() {
     let item = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": ""});
     let mut done = item.clone();
     done["arguments"] = json!("{\"a\": 1}");
@@ -111,7 +111,7 @@ fn calls_begin_once_before_their_arguments() {
         {"type": "response.completed", "response": {"output": []}},
     ]);
     let expected = [
-        first(),
+        first_delta(),
         json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
         json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"a\""}}]}),
         json!({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}),
@@ -124,12 +124,12 @@ fn calls_begin_once_before_their_arguments() {
 }
 
 #[test]
-fn without_deltas_finished_items_are_sent_once() {
+fn items_without_deltas_are_sent_once() {
     let text = json!({"type": "message", "content": [{"type": "output_text", "text": "Hi"}, {"type": "refusal", "refusal": "No."}]});
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
     let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]});
     let expected = [
-        first(),
+        first_delta(),
         json!({"reasoning_content": "Hm.", "reasoning": "Hm."}),
         json!({"content": "Hi"}),
         json!({"refusal": "No."}),
@@ -140,7 +140,7 @@ fn without_deltas_finished_items_are_sent_once() {
     let done =
         |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
     let completed = json!({"type": "response.completed", "response": {"output": [text, call]}});
-    // The list in the last event has other indexes. Nothing may be sent twice.
+    // The items have other indexes in the last event. No item may be sent twice.
     assert_eq!(deltas(&json!([done(0, &reasoning), done(1, &text), done(2, &call), completed])), expected);
     let unnumbered = |item: &Value| json!({"type": "response.output_item.done", "item": item});
     assert_eq!(deltas(&json!([unnumbered(&reasoning), unnumbered(&text), unnumbered(&call), completed])), expected);
@@ -180,7 +180,7 @@ fn finished_texts_are_sent_before_their_item_ends() {
 }
 
 #[test]
-fn events_without_an_index_refer_to_the_newest_item() {
+fn events_without_index_and_id_belong_to_the_newest_item() {
     let added = |id: &str| json!({"type": "response.output_item.added", "item": {"type": "function_call", "call_id": id, "name": "f"}});
     let piece = |text: &str| json!({"type": "response.function_call_arguments.delta", "delta": text});
     let done = |id: &str, text: &str| {
@@ -200,7 +200,7 @@ fn events_without_an_index_refer_to_the_newest_item() {
 }
 
 #[test]
-fn events_with_an_item_id_only_are_not_mixed_up() {
+fn events_without_an_index_are_assigned_by_item_id() {
     let added = |id: &str, call: &str| {
         json!({"type": "response.output_item.added", "item":
         {"type": "function_call", "id": id, "call_id": call, "name": "f"}})
@@ -229,7 +229,7 @@ fn an_incomplete_response_ends_the_stream() {
 }
 
 #[test]
-fn callers_with_functions_get_a_streamed_function_call() {
+fn a_caller_that_sends_functions_gets_a_streamed_function_call() {
     let mut stream = ChatStream::new(ChatOptions { wants_function_call: true, ..options() });
     let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": id, "arguments": "{}"});
     let chunks = chunks(
@@ -242,7 +242,7 @@ fn callers_with_functions_get_a_streamed_function_call() {
     );
     let deltas: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]).collect();
     let expected = [
-        first(),
+        first_delta(),
         json!({"function_call": {"name": "f", "arguments": ""}}),
         json!({"function_call": {"arguments": "{}"}}),
         json!({}),

@@ -1,4 +1,4 @@
-//! Examples of finished responses as chat completions.
+//! Tests of translating finished responses to chat completions.
 
 use goclaw::domain::dialect::ChatOptions;
 use serde_json::{Value, json};
@@ -113,7 +113,7 @@ fn an_incomplete_response_has_its_finish_reason() {
 }
 
 #[test]
-fn callers_with_functions_get_a_function_call() {
+fn a_caller_that_sends_functions_gets_a_function_call() {
     let call = |name: &str| json!({"type": "function_call", "call_id": "call_1", "name": name, "arguments": "{}"});
     let response = json!({"id": "resp_1", "output": [call("f"), call("g")]});
     let translated = completion(&response, &ChatOptions { wants_function_call: true, ..options() });

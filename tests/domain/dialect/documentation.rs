@@ -1,4 +1,4 @@
-//! Compares the parameters that `docs/dialect.md` lists as refused and passed with the code.
+//! Checks that `docs/dialect.md` lists the parameters that the code refuses or passes.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use goclaw::domain::dialect::request::{PASSED, REFUSED};
 const PAGE: &str = include_str!("../../../docs/dialect.md");
 
 #[test]
-fn refused_parameters_are_listed() {
+fn refused_parameters_are_documented() {
     let (_, table) = PAGE.split_once("| refused | unless |").unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let listed: BTreeSet<&str> = table.split("\n| `").skip(1).filter_map(|row| row.split('`').next()).collect();
@@ -20,7 +20,7 @@ fn refused_parameters_are_listed() {
 }
 
 #[test]
-fn passed_parameters_are_listed() {
+fn passed_parameters_are_documented() {
     let row = format!("| `{}` | passed |", PASSED.join("` `"));
     assert!(PAGE.contains(&row), "no row {row}");
 }

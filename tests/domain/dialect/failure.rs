@@ -1,4 +1,4 @@
-//! Failures that events report.
+//! Tests of classifying the failures that the backend reports in events.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn known_codes_are_classified() {
         let (code_, message) = (code.to_owned(), "No.".to_owned());
         let expected = ResponseFailure { kind, code: code_, message, retry_after: None, limit: Map::new() };
         assert_eq!(by_code, expected);
-        // ChatGPT's limits come as a type, with or without a code.
+        // ChatGPT reports its limits in `type`, with or without a `code`.
         assert_eq!(failure(json!({"type": code, "code": null})).kind, kind, "{code}");
     }
     let unknown_code = failure(json!({"type": "invalid_request_error", "code": "odd", "message": "No."}));

@@ -1,4 +1,4 @@
-//! A provider that sends JSON of few bytes and many values. What the gateway keeps of it is bounded.
+//! Tests of the limits on the values, parts and citations in a provider's response.
 
 use goclaw::domain::dialect::{ChatStream, CompletionReader};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{event, options, reader};
 
 #[test]
-fn an_event_with_too_many_values_breaks_its_stream() {
+fn an_event_with_too_many_values_fails_the_stream() {
     let with = |values: usize| json!({"type": "response.in_progress", "response": {"a": vec![0; values]}});
     let read = |values| reader(&json!({})).on_event(&event(&with(values))).map(drop).map_err(|failure| failure.code);
     assert_eq!(read(249_000), Ok(()));
@@ -14,7 +14,7 @@ fn an_event_with_too_many_values_breaks_its_stream() {
 }
 
 #[test]
-fn a_response_with_too_many_parts_breaks_its_stream() {
+fn a_response_with_too_many_parts_fails_the_stream() {
     let mut chat = ChatStream::new(options());
     let mut delta = |index: u64| {
         let delta = json!({"type": "response.output_text.delta", "output_index": index, "delta": "a"});
@@ -25,7 +25,7 @@ fn a_response_with_too_many_parts_breaks_its_stream() {
 }
 
 #[test]
-fn a_response_has_a_thousand_citations_at_most() {
+fn a_response_keeps_at_most_a_thousand_citations() {
     let citation = json!({"type": "url_citation", "url": "https://a.example", "title": "A"});
     let part = json!({"type": "output_text", "text": "a", "annotations": vec![citation; 600]});
     let message = json!({"type": "message", "role": "assistant", "content": [part, part, part]});

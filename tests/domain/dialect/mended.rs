@@ -1,4 +1,4 @@
-//! Examples of requests that the backend would refuse and that are mended, in both dialects.
+//! Tests of repairing requests that the backend would refuse, in both dialects.
 
 use goclaw::domain::dialect::{InvalidRequest, NOTHING, without_lone_surrogates, without_reasoning};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn messages(list: Value) -> Value {
 }
 
 #[test]
-fn schemas_get_properties_at_any_depth_and_keep_their_spelling() {
+fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
     let none = json!({"type": "object", "properties": {}});
     for (given, sent) in [
         (json!({}), none.clone()),
@@ -48,7 +48,7 @@ fn schemas_get_properties_at_any_depth_and_keep_their_spelling() {
                 "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}", "properties": {}}]}}},
                 "$defs": {"enum": {"type": "object", "properties": {}}}}),
         ),
-        // Data is not a schema.
+        // `enum` and `default` contain data, not schemas.
         (
             json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
             json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
@@ -115,7 +115,7 @@ fn lone_surrogates_are_replaced() {
 }
 
 #[test]
-fn tools_return_images_and_nothing() {
+fn tool_outputs_may_have_images_or_be_null() {
     let call = json!({"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]});
     let output = |content: Value| {
         messages(json!([call, {"role": "tool", "tool_call_id": "1", "content": content}]))[1]["output"].take()
@@ -130,7 +130,7 @@ fn tools_return_images_and_nothing() {
 }
 
 #[test]
-fn images_and_parts_have_either_form() {
+fn chat_messages_accept_parts_of_both_dialects() {
     let image = |value: Value| json!({"type": "image_url", "image_url": value});
     let content = json!([{"type": "input_text", "text": "Hi"}, image(json!("data:,")), image(json!({"url": "data:,"})),
         {"type": "input_image", "image_url": "data:,"}, {"type": "input_file", "file_id": "file-1"}]);
@@ -177,7 +177,7 @@ fn bodies_of_the_other_dialect_are_translated() {
 }
 
 #[test]
-fn reasoning_that_the_backend_does_not_have_is_dropped() {
+fn reasoning_without_encrypted_content_is_removed() {
     let call = json!({"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"});
     let kept = json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"});
     let input = json!([{"type": "reasoning", "id": "rs_1", "summary": []},
@@ -188,7 +188,7 @@ fn reasoning_that_the_backend_does_not_have_is_dropped() {
 }
 
 #[test]
-fn members_that_the_backend_does_not_know_are_left_out_of_items() {
+fn members_unknown_to_the_backend_are_removed_from_items() {
     let text =
         json!({"type": "output_text", "text": "{}", "annotations": [], "parsed": {"parsed": 1}, "logprobs": null});
     let given = json!([
@@ -210,7 +210,7 @@ fn members_that_the_backend_does_not_know_are_left_out_of_items() {
             "content": [{"type": "output_text", "text": "{}", "annotations": []}]},
     ]);
     assert_eq!(of_responses(json!({"input": given})).unwrap().0["input"], expected);
-    // Items of Responses may stand among the messages of a chat.
+    // A chat's messages may include Responses items.
     let items = |list: &Value| Value::from(list.as_array().unwrap()[1..5].to_vec());
     assert_eq!(messages(items(&given)), items(&expected));
     let long = "c".repeat(65);
@@ -221,7 +221,7 @@ fn members_that_the_backend_does_not_know_are_left_out_of_items() {
 }
 
 #[test]
-fn ids_of_items_that_the_backend_refuses_are_left_out() {
+fn item_ids_that_the_backend_refuses_are_removed() {
     let long = format!("msg_{}", "a+/=".repeat(103));
     let said = |id: &str| json!({"type": "message", "role": "assistant", "id": id, "content": []});
     let item =
@@ -241,7 +241,7 @@ fn ids_of_items_that_the_backend_refuses_are_left_out() {
         (item("function_call", "item_1"), false),
         (item("function_call_output", "any-1"), true),
         (item("custom_tool_call", &long), false),
-        // This one needs its id.
+        // A web search call requires its id.
         (item("web_search_call", &long), true),
     ] {
         let sent = of_responses(json!({"input": [given]})).unwrap().0["input"][0].take();
@@ -250,7 +250,7 @@ fn ids_of_items_that_the_backend_refuses_are_left_out() {
 }
 
 #[test]
-fn reasoning_that_the_backend_cannot_read_is_removed_and_nothing_else() {
+fn without_reasoning_removes_only_reasoning_items() {
     let call = json!({"type": "function_call", "call_id": "c", "name": "reasoning", "arguments": "{}"});
     let reasoning = json!({"type": "reasoning", "summary": [], "encrypted_content": "e"});
     let user = json!({"role": "user", "content": "Hi"});
@@ -264,7 +264,7 @@ fn reasoning_that_the_backend_cannot_read_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn calls_without_arguments_and_outputs_of_any_json_are_texts() {
+fn arguments_and_outputs_of_any_json_type_become_strings() {
     for (given, sent) in
         [(json!(null), "{}"), (json!(""), "{}"), (json!({"a": 1}), r#"{"a":1}"#), (json!(r#"{"a": 1}"#), r#"{"a": 1}"#)]
     {
@@ -284,7 +284,7 @@ fn calls_without_arguments_and_outputs_of_any_json_are_texts() {
 }
 
 #[test]
-fn parts_of_chats_are_translated_in_responses_too() {
+fn responses_input_accepts_chat_parts() {
     let url = "data:image/png;base64,AAAA";
     let of_user = json!({"role": "user", "content": [
         {"type": "text", "text": "Hi"},
@@ -312,7 +312,7 @@ fn parts_of_chats_are_translated_in_responses_too() {
 }
 
 #[test]
-fn small_omissions_of_clients_are_filled_in() {
+fn missing_types_names_and_contents_are_filled_in() {
     assert_eq!(messages(json!([{"role": "user", "content": null}]))[0]["content"][0]["text"], "");
     let tool = json!({"function": {"name": "f", "parameters": {"type": "object", "properties": {}}}});
     let schema = json!({"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": {}}}});

@@ -1,11 +1,11 @@
-//! Examples of chat messages as items of the input, for each kind.
+//! Tests of translating each kind of chat message to input items.
 
 use goclaw::domain::dialect::{InvalidRequest, NOTHING};
 use serde_json::{Value, json};
 
 use super::parsed_chat;
 
-/// Returns the translated request, and whether it names `messages.name` as ignored.
+/// Returns the translated request, and whether `messages.name` is the one ignored parameter.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
     let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
@@ -42,7 +42,7 @@ fn system_messages_before_any_other_become_instructions() {
 }
 
 #[test]
-fn user_content_is_text_images_and_files() {
+fn user_content_may_be_text_images_and_files() {
     let sent = json!({"role": "user", "content": [
         {"type": "text", "text": "Look:"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
@@ -101,7 +101,7 @@ fn function_messages_are_outputs_of_the_newest_function_call() {
         {"type": "function_call_output", "call_id": "call_function_1", "output": ""},
     ]);
     assert_eq!(input(&conversation), expected);
-    // The name is the function's, not a participant's.
+    // In a function message, `name` is the function's name and is not ignored.
     assert!(!translate(&json!([call("1"), output(json!("one"))])).unwrap().1);
     assert!(translate(&json!([{"role": "user", "content": "Hi", "name": "Ann"}])).unwrap().1);
     assert_eq!(refusal(&output(json!("one"))), ("unsupported_value", "messages[0].role".to_owned()));

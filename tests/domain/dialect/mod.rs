@@ -1,5 +1,5 @@
-//! Translations between OpenAI's APIs and the backend's form of Responses: examples of each rule, and properties over
-//! random requests and streams.
+//! Tests of the translation between OpenAI's APIs and the backend's form of Responses: examples of each rule, and
+//! properties over random requests and streams.
 
 // Requests.
 mod chat_request;
@@ -44,7 +44,7 @@ fn options() -> ChatOptions {
     ChatOptions { model, include_usage: false, stop: StopSequences::default(), wants_function_call: false }
 }
 
-/// Returns the completion of a stream that has only its last event.
+/// Returns the completion of a stream whose only event is `response.completed`.
 fn completion(response: &Value, options: &ChatOptions) -> Value {
     let completed = json!({"type": "response.completed", "response": response});
     CompletionReader::new(options.clone()).on_event(&event(&completed)).unwrap().expect("a completion")
@@ -58,7 +58,7 @@ fn reader(members: &Value) -> ResponseReader {
     ResponseReader::new(parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING).unwrap().echo)
 }
 
-/// Handles an event. Returns the whole response at the last one.
+/// Passes an event to the reader. Returns the whole response after the last event.
 fn read(reader: &mut ResponseReader, event: &SseEvent<'_>) -> Result<Option<Value>, ResponseFailure> {
     let whole = reader.on_event(event)?.map(|read| read.into_response()).transpose()?.flatten();
     Ok(whole.map(|whole| serde_json::from_str(&whole).unwrap()))

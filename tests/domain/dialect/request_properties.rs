@@ -1,4 +1,4 @@
-//! Properties of all requests in both dialects: the backend accepts each translation, and no body causes a panic.
+//! Property tests of requests in both dialects: the backend accepts each translation, and no body causes a panic.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use goclaw::domain::dialect::{BackendRequest, InvalidRequest, NOTHING};
 
 use super::{parsed_chat, parsed_response};
 
-/// The members that the backend accepts.
+/// The top-level members that the backend accepts.
 const ACCEPTED: [&str; 14] = [
     "client_metadata",
     "include",
@@ -33,7 +33,7 @@ fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
     parsed_chat(body)?.into_backend("gpt-x", &NOTHING).map(|chat| chat.request)
 }
 
-/// Checks that the backend accepts a body.
+/// Checks a translated request against the backend's rules.
 fn check_accepted(request: &BackendRequest) -> Result<(), TestCaseError> {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     for name in body.as_object().unwrap().keys() {
@@ -124,7 +124,7 @@ fn valid_members() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// Generates messages for both dialects, which differ only in the type of parts.
+/// Generates messages. `part` is the type of a text part, in which the dialects differ.
 fn messages(part: &'static str) -> impl Strategy<Value = Vec<Value>> {
     let role = prop::sample::select(vec!["system", "developer", "user"]);
     let message = (role, any::<bool>(), "[a-z]{0,5}").prop_map(move |(role, in_parts, text)| {
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn no_body_panics(bytes in prop::collection::vec(any::<u8>(), 0..64), body in any_json()) {
+    fn no_body_causes_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), body in any_json()) {
         for body in [bytes, body.to_string().into_bytes()] {
             let _ = (from_chat(&body), from_responses(&body));
         }

@@ -1,4 +1,4 @@
-//! Examples of streams that the reader collects.
+//! Tests of the reader that collects the events of a stream into one response.
 
 use goclaw::domain::{
     dialect::{ResponseFailure, SseEvent},
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{event, read, reader};
 
-/// Returns the response of a stream. Fails if it ends before the last event.
+/// Returns the response of a stream. Panics if an event before the last one ends the stream.
 fn response(events: &[Value]) -> Result<Option<Value>, ResponseFailure> {
     let mut reader = reader(&json!({}));
     let (last, before) = events.split_last().unwrap();
@@ -18,7 +18,7 @@ fn response(events: &[Value]) -> Result<Option<Value>, ResponseFailure> {
     Ok(read(&mut reader, &event(last))?.map(bare))
 }
 
-/// Removes the members that are filled in.
+/// Removes the members that the reader fills in, and checks their values.
 fn bare(mut response: Value) -> Value {
     let members = response.as_object_mut().unwrap();
     assert_eq!(members.remove("model"), Some(json!("openai/gpt-x")));
@@ -119,7 +119,7 @@ fn failures_have_the_backends_code_and_message() {
 }
 
 #[test]
-fn protocol_violations_are_garbled() {
+fn malformed_events_fail_as_provider_garbled() {
     for data in ["{", "5", "[]", "<html>", r#"{"type": "response.completed"}"#] {
         let event = SseEvent { event: "".into(), data: data.into() };
         assert_eq!(read(&mut reader(&json!({})), &event).unwrap_err().code, "provider_garbled", "{data}");
@@ -153,7 +153,7 @@ fn unfinished_items_are_assembled_from_their_deltas() {
 }
 
 #[test]
-fn events_are_repaired_only_where_they_have_a_response() {
+fn only_known_events_with_a_response_are_repaired() {
     let request = json!({"tools": [{"type": "web_search"}], "tool_choice": "required", "instructions": "Be brief.",
         "metadata": {"a": "b"}, "parallel_tool_calls": false, "text": {"verbosity": "low"}});
     let mut reader = reader(&request);

@@ -1,4 +1,4 @@
-//! Examples of requests in the Responses dialect, for each rule.
+//! Tests of translating Responses requests for the backend, for each rule.
 
 use goclaw::domain::dialect::{
     BackendRequest, InvalidRequest, Missing, NOTHING, Recalled, TOO_LARGE, request::REFUSED,
@@ -130,7 +130,7 @@ fn the_backend_always_streams_and_never_stores() {
 }
 
 #[test]
-fn tuning_parameters_are_left_out_and_named() {
+fn tuning_parameters_are_removed_and_reported() {
     for name in ["temperature", "max_output_tokens", "metadata", "truncation", "stop", "top_k", "colour"] {
         let (body, sent) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
@@ -151,7 +151,7 @@ fn parameters_that_change_the_meaning_are_refused() {
 }
 
 #[test]
-fn references_to_items_are_resolved_or_reported() {
+fn item_references_are_resolved_or_reported_as_missing() {
     let user = json!({"role": "user", "content": "Hi"});
     let known = json!({"type": "message", "role": "assistant", "id": "msg_1", "content": []});
     let reasoning = json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "opaque", "summary": []});
@@ -182,7 +182,7 @@ fn references_to_items_are_resolved_or_reported() {
 }
 
 #[test]
-fn earlier_items_precede_the_request_and_its_own_are_kept() {
+fn recalled_items_come_before_the_requests_own_items() {
     let earlier = [r#"[{"role":"user","content":"One"}]"#, r#"[{"type":"message","role":"assistant","content":[]}]"#];
     let recalled = Recalled { earlier: earlier.map(str::to_owned).into(), ..Recalled::default() };
     let body = with(&json!({
@@ -201,7 +201,7 @@ fn earlier_items_precede_the_request_and_its_own_are_kept() {
     let own: Value = serde_json::from_str(&translated.own_input).unwrap();
     let developer =
         json!({"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be kind."}]});
-    assert_eq!(own, json!([developer, {"role": "user", "content": "Two"}]), "without what came before");
+    assert_eq!(own, json!([developer, {"role": "user", "content": "Two"}]), "the input without recalled items");
     assert!(translated.store);
 }
 

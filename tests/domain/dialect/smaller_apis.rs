@@ -1,4 +1,4 @@
-//! The legacy completions, embeddings and images: what the tests against a whole gateway do not reach.
+//! Tests of legacy completions, embeddings and images in cases that the tests of a whole gateway do not reach.
 
 use goclaw::domain::{
     dialect::{
@@ -17,7 +17,7 @@ fn chunk(delta: &Value, reason: &Value) -> Value {
 }
 
 #[test]
-fn chunks_without_text_are_left_out() {
+fn chunks_without_text_are_dropped() {
     for (delta, reason, text) in [
         (json!({"role": "assistant", "content": ""}), Value::Null, None),
         (json!({"reasoning_content": "Hm.", "reasoning": "Hm."}), Value::Null, None),
@@ -39,7 +39,7 @@ fn chunks_without_text_are_left_out() {
     assert_eq!(text_completion(whole)["choices"][0]["text"], "No.");
 }
 
-/// Returns the sent body, the ignored parameters and the reader for an image.
+/// Translates an image request. Returns the body, the ignored parameters and the reader of the response.
 fn image(members: &Value) -> (Value, Vec<String>, ImageReader) {
     let mut body = json!({"prompt": "A \u{e9} lighthouse"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -50,7 +50,7 @@ fn image(members: &Value) -> (Value, Vec<String>, ImageReader) {
 }
 
 #[test]
-fn an_image_request_calls_the_tool_and_nothing_else() {
+fn an_image_request_forces_one_call_of_the_image_tool() {
     let (sent, ignored, _) =
         image(&json!({"model": "gpt-image-1", "quality": "standard", "style": "vivid", "background": "opaque"}));
     let instructions = sent["instructions"].clone();
@@ -91,7 +91,7 @@ fn the_first_image_of_a_response_is_returned() {
 
     let (_, _, mut reader) = image(&json!({"response_format": "url"}));
     let whole = reader.on_event(&ended(json!([call("CC")]))).unwrap().unwrap();
-    assert_eq!(whole["data"], json!([{"url": "data:image/webp;base64,CC"}]), "only the last event has it");
+    assert_eq!(whole["data"], json!([{"url": "data:image/webp;base64,CC"}]), "only the last event has the image");
 
     let (_, _, mut reader) = image(&json!({}));
     let said = json!({"type": "message", "content": [{"type": "output_text", "text": "I would rather not."}]});
@@ -104,7 +104,7 @@ fn the_first_image_of_a_response_is_returned() {
 }
 
 #[test]
-fn embeddings_that_are_not_numbers_are_no_response() {
+fn embeddings_without_numbers_are_rejected() {
     let body = br#"{"model": "d/e", "input": "a", "encoding_format": "base64", "dimensions": 2}"#;
     let (sent, response) = EmbeddingsRequest::of_checked(body).unwrap().into_provider("e").unwrap();
     let sent: Value = serde_json::from_slice(&sent).unwrap();
@@ -123,7 +123,7 @@ fn embeddings_that_are_not_numbers_are_no_response() {
 }
 
 #[test]
-fn a_summary_is_asked_of_models_that_have_one() {
+fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
     for (reasons, members, expected) in [
         (true, json!({}), json!({"summary": "auto"})),
         (false, json!({}), Value::Null),
@@ -142,6 +142,6 @@ fn a_summary_is_asked_of_models_that_have_one() {
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         let own = members.get("reasoning").cloned().unwrap_or(expected);
         let is_asked = own.get("summary").is_some() && members.get("reasoning").is_some();
-        assert_eq!(sent["reasoning"].get("summary").is_some(), is_asked, "Responses callers ask for themselves");
+        assert_eq!(sent["reasoning"].get("summary").is_some(), is_asked, "a Responses request gets no default summary");
     }
 }

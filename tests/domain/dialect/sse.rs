@@ -1,4 +1,4 @@
-//! Decoding of server-sent events: the standard's examples, and properties over all ways to cut the bytes.
+//! Tests of decoding server-sent events: examples of the HTML standard, and properties over all splits of the bytes.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ fn events(decoder: &mut SseDecoder, piece: &[u8]) -> Vec<SseEvent<'static>> {
     push(decoder, piece).unwrap().iter().filter_map(owned).collect()
 }
 
-/// Returns the event of a frame, which may be dropped.
+/// Returns a copy of the frame's event.
 fn owned(frame: &SseFrame) -> Option<SseEvent<'static>> {
     frame.event().map(|found| event(&found.event, &found.data))
 }
@@ -50,7 +50,7 @@ fn an_event_name_applies_to_one_event() {
 }
 
 #[test]
-fn line_ends_can_be_mixed_and_cut() {
+fn line_ends_can_be_mixed_and_split() {
     for stream in [
         "data: a\n\ndata: b\n\n",
         "data: a\r\rdata: b\r\r",
@@ -113,7 +113,7 @@ fn events_and_lines_have_at_most_16_mib() {
     assert_eq!(push(&mut decoder, &[&line, b"\n".as_slice()].concat()), Ok(vec![]));
     assert_eq!(push(&mut decoder, b"data:x\n"), Err(EventTooLong));
 
-    // The limit does not count keep-alive comments together.
+    // The limit applies to each comment line, not to their sum.
     let mut decoder = SseDecoder::new();
     let comment = [b": ", vec![b'x'; LIMIT / 2].as_slice(), b"\n"].concat();
     for _ in 0..3 {
@@ -150,7 +150,7 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn cuts_do_not_change_the_events(stream in streams(), cuts in prop::collection::vec(1..9usize, 1..9)) {
+    fn splitting_the_bytes_does_not_change_the_events(stream in streams(), cuts in prop::collection::vec(1..9usize, 1..9)) {
         let whole = decode(&[&stream]);
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
         prop_assert_eq!(&decode(&bytes), &whole);

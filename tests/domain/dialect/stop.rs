@@ -1,4 +1,4 @@
-//! Stop sequences cut the text, however it is split into pieces.
+//! Tests of stop sequences, which cut the text regardless of how it is split into deltas.
 
 use goclaw::domain::dialect::{
     ChatOptions, ChatStream, CompletionReader, NOTHING, TranslatedChat, chat::StopSequences,
@@ -17,7 +17,7 @@ fn options_with(stop: &Value) -> ChatOptions {
     options
 }
 
-/// Returns the text, the finish reason and whether the stream was cut, of pieces and a completed response.
+/// Streams a text in pieces. Returns the text that is left, the finish reason and whether a stop sequence was found.
 fn cut(stop: &Value, pieces: &[&str]) -> (String, String, bool) {
     let mut stream = ChatStream::new(ChatOptions { include_usage: true, ..options_with(stop) });
     let mut chunks = Vec::new();
@@ -55,7 +55,7 @@ fn the_text_ends_before_the_sequence_that_is_completed_first() {
 }
 
 #[test]
-fn calls_are_not_cut_and_collected_completions_are() {
+fn stop_sequences_cut_collected_texts_but_no_tool_calls() {
     let mut reader = CompletionReader::new(options_with(&json!(["b"])));
     let call = json!({"type": "function_call", "call_id": "1", "name": "f", "arguments": "{\"b\": 1}"});
     let done = json!({"type": "response.output_item.done", "output_index": 0, "item": call});
@@ -80,7 +80,7 @@ fn calls_are_not_cut_and_collected_completions_are() {
 }
 
 #[test]
-fn too_many_sequences_are_refused() {
+fn too_many_and_too_long_sequences_are_refused() {
     for stop in [json!(vec!["x"; 17]), json!(["x".repeat(1025)])] {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": stop}).to_string();
         let error = parsed_chat(body.as_bytes()).unwrap().into_backend("m", &NOTHING).unwrap_err();

@@ -1,4 +1,4 @@
-// Calls the gateway with what oapi-codegen generates, and prints how many calls succeeded.
+// Calls the gateway with the client that oapi-codegen generates, and prints how many calls succeeded.
 package main
 
 import (
@@ -22,7 +22,7 @@ var (
 	calls int
 )
 
-// Returns the data of a successful response.
+// succeeded counts a successful response and returns its data.
 func succeeded[T any](name string, data *T, body []byte) *T {
 	if data == nil {
 		log.Fatalf("%s: %s", name, body)

@@ -16,12 +16,12 @@ import org.openapitools.client.model.CreateResponseRequest;
 import org.openapitools.client.model.CreateTokenRequest;
 import org.openapitools.client.model.StartLoginRequest;
 
-/** Calls the gateway with what openapi-generator generates, and prints how many calls succeeded. */
+/** Calls the gateway with the client that openapi-generator generates, and prints how many calls succeeded. */
 public final class Calls {
     private static final String ACCOUNT = "openai-codex";
     private static int calls;
 
-    /** Counts a call: a failed one throws. */
+    /** Counts a successful call and returns its data. A failed call throws first. */
     private static <T> T succeeded(T data) {
         calls += 1;
         return data;
@@ -47,7 +47,7 @@ public final class Calls {
 
         check("state", succeeded(auth.getAuthStatus(ACCOUNT)).getState(), AccountState.ABSENT);
 
-        // Without a request, this client sends `null`.
+        // Without a request object, this client sends `null`.
         var started = succeeded(auth.startLogin(ACCOUNT, null));
         check("status", started.getStatus().getValue(), "pending");
         var again = succeeded(auth.startLogin(ACCOUNT, new StartLoginRequest()));

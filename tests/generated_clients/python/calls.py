@@ -1,4 +1,4 @@
-"""Calls the gateway with what openapi-python-client generates, and prints how many calls succeeded."""
+"""Calls the gateway with the client that openapi-python-client generates, and prints how many calls succeeded."""
 
 import os
 from typing import TypeVar
@@ -27,7 +27,7 @@ calls = 0
 
 
 def succeeded(response: object, expected: type[T]) -> T:
-    """Returns a response of the expected type."""
+    """Counts a response and returns it. It must have the expected type."""
     global calls
     assert isinstance(response, expected), response
     calls += 1

@@ -1,4 +1,4 @@
-// Calls the gateway with openapi-fetch, typed by what openapi-typescript generates, and prints how many calls succeeded.
+// Calls the gateway with openapi-fetch and the types that openapi-typescript generates, and prints how many calls succeeded.
 
 import createClient from "openapi-fetch";
 import type { paths } from "./schema.js";
@@ -10,7 +10,7 @@ const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer 
 const account = { params: { path: { provider: "openai-codex" } } };
 let calls = 0;
 
-/** Returns the data of a successful response. */
+/** Counts a successful response and returns its data. */
 function succeeded<Data>(name: string, { data, error }: { data?: Data; error?: unknown }): Data {
   if (data === undefined) throw new Error(`${name}: ${JSON.stringify(error)}`);
   calls += 1;

@@ -1,4 +1,4 @@
-//! Logout removes both tokens regardless of the provider's response, and no login or refresh in progress restores them.
+//! Tests of logout. It removes both tokens whatever the provider responds, and no login in progress restores them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use goclaw::{
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
 
 async fn log_out(gateway: &TestGateway, account: &str) -> (bool, Revocation) {
-    let out = gateway.app.accounts.logout(name(account)).await.expect("it logs out");
+    let out = gateway.app.accounts.logout(name(account)).await.expect("the logout succeeds");
     (out.removed, out.revocation)
 }
 
@@ -121,7 +121,7 @@ async fn a_revocation_waits_for_a_code_exchange_of_an_unknown_user() {
 }
 
 #[tokio::test]
-async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_that() {
+async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_the_revocation() {
     for (scope, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
         let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
         gateway.connect().await;
@@ -159,7 +159,7 @@ async fn minute(gateway: &TestGateway) {
 
 #[tokio::test]
 async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
-    // An OAuth client without a revocation endpoint, and a pasted secret.
+    // DashScope gets an OAuth client without a revocation endpoint. Suno has no OAuth client.
     let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://dashscope.example"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
@@ -170,7 +170,7 @@ async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
         [("dashscope", Secret::ApiKey("sk-1".into())), ("suno", Secret::SessionToken("s-1".into()))]
     {
         let pasted = PastedSecret { secret, display_name: None, provider_type: None, unchecked: false };
-        gateway.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
+        gateway.app.accounts.register_secret(name(account), pasted).await.expect("the account connects");
         assert_eq!(log_out(&gateway, account).await, (true, Revocation::NotApplicable));
         assert_eq!(gateway.account(account).await, None);
     }
@@ -182,7 +182,7 @@ async fn a_token_that_does_not_open_is_still_removed() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let with_another_key = gateway.another_gateway(2);
-    let out = with_another_key.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    let out = with_another_key.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     assert_eq!((out.removed, out.revocation), (true, Revocation::Failed));
     assert_eq!(gateway.account(OPENAI).await, None);
     assert!(gateway.provider.revoked().is_empty());
@@ -197,7 +197,7 @@ async fn a_logout_cancels_every_pending_login_of_the_account() {
     log_out(&gateway, OPENAI).await;
     for (login, principal) in logins {
         let status = gateway.status(&principal).await;
-        let last = status.last_login.expect("it has ended");
+        let last = status.last_login.expect("an ended login");
         assert_eq!((status.pending, last.login_id, last.end.outcome), (None, login.login_id, LoginOutcome::Cancelled));
         let late = gateway.paste(&gateway.provider.approve(&login.auth_url), principal).await;
         assert!(
@@ -220,7 +220,7 @@ async fn a_logout_affects_no_other_account() {
         provider_type: None,
         unchecked: false,
     };
-    gateway.app.accounts.register_secret(name("suno"), pasted).await.expect("it connects");
+    gateway.app.accounts.register_secret(name("suno"), pasted).await.expect("the account connects");
     log_out(&gateway, "suno").await;
     assert!(gateway.account(OPENAI).await.is_some());
     assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_some());
@@ -246,6 +246,6 @@ async fn a_login_after_a_logout_creates_a_new_account() {
     let before = gateway.connect().await;
     log_out(&gateway, OPENAI).await;
     let login = gateway.start(alice()).await;
-    let after = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    let after = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     assert_ne!(after.id, before.id, "the account is a new one");
 }

@@ -1,4 +1,4 @@
-//! The use cases of accounts: status, changes, logout, pasted secrets and the gateway's start.
+//! Tests of the account use cases: status, changes, logout, pasted secrets and the gateway's start.
 
 mod logout;
 mod providers;

@@ -1,4 +1,4 @@
-//! The list of accounts, and changes to an account.
+//! Tests of listing accounts, and of changes to an account.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn add(gateway: &TestGateway, account: &str) {
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    gateway.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
+    gateway.app.accounts.register_secret(name(account), pasted).await.expect("the account connects");
 }
 
 async fn states(gateway: &TestGateway) -> Vec<(String, AccountState)> {
@@ -51,7 +51,7 @@ async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
     let expected = [absent("dashscope"), (OPENAI.to_owned(), ACTIVE), absent("suno"), ("a-studio".to_owned(), ACTIVE)];
     assert_eq!(states(&gateway).await, expected);
     let views = gateway.app.accounts.list().await.expect("a list");
-    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is listed");
+    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("a listed account");
     assert_eq!((openai.provider_type, openai.enabled), (Some(ProviderType::OpenaiCodex), true));
     assert_eq!((openai.display_name.as_str(), openai.account.plan_type.as_deref()), ("ChatGPT", Some("plus")));
     assert_eq!(openai.auth_methods, [AuthMethod::OAuth]);
@@ -59,7 +59,7 @@ async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
 
     gateway.clock.advance(Duration::from_secs(3600));
     let views = gateway.app.accounts.list().await.expect("a list");
-    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has expired and can be refreshed");
+    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "the token has expired and can be refreshed");
 }
 
 #[tokio::test]
@@ -67,16 +67,16 @@ async fn disabling_and_enabling_an_account_keeps_its_tokens() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let tokens = gateway.tokens(OPENAI).await;
-    let enabled_in_memory = || gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered").enabled;
+    let enabled_in_memory = || gateway.app.tokens.registry().get(&name(OPENAI)).expect("a registration").enabled;
 
-    let off = gateway.app.accounts.update(name(OPENAI), switch(false)).await.expect("it changes");
+    let off = gateway.app.accounts.update(name(OPENAI), switch(false)).await.expect("the change succeeds");
     assert_eq!((off.state, off.enabled, enabled_in_memory()), (DISABLED, false, false));
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, states(&gateway).await[1].1), (DISABLED, DISABLED));
     assert!(status.reason.expect("a reason").contains("switched off"));
     assert_eq!(status.switched_off_by, Some(SwitchedOffBy::Owner));
 
-    let on = gateway.app.accounts.update(name(OPENAI), switch(true)).await.expect("it changes");
+    let on = gateway.app.accounts.update(name(OPENAI), switch(true)).await.expect("the change succeeds");
     assert_eq!((on.state, on.enabled, enabled_in_memory()), (ACTIVE, true, true));
     assert_eq!(gateway.status(&alice()).await.switched_off_by, None);
     assert_eq!(gateway.tokens(OPENAI).await, tokens);
@@ -86,7 +86,7 @@ async fn disabling_and_enabling_an_account_keeps_its_tokens() {
 async fn a_display_name_is_listed_and_survives_the_next_login() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
-    let view = gateway.app.accounts.update(name(OPENAI), rename("Mine")).await.expect("it changes");
+    let view = gateway.app.accounts.update(name(OPENAI), rename("Mine")).await.expect("the change succeeds");
     assert_eq!((view.display_name.as_str(), view.enabled), ("Mine", true));
     gateway.connect().await;
     let views = gateway.app.accounts.list().await.expect("a list");

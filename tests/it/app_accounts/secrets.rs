@@ -1,4 +1,4 @@
-//! Connecting with a pasted secret: a session token for Suno, an API key for DashScope.
+//! Tests of connecting with a pasted secret: a session token for Suno, an API key for DashScope.
 
 use std::time::Duration;
 
@@ -37,14 +37,14 @@ async fn a_session_token_with_an_expiry_is_usable_until_then() {
     let gateway = TestGateway::open().await;
     let end = NOW.plus(Duration::from_secs(600));
     let token = jwt(&json!({"exp": end.unix_seconds(), "email": "me@example.org"}));
-    let connected = register(&gateway, "suno", session(&format!(" {token}\n"))).await.expect("it connects");
+    let connected = register(&gateway, "suno", session(&format!(" {token}\n"))).await.expect("the account connects");
     assert_eq!(gateway.tokens("suno").await, Some((token, None)));
 
     let status = async || gateway.app.accounts.status(&name("suno"), &alice()).await.expect("a status");
     let now = status().await;
     assert_eq!((now.state, now.expires_at), (AccountState::Active, Some(end)));
     assert_eq!(now.account.email.as_deref(), Some("me@example.org"));
-    let registered = gateway.app.tokens.registry().get(&connected.name).expect("it is registered");
+    let registered = gateway.app.tokens.registry().get(&connected.name).expect("a registration");
     assert_eq!(
         (registered.definition.provider_type, Some(registered.refresh.version.login_id.clone())),
         (ProviderType::Suno, now.login_id)
@@ -57,10 +57,10 @@ async fn a_session_token_with_an_expiry_is_usable_until_then() {
 #[tokio::test]
 async fn an_opaque_session_token_and_an_api_key_do_not_expire() {
     let gateway = TestGateway::open().await;
-    register(&gateway, "suno", session("opaque")).await.expect("it connects");
+    register(&gateway, "suno", session("opaque")).await.expect("the account connects");
     // An `exp` claim in an API key is ignored.
     let key = jwt(&json!({"exp": NOW.unix_seconds() - 5}));
-    register(&gateway, "dashscope", api_key(&key)).await.expect("it connects");
+    register(&gateway, "dashscope", api_key(&key)).await.expect("the account connects");
     gateway.clock.advance(Duration::from_secs(365 * 24 * 3600));
     for account in ["suno", "dashscope"] {
         let status = gateway.app.accounts.status(&name(account), &alice()).await.expect("a status");
@@ -71,10 +71,10 @@ async fn an_opaque_session_token_and_an_api_key_do_not_expire() {
 #[tokio::test]
 async fn a_second_secret_replaces_the_first_in_the_same_account() {
     let gateway = TestGateway::open().await;
-    let first = register(&gateway, "suno", session("first")).await.expect("it connects");
-    let before = gateway.account("suno").await.expect("it is there");
-    let second = register(&gateway, "suno", session("second")).await.expect("it connects");
-    let after = gateway.account("suno").await.expect("it is there");
+    let first = register(&gateway, "suno", session("first")).await.expect("the account connects");
+    let before = gateway.account("suno").await.expect("an account");
+    let second = register(&gateway, "suno", session("second")).await.expect("the account connects");
+    let after = gateway.account("suno").await.expect("an account");
     assert_eq!(first.id, second.id);
     assert_ne!(before.login_id(), after.login_id());
     assert_eq!(gateway.tokens("suno").await, Some(("second".to_owned(), None)));
@@ -88,14 +88,14 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
         display_name: Some("Studio".into()),
         ..api_key("sk-1")
     };
-    let connected = register(&gateway, "studio", pasted.clone()).await.expect("it connects");
-    let account = gateway.account("studio").await.expect("it is there");
+    let connected = register(&gateway, "studio", pasted.clone()).await.expect("the account connects");
+    let account = gateway.account("studio").await.expect("an account");
     assert_eq!((account.provider_type, account.display_name.as_deref()), (ProviderType::Dashscope, Some("Studio")));
     assert_eq!((connected.id, account.api_base.as_str()), (account.id, "https://dashscope.aliyuncs.com"));
     assert_eq!(gateway.account("dashscope").await, None);
 
-    // The type of an account is fixed.
-    register(&gateway, "studio", api_key("sk-2")).await.expect("it connects");
+    // The type of an account cannot change.
+    register(&gateway, "studio", api_key("sk-2")).await.expect("the account connects");
     let other = PastedSecret { provider_type: Some(ProviderType::Suno), ..session("token") };
     let conflict = register(&gateway, "studio", other).await;
     assert!(

@@ -1,4 +1,4 @@
-//! The gateway's start: it registers the stored accounts, rejects a wrong key and starts the sweeper.
+//! Tests of the gateway's start: it registers the stored accounts, rejects a wrong key and starts the sweeper.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle};
 async fn a_restart_registers_the_stored_accounts() {
     let mut gateway = TestGateway::open().await;
     gateway.connect().await;
-    let registered = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
+    let registered = gateway.app.tokens.registry().get(&name(OPENAI)).expect("a registration");
     gateway.restart().await;
-    let again = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
+    let again = gateway.app.tokens.registry().get(&name(OPENAI)).expect("a registration");
     assert_eq!((&again.refresh, again.revision), (&registered.refresh, registered.revision));
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
@@ -61,7 +61,7 @@ async fn an_ended_login_is_deleted_after_a_week() {
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
-    gateway.paste(&gateway.provider.decline(&login.auth_url), alice()).await.expect_err("it was declined");
+    gateway.paste(&gateway.provider.decline(&login.auth_url), alice()).await.expect_err("the login was declined");
     gateway.clock.advance(WEEK);
     settle().await;
     assert!(gateway.status(&alice()).await.last_login.is_some());

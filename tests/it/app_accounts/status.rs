@@ -1,4 +1,4 @@
-//! The status of an account: its state, and the last login of the principal that asks.
+//! Tests of an account's status: its state, and the last login of the principal that asks.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn a_connected_account_reports_its_login_and_expiry() {
     let login = gateway.start(alice()).await;
     gateway.approve(&login).shown().await;
     let status = gateway.status(&alice()).await;
-    let last = status.last_login.expect("it is remembered");
+    let last = status.last_login.expect("the last login");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation::FIRST)));
     assert_eq!((status.login_id.as_ref(), &last.login_id), (Some(&login.login_id), &login.login_id));
     assert_eq!((last.end.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));
@@ -48,7 +48,7 @@ async fn an_expired_token_is_unusable_and_the_account_is_kept() {
     gateway.clock.advance(Duration::from_millis(1));
     let status = gateway.status(&alice()).await;
     assert!(!status.authenticated);
-    assert_eq!(status.state, AccountState::Active, "it can be refreshed");
+    assert_eq!(status.state, AccountState::Active, "the token can be refreshed");
     assert!(status.reason.expect("a reason").contains("has expired"));
     assert!(gateway.account(OPENAI).await.is_some());
 }
@@ -90,7 +90,7 @@ async fn a_saved_login_without_an_end_mark_reads_as_completed() {
     gateway.approve(&login).shown().await;
     gateway.store.repair();
     let status = gateway.status(&alice()).await;
-    let last = status.last_login.expect("it has ended");
+    let last = status.last_login.expect("an ended login");
     assert_eq!((last.login_id, last.end.outcome), (login.login_id, LoginOutcome::Completed));
     assert_eq!(status.state, AccountState::Active);
 }
@@ -100,7 +100,7 @@ async fn a_new_name_has_a_status_as_soon_as_its_login_starts() {
     let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
     let started = gateway.app.logins.start(name("work"), alice(), options).await;
-    let Ok(StartOutcome::Pending(login)) = started else { panic!("it does not start") };
+    let Ok(StartOutcome::Pending(login)) = started else { panic!("the login does not start") };
     let status = async |principal| gateway.app.accounts.status(&name("work"), &principal).await;
     let pending = status(alice()).await.expect("a status").pending.expect("a pending login");
     assert_eq!(pending.login_id, login.login_id);

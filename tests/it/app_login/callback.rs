@@ -1,4 +1,4 @@
-//! Callbacks to the gateway's listener: the browser sees the true outcome, and only the right state has an effect.
+//! Tests of callbacks to the listener: the browser sees the true outcome, and only the right state has an effect.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn an_approved_login_saves_both_tokens_and_registers_the_account() {
     assert_eq!(status.login_id.as_ref(), Some(&login.login_id));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
     assert_eq!(status.account.email.as_deref(), Some("owner@example.org"));
-    let registered = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
+    let registered = gateway.app.tokens.registry().get(&name(OPENAI)).expect("a registration");
     assert_eq!((registered.refresh.version.login_id.clone(), registered.enabled), (login.login_id, true));
 }
 
@@ -74,7 +74,7 @@ async fn a_wrong_state_never_ends_a_login() {
         }
     }
     assert_eq!(gateway.provider.exchanges(), 0);
-    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("a pending login").login_id, login.login_id);
     assert_eq!(gateway.listener.browser_returns(query_of(&approved)).shown().await, CONNECTED);
 }
 
@@ -101,7 +101,7 @@ async fn a_denial_at_the_provider_ends_the_login() {
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)));
 
     let status = gateway.status(&alice()).await;
-    let last = status.last_login.expect("it is remembered");
+    let last = status.last_login.expect("the last login");
     assert_eq!((status.state, status.pending), (AccountState::Absent, None));
     assert_eq!((last.login_id, last.end.outcome, last.at), (login.login_id, LoginOutcome::Denied, NOW));
     assert_eq!(gateway.provider.exchanges(), 0);

@@ -1,4 +1,4 @@
-//! A failed code exchange stores nothing, its outcome names the reason, and a new login works at once.
+//! Tests of failed code exchanges: nothing is stored, the outcome names the reason, and a new login works at once.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_failed_exchange_stores_nothing_and_names_the_reason() {
         let login = gateway.start(alice()).await;
         let CallbackReply::Ended(shown) = gateway.approve(&login).shown().await else { panic!("{reply:?}: no end") };
         let status = gateway.status(&alice()).await;
-        let last = status.last_login.expect("it is remembered");
+        let last = status.last_login.expect("the last login");
         assert_eq!(last.end, shown, "{reply:?}");
         assert_eq!((status.state, status.pending), (AccountState::Absent, None));
         assert_eq!((last.login_id, last.end.outcome, last.at), (login.login_id.clone(), outcome, NOW));
@@ -56,7 +56,7 @@ async fn a_pasted_address_gets_the_same_outcome() {
         assert!(matches!(&failed, Err(AppError::LoginFailed(end)) if end.outcome == expected), "{failed:?}");
         let over = gateway.paste(&approved, alice()).await;
         assert!(matches!(&over, Err(AppError::LoginEnded(end)) if end.outcome == expected), "{over:?}");
-        assert_eq!(gateway.provider.exchanges(), 1, "a code is presented once");
+        assert_eq!(gateway.provider.exchanges(), 1, "a code is redeemed once");
     }
 }
 
@@ -84,7 +84,7 @@ async fn a_failing_read_after_the_exchange_does_not_lose_the_login() {
     gateway.clock.advance(Duration::from_secs(1));
     settle().await;
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
-    assert!(gateway.app.tokens.cached(&name(OPENAI)).is_some(), "it serves at once");
+    assert!(gateway.app.tokens.cached(&name(OPENAI)).is_some(), "the account is usable at once");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
     let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
     let Ok(StartOutcome::Pending(login)) = gateway.app.logins.start(name("work"), alice(), options).await else {
-        panic!("it does not start")
+        panic!("the login does not start")
     };
     let pasted = PastedSecret {
         secret: Secret::ApiKey("sk-1".into()),
@@ -129,7 +129,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    gateway.app.accounts.register_secret(name("work"), pasted).await.expect("it is free");
+    gateway.app.accounts.register_secret(name("work"), pasted).await.expect("the name is free");
     let before = gateway.account("work").await;
 
     let shown = gateway.approve(&login).shown().await;
@@ -137,7 +137,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
     assert_eq!(gateway.account("work").await, before);
     let status = gateway.app.accounts.status(&name("work"), &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").end.outcome, LoginOutcome::NotSaved);
-    assert_eq!(before.expect("it is connected").provider_type, ProviderType::Dashscope);
+    assert_eq!(before.expect("a connected account").provider_type, ProviderType::Dashscope);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The login use cases on fakes, from the start over the callback to saved tokens.
+//! Tests of the login use cases with fakes, from start and callback to saved tokens.
 
 mod callback;
 mod confirm;

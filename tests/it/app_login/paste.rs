@@ -1,4 +1,4 @@
-//! Pasted redirect addresses: accepted only for their account, from the login's principal, and byte for byte.
+//! Tests of pasted redirect addresses: each completes only a login with its state, of its account and its principal.
 
 use std::time::Duration;
 
@@ -17,9 +17,10 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle};
 async fn a_pasted_address_completes_the_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
-    let connected = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    let connected =
+        gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     assert_eq!(connected.name.as_str(), OPENAI);
-    assert_eq!(gateway.account(OPENAI).await.expect("it is saved").id, connected.id);
+    assert_eq!(gateway.account(OPENAI).await.expect("a saved account").id, connected.id);
 }
 
 #[tokio::test]
@@ -31,9 +32,9 @@ async fn another_principal_can_neither_finish_nor_cancel_a_login() {
         assert!(matches!(gateway.paste(url, bob()).await, Err(AppError::OtherPrincipal)));
     }
     assert!(!gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("no store error"));
-    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("a pending login").login_id, login.login_id);
     assert_eq!(gateway.provider.exchanges(), 0);
-    gateway.paste(&approved, alice()).await.expect("it connects");
+    gateway.paste(&approved, alice()).await.expect("the account connects");
     assert!(matches!(gateway.paste(&approved, bob()).await, Err(AppError::OtherPrincipal)), "the outcome is hidden");
 }
 
@@ -51,7 +52,7 @@ async fn an_address_that_does_not_match_the_login_leaves_it_pending() {
         assert!(matches!(rejected, Err(AppError::InvalidRedirect(why)) if why == error), "{rejected:?}");
     }
     assert_eq!(gateway.provider.exchanges(), 0);
-    gateway.paste(&approved, alice()).await.expect("it connects");
+    gateway.paste(&approved, alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -62,7 +63,7 @@ async fn a_wrong_state_is_rejected_every_time() {
         let rejected = gateway.paste("http://localhost:1455/auth/callback?code=ac_1&state=guess", alice()).await;
         assert!(matches!(rejected, Err(AppError::CallbackRejected(CallbackRejection::InvalidState))), "{rejected:?}");
     }
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -88,7 +89,7 @@ async fn a_paste_for_the_openai_account_completes_its_login() {
     let login = gateway.start(alice()).await;
     let redirect_url = gateway.provider.approve(&login.auth_url).into();
     let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal: alice() };
-    gateway.app.logins.complete(pasted).await.expect("it connects");
+    gateway.app.logins.complete(pasted).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -108,7 +109,10 @@ async fn a_cancelled_login_stays_cancelled() {
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     assert!(gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
-    assert!(!gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("there is nothing more to cancel"));
+    assert!(
+        !gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"),
+        "nothing is left to cancel"
+    );
     let over = gateway.paste(&approved, alice()).await;
     assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{over:?}");
     assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (0, None));

@@ -1,4 +1,4 @@
-//! Concurrent callers, callers that disconnect, and a shutdown during a login.
+//! Tests of concurrent callers, callers that disconnect, and a shutdown during a login.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn a_disconnected_caller_does_not_stop_the_exchange() {
     {
         let completion = gateway.app.logins.complete(received(&approved));
         tokio::select! {
-                        result = completion => panic!("the provider has not responded: {result:?}"),
+            result = completion => panic!("the provider has not responded: {result:?}"),
             () = settle() => {}
         }
     }
@@ -102,7 +102,7 @@ async fn a_shutdown_waits_for_the_exchange_and_shows_its_outcome() {
     let finish = gateway.app.shut_down();
     tokio::pin!(finish);
     tokio::select! {
-                () = &mut finish => panic!("it stopped during the exchange"),
+        () = &mut finish => panic!("the gateway stopped during the exchange"),
         () = settle() => {}
     }
     assert!(page.is_waiting());
@@ -120,12 +120,12 @@ async fn a_stuck_exchange_ends_as_interrupted() {
     gateway.provider.hang();
     let _page = gateway.approve(&login);
     settle().await;
-    // An exchange without a response looks like one of a crashed gateway.
+    // Without a response, the exchange looks like that of a crashed gateway.
     gateway.clock.advance(Duration::from_secs(120));
     settle().await;
     assert_eq!(gateway.status(&alice()).await.last_login, None, "the exchange may still succeed");
     gateway.clock.advance(Duration::from_secs(60));
     settle().await;
-    let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends it");
+    let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends the login");
     assert_eq!((last.login_id, last.end.outcome), (login.login_id, LoginOutcome::Interrupted));
 }

@@ -1,4 +1,4 @@
-//! Starting a login: one per principal and account, only for OAuth providers, and for a usable account only if forced.
+//! Tests of starting a login: one for each principal and account, only with OAuth, for a usable account only if forced.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn a_second_start_returns_the_same_login_even_after_a_restart() {
         assert_eq!(again.started_at, first.started_at);
     }
     // The address from before the restart still works.
-    gateway.paste(&gateway.provider.approve(&first.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&first.auth_url), alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn twenty_concurrent_starts_share_one_login_and_one_listener() {
         let app = gateway.app.clone();
         starts.spawn(async move { app.logins.start(name(OPENAI), alice(), StartOptions::default()).await });
     }
-    let started = starts.join_all().await.into_iter().map(|outcome| match outcome.expect("it starts") {
+    let started = starts.join_all().await.into_iter().map(|outcome| match outcome.expect("the login starts") {
         StartOutcome::Pending(login) => (login.auth_url.expose_secret().to_owned(), login.callback_error.is_none()),
         StartOutcome::AlreadyAuthenticated { .. } => panic!("the account is not connected"),
     });
@@ -127,14 +127,14 @@ async fn a_login_enables_a_disabled_account() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let off = ProfileChange { enabled: Some(false), display_name: None };
-    gateway.app.accounts.update(name(OPENAI), off).await.expect("it changes");
+    gateway.app.accounts.update(name(OPENAI), off).await.expect("the change succeeds");
     let login = gateway.start(alice()).await;
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
-async fn the_old_tokens_serve_during_a_forced_login() {
+async fn the_old_tokens_stay_in_use_during_a_forced_login() {
     let gateway = TestGateway::open().await;
     let before = gateway.connect().await;
     let old = gateway.account(OPENAI).await;
@@ -143,14 +143,14 @@ async fn the_old_tokens_serve_during_a_forced_login() {
     assert_eq!(gateway.account(OPENAI).await, old);
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 
-    let after = gateway.paste(&approved, alice()).await.expect("it connects");
+    let after = gateway.paste(&approved, alice()).await.expect("the account connects");
     assert_eq!(after.id, before.id, "the account is the same");
     assert_eq!(gateway.tokens(OPENAI).await, Some(("access-2".to_owned(), Some("refresh-2".to_owned()))));
     assert_eq!(gateway.status(&alice()).await.login_id, Some(login.login_id));
 }
 
 #[tokio::test]
-async fn a_new_name_becomes_an_account_of_its_start_s_type() {
+async fn a_new_name_becomes_an_account_of_the_requested_type() {
     let gateway = TestGateway::open().await;
     let outcome = start(
         &gateway,
@@ -158,9 +158,9 @@ async fn a_new_name_becomes_an_account_of_its_start_s_type() {
         Some(OPENAI),
         StartOptions { display_name: Some("Work".into()), ..StartOptions::default() },
     );
-    let Ok(StartOutcome::Pending(login)) = outcome.await else { panic!("it does not start") };
+    let Ok(StartOutcome::Pending(login)) = outcome.await else { panic!("the login does not start") };
     gateway.approve(&login).shown().await;
-    let account = gateway.account("openai-work").await.expect("it is connected");
+    let account = gateway.account("openai-work").await.expect("a connected account");
     assert_eq!((account.provider_type, account.display_name.as_deref()), (ProviderType::OpenaiCodex, Some("Work")));
     assert!(gateway.account(OPENAI).await.is_none());
 }
@@ -191,7 +191,7 @@ async fn a_rejected_start_names_the_reason() {
 }
 
 #[tokio::test]
-async fn a_failing_store_fails_one_start_and_the_next_one_works() {
+async fn a_store_error_fails_one_start_and_the_next_one_works() {
     let gateway = TestGateway::open().await;
     gateway.store.fail_next(1);
     assert!(matches!(start(&gateway, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));

@@ -1,4 +1,4 @@
-//! A code works once: the tokens that it brought are kept until the database has taken them, or until they are revoked.
+//! Tests of unsaved logins. A code works once, so its tokens are kept until the database has them or they are revoked.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn unsaved_tokens_survive_a_restart() {
     let mut gateway = with_unsaved_tokens().await;
     gateway.app.shut_down().await;
     gateway.store.repair();
-    // The sweep of the start would end the exchange by now, but the journal is replayed before it.
+    // The sweep at the start would end the exchange, but the journal is replayed first.
     gateway.clock.set_wall_clock(NOW.plus(Duration::from_secs(300)));
     gateway.restart().await;
     assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
@@ -64,7 +64,7 @@ async fn a_full_disk_loses_no_tokens_while_the_gateway_runs() {
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unsaved);
     gateway.journal.set_full(false);
     retry(&gateway).await;
-    assert_eq!(gateway.journal.unsaved_logins().len(), 1, "the journal takes them as soon as it can");
+    assert_eq!(gateway.journal.unsaved_logins().len(), 1, "the journal stores the tokens as soon as it can");
     gateway.store.repair();
     retry(&gateway).await;
     retry(&gateway).await;
@@ -87,7 +87,7 @@ async fn unsaved_tokens_of_a_cancelled_login_are_revoked() {
         .store
         .end(&login.session.id, LoginOutcome::Cancelled, None, &author(login.progress_since))
         .await
-        .expect("it ends");
+        .expect("no store error");
     gateway.store.repair();
     retry(&gateway).await;
     assert_eq!(gateway.account(OPENAI).await, None);
@@ -95,7 +95,7 @@ async fn unsaved_tokens_of_a_cancelled_login_are_revoked() {
 }
 
 #[tokio::test]
-async fn a_replayed_login_of_another_account_still_asks() {
+async fn a_replayed_login_of_another_account_still_needs_confirmation() {
     let mut gateway = TestGateway::open().await;
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;

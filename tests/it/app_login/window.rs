@@ -1,4 +1,4 @@
-//! The callback listener is open from the first pending login until the last outcome page was fetched.
+//! Tests of the callback window, which is open from the first pending login until the last outcome page is fetched.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use goclaw::{
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, query_of, settle};
 
 impl TestGateway {
-    /// Whether the listener is still open after `time`.
+    /// Advances the clock by `time` and returns whether the listener is still open.
     async fn listens_after(&self, time: Duration) -> bool {
         self.clock.advance(time);
         settle().await;
@@ -22,7 +22,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn it_closes_one_second_after_the_page_is_fetched() {
+async fn the_listener_closes_one_second_after_the_page_is_fetched() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.approve(&login).shown().await;
@@ -35,7 +35,7 @@ async fn it_closes_one_second_after_the_page_is_fetched() {
 }
 
 #[tokio::test]
-async fn it_closes_ten_seconds_after_the_callback_if_no_page_is_fetched() {
+async fn the_listener_closes_ten_seconds_after_the_callback_if_no_page_is_fetched() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.approve(&login).shown().await;
@@ -45,7 +45,7 @@ async fn it_closes_ten_seconds_after_the_callback_if_no_page_is_fetched() {
 }
 
 #[tokio::test]
-async fn it_closes_after_a_failed_login_too() {
+async fn the_listener_closes_after_a_failed_login_too() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
@@ -56,7 +56,7 @@ async fn it_closes_after_a_failed_login_too() {
 }
 
 #[tokio::test]
-async fn it_stays_while_another_login_is_pending() {
+async fn the_listener_stays_open_while_another_login_is_pending() {
     let gateway = TestGateway::open().await;
     let (of_alice, of_bob) = (gateway.start(alice()).await, gateway.start(bob()).await);
     gateway.approve(&of_alice).shown().await;
@@ -71,7 +71,7 @@ async fn it_stays_while_another_login_is_pending() {
 }
 
 #[tokio::test]
-async fn it_closes_at_once_when_the_last_login_is_cancelled() {
+async fn the_listener_closes_at_once_when_the_last_login_is_cancelled() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.start(bob()).await;
@@ -85,20 +85,20 @@ async fn it_closes_at_once_when_the_last_login_is_cancelled() {
 }
 
 #[tokio::test]
-async fn it_closes_when_another_replica_ends_the_last_login() {
+async fn the_listener_closes_when_another_replica_ends_the_last_login() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     assert!(gateway.listener.is_open());
     let other = gateway.another_gateway(1);
     assert!(other.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
-    assert!(gateway.listener.is_open(), "it does not know yet");
+    assert!(gateway.listener.is_open(), "this replica has not read the change yet");
     gateway.clock.advance(Duration::from_millis(500));
     settle().await;
     assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
-async fn a_page_fetched_long_ago_does_not_keep_it_open_after_a_cancel() {
+async fn a_page_fetched_long_ago_does_not_keep_the_listener_open_after_a_cancel() {
     let gateway = TestGateway::open().await;
     let of_alice = gateway.start(alice()).await;
     gateway.start(bob()).await;
@@ -112,7 +112,7 @@ async fn a_page_fetched_long_ago_does_not_keep_it_open_after_a_cancel() {
 }
 
 #[tokio::test]
-async fn it_closes_when_the_last_login_expires() {
+async fn the_listener_closes_when_the_last_login_expires() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.clock.advance(100 * SECOND);
@@ -126,25 +126,25 @@ async fn it_closes_when_the_last_login_expires() {
 }
 
 #[tokio::test]
-async fn it_closes_at_once_after_a_pasted_address() {
+async fn the_listener_closes_at_once_after_a_pasted_address() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     settle().await;
     assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
-async fn it_closes_at_once_after_a_logout() {
+async fn the_listener_closes_at_once_after_a_logout() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
-    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     settle().await;
     assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
-async fn a_login_started_before_it_closes_keeps_it_open() {
+async fn a_login_started_before_the_listener_closes_keeps_it_open() {
     let gateway = TestGateway::open().await;
     let first = gateway.start(alice()).await;
     gateway.approve(&first).shown().await;
@@ -157,7 +157,7 @@ async fn a_login_started_before_it_closes_keeps_it_open() {
 }
 
 #[tokio::test]
-async fn it_opens_again_for_the_next_login() {
+async fn the_listener_opens_again_for_the_next_login() {
     let gateway = TestGateway::open().await;
     for round in 1..=3 {
         let login = gateway.start_forced(alice()).await;

@@ -1,4 +1,4 @@
-//! The callback listener with a port in use, after a restart, and with a store that is down.
+//! Tests of the callback window with a port in use, after a restart, and during a store outage.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn a_port_in_use_is_reported_in_the_documented_words_and_pasting_works() {
     let error = login.callback_error.expect("the listener is not open").to_string();
     assert!(error.starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
     assert!(error.contains("another program holds 127.0.0.1:1455"), "{error}");
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_restart_with_the_port_in_use_still_accepts_a_pasted_address() {
     gateway.app.shut_down().await;
     gateway.listener.hold_port(true);
     gateway.restart().await;
-    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_callback_during_a_store_outage_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn it_closes_soon_after_a_store_outage_if_nothing_is_pending() {
+async fn the_listener_closes_soon_after_a_store_outage_if_nothing_is_pending() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.store.fail_all();

@@ -1,4 +1,4 @@
-//! The callback port is open only while a login is pending.
+//! Tests that the callback port is open only while a login is pending, and for a moment after its outcome.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::support::{
 /// The gateway closes the port 1 s after the page was fetched, or else 10 s after the callback.
 const SOON: Duration = Duration::from_secs(5);
 const AT_THE_LATEST: Duration = Duration::from_secs(15);
-/// Number of polls, 20 ms apart. Together they take longer than the second after the page.
-const LOOKS: usize = 100;
+/// Number of polls, 20 ms apart. Together they take longer than the one second after which the port closes.
+const POLLS: usize = 100;
 
-/// Whether the port is open on either loopback family.
+/// Returns whether the port is open on either loopback family.
 async fn is_open(port: u16) -> bool {
     let open = [TcpStream::connect((V4, port)).await.is_ok(), TcpStream::connect((V6, port)).await.is_ok()];
     // The families may close one after the other; `closes` detects a port that stays half open.
@@ -46,7 +46,7 @@ async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
     gateway.sign_in().await;
     assert!(is_open(home.callback_port).await, "a reload of the page must work");
     closes(home.callback_port, SOON).await;
-    // The next login opens it again.
+    // The next login opens the port again.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(is_open(home.callback_port).await);
 }
@@ -86,10 +86,10 @@ async fn the_port_stays_open_for_another_pending_login() {
     let gateway = home.start().await;
     let other = start(&gateway, "openai-work").await;
     gateway.sign_in().await;
-    let mut looks = 0;
+    let mut polls = 0;
     eventually("the port to have stayed open", || {
-        looks += 1;
-        let enough = looks == LOOKS;
+        polls += 1;
+        let enough = polls == POLLS;
         let port = home.callback_port;
         async move {
             assert!(is_open(port).await, "closed while a login is pending");

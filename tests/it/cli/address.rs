@@ -1,4 +1,4 @@
-//! The gateway's address, and which addresses a browser may open.
+//! Tests of parsing the gateway's address, and of which addresses may be opened in a browser.
 
 use goclaw::adapters::cli::{
     address::{GatewayAddress, InvalidAddress},
@@ -52,7 +52,7 @@ fn an_ipv6_address_is_split_without_brackets() {
 }
 
 #[test]
-fn only_web_pages_are_opened() {
+fn only_https_and_loopback_pages_are_opened() {
     for (url, expected) in [
         ("https://auth.openai.com/oauth/authorize?client_id=x", true),
         ("http://127.0.0.1:9000/authorize", true),

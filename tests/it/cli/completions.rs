@@ -1,4 +1,4 @@
-//! The completions of shells, and the manual pages' source: both are made from the grammar.
+//! Tests of shell completions and of `goclaw health`.
 
 use clap::CommandFactory;
 use goclaw::adapters::cli::Cli;
@@ -21,7 +21,7 @@ fn completions_name_every_command() {
 }
 
 #[tokio::test]
-async fn health_says_whether_the_gateway_is_up_and_needs_no_token() {
+async fn health_reports_whether_the_gateway_is_up_and_needs_no_token() {
     let home = Home::without_provider();
     assert_output(&home.run(&["health"]), 3, "");
     let gateway = home.start().await;

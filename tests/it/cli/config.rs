@@ -1,4 +1,4 @@
-//! `goclaw config`: what it shows, what it hides, and what it finds wrong.
+//! Tests of `goclaw config`: settings with their origin, hidden secrets, and the check.
 
 use std::fs;
 
@@ -88,7 +88,7 @@ fn the_path_of_the_database_is_shown() {
 }
 
 #[test]
-fn the_check_lists_everything_that_is_wrong() {
+fn the_check_reports_every_error() {
     let valid = Home::without_provider();
     assert_snapshot!(shown(&valid, &valid.run(&["config", "check"])), @r"
     The configuration is valid.
@@ -111,7 +111,7 @@ fn the_check_lists_everything_that_is_wrong() {
 }
 
 #[test]
-fn the_check_reads_the_files_of_key_and_token() {
+fn the_check_reads_the_key_file_and_the_token_file() {
     let home = Home::without_provider().with("GOCLAW_ENCRYPTION__KEY_FILE", "/nonexistent/key");
     let token = home.path().join("token");
     fs::write(&token, "short").expect("a file");

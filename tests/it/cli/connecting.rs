@@ -1,4 +1,4 @@
-//! How commands find the gateway and its token, when they withhold the token, and how they read secrets.
+//! Tests of how commands find the gateway and its token, when they do not send the token, and how they read secrets.
 
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
@@ -78,13 +78,13 @@ fn the_token_is_not_sent_to_another_machine_without_encryption() {
         [exit code 2]
         "));
     }
-    // With consent the command tries to connect. A name that does not resolve answers at once.
+    // With consent the command tries to connect. A name that does not resolve fails at once.
     let nowhere = ("GOCLAW_GATEWAY_URL", "http://gateway.invalid:9");
     for (arguments, variables) in [
         (&["auth", "status", "--insecure"][..], &[nowhere][..]),
         (&["auth", "status"], &[nowhere, ("GOCLAW_INSECURE", "1")]),
     ] {
-        assert_eq!(status(arguments, variables).code, Some(3), "it tries to connect");
+        assert_eq!(status(arguments, variables).code, Some(3), "the command tries to connect");
     }
 }
 
@@ -94,7 +94,7 @@ async fn commands_on_the_same_machine_use_the_configured_token() {
     let home = Home::new(&provider).with("GOCLAW_SERVER__TOKEN", "a-token-of-the-owner-with-32-bytes");
     let mut gateway = home.start().await;
     gateway.sign_in().await;
-    assert!(!home.data_dir().join("gateway.token").exists(), "a configured token is written nowhere");
+    assert!(!home.data_dir().join("gateway.token").exists(), "a configured token is not written to a file");
     assert_output(&home.run(&["auth", "status"]), 0, ACTIVE);
     gateway.token = "another".to_owned();
     assert_eq!(gateway.get("/v1/providers").await.status, 401);

@@ -1,4 +1,4 @@
-//! `goclaw doctor`: each thing that it checks, fine and broken.
+//! Tests of `goclaw doctor`: each check with and without a problem.
 
 use std::{
     fs,
@@ -11,11 +11,11 @@ use std::{
 
 use crate::support::gateway::{CommandOutput, Home, free_port};
 
-/// Starts a server that answers every request with a time that is this far ahead, and returns its address.
+/// Starts a server whose `Date` header is this far ahead, and returns its address.
 fn server(ahead: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    #[expect(clippy::disallowed_methods, reason = "it serves until the process of the tests ends")]
+    #[expect(clippy::disallowed_methods, reason = "the server runs until the test process ends")]
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let date = httpdate::fmt_http_date(now() + ahead);
@@ -77,7 +77,7 @@ fn a_taken_port_is_named_with_its_holder() {
 }
 
 #[test]
-fn a_clock_that_is_off_and_a_server_out_of_reach_are_problems() {
+fn a_wrong_clock_and_an_unreachable_server_are_problems() {
     let output = home_at(&server(Duration::from_secs(3600))).run(&["doctor"]);
     assert_found(&output, 1, &["but this machine's clock is 3", " s behind it\n", "timedatectl"]);
     let nowhere = format!("http://127.0.0.1:{}", free_port());
@@ -86,19 +86,19 @@ fn a_clock_that_is_off_and_a_server_out_of_reach_are_problems() {
 }
 
 #[tokio::test]
-async fn another_key_and_a_missing_one_are_problems() {
+async fn a_wrong_key_and_a_missing_key_are_problems() {
     let home = home_at(&server(Duration::ZERO));
     home.start().await.stop().await;
     let key = home.data_dir().join("encryption.key");
     fs::write(&key, "2a".repeat(32)).expect("a file");
     assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  encryption key: the database was sealed with the key"]);
-    fs::remove_file(&key).expect("it is removed");
+    fs::remove_file(&key).expect("the key is removed");
     assert_found(&home.run(&["doctor"]), 1, &["PROBLEM  encryption key: missing", "backup"]);
     assert!(!key.exists(), "doctor creates no key");
 }
 
 #[test]
-fn a_database_out_of_reach_is_a_problem() {
+fn an_unreachable_database_is_a_problem() {
     let url = format!("postgres://goclaw:canary@127.0.0.1:{}/goclaw", free_port());
     let home = home_at(&server(Duration::ZERO))
         .with("GOCLAW_DATABASE__URL", &url)
@@ -110,7 +110,7 @@ fn a_database_out_of_reach_is_a_problem() {
 }
 
 #[test]
-fn few_open_files_and_an_invalid_configuration_are_problems() {
+fn a_low_limit_of_open_files_and_an_invalid_configuration_are_problems() {
     let home = home_at(&server(Duration::ZERO));
     let template = home.command(&[]);
     let mut limited = Command::new("sh");

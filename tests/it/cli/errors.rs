@@ -1,4 +1,4 @@
-//! The errors of commands: exit codes, documented words and advice.
+//! Tests of command errors: exit codes, documented messages and advice.
 
 use std::{io, process::ExitCode};
 

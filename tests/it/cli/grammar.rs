@@ -1,4 +1,4 @@
-//! The grammar of the command line.
+//! Tests of parsing the command line.
 
 use std::{ffi::OsString, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! The outcome of a login, and the instructions for pasting its redirect URL.
+//! Tests of reading a login's outcome from a status, and of pasting its redirect URL.
 
 use goclaw::adapters::cli::{
     login::paste_hint,
@@ -41,7 +41,7 @@ fn pending(callback: &str) -> PendingLogin {
 }
 
 #[test]
-fn the_hint_tells_where_to_paste() {
+fn the_hint_says_where_to_paste() {
     assert_eq!(
         paste_hint(&pending(r#"{"listening":true}"#)),
         "If the browser ends at a page that does not load, paste its whole address here \
@@ -53,7 +53,7 @@ fn the_hint_tells_where_to_paste() {
 }
 
 #[test]
-fn lines_are_joined_from_chunks_and_blank_ones_are_skipped() {
+fn lines_are_joined_from_chunks_and_blank_lines_are_skipped() {
     let mut lines = Lines::default();
     lines.bytes.extend(b"\n  \r\nhttp://local");
     assert!(lines.take().is_none());

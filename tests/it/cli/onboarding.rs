@@ -1,4 +1,4 @@
-//! `goclaw onboard`, `goclaw migrate` and the default command.
+//! Tests of `goclaw onboard`, `goclaw migrate` and the default command.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 

@@ -1,4 +1,4 @@
-//! Printing: control characters, closed pipes, quoting for the shell, and the file of `goclaw onboard`.
+//! Tests of printing: control characters, closed pipes, quoting for the shell, and the file of `goclaw onboard`.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
@@ -81,7 +81,7 @@ fn the_exports_are_quoted_for_the_shell() {
 }
 
 #[test]
-fn the_file_is_private_and_replaced_only_with_force() {
+fn the_onboarding_file_is_private_and_replaced_only_with_force() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(".env.local");
     write(&path, &SecretString::from("one"), false).unwrap();
@@ -103,9 +103,8 @@ fn onboarding_without_a_token_fails() {
     assert_eq!(error.to_string(), "no gateway token found");
 }
 
-/// Only a terminal gets colours, and only if the user wants them.
 #[tokio::test]
-async fn failures_are_red_in_a_terminal() {
+async fn failures_are_red_only_in_a_terminal_that_allows_colours() {
     let home = Home::without_provider();
     let shown = |variables: &[(&str, &str)]| {
         let mut command = home.command(&["health"]);

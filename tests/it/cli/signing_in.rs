@@ -1,4 +1,4 @@
-//! `goclaw auth login` prints an address, waits and prints the outcome.
+//! Tests of `goclaw auth login`, which prints an address, waits and prints the outcome.
 
 use std::{
     io::Write,
@@ -27,7 +27,7 @@ impl<'a> Login<'a> {
         Self { home, child: home.spawn(command, "login") }
     }
 
-    /// Starts it in a terminal, where stdout and stderr are one. `sh` runs the program as `$0`.
+    /// Starts a shell script in a terminal, which merges stdout and stderr. In the script, `$0` is the program.
     fn start_in_terminal(home: &'a Home, script: &str) -> Self {
         let program = home.command(&[]);
         let mut shell = Command::new("sh");
@@ -64,9 +64,9 @@ impl<'a> Login<'a> {
     }
     fn write(&mut self, text: &str) {
         let stdin = self.child.stdin.as_mut().expect("stdin");
-        write!(stdin, "{text}").and_then(|()| stdin.flush()).expect("it reads");
+        write!(stdin, "{text}").and_then(|()| stdin.flush()).expect("the command reads stdin");
     }
-    /// Waits until the countdown was written again, after all that was written before.
+    /// Waits until the countdown has been written twice more, so that all earlier input has been handled.
     async fn counts(&self) {
         let seconds = || self.stdout().matches("Waiting for the sign-in").count();
         let before = seconds();
@@ -103,7 +103,7 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     assert!(output.contains(&format!("Signed in.\n\n{ACTIVE}")), "{output}");
     let workspace = "00000000-0000-4000-8000-000000000001";
     assert!(output.contains(&format!("Account: person1@example.com (plan plus, workspace {workspace})\n")), "{output}");
-    assert!(!output.contains(&gateway.token), "the curl line names the token's place, not the token");
+    assert!(!output.contains(&gateway.token), "the curl line has the token's file, not the token");
     // The printed curl command works unchanged.
     let curl = output.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
     let response = std::process::Command::new("sh").args(["-c", curl]).output().unwrap();
@@ -133,9 +133,9 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     assert_eq!(home.stored(), (1, 1));
 }
 
-/// In a terminal, the countdown would erase what it echoed.
+/// The countdown would overwrite an echo on the screen, so the test searches everything that was written.
 #[tokio::test]
-async fn a_terminal_shows_nothing_of_the_pasted_address() {
+async fn a_terminal_does_not_echo_the_pasted_address() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
@@ -168,7 +168,7 @@ async fn the_terminal_echoes_again_after_ctrl_c() {
 }
 
 #[tokio::test]
-async fn an_address_that_the_terminal_has_wrapped_completes_the_login() {
+async fn an_address_wrapped_by_the_terminal_completes_the_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
@@ -208,7 +208,7 @@ async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
 }
 
 #[tokio::test]
-async fn ctrl_c_cancels_the_login_it_started() {
+async fn ctrl_c_cancels_the_login_that_the_command_started() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;

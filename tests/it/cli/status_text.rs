@@ -1,4 +1,4 @@
-//! The state of an account as text.
+//! Tests of the text that shows an account's status.
 
 use goclaw::{
     adapters::cli::{

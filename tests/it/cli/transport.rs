@@ -1,4 +1,4 @@
-//! The command line's HTTP client against a server that sends scripted responses.
+//! Tests of the command line's HTTP client against a server that sends scripted responses.
 
 use goclaw::{
     adapters::{
@@ -70,7 +70,7 @@ async fn a_problem_shows_its_message() {
 }
 
 #[tokio::test]
-async fn responses_that_are_not_a_gateways_are_rejected() {
+async fn responses_that_are_not_from_a_gateway_are_rejected() {
     for response in [
         http("200 OK", "<html>hello</html>"),
         http("200 OK", "{}"),
@@ -116,7 +116,7 @@ async fn a_list_of_6000_providers_is_read_page_by_page() {
 }
 
 #[test]
-fn a_token_that_is_no_header_value_is_rejected_without_being_shown() {
+fn a_token_that_is_not_a_header_value_is_rejected_without_being_shown() {
     let (url, token) = ("http://127.0.0.1:1".to_owned(), Some(SecretString::from("canary\n")));
     let error = GatewayClient::new(&Connection { url, token, ..Connection::default() }).unwrap_err();
     assert!(matches!(error, CliError::InvalidToken));

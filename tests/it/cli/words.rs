@@ -1,4 +1,4 @@
-//! Times and durations as text.
+//! Tests of formatting times and durations.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! API authentication: the token is accepted in one header only, guessing is rate-limited without affecting the owner,
-//! and no gateway runs without a token.
+//! Tests of API authentication: the token is accepted in one header only, guessing is rate-limited without affecting
+//! the owner, and no gateway runs without a token.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -26,8 +26,7 @@ async fn the_token_is_accepted_only_in_the_authorization_header() {
     let form = format!("access_token={token}");
     for (where_it_is, request) in [
         ("the query", http().get(format!("{list}?access_token={token}"))),
-        // An unknown path responds 401 too.
-        ("the query, where there is nothing", http().get(format!("{}/nothing?access_token={token}", gateway.base))),
+        ("the query of an unknown path", http().get(format!("{}/nothing?access_token={token}", gateway.base))),
         ("the query under another name", http().get(format!("{list}?token={token}&api_key={token}"))),
         ("user info", http().get(&list).basic_auth("goclaw", Some(&token))),
         ("the user name", http().get(&list).basic_auth(&token, None::<&str>)),
@@ -76,7 +75,7 @@ async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
             };
             guesses.spawn(guess(&gateway, target, &authorization));
         }
-        // The owner's request runs among the guesses.
+        // The owner's request runs concurrently with the guesses.
         let own = tokio::time::timeout(PROMPT, gateway.get("/v1/providers"));
         assert_eq!(own.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
         for (status, text) in guesses.join_all().await {

@@ -1,4 +1,4 @@
-//! Floods of the callback port by web pages and local programs. The pending login survives, its browser gets through.
+//! Tests of floods of the callback port: the pending login survives, and its browser gets a response.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -120,14 +120,14 @@ async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() 
             };
             tokio::select! {
                 _ = reader.read_to_end(&mut rest) => String::from_utf8_lossy(&rest).into_owned(),
-                () = drip => unreachable!("it drips for ever"),
+                () = drip => unreachable!("the drip never ends"),
             }
         });
     }
     let good = timeout(SLOW_AT_MOST, raw((Ipv4Addr::LOCALHOST, port), &navigation(port, &right))).await;
     assert_eq!(good.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
-    let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all of them are closed");
+    let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all slow connections are closed");
     assert!(closed.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
 }
 
@@ -145,7 +145,7 @@ async fn an_oversized_head_is_rejected_and_the_login_stays_pending() {
         format!("GET {right} HTTP/1.1\r\n{host}{many}\r\n"),
     ] {
         let (status, text) =
-            timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await.expect("it is closed");
+            timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await.expect("the connection is closed");
         assert!(status == 0 || (400..500).contains(&status), "{text}");
     }
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");

@@ -1,4 +1,4 @@
-//! A thousand logins with system randomness share no state, verifier or visible pattern.
+//! A test that a thousand logins with system randomness share no state and no verifier, and show no pattern.
 
 use std::{
     collections::HashSet,
@@ -40,8 +40,8 @@ impl OAuthEndpoint for Witness {
         _client: &OAuthClient,
         grant: CodeGrant,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        self.0.lock().expect("no test panics with it").push(grant.verifier.expose_secret().to_owned());
-        Err(TokenEndpointError::Unavailable { why: "it only looks" })
+        self.0.lock().expect("no test panics while it holds the list").push(grant.verifier.expose_secret().to_owned());
+        Err(TokenEndpointError::Unavailable { why: "the endpoint only records" })
     }
 
     async fn refresh(
@@ -51,7 +51,7 @@ impl OAuthEndpoint for Witness {
         _token: &RefreshToken,
         _limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        Err(TokenEndpointError::Unavailable { why: "it only looks" })
+        Err(TokenEndpointError::Unavailable { why: "the endpoint only records" })
     }
 
     async fn revoke(
@@ -60,7 +60,7 @@ impl OAuthEndpoint for Witness {
         _client: &OAuthClient,
         _token: &RefreshToken,
     ) -> Result<(), TokenEndpointError> {
-        Err(TokenEndpointError::Unavailable { why: "it only looks" })
+        Err(TokenEndpointError::Unavailable { why: "the endpoint only records" })
     }
 }
 
@@ -70,7 +70,7 @@ fn public_parameters(auth_url: &str) -> [String; 3] {
     ["state", "code_challenge", "code_challenge_method"].map(|wanted| {
         let mut values = url.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
         let value = values.next().unwrap_or_else(|| panic!("no {wanted}"));
-        assert_eq!(values.next(), None, "{wanted} is there twice");
+        assert_eq!(values.next(), None, "{wanted} occurs twice");
         value
     })
 }
@@ -110,7 +110,7 @@ async fn a_thousand_logins_share_no_random_value() {
         let unavailable = LoginOutcome::ProviderUnavailable;
         assert!(
             matches!(&ended, Err(AppError::LoginFailed(end)) if end.outcome == unavailable),
-            "{ended:?}: the verifier was not shown"
+            "{ended:?}: the verifier was not sent"
         );
         states.push(state);
         challenges.push(challenge);
@@ -123,5 +123,5 @@ async fn a_thousand_logins_share_no_random_value() {
         assert!((43..=128).contains(&verifier.len()), "RFC 7636 section 4.1: {}", verifier.len());
         assert_eq!(&URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), challenge);
     }
-    assert!(states.iter().all(|state| !verifiers.contains(state)), "they are drawn apart");
+    assert!(states.iter().all(|state| !verifiers.contains(state)), "states and verifiers are drawn separately");
 }

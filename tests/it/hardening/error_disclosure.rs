@@ -1,4 +1,4 @@
-//! With a broken database every operation responds with a problem that names no table, statement, path or secret.
+//! Tests that error responses reveal no table, statement, path or secret, even if the database is broken.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,13 +39,13 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
 }
 
 /// Asserts that a response contains no internals and no secret.
-fn assert_tells_nothing(home: &Home, secrets: &[String], response: &HttpResponse, context: &str) {
+fn assert_reveals_nothing(home: &Home, secrets: &[String], response: &HttpResponse, context: &str) {
     let text = format!("{:?}{}", response.headers, response.text);
     let folder = home.path().display().to_string();
     let inner =
         ["llm_providers", "config_secrets", "login_sessions", "SELECT", "sqlite", "no such", "src/", "panicked"];
     for never in inner.into_iter().chain([folder.as_str()]).chain(secrets.iter().map(String::as_str)) {
-        assert!(!text.contains(never), "{context} tells {never}: {text}");
+        assert!(!text.contains(never), "{context} reveals {never}: {text}");
     }
 }
 
@@ -103,12 +103,12 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
         }
         let instance = problem["instance"].as_str().unwrap().rsplit(':').next().unwrap();
         assert_eq!(response.header("x-request-id"), instance, "{context}");
-        assert_tells_nothing(&home, &secrets, &response, &context);
+        assert_reveals_nothing(&home, &secrets, &response, &context);
     }
     // The callback page reveals nothing either.
     let page = HttpResponse::of(http().get(&redirect_url).send().await.unwrap()).await;
     assert_eq!(page.status, 503, "{}", page.text);
-    assert_tells_nothing(&home, &secrets, &page, "the page");
+    assert_reveals_nothing(&home, &secrets, &page, "the page");
 
     for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens", "audit_log"] {
         home.change_database(&format!("ALTER TABLE gone_{table} RENAME TO {table}"));
@@ -118,7 +118,7 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
 }
 
 #[tokio::test]
-async fn with_a_broken_file_of_responses_models_go_on() {
+async fn with_a_broken_responses_file_model_requests_still_work() {
     let (_provider, home, gateway) = crate::models::signed_in().await;
     let prompt = json!({"model": "gpt-5.5", "input": "Hello"});
     let stored = gateway.post("/v1/responses", prompt.clone()).await.json();
@@ -129,7 +129,7 @@ async fn with_a_broken_file_of_responses_models_go_on() {
         let response = gateway.call(method, path, None).await;
         let error = &response.json()["error"];
         assert_eq!((response.status, &error["code"]), (503, &json!("store_unavailable")), "{}", response.text);
-        assert_tells_nothing(&home, &[], &response, path);
+        assert_reveals_nothing(&home, &[], &response, path);
     }
     assert_eq!(gateway.post("/v1/responses", prompt).await.status, 200);
 }
@@ -157,7 +157,7 @@ async fn no_operation_returns_a_provider_token_a_code_or_a_verifier() {
         secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
         secrets.extend([gateway.token.clone(), home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers")]);
         assert!(secrets.len() > 6, "there are secrets to search for");
-        assert_tells_nothing(&home, &secrets, &response, &format!("{method} {path}"));
+        assert_reveals_nothing(&home, &secrets, &response, &format!("{method} {path}"));
     }
     assert!(statuses.iter().filter(|status| **status == 200).count() >= 7, "{statuses:?}");
 }
@@ -172,5 +172,5 @@ async fn the_provider_s_error_text_is_not_returned() {
     provider.fail_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((response.status, &response.json()["code"]), (502, &json!("code_refused")));
-    assert_tells_nothing(&home, &["canary-session-token".to_owned()], &response, "the refusal");
+    assert_reveals_nothing(&home, &["canary-session-token".to_owned()], &response, "the refusal");
 }

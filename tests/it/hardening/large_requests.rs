@@ -1,5 +1,5 @@
-//! A program that sends the largest bodies with the most values on several connections, and reads no response. The
-//! gateway's memory stays within its budget, and health checks get through.
+//! A test of a program that sends the largest bodies with the most values on several connections and reads no response:
+//! the gateway's memory stays within its budget, and health checks get through.
 
 use std::{
     fs,
@@ -21,12 +21,12 @@ use crate::support::{
 
 const LARGEST: usize = 32 * 1024 * 1024;
 const CONNECTIONS: usize = 8;
-/// The most that the attack may add to the memory of a gateway at rest.
+/// Maximum growth of the gateway's memory during the attack.
 const MOST_MIB: u64 = 300;
 /// Far below what parsing the bodies takes without optimizations. The tests share the machine.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Returns a request with `body`, filled up to the largest size by repeating `filling` before `end`.
+/// Returns a request whose body is `start`, `filling` repeated up to the largest size, and `end`.
 fn request(token: &str, start: &str, filling: &str, end: &str) -> Arc<Vec<u8>> {
     let body = [start, &filling.repeat((LARGEST - start.len() - end.len()) / filling.len()), end].concat();
     let head = format!(
@@ -64,7 +64,7 @@ fn memory_mib(gateway: &Gateway, name: &str) -> u64 {
     line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
 }
 
-/// Asks for the health until the attackers are done. Returns the longest wait.
+/// Sends health checks until the attackers are done. Returns the longest wait, and the statuses that attackers got.
 async fn slowest_probe(gateway: &Gateway, attackers: &mut JoinSet<Vec<Attack>>) -> (Duration, Vec<u16>) {
     let (mut slowest, mut attacks) = (Duration::ZERO, Vec::new());
     loop {

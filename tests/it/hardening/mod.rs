@@ -1,5 +1,5 @@
-//! Requirements of `docs/security.md` that no other test covers: attacks by web pages, local programs, pasted addresses
-//! and callers without the token.
+//! Tests of requirements in `docs/security.md` that no other test covers: attacks by web pages, local programs, pasted
+//! addresses and callers without the token.
 
 mod authentication;
 mod callback_flood;

@@ -1,4 +1,4 @@
-//! The CLI passes the authorize URL to the browser in a private file: no argument and no environment of a process has it.
+//! Tests that the CLI passes an address to the browser in a private file, not in an argument or the environment.
 
 use std::{fs, path::Path, process::Command};
 
@@ -16,8 +16,8 @@ mv \"$HOME/draft\" \"$HOME/opened\"
 /// An https address full of shell syntax. The configured address is used verbatim.
 const AUTHORIZE_URL: &str = "https://issuer.example/$(touch${IFS}owned);touch${IFS}owned|&'/-flag/*";
 
-/// Installs the fake. Another process writes it: a child that another test starts meanwhile would inherit a file open for
-/// writing, and a program that is open for writing does not run.
+/// Installs the fake. A child process writes it: if this process did, a fork by another test could keep the file open
+/// for writing, and Linux does not execute such a file (`ETXTBSY`).
 fn install_opener(folder: &Path) -> String {
     fs::create_dir(folder).expect("a folder");
     let write = "printf %s \"$1\" > xdg-open && chmod 755 xdg-open";
@@ -26,7 +26,7 @@ fn install_opener(folder: &Path) -> String {
     folder.display().to_string()
 }
 
-/// Returns a `goclaw` command that finds the fake, in a pseudo-terminal: the CLI opens a browser only there.
+/// Returns a `goclaw` command in a pseudo-terminal, with the fake in PATH. The CLI opens a browser only in a terminal.
 fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
     let command = home.command(arguments);
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).expect("a PATH");
@@ -37,7 +37,7 @@ fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
 }
 
 #[tokio::test]
-async fn a_hostile_address_is_one_argument_and_runs_nothing() {
+async fn a_hostile_address_is_one_argument_and_executes_nothing() {
     let home = Home::without_provider()
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__AUTHORIZE_URL", AUTHORIZE_URL)
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag");
@@ -49,7 +49,7 @@ async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     let noted = || async { fs::read_to_string(home.path().join("opened")).ok() };
     let opened = eventually("the browser to be opened", noted).await;
     let [count, page, mode, content, environment] = opened.splitn(5, '\n').collect::<Vec<_>>()[..] else {
-        panic!("not all was recorded: {opened}");
+        panic!("the record is incomplete: {opened}");
     };
     assert_eq!((count, mode), ("1", "600"));
     assert!(Path::new(page).starts_with(home.path()), "{page}");
@@ -67,12 +67,15 @@ async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     assert_eq!(cancelled.json()["status"], "cancelled");
     let ended = || std::future::ready(child.try_wait().expect("its status"));
     eventually("the command to end", ended).await;
-    assert!(!Path::new(page).exists(), "the file is gone");
-    assert!(!home.path().join("owned").exists() && !home.data_dir().join("owned").exists(), "a shell has read it");
+    assert!(!Path::new(page).exists(), "the file is deleted");
+    assert!(
+        !home.path().join("owned").exists() && !home.data_dir().join("owned").exists(),
+        "a shell executed the address"
+    );
 }
 
 #[tokio::test]
-async fn the_page_opens_from_a_private_file_that_is_gone_afterwards() {
+async fn the_page_opens_from_a_private_file_that_is_deleted_afterwards() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let bin = install_opener(&home.path().join("bin"));
@@ -81,7 +84,7 @@ async fn the_page_opens_from_a_private_file_that_is_gone_afterwards() {
         eventually("the browser to be opened", || async { fs::read_to_string(home.path().join("opened")).ok() });
     let opened = opened.await;
     let [count, page, mode, content, environment] = opened.splitn(5, '\n').collect::<Vec<_>>()[..] else {
-        panic!("not all was recorded: {opened}");
+        panic!("the record is incomplete: {opened}");
     };
     assert_eq!((count, mode), ("1", "600"));
     assert!(content.contains(&format!("{}/#link=", gateway.base)), "{content}");

@@ -1,4 +1,5 @@
-//! Pasted addresses. The state of the login and one code count, wherever they are in the text, and nothing is fetched.
+//! Tests of pasted addresses: a text with the login's state and one code completes the login, whatever is around them.
+//! The address is never fetched.
 
 use std::{io::ErrorKind, net::TcpListener};
 
@@ -19,7 +20,7 @@ use crate::support::{
 
 const RIGHT: &str = "http://localhost:1455/auth/callback";
 
-/// What people paste, with the parts of a right address: `HOST` is `localhost:1455`, `QUERY` is `code=..&state=..`.
+/// Texts that contain a valid redirect URL. `HOST` is `localhost:1455`, and `QUERY` is `code=..&state=..`.
 const PASTES: &[&str] = &[
     "http://HOST/auth/callback?QUERY",
     " \t\nhttp://HOST/auth/callback?QUERY\r\n",
@@ -52,7 +53,7 @@ const PASTES: &[&str] = &[
     "http://HOST/auth/callback?QUERYhttp://HOST/auth/callback?QUERY",
 ];
 
-/// A gateway with a pending login, its state, and the query that the provider's redirect has.
+/// Returns a gateway with a pending login, the login's state, and the query of the provider's redirect.
 async fn pending() -> (TestGateway, String, String) {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
@@ -63,7 +64,7 @@ async fn pending() -> (TestGateway, String, String) {
 }
 
 #[tokio::test]
-async fn a_paste_with_the_state_and_a_code_signs_in_whatever_is_around_them() {
+async fn a_paste_with_state_and_code_completes_the_login_whatever_is_around_them() {
     for paste in PASTES {
         let (gateway, _, query) = pending().await;
         let text = paste.replace("QUERY", &query).replace("HOST", "localhost:1455");
@@ -76,7 +77,7 @@ async fn a_paste_with_the_state_and_a_code_signs_in_whatever_is_around_them() {
 }
 
 #[tokio::test]
-async fn an_escaped_or_wrapped_address_signs_in() {
+async fn an_escaped_or_wrapped_address_completes_the_login() {
     type Change = fn(&str) -> String;
     let changes: &[Change] = &[
         |text| text.replace('&', "&amp;"),
@@ -96,7 +97,7 @@ async fn an_escaped_or_wrapped_address_signs_in() {
 }
 
 #[tokio::test]
-async fn code_and_state_alone_sign_in() {
+async fn code_and_state_alone_complete_the_login() {
     for between in [" ", "\n", "\t ", "#"] {
         let (gateway, state, query) = pending().await;
         let code = query.split("code=").nth(1).and_then(|rest| rest.split('&').next()).expect("a code");
@@ -132,8 +133,8 @@ async fn a_paste_without_the_state_of_this_login_or_with_two_codes_changes_nothi
         assert!(!refused.unwrap_err().to_string().contains(code), "{text:?} is repeated");
     }
     assert_eq!(gateway.provider.exchanges(), 0);
-    assert!(gateway.status(&alice()).await.pending.is_some(), "it is still pending");
-    gateway.paste(&format!("{RIGHT}?{query}"), alice()).await.expect("it connects");
+    assert!(gateway.status(&alice()).await.pending.is_some(), "the login is still pending");
+    gateway.paste(&format!("{RIGHT}?{query}"), alice()).await.expect("the account connects");
 }
 
 /// Generates known and unknown parameters, with repetitions.
@@ -171,14 +172,14 @@ proptest! {
     }
 
     #[test]
-    fn no_pasted_text_panics_and_none_has_a_state_that_it_does_not_contain(
+    fn no_paste_panics_or_yields_a_state_that_it_does_not_contain(
         text in "[ -~\u{a0}-\u{ff}]{0,80}", end in ".{0,20}",
     ) {
         for text in [text.clone(), format!("http://{text}"), format!("code={text}&state={end}"), format!("{text}{end}")] {
             for response in AuthorizationResponse::from_pasted(&text.as_str().into()).into_iter().flatten() {
                 let state = response.state.expose_secret().to_owned();
                 let is_plain = state.chars().all(|c| c.is_ascii_alphanumeric());
-                // The characters that a paste may have around and within the address.
+                // Parsing removes these characters from a paste.
                 let kept: String = text.chars().filter(|c| c.is_ascii_graphic() && !"+%\\^".contains(*c)).collect();
                 prop_assert!(!is_plain || kept.contains(&state) || text.contains('%'), "{:?}: {:?}", text, state);
             }

@@ -1,5 +1,5 @@
-//! The recipes of `docs/remote.md`: a browser on another machine reaches the callback through a forwarded port, a
-//! published port or a pasted address.
+//! Tests of the recipes in `docs/remote.md`: a browser on another machine reaches the callback through a forwarded
+//! port, a published port or a pasted address.
 //!
 //! Other loopback addresses stand in for other machines. As in reality, the browser sends `Host: localhost:PORT` and
 //! connects to an address other than the gateway's.
@@ -56,7 +56,7 @@ async fn browse(here: Ipv4Addr, url: &str) -> HttpResponse {
     HttpResponse::of(browser.get(url).send().await.expect("a page")).await
 }
 
-async fn assert_signs_in(gateway: &Gateway, here: Ipv4Addr) {
+async fn assert_login_completes(gateway: &Gateway, here: Ipv4Addr) {
     let started = gateway.start_login().await;
     assert_eq!(started["callback"], json!({"listening": true}));
     let page = browse(here, started["auth_url"].as_str().unwrap()).await;
@@ -72,7 +72,7 @@ async fn the_callback_works_through_an_ssh_port_forward() {
     let gateway = home.start().await;
     let (near, far) = ((HERE, home.callback_port).into(), (Ipv4Addr::LOCALHOST, home.callback_port).into());
     let _ssh = forward(near, far).await;
-    assert_signs_in(&gateway, HERE).await;
+    assert_login_completes(&gateway, HERE).await;
     assert!(!gateway.log().contains("other machines may reach it"), "the port is open to loopback only");
 }
 
@@ -84,7 +84,7 @@ async fn the_callback_works_through_a_forward_to_ipv6_loopback() {
     // `localhost` on the server can be either family.
     let _ssh =
         forward((HERE, home.callback_port).into(), (std::net::Ipv6Addr::LOCALHOST, home.callback_port).into()).await;
-    assert_signs_in(&gateway, HERE).await;
+    assert_login_completes(&gateway, HERE).await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn the_callback_works_through_a_published_container_port() {
     let gateway = home.start().await;
     let (host, container) = ((HERE, home.callback_port).into(), (CONTAINER, home.callback_port).into());
     let _published = forward(host, container).await;
-    assert_signs_in(&gateway, HERE).await;
+    assert_login_completes(&gateway, HERE).await;
     // An explicit address is the only one bound.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(TcpStream::connect((CONTAINER, home.callback_port)).await.is_ok());
@@ -121,7 +121,7 @@ async fn a_callback_on_every_address_is_warned_about_and_serves_only_localhost()
         assert_eq!(raw((CONTAINER, port), &request).await.0, 421, "{host}");
     }
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
-    assert_signs_in(&gateway, CONTAINER).await;
+    assert_login_completes(&gateway, CONTAINER).await;
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_port_in_use_is_named_and_pasting_completes_the_login() {
         let port = home.callback_port;
         assert!(error.contains(&format!("(is port {port} available?)")), "{error}");
         assert!(error.contains(&format!("{taken}:{port}")), "{error}");
-        assert!(gateway.log().contains("the redirect URL can be pasted instead"), "the log says it too");
+        assert!(gateway.log().contains("the redirect URL can be pasted instead"), "the log mentions pasting");
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
         let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
         assert_eq!(response.status, 200, "{bind}: {}", response.text);

@@ -1,4 +1,4 @@
-//! A code is sent once, to the server of its login, with the redirect URI of its authorization request.
+//! Tests that a code is sent once, to the provider of its login, with the redirect URI of its authorization request.
 
 use std::sync::Arc;
 
@@ -49,7 +49,10 @@ async fn fifty_pastes_and_ten_callbacks_redeem_the_code_once() {
         responses.iter().map(|response| response.status).partition(|status| *status == 200);
     assert!(signed_in.len() <= 1, "{signed_in:?}");
     assert!(others.iter().all(|status| [303, 409, 410].contains(status)), "{others:?}");
-    assert!(others.iter().filter(|status| **status == 409).count() > 10, "they were not at once: {others:?}");
+    assert!(
+        others.iter().filter(|status| **status == 409).count() > 10,
+        "the requests were not concurrent: {others:?}"
+    );
     assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"]);
     assert_eq!((gateway.status().await["authenticated"].clone(), home.stored()), (json!(true), (1, 1)));
 }
@@ -77,9 +80,9 @@ async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenE
         .map(drop)
 }
 
-/// The simulator compares redirect URIs byte for byte, so every login proves that the gateway repeats its own.
+/// The simulator compares redirect URIs exactly, so every login in other tests shows that the gateway repeats its own.
 #[tokio::test]
-async fn a_redirect_uri_that_differs_in_one_byte_redeems_nothing() {
+async fn a_code_is_not_redeemed_with_a_different_redirect_uri() {
     let provider = Simulator::start(Options::default()).await.unwrap();
     let client = client_of(provider.issuer());
     let uri = client.redirect_uri.clone();
@@ -139,7 +142,7 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
     let invalid_state = (400, "invalid_state".to_owned());
     assert_eq!(paste(&gateway, "work", &of_first).await, invalid_state);
     assert_eq!(paste(&gateway, "openai", &of_second).await, invalid_state);
-    // A mix-up (RFC 9700 section 4.4): a code of one with the state of the other, whether the first sends `iss` or not.
+    // A mix-up (RFC 9700, section 4.4): one provider's code with the other's state, with and without `iss`.
     let state = |url: &str| url.split_once("state=").and_then(|(_, rest)| rest.split('&').next()).unwrap().to_owned();
     let (first_state, second_state) = (state(&of_first), state(&of_second));
     let to_second = of_first.replace(&first_state, &second_state);

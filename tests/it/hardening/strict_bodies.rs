@@ -1,4 +1,4 @@
-//! Every operation rejects bodies that parsers could read differently.
+//! A test that every operation rejects bodies that two parsers could read differently.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::contract;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
-/// A valid body for each operation with our own format.
+/// A valid body for each operation outside the model and proxy APIs.
 const BODIES: [(&str, &str, &str); 8] = [
     ("POST", "/v1/auth/{provider}/start", r#"{"force":false,"display_name":"Name","provider_type":"openai-codex"}"#),
     (
@@ -34,7 +34,8 @@ async fn send((client, gateway): (&Client, &Gateway), method: &str, path: &str, 
     (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Repeats each member of a body: with the same value, another value, another spelling, at either end.
+/// Returns the body with each member repeated at either end: with the same value, with `null`, and with an escaped
+/// name.
 fn repetitions(body: &str) -> Vec<String> {
     let members: serde_json::Map<String, Value> = serde_json::from_str(body).unwrap();
     let inner = body.trim_start_matches('{').trim_end_matches('}');
@@ -57,8 +58,7 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
     let mut with_body = BTreeSet::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            // Model requests follow OpenAI, where the last of two members wins. The gateway sends the provider the
-            // parsed body, so it cannot be read differently. A forwarded body is not read.
+            // Tests in `tests/domain/json.rs` cover the bodies of model requests. A forwarded body is not parsed.
             let is_ours = !["Models", "Proxy"].contains(&operation["tags"][0].as_str().unwrap());
             if operation.get("requestBody").is_some() && is_ours {
                 with_body.insert((method.to_uppercase(), path.clone()));
@@ -67,7 +67,7 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
     }
     let known: BTreeSet<_> =
         BODIES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(with_body, known, "an operation takes a body and is not in this test");
+    assert_eq!(with_body, known, "this test has every operation with a body");
 
     for (method, path, body) in BODIES {
         for repeated in repetitions(body) {

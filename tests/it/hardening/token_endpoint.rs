@@ -1,4 +1,4 @@
-//! Misbehaving OAuth endpoints: no request goes elsewhere, every wait ends, and a logout always removes the account.
+//! Tests of misbehaving OAuth endpoints: no request goes elsewhere, every wait ends, and a logout removes the account.
 
 use std::{io::ErrorKind, net::TcpListener};
 
@@ -23,7 +23,7 @@ async fn a_slow_token_response_times_out() {
 }
 
 #[tokio::test]
-async fn this_machine_is_never_reached_through_a_proxy() {
+async fn loopback_addresses_are_never_called_through_a_proxy() {
     let provider = Provider::approving();
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();

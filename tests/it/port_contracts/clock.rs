@@ -100,9 +100,9 @@ async fn a_sleep_ends_after_its_duration_and_not_earlier<F: Fixture>() {
     let fixture = F::open();
     let clock = fixture.clock();
     let mut sleep = pin!(clock.sleep(4 * TICK));
-    assert!(sleep.as_mut().now_or_never().is_none(), "it ended at once");
+    assert!(sleep.as_mut().now_or_never().is_none(), "the sleep ended at once");
     fixture.pass(TICK).await;
-    assert!(sleep.as_mut().now_or_never().is_none(), "it ended early");
+    assert!(sleep.as_mut().now_or_never().is_none(), "the sleep ended early");
     fixture.pass(4 * TICK).await;
     within(sleep).await;
 }
@@ -138,7 +138,7 @@ async fn a_sleep_starts_at_its_first_poll_or_earlier<F: Fixture>() {
     let mut sleep = pin!(clock.sleep(TICK));
     let _ = sleep.as_mut().now_or_never();
     fixture.pass(2 * TICK).await;
-    assert!(sleep.now_or_never().is_some(), "its time has passed");
+    assert!(sleep.now_or_never().is_some(), "the time has passed");
 }
 
 async fn a_dropped_sleep_does_not_affect_others<F: Fixture>() {
@@ -148,7 +148,7 @@ async fn a_dropped_sleep_does_not_affect_others<F: Fixture>() {
     assert!(kept.as_mut().now_or_never().is_none());
     assert!(clock.sleep(TICK).now_or_never().is_none());
     fixture.pass(TICK).await;
-    assert!(kept.as_mut().now_or_never().is_none(), "it ended early");
+    assert!(kept.as_mut().now_or_never().is_none(), "the sleep ended early");
     fixture.pass(3 * TICK).await;
     within(kept).await;
 }

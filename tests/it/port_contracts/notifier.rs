@@ -32,7 +32,7 @@ contract!(fake: Fake, webhook: Hook; [
 
 const SECRET: &str = "a-secret-of-the-receiver-alone";
 /// The contract's limit for a delivery.
-const SECONDS: Duration = Duration::from_secs(10);
+const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// A received event.
 struct Delivery {
@@ -126,7 +126,7 @@ pub(crate) fn event(login: u8, generation: u64, revision: i64) -> CredentialEven
 
 async fn an_event_is_delivered_once_with_its_details<F: Fixture>() {
     let fixture = F::receiving(Reception::Takes).await;
-    within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("it is accepted");
+    within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("the event is accepted");
     let deliveries = fixture.deliveries();
     assert_eq!(deliveries.len(), 1);
     for fact in ["openai-codex", "in_doubt", "connection_lost"] {
@@ -139,7 +139,7 @@ async fn a_repeated_event_has_the_same_id_and_other_events_do_not<F: Fixture>() 
     let fixture = F::receiving(Reception::Takes).await;
     let events = [event(1, 0, 1), event(1, 0, 2), event(1, 1, 3), event(2, 0, 4)];
     for event in events.iter().chain(&events) {
-        within(fixture.notifier().notify(event)).await.expect("it is accepted");
+        within(fixture.notifier().notify(event)).await.expect("the event is accepted");
     }
     let ids: Vec<String> = fixture.deliveries().into_iter().map(|delivery| delivery.id).collect();
     let (first, again) = ids.split_at(events.len());
@@ -168,7 +168,7 @@ async fn a_receiver_without_a_connection_is_an_error<F: Fixture>() {
 
 async fn a_receiver_without_a_response_times_out_within_seconds<F: Fixture>() {
     let fixture = F::receiving(Reception::Hangs).await;
-    let given_up = timeout(SECONDS, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
+    let given_up = timeout(DELIVERY_LIMIT, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
     assert!(matches!(given_up, Err(NotifyError::Unreachable(_))), "{given_up:?}");
     assert_eq!(fixture.deliveries().len(), 1);
 }

@@ -1,5 +1,5 @@
 //! Contract of `Random`, for the seeded generator and the system's. A test cannot show that bytes are unpredictable.
-//! `hardening/entropy.rs` tests the gateway without entropy.
+//! `hardening/entropy.rs` tests the random values of a thousand logins.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! A server that plays a [`ScriptedResponse`] over HTTP/2 with TLS. It speaks no other version.
+//! A server that plays a [`ScriptedResponse`] over HTTP/2 with TLS. It supports no other version.
 
 use std::{
     io,
@@ -22,7 +22,7 @@ use crate::support::{
     outbound::{acceptor, serve},
 };
 
-/// Turns of other tasks before a reset.
+/// Number of yields to other tasks before a reset.
 const TURNS: usize = 20;
 
 pub(super) struct ScriptedHttp2 {
@@ -111,11 +111,11 @@ impl Playing {
         let error = match end {
             End::Complete => None,
             End::BreaksOff => {
-                // A reset discards the frames that are not written yet; the connection's task writes them now.
+                // A reset discards unwritten frames, so the connection's task must write them first.
                 for _ in 0..TURNS {
                     tokio::task::yield_now().await;
                 }
-                Some(io::Error::other("it breaks off"))
+                Some(io::Error::other("the script breaks off"))
             }
             End::Silent | End::Open => std::future::pending().await,
         };

@@ -1,4 +1,4 @@
-//! Generates responses, and streams of events for them in all observed variants.
+//! Generates responses, and their event streams in all variants that the backend sends.
 
 use goclaw::domain::dialect::SseEvent;
 use proptest::{prelude::*, sample::Index};
@@ -116,7 +116,7 @@ impl StreamStyle {
         let items = prop::collection::vec(item, 1..6);
         (any::<[bool; 4]>(), items).prop_map(|([is_numbered, begins, finishes, repeats], mut items)| {
             if !finishes {
-                // Items without an end are either sent completely, or all of them only in the last event.
+                // Without `output_item.done`, the whole items are sent either before the last event or in it.
                 let is_sent = items[0].texts != Texts::Late;
                 for item in &mut items {
                     item.announces = is_sent;
@@ -127,7 +127,7 @@ impl StreamStyle {
                     }
                 }
             }
-            // Items without an end need an index.
+            // Without `output_item.done`, events need an index.
             let is_numbered = is_numbered || !finishes;
             // Without `response.created` only the last event has the id, so nothing may be sent before it.
             let begins = begins || items.iter().any(|item| item.texts != Texts::Late) || finishes;

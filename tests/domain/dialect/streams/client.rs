@@ -1,4 +1,4 @@
-//! A client of the chat API that joins chunks to a message, as OpenAI's own does.
+//! A client of the Chat Completions API that joins chunks to a message, as OpenAI's SDKs do.
 
 use serde_json::{Map, Value, json};
 
@@ -37,7 +37,7 @@ pub(super) fn content_of_stream(chunks: &[Value]) -> Value {
         "finish_reason": finish_reason, "usage": usage, "service_tier": last["service_tier"]})
 }
 
-/// Returns the same content of a completion. A stream begins with an empty text, so a missing text counts as empty.
+/// Returns a completion's content in the same form. A stream starts with an empty text, so a missing text is empty.
 pub(super) fn content_of_completion(completion: &Value) -> Value {
     let choice = &completion["choices"][0];
     let mut message = choice["message"].as_object().unwrap().clone();

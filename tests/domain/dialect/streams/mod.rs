@@ -1,4 +1,4 @@
-//! Streams have the same content as completions, whatever the backend omits from its events.
+//! A property test: a chat stream has the same content as the completion, whatever the backend omits from its events.
 
 mod backend;
 mod client;

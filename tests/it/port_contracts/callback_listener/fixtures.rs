@@ -49,7 +49,7 @@ pub(super) trait Fixture {
     /// Fetches the outcome page; returns whether it reports a connected account, or None if there is no page.
     async fn fetch_outcome(&self) -> Option<bool>;
 
-    /// Whether the listener is open on `ip`.
+    /// Returns whether the listener is open on `ip`.
     async fn is_open(&self, ip: IpAddr) -> bool;
 
     async fn bind(&self) -> Result<Box<dyn BoundCallback>, BindError> {

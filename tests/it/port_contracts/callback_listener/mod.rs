@@ -111,7 +111,7 @@ async fn no_event_is_lost_when_the_future_is_dropped<F: Fixture>() {
     let mut bound = fixture.bound().await;
     let pages: Vec<Page> = (0..BROWSERS).map(|browser| fixture.visit(&format!("code=c&state=s-{browser}"))).collect();
     let mut states = Vec::new();
-    let timeouts = async {
+    let polls = async {
         while states.len() < BROWSERS {
             match bound.next_event().now_or_never() {
                 Some(CallbackEvent::Hit(CallbackHit { response, reply })) => {
@@ -123,7 +123,7 @@ async fn no_event_is_lost_when_the_future_is_dropped<F: Fixture>() {
             }
         }
     };
-    within(timeouts).await;
+    within(polls).await;
     states.sort();
     assert_eq!(states, (0..BROWSERS).map(|browser| format!("s-{browser}")).collect::<Vec<_>>());
     for page in pages {
@@ -180,7 +180,7 @@ async fn an_explicit_address_is_the_only_one_bound<F: Fixture>() {
 async fn a_port_is_bound_once<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
-    let refused = fixture.bind().await.map(drop).expect_err("the first listener holds it");
+    let refused = fixture.bind().await.map(drop).expect_err("the first listener holds the port");
     assert!(matches!(refused, BindError::InUse { .. }), "{refused:?}");
     let page = fixture.visit("code=c&state=s");
     let show = hit(&mut bound).await.reply;
@@ -191,8 +191,8 @@ async fn a_port_is_bound_once<F: Fixture>() {
 async fn a_closed_port_can_be_bound_at_once<F: Fixture>() {
     let fixture = F::open();
     for round in 0..20 {
-        // A child that another test starts holds the port between its fork and its exec. A connection in TIME_WAIT would hold
-        // it for longer than this waits.
+        // A child that another test forks holds the port until its exec. A connection in TIME_WAIT would hold it for
+        // longer than this wait.
         let mut bound = eventually("the port to be free", async || fixture.bind().await.ok()).await;
         // A waiting browser does not hold the port.
         let page = fixture.visit("code=c&state=s");

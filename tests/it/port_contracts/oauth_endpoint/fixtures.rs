@@ -165,7 +165,7 @@ impl Fixture for Http {
 
     async fn open() -> Self {
         let _ = http();
-        let provider = Simulator::start(Options::default()).await.expect("it starts");
+        let provider = Simulator::start(Options::default()).await.expect("the simulator starts");
         Self {
             endpoint: HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
                 .expect("a client"),

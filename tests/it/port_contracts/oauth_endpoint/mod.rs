@@ -53,7 +53,7 @@ async fn a_code_is_redeemed_once_and_only_with_its_verifier<F: Fixture>() {
     let unknown = CodeGrant { code: AuthorizationCode::new("made up"), ..copy(&again, 7) };
     let others = copy(&fixture.approved(7).await, 8);
     for (what, grant) in [("again", again), ("unknown", unknown), ("another verifier", others)] {
-        let refused = fixture.exchange(grant).await.expect_err("it is refused");
+        let refused = fixture.exchange(grant).await.expect_err("the exchange is refused");
         let is_expected = matches!(refused, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" });
         assert!(is_expected, "{what}: {refused:?}");
     }
@@ -65,7 +65,7 @@ async fn a_refresh_rotates_and_token_reuse_ends_the_login<F: Fixture>() {
     let second = fixture.refresh(&first).await.expect("tokens").refresh_token.expect("a new one");
     assert_ne!(first.expose_secret(), second.expose_secret());
     let third = fixture.refresh(&second).await.expect("tokens").refresh_token.expect("a new one");
-    let reused = fixture.refresh(&first).await.expect_err("it was used");
+    let reused = fixture.refresh(&first).await.expect_err("the token was used");
     assert!(matches!(reused, TokenEndpointError::Rejected { status: 401, code: "refresh_token_reused" }), "{reused:?}");
     let ended = fixture.refresh(&third).await.expect_err("the login has ended");
     assert!(matches!(ended, TokenEndpointError::Rejected { .. }), "{ended:?}");
@@ -73,7 +73,7 @@ async fn a_refresh_rotates_and_token_reuse_ends_the_login<F: Fixture>() {
 
 async fn an_unknown_refresh_token_is_rejected<F: Fixture>() {
     let fixture = F::open().await;
-    let refused = fixture.refresh(&RefreshToken::new("made up")).await.expect_err("it is refused");
+    let refused = fixture.refresh(&RefreshToken::new("made up")).await.expect_err("the refresh is refused");
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
 }
 
@@ -83,7 +83,7 @@ async fn without_a_new_refresh_token_the_old_one_remains_valid<F: Fixture>() {
     fixture.keep_refresh_token();
     let tokens = fixture.refresh(&token).await.expect("tokens");
     assert!(tokens.access_token.is_some() && tokens.refresh_token.is_none());
-    fixture.refresh(&token).await.expect("it is in force");
+    fixture.refresh(&token).await.expect("the old token is valid");
 }
 
 async fn each_exchange_fault_has_its_error_and_takes_at_most_one_request<F: Fixture>() {
@@ -95,7 +95,7 @@ async fn each_exchange_fault_has_its_error_and_takes_at_most_one_request<F: Fixt
         let fixture = F::open().await;
         let grant = fixture.approved(7).await;
         fixture.inject(fault).await;
-        let error = fixture.exchange(grant).await.expect_err("it fails");
+        let error = fixture.exchange(grant).await.expect_err("the exchange fails");
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
         assert!(fixture.requests() <= 1, "{fault:?}");
@@ -115,11 +115,11 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
         fixture.inject(fault).await;
         let limit = Duration::from_millis(500);
         let refreshed = within(fixture.endpoint().refresh(account(), &fixture.client(), &token, limit)).await;
-        let error = refreshed.expect_err("it fails");
+        let error = refreshed.expect_err("the refresh fails");
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
         assert!(fixture.requests() <= before + 1, "{fault:?}");
-        // The kind of the error says whether the provider may have acted.
+        // The error must agree with whether the provider has used the token.
         assert_eq!(fixture.refresh(&token).await.is_err(), is_used, "{fault:?}");
     }
 }
@@ -131,7 +131,7 @@ async fn a_refresh_ends_within_its_limit<F: Fixture>() {
     let limit = Duration::from_millis(300);
     let client = fixture.client();
     let refresh = timeout(SOON, fixture.endpoint().refresh(account(), &client, &token, limit)).await;
-    let error = refresh.expect("it ends soon after its limit").expect_err("there is no response");
+    let error = refresh.expect("the refresh ends soon after its limit").expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
 }
 
@@ -154,9 +154,11 @@ async fn a_revoked_token_is_rejected<F: Fixture>() {
     let (revoked, other) = (fixture.signed_in().await, fixture.signed_in().await);
     for _ in 0..2 {
         // RFC 7009 section 2.2: revoking a revoked token succeeds.
-        within(fixture.endpoint().revoke(account(), &fixture.client(), &revoked)).await.expect("it is confirmed");
+        within(fixture.endpoint().revoke(account(), &fixture.client(), &revoked))
+            .await
+            .expect("the revocation is confirmed");
     }
-    let refused = fixture.refresh(&revoked).await.expect_err("it is revoked");
+    let refused = fixture.refresh(&revoked).await.expect_err("the token is revoked");
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
     fixture.refresh(&other).await.expect("another login's token works");
 }
@@ -165,9 +167,11 @@ async fn a_failed_revocation_is_an_error_and_the_token_still_works<F: Fixture>()
     let fixture = F::open().await;
     let token = fixture.signed_in().await;
     fixture.fail_revocation();
-    let failed = within(fixture.endpoint().revoke(account(), &fixture.client(), &token)).await.expect_err("it fails");
+    let failed = within(fixture.endpoint().revoke(account(), &fixture.client(), &token))
+        .await
+        .expect_err("the revocation fails");
     assert!(matches!(failed, TokenEndpointError::Indeterminate(Doubt::ServerError(503))), "{failed:?}");
-    fixture.refresh(&token).await.expect("it works");
+    fixture.refresh(&token).await.expect("the token is valid");
 }
 
 async fn without_a_revocation_endpoint_no_request_is_sent<F: Fixture>() {
@@ -179,5 +183,5 @@ async fn without_a_revocation_endpoint_no_request_is_sent<F: Fixture>() {
         within(fixture.endpoint().revoke(account(), &client, &token)).await.expect_err("there is no endpoint");
     assert!(matches!(refused, TokenEndpointError::Unavailable { .. }), "{refused:?}");
     assert_eq!(fixture.requests(), before);
-    fixture.refresh(&token).await.expect("it works");
+    fixture.refresh(&token).await.expect("the token is valid");
 }
