@@ -6,14 +6,17 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// The end of a head, as [`Place::Head`] keeps its last bytes.
+const END: u32 = u32::from_be_bytes(*b"\r\n\r\n");
+
 /// Where the next bytes of a connection belong.
 #[derive(Debug, Default)]
 pub(super) struct Heads(Mutex<Place>);
 
 #[derive(Debug)]
 enum Place {
-    /// A head, and its last bytes. Line ends before its first line are skipped, as hyper does.
-    Head { has_begun: bool, last: [u8; 3] },
+    /// A head, and its last four bytes. Line ends before its first line are skipped, as hyper does.
+    Head { has_begun: bool, last: u32 },
     /// The rest of a body of known length.
     Body(u64),
     /// Unknown: a chunked body, whose end only hyper sees. No other request follows on the connection.
@@ -22,7 +25,7 @@ enum Place {
 
 impl Default for Place {
     fn default() -> Self {
-        Self::Head { has_begun: false, last: [0; 3] }
+        Self::Head { has_begun: false, last: 0 }
     }
 }
 
@@ -53,16 +56,12 @@ impl Heads {
         match &mut *place {
             Place::Head { has_begun, last } => {
                 for (index, byte) in bytes.iter_mut().enumerate() {
-                    let [.., before] = *last;
-                    if *byte == b'\n' && before != b'\r' {
+                    if *byte == b'\n' && *last & 0xFF != u32::from(b'\r') {
                         *byte = 0;
                     }
                     *has_begun |= !matches!(*byte, b'\r' | b'\n');
-                    let ends = *has_begun && *byte == b'\n' && last == b"\r\n\r";
-                    last.rotate_left(1);
-                    let [.., newest] = last;
-                    *newest = *byte;
-                    if ends {
+                    *last = *last << 8 | u32::from(*byte);
+                    if *has_begun && *last == END {
                         // Until hyper has parsed it.
                         *place = Place::Unknown;
                         return index + 1;

@@ -12,6 +12,7 @@ mod health;
 mod json_text;
 mod migrating;
 mod postgres;
+mod request_rows;
 mod response_rows;
 mod rows;
 mod schema;

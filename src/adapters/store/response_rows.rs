@@ -1,4 +1,4 @@
-//! The rows of `responses` and `response_items`, for `queries/responses.rs` and the two `remembering` modules.
+//! The rows of `responses` and `response_items`, for `queries/responses.rs` and the two `inserting` modules.
 
 use diesel::prelude::*;
 

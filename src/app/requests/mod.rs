@@ -4,7 +4,7 @@ mod running;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    mem,
+    iter, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -27,6 +27,8 @@ use crate::{
 const RECENT: usize = 1_000;
 /// Maximum number of records, and of sums, that wait for the database. Further ones are dropped.
 const MAX_UNSAVED: usize = 10_000;
+/// Maximum number of records, and of sums, that are saved in one step, which the database must finish in seconds.
+const PER_STEP: usize = 500;
 /// How often they are saved.
 const SAVE: Duration = Duration::from_secs(5);
 /// How often old ones are forgotten.
@@ -161,20 +163,26 @@ impl Requests {
         self.tasks.run(async move { requests.save().await }).await
     }
 
+    /// Saves what was recorded, step by step. What could not be saved waits for the next call.
     async fn save(&self) -> Result<(), AppError> {
-        let (records, sums) = {
-            let mut state = self.lock();
-            (mem::take(&mut state.unsaved), mem::take(&mut state.sums))
-        };
-        if records.is_empty() && sums.is_empty() {
-            return Ok(());
+        loop {
+            let (records, sums) = self.take_step();
+            if records.is_empty() && sums.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.log.record(&records, &sums).await {
+                self.put_back(records, sums);
+                return Err(error.into());
+            }
         }
-        let sums: Vec<_> = sums.into_iter().collect();
-        let saved = self.log.record(&records, &sums).await;
-        if saved.is_err() {
-            self.put_back(records, sums);
-        }
-        Ok(saved?)
+    }
+
+    fn take_step(&self) -> (Vec<RequestRecord>, Vec<(UsageKey, UsageSums)>) {
+        let mut state = self.lock();
+        let length = state.unsaved.len().min(PER_STEP);
+        let records = state.unsaved.drain(..length).collect();
+        let sums = iter::from_fn(|| state.sums.pop_first()).take(PER_STEP).collect();
+        (records, sums)
     }
 
     fn put_back(&self, mut records: Vec<RequestRecord>, sums: Vec<(UsageKey, UsageSums)>) {

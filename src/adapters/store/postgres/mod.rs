@@ -5,11 +5,11 @@
 
 mod address;
 mod clock;
+mod inserting;
 mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
-mod remembering;
 mod server;
 mod tables;
 mod tls;

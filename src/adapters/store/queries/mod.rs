@@ -6,7 +6,7 @@
 //! - `Store` with `run` (work on a connection), `write` (work in a write transaction) and `clock`,
 //! - `Connection` and `Backend`, diesel's types for the database,
 //! - `tables`, the SQL for copying whole tables,
-//! - `remembering`, which inserts remembered responses,
+//! - `inserting`, which inserts many rows at once,
 //! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;
@@ -22,4 +22,4 @@ mod requests;
 mod responses;
 mod revocations;
 
-use super::{Backend, Connection, Store, now_on_server, remembering, tables};
+use super::{Backend, Connection, Store, inserting, now_on_server, tables};

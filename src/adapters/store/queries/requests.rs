@@ -1,142 +1,30 @@
 //! Implements [`RequestLog`]: records of requests (`requests`), and the usage of each program and day (`usage`).
-
-use std::time::Duration;
+//!
+//! Nothing here takes the lock of write transactions, so that a busy gateway does not delay refreshes.
 
 use async_trait::async_trait;
 use diesel::{prelude::*, upsert::excluded};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::Store;
+use super::{Connection, Store, inserting};
 use crate::{
-    adapters::store::schema::{requests, usage},
+    adapters::store::{
+        request_rows::{RecordRow, UsageRow, signed},
+        schema::{requests, usage},
+    },
     domain::{
-        ids::AccountName,
-        request_record::{Asked, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
+        request_record::{RequestRecord, UsageKey, UsageSums},
         time::Timestamp,
     },
     ports::{NumberedRecord, RequestLog, StoreError},
 };
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = requests)]
-struct RecordRow {
-    id: String,
-    trace_id: Option<String>,
-    at: i64,
-    method: String,
-    route: String,
-    status: i64,
-    ending: String,
-    program: Option<String>,
-    account: Option<String>,
-    model: Option<String>,
-    input: Option<i64>,
-    cached: Option<i64>,
-    output: Option<i64>,
-    first_byte_ms: Option<i64>,
-    total_ms: i64,
-    sent_bytes: i64,
-}
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = usage)]
-struct UsageRow {
-    day: i64,
-    program: String,
-    account: String,
-    model: String,
-    requests: i64,
-    failures: i64,
-    input: i64,
-    cached: i64,
-    output: i64,
-}
-
-/// Converts a number for a signed column, at most to `i64::MAX`.
-fn signed(number: impl TryInto<i64>) -> i64 {
-    number.try_into().unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    number.try_into().unwrap_or_default()
-}
-
-impl From<&RequestRecord> for RecordRow {
-    fn from(record: &RequestRecord) -> Self {
-        let Asked { program, account, model, tokens } = record.asked.clone();
-        Self {
-            id: record.id.clone(),
-            trace_id: record.trace_id.clone(),
-            at: record.at.unix_millis(),
-            method: record.method.clone(),
-            route: record.route.clone(),
-            status: record.status.into(),
-            ending: record.end.as_str().to_owned(),
-            program,
-            account: account.map(|account| account.to_string()),
-            model,
-            input: tokens.map(|tokens| signed(tokens.input)),
-            cached: tokens.map(|tokens| signed(tokens.cached)),
-            output: tokens.map(|tokens| signed(tokens.output)),
-            first_byte_ms: record.first_byte.map(|time| signed(time.as_millis())),
-            total_ms: signed(record.total.as_millis()),
-            sent_bytes: signed(record.sent_bytes),
-        }
-    }
-}
-
-impl From<RecordRow> for RequestRecord {
-    fn from(row: RecordRow) -> Self {
-        let millis = |millis| Duration::from_millis(unsigned(millis));
-        let tokens = row.input.map(|input| TokenUsage {
-            input: unsigned(input),
-            cached: unsigned(row.cached.unwrap_or_default()),
-            output: unsigned(row.output.unwrap_or_default()),
-        });
-        let account = row.account.as_deref().and_then(|name| AccountName::parse(name).ok());
-        Self {
-            id: row.id,
-            trace_id: row.trace_id,
-            at: Timestamp::from_unix_millis(row.at),
-            method: row.method,
-            route: row.route,
-            status: row.status.try_into().unwrap_or_default(),
-            end: RequestEnd::parse(&row.ending).unwrap_or(RequestEnd::Broken),
-            asked: Asked { program: row.program, account, model: row.model, tokens },
-            first_byte: row.first_byte_ms.map(millis),
-            total: millis(row.total_ms),
-            sent_bytes: unsigned(row.sent_bytes),
-        }
-    }
-}
-
-impl From<&(UsageKey, UsageSums)> for UsageRow {
-    fn from((key, sums): &(UsageKey, UsageSums)) -> Self {
-        let UsageKey { day, program, account, model } = key.clone();
-        let UsageSums { requests, failures, tokens } = *sums;
-        let (requests, failures) = (signed(requests), signed(failures));
-        let (input, cached, output) = (signed(tokens.input), signed(tokens.cached), signed(tokens.output));
-        Self { day, program, account, model, requests, failures, input, cached, output }
-    }
-}
-
-impl From<UsageRow> for (UsageKey, UsageSums) {
-    fn from(row: UsageRow) -> Self {
-        let UsageRow { day, program, account, model, .. } = row;
-        let tokens =
-            TokenUsage { input: unsigned(row.input), cached: unsigned(row.cached), output: unsigned(row.output) };
-        let sums = UsageSums { requests: unsigned(row.requests), failures: unsigned(row.failures), tokens };
-        (UsageKey { day, program, account, model }, sums)
-    }
-}
-
 #[async_trait]
 impl RequestLog for Store {
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError> {
-        self.write("record requests", async |connection| {
-            for record in records {
-                diesel::insert_into(requests::table).values(RecordRow::from(record)).execute(connection).await?;
-            }
+        let rows = records.iter().map(RecordRow::from).collect();
+        let record = async move |connection: &mut Connection| {
+            inserting::requests(connection, rows).await?;
             for sum in sums {
                 let add = diesel::insert_into(usage::table)
                     .values(UsageRow::from(sum))
@@ -152,8 +40,8 @@ impl RequestLog for Store {
                 add.execute(connection).await?;
             }
             Ok(())
-        })
-        .await
+        };
+        self.run("record requests", async move |connection| connection.transaction(record).await).await
     }
 
     async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError> {
@@ -178,7 +66,7 @@ impl RequestLog for Store {
     }
 
     async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError> {
-        self.write("forget old records of requests", async |connection| {
+        self.run("forget old records of requests", async |connection| {
             let old = requests::table.filter(requests::at.lt(oldest.unix_millis()));
             diesel::delete(old).execute(connection).await?;
             diesel::delete(usage::table.filter(usage::day.lt(first_day))).execute(connection).await?;

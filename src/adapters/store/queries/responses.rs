@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use diesel::{dsl::sql, expression::SqlLiteral, prelude::*, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, Store, remembering};
+use super::{Connection, Store, inserting};
 use crate::{
     adapters::store::{
         error::TransactionError,
@@ -70,7 +70,7 @@ fn total_size() -> SqlLiteral<BigInt> {
 impl ResponseMemory for Store {
     async fn remember(&self, responses: &[RememberedResponse]) -> Result<(), StoreError> {
         let new = responses.iter().map(NewRows::of).collect();
-        self.run("remember responses", async move |connection| remembering::insert(connection, new).await).await
+        self.run("remember responses", async move |connection| inserting::responses(connection, new).await).await
     }
 
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError> {
@@ -93,7 +93,7 @@ impl ResponseMemory for Store {
         limits: ReadLimits,
         now: Timestamp,
     ) -> Result<Vec<RememberedResponse>, StoreError> {
-        self.write("read remembered responses", async |connection| {
+        self.run("read remembered responses", async |connection| {
             let (mut chain, mut next) = (Vec::new(), Some(id.clone()));
             while let Some(id) = next.take().filter(|_| !limits.are_reached_by(&chain)) {
                 let Some(response) = load(connection, id.as_str(), limits.oldest).await? else { break };

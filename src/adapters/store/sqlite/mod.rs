@@ -4,11 +4,11 @@
 //! future of a write would leave its transaction open, so callers run writes in tracked tasks (`app::Tasks`).
 
 mod clock;
+mod inserting;
 mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
-mod remembering;
 mod tables;
 
 use std::sync::Arc;
