@@ -12,7 +12,7 @@ const MAX_DETAIL: usize = 300;
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoginOutcome {
     Completed,
-    /// The tokens belong to another account than the connected one, and wait for the owner.
+    /// The tokens belong to another account than the connected one. The owner must choose.
     ConfirmationNeeded,
     Denied,
     MissingEntitlement,
@@ -66,8 +66,8 @@ impl LoginOutcome {
     }
 }
 
-/// Why a login failed: the provider's own words, or the failure of the code exchange. Any holder of the login's `state`
-/// can send these words. They are one short line, and must not be rendered as markup.
+/// Why a login failed: the provider's own text, or the failure of the code exchange. Anyone with the login's `state`
+/// can send such text. It is one short line, and must not be rendered as markup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginDetail(String);
 
@@ -89,7 +89,7 @@ impl LoginDetail {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginEnd {
     pub outcome: LoginOutcome,
-    /// The reason and the next step. It may contain a [`LoginDetail`].
+    /// The reason and the next step. It may contain the untrusted text of a [`LoginDetail`].
     pub reason: Cow<'static, str>,
 }
 
@@ -110,7 +110,7 @@ impl LoginEnd {
         Self { outcome, reason: format!("{sentence} The same user and workspace is also connected as {names}.").into() }
     }
 
-    /// Returns the end of a login of the account `name`.
+    /// Returns the end of a login of the account `name`, explained by its detail.
     pub fn explained(outcome: LoginOutcome, detail: Option<&LoginDetail>, name: &AccountName) -> Self {
         let Some(LoginDetail(detail)) = detail else { return Self::of(outcome) };
         let reason = if outcome != LoginOutcome::ProviderError {
@@ -138,7 +138,7 @@ impl From<LoginOutcome> for LoginEnd {
 pub enum LoginProgress {
     Pending,
     Exchanging,
-    /// Its tokens wait for the owner, because they belong to another account than the connected one.
+    /// The tokens belong to another account than the connected one and wait for the owner's choice.
     Unconfirmed,
     Ended(LoginOutcome),
 }
