@@ -1,4 +1,4 @@
-//! When a refresh is due, and when it may begin. The schedule and [`step`](super::step) share this rule.
+//! When a refresh is due, and when it may begin. The schedule and [`step`](super::step) use the same rules.
 
 use std::{
     hash::{Hash, Hasher},
@@ -15,7 +15,8 @@ const PRESENTATIONS_WHILE_GOOD: u32 = 2;
 const ALWAYS: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
 impl RefreshState {
-    /// Returns the earliest time of a refresh, for a state from [`RefreshState::at`]; None if no refresh can begin.
+    /// Returns the earliest time of a refresh; None if no refresh can begin. The state must come from
+    /// [`RefreshState::at`].
     pub fn ready_at(&self, policy: &RefreshPolicy, trigger: RefreshTrigger, now: Timestamp) -> Option<Timestamp> {
         if !self.refreshable {
             return None;
@@ -24,7 +25,7 @@ impl RefreshState {
         match &self.state {
             TokenState::Active => match trigger {
                 RefreshTrigger::Due => Some(self.due_at(policy)?.max(not_before)),
-                // Nothing was sent, so a caller's request does not wait for the pause. The breaker limits such calls.
+                // Nothing was sent, so a caller's request skips the pause. The breaker limits such calls.
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead
                     if self.cause.is_some_and(Cause::is_unreachable) =>
                 {
@@ -39,21 +40,21 @@ impl RefreshState {
         }
     }
 
-    /// Returns when the next refresh is due. A jitter separates accounts that were connected together; it is the same
-    /// on every replica.
+    /// Returns when the next refresh is due. A jitter, equal on every replica, separates accounts that were connected
+    /// together.
     pub fn due_at(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         let lead = policy.lead_for(self.lifetime()?);
         Some(self.expires_at?.minus(lead).plus(lead.mul_f64(self.jitter() / 10.0)))
     }
 
-    /// Returns until when the access token is served; None if it does not expire.
+    /// Returns when the access token is no longer served; None if it does not expire.
     pub fn served_until(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         Some(self.expires_at?.minus(policy.serve_margin_for(self.lifetime()?)))
     }
 
-    /// Whether the token may be presented again because the provider's grace window is still open. The window opens
-    /// with the first call that may have consumed the token; a later call does not reopen it. If `now` is before that
-    /// call, the clock was set back, and the window counts as closed.
+    /// Whether the token may be presented again because the provider's grace window is open. The window opens with the
+    /// first call that may have consumed the token, and later calls do not extend it. If `now` is before that call, the
+    /// clock was set back, and the window counts as closed.
     pub(super) fn has_grace(&self, policy: &RefreshPolicy, now: Timestamp) -> bool {
         let Some(sent_at) = self.sent_at else { return false };
         !self.cookie_rotates
@@ -65,10 +66,10 @@ impl RefreshState {
         self.attempt < PRESENTATIONS_WHILE_GOOD
     }
 
-    /// Returns when the one retry out of doubt is due. If the provider consumed the token, presenting it again may end
-    /// the whole family, including the valid access token. So the retry waits until the access token is about to
-    /// expire, unless the owner consents or a grace window is open. A dead access token is no risk. None if its expiry
-    /// is unknown.
+    /// Returns when the one retry out of doubt is due; None if it is not permitted, or if the expiry of the access
+    /// token is unknown. If the provider consumed the token, presenting it again may end the whole family, including
+    /// the valid access token. The retry therefore waits until the access token is about to expire. It does not wait if
+    /// the owner consents, a grace window is open, or the access token is dead.
     fn retry_at(
         &self,
         policy: &RefreshPolicy,
@@ -76,7 +77,7 @@ impl RefreshState {
         now: Timestamp,
         not_before: Timestamp,
     ) -> Option<Timestamp> {
-        // The token is spent: presenting it is the owner's decision, whatever the access token is worth.
+        // The token is or may be spent. Only the owner may decide to present it.
         if self.is_restored() && trigger != RefreshTrigger::Consented {
             return None;
         }
@@ -102,12 +103,12 @@ impl RefreshState {
         Some(self.expires_at?.minus(RefreshPolicy::last_minutes_of(self.lifetime()?)))
     }
 
-    /// Returns the access token's lifetime, counted from its receipt.
+    /// Returns the time from the access token's receipt to its expiry.
     fn lifetime(&self) -> Option<Duration> {
         Some(self.obtained_at.until(self.expires_at?))
     }
 
-    /// Returns a number from 0 to 1 that depends on the token version only. FNV-1a has no random seed.
+    /// Returns a number from 0 to 1 that depends only on the token version. FNV-1a has no random seed.
     fn jitter(&self) -> f64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         self.version.hash(&mut hash);
