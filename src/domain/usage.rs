@@ -22,10 +22,10 @@ pub struct UsageWindow {
 /// The usage of an account's plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {
-    /// The plan, e.g. `plus`; an open set.
+    /// The plan, e.g. `plus`. An open set: do not match on it.
     pub plan_type: Option<String>,
     pub windows: Vec<UsageWindow>,
-    /// When the provider reported it.
+    /// When the provider reported the usage.
     pub as_of: Timestamp,
 }
 
@@ -37,12 +37,12 @@ impl Usage {
         self.windows.iter().any(|window| window.used_percent >= 100.0)
     }
 
-    /// Returns the window that is used up for the longest time.
+    /// Returns the used-up window that resets last.
     pub fn used_up(&self) -> Option<&UsageWindow> {
         self.windows.iter().filter(|window| window.used_percent >= 100.0).max_by_key(|window| window.resets_at)
     }
 
-    /// Returns when all windows that are used up are reset; None if there are none, or their reset is unknown.
+    /// Returns when all used-up windows have reset. None if no window is used up, or if the reset is unknown.
     pub fn limit_resets_at(&self) -> Option<Timestamp> {
         self.used_up()?.resets_at
     }
@@ -89,7 +89,7 @@ impl Usage {
     }
 }
 
-/// Truncates a number; values out of range saturate.
+/// Truncates a number. Values out of range saturate.
 #[expect(clippy::cast_possible_truncation, reason = "such casts saturate")]
 fn whole(number: f64) -> i64 {
     number as i64
