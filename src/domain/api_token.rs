@@ -35,11 +35,11 @@ const LAST_USED_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// What a token permits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Grant {
-    /// What these scopes permit, for a program.
+    /// An API token of a program, with these scopes.
     Program(Arc<Scopes>),
-    /// All operations of the owner, for a page session.
+    /// A page session. It permits all operations of the owner.
     Page,
-    /// The start of one page session. The link is then used up.
+    /// A link. It starts one page session, once.
     Link,
 }
 
@@ -87,8 +87,7 @@ impl fmt::Display for Grant {
 }
 
 stored_text!(
-    /// The SHA-256 of a token in base64url. It is stored instead of the token, and tokens are looked up by it. A token
-    /// has 256 random bits, so a fast hash is safe.
+    /// The SHA-256 of a token in base64url, stored instead of the token. With 256 random bits, a fast hash is safe.
     TokenDigest
 );
 
@@ -118,7 +117,7 @@ pub struct ApiToken {
     /// For a link and the session that it starts: the session that created the link, or None if the gateway token did.
     /// If that session ends, so does this token. For a program's old token: the token that replaced it.
     pub parent: Option<ApiTokenId>,
-    /// When the session, or the session that a link starts, ends at the latest. None: 12 hours after its creation.
+    /// The latest end of the session, or of the session that a link starts. None: 12 hours after the session began.
     pub ends_at: Option<Timestamp>,
     /// The last use, accurate to an hour. It grants nothing, so the mark does not cover it.
     pub last_used_at: Option<Timestamp>,
@@ -165,8 +164,7 @@ impl ApiToken {
         self.last_used_at.is_none_or(|at| at.plus(LAST_USED_INTERVAL) <= now)
     }
 
-    /// Returns the id that identifies the holder in the audit log and in records. A program's old token returns the id
-    /// of its new one.
+    /// Returns the id of the token's holder. A program's old token has the holder of its new one.
     pub fn holder(&self) -> &ApiTokenId {
         match self.grant {
             Grant::Program(_) => self.parent.as_ref().unwrap_or(&self.id),

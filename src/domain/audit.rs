@@ -1,8 +1,9 @@
 //! The audit log: who changed what, when, and from where. It never contains a secret.
 //!
 //! The digest of an entry covers the entry and the digest before it. The mark authenticates the digest with an
-//! encryption key. Without the key, nobody can change, remove or insert an entry unnoticed. A mark authenticates all
-//! earlier entries too, even those whose own key is gone.
+//! encryption key. Without the key, nobody can change, insert or remove an entry unnoticed, except by removing the
+//! newest ones: a [`Checkpoint`] reveals that. A mark authenticates all earlier entries too, even those whose own key
+//! is gone.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -39,7 +40,7 @@ impl Actor {
     }
 }
 
-/// What was done. Entries store the name as text, because a later version may have written a name of its own.
+/// What was done. Entries store the name as text, because a later version may add names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditAction {
@@ -60,13 +61,13 @@ pub enum AuditAction {
     ValuesResealed,
     /// The database was copied into an archive. The subject is what was copied, the detail the number of rows.
     BackedUp,
-    /// The account was exported for another installation and ended here. The detail names the archive.
+    /// The account was exported to another installation and removed here. The detail names the archive.
     Exported,
     /// The account came from another installation.
     Imported,
     /// The database was restored from an archive. The subject is the time of the archive.
     Restored,
-    /// Old entries were deleted. The subject is the last one's id, the detail its digest.
+    /// Old entries were deleted. The subject is the id of the last deleted entry, the detail its digest.
     EntriesDeleted,
 }
 
@@ -184,7 +185,7 @@ impl std::fmt::Display for Checkpoint {
 impl std::str::FromStr for Checkpoint {
     type Err = &'static str;
 
-    /// Parses the form that [`Checkpoint`] displays.
+    /// Parses `ID:DIGEST`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.split_once(':').and_then(|(id, digest)| Some((id.parse().ok()?, digest.to_owned())));
         let (id, digest) = parts.ok_or("a checkpoint has the form ID:DIGEST, as the log shows it")?;

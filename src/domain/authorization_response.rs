@@ -1,5 +1,4 @@
-//! The provider's authorization response (RFC 6749 section 4.1.2). [`super::pasted_response`] extracts it from pasted
-//! text.
+//! The provider's authorization response (RFC 6749 section 4.1.2). [`super::pasted_response`] finds it in pasted text.
 //!
 //! Any web page can make the browser open the redirect URI. The response is therefore size-limited, parsed strictly,
 //! and trusted only after its `state` matches a pending login.

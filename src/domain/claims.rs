@@ -31,8 +31,8 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 pub struct UnverifiedClaims(Map<String, Value>);
 
 impl UnverifiedClaims {
-    /// Returns the claims of a token. Returns None if the token is not a JWT: three non-empty parts, the second of
-    /// which is a base64url JSON object.
+    /// Returns the claims of a token; None if it is not a JWT: three non-empty parts, the second a base64url JSON
+    /// object.
     pub fn of(token: &impl ExposeSecret<str>) -> Option<Self> {
         let text = token.expose_secret();
         if text.len() > MAX_JWT_BYTES {
@@ -54,7 +54,7 @@ impl UnverifiedClaims {
         self.time("exp")
     }
 
-    /// Returns the time from `iat` (section 4.1.6) to `exp`: the lifetime, whatever this machine's clock shows.
+    /// Returns the lifetime, from `iat` (section 4.1.6) to `exp`. It does not depend on this machine's clock.
     pub fn lifetime(&self) -> Option<Duration> {
         Some(self.time("iat")?.until(self.time("exp")?))
     }
@@ -70,8 +70,7 @@ impl UnverifiedClaims {
         clean(self.0.get(claim)?)
     }
 
-    /// Returns the text of a member of a namespaced claim, either flat (`ns.member`) or nested (`{"ns": {"member":
-    /// ..}}`).
+    /// Returns the text of a namespaced claim, either flat (`ns.member`) or nested (`{"ns": {"member": ..}}`).
     pub fn namespaced_label(&self, namespace: &str, member: &str) -> Option<String> {
         let flat = self.0.get(&format!("{namespace}.{member}"));
         flat.and_then(clean).or_else(|| clean(self.0.get(namespace)?.get(member)?))

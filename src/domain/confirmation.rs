@@ -1,5 +1,4 @@
-//! Asks the owner to confirm a login that would replace the connected account of another user or workspace. Its tokens
-//! are not used until then.
+//! The owner's confirmation of a login that would replace the account of another user or workspace.
 
 use std::time::Duration;
 
@@ -21,16 +20,14 @@ pub const CONFIRM_WITHIN: Duration = Duration::from_secs(10 * 60);
 pub enum Replaces {
     /// Any account. The owner asked for this at the start of the login, or pasted a secret.
     Any,
-    /// Only the account whose tokens come from this login: it has the same user and workspace. None: no account may
-    /// have the name.
+    /// Only the account with the tokens of this login: it has the same user and workspace. None: the name must be free.
     Only(Option<LoginId>),
-    /// The account whose tokens come from this login. It has another user or workspace, and the owner has confirmed.
+    /// The account with the tokens of this login, of another user or workspace: the owner has confirmed it.
     Confirmed(LoginId),
 }
 
 impl Replaces {
-    /// Whether the account whose tokens come from the login `current` may be replaced. `current` is None if there is no
-    /// account.
+    /// Whether a login may replace the account whose tokens come from `current`. None: there is no account.
     pub fn allows(&self, current: Option<&LoginId>) -> bool {
         match self {
             Self::Any => true,

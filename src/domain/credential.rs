@@ -60,7 +60,7 @@ pub struct SealedCredential {
     pub api_base: String,
     pub enabled: bool,
     pub refresh: RefreshState,
-    /// The last event of the account.
+    /// The revision of the account's last event.
     pub revision: Revision,
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
@@ -79,8 +79,7 @@ pub enum AccountState {
     Active,
     /// The access token is being refreshed.
     Refreshing,
-    /// The refresh token was presented without a readable response, or comes from a restored database. The provider may
-    /// have consumed it.
+    /// The refresh token may be consumed: no readable response arrived, or the row is from a restored database.
     InDoubt,
     /// The owner must log in again.
     NeedsReauth,

@@ -21,8 +21,7 @@ pub struct Limits {
     pub depth: usize,
     /// The number of all values, including objects and arrays.
     pub values: usize,
-    /// The number of members of an object and the objects around it. Their names are held in memory to find
-    /// repetitions.
+    /// The members of an object and the objects around it. Their names are held in memory to find repetitions.
     pub members: usize,
 }
 

@@ -98,8 +98,7 @@ impl LoginEnd {
         Self { outcome, reason: Cow::Borrowed(outcome.sentence()) }
     }
 
-    /// Returns the end of a login whose tokens are saved. `others` are other names under which the same user and
-    /// workspace is connected.
+    /// Returns the end of a login whose tokens are saved. `others` are other names of the same user and workspace.
     pub fn completed(others: &[AccountName]) -> Self {
         let outcome = LoginOutcome::Completed;
         if others.is_empty() {

@@ -17,8 +17,7 @@ pub struct ProviderModel {
     pub context_length: Option<u64>,
     /// Whether the provider reports that the model can summarize its reasoning.
     pub reasons: bool,
-    /// The entry in the catalogue of ChatGPT's Codex backend. None for other providers, and for entries beyond
-    /// [`MAX_CATALOG_BYTES`].
+    /// The entry in the Codex backend's catalogue. None for other providers, and beyond [`MAX_CATALOG_BYTES`].
     pub entry: Option<Value>,
 }
 
@@ -60,8 +59,7 @@ impl ProviderModel {
     }
 }
 
-/// Reads OpenAI's public form (`data`, by `id`) or the form of ChatGPT's Codex backend (`models`, by `slug`). Returns
-/// None for any other form.
+/// Reads OpenAI's form (`data`, by `id`) or that of the Codex backend (`models`, by `slug`). None for any other form.
 pub fn read(response: &Value) -> Option<Vec<ProviderModel>> {
     let list = |name: &str| response.get(name).and_then(Value::as_array);
     let Some(catalog) = list("models") else {

@@ -51,7 +51,7 @@ impl ModelRef {
     /// Splits a text at its first slash.
     fn split(text: &str) -> Option<Self> {
         let (provider, model) = text.split_once('/')?;
-        // `openai/` is an alias, which users of other gateways send.
+        // `openai/` is an alias that users of other gateways send.
         let provider = openai_codex::canonical(provider);
         Some(Self { provider: AccountName::parse(provider).ok()?, model: model.to_owned() })
     }

@@ -19,7 +19,7 @@ pub struct ModelSuffixes {
 }
 
 impl ModelSuffixes {
-    /// Splits a name into the longest known model at its start and suffixes. Returns None if that is not possible.
+    /// Splits a name into the longest known model and the suffixes after it; None if no known model fits.
     pub fn after_known<'a>(name: &'a str, known: &[ProviderModel]) -> Option<(&'a str, Self)> {
         let is_known = |model: &str| known.iter().any(|known| known.name == model);
         let (mut model, mut suffixes) = (name, Self::default());

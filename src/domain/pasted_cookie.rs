@@ -19,8 +19,7 @@ const CONTINUED: [char; 3] = ['\\', '^', '`'];
 const QUOTES: [char; 2] = ['"', '\''];
 
 impl RefreshToken {
-    /// Finds the value of the cookie `name` in a pasted text. A text without the name of a cookie is taken as the
-    /// value.
+    /// Finds the value of the cookie `name` in a pasted text. A text that names no cookie is taken as the value.
     ///
     /// # Errors
     /// [`InvalidSecret`], if there is no such cookie or its value cannot be sent (RFC 6265 section 4.1.1).

@@ -14,7 +14,7 @@ pub const ANNOUNCED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// After this many futile refreshes, a refused access token counts as a refusal of the account.
 const FUTILE_REFRESHES: u32 = 2;
-/// The pause before the next refresh after that: the first pause, which doubles each time, and the longest.
+/// The first and the longest pause before a further refresh after that. The pause doubles each time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600));
 
 /// The maximum length of a code, in characters.
@@ -61,7 +61,7 @@ pub fn account_code(code: &str) -> Option<&'static str> {
 pub struct ProviderCode(String);
 
 impl ProviderCode {
-    /// Removes the characters that codes do not have, and truncates the rest. An empty code becomes `unknown`.
+    /// Removes characters that do not occur in codes, and truncates the text. An empty code becomes `unknown`.
     pub fn new(text: &str) -> Self {
         let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
         let kept: String = text.chars().filter(is_kept).take(MAX_CODE).collect();
@@ -145,7 +145,7 @@ impl ProviderFeedback {
 
     /// Records that the provider refuses the account.
     pub fn note_refusal(&mut self, code: ProviderCode, source: FeedbackSource) {
-        // A refused prompt is only cleared by an accepted prompt.
+        // The refusal of a prompt is cleared only by an accepted prompt.
         let prompt_was_refused = self.refusal().is_some_and(|known| known.source == FeedbackSource::Prompt);
         let source = if prompt_was_refused { FeedbackSource::Prompt } else { source };
         self.refusal = Some(AccountRefusal { code, source });
@@ -164,7 +164,7 @@ impl ProviderFeedback {
         self.futile = FutileRefreshes::default();
     }
 
-    /// Whether too many refreshes were futile for another one to help.
+    /// Whether refreshes no longer help against refused access tokens.
     pub fn is_incurable(&self) -> bool {
         self.futile.count >= FUTILE_REFRESHES
     }

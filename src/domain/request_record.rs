@@ -29,7 +29,7 @@ pub struct RequestRecord {
     pub first_byte: Option<Duration>,
     /// From the head of the request to the last byte of the response.
     pub total: Duration,
-    /// The length of the response body.
+    /// How many bytes of the response body were sent.
     pub sent_bytes: u64,
 }
 
@@ -74,8 +74,7 @@ pub struct TokenUsage {
     pub output: u64,
 }
 
-/// The member `usage` of a response, with the names of the Responses API or those of chats and embeddings (OpenAI API
-/// reference).
+/// The member `usage` of a response, a chat completion or embeddings (OpenAI API reference).
 #[derive(Debug, Default, Deserialize)]
 struct UsageMember {
     #[serde(alias = "prompt_tokens")]

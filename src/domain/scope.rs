@@ -63,8 +63,7 @@ pub enum InvalidScope {
     Empty,
     #[error("the scopes of a token have at most {MAX_SCOPES} bytes")]
     TooLong,
-    /// The position of the scope. The message does not quote the scope, which may be a secret that was pasted by
-    /// mistake.
+    /// The position of the scope. The message does not quote the scope, which may be a secret pasted by mistake.
     #[error("scope {0} is not known; expected {ALLOWED}")]
     Unknown(usize),
     #[error("the scope \"proxy\" needs an account: proxy:<account>")]

@@ -39,8 +39,7 @@ macro_rules! random_id {
     };
 }
 
-/// Adds conversions to and from the words of an enum's strum derives. They are stored and sent, so they must not
-/// change.
+/// Adds conversions to and from the words of an enum's strum derives. They are stored, so they must not change.
 macro_rules! stored_words {
     ($name:ident) => {
         impl $name {

@@ -14,7 +14,7 @@ pub enum TokenStored {
     Stored,
     /// Another program's token has this name.
     NameTaken,
-    /// The session that created the token has ended.
+    /// The session in the token's `parent` has ended.
     ParentGone,
 }
 

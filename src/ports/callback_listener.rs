@@ -1,5 +1,4 @@
-//! The server to which the provider redirects the browser (RFC 8252 section 7.3). It runs only while a login is
-//! pending.
+//! The server to which the provider redirects the browser (RFC 8252 section 7.3), while a login is pending.
 
 use std::net::IpAddr;
 

@@ -11,8 +11,7 @@ pub trait Clock: Send + Sync {
     /// Returns the wall-clock time in UTC. It may jump in both directions.
     fn now(&self) -> Timestamp;
 
-    /// Returns how far this machine's clock is ahead of the database's, in milliseconds, if the difference is worth a
-    /// warning.
+    /// Returns how many milliseconds this machine's clock is ahead of the database's, if that is worth a warning.
     fn skew_millis(&self) -> Option<i64> {
         None
     }

@@ -29,8 +29,7 @@ pub trait KeyStore: Send + Sync {
     /// Logins are left out, because they end within minutes.
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
 
-    /// Stores a gateway's report about its journal in place of the gateway's last report. Deletes reports from before
-    /// `since`.
+    /// Stores a gateway's report about its journal in place of its last one. Deletes the reports from before `since`.
     async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError>;
 
     /// Returns the reports of all gateways, in the order of their places.

@@ -62,8 +62,7 @@ pub trait LoginStore: Send + Sync {
     /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Moves an exchanging login to "unconfirmed" and stores its tokens. Returns false and changes nothing if the login
-    /// was not exchanging.
+    /// Moves an exchanging login to "unconfirmed" and stores its tokens. Returns false if it was not exchanging.
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends an unconfirmed login without its tokens. Returns whether this call ended it.

@@ -94,8 +94,7 @@ impl TokenEndpointError {
 /// - MUST end within the adapter's total time limit and read a response of bounded size.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
-    /// Exchanges an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if the exchange
-    /// fails.
+    /// Exchanges an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if this fails.
     async fn exchange_code(
         &self,
         account: &AccountName,

@@ -17,9 +17,8 @@ pub trait ResponseMemory: Send + Sync {
     /// response that exceeds a limit by itself MUST NOT stay.
     async fn make_room(&self, oldest: Timestamp, limits: MemoryLimits) -> Result<(), StoreError>;
 
-    /// Returns a response and the responses that it continues, newest first, until the limits are reached. Sets their
-    /// last use to `now`. The chain ends before a response that is deleted or was last used before
-    /// [`ReadLimits::oldest`].
+    /// Returns a response and those that it continues, newest first, until the limits are reached. Sets their last use
+    /// to `now`. Ends before a response that is deleted or was last used before [`ReadLimits::oldest`].
     async fn chain(
         &self,
         id: &ResponseId,

@@ -1,9 +1,8 @@
 //! Durable storage of new tokens on the local disk, beside the database.
 //!
-//! Until the commit, the gateway has the only copy of the tokens in a provider's response. It writes them to the
-//! journal first, so that neither a database outage nor a crash loses them. After the commit, the journal keeps the
-//! newest tokens. If an older copy of the database is restored later, its spent refresh token is then not presented
-//! again.
+//! Until the commit, a provider's response has the only valid tokens. They are written to the journal first, so that
+//! neither a database outage nor a crash loses them. After the commit the newest tokens stay, so that an older copy of
+//! the database, restored later, does not bring a spent refresh token back.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -82,7 +81,7 @@ pub struct LoginRecord {
 /// tokens. It may be replayed while its writer still runs, because committing one version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
-    /// Returns the host and folder of the journal, for messages. No two journals have the same.
+    /// Returns the host and folder of the journal, for messages. They are unique to the journal.
     fn place(&self) -> String;
 
     /// Writes a record with its state.

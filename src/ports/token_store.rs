@@ -55,7 +55,7 @@ pub struct MoveOrder {
 pub enum Removal {
     /// The account before the removal.
     Removed(Box<SealedCredential>),
-    /// The account was unreadable. It was removed.
+    /// An unreadable account was removed.
     RemovedUnreadable,
     Absent,
     /// The account has other tokens than the order revokes. Nothing was changed.

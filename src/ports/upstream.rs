@@ -13,7 +13,7 @@ use crate::domain::{ids::AccountName, secret::AccessToken};
 /// A complete request, except for its `Authorization` header.
 #[derive(Debug)]
 pub struct UpstreamRequest {
-    /// The account for which the request is sent, which determines the outbound proxy.
+    /// The account that the request is for. It determines the outbound proxy.
     pub account: AccountName,
     pub method: Method,
     /// An absolute URL with the configured origin.

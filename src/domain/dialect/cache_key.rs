@@ -14,13 +14,12 @@ const MAX_CHARS: usize = 64;
 /// A key is derived from at most this many bytes of each text.
 const MAX_START: usize = 64 * 1024;
 
-/// Whom a cache key is for.
+/// The caller, account and session that a cache key belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheScope {
     /// The session id from the caller's headers.
     pub session: Option<String>,
-    /// The caller and the account. Another caller or account gets another key for the same conversation. None: no key
-    /// is derived.
+    /// The caller and the account, so that no others get the same key. None: no key is derived.
     pub parties: Option<String>,
 }
 
@@ -40,7 +39,7 @@ impl CacheScope {
         Some(key_of(&[self.parties.as_deref()?, instructions, start_of(items)]))
     }
 
-    /// Writes the key. Returns the session id for a header of the provider's request.
+    /// Writes the key. Returns the session id for a header of the request.
     pub(super) fn write(&self, key: String, out: &mut JsonWriter) -> String {
         let key = if key.chars().count() <= MAX_CHARS { key } else { key_of(&[&key]) };
         out.word("prompt_cache_key", &key);

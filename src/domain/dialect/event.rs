@@ -21,8 +21,7 @@ pub(super) struct BackendEvent<'a> {
 }
 
 impl<'a> BackendEvent<'a> {
-    /// Parses an event. Returns None for an event without data, and for the `[DONE]` with which other APIs end a
-    /// stream.
+    /// Parses an event. Returns None for an event without data and for the end marker `[DONE]`.
     pub(super) fn read(event: &'a SseEvent<'_>) -> Result<Option<Self>, ResponseFailure> {
         if matches!(event.data.trim(), "" | "[DONE]") {
             return Ok(None);
@@ -54,7 +53,7 @@ impl<'a> BackendEvent<'a> {
         json::parse_tree(self.json(name)?.as_bytes()).ok()
     }
 
-    /// Returns the id of the item that the event is about.
+    /// Returns the id of the item that the event belongs to.
     pub(super) fn item_id(&self) -> Option<Cow<'a, str>> {
         self.text("item_id").or_else(|| Members::of(self.members.get("item")?, String::new()).ok()?.word("id"))
     }

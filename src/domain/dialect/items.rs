@@ -1,5 +1,4 @@
-//! Writes the items of a response's input. They are sent unchanged, including their ids, except for what the backend
-//! refuses.
+//! Writes the items of a request's input. They are unchanged, including their ids, unless the backend refuses them.
 
 use serde_json::value::RawValue;
 
@@ -162,8 +161,7 @@ fn write_recalled(raw: &RawValue, out: &mut JsonWriter) {
     }
 }
 
-/// Writes reasoning that the caller sends without its encrypted content. The backend needs the content, because it
-/// stores nothing under the id.
+/// Writes the stored item of reasoning that the caller sends without encrypted content.
 fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     let Some(id) = item.word("id") else { return };
     match recall.item(&id) {
@@ -172,15 +170,13 @@ fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWr
     }
 }
 
-/// Returns the arguments of a call. The backend refuses missing arguments, which clients send for a function without
-/// parameters.
+/// Returns the arguments of a call. A function call without arguments gets `{}`: the backend refuses missing ones.
 pub(super) fn arguments<'a>(kind: &str, given: Option<Text<'a>>) -> Text<'a> {
     let given = given.filter(|given| !given.is_empty());
     given.unwrap_or_else(|| if kind == "function_call" { Text::from_word("{}") } else { Text::EMPTY })
 }
 
-/// Returns the name of a member that the backend refuses: arguments and inputs must be text, and an output text or a
-/// list.
+/// Returns the member that the backend refuses: arguments and inputs must be text, an output text or a list.
 fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     let name = match kind {
         "function_call" => "arguments",

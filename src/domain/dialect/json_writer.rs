@@ -1,5 +1,4 @@
-//! Writes the JSON for the backend piece by piece, without building a tree. The caller's values are copied as they are
-//! spelled.
+//! Writes the JSON for the backend piece by piece, without building a tree. The caller's values keep their spelling.
 
 use serde_json::{Value, value::RawValue};
 
@@ -10,8 +9,7 @@ use super::{InvalidRequest, raw_json::Text};
 pub(super) struct JsonWriter(String);
 
 impl JsonWriter {
-    /// Begins the object that translates a body of `bytes` bytes. Reserves a quarter more, because translations are
-    /// longer.
+    /// Begins the object that translates a body of `bytes` bytes. Reserves a quarter more: translations are longer.
     pub(super) fn for_body(bytes: usize) -> Self {
         let mut out = Self(String::with_capacity(bytes.saturating_add(bytes / 4).saturating_add(1024)));
         out.begin_object();

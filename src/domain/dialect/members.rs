@@ -196,7 +196,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Returns an error if one of these parameters is present. Each has its name, and the reason and remedy.
+    /// Returns an error if one of these parameters is present. Each pair is a name and the advice for its error.
     pub(super) fn refuse_all(&self, names: &[(&str, &str)]) -> Result<(), InvalidRequest> {
         match names.iter().find(|(name, _)| self.has(name)) {
             Some((name, advice)) => Err(InvalidRequest::refused(name, advice)),

@@ -64,7 +64,7 @@ pub struct BackendModel {
     pub suffixes: ModelSuffixes,
     /// Whether the model is known to summarize its reasoning.
     pub reasons: bool,
-    /// Whom the cache key of the conversation is for.
+    /// The caller, account and session for the cache key.
     pub cache: CacheScope,
 }
 

@@ -1,5 +1,4 @@
-//! Translates the reasoning parameters: the object `reasoning` of Responses, and the string `reasoning_effort` of
-//! chats.
+//! Translates the reasoning parameters: `reasoning` (an object in Responses) and `reasoning_effort` (in chats).
 
 use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
@@ -8,7 +7,7 @@ use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Memb
 pub(super) enum Summary {
     /// Never: the parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller sets an effort, or if the model reasons by default. Chat clients show summaries but cannot request
+    /// If the caller sets an effort or the model reasons by default. Chat clients show summaries, but do not request
     /// them.
     ForChat,
 }

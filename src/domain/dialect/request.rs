@@ -1,5 +1,4 @@
-//! Translates a request of either API for the backend. Each API accepts the parameters of the other too, because
-//! clients mix them.
+//! Translates a request of either API for the backend. Clients mix the parameters of both APIs, so both accept all.
 //!
 //! Parameters with an equivalent in the backend's form are translated. Those that cannot be ignored without changing
 //! the meaning are refused. All others, including unknown ones, are left out and named.

@@ -76,7 +76,7 @@ struct Completer<'a> {
     levels: Vec<Level<'a>>,
 }
 
-/// Returns a tool, or parameters, with complete object schemas. `json` is valid, and is borrowed if nothing is missing.
+/// Returns a tool, or parameters, with complete object schemas. Borrows `json`, which is valid, if nothing is missing.
 pub(super) fn completed(json: &str, kind: Kind) -> Cow<'_, str> {
     let mut completer = Completer { json, copied: 0, out: String::new(), levels: Vec::new() };
     let mut at = 0;

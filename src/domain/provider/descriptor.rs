@@ -98,8 +98,7 @@ pub struct Descriptor {
     pub program_paths: &'static [&'static str],
     /// The model API; None if the provider has no language models.
     pub models: Option<&'static ModelApi>,
-    /// The path of a free request that succeeds only with a valid secret. It checks pasted secrets before they are
-    /// saved.
+    /// The path of a free request that needs a valid secret. It checks pasted secrets before they are saved.
     pub check_path: Option<&'static str>,
     /// The path that reports the usage of the plan, if any.
     pub usage_path: Option<&'static str>,

@@ -1,5 +1,4 @@
-//! ChatGPT through the Codex backend. The gateway is a public OAuth client with PKCE, and refresh tokens are
-//! single-use.
+//! ChatGPT through the Codex backend. The gateway is a public OAuth client with PKCE; refresh tokens are single-use.
 
 use super::descriptor::{Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};

@@ -5,8 +5,7 @@ use super::{InvalidPath, ProxyPath};
 /// The methods that a rule can name.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/// Permits a path, e.g. `wham/usage`, or everything below a path, e.g. `codex/*`. A rule with a method, e.g. `POST
-/// codex/responses`, is for this method only.
+/// Permits a path, e.g. `wham/usage`, or everything below one, e.g. `codex/*`. It may be limited to one method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyRule {
     /// None: any method.

@@ -16,12 +16,11 @@ use super::{Failure, LeaseId, TokenVersion};
 pub enum RefreshTrigger {
     /// The scheduled time has come.
     Due,
-    /// A caller requested it, or the provider refused an access token. Permits no retry out of doubt while the access
-    /// token is served.
+    /// A caller requested it, or the provider refused an access token. No retry out of doubt while one is served.
     Now,
     /// The owner consented to the one retry out of doubt.
     Consented,
-    /// The access token is dead, so a retry out of doubt cannot make it worse.
+    /// The access token is dead, so a retry out of doubt risks nothing.
     AccessDead,
     /// The last refresh returned a new refresh token but no access token. The new refresh token is presented at once.
     Continued,
@@ -51,7 +50,7 @@ impl Rotation {
 pub enum RefreshEvent {
     /// A caller requests the right to present the refresh token of version `seen`.
     Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
-    /// The token endpoint returned new tokens. Tokens from the journal arrive as this event later.
+    /// The token endpoint returned new tokens, or the journal had them.
     Succeeded(Rotation),
     /// Presenting the token failed. `spread` is random and varies the backoff.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },

@@ -16,8 +16,7 @@ pub enum RevocationScope {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshPolicy {
-    /// How long callers wait for a token response. After that, the account is in doubt. A late response is still
-    /// stored.
+    /// How long callers wait for a token response. Then the account is in doubt; a late response is still stored.
     pub http_timeout: Duration,
     /// The duration of a lease. It must be more than twice `http_timeout`.
     pub lease: Duration,

@@ -15,8 +15,7 @@ const PRESENTATIONS_WHILE_GOOD: u32 = 2;
 const ALWAYS: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
 impl RefreshState {
-    /// Returns the earliest time of a refresh; None if no refresh can begin. The state must come from
-    /// [`RefreshState::at`].
+    /// Returns the earliest time of a refresh; None if none can begin. The state must come from [`RefreshState::at`].
     pub fn ready_at(&self, policy: &RefreshPolicy, trigger: RefreshTrigger, now: Timestamp) -> Option<Timestamp> {
         if !self.refreshable {
             return None;
@@ -40,8 +39,7 @@ impl RefreshState {
         }
     }
 
-    /// Returns when the next refresh is due. A jitter, equal on every replica, separates accounts that were connected
-    /// together.
+    /// Returns when the next refresh is due. A jitter, equal on every replica, separates accounts connected together.
     pub fn due_at(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         let lead = policy.lead_for(self.lifetime()?);
         Some(self.expires_at?.minus(lead).plus(lead.mul_f64(self.jitter() / 10.0)))

@@ -40,8 +40,7 @@ impl fmt::Display for TokenVersion {
 }
 
 random_id!(
-    /// The id of a lease, chosen by the caller. By it, the caller recognises its lease if the database's reply was
-    /// lost.
+    /// The id of a lease, chosen by the caller to recognise its lease if the database's reply is lost.
     LeaseId
 );
 
@@ -60,8 +59,7 @@ pub enum TokenState {
     Active,
     /// A replica holds the lease to present it.
     Refreshing(Lease),
-    /// The refresh token was presented without a readable response, or comes from a restored database. The provider may
-    /// have consumed it.
+    /// The refresh token may be consumed: no readable response arrived, or the row is from a restored database.
     InDoubt,
     /// The provider rejected the refresh token for good. The access token is served until it expires.
     NeedsReauth,
@@ -82,7 +80,7 @@ pub struct RefreshState {
     pub attempt: u32,
     /// The number of consecutive failures, which determines the backoff.
     pub failures: u32,
-    /// When the first presentation began that `attempt` counts.
+    /// When the first presentation that `attempt` counts began.
     pub sent_at: Option<Timestamp>,
     /// The earliest time of the next presentation.
     pub next_attempt_at: Option<Timestamp>,
@@ -133,8 +131,7 @@ impl RefreshState {
         self
     }
 
-    /// Sets the cause of the last failure. The cause `Restored` stays, because the token stays spent whatever failed
-    /// since.
+    /// Sets the cause of the last failure. `Restored` stays: the token remains spent, whatever failed since.
     pub(super) fn set_cause(&mut self, cause: Cause) {
         if !self.is_restored() {
             self.cause = Some(cause);

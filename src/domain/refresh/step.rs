@@ -188,7 +188,7 @@ fn failed(
     Effect::Recorded
 }
 
-/// Marks a restored row whose refresh token is or may be spent, which only this process knows.
+/// Marks a restored row whose refresh token is or may be spent. Only this process has seen its presentation.
 fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
     let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
     let may_be_spent = row.version == *known && row.attempt < attempt;

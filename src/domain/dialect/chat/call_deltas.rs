@@ -1,5 +1,4 @@
-//! Translates the tool calls of a streamed response to deltas. A call's first delta has its name; the following ones
-//! have its arguments.
+//! Translates the tool calls of a streamed response to deltas: first a call's name, then its arguments.
 
 use std::collections::HashMap;
 

@@ -6,7 +6,7 @@ use std::mem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Reasoning beyond this total size of a response is dropped, in bytes.
+/// The maximum size of a response's reasoning, in bytes. Reasoning beyond it is dropped.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// A tool call and the reasoning items before it, without their summaries: the model reads only the encrypted content.

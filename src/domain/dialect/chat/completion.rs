@@ -121,7 +121,7 @@ pub(super) fn head(response: &Value, object: &str, options: &ChatOptions) -> Map
 }
 
 /// Returns the `finish_reason` (OpenAI API reference, chat completions). An incomplete response is never `tool_calls`:
-/// its last call may be cut off, and a client must not run that.
+/// its last call may be cut off, and a client must not execute it.
 pub(super) fn finish_reason(response: &Value, has_calls: bool, options: &ChatOptions) -> &'static str {
     let reason = response.pointer("/incomplete_details/reason").and_then(Value::as_str);
     match reason {

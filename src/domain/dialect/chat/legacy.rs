@@ -10,8 +10,7 @@ use crate::domain::dialect::{
     raw_json::{Text, read},
 };
 
-/// Removes the `prompt` from the body and returns it. Refuses parameters that the backend lacks and that change the
-/// result.
+/// Takes `prompt` out of the body. Refuses parameters that the backend lacks and that would change the result.
 pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
     let several = "The provider returns one choice: send several requests instead.";
     if body.take_flag("echo")? {

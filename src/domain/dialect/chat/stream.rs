@@ -65,7 +65,7 @@ impl ChatStream {
             deltas.extend(self.deltas.on_end(response));
         }
         if ended.is_some() || !deltas.is_empty() {
-            // No event has had a response id.
+            // No event so far had a response id.
             self.begin(ended.as_ref().unwrap_or(&Value::Null), &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
@@ -89,7 +89,7 @@ impl ChatStream {
         self.is_complete = true;
         if let (Some(head), Some(tier)) = (&mut self.head, response.get("service_tier").filter(|tier| tier.is_string()))
         {
-            // The service tier may have changed since the first event.
+            // Only the last event has the final service tier.
             head.insert("service_tier".to_owned(), tier.clone());
         }
         let has_calls = self.deltas.has_calls();

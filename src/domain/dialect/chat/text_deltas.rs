@@ -29,12 +29,11 @@ struct Sent {
     start: u64,
 }
 
-/// The joined text of one kind. A response may have several messages and a completion has one, so blank lines separate
-/// them.
+/// The joined text of one kind. A completion has one message, so blank lines separate those of the response.
 #[derive(Debug, Default)]
 struct Joined {
     newest: Option<Place>,
-    /// The length in characters, the unit in which citations count.
+    /// The length in characters, the unit of citation positions.
     chars: u64,
 }
 
@@ -73,7 +72,7 @@ impl TextDeltas {
         if piece.is_empty() {
             return None;
         }
-        // The parts of a message form one paragraph. Each part of a summary is its own.
+        // A message is one paragraph. Each part of a summary is a paragraph of its own.
         let paragraph = match kind {
             TextKind::Content | TextKind::Refusal => (place.0, 0),
             TextKind::ReasoningContent => place,
