@@ -26,9 +26,9 @@ random_id!(
 
 /// Idle timeout and maximum length of a page session (OWASP ASVS 7.3).
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
-const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+const MAX_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// The lifetime of a link that is not opened.
-const LINK: Duration = Duration::from_secs(10 * 60);
+const LINK_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// `last_used_at` is stored at most once in this time.
 const LAST_USED_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -150,7 +150,7 @@ impl NewToken {
     }
 
     pub fn link(name: DisplayName, lineage: Lineage) -> Self {
-        Self { name, grant: Grant::Link, lineage, lifetime: Some(LINK) }
+        Self { name, grant: Grant::Link, lineage, lifetime: Some(LINK_LIFETIME) }
     }
 }
 
@@ -202,7 +202,7 @@ impl ApiToken {
 
     /// Returns when the session ends at the latest, however often it is used.
     pub fn session_ends_at(&self) -> Timestamp {
-        self.ends_at.unwrap_or(self.created_at.plus(LONGEST_SESSION))
+        self.ends_at.unwrap_or(self.created_at.plus(MAX_SESSION))
     }
 
     /// Returns the lineage of the token that this token creates. A session's link ends with that session. The session

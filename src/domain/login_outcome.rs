@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{ids::AccountName, invisible::is_invisible};
 
 /// The maximum length of a detail, in characters.
-const MAX_DETAIL: usize = 300;
+const MAX_DETAIL_CHARS: usize = 300;
 
 /// The outcome of a login. Its code is stored and must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
@@ -75,7 +75,7 @@ impl LoginDetail {
     /// Removes invisible characters and truncates the text. Returns None if nothing is left.
     pub fn new(text: &str) -> Option<Self> {
         let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c));
-        let line: String = visible.take(MAX_DETAIL).collect();
+        let line: String = visible.take(MAX_DETAIL_CHARS).collect();
         let line = line.trim();
         (!line.is_empty()).then(|| Self(line.to_owned()))
     }

@@ -34,11 +34,11 @@ impl TrustedProxies {
     /// other one from its caller. If the two contradict each other, neither is trusted.
     pub fn caller(&self, peer: IpAddr, forwarded: &[&str], x_forwarded_for: &[&str]) -> IpAddr {
         let chains = [chain(forwarded, forwarded_for), chain(x_forwarded_for, |hop| Some(hop))];
-        let [by_forwarded, by_old_header] = chains.map(|hops| self.first_untrusted(peer, &hops));
+        let [by_forwarded, by_x_forwarded_for] = chains.map(|hops| self.first_untrusted(peer, &hops));
         match (forwarded.is_empty(), x_forwarded_for.is_empty()) {
-            (true, _) => by_old_header,
+            (true, _) => by_x_forwarded_for,
             (false, true) => by_forwarded,
-            (false, false) if by_forwarded == by_old_header => by_forwarded,
+            (false, false) if by_forwarded == by_x_forwarded_for => by_forwarded,
             (false, false) => peer,
         }
     }

@@ -29,9 +29,9 @@ impl RefreshToken {
             return Err(InvalidSecret::TooLong);
         }
         let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        let value = match named(&unwrapped(&text, name), name)? {
+        let value = match named_value(&unwrapped(&text, name), name)? {
             Some(value) => value,
-            None => alone(&text, name)?,
+            None => bare_value(&text, name)?,
         };
         if value.len() > MAX_PASTED_SECRET_BYTES {
             return Err(InvalidSecret::TooLong);
@@ -70,7 +70,7 @@ fn begins_header(line: &str) -> bool {
 }
 
 /// Returns the first non-empty value of the named cookie.
-fn named<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
+fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
     let after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
@@ -103,7 +103,7 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
 }
 
 /// Reads a text without the cookie's name as its value.
-fn alone(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
+fn bare_value(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
     let value: String = text.lines().map(|line| line.trim().trim_end_matches(CONTINUED)).collect();
     let value = value.trim_matches(|c: char| c.is_whitespace() || c == ';' || QUOTES.contains(&c));
     if value.is_empty() {

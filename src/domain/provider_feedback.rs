@@ -18,7 +18,7 @@ const FUTILE_REFRESHES: u32 = 2;
 const PAUSES: (Duration, Duration) = (Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600));
 
 /// The maximum length of a code, in characters.
-const MAX_CODE: usize = 100;
+const MAX_CODE_CHARS: usize = 100;
 
 /// The request that the provider responded to. A response about usage says nothing about prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl ProviderCode {
     /// Removes characters that do not occur in codes, and truncates the text. An empty code becomes `unknown`.
     pub fn new(text: &str) -> Self {
         let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
-        let kept: String = text.chars().filter(is_kept).take(MAX_CODE).collect();
+        let kept: String = text.chars().filter(is_kept).take(MAX_CODE_CHARS).collect();
         Self(if kept.is_empty() { "unknown".to_owned() } else { kept })
     }
 

@@ -18,9 +18,9 @@ use super::{
 pub const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The maximum length of a forwarded message, in characters.
-const MAX_MESSAGE: usize = 2_000;
+const MAX_MESSAGE_CHARS: usize = 2_000;
 /// A shorter message about an account gets an explanation.
-const MIN_MESSAGE: usize = 20;
+const MIN_MESSAGE_CHARS: usize = 20;
 
 /// The code of OpenAI's API for a model that does not exist, or that the caller may not use.
 const MODEL_NOT_FOUND: &str = "model_not_found";
@@ -155,10 +155,10 @@ impl ProviderRefusal {
             code: code.chars().take(100).collect(),
             message: match message {
                 None => default_message(),
-                Some(text) if kind == RefusalKind::AccountRefused && text.chars().count() < MIN_MESSAGE => {
+                Some(text) if kind == RefusalKind::AccountRefused && text.chars().count() < MIN_MESSAGE_CHARS => {
                     format!("{}: {text}", ProviderCode::new(code).in_words())
                 }
-                Some(text) => text.chars().take(MAX_MESSAGE).collect(),
+                Some(text) => text.chars().take(MAX_MESSAGE_CHARS).collect(),
             },
             param: text("param").or_else(|| (code == MODEL_NOT_FOUND).then_some("model")).map(str::to_owned),
             retry_after: retry.wait_from_now(),

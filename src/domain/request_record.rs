@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{ids::AccountName, time::Timestamp};
 
 /// The maximum length of a model's name in a record, in characters.
-const MAX_MODEL: usize = 64;
+const MAX_MODEL_CHARS: usize = 64;
 
 /// A request whose response has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Asked {
 impl Asked {
     /// Sets the model's name. A program can send any text, so the name is cleaned and truncated.
     pub fn set_model(&mut self, name: &str) {
-        self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL).collect());
+        self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL_CHARS).collect());
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{ids::Principal, sealed_secret::SealedSecret, time::Timestamp};
 
 /// The maximum length of the id of a response or an item, in bytes. Some of the backend's ids have more than 400.
-const MAX_ID: usize = 1024;
+const MAX_ID_BYTES: usize = 1024;
 
 stored_text!(
     /// The provider's id of a response.
@@ -16,7 +16,7 @@ impl ResponseId {
     /// Parses 1 to 1024 letters, digits, `_`, `-`, `+`, `/` and `=`. Sealed ids are base64.
     pub fn parse(text: &str) -> Option<Self> {
         let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=');
-        (!text.is_empty() && text.len() <= MAX_ID && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
+        (!text.is_empty() && text.len() <= MAX_ID_BYTES && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
     }
 }
 

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use super::time::Timestamp;
 
 /// The longest plausible wait. The windows of all plans are shorter.
-const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
 /// Greater numbers are milliseconds since the Unix epoch, not seconds.
-const MOST_SECONDS: f64 = 1e11;
+const MAX_SECONDS: f64 = 1e11;
 
 /// Collects the statements of one response.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ impl RetryTime {
     /// Adds a time unless it has passed or is too far ahead.
     #[must_use]
     pub fn time(self, time: Option<Timestamp>) -> Self {
-        let plausible = time.filter(|time| *time > self.now && *time <= self.now.plus(LONGEST));
+        let plausible = time.filter(|time| *time > self.now && *time <= self.now.plus(LONGEST_WAIT));
         Self { latest: self.latest.max(plausible), ..self }
     }
 
@@ -82,7 +82,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 fn epoch(number: f64) -> Option<Timestamp> {
-    let millis = if number.abs() < MOST_SECONDS { number * 1_000.0 } else { number };
+    let millis = if number.abs() < MAX_SECONDS { number * 1_000.0 } else { number };
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }
 

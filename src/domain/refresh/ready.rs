@@ -10,9 +10,9 @@ use crate::domain::time::Timestamp;
 use super::{Cause, RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
 
 /// How often a refresh token may be presented while its access token is valid: once, and once more out of doubt.
-const PRESENTATIONS_WHILE_GOOD: u32 = 2;
+const PRESENTATIONS_WHILE_VALID: u32 = 2;
 
-const ALWAYS: Timestamp = Timestamp::from_unix_millis(i64::MIN);
+const IMMEDIATELY: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
 impl RefreshState {
     /// Returns the earliest time of a refresh; None if none can begin. The state must come from [`RefreshState::at`].
@@ -20,7 +20,7 @@ impl RefreshState {
         if !self.refreshable {
             return None;
         }
-        let not_before = self.next_attempt_at.unwrap_or(ALWAYS);
+        let not_before = self.next_attempt_at.unwrap_or(IMMEDIATELY);
         match &self.state {
             TokenState::Active => match trigger {
                 RefreshTrigger::Due => Some(self.due_at(policy)?.max(not_before)),
@@ -28,10 +28,10 @@ impl RefreshState {
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead
                     if self.cause.is_some_and(Cause::is_unreachable) =>
                 {
-                    Some(ALWAYS)
+                    Some(IMMEDIATELY)
                 }
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead => Some(not_before),
-                RefreshTrigger::Continued => Some(ALWAYS),
+                RefreshTrigger::Continued => Some(IMMEDIATELY),
             },
             TokenState::Refreshing(lease) => Some(lease.until),
             TokenState::InDoubt => self.retry_at(policy, trigger, now, not_before),
@@ -61,7 +61,7 @@ impl RefreshState {
     }
 
     fn has_retry(&self) -> bool {
-        self.attempt < PRESENTATIONS_WHILE_GOOD
+        self.attempt < PRESENTATIONS_WHILE_VALID
     }
 
     /// Returns when the one retry out of doubt is due; None if it is not permitted, or if the expiry of the access
@@ -82,9 +82,9 @@ impl RefreshState {
         if !self.is_restored() && self.has_grace(policy, now) {
             return Some(not_before);
         }
-        let worth_it_at = match trigger {
-            RefreshTrigger::AccessDead => ALWAYS,
-            RefreshTrigger::Consented if self.has_retry() => ALWAYS,
+        let permitted_at = match trigger {
+            RefreshTrigger::AccessDead => IMMEDIATELY,
+            RefreshTrigger::Consented if self.has_retry() => IMMEDIATELY,
             RefreshTrigger::Due | RefreshTrigger::Consented if self.has_retry() => {
                 self.served_until(policy)?.min(self.last_minutes_at()?)
             }
@@ -93,8 +93,8 @@ impl RefreshState {
                 self.served_until(policy)?
             }
         };
-        let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.longest_call());
-        Some(worth_it_at.max(not_before).max(settled_at))
+        let settled_at = self.sent_at.unwrap_or(IMMEDIATELY).plus(policy.longest_call());
+        Some(permitted_at.max(not_before).max(settled_at))
     }
 
     fn last_minutes_at(&self) -> Option<Timestamp> {

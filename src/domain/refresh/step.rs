@@ -173,8 +173,8 @@ fn failed(
             row.set_cause(cause);
             row.failures = row.failures.saturating_add(1);
             // A pause must leave time to refresh before the access token expires.
-            let most = row.expires_at.map_or(Duration::MAX, |end| now.until(end) / 4);
-            let retry_at = retry_after.map(|wait| now.plus(wait.min(most)));
+            let longest_pause = row.expires_at.map_or(Duration::MAX, |end| now.until(end) / 4);
+            let retry_at = retry_after.map(|wait| now.plus(wait.min(longest_pause)));
             row.next_attempt_at = Some(backoff(row.failures)).max(retry_at);
         }
         Failure::Unknown(cause) => {
