@@ -36,7 +36,7 @@ pub struct PendingRevocation {
     pub login_id: LoginId,
     /// Sealed for the queue, and bound to all fields above and to `client`.
     pub token: SealedSecret,
-    /// The client to which the token was issued.
+    /// The client that revokes the token.
     pub client: OAuthClient,
     /// The user who granted the token, if known.
     pub user_id: Option<String>,

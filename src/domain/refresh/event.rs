@@ -16,7 +16,7 @@ use super::{Failure, LeaseId, TokenVersion};
 pub enum RefreshTrigger {
     /// The scheduled time has come.
     Due,
-    /// A caller requested it, or the provider refused an access token. No retry out of doubt while one is served.
+    /// A caller requested it, or the access token was refused. No retry out of doubt while the access token is served.
     Now,
     /// The owner consented to the one retry out of doubt.
     Consented,

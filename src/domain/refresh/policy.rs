@@ -100,7 +100,7 @@ impl RefreshPolicy {
     }
 
     /// Returns the pause after consecutive failures. Its upper limit doubles with each failure. `spread` picks a value
-    /// from `backoff_min` (0) to the limit (`u16::MAX`), so that accounts that failed together do not retry together.
+    /// from `backoff_min` (at 0) to the limit (at `u16::MAX`), so that accounts that failed together retry apart.
     pub fn backoff(&self, failures: u32, spread: u16) -> Duration {
         let longest = self.backoff_min.saturating_mul(1 << failures.min(16)).min(self.backoff_max);
         let range = longest.saturating_sub(self.backoff_min);
