@@ -1,7 +1,7 @@
-//! The labels of an account: its user and workspace, as its tokens name them.
+//! Account labels: the user, workspace, e-mail and plan that an account's tokens name.
 
-/// The labels of an account, read from unverified claims. They grant no rights, and decide only whether a new login is
-/// for the same account.
+/// The labels of an account, read from unverified JWT claims. They grant no rights. The gateway compares them to notice
+/// that new tokens belong to another account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountLabels {
     /// ChatGPT's workspace id. All members of a workspace share it.
@@ -24,14 +24,14 @@ impl AccountLabels {
         }
     }
 
-    /// Whether both may be the same user in the same workspace: no id that both have differs.
+    /// Whether both can be the same user in the same workspace. An id that one of them lacks counts as equal.
     pub fn may_be(&self, other: &Self) -> bool {
         let agree = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
         agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
     }
 
-    /// Whether these labels have every id of the other ones, with equal values. A login that lacks one of the ids may
-    /// be of another account.
+    /// Whether these labels have every id of `other`, with the same values. A login that lacks one of these ids may be
+    /// for another account.
     pub fn covers(&self, other: &Self) -> bool {
         let has = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
         has(&self.user_id, &other.user_id) && has(&self.account_id, &other.account_id)
@@ -42,12 +42,12 @@ impl AccountLabels {
         self.identity().is_some() && self.identity() == other.identity()
     }
 
-    /// Returns the ids of user and workspace; None if the user is unknown.
+    /// Returns the user id and the workspace id; None if the user is unknown.
     pub fn identity(&self) -> Option<(&str, Option<&str>)> {
         self.user_id.as_deref().map(|user| (user, self.account_id.as_deref()))
     }
 
-    /// Returns e-mail, user and workspace as text.
+    /// Returns e-mail, user and workspace, for messages to the owner.
     pub fn in_words(&self) -> String {
         let user = self.user_id.as_ref().map(|id| format!("user {id}"));
         let workspace = self.account_id.as_ref().map(|id| format!("workspace {id}"));

@@ -1,5 +1,4 @@
-//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and permit what their
-//! scopes say, and the page's links and sessions.
+//! Tokens that the gateway issues: API tokens with scopes for programs, and the links and sessions of the page.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,7 +14,7 @@ use super::{
     time::Timestamp,
 };
 
-/// The prefix of every token, by which secret scanners and people recognise it.
+/// Every token starts with this, so that secret scanners and people recognise it.
 const PREFIX: &str = "goclaw_";
 /// Bytes of randomness in a token.
 pub const ENTROPY: usize = 32;
@@ -27,28 +26,28 @@ random_id!(
 
 /// Idle timeout and maximum length of a page session (OWASP ASVS 7.3).
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
-const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
-/// Lifetime of a link that has not been opened.
-const LINK: Duration = Duration::from_secs(10 * 60);
-/// How long no further use is noted after one.
-const USE_NOTED_FOR: Duration = Duration::from_secs(60 * 60);
+const MAX_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+/// The lifetime of a link that is not opened.
+const LINK_LIFETIME: Duration = Duration::from_secs(10 * 60);
+/// `last_used_at` is stored at most once in this time.
+const LAST_USED_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// What a token is for, and what it permits.
+/// What a token permits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Grant {
-    /// A program, with these scopes.
+    /// An API token of a program, with these scopes.
     Program(Arc<Scopes>),
-    /// A page session: all operations of the owner.
+    /// A page session. It permits all operations of the owner.
     Page,
-    /// Starting one page session, once.
+    /// A link. It starts one page session, once.
     Link,
 }
 
 impl Grant {
-    /// The stored texts of the page's tokens; all others are scopes of programs.
+    /// The stored texts of [`Self::Page`] and [`Self::Link`]. Any other stored text is a list of scopes.
     pub const OF_THE_PAGE: [&'static str; 2] = ["page", "link"];
 
-    /// Returns the stored text, which the mark of the token's row covers.
+    /// Returns the text for the database. The mark of the token's row covers it.
     pub fn as_stored(&self) -> &str {
         let [page, link] = Self::OF_THE_PAGE;
         match self {
@@ -69,7 +68,7 @@ impl Grant {
         }
     }
 
-    /// Whether the token is the page's. Such a token ends with the gateway's token under which it was made.
+    /// Whether this is a page session or a link. These end if the owner changes the gateway token.
     pub fn is_of_page(&self) -> bool {
         match self {
             Self::Page | Self::Link => true,
@@ -88,8 +87,7 @@ impl fmt::Display for Grant {
 }
 
 stored_text!(
-    /// SHA-256 of a token, base64url, by which it is looked up. The token itself is not stored. It has 256 random bits,
-    /// so a slow hash is not needed.
+    /// The SHA-256 of a token in base64url, stored instead of the token. With 256 random bits, a fast hash is safe.
     TokenDigest
 );
 
@@ -109,23 +107,23 @@ impl fmt::Debug for TokenDigest {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiToken {
     pub id: ApiTokenId,
-    /// The owner's name for the program that uses it.
+    /// The owner's name for the program that uses the token.
     pub name: DisplayName,
     pub grant: Grant,
     pub digest: TokenDigest,
     pub created_at: Timestamp,
     /// None if it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// For a link, or a session that a link started: the session that created the link, with which this token ends;
-    /// None if the gateway token created it. For a program's old token: the token that has replaced it.
+    /// For a link and the session that it starts: the session that created the link, or None if the gateway token did.
+    /// If that session ends, so does this token. For a program's old token: the token that replaced it.
     pub parent: Option<ApiTokenId>,
-    /// The latest end of a session, or of the sessions that a link starts; None if the session's length decides.
+    /// The latest end of the session, or of the session that a link starts. None: 12 hours after the session began.
     pub ends_at: Option<Timestamp>,
-    /// When it was last used, to the hour. It decides nothing, so the mark does not cover it.
+    /// The last use, accurate to an hour. It grants nothing, so the mark does not cover it.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// What a link or a session comes from.
+/// The origin of a link or session: see [`ApiToken::parent`] and [`ApiToken::ends_at`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lineage {
     parent: Option<ApiTokenId>,
@@ -138,7 +136,7 @@ pub struct NewToken {
     pub name: DisplayName,
     pub grant: Grant,
     lineage: Lineage,
-    /// None: it does not expire.
+    /// None: the token does not expire.
     lifetime: Option<Duration>,
 }
 
@@ -152,7 +150,7 @@ impl NewToken {
     }
 
     pub fn link(name: DisplayName, lineage: Lineage) -> Self {
-        Self { name, grant: Grant::Link, lineage, lifetime: Some(LINK) }
+        Self { name, grant: Grant::Link, lineage, lifetime: Some(LINK_LIFETIME) }
     }
 }
 
@@ -161,12 +159,12 @@ impl ApiToken {
         self.expires_at.is_none_or(|at| now < at)
     }
 
-    /// Whether a use at `now` is worth noting: the first one within an hour.
+    /// Whether `last_used_at` is due for an update: it is unset, or at least an hour before `now`.
     pub fn is_use_news(&self, now: Timestamp) -> bool {
-        self.last_used_at.is_none_or(|at| at.plus(USE_NOTED_FOR) <= now)
+        self.last_used_at.is_none_or(|at| at.plus(LAST_USED_INTERVAL) <= now)
     }
 
-    /// Returns the id that identifies the token's holder: for a program's old token, the id of the new one.
+    /// Returns the id of the token's holder. A program's old token has the holder of its new one.
     pub fn holder(&self) -> &ApiTokenId {
         match self.grant {
             Grant::Program(_) => self.parent.as_ref().unwrap_or(&self.id),
@@ -174,13 +172,13 @@ impl ApiToken {
         }
     }
 
-    /// Whether it is the old token of a program, which has a new one.
+    /// Whether this is the old token of a program, replaced by [`Self::rotated`].
     pub fn is_replaced(&self) -> bool {
         self.holder() != &self.id
     }
 
-    /// Replaces the secret of a program's token. Returns the token with its new digest, the old token under the id
-    /// `old_id`, which ends at `until`, and the new secret.
+    /// Gives a program's token a new secret. Returns the token with its new digest, the old token with the id `old_id`,
+    /// valid until `until` at most, and the new secret.
     pub fn rotated(
         self,
         old_id: ApiTokenId,
@@ -194,7 +192,7 @@ impl ApiToken {
         (new, old, secret)
     }
 
-    /// Returns what its holder may do.
+    /// Returns what the token permits.
     pub fn rights(&self) -> Rights {
         match &self.grant {
             Grant::Program(scopes) => Rights::Program(Arc::clone(scopes)),
@@ -202,13 +200,13 @@ impl ApiToken {
         }
     }
 
-    /// Returns the latest end of a session.
+    /// Returns when the session ends at the latest, however often it is used.
     pub fn session_ends_at(&self) -> Timestamp {
-        self.ends_at.unwrap_or(self.created_at.plus(LONGEST_SESSION))
+        self.ends_at.unwrap_or(self.created_at.plus(MAX_SESSION))
     }
 
-    /// Returns the lineage of the tokens that this session or link creates: a session's link ends with the session, and
-    /// the session that a link starts takes the link's place.
+    /// Returns the lineage of the token that this token creates. A session's link ends with that session. The session
+    /// that a link starts inherits the link's lineage.
     pub fn lineage(&self) -> Lineage {
         match self.grant {
             Grant::Page => Lineage { parent: Some(self.id.clone()), ends_at: Some(self.session_ends_at()) },
@@ -216,7 +214,7 @@ impl ApiToken {
         }
     }
 
-    /// Extends a session that is used at `now`.
+    /// Restarts the idle timeout of a session that is used at `now`.
     pub fn extended(mut self, now: Timestamp) -> Self {
         self.expires_at = Some(now.plus(SESSION_IDLE).min(self.session_ends_at()));
         self
@@ -241,6 +239,6 @@ fn new_secret(entropy: &[u8; ENTROPY]) -> ApiTokenSecret {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedApiToken {
     pub token: ApiToken,
-    /// None if the row is older than the marks; it grants nothing then.
+    /// None if the row was written before marks existed. Such a token grants nothing.
     pub mac: Option<SealedSecret>,
 }

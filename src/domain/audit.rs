@@ -1,8 +1,9 @@
 //! The audit log: who changed what, when, and from where. It never contains a secret.
 //!
 //! The digest of an entry covers the entry and the digest before it. The mark authenticates the digest with an
-//! encryption key. A changed, removed or inserted entry therefore breaks the chain, unless its author has the key. A
-//! mark also covers all earlier entries, so they can be verified after the key that marked them is gone.
+//! encryption key. Without the key, nobody can change, insert or remove an entry unnoticed, except by removing the
+//! newest ones: a [`Checkpoint`] reveals that. A mark authenticates all earlier entries too, even those whose own key
+//! is gone.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -17,10 +18,10 @@ use super::{
     time::Timestamp,
 };
 
-/// Who causes a change.
+/// Who made a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Such as `gateway token`, `page session 1f0c…` or `callback`.
+    /// For example `gateway token`, `page session 1f0c…` or `callback`.
     pub name: String,
     /// The IP address that the request came from.
     pub address: Option<String>,
@@ -33,13 +34,13 @@ impl Actor {
         Self { name: name.into(), address: None, request_id: None }
     }
 
-    /// The gateway itself, such as at its start.
+    /// The gateway itself, for changes without a caller.
     pub fn gateway() -> Self {
         Self::named("gateway")
     }
 }
 
-/// What was done. Entries store the name as text, because a later version may write other names.
+/// What was done. Entries store the name as text, because a later version may add names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuditAction {
@@ -50,7 +51,7 @@ pub enum AuditAction {
     AccountChanged,
     TokenCreated,
     TokenRevoked,
-    /// The token has a new secret. The detail says until when the old one is valid.
+    /// The token got a new secret. The detail says how long the old one stays valid.
     TokenRotated,
     LinkCreated,
     LinkUsed,
@@ -60,17 +61,17 @@ pub enum AuditAction {
     ValuesResealed,
     /// The database was copied into an archive. The subject is what was copied, the detail the number of rows.
     BackedUp,
-    /// The account was exported for another installation and ended here. The detail names the archive.
+    /// The account was exported to another installation and removed here. The detail names the archive.
     Exported,
     /// The account came from another installation.
     Imported,
-    /// The database's content came from an archive. The subject is the archive's time.
+    /// The database was restored from an archive. The subject is the time of the archive.
     Restored,
-    /// Old entries were deleted. The subject is the last one's id, the detail its digest.
+    /// Old entries were deleted. The subject is the id of the last deleted entry, the detail its digest.
     EntriesDeleted,
 }
 
-/// A change, as its entry describes it.
+/// A change, as its audit entry describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
     pub action: AuditAction,
@@ -118,7 +119,7 @@ impl AuditEvent {
         Self::done(action, token.id.as_str(), Some(detail))
     }
 
-    /// Returns the event of a token with a new secret. `old` is the token with its old one.
+    /// Returns the event of a token that got a new secret. `old` has the old secret.
     pub fn token_rotated(token: &ApiToken, old: &ApiToken) -> Self {
         let until = old.expires_at.map_or(0, Timestamp::unix_seconds);
         let detail = format!("{}, the old one until {until}", token.name.as_str());
@@ -136,10 +137,10 @@ impl AuditEvent {
     }
 }
 
-/// An entry of the log.
+/// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// 1 for the first entry, and one more for each further one.
+    /// Sequential, from 1.
     pub id: i64,
     pub at: Timestamp,
     pub actor: Actor,
@@ -149,12 +150,12 @@ pub struct AuditEntry {
     pub detail: Option<String>,
     /// SHA-256 of the entry and the digest before it, base64url.
     pub digest: String,
-    /// Authenticates the digest, with the key that it names.
+    /// Authenticates the digest with an encryption key.
     pub mark: SealedSecret,
 }
 
 impl AuditEntry {
-    /// Returns the digest of this entry after `previous`, the digest before it; empty for the first entry.
+    /// Returns the digest of this entry. `previous` is the digest of the entry before it, or empty for the first entry.
     pub fn digest_after(&self, previous: &str) -> String {
         let Self { id, at, actor, action, subject, result, detail, digest: _, mark: _ } = self;
         let Actor { name, address, request_id } = actor;
@@ -168,7 +169,7 @@ impl AuditEntry {
     }
 }
 
-/// The position and digest of an entry. Kept outside of the database, it shows whether later entries were cut off.
+/// The id and digest of an entry. Stored outside of the database, it reveals whether the end of the log was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     pub id: i64,
@@ -184,7 +185,7 @@ impl std::fmt::Display for Checkpoint {
 impl std::str::FromStr for Checkpoint {
     type Err = &'static str;
 
-    /// Parses what [`Checkpoint`] displays.
+    /// Parses `ID:DIGEST`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = text.split_once(':').and_then(|(id, digest)| Some((id.parse().ok()?, digest.to_owned())));
         let (id, digest) = parts.ok_or("a checkpoint has the form ID:DIGEST, as the log shows it")?;

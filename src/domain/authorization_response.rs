@@ -1,7 +1,7 @@
-//! The provider's authorization response (RFC 6749 section 4.1.2). [`super::pasted_response`] finds it in pasted texts.
+//! The provider's authorization response (RFC 6749 section 4.1.2). [`super::pasted_response`] finds it in pasted text.
 //!
-//! Any web page can make the browser open such an address, so the response is size-limited, parsed strictly, and
-//! trusted only after its `state` matches a pending login.
+//! Any web page can make the browser open the redirect URI. The response is therefore size-limited, parsed strictly,
+//! and trusted only after its `state` matches a pending login.
 
 use std::borrow::Cow;
 
@@ -28,16 +28,16 @@ pub struct AuthorizationResponse {
 #[derive(Debug)]
 pub enum AuthorizationResult {
     Approved(AuthorizationCode),
-    /// An `error`: the login ends without a code.
+    /// The provider sent an `error`, or only an `error_description`.
     Refused {
         outcome: LoginOutcome,
         detail: Option<LoginDetail>,
     },
-    /// Neither a code nor an error.
+    /// The provider sent neither a code nor an error.
     Empty,
 }
 
-/// Why a text is not an authorization response. The messages are shown to the user who pasted it and never repeat it.
+/// Why a text is not an authorization response. The messages are shown to the user and never quote the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRedirect {
     #[error("invalid redirect URL: it is longer than {MAX_REDIRECT_BYTES} bytes")]
@@ -79,7 +79,7 @@ impl AuthorizationResponse {
         let result = match (error.as_deref(), code) {
             (Some(error), _) => refused(error, description.as_deref()),
             (None, Some(code)) => AuthorizationResult::Approved(AuthorizationCode::new(code)),
-            // RFC 6749 requires `error` too, but the description alone says what went wrong.
+            // RFC 6749 requires `error` as well, but a description alone still explains the failure.
             (None, None) => description.as_deref().map_or(AuthorizationResult::Empty, refused_without_code),
         };
         Ok(Self { state, issuer, result })
@@ -92,7 +92,7 @@ fn refused_without_code(description: &str) -> AuthorizationResult {
 
 fn refused(error: &str, description: Option<&str>) -> AuthorizationResult {
     let outcome = match (error, description) {
-        // With a description, a policy may have denied access instead of the user.
+        // A description may mean that a policy denied access, not the user.
         ("access_denied", None) => return AuthorizationResult::Refused { outcome: LoginOutcome::Denied, detail: None },
         // OpenAI's variant of a denial: the workspace has no access to Codex.
         ("access_denied", Some(text)) if text.to_ascii_lowercase().contains("missing_codex_entitlement") => {

@@ -7,10 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{oauth_client::OAuthClient, secret::OAuthState};
 
-/// All characters except RFC 3986's unreserved ones. A space becomes `%20`, as in OpenAI's own client, not `+`.
+/// Encodes all characters except RFC 3986's unreserved ones. A space becomes `%20`, as in OpenAI's own client, not `+`.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Returns the authorize URL of one login. It contains the `state`, so it must not be logged.
+/// Returns the authorize URL of a login. It contains the `state`, so it must not be logged.
 pub fn authorize_url(client: &OAuthClient, challenge: &str, state: &OAuthState) -> SecretString {
     let scope = client.scopes.join(" ");
     let mut params: Vec<(&str, &str)> = vec![

@@ -1,5 +1,4 @@
-//! The question whether the tokens of a login may replace the connected account of another user or workspace. They wait
-//! until the owner has answered.
+//! The owner's confirmation of a login that would replace the account of another user or workspace.
 
 use std::time::Duration;
 
@@ -13,22 +12,22 @@ use super::{
     time::Timestamp,
 };
 
-/// How long a login waits for the answer.
+/// How long a login waits for the owner's answer.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// Which account the tokens of a login may replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaces {
-    /// Any account: the owner asked for it at the start of the login, or pasted a secret.
+    /// Any account. The owner asked for this at the start of the login, or pasted a secret.
     Any,
-    /// Only the tokens of this login, which has the same user and workspace. None: the name must be free.
+    /// Only the account with the tokens of this login: it has the same user and workspace. None: the name must be free.
     Only(Option<LoginId>),
-    /// The tokens of this login, although it is another account: the owner has confirmed it.
+    /// The account with the tokens of this login, of another user or workspace: the owner has confirmed it.
     Confirmed(LoginId),
 }
 
 impl Replaces {
-    /// Whether the account that has the tokens of `current` may be replaced.
+    /// Whether a login may replace the account whose tokens come from `current`. None: there is no account.
     pub fn allows(&self, current: Option<&LoginId>) -> bool {
         match self {
             Self::Any => true,
@@ -37,7 +36,7 @@ impl Replaces {
         }
     }
 
-    /// Returns the progress from which a login may be completed.
+    /// Returns the progress that a login must have before it can be completed.
     pub fn required_progress(&self) -> LoginProgress {
         match self {
             Self::Any | Self::Only(_) => LoginProgress::Exchanging,
@@ -49,7 +48,7 @@ impl Replaces {
 /// The account that a login would replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
-    /// The login that its tokens come from.
+    /// The login that the account's tokens come from.
     pub login_id: LoginId,
     pub account: AccountLabels,
 }
@@ -60,23 +59,23 @@ pub struct LoginTokens {
     pub access_token: AccessToken,
     pub refresh_token: RefreshToken,
     pub metadata: TokenMetadata,
-    /// The account of another user or workspace that they would replace. Set only for an unconfirmed login.
+    /// The account of another user or workspace that the tokens would replace. Set only for an unconfirmed login.
     pub replaces: Option<Replaced>,
 }
 
-/// The question about an unconfirmed login.
+/// What the owner has to confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmation {
     pub login_id: LoginId,
-    /// The account that signed in.
+    /// The account that the user signed in to.
     pub new_account: AccountLabels,
-    /// The account that is connected and would be replaced.
+    /// The connected account that would be replaced.
     pub replaces: Replaced,
     pub expires_at: Timestamp,
 }
 
 impl Confirmation {
-    /// Returns what happened and the next step, for the user.
+    /// Returns what happened and the next step, for the owner.
     pub fn sentence(&self) -> String {
         format!(
             "You signed in as another account. Connected: {}. Signed in: {}. The connected account stays in use unless you \
@@ -89,7 +88,7 @@ impl Confirmation {
 }
 
 impl SealedLogin {
-    /// Returns until when the login waits for its owner's answer, if it does at `now`.
+    /// Returns the deadline of the owner's answer; None if the login does not wait for one at `now`.
     pub fn confirm_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.progress_since.plus(CONFIRM_WITHIN);
         (self.progress == LoginProgress::Unconfirmed && now < until).then_some(until)

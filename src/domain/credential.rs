@@ -46,11 +46,11 @@ pub struct NewSealedCredential {
     pub refresh_token: Option<SealedSecret>,
     pub metadata: TokenMetadata,
     pub replaces: Replaces,
-    /// The order to revoke the refresh token that it replaces, if that token should and can be revoked.
+    /// Revokes the refresh token that this login replaces; None if that token must not or cannot be revoked.
     pub superseded: Option<RevocationOrder>,
 }
 
-/// A connected account as stored: the row of `llm_providers` with its refresh token.
+/// A connected account as stored: a row of `llm_providers` with its refresh token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedCredential {
     pub id: ProviderId,
@@ -60,7 +60,7 @@ pub struct SealedCredential {
     pub api_base: String,
     pub enabled: bool,
     pub refresh: RefreshState,
-    /// The last event that changed the account.
+    /// The revision of the account's last event.
     pub revision: Revision,
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
@@ -70,7 +70,7 @@ pub struct SealedCredential {
     pub updated_at: Timestamp,
 }
 
-/// The state of an account, as the API reports it. It is derived, not stored.
+/// The state of an account, as the API reports it. It is computed, not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AccountState {
@@ -79,8 +79,7 @@ pub enum AccountState {
     Active,
     /// The access token is being refreshed.
     Refreshing,
-    /// The refresh token was presented without a readable response, or comes from a restored database; the provider may
-    /// have consumed it.
+    /// The refresh token may be consumed: no readable response arrived, or the row is from a restored database.
     InDoubt,
     /// The owner must log in again.
     NeedsReauth,
@@ -93,7 +92,7 @@ pub enum AccountState {
 }
 
 impl AccountState {
-    /// Returns the state of an account with these tokens, for a state from [`RefreshState::at`].
+    /// Returns the state of an account. `refresh` must come from [`RefreshState::at`].
     pub fn of(enabled: bool, refresh: &RefreshState, now: Timestamp) -> Self {
         match refresh.state {
             _ if !enabled => Self::Disabled,
@@ -141,7 +140,7 @@ impl SealedCredential {
         }
     }
 
-    /// Replaces the tokens by those of a refresh. A rotation without a refresh token keeps the old one.
+    /// Replaces the tokens with those of a refresh. A rotation without a refresh token keeps the old one.
     fn take_tokens(&mut self, rotation: &Rotation) {
         self.access_token = rotation.access_token.clone();
         if let Some(token) = &rotation.refresh_token {
@@ -151,7 +150,7 @@ impl SealedCredential {
         self.metadata = rotation.metadata.clone();
     }
 
-    /// Applies the result of a step: its row, and the tokens that it stored.
+    /// Returns the account after a step of the refresh protocol, with the new tokens if the step stored any.
     #[must_use]
     pub fn after_step(&self, event: &RefreshEvent, effect: Effect, refresh: RefreshState) -> Self {
         let mut account = Self { refresh, ..self.clone() };
@@ -163,7 +162,7 @@ impl SealedCredential {
             }
             account.take_tokens(rotation);
         }
-        // Kept for the status, which names both accounts.
+        // The account's status names both accounts.
         if effect == Effect::Discard
             && let Some(other) = event.rotation().filter(|rotation| !rotation.same_account)
         {
@@ -195,12 +194,12 @@ impl SealedCredential {
         self.refresh.version == rotation.version && self.access_token == rotation.access_token
     }
 
-    /// Whether the account has other tokens than those that `order` revokes.
+    /// Whether `order` revokes other tokens than the account has.
     pub fn contradicts(&self, order: Option<&RevocationOrder>) -> bool {
         order.is_some_and(|order| order.version != self.refresh.version)
     }
 
-    /// Whether presenting the account's secret does not spend it.
+    /// Whether the account's secret can be presented more than once: a session cookie that does not rotate.
     pub fn is_reusable(&self) -> bool {
         self.metadata.auth_method == AuthMethod::SessionToken && !self.metadata.cookie_rotates
     }

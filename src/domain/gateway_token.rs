@@ -1,5 +1,5 @@
-//! The gateway token. It is compared before any limit on failed attempts applies, so that failed attempts cannot lock
-//! the owner out. Its length must therefore resist guessing.
+//! The gateway token. It is checked before the limit on failed attempts, so that failed attempts cannot lock the owner
+//! out. It must therefore be long enough to resist guessing.
 
 use std::fmt::Write;
 
@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 /// The minimum length of a configured token, in bytes.
 pub const MIN_LENGTH: usize = 32;
 
-/// The prefix by which secret scanners recognise a generated token.
+/// Secret scanners recognise a generated token by this prefix.
 const PREFIX: &str = "goclaw_gw_";
-/// Bytes of the checksum.
+/// The length of the checksum, in bytes.
 const CHECKSUM: usize = 4;
 
 /// Returns a new token: the prefix, the random bytes in base64url, `_`, and the first 8 hex digits of the SHA-256 of
-/// the text before that. By this checksum, secret scanners distinguish a token from similar text.
+/// the text before the `_`. With this checksum, secret scanners distinguish a token from similar text.
 pub fn generate(random: &[u8; 32]) -> SecretString {
     let mut token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
     let digest = Sha256::digest(&token);

@@ -1,4 +1,4 @@
-//! The events of accounts. Owners see them, and the other replicas on the same database follow them.
+//! The events of accounts. The owner sees them, and the other replicas on the same database follow them.
 
 use super::{
     ids::{AccountName, Generation, LoginId},
@@ -7,8 +7,8 @@ use super::{
     time::Timestamp,
 };
 
-/// The number of an event, greater than those of all earlier events. An account has the revision of its last change, by
-/// which its snapshots are ordered.
+/// The number of an event. Later events have greater numbers. An account's revision is the number of its last event;
+/// snapshots of the account are ordered by it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub i64);
 
@@ -21,7 +21,7 @@ pub struct CredentialEvent {
     pub generation: Generation,
     pub kind: EventKind,
     pub cause: Option<Cause>,
-    /// The provider's code of an [`EventKind::Refused`].
+    /// The provider's error code, for [`EventKind::Refused`].
     pub code: Option<ProviderCode>,
     pub at: Timestamp,
 }
@@ -41,13 +41,13 @@ impl CredentialEvent {
         }
     }
 
-    /// Returns the event of a refusal, without a revision.
+    /// Returns an [`EventKind::Refused`] event without a revision.
     pub fn refused(name: &AccountName, code: &ProviderCode, refresh: &RefreshState, at: Timestamp) -> Self {
         let event = Self::unnumbered(name, EventKind::Refused, refresh, at);
         Self { cause: None, code: Some(code.clone()), ..event }
     }
 
-    /// Returns the cause or the provider's code in words, for the end of a sentence.
+    /// Returns the cause or the provider's code in words, to end a sentence with.
     pub fn reason(&self) -> Option<&'static str> {
         self.cause.map(Cause::in_words).or(self.code.as_ref().map(ProviderCode::in_words))
     }
@@ -58,13 +58,13 @@ impl CredentialEvent {
 pub enum EventKind {
     SignedIn,
     SignedOut,
-    /// The account went to another installation, with its tokens.
+    /// The account was moved to another installation with its tokens.
     MovedAway,
-    /// Renamed, enabled or disabled.
+    /// The account was renamed, enabled or disabled.
     Changed,
     RefreshStarted,
     Refreshed,
-    /// The provider did not consume the token; the refresh is retried later.
+    /// The provider did not consume the refresh token. The refresh is retried later.
     RefreshPostponed,
     InDoubt,
     NeedsReauth,

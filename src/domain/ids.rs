@@ -1,4 +1,4 @@
-//! Types for names and ids. Each is parsed once, at the edge, and cannot be confused with another.
+//! Names and ids as types of their own, so that they cannot be mixed up.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use super::{invisible::is_invisible, time::Timestamp};
 /// The maximum length of an account name, in characters (the width of the database column).
 pub const MAX_ACCOUNT_NAME: usize = 50;
 
-/// The name of an account, e.g. `openai-codex`: 1 to [`MAX_ACCOUNT_NAME`] lower-case letters, digits and inner
-/// hyphens. It is the model prefix and part of the storage key, so it never changes.
+/// The name of an account, e.g. `openai-codex`: 1 to [`MAX_ACCOUNT_NAME`] lower-case letters, digits and inner hyphens.
+/// It prefixes model names and is part of storage keys, so it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct AccountName(String);
 
-/// A text is not an account name.
+/// The text is not an account name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an account name is 1 to {MAX_ACCOUNT_NAME} lower-case letters, digits and inner hyphens")]
 pub struct InvalidAccountName;
@@ -50,20 +50,20 @@ pub const MAX_DISPLAY_NAME: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayName(String);
 
-/// A text is not a display name.
+/// The text is not a display name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a display name is one line of 1 to {MAX_DISPLAY_NAME} visible characters")]
 pub struct InvalidDisplayName;
 
 impl DisplayName {
-    /// Parses a text. The white space around it is removed, but counts towards the length.
+    /// Parses a text. White space around it is removed, but counts towards the length.
     pub fn parse(text: &str) -> Result<Self, InvalidDisplayName> {
-        // The line and paragraph separators are white space, but would break the line.
+        // Line and paragraph separators are white space, but would break the line.
         let is_refused = |c: char| is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}');
         Self::from_stored(text).filter(|name| !name.0.contains(is_refused)).ok_or(InvalidDisplayName)
     }
 
-    /// Parses a stored text. Earlier versions accepted more characters.
+    /// Parses a stored name. Earlier versions accepted more characters.
     pub fn from_stored(text: &str) -> Option<Self> {
         let is_too_long = text.chars().count() > MAX_DISPLAY_NAME;
         let text = text.trim();
@@ -98,8 +98,8 @@ random_id!(
 );
 
 impl LoginId {
-    /// Returns the id that stands for the login of a moved account at its new installation. If a restored database
-    /// brings the account back, its login counts as replaced and not as logged out, so that its live tokens are not
+    /// Returns a placeholder for the login of an account that moved to another installation. If a restored database
+    /// brings the account back, its login then counts as replaced, not as logged out, and its live tokens are not
     /// revoked.
     pub fn elsewhere() -> Self {
         Self("elsewhere".to_owned())
@@ -120,7 +120,7 @@ impl Generation {
     pub const FIRST: Self = Self(0);
 }
 
-/// An authenticated caller. A pending login belongs to the principal that started it; no other may finish or end it.
+/// An authenticated caller. Only the principal that started a login may finish or end it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal(String);
 
@@ -140,13 +140,13 @@ impl Principal {
 }
 
 stored_text!(
-    /// SHA-256 of a login's `state`, base64url, by which the login is looked up: see
+    /// The SHA-256 of a login's `state` in base64url. Logins are looked up by it: see
     /// [`super::secret::OAuthState::digest`]. The state itself is stored sealed.
     #[derive(Debug)]
     StateDigest
 );
 
-/// The id of a sealing key: 16 hex digits derived from it. It distinguishes a wrong key from a damaged value.
+/// The id of an encryption key: 16 hex digits derived from it. It distinguishes a wrong key from a damaged value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);

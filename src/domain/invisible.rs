@@ -1,7 +1,7 @@
-//! Invisible characters. They make different names look the same, and keep copied text from matching.
+//! Invisible characters. They make different names look alike, and they keep copied text from matching.
 
-/// Whether a character has no shape of its own: controls, joiners, marks of direction (UAX 9), fillers, byte order
-/// marks, soft hyphens and tags. White space separates words and is none of them.
+/// Whether a character is invisible: controls, joiners, directional marks (UAX 9), fillers, byte order marks, soft
+/// hyphens and tags. White space does not count.
 pub fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c,

@@ -1,8 +1,8 @@
-//! Checks a caller's or a provider's JSON before it is parsed into values.
+//! Checks the JSON of a caller or provider before it is parsed into values.
 //!
-//! Small JSON values grow more than tenfold as a tree. Parsers also disagree on which of two members with one name to
-//! use, so two programs can read one body as different requests (RFC 8259 section 4). [`check`] reads a body once,
-//! builds no tree, and refuses oversized bodies and repeated members.
+//! A tree of small values takes more than ten times the memory of their JSON. And parsers disagree on which of two
+//! members with the same name counts, so two programs can read one body as different requests (RFC 8259 section 4).
+//! [`check`] reads a body once without building a tree, and refuses oversized bodies and repeated members.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -14,14 +14,14 @@ use serde::{
 /// The deepest nesting that serde_json parses. Higher limits have no effect.
 pub const MAX_DEPTH: usize = 127;
 
-/// Limits of a JSON body besides its length in bytes.
+/// The limits of a JSON body, besides its length in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Nesting of arrays and objects.
+    /// The nesting depth of arrays and objects.
     pub depth: usize,
-    /// All values, including objects and arrays.
+    /// The number of all values, including objects and arrays.
     pub values: usize,
-    /// Members of an object and of the objects around it. Their names are held in memory to find repetitions.
+    /// The members of an object and the objects around it. Their names are held in memory to find repetitions.
     pub members: usize,
 }
 
@@ -32,7 +32,7 @@ impl Limits {
     pub const CONTROL_BODY: Self = Self { depth: 16, values: 1_000, members: 100 };
 }
 
-/// Refused JSON. The text names the place and never repeats the content.
+/// Why JSON is refused. The text has the position and never quotes the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} (line {line}, column {column})")]
 pub struct InvalidJson {
@@ -41,7 +41,7 @@ pub struct InvalidJson {
     pub column: usize,
 }
 
-/// The texts follow "the body".
+/// The texts complete a sentence that begins with "the body".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJsonReason {
     #[error("is not valid JSON")]
@@ -66,21 +66,21 @@ impl InvalidJsonReason {
     }
 }
 
-/// Parses a provider's JSON, after a check that a hostile response does not become a tree of many times its length.
+/// Parses a provider's JSON. Checks it first, so that a hostile response cannot become a tree of many times its length.
 ///
 /// # Errors
 ///
-/// It is not JSON of the type, or exceeds [`Limits::MODEL_BODY`].
+/// The JSON is invalid, does not fit the type, or exceeds [`Limits::MODEL_BODY`].
 pub fn parse_tree<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     check_size(bytes).map_err(|error| serde_json::Error::custom(error.reason))?;
     serde_json::from_slice(bytes)
 }
 
-/// Checks a provider's JSON that is read member by member.
+/// Checks a provider's JSON that is then read member by member.
 ///
 /// # Errors
 ///
-/// It has more values than [`Limits::MODEL_BODY`].
+/// The JSON is long and [`check`] refuses it.
 pub fn check_size(bytes: &[u8]) -> Result<(), InvalidJson> {
     // A value takes at least two bytes, so short texts need no check.
     if bytes.len() / 2 > Limits::MODEL_BODY.values { check(bytes, &Limits::MODEL_BODY) } else { Ok(()) }
@@ -90,7 +90,7 @@ pub fn check_size(bytes: &[u8]) -> Result<(), InvalidJson> {
 ///
 /// # Errors
 ///
-/// The first place where the body is not JSON, repeats a member of an object, or exceeds a limit.
+/// The first position where the body is invalid, repeats a member of an object, or exceeds a limit.
 pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), InvalidJson> {
     let mut checker = Checker { limits, depth: 0, values: 0, members: 0, reason: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -102,7 +102,7 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), InvalidJson> {
     })
 }
 
-/// Classifies an error of the parser. It reports too deep nesting only in its text.
+/// Classifies an error of serde_json, which reports too deep nesting only in its text.
 fn reason_of(error: &serde_json::Error) -> InvalidJsonReason {
     if error.to_string().starts_with("recursion limit exceeded") {
         InvalidJsonReason::TooDeep { limit: MAX_DEPTH }
@@ -116,7 +116,7 @@ struct Checker<'l> {
     depth: usize,
     values: usize,
     members: usize,
-    /// Why the checker stopped the parser. Serde passes on only a text.
+    /// Why the checker stopped the parser. Serde's own error has only a text.
     reason: Option<InvalidJsonReason>,
 }
 

@@ -1,14 +1,14 @@
-//! Encryption keys as the database shows them: which values each key has sealed, and a check for each key in use.
+//! Encryption keys as the database records them: the values that each key has sealed, and a check for each key in use.
 
 use std::collections::BTreeMap;
 
 use super::{ids::KeyId, sealed_secret::SealedSecret, time::Timestamp};
 
-/// The constant that a key check seals. The text states what its existence means: values of the first format and API
-/// tokens without a mark are no longer accepted.
+/// The text that a key check seals. A stored check means what the text says: values of the first format and API tokens
+/// without a mark are no longer accepted.
 pub const KEY_CHECK: &str = "goclaw key check: first format closed";
 
-/// Shows whether a gateway has a key that the database uses.
+/// A stored value that shows whether a gateway has a key that the database uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCheck {
     pub key_id: KeyId,
@@ -34,13 +34,13 @@ pub enum SealedColumn {
 }
 
 impl SealedColumn {
-    /// Returns its name for messages.
+    /// Returns the column's name for messages.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// A sealed value and its place.
+/// A sealed value and where it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
     pub column: SealedColumn,
@@ -49,17 +49,17 @@ pub struct SealedValue {
     pub value: Option<SealedSecret>,
 }
 
-/// What the token journal of one gateway has sealed with each key.
+/// How many records of a gateway's token journal are sealed with each key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalUse {
-    /// Host and folder.
+    /// The host and folder of the journal.
     pub place: String,
     pub seen_at: Timestamp,
-    /// The number of records by key.
+    /// The number of records for each key.
     pub records: BTreeMap<KeyId, usize>,
 }
 
-/// A sealed value that is to be replaced if it still is `old`.
+/// Replaces a sealed value if it is still `old`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
     pub column: SealedColumn,

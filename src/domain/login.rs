@@ -1,4 +1,4 @@
-//! A login as a state machine. Each transition consumes the state before it.
+//! A login as a state machine. Each transition consumes the previous state.
 //!
 //! ```text
 //! Pending --valid callback, approved--> Exchanging --tokens saved--> Completed
@@ -25,7 +25,7 @@ use super::{
     token_response::CodeGrant,
 };
 
-/// The unchanging, non-secret data of a login.
+/// The data of a login that never changes and is not secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoginSession {
     /// The `login_id` of the saved credential.
@@ -33,11 +33,11 @@ pub struct LoginSession {
     pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
-    /// The caller who may finish it.
+    /// The caller who may finish the login.
     pub principal: Principal,
     /// The OAuth client as configured at the start. Later configuration changes do not affect the login.
     pub client: OAuthClient,
-    /// Whether it may replace the account of another user or workspace without asking.
+    /// Whether the login may replace the account of another user or workspace without a confirmation.
     pub replace: bool,
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
@@ -51,7 +51,7 @@ pub struct PendingLogin {
     pub verifier: PkceVerifier,
 }
 
-/// A login whose code is being redeemed. It accepts no further callback.
+/// A login whose code is being exchanged. It accepts no further callback.
 #[derive(Debug)]
 pub struct ExchangingLogin {
     pub session: LoginSession,
@@ -68,7 +68,7 @@ pub enum CallbackRejection {
 /// The effect of a callback on a pending login.
 #[derive(Debug)]
 pub enum Received {
-    /// The code is to be redeemed. Verifier and code have moved into the grant.
+    /// The caller must exchange the code. The grant has the code and the verifier.
     Exchange(Box<ExchangingLogin>, CodeGrant),
     Ended(LoginOutcome, Option<LoginDetail>),
     Rejected(Box<PendingLogin>, CallbackRejection),
@@ -79,8 +79,8 @@ impl PendingLogin {
         authorize_url(&self.session.client, &self.verifier.challenge(), &self.state)
     }
 
-    /// Handles an authorization response, from the gateway's own listener or pasted. Checks the state first, so that a
-    /// caller without it can neither learn nor change anything.
+    /// Handles an authorization response, which the listener received or the owner pasted. Checks the `state` first, so
+    /// that a response with a wrong `state` reveals and changes nothing.
     pub fn receive(self, response: AuthorizationResponse, now: Timestamp) -> Received {
         let (received, expected) = (response.state.expose_secret().as_bytes(), self.state.expose_secret().as_bytes());
         if !bool::from(received.ct_eq(expected)) {
@@ -105,24 +105,24 @@ impl PendingLogin {
     }
 }
 
-/// A login as stored: the state as digest and sealed, the verifier sealed.
+/// A login as stored: the `state` as digest and sealed, the verifier sealed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedLogin {
     pub session: LoginSession,
     pub state_digest: StateDigest,
     pub state: SealedSecret,
     pub verifier: SealedSecret,
-    /// The tokens of a login that waits for its owner's confirmation.
+    /// The sealed tokens of an unconfirmed login.
     pub tokens: Option<SealedSecret>,
     pub progress: LoginProgress,
-    /// When `progress` was reached.
+    /// When the login reached `progress`.
     pub progress_since: Timestamp,
-    /// Why it failed.
+    /// Why the login failed.
     pub detail: Option<LoginDetail>,
 }
 
 impl SealedLogin {
-    /// Returns the login's end with `outcome`, for its owner.
+    /// Returns the login's end with this outcome, for its owner.
     pub fn ended_as(&self, outcome: LoginOutcome) -> LoginEnd {
         LoginEnd::explained(outcome, self.detail.as_ref(), &self.session.name)
     }

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use super::{ids::AccountName, invisible::is_invisible};
 
 /// The maximum length of a detail, in characters.
-const MAX_DETAIL: usize = 300;
+const MAX_DETAIL_CHARS: usize = 300;
 
 /// The outcome of a login. Its code is stored and must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoginOutcome {
     Completed,
-    /// The tokens belong to another account than the connected one, and wait for the owner.
+    /// The tokens belong to another account than the connected one. The owner must choose.
     ConfirmationNeeded,
     Denied,
     MissingEntitlement,
@@ -66,8 +66,8 @@ impl LoginOutcome {
     }
 }
 
-/// Why a login failed: the provider's own words, or the failure of the code exchange. Any holder of the login's `state`
-/// can send these words. They are one short line, and must not be rendered as markup.
+/// Why a login failed: the provider's own text, or the failure of the code exchange. Anyone with the login's `state`
+/// can send such text. It is one short line, and must not be rendered as markup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginDetail(String);
 
@@ -75,7 +75,7 @@ impl LoginDetail {
     /// Removes invisible characters and truncates the text. Returns None if nothing is left.
     pub fn new(text: &str) -> Option<Self> {
         let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c));
-        let line: String = visible.take(MAX_DETAIL).collect();
+        let line: String = visible.take(MAX_DETAIL_CHARS).collect();
         let line = line.trim();
         (!line.is_empty()).then(|| Self(line.to_owned()))
     }
@@ -89,7 +89,7 @@ impl LoginDetail {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginEnd {
     pub outcome: LoginOutcome,
-    /// The reason and the next step. It may contain a [`LoginDetail`].
+    /// The reason and the next step. It may contain the untrusted text of a [`LoginDetail`].
     pub reason: Cow<'static, str>,
 }
 
@@ -98,8 +98,7 @@ impl LoginEnd {
         Self { outcome, reason: Cow::Borrowed(outcome.sentence()) }
     }
 
-    /// Returns the end of a login whose tokens are saved. `others` are other names under which the same user and
-    /// workspace is connected.
+    /// Returns the end of a login whose tokens are saved. `others` are other names of the same user and workspace.
     pub fn completed(others: &[AccountName]) -> Self {
         let outcome = LoginOutcome::Completed;
         if others.is_empty() {
@@ -110,7 +109,7 @@ impl LoginEnd {
         Self { outcome, reason: format!("{sentence} The same user and workspace is also connected as {names}.").into() }
     }
 
-    /// Returns the end of a login of the account `name`.
+    /// Returns the end of a login of the account `name`, explained by its detail.
     pub fn explained(outcome: LoginOutcome, detail: Option<&LoginDetail>, name: &AccountName) -> Self {
         let Some(LoginDetail(detail)) = detail else { return Self::of(outcome) };
         let reason = if outcome != LoginOutcome::ProviderError {
@@ -138,7 +137,7 @@ impl From<LoginOutcome> for LoginEnd {
 pub enum LoginProgress {
     Pending,
     Exchanging,
-    /// Its tokens wait for the owner, because they belong to another account than the connected one.
+    /// The tokens belong to another account than the connected one and wait for the owner's choice.
     Unconfirmed,
     Ended(LoginOutcome),
 }

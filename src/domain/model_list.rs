@@ -1,24 +1,23 @@
-//! Reads a provider's list of models in both known forms.
+//! Reads a provider's list of models in the two known forms.
 
 use serde_json::Value;
 
-/// Maximum size of the catalogue entries that are kept of one list, as JSON.
+/// The maximum total size of the catalogue entries that are kept of one list, in bytes of JSON.
 const MAX_CATALOG_BYTES: usize = 1024 * 1024;
 
 /// A model as its provider lists it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProviderModel {
     pub name: String,
-    /// When it was created, in Unix seconds; 0 if the provider does not say.
+    /// The creation time in Unix seconds; 0 if the provider does not report it.
     pub created: i64,
-    /// Whether the provider hides it from users. Requests may name it nevertheless.
+    /// Whether the provider hides the model from users. Requests may still name it.
     pub is_hidden: bool,
-    /// The tokens that fit into a conversation, if the provider says it.
+    /// The size of the context window in tokens, if the provider reports it.
     pub context_length: Option<u64>,
-    /// Whether it can summarize its reasoning, as far as the provider says it.
+    /// Whether the provider reports that the model can summarize its reasoning.
     pub reasons: bool,
-    /// The entry in the catalogue of ChatGPT's Codex backend; None for other providers, and beyond
-    /// [`MAX_CATALOG_BYTES`].
+    /// The entry in the Codex backend's catalogue. None for other providers, and beyond [`MAX_CATALOG_BYTES`].
     pub entry: Option<Value>,
 }
 
@@ -42,9 +41,8 @@ impl ProviderModel {
         })
     }
 
-    /// Returns the catalogue entry under the name `slug`; None if the entry is not known. `account` is added to the
-    /// display name, to distinguish models of the same name. The second name of a model is hidden, so that users see
-    /// each model once.
+    /// Returns the catalogue entry under the name `slug`; None if there is no entry. Adds `account` to the display
+    /// name, to distinguish models of the same name. Hides a second name, so that users see each model once.
     pub fn entry_as(&self, slug: &str, account: Option<&str>, is_second_name: bool) -> Option<Value> {
         let mut entry = self.entry.clone()?;
         let members = entry.as_object_mut()?;
@@ -61,8 +59,7 @@ impl ProviderModel {
     }
 }
 
-/// Reads OpenAI's public form (`data`, by `id`) and that of ChatGPT's Codex backend (`models`, by `slug`). None for any
-/// other form.
+/// Reads OpenAI's form (`data`, by `id`) or that of the Codex backend (`models`, by `slug`). None for any other form.
 pub fn read(response: &Value) -> Option<Vec<ProviderModel>> {
     let list = |name: &str| response.get(name).and_then(Value::as_array);
     let Some(catalog) = list("models") else {

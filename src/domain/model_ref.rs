@@ -7,12 +7,12 @@ use super::{ids::AccountName, provider::openai_codex};
 /// The maximum length of a model name, in bytes.
 pub const MAX_MODEL_NAME: usize = 256;
 
-/// A caller's name of a model: `<provider>/<model>`, the key of an agent, or a model of the default provider.
+/// The `model` that a caller sends: `<provider>/<model>`, the key of an agent, or a model of the default provider.
 /// [`ModelNames::resolve`] distinguishes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName(String);
 
-/// A text is not a model name.
+/// The text is not a model name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model name has 1 to {MAX_MODEL_NAME} bytes")]
 pub struct InvalidModelName;
@@ -32,17 +32,17 @@ impl ModelName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelRef {
     pub provider: AccountName,
-    /// The provider's name of the model.
+    /// The model's name at the provider.
     pub model: String,
 }
 
-/// A text does not name a model.
+/// The text is not `<provider>/<model>`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5")]
 pub struct InvalidModelRef;
 
 impl ModelRef {
-    /// Parses `<provider>/<model>`; the model's own name may have further slashes.
+    /// Parses `<provider>/<model>`. The model's own name may contain slashes.
     pub fn parse(text: &str) -> Result<Self, InvalidModelRef> {
         let split = Self::split(text).filter(|split| !split.model.is_empty() && text.len() <= MAX_MODEL_NAME);
         split.ok_or(InvalidModelRef)
@@ -51,29 +51,29 @@ impl ModelRef {
     /// Splits a text at its first slash.
     fn split(text: &str) -> Option<Self> {
         let (provider, model) = text.split_once('/')?;
-        // The alias of the required routes, which users of other gateways send too.
+        // `openai/` is an alias that users of other gateways send.
         let provider = openai_codex::canonical(provider);
         Some(Self { provider: AccountName::parse(provider).ok()?, model: model.to_owned() })
     }
 }
 
-/// Models that clients ask for by themselves, for titles and summaries, whatever model their user has chosen.
-const UNASKED: [&str; 6] = ["gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-5-mini", "gpt-5-nano"];
+/// Models that clients request on their own, for titles and summaries, whatever model the user has chosen.
+const REQUESTED_BY_CLIENTS: [&str; 6] =
+    ["gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-5-mini", "gpt-5-nano"];
 
-/// The configured names besides `<provider>/<model>`.
+/// The configured model names besides `<provider>/<model>`.
 #[derive(Debug, Clone)]
 pub struct ModelNames {
     /// The model of each agent, by the agent's key.
     pub agents: BTreeMap<String, ModelRef>,
     /// The provider of models without a provider prefix.
     pub default_provider: AccountName,
-    /// The model that answers for those that clients ask for by themselves.
+    /// The model that replaces those that clients request on their own.
     pub fallback: Option<ModelName>,
 }
 
 impl ModelNames {
-    /// Returns the part of a name that may be an account's: what is before the first slash, unless an agent has the
-    /// name.
+    /// Returns the account that a name may begin with: the part before the first slash, unless an agent has the name.
     pub fn account_in(&self, name: &ModelName) -> Option<AccountName> {
         if self.agents.contains_key(name.as_str()) {
             None
@@ -82,14 +82,15 @@ impl ModelNames {
         }
     }
 
-    /// Returns the model that answers for `name` if its account does not list it.
+    /// Returns the model that replaces `name` if the account does not list it.
     pub fn fallback_for(&self, name: &ModelName) -> Option<&ModelName> {
-        let is_unasked = UNASKED.contains(&name.as_str()) && !self.agents.contains_key(name.as_str());
-        self.fallback.as_ref().filter(|_| is_unasked)
+        let is_requested_by_client =
+            REQUESTED_BY_CLIENTS.contains(&name.as_str()) && !self.agents.contains_key(name.as_str());
+        self.fallback.as_ref().filter(|_| is_requested_by_client)
     }
 
-    /// Resolves `name` to an agent's model; else to a model of the provider before its first slash, if that is a
-    /// provider; else to a model of the default provider, whose names may have slashes too.
+    /// Resolves `name` to the model of an agent; else to a model of the provider before its first slash, if there is
+    /// such a provider; else to a model of the default provider, whose names may contain slashes too.
     pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&AccountName) -> bool) -> ModelRef {
         let name = name.as_str();
         if let Some(model) = self.agents.get(name) {

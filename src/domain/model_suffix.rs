@@ -1,5 +1,5 @@
-//! Suffixes of a model's name that set parameters of the request, such as `gpt-5.5-high` and `gpt-5.5-fast`. Many
-//! clients let users choose a model and nothing else.
+//! Suffixes of a model's name that set parameters of the request, such as `gpt-5.5-high` and `gpt-5.5-fast`. They are
+//! for clients in which users can choose a model and nothing else.
 
 use super::model_list::ProviderModel;
 
@@ -9,22 +9,22 @@ const EFFORTS: [(&str, &str); 5] =
 /// The suffix of the priority service tier.
 const FAST: &str = "-fast";
 
-/// What the suffixes of a model's name ask for. A parameter of the request takes precedence.
+/// The parameters that the suffixes of a model's name set. The request's own parameters take precedence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ModelSuffixes {
     /// The reasoning effort.
     pub effort: Option<&'static str>,
-    /// Whether the priority service tier is asked for.
+    /// Whether the request gets the priority service tier.
     pub is_fast: bool,
 }
 
 impl ModelSuffixes {
-    /// Splits a name into the longest known model at its start and the suffixes after it; None if there is none.
+    /// Splits a name into the longest known model and the suffixes after it; None if no known model fits.
     pub fn after_known<'a>(name: &'a str, known: &[ProviderModel]) -> Option<(&'a str, Self)> {
         let is_known = |model: &str| known.iter().any(|known| known.name == model);
         let (mut model, mut suffixes) = (name, Self::default());
         while !is_known(model) {
-            (model, suffixes) = suffixes.and_one_of(model)?;
+            (model, suffixes) = suffixes.split_last(model)?;
         }
         Some((model, suffixes))
     }
@@ -32,14 +32,14 @@ impl ModelSuffixes {
     /// Splits off all suffixes, for an account whose models are not known.
     pub fn split(name: &str) -> (&str, Self) {
         let (mut model, mut suffixes) = (name, Self::default());
-        while let Some((shorter, more)) = suffixes.and_one_of(model) {
+        while let Some((shorter, more)) = suffixes.split_last(model) {
             (model, suffixes) = (shorter, more);
         }
         (model, suffixes)
     }
 
-    /// Removes one more suffix, at most one of each kind.
-    fn and_one_of(self, name: &str) -> Option<(&str, Self)> {
+    /// Splits off the last suffix. Each kind of suffix may occur once.
+    fn split_last(self, name: &str) -> Option<(&str, Self)> {
         let effort = EFFORTS.into_iter().filter(|_| self.effort.is_none());
         let effort = effort.filter_map(|(suffix, effort)| Some((name.strip_suffix(suffix)?, Some(effort)))).next();
         let shorter = match effort {

@@ -1,4 +1,4 @@
-//! Networks of addresses, and the caller behind a reverse proxy.
+//! Networks of IP addresses, and the address of a caller behind reverse proxies.
 
 use std::net::IpAddr;
 
@@ -9,14 +9,14 @@ pub fn parse_network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// Whether a host is `localhost` or a loopback address. An IPv6 address has no brackets. Names below `localhost` are not
-/// this machine for certain: some resolvers ask the network for them.
+/// Whether a host is `localhost` or a loopback address. An IPv6 address has no brackets. Names below `localhost` do not
+/// count, because some resolvers look them up in the network.
 pub fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
-/// The reverse proxies whose headers about their callers' addresses are trusted.
+/// The reverse proxies whose headers with the caller's address are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -30,15 +30,15 @@ impl TrustedProxies {
     }
 
     /// Returns the caller's address: the last one in the chain that is not a trusted proxy's. `forwarded` and
-    /// `x_forwarded_for` are the values of these headers (RFC 7239). A proxy writes one of them and may pass on the
-    /// other as its caller sent it, so neither is trusted if they differ.
+    /// `x_forwarded_for` are the values of these headers (RFC 7239). A proxy writes one of them and may forward the
+    /// other one from its caller. If the two contradict each other, neither is trusted.
     pub fn caller(&self, peer: IpAddr, forwarded: &[&str], x_forwarded_for: &[&str]) -> IpAddr {
         let chains = [chain(forwarded, forwarded_for), chain(x_forwarded_for, |hop| Some(hop))];
-        let [by_forwarded, by_old_header] = chains.map(|hops| self.first_untrusted(peer, &hops));
+        let [by_forwarded, by_x_forwarded_for] = chains.map(|hops| self.first_untrusted(peer, &hops));
         match (forwarded.is_empty(), x_forwarded_for.is_empty()) {
-            (true, _) => by_old_header,
+            (true, _) => by_x_forwarded_for,
             (false, true) => by_forwarded,
-            (false, false) if by_forwarded == by_old_header => by_forwarded,
+            (false, false) if by_forwarded == by_x_forwarded_for => by_forwarded,
             (false, false) => peer,
         }
     }
@@ -55,13 +55,13 @@ impl TrustedProxies {
     }
 }
 
-/// Returns the addresses of a chain, the nearest last; None for an entry that is not an address.
+/// Returns the addresses of a chain, the nearest last. An entry that is not an address becomes None.
 fn chain(values: &[&str], address_of: impl Fn(&str) -> Option<&str>) -> Vec<Option<IpAddr>> {
     let hops = values.iter().flat_map(|value| value.split(','));
     hops.map(|hop| address_of(hop.trim()).and_then(parse_address)).collect()
 }
 
-/// Returns the parameter `for` of a hop.
+/// Returns the parameter `for` of an element of `Forwarded`.
 fn forwarded_for(hop: &str) -> Option<&str> {
     let pairs = hop.split(';').filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value.trim_matches('"')).next()

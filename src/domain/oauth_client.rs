@@ -1,4 +1,4 @@
-//! The gateway as an OAuth client of one provider: its registration and endpoints.
+//! The gateway as an OAuth client of one provider: its registration and the provider's endpoints.
 //!
 //! All values come from the provider's descriptor and the configuration, never from a request or a response. A pending
 //! login keeps the client it began with, so a configuration change cannot send its code to another server.
@@ -90,17 +90,17 @@ pub enum BodyFormat {
 /// A public OAuth client (RFC 6749 section 2.1), which has an id and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OAuthClient {
-    /// Must equal `iss` in a callback, by simple string comparison (RFC 9207 section 2.4).
+    /// The value that `iss` in a callback must equal, by simple string comparison (RFC 9207 section 2.4).
     pub issuer: String,
-    /// Whether a callback must have `iss`: true for a server whose metadata has
-    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 2.4). Prevents mix-up of two providers.
+    /// Whether a callback must have `iss`. True for a server whose metadata has
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 2.4). This prevents mix-up attacks.
     #[serde(default)]
     pub requires_issuer: bool,
     pub authorize_url: EndpointUrl,
     pub token_url: EndpointUrl,
     /// The revocation endpoint (RFC 7009), if the provider has one.
     pub revoke_url: Option<EndpointUrl>,
-    /// For refresh and revocation; a code is always redeemed with a form.
+    /// The format of refreshes and revocations. The code exchange is always a form.
     pub body_format: BodyFormat,
     pub client_id: String,
     pub scopes: Vec<String>,
@@ -115,20 +115,20 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
-    /// Returns all values as one text, which sealed secrets are bound to. The stored JSON cannot be used for that,
-    /// because a database may reorder its members.
+    /// Returns all values as one text, which sealed secrets are bound to. The JSON in the database cannot serve as this
+    /// text, because a database may reorder its members.
     pub fn to_text(&self) -> String {
-        // Values made of texts and booleans always serialize.
+        // Serializing texts and booleans cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Whether both are the same client at the same server, whatever they request.
+    /// Whether both are the same client at the same server, with any endpoints, scopes and parameters.
     pub fn is_registration_of(&self, other: &Self) -> bool {
         (&self.issuer, &self.client_id) == (&other.issuer, &other.client_id)
     }
 
     /// Whether both send the same requests to the same server. Redirect URIs may differ: replicas on one machine have
-    /// different callback ports, and each can finish a login.
+    /// different callback ports, and any of them can finish a login.
     pub fn is_equivalent_to(&self, other: &Self) -> bool {
         Self { redirect_uri: other.redirect_uri.clone(), ..self.clone() } == *other
     }

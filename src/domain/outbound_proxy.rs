@@ -1,4 +1,4 @@
-//! An outbound proxy between the gateway and its providers, as in the settings and in variables such as `HTTPS_PROXY`.
+//! An outbound proxy between the gateway and its providers, from the settings or from variables such as `HTTPS_PROXY`.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use secrecy::SecretString;
 use strum::{Display, EnumString};
 use url::Url;
 
-/// How a proxy is asked for a connection.
+/// The protocol of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum ProxyKind {
-    /// With HTTP's CONNECT.
+    /// HTTP with the method CONNECT.
     Http,
-    /// With SOCKS5, to an address that this machine has resolved.
+    /// SOCKS5. The gateway resolves host names.
     Socks5,
-    /// With SOCKS5, to a name that the proxy resolves.
+    /// SOCKS5. The proxy resolves host names.
     Socks5h,
 }
 
-/// The address of a proxy. Its texts leave out the credentials.
+/// The address of a proxy. It is displayed without its credentials.
 #[derive(Debug, Clone)]
 pub struct ProxyUrl {
     pub kind: ProxyKind,
-    /// In brackets if it is an IPv6 address.
+    /// With brackets if it is an IPv6 address.
     pub host: String,
     pub port: u16,
     pub credentials: Option<ProxyCredentials>,
@@ -40,7 +40,7 @@ pub struct ProxyCredentials {
 pub struct InvalidProxy;
 
 impl ProxyUrl {
-    /// Parses a URL, or a host with a port alone, which stands for an HTTP proxy.
+    /// Parses a URL, or only the host and port of an HTTP proxy.
     pub fn parse(text: &str) -> Result<Self, InvalidProxy> {
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&text).map_err(|_not_a_url| InvalidProxy)?;
@@ -75,7 +75,7 @@ impl fmt::Display for ProxyUrl {
     }
 }
 
-/// How connections leave this machine.
+/// Whether connections leave this machine through a proxy.
 #[derive(Debug, Clone)]
 pub enum WayOut {
     Direct,
@@ -83,7 +83,7 @@ pub enum WayOut {
 }
 
 impl WayOut {
-    /// Parses the address of a proxy, or `none`.
+    /// Parses the address of a proxy. `none` and `direct` stand for no proxy.
     pub fn parse(text: &str) -> Result<Self, InvalidProxy> {
         if ["none", "direct"].contains(&text) { Ok(Self::Direct) } else { ProxyUrl::parse(text).map(Self::Proxy) }
     }

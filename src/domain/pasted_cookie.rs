@@ -1,7 +1,7 @@
 //! Finds a browser's cookie in a pasted text: its value alone, `name=value`, a `Cookie` header, a row of the developer
-//! tools, or the part of a curl command that sends it, possibly wrapped or quoted by a terminal, a chat or a mail.
+//! tools, or part of a curl command. A terminal, chat or mail program may have wrapped or quoted the text.
 //!
-//! Only the named cookie is read. The provider checks its value, so the parser accepts many spellings.
+//! Only the named cookie is read. The provider checks its value, so many spellings are accepted.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -11,15 +11,15 @@ use super::{
     secret::{InvalidSecret, MAX_PASTED_SECRET_BYTES, RefreshToken},
 };
 
-/// The maximum length of a pasted text with a cookie, in bytes. It may be all cookies of a site.
+/// The maximum length of a pasted text with a cookie, in bytes. The text may have all cookies of a site.
 pub const MAX_PASTED_COOKIE_BYTES: usize = 32 * 1024;
 
-/// The characters that continue a line in shells.
+/// The characters that continue a line in a shell.
 const CONTINUED: [char; 3] = ['\\', '^', '`'];
 const QUOTES: [char; 2] = ['"', '\''];
 
 impl RefreshToken {
-    /// Finds the value of the cookie `name` in a pasted text. A text without any cookie's name is the value.
+    /// Finds the value of the cookie `name` in a pasted text. A text that names no cookie is taken as the value.
     ///
     /// # Errors
     /// [`InvalidSecret`], if there is no such cookie or its value cannot be sent (RFC 6265 section 4.1.1).
@@ -29,9 +29,9 @@ impl RefreshToken {
             return Err(InvalidSecret::TooLong);
         }
         let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-        let value = match named(&unwrapped(&text, name), name)? {
+        let value = match named_value(&unwrapped(&text, name), name)? {
             Some(value) => value,
-            None => alone(&text, name)?,
+            None => bare_value(&text, name)?,
         };
         if value.len() > MAX_PASTED_SECRET_BYTES {
             return Err(InvalidSecret::TooLong);
@@ -40,13 +40,14 @@ impl RefreshToken {
     }
 }
 
-/// Whether a pasted text has the cookie that refreshes a session token under its name.
+/// Whether a pasted text has `name=` for the client cookie of a provider.
 pub fn names_client_cookie(text: &SecretString) -> bool {
     let names = ProviderType::ALL.into_iter().filter_map(|known| known.descriptor().sessions.map(|known| known.cookie));
     names.into_iter().any(|name| text.expose_secret().contains(&format!("{name}=")))
 }
 
-/// Joins lines that were wrapped, also inside a value. A line that begins something new stays separate.
+/// Joins wrapped lines, even within a value. A line stays separate after a complete line, and if it begins a header or
+/// the cookie.
 fn unwrapped(text: &str, name: &str) -> String {
     let mut all = String::new();
     for line in text.lines().map(str::trim) {
@@ -68,8 +69,8 @@ fn begins_header(line: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
 }
 
-/// Returns the first value of the named cookie that is not empty.
-fn named<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
+/// Returns the first non-empty value of the named cookie.
+fn named_value<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
     let after = |(at, found): (usize, &'a str)| {
         let (before, rest) = text.split_at(at);
         let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
@@ -86,12 +87,12 @@ fn named<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret>
     Ok(None)
 }
 
-/// Reads a value up to what ends it.
+/// Reads a value up to the character that ends it.
 fn first_value(text: &str) -> Result<&str, InvalidSecret> {
     let text = text.trim_start_matches([' ', '\\', '^']).trim_start_matches(QUOTES);
     let end = text.find(|c: char| c.is_whitespace() || QUOTES.contains(&c) || ";,\\".contains(c));
     let (value, rest) = text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((text, ""));
-    // A space inside a value ends it or comes from a wrap. The two cannot be distinguished, so the text is refused.
+    // A space either ends the value or comes from a wrapped line. The two cannot be told apart, so the text is refused.
     let follows = rest.trim_start_matches([' ', '\\', '^']);
     let is_inside = rest.starts_with(' ') && follows.starts_with(|c: char| !c.is_whitespace() && !"-;'\"".contains(c));
     let value = value.trim_end_matches('^');
@@ -101,14 +102,14 @@ fn first_value(text: &str) -> Result<&str, InvalidSecret> {
     Ok(value)
 }
 
-/// Reads a text that does not name the cookie as its value.
-fn alone(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
+/// Reads a text without the cookie's name as its value.
+fn bare_value(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
     let value: String = text.lines().map(|line| line.trim().trim_end_matches(CONTINUED)).collect();
     let value = value.trim_matches(|c: char| c.is_whitespace() || c == ';' || QUOTES.contains(&c));
     if value.is_empty() {
         return Err(InvalidSecret::Empty);
     }
-    // Other cookies have names that begin like this.
+    // The text is another cookie, or several.
     let is_other = value.contains('=') && (value.contains(';') || value.starts_with("__"));
     if is_other || value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("cookie:")) {
         return Err(InvalidSecret::OtherCookie(name));

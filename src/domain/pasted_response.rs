@@ -1,8 +1,8 @@
-//! Finds the authorization response in a pasted text: usually the address that the browser ended at, possibly wrapped
-//! or quoted by a terminal, a chat or a mail.
+//! Finds the authorization response in a pasted text: usually the address in the browser's address bar, possibly
+//! wrapped or quoted by a terminal, a chat or a mail program.
 //!
-//! A response is authenticated by its `state`, which only the browser of this login has seen. Scheme, host, port and
-//! path prove nothing, and the address is never fetched, so they are ignored.
+//! Only its `state` authenticates a response, because only the browser of this login has seen it. Scheme, host, port
+//! and path are ignored, and the address is never fetched.
 
 use form_urlencoded::parse;
 use secrecy::{ExposeSecret, SecretString};
@@ -29,9 +29,9 @@ const ESCAPED: [(&str, &str); 13] = [
     ("^", ""),
     ("\\", ""),
 ];
-/// The sequences around a bracketed paste in terminals, without their escape character.
+/// The markers of a bracketed paste in terminals, without their escape character.
 const BRACKETS: [&str; 2] = ["[200~", "[201~"];
-/// Characters that mail programs and frames put around a line.
+/// Characters that mail programs and text frames put around a line.
 const QUOTED: [char; 4] = ['>', '|', '\u{2502}', ' '];
 /// Characters that end a parameter: delimiters of a URL, and characters that no URL contains.
 const SEPARATORS: [char; 20] = [
@@ -42,11 +42,12 @@ const SEPARATORS: [char; 20] = [
 const TRAILING: [char; 10] = [',', ';', '.', ':', '!', ')', ']', '}', '\'', '*'];
 
 impl AuthorizationResponse {
-    /// Finds the response in a pasted text: an address with anything around it, its query alone, or code and state
+    /// Finds the response in a pasted text: an address with any text around it, its query alone, or code and state
     /// separated by white space or `#`. Identical repeats count once.
     ///
-    /// White space may be a line wrap, even inside the code, or the end of the address. Returns the reading that
-    /// ignores it, then the one that ends at it if their states differ. The caller picks the one with a login's state.
+    /// White space may come from a wrapped line, even inside the code, or it may end the address. If these two readings
+    /// have different states, both are returned, the one that ignores white space first. The caller picks the one with
+    /// a login's state.
     ///
     /// # Errors
     /// [`InvalidRedirect`], if no reading is a response.

@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange, method S256 (RFC 7636): proves that the client that redeems a code also requested it.
+//! Proof Key for Code Exchange, method S256 (RFC 7636): proves that the client that exchanges a code also requested it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
@@ -9,10 +9,10 @@ use super::{
     secret::{OAuthState, PkceVerifier},
 };
 
-/// Random bytes of a verifier: 64 give 86 characters (RFC 7636 section 4.1 allows 43 to 128).
+/// The random bytes of a verifier. They become 86 characters; RFC 7636 section 4.1 allows 43 to 128.
 pub const VERIFIER_BYTES: usize = 64;
 
-/// Random bytes of a `state`: 32 give 43 characters.
+/// The random bytes of a `state`. They become 43 characters.
 pub const STATE_BYTES: usize = 32;
 
 impl PkceVerifier {

@@ -1,7 +1,7 @@
 //! What a provider's API said last about an account as a whole: it refuses the account, or the plan is used up.
 //!
-//! It is part of the account's status and blocks no request. It is stored beside the account's row, whose lease a
-//! refresh may hold at the same time.
+//! This feedback is part of the account's status and blocks no request. It has its own row, because a refresh may hold
+//! the lease of the account's row at the same time.
 
 use std::{fmt, time::Duration};
 
@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{ids::Generation, time::Timestamp};
 
-/// How long the same refusal of a login is not announced again.
+/// The same refusal of a login is announced at most once in this time.
 pub const ANNOUNCED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// The number of futile refreshes after which a refused access token counts as a refusal of the account.
+/// After this many futile refreshes, a refused access token counts as a refusal of the account.
 const FUTILE_REFRESHES: u32 = 2;
-/// The pause before another refresh then: the first one, which doubles, and the longest.
+/// The first and the longest pause before a further refresh after that. The pause doubles each time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600));
 
 /// The maximum length of a code, in characters.
-const MAX_CODE: usize = 100;
+const MAX_CODE_CHARS: usize = 100;
 
-/// The kind of call that a provider answered. An answer with the usage says nothing about prompts.
+/// The request that the provider responded to. A response about usage says nothing about prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedbackSource {
@@ -28,7 +28,7 @@ pub enum FeedbackSource {
     Usage,
 }
 
-/// Error codes about the whole account, whatever the status of the response. They last until a person acts.
+/// Error codes about the whole account, with any HTTP status. They apply until a person acts.
 const ACCOUNT_CODES: [(&str, &str); 9] = [
     ("account_deactivated", "the provider has deactivated the account"),
     ("account_suspended", "the provider has suspended the account"),
@@ -36,13 +36,13 @@ const ACCOUNT_CODES: [(&str, &str); 9] = [
     ("workspace_access_denied", "the account may not use its workspace any more"),
     ("usage_not_included", "the plan of the account does not include this API"),
     ("billing_not_active", "the account has no active billing"),
-    // Alibaba Cloud's.
+    // These are from Alibaba Cloud.
     ("Arrearage", "the account has an overdue payment"),
     ("AccessDenied.Unpurchased", "the account has not activated this service"),
     ("AllocationQuota.FreeTierOnly", "the account has used up its free quota and permits nothing else"),
 ];
 
-/// Codes that the gateway assigns, or that are about the token.
+/// Codes that the gateway assigns, or that concern the token.
 const TOKEN_CODES: [(&str, &str); 4] = [
     ("payment_required", "the provider requires a payment for the account"),
     ("missing_scope", "the access token lacks a permission"),
@@ -50,7 +50,7 @@ const TOKEN_CODES: [(&str, &str); 4] = [
     ("token_refused", "the provider does not accept the account's access token"),
 ];
 
-/// Returns the code as the table has it, if it is about the whole account.
+/// Returns the code from the table if it concerns the whole account.
 pub fn account_code(code: &str) -> Option<&'static str> {
     ACCOUNT_CODES.iter().find(|(known, _)| *known == code).map(|(known, _)| *known)
 }
@@ -61,10 +61,10 @@ pub fn account_code(code: &str) -> Option<&'static str> {
 pub struct ProviderCode(String);
 
 impl ProviderCode {
-    /// Keeps the characters that codes consist of.
+    /// Removes characters that do not occur in codes, and truncates the text. An empty code becomes `unknown`.
     pub fn new(text: &str) -> Self {
         let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
-        let kept: String = text.chars().filter(is_kept).take(MAX_CODE).collect();
+        let kept: String = text.chars().filter(is_kept).take(MAX_CODE_CHARS).collect();
         Self(if kept.is_empty() { "unknown".to_owned() } else { kept })
     }
 
@@ -72,7 +72,7 @@ impl ProviderCode {
         &self.0
     }
 
-    /// Returns what the code says about the account, as the end of a sentence.
+    /// Returns what the code says about the account, to end a sentence with.
     pub fn in_words(&self) -> &'static str {
         let known = ACCOUNT_CODES.iter().chain(&TOKEN_CODES).find(|(code, _)| *code == self.as_str());
         known.map_or("the provider refuses the account", |(_, words)| words)
@@ -103,21 +103,21 @@ pub struct AccountRefusal {
 pub struct PlanLimit {
     /// The window that is used up, as in [`UsageWindow::name`](super::usage::UsageWindow::name), if known.
     pub window: Option<String>,
-    /// When it resets, if known.
+    /// When the window resets, if known.
     pub until: Option<Timestamp>,
 }
 
-/// Refreshes in a row after which the provider refused the new access token too.
+/// Consecutive refreshes after which the provider refused the new access token too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct FutileRefreshes {
     count: u32,
-    /// The generation that the last of them led to.
+    /// The generation that the last of these refreshes led to.
     generation: u64,
     last_at: Option<Timestamp>,
 }
 
-/// What a provider said last about one login of an account.
+/// The last feedback about one login of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProviderFeedback {
@@ -127,31 +127,31 @@ pub struct ProviderFeedback {
 }
 
 impl ProviderFeedback {
-    /// Returns why the provider refuses the account.
+    /// Returns the refusal of the account, if there is one.
     pub fn refusal(&self) -> Option<&AccountRefusal> {
         self.refusal.as_ref()
     }
 
-    /// Returns the refusal if it is not the one `before`.
+    /// Returns the refusal if its code is not that of `before`.
     pub fn new_refusal(&self, before: &Self) -> Option<&AccountRefusal> {
         let known = before.refusal().map(|refusal| &refusal.code);
         self.refusal().filter(|refusal| known != Some(&refusal.code))
     }
 
-    /// Returns the limit of the plan, unless it has passed.
+    /// Returns the plan limit, unless it has reset.
     pub fn limit(&self, now: Timestamp) -> Option<&PlanLimit> {
         self.limit.as_ref().filter(|limit| limit.until.is_none_or(|until| now < until))
     }
 
-    /// Notes that the provider refuses the account.
+    /// Records that the provider refuses the account.
     pub fn note_refusal(&mut self, code: ProviderCode, source: FeedbackSource) {
-        // Only a prompt that succeeds takes back the refusal of a prompt.
+        // The refusal of a prompt is cleared only by an accepted prompt.
         let prompt_was_refused = self.refusal().is_some_and(|known| known.source == FeedbackSource::Prompt);
         let source = if prompt_was_refused { FeedbackSource::Prompt } else { source };
         self.refusal = Some(AccountRefusal { code, source });
     }
 
-    /// Notes that the provider refused the access token of this generation, which a refresh has just returned.
+    /// Records that the provider refused the access token of this generation, which a refresh had just returned.
     pub fn note_futile_refresh(&mut self, generation: Generation, now: Timestamp) {
         if self.futile.generation < generation.0 {
             let count = self.futile.count.saturating_add(1);
@@ -159,17 +159,17 @@ impl ProviderFeedback {
         }
     }
 
-    /// Notes that the provider accepted an access token that had replaced a refused one.
+    /// Records that the provider accepted an access token that had replaced a refused one.
     pub fn note_cured(&mut self) {
         self.futile = FutileRefreshes::default();
     }
 
-    /// Whether refreshes do not help against refused access tokens.
+    /// Whether refreshes no longer help against refused access tokens.
     pub fn is_incurable(&self) -> bool {
         self.futile.count >= FUTILE_REFRESHES
     }
 
-    /// Returns until when a refused access token is not refreshed unless a person requests it.
+    /// Returns the end of the pause, during which a refused access token is refreshed only if a person requests it.
     pub fn refreshes_pause_until(&self) -> Option<Timestamp> {
         let doublings = self.futile.count.checked_sub(FUTILE_REFRESHES)?;
         let (first, longest) = PAUSES;
@@ -177,12 +177,12 @@ impl ProviderFeedback {
         self.futile.last_at.map(|last_at| last_at.plus(pause))
     }
 
-    /// Notes that the plan is used up.
+    /// Records that the plan is used up.
     pub fn note_limit(&mut self, limit: PlanLimit) {
         self.limit = Some(limit);
     }
 
-    /// Notes that the provider has answered.
+    /// Records that the provider accepted a request.
     pub fn note_accepted(&mut self, source: FeedbackSource) {
         match source {
             FeedbackSource::Prompt => *self = Self::default(),

@@ -1,7 +1,7 @@
 //! Classifies a provider's error for the caller of a model: who can fix it, and when a retry makes sense.
 //!
-//! Clients multiply errors by retries: in one turn the Codex CLI sends one request after a 400, six after a 401, 403 or
-//! 429, and thirty after a 502 or 503. So a lasting condition becomes a 400, whatever the provider's status was.
+//! Clients retry: in one turn, the Codex CLI sends one request after a 400, six after a 401, 403 or 429, and thirty
+//! after a 502 or 503. A lasting condition therefore becomes a 400, whatever the provider's status was.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::{
     time::Timestamp,
 };
 
-/// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
+/// The header that stops retries of OpenAI's SDKs if its value is `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The maximum length of a forwarded message, in characters.
-const MAX_MESSAGE: usize = 2_000;
-/// A message about an account that is shorter gets an explanation.
-const MIN_MESSAGE: usize = 20;
+const MAX_MESSAGE_CHARS: usize = 2_000;
+/// A shorter message about an account gets an explanation.
+const MIN_MESSAGE_CHARS: usize = 20;
 
 /// The code of OpenAI's API for a model that does not exist, or that the caller may not use.
 const MODEL_NOT_FOUND: &str = "model_not_found";
@@ -69,9 +69,9 @@ impl RefusalKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProviderRefusal {
     pub kind: RefusalKind,
-    /// The provider's code, or else the gateway's.
+    /// The provider's code, or the gateway's if the provider sent none.
     pub code: String,
-    /// The provider's message, or else the gateway's.
+    /// The provider's message, or the gateway's if the provider sent none.
     pub message: String,
     /// The invalid parameter.
     pub param: Option<String>,
@@ -91,7 +91,7 @@ pub struct ErrorResponse<'a> {
     pub retry_after: Option<&'a str>,
     /// The header `retry-after-ms`.
     pub retry_after_ms: Option<&'a str>,
-    /// When the windows that are used up according to the headers reset.
+    /// When the windows reset that are used up according to the headers.
     pub limit_resets_at: Option<Timestamp>,
     /// The header `cf-ray`, which identifies a response of Cloudflare.
     pub cf_ray: Option<&'a str>,
@@ -112,11 +112,11 @@ impl ProviderRefusal {
             _ if let Some(code) = [code, kind].into_iter().flatten().find_map(account_code) => {
                 (RefusalKind::AccountRefused, code)
             }
-            // A refresh does not add a scope (RFC 6749 section 6).
+            // A refresh cannot add a scope (RFC 6749 section 6).
             401 | 403 if is("missing_scope") || is("insufficient_scope") => {
                 (RefusalKind::AccountRefused, "missing_scope")
             }
-            // The body is compressed or empty. The headers have the same information.
+            // The body is compressed or empty. The headers report the limit.
             429 if json.is_null() && response.limit_resets_at.is_some() => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
@@ -155,10 +155,10 @@ impl ProviderRefusal {
             code: code.chars().take(100).collect(),
             message: match message {
                 None => default_message(),
-                Some(text) if kind == RefusalKind::AccountRefused && text.chars().count() < MIN_MESSAGE => {
+                Some(text) if kind == RefusalKind::AccountRefused && text.chars().count() < MIN_MESSAGE_CHARS => {
                     format!("{}: {text}", ProviderCode::new(code).in_words())
                 }
-                Some(text) => text.chars().take(MAX_MESSAGE).collect(),
+                Some(text) => text.chars().take(MAX_MESSAGE_CHARS).collect(),
             },
             param: text("param").or_else(|| (code == MODEL_NOT_FOUND).then_some("model")).map(str::to_owned),
             retry_after: retry.wait_from_now(),
@@ -167,7 +167,7 @@ impl ProviderRefusal {
         }
     }
 
-    /// Converts a failure that followed a successful status.
+    /// Converts a failure that came after a successful status.
     pub fn of_failure(failure: ResponseFailure, now: Timestamp) -> Self {
         let ResponseFailure { kind, code, message, retry_after, limit } = failure;
         let plan_type = limit.get("plan_type").and_then(Value::as_str).map(str::to_owned);
@@ -189,7 +189,7 @@ impl ProviderRefusal {
     }
 }
 
-/// The error in a JSON body, wherever the body has it.
+/// The error in a JSON body of any known form.
 struct ErrorBody<'a> {
     code: Option<&'a str>,
     kind: Option<&'a str>,
@@ -201,7 +201,7 @@ impl<'a> ErrorBody<'a> {
     fn of(json: &'a Value) -> Self {
         let details = error_object(json);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
-        // `detail` and `error` may be strings that hold the message.
+        // `detail` and `error` may be strings with the message.
         let string = |name: &str| json.get(name).and_then(Value::as_str);
         let message = text("message").or_else(|| string("detail")).or_else(|| string("error"));
         Self {
@@ -213,7 +213,7 @@ impl<'a> ErrorBody<'a> {
     }
 }
 
-/// Whether a message says that the account has no such model. ChatGPT's backend has no code for that.
+/// Whether a message says that the account has no such model. ChatGPT's backend sends no code for this.
 fn is_about_the_model(message: &str) -> bool {
     message.starts_with("The '") && message.contains("' model is not supported")
 }

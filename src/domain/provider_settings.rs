@@ -1,25 +1,25 @@
-//! The `settings` JSON of an account's row. The gateway owns a few members and preserves all others.
+//! The `settings` JSON of an account's row. The gateway writes some of its members and preserves all others.
 
 use serde_json::{Map, Value};
 
 use super::{account::AccountLabels, provider::AuthMethod, time::Timestamp};
 
-/// The non-secret metadata of a credential.
+/// The non-secret metadata that is stored with tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenMetadata {
     pub auth_method: AuthMethod,
     /// When the gateway received the access token.
     pub obtained_at: Timestamp,
-    /// When the access token expires; None for an API key, and for a session token without an expiry.
+    /// When the access token expires; None for an API key and for a session token without an expiry.
     pub expires_at: Option<Timestamp>,
-    /// The scopes granted.
+    /// The granted scopes.
     pub scopes: Vec<String>,
     pub account: AccountLabels,
-    /// Whether the provider has replaced the browser's cookie before: presenting it may spend it.
+    /// Whether the provider has replaced the client cookie before, so that presenting it may spend it.
     pub cookie_rotates: bool,
 }
 
-/// A `settings` member has a value that the gateway never writes.
+/// A member of `settings` has a value that the gateway never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("settings.{member} is not {expected}")]
 pub struct InvalidSettings {
@@ -27,7 +27,7 @@ pub struct InvalidSettings {
     expected: &'static str,
 }
 
-/// The JSON object.
+/// The `settings` object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProviderSettings(Map<String, Value>);
 
@@ -45,7 +45,7 @@ impl ProviderSettings {
         Value::Object(self.0)
     }
 
-    /// Replaces the metadata and keeps unknown members.
+    /// Replaces the metadata. Members that the gateway does not know are kept.
     #[must_use]
     pub fn with_metadata(mut self, metadata: &TokenMetadata) -> Self {
         let scopes = (!metadata.scopes.is_empty()).then(|| metadata.scopes.join(" "));
@@ -62,14 +62,14 @@ impl ProviderSettings {
         self
     }
 
-    /// Adds the account whose tokens a refresh brought instead of the connected one's.
+    /// Records the account whose tokens a refresh returned instead of the connected account's.
     #[must_use]
     pub fn with_other_account(mut self, other: &AccountLabels) -> Self {
         self.put("other_account", Some(other.in_words()));
         self
     }
 
-    /// Returns the account that [`ProviderSettings::with_other_account`] added.
+    /// Returns the account that [`ProviderSettings::with_other_account`] recorded.
     pub fn other_account(&self) -> Option<&str> {
         self.text("other_account").ok().flatten()
     }
@@ -78,7 +78,7 @@ impl ProviderSettings {
     ///
     /// # Errors
     ///
-    /// A member has the wrong type. It is never replaced by a default, because the gateway did not write it.
+    /// A required member is missing, or a member has the wrong type. No default replaces it.
     pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
         Ok(TokenMetadata {

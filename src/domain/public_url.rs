@@ -1,11 +1,11 @@
-//! The address at which browsers and programs reach the gateway, usually a reverse proxy's.
+//! The address at which browsers and programs reach the gateway, usually that of a reverse proxy.
 
 use std::fmt;
 
 use url::Url;
 
-/// First segments of the gateway's own paths. A base path that begins with one of them would hide it.
-const OWN: [&str; 8] = ["docs", "healthz", "livez", "metrics", "openapi.json", "page", "readyz", "v1"];
+/// The first segments of the gateway's own paths. A base path that begins with one of them would hide that path.
+const OWN_SEGMENTS: [&str; 8] = ["docs", "healthz", "livez", "metrics", "openapi.json", "page", "readyz", "v1"];
 
 /// An absolute URL without a slash at its end, such as `https://gateway.example/goclaw`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl PublicUrl {
         if !segments.clone().all(is_usual) {
             return Err(InvalidPublicUrl::UnusualPath);
         }
-        if segments.next().is_some_and(|first| OWN.contains(&first)) {
+        if segments.next().is_some_and(|first| OWN_SEGMENTS.contains(&first)) {
             return Err(InvalidPublicUrl::OwnPath);
         }
         Ok(Self { text: format!("{}{base_path}", url.origin().ascii_serialization()), host, base_path })
@@ -53,12 +53,12 @@ impl PublicUrl {
         &self.text
     }
 
-    /// Returns the host's name or address, IPv6 in brackets.
+    /// Returns the host's name or address. An IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Returns the path below which a reverse proxy has the gateway: empty, or a slash and further segments.
+    /// Returns the path under which a reverse proxy serves the gateway: empty, or a slash and further segments.
     pub fn base_path(&self) -> &str {
         &self.base_path
     }

@@ -1,4 +1,4 @@
-//! The record of a request: who asked which model, and what it cost. It never has a prompt, a query or a header.
+//! The record of a request: who asked which model, and what it cost. It never contains a prompt, a query or a header.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use serde::Deserialize;
 use super::{ids::AccountName, time::Timestamp};
 
 /// The maximum length of a model's name in a record, in characters.
-const MAX_MODEL: usize = 64;
+const MAX_MODEL_CHARS: usize = 64;
 
-/// One request, after its response has been sent.
+/// A request whose response has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestRecord {
     /// The `X-Request-Id`.
     pub id: String,
-    /// The trace that it belongs to (W3C Trace Context, `traceparent`).
+    /// The trace that the request belongs to (W3C Trace Context, `traceparent`).
     pub trace_id: Option<String>,
-    /// When its head arrived.
+    /// When the head of the request arrived.
     pub at: Timestamp,
     pub method: String,
-    /// The path as the API documents it, such as `/v1/auth/{provider}/status`; empty for one that does not exist.
+    /// The path as the API documents it, such as `/v1/auth/{provider}/status`; empty for an unknown path.
     pub route: String,
-    /// The status of the response. 499 if the caller left before its head.
+    /// The status of the response; 499 if the caller disconnected before the response began.
     pub status: u16,
     pub end: RequestEnd,
     pub asked: Asked,
-    /// From the head of the request to the first byte of the response's body; None without a body.
+    /// From the head of the request to the first byte of the response body; None without a body.
     pub first_byte: Option<Duration>,
     /// From the head of the request to the last byte of the response.
     pub total: Duration,
-    /// The bytes of the response's body.
+    /// How many bytes of the response body were sent.
     pub sent_bytes: u64,
 }
 
@@ -37,11 +37,11 @@ pub struct RequestRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum RequestEnd {
-    /// It was sent completely.
+    /// The response was sent completely.
     Complete,
-    /// The caller left before its end.
+    /// The caller disconnected before the end.
     CallerLeft,
-    /// The gateway or the provider broke it off.
+    /// The gateway or the provider aborted the response.
     Broken,
 }
 
@@ -50,7 +50,7 @@ stored_words!(RequestEnd);
 /// The caller and the model of a request, as far as they are known when the response ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The name of the program's token, or `gateway token` or `page`. None without a valid token.
+    /// The name of the program's token, `gateway token` or `page`. None without a valid token.
     pub program: Option<String>,
     pub account: Option<AccountName>,
     pub model: Option<String>,
@@ -58,24 +58,23 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Sets the model, whose name a program may have made up.
+    /// Sets the model's name. A program can send any text, so the name is cleaned and truncated.
     pub fn set_model(&mut self, name: &str) {
-        self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL).collect());
+        self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL_CHARS).collect());
     }
 }
 
 /// The tokens of a response, as the provider counted them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenUsage {
-    /// Includes those from the cache.
+    /// Includes cached tokens.
     pub input: u64,
     pub cached: u64,
-    /// Includes those of reasoning.
+    /// Includes reasoning tokens.
     pub output: u64,
 }
 
-/// The member `usage` of a response (OpenAI API reference): the names of the Responses API, and those of chats and
-/// embeddings.
+/// The member `usage` of a response, a chat completion or embeddings (OpenAI API reference).
 #[derive(Debug, Default, Deserialize)]
 struct UsageMember {
     #[serde(alias = "prompt_tokens")]
@@ -94,7 +93,7 @@ struct InputDetails {
 #[derive(Deserialize)]
 struct WithUsage {
     usage: Option<UsageMember>,
-    /// An event has its response inside.
+    /// An event contains its response.
     response: Option<Box<WithUsage>>,
 }
 
@@ -118,7 +117,7 @@ pub struct UsageKey {
     pub day: i64,
     pub program: String,
     pub account: String,
-    /// Empty for requests that name no model.
+    /// Empty for requests without a model.
     pub model: String,
 }
 
@@ -126,7 +125,7 @@ pub struct UsageKey {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UsageSums {
     pub requests: u64,
-    /// Those with a status of 400 or more, and those that broke.
+    /// Requests with a status of 400 or more, and aborted responses.
     pub failures: u64,
     pub tokens: TokenUsage,
 }

@@ -1,27 +1,26 @@
-//! The responses that the gateway remembers. The backend stores none, but clients refer to earlier ones (OpenAI API
+//! The responses that the gateway stores. The backend stores none, but clients refer to earlier ones (OpenAI API
 //! reference, `previous_response_id` and `item_reference`).
 
 use super::{ids::Principal, sealed_secret::SealedSecret, time::Timestamp};
 
-/// The maximum length of an id of a response or an item, in bytes. The backend gives some items ids of over 400.
-const MAX_ID: usize = 1024;
+/// The maximum length of the id of a response or an item, in bytes. Some of the backend's ids have more than 400.
+const MAX_ID_BYTES: usize = 1024;
 
 stored_text!(
-    /// The id of a response, as the provider gave it.
+    /// The provider's id of a response.
     #[derive(Debug, PartialOrd, Ord)]
     ResponseId
 );
 
 impl ResponseId {
-    /// Parses 1 to 1024 letters, digits, `_`, `-`, `+`, `/` and `=`: those of base64, for sealed ids.
+    /// Parses 1 to 1024 letters, digits, `_`, `-`, `+`, `/` and `=`. Sealed ids are base64.
     pub fn parse(text: &str) -> Option<Self> {
         let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=');
-        (!text.is_empty() && text.len() <= MAX_ID && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
+        (!text.is_empty() && text.len() <= MAX_ID_BYTES && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
     }
 }
 
-/// The size limits of the memory: bytes of sealed content, for each owner and in all. The oldest responses are deleted
-/// first.
+/// The limits of the stored responses, in bytes of sealed content. The oldest responses are deleted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
     pub per_owner: i64,
@@ -38,7 +37,7 @@ pub struct ReadLimits {
 }
 
 impl ReadLimits {
-    /// Whether a read of these responses has reached the limits.
+    /// Whether the responses read so far reach a limit.
     pub fn are_reached_by(self, read: &[RememberedResponse]) -> bool {
         read.len() >= self.responses || read.iter().map(RememberedResponse::size).sum::<i64>() >= self.bytes
     }
@@ -48,15 +47,15 @@ impl ReadLimits {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RememberedResponse {
     pub id: ResponseId,
-    /// Who can read it: the owner's sessions, or the program that got it.
+    /// Who may refer to it: the owner's sessions, or the program that received it.
     pub owner: Principal,
-    /// The response that it continues.
+    /// The response that this one continues.
     pub previous: Option<ResponseId>,
-    /// The ids of the items in its output.
+    /// The ids of the items in the output.
     pub items: Vec<String>,
-    /// Its input, its output and its other members, sealed.
+    /// The input, the output and the other members of the response, sealed.
     pub content: SealedSecret,
-    /// When it, or a response that continues it, was used last.
+    /// When this response, or one that continues it, was last used.
     pub used_at: Timestamp,
 }
 

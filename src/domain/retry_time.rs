@@ -1,8 +1,8 @@
 //! When a request to a provider may be retried, from all the forms in which providers state it.
 //!
 //! The statements of one response may contradict each other, e.g. because a clock is wrong. A retry that is too late
-//! costs time, and one that is too early is refused again, so the latest plausible statement counts. Without one there
-//! is no retry time.
+//! costs time, and one that is too early is refused again, so the latest plausible statement counts. Without a
+//! statement there is no retry time.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 use super::time::Timestamp;
 
 /// The longest plausible wait. The windows of all plans are shorter.
-const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
 /// Greater numbers are milliseconds since the Unix epoch, not seconds.
-const MOST_SECONDS: f64 = 1e11;
+const MAX_SECONDS: f64 = 1e11;
 
-/// Collects statements.
+/// Collects the statements of one response.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryTime {
     now: Timestamp,
@@ -36,8 +36,8 @@ impl RetryTime {
         self.wait(seconds).wait(millis).time(retry_after.and_then(date))
     }
 
-    /// Adds `resets_at` (a time), `resets_in_seconds` (a wait) and "try again in" of the message of the error in a JSON
-    /// body.
+    /// Adds what the error in a JSON body states: `resets_at` (a time), `resets_in_seconds` (a wait), and "try again
+    /// in" in its message.
     #[must_use]
     pub fn body(self, body: &Value) -> Self {
         let Some(error) = error_object(body) else { return self };
@@ -54,10 +54,10 @@ impl RetryTime {
         self.time(resets_at).wait(resets_in).wait(in_words.map(|wait| wait.as_secs_f64()))
     }
 
-    /// Adds a time, unless it is past or too far ahead.
+    /// Adds a time unless it has passed or is too far ahead.
     #[must_use]
     pub fn time(self, time: Option<Timestamp>) -> Self {
-        let plausible = time.filter(|time| *time > self.now && *time <= self.now.plus(LONGEST));
+        let plausible = time.filter(|time| *time > self.now && *time <= self.now.plus(LONGEST_WAIT));
         Self { latest: self.latest.max(plausible), ..self }
     }
 
@@ -71,7 +71,7 @@ impl RetryTime {
         self.latest
     }
 
-    /// Returns the wait until then.
+    /// Returns the wait until the latest plausible time.
     pub fn wait_from_now(self) -> Option<Duration> {
         self.latest.map(|latest| self.now.until(latest))
     }
@@ -82,11 +82,11 @@ fn number(text: &str) -> Option<f64> {
 }
 
 fn epoch(number: f64) -> Option<Timestamp> {
-    let millis = if number.abs() < MOST_SECONDS { number * 1_000.0 } else { number };
+    let millis = if number.abs() < MAX_SECONDS { number * 1_000.0 } else { number };
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }
 
-/// Reads a date of RFC 3339, or of RFC 9110 section 5.6.7 in any of its three forms.
+/// Parses a date of RFC 3339, or of RFC 9110 section 5.6.7 in any of its three forms.
 fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let http_date = || httpdate::parse_http_date(text).ok()?.try_into().ok();
@@ -94,7 +94,7 @@ fn date(text: &str) -> Option<Timestamp> {
     time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
 }
 
-/// Reads the delay from a text like "Please try again in 11.054s.". A delay may have several units ("1m2s").
+/// Parses the delay in a text like "Please try again in 11.054s.". A delay may have several units ("1m2s").
 pub fn stated_wait(message: &str) -> Option<Duration> {
     const BEFORE: &str = "try again in ";
     let lower = message.to_ascii_lowercase();
@@ -107,7 +107,7 @@ pub fn stated_wait(message: &str) -> Option<Duration> {
     total
 }
 
-/// Reads a number and its unit at the start of a text. Returns the duration and the rest of the text.
+/// Parses a number and its unit at the start of a text. Returns the duration and the rest of the text.
 fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     let text = text.trim_start();
     let (number, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit() && c != '.')?)?;
@@ -124,7 +124,7 @@ fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
 }
 
-/// Returns the object that describes the error of a body: `error`, `detail`, or the body itself.
+/// Returns the error object of a body: `error`, `detail`, or the body itself.
 pub(super) fn error_object(body: &Value) -> Option<&Map<String, Value>> {
     [body.get("error"), body.get("detail"), Some(body)].into_iter().flatten().find_map(Value::as_object)
 }

@@ -1,4 +1,4 @@
-//! Refresh tokens that are to be revoked at their provider (RFC 7009).
+//! Refresh tokens that the gateway has to revoke at their provider (RFC 7009).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
     time::Timestamp,
 };
 
-/// How long a revocation is retried. After that the token has probably expired, and its sealed secret is deleted.
+/// How long a revocation is retried. After that, its sealed token is deleted, because it has probably expired.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 random_id!(
@@ -19,10 +19,10 @@ random_id!(
     RevocationId
 );
 
-/// An order to queue a refresh token for revocation, in the transaction that takes it out of use.
+/// Queues a refresh token for revocation, in the transaction that takes the token out of use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RevocationOrder {
-    /// The version whose refresh token is to be revoked. If the account has another one by then, nothing is changed.
+    /// The version whose refresh token is revoked. If the account has another version by then, nothing is changed.
     pub version: TokenVersion,
     pub revocation: PendingRevocation,
 }
@@ -34,17 +34,17 @@ pub struct PendingRevocation {
     pub name: AccountName,
     pub provider_type: ProviderType,
     pub login_id: LoginId,
-    /// Sealed for the queue, and bound to all values above and to `client`.
+    /// Sealed for the queue, and bound to all fields above and to `client`.
     pub token: SealedSecret,
-    /// Where the token is sent.
+    /// The client that revokes the token.
     pub client: OAuthClient,
-    /// The user who granted it, if known.
+    /// The user who granted the token, if known.
     pub user_id: Option<String>,
     pub created_at: Timestamp,
 }
 
 impl PendingRevocation {
-    /// Whether a client and user may have the same grant as the token: an unknown user may be any.
+    /// Whether the token may belong to the grant of this client and user. An unknown user may be any user.
     pub fn may_share_grant(&self, client: &OAuthClient, user_id: Option<&str>) -> bool {
         let is_same_user = match (self.user_id.as_deref(), user_id) {
             (Some(one), Some(other)) => one == other,

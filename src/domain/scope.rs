@@ -1,8 +1,8 @@
-//! The scopes of API tokens: what a token permits, for all accounts or one, and for all models or one. Which permission
-//! an operation needs is in `adapters/http/operations.rs`.
+//! The scopes of API tokens: what a token permits, for all accounts or one, and for all models or one. The permission
+//! of each operation is in `adapters/http/operations.rs`.
 //!
-//! A scope is a word of RFC 6749 section 3.3, such as `models`, `models:work/gpt-5.5` or `proxy:suno`; the scopes of a
-//! token are separated by spaces.
+//! A scope has the syntax of RFC 6749 section 3.3, such as `models`, `models:work/gpt-5.5` or `proxy:suno`. The scopes
+//! of a token are separated by spaces.
 
 use std::{fmt, sync::Arc};
 
@@ -11,14 +11,14 @@ use super::{ids::AccountName, model_ref::ModelRef, provider::openai_codex};
 /// The maximum length of the scopes of one token, in bytes.
 pub const MAX_SCOPES: usize = 2_048;
 
-/// The scope of the tokens of earlier versions. It permits the models.
+/// The only scope of earlier versions. It permits using all models.
 const EARLIER: &str = "proxy";
 
 /// What a scope permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(const_into_str)]
 pub enum Permission {
-    /// Asking and listing models.
+    /// Using and listing models.
     #[strum(serialize = "models")]
     Models,
     /// Requests to the provider's own API through the proxy.
@@ -30,10 +30,10 @@ pub enum Permission {
     /// Reading the metrics.
     #[strum(serialize = "metrics:read")]
     MetricsRead,
-    /// Signing in and out, and refreshing. Includes [`Permission::StatusRead`].
+    /// Logging in and out, and refreshing. Includes [`Permission::StatusRead`].
     #[strum(serialize = "auth:write")]
     AuthWrite,
-    /// Everything that the gateway's own token permits, except for sessions of the page. Includes all others.
+    /// Everything that the gateway token permits, except page sessions. Includes all other permissions.
     #[strum(serialize = "admin")]
     Admin,
 }
@@ -46,7 +46,7 @@ impl Permission {
     }
 }
 
-/// A permission, and what it is limited to.
+/// A permission and its limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Scope {
     permission: Permission,
@@ -56,14 +56,14 @@ struct Scope {
     model: Option<String>,
 }
 
-/// A text is not a list of scopes.
+/// The text is not a list of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidScope {
     #[error("a token needs a scope: {ALLOWED}")]
     Empty,
     #[error("the scopes of a token have at most {MAX_SCOPES} bytes")]
     TooLong,
-    /// The message does not repeat the text, which could be a secret that was pasted by mistake.
+    /// The position of the scope. The message does not quote the scope, which may be a secret pasted by mistake.
     #[error("scope {0} is not known; expected {ALLOWED}")]
     Unknown(usize),
     #[error("the scope \"proxy\" needs an account: proxy:<account>")]
@@ -74,7 +74,7 @@ const ALLOWED: &str = "models, proxy:<account>, status:read, auth:write, metrics
                        and auth:write may name an account (models:<account>), and models a model (models:<account>/<model>)";
 
 impl Scope {
-    /// Parses the scope at `position`, which is 1 for the first one.
+    /// Parses the scope at `position`, counted from 1.
     fn parse(word: &str, position: usize) -> Result<Self, InvalidScope> {
         let unknown = || InvalidScope::Unknown(position);
         if !word.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -119,7 +119,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scopes {
     scopes: Vec<Scope>,
-    /// As it is stored, which the mark of the token's row covers.
+    /// The text in the database. The mark of the token's row covers it.
     stored: String,
 }
 
@@ -131,10 +131,10 @@ impl Default for Scopes {
 }
 
 impl Scopes {
-    /// Parses scopes that are separated by spaces. Repetitions count once.
+    /// Parses scopes separated by spaces. Repetitions count once.
     ///
     /// # Errors
-    /// A word is not a scope, or there is none.
+    /// A word is not a scope, or the text is empty or too long.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
         if text.len() > MAX_SCOPES {
             return Err(InvalidScope::TooLong);
@@ -159,7 +159,7 @@ impl Scopes {
         Self { scopes, stored }
     }
 
-    /// Returns the stored text.
+    /// Returns the text for the database.
     pub fn as_stored(&self) -> &str {
         &self.stored
     }
@@ -175,36 +175,36 @@ impl fmt::Display for Scopes {
 /// What a caller may do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rights {
-    /// The owner: the gateway's own token, or a session of the page.
+    /// The owner, who has the gateway token or a page session.
     Owner,
     /// A program with these scopes.
     Program(Arc<Scopes>),
 }
 
 impl Rights {
-    /// Whether the caller has a permission for this account.
+    /// Whether the caller has this permission for this account.
     pub fn permits(&self, permission: Permission, account: &AccountName) -> bool {
         self.any(|scope| scope.permits(permission, Some(account)))
     }
 
-    /// Whether the caller has a permission for all accounts.
+    /// Whether the caller has this permission for all accounts.
     pub fn permits_all(&self, permission: Permission) -> bool {
         self.any(|scope| scope.permits(permission, None))
     }
 
-    /// Whether the caller has a permission for some account, so that a list may have something for it.
+    /// Whether the caller has this permission for at least one account, so that a list may not be empty.
     pub fn permits_some(&self, permission: Permission) -> bool {
         self.any(|scope| scope.permission.includes(permission))
     }
 
-    /// Whether the caller may ask this model. `model` is the provider's name of it.
+    /// Whether the caller may use this model. `model` is its name at the provider.
     pub fn permits_model(&self, account: &AccountName, model: &str) -> bool {
         self.any(|scope| {
             scope.permits(Permission::Models, Some(account)) && scope.model.as_deref().is_none_or(|own| own == model)
         })
     }
 
-    /// Whether the caller may use all `proxy_paths` of accounts, instead of `program_paths` only.
+    /// Whether the caller may use all `proxy_paths` of accounts, not only `program_paths`.
     pub fn manages_accounts(&self) -> bool {
         self.permits_all(Permission::Admin)
     }

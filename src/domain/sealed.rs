@@ -1,4 +1,4 @@
-//! What a stored secret or the mark of a row is bound to.
+//! The context that a stored secret or the mark of a row is bound to.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use super::{
     time::Timestamp,
 };
 
-/// The place of a sealed secret, and the values that decide where the secret goes or what the row grants. It is the
-/// associated data of the encryption: a secret that was moved, or whose row was changed, does not open.
+/// The place of a sealed secret, with the values that decide where the secret is sent or what the row grants. It is the
+/// associated data of the encryption: a secret does not open if it was moved or if its row was changed.
 ///
 /// The texts of [`SealContext::place`] and the order of [`SealContext::fields`] never change, even if a table or a type
 /// is renamed.
@@ -27,7 +27,7 @@ pub enum SealContext<'a> {
     LoginVerifier(&'a LoginSession),
     /// The tokens of a login that are not saved yet.
     LoginTokens(&'a LoginSession),
-    /// A refresh token in the revocation queue, with the client that it is sent to.
+    /// A refresh token in the revocation queue, with the client that revokes it.
     Revocation {
         id: &'a RevocationId,
         name: &'a AccountName,
@@ -41,7 +41,7 @@ pub enum SealContext<'a> {
     ApiToken(&'a ApiToken),
     /// The constant that shows which keys a database uses.
     KeyCheck,
-    /// The mark of an audit entry, by its digest.
+    /// The mark of an audit entry, with the entry's digest.
     AuditEntry(&'a str),
     /// The content of a remembered response.
     Response {
@@ -61,7 +61,7 @@ pub struct TokenPlace<'a> {
 }
 
 impl<'a> SealContext<'a> {
-    /// Returns the context that the token of a revocation is sealed in.
+    /// Returns the context of a queued refresh token.
     pub fn of_revocation(queued: &'a PendingRevocation) -> Self {
         Self::Revocation {
             id: &queued.id,
@@ -73,7 +73,7 @@ impl<'a> SealContext<'a> {
         }
     }
 
-    /// Returns the table and column.
+    /// Returns the table and column of the secret.
     pub fn place(&self) -> &'static str {
         match self {
             Self::AccessToken(_) => "llm_providers.api_key",
@@ -106,7 +106,7 @@ impl<'a> SealContext<'a> {
                     login.principal.as_str().into(),
                     login.client.to_text().into(),
                 ];
-                // Rows of earlier versions lack this field.
+                // Added only if it is true, because rows of earlier versions lack it.
                 fields.extend(login.replace.then_some("replace".into()));
                 fields
             }
@@ -132,7 +132,7 @@ impl<'a> SealContext<'a> {
                     token.created_at.unix_millis().to_string().into(),
                     time(token.expires_at),
                 ];
-                // Tokens of programs, and of earlier versions, have neither.
+                // Most tokens of programs, and the tokens of earlier versions, have neither.
                 if token.parent.is_some() || token.ends_at.is_some() {
                     fields.push(token.parent.as_ref().map_or("", |parent| parent.as_str()).into());
                     fields.push(time(token.ends_at));
@@ -149,7 +149,7 @@ impl<'a> SealContext<'a> {
         }
     }
 
-    /// Returns table, row, column and login, to which the first format bound a secret. None for values that are not
+    /// Returns the table, row, column and login to which the first format bound a secret. None for secrets that are not
     /// accepted in that format.
     pub fn first_format(&self) -> Option<[&'a str; 4]> {
         match *self {
@@ -159,7 +159,7 @@ impl<'a> SealContext<'a> {
             Self::RefreshToken(token) => {
                 Some(["config_secrets", token.name.as_str(), "value", token.version.login_id.as_str()])
             }
-            // The queue held the token as it was sealed for its account.
+            // The queue stored the token as it was sealed for its account.
             Self::Revocation { name, login_id, .. } => {
                 Some(["config_secrets", name.as_str(), "value", login_id.as_str()])
             }

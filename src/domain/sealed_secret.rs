@@ -14,12 +14,12 @@ impl SealedSecret {
         self.0
     }
 
-    /// Returns the key id in its text. It is not verified until the secret opens.
+    /// Returns the key id in the text. It is unverified until the secret opens.
     pub fn key_id(&self) -> Option<KeyId> {
         self.0.split(':').nth(1).map(KeyId::new)
     }
 
-    /// Whether it has the first format.
+    /// Whether the secret has the first format.
     pub fn is_first_format(&self) -> bool {
         self.0.starts_with("v1:")
     }

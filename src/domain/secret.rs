@@ -1,8 +1,8 @@
-//! One type per kind of secret, so that a secret cannot be printed, logged or confused with another kind.
+//! One type for each kind of secret, so that a secret cannot be printed, logged or confused with another kind.
 //!
-//! Every type prints as `[REDACTED]` and wipes its memory when dropped. The text is accessible only through
-//! [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it.
-//! Single-use secrets (a code, a verifier) are not `Clone`: they move into the one request that spends them.
+//! Every type prints as `[REDACTED]` and wipes its memory when it is dropped. The text is accessible only through
+//! [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it. Single-use secrets (a code,
+//! a verifier) are not `Clone`: they move into the one request that spends them.
 
 use std::fmt;
 
@@ -40,28 +40,28 @@ secret_text!(
     AccessToken, Clone
 );
 secret_text!(
-    /// The secret that refreshes an access token: an OAuth refresh token (RFC 6749 section 1.5), which is single use at
-    /// ChatGPT; or the cookie of a browser session.
+    /// The secret that refreshes an access token: an OAuth refresh token (RFC 6749 section 1.5), which ChatGPT accepts
+    /// once, or the client cookie of a browser session.
     RefreshToken, Clone
 );
 secret_text!(
-    /// An OpenID Connect ID token. It is read for labels only, never stored and never verified.
+    /// An OpenID Connect ID token. Only its labels are read. It is never stored or verified.
     IdToken
 );
 secret_text!(
-    /// An authorization code (RFC 6749 section 4.1.2): single use, so not `Clone`.
+    /// An authorization code (RFC 6749 section 4.1.2). It is single use, so not `Clone`.
     AuthorizationCode
 );
 secret_text!(
-    /// A PKCE code verifier (RFC 7636 section 4.1): sent in one token request, so not `Clone`.
+    /// A PKCE code verifier (RFC 7636 section 4.1). It is sent in one token request, so not `Clone`.
     PkceVerifier
 );
 secret_text!(
-    /// A token that the gateway issued: shown once, stored as a digest.
+    /// A token that the gateway issued. It is shown once and stored as a digest.
     ApiTokenSecret
 );
 secret_text!(
-    /// The OAuth `state` of one login (RFC 6749 section 10.12). A callback must have it.
+    /// The OAuth `state` of one login (RFC 6749 section 10.12). A callback must carry it.
     OAuthState
 );
 
@@ -84,7 +84,7 @@ pub enum InvalidSecret {
 }
 
 impl AccessToken {
-    /// Parses a pasted API key or session token. Trims white space.
+    /// Parses a pasted API key or session token. Removes white space around it.
     pub fn from_pasted(text: &SecretString) -> Result<Self, InvalidSecret> {
         pasted(text).map(Self::new)
     }

@@ -1,17 +1,17 @@
-//! A browser session at an identity provider: its long-lived cookie refreshes short-lived session tokens.
+//! A browser session at an identity provider. Its long-lived client cookie refreshes short-lived session tokens.
 
 use super::{claims::UnverifiedClaims, oauth_client::EndpointUrl, secret::AccessToken};
 
-/// The endpoint that refreshes session tokens, which follows Clerk's frontend API.
+/// The endpoint that refreshes session tokens. It follows Clerk's frontend API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionClient {
     /// The base URL, without `/v1/client`.
     pub url: EndpointUrl,
-    /// The name of the cookie of a browser's sessions.
+    /// The name of the client cookie.
     pub cookie: &'static str,
 }
 
-/// The id of a session, which fits into a path unescaped.
+/// The id of a session. A URL path can contain it unescaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionId(String);
 
@@ -21,7 +21,7 @@ impl SessionId {
         (!text.is_empty() && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the session of a token.
+    /// Returns the session of a token, from its claim `sid`.
     pub fn of(token: &AccessToken) -> Option<Self> {
         Self::parse(&UnverifiedClaims::of(token)?.label("sid")?)
     }

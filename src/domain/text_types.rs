@@ -1,4 +1,4 @@
-//! Macros for types that are a text in storage and in the API: ids, digests, and the words of enums.
+//! Macros for types that are stored and sent as text: ids, digests, and enums.
 
 /// Defines a type for a stored text that needs no parsing.
 macro_rules! stored_text {
@@ -39,7 +39,7 @@ macro_rules! random_id {
     };
 }
 
-/// Gives an enum the words of its strum derives, which are stored and shown in the API, so they must not change.
+/// Adds conversions to and from the words of an enum's strum derives. They are stored, so they must not change.
 macro_rules! stored_words {
     ($name:ident) => {
         impl $name {

@@ -28,8 +28,8 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    #[must_use]
     /// Returns the days since 1970-01-01 in UTC.
+    #[must_use]
     pub const fn unix_days(self) -> i64 {
         self.unix_seconds().div_euclid(86_400)
     }

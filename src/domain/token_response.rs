@@ -10,10 +10,10 @@ use super::{
     time::Timestamp,
 };
 
-/// The lifetime of an access token if neither the token nor the response has one.
+/// The assumed lifetime of an access token if neither the token nor the response states one.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Longer lifetimes are ignored as implausible, e.g. because they are in milliseconds.
+/// Longer lifetimes are ignored as implausible. They may be milliseconds instead of seconds.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 /// The parameters of a code exchange (RFC 6749 section 4.1.3). Not `Clone`: sending the code spends it.
@@ -23,16 +23,16 @@ pub struct CodeGrant {
     pub verifier: PkceVerifier,
 }
 
-/// A successful response. The caller decides which members are required.
+/// A successful token response. The caller decides which members are required.
 #[derive(Debug)]
 pub struct TokenResponse {
-    /// None if a refresh returns other tokens only.
+    /// None if a refresh returned only other tokens.
     pub access_token: Option<AccessToken>,
     pub refresh_token: Option<RefreshToken>,
     pub id_token: Option<IdToken>,
-    /// Seconds, not yet checked.
+    /// In seconds, not validated.
     pub expires_in: Option<i64>,
-    /// Space-separated; None means "as requested" (RFC 6749 section 5.1).
+    /// Separated by spaces. None means the requested scopes (RFC 6749 section 5.1).
     pub scope: Option<String>,
 }
 
@@ -65,9 +65,9 @@ impl TokenResponse {
     }
 }
 
-/// Returns when an access token expires: at the JWT's `exp`, or after the JWT's lifetime from now if that is earlier,
-/// because this machine's clock is behind; without a JWT after `expires_in`. Ignores values that are implausible for a
-/// new token.
+/// Returns when an access token expires. For a JWT, this is `exp`, or the JWT's lifetime from now if that is earlier,
+/// because this machine's clock is behind. Otherwise `expires_in` counts. Values that are implausible for a new token
+/// are ignored.
 fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);
     let from_lifetime = claims.and_then(UnverifiedClaims::lifetime).map(|lifetime| now.plus(lifetime));
@@ -80,7 +80,7 @@ fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now
     from_jwt.or(from_response.filter(plausible))
 }
 
-/// Returns the expiry of tokens that state none. A session token is used until the provider refuses it.
+/// Returns the expiry of tokens without a stated one. A session token is used until the provider refuses it.
 fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> {
     match auth_method {
         AuthMethod::OAuth => Some(now.plus(DEFAULT_LIFETIME)),
@@ -88,13 +88,13 @@ fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> 
     }
 }
 
-/// A pasted session token has already expired.
+/// The pasted session token has already expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session token has already expired")]
 pub struct AlreadyExpired;
 
-/// Returns the metadata of a pasted secret. The expiry of a session token is read from its JWT; an API key has none. A
-/// cookie without a token counts as expired, so that a refresh is due at once.
+/// Returns the metadata of a pasted secret. The expiry of a session token comes from its JWT, and an API key has none.
+/// A cookie without a token counts as expired, so that a refresh is due at once.
 ///
 /// # Errors
 ///

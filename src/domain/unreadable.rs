@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{ids::AccountName, provider::ProviderType};
 
-/// A row of the database, and why it cannot be used. It holds no other value of the row.
+/// A row of the database that cannot be used, and why. It contains no other value of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableRow {
     pub table: &'static str,
@@ -24,8 +24,8 @@ impl fmt::Display for UnreadableRow {
     }
 }
 
-/// An account whose row, or whose refresh token's row, cannot be used. It is quarantined: it serves no request and is
-/// not refreshed until its owner logs in again or restores the row.
+/// An account that cannot be used, because its row or the row of its refresh token is unreadable. It is quarantined: it
+/// serves no request and is not refreshed until its owner logs in again or restores the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableAccount {
     pub name: AccountName,

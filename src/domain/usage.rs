@@ -22,10 +22,10 @@ pub struct UsageWindow {
 /// The usage of an account's plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {
-    /// The plan, e.g. `plus`; an open set.
+    /// The plan, e.g. `plus`. An open set: do not match on it.
     pub plan_type: Option<String>,
     pub windows: Vec<UsageWindow>,
-    /// When the provider reported it.
+    /// When the provider reported the usage.
     pub as_of: Timestamp,
 }
 
@@ -37,12 +37,12 @@ impl Usage {
         self.windows.iter().any(|window| window.used_percent >= 100.0)
     }
 
-    /// Returns the window that is used up for the longest time.
+    /// Returns the used-up window with the latest known reset.
     pub fn used_up(&self) -> Option<&UsageWindow> {
         self.windows.iter().filter(|window| window.used_percent >= 100.0).max_by_key(|window| window.resets_at)
     }
 
-    /// Returns when all windows that are used up are reset; None if there are none, or their reset is unknown.
+    /// Returns the latest known reset of the used-up windows.
     pub fn limit_resets_at(&self) -> Option<Timestamp> {
         self.used_up()?.resets_at
     }
@@ -56,13 +56,13 @@ impl Usage {
                 let number = |field: &str| header(&format!("x-codex-{name}-{field}"))?.trim().parse::<f64>().ok();
                 let used_percent = number("used-percent").filter(|percent| percent.is_finite())?;
                 let minutes = number("window-minutes");
-                let resets_at = number("reset-at").map(whole);
+                let resets_at = number("reset-at").map(truncate);
                 let resets_at = resets_at
-                    .or_else(|| Some(now.unix_seconds().saturating_add(whole(number("reset-after-seconds")?))));
+                    .or_else(|| Some(now.unix_seconds().saturating_add(truncate(number("reset-after-seconds")?))));
                 Some(UsageWindow {
                     name,
                     used_percent,
-                    length: minutes.and_then(|minutes| seconds(whole(minutes * 60.0))),
+                    length: minutes.and_then(|minutes| seconds(truncate(minutes * 60.0))),
                     resets_at: resets_at.map(Timestamp::from_unix_seconds),
                 })
             })
@@ -80,8 +80,8 @@ impl Usage {
             Some(UsageWindow {
                 name,
                 used_percent: number("used_percent")?,
-                length: number("limit_window_seconds").and_then(|length| seconds(whole(length))),
-                resets_at: number("reset_at").map(|at| Timestamp::from_unix_seconds(whole(at))),
+                length: number("limit_window_seconds").and_then(|length| seconds(truncate(length))),
+                resets_at: number("reset_at").map(|at| Timestamp::from_unix_seconds(truncate(at))),
             })
         });
         let plan_type = response.get("plan_type").and_then(Value::as_str).map(str::to_owned);
@@ -89,9 +89,9 @@ impl Usage {
     }
 }
 
-/// Truncates a number; values out of range saturate.
+/// Truncates a number. Values out of range saturate.
 #[expect(clippy::cast_possible_truncation, reason = "such casts saturate")]
-fn whole(number: f64) -> i64 {
+fn truncate(number: f64) -> i64 {
     number as i64
 }
 

@@ -12,7 +12,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Who makes a change and when, with the cipher that marks the change's entry.
+/// Who makes a change and when, with the cipher that marks the audit entry.
 #[derive(Clone)]
 pub struct Author {
     pub actor: Actor,
@@ -21,7 +21,7 @@ pub struct Author {
 }
 
 impl Author {
-    /// Returns the entry of a change, which follows `last`.
+    /// Returns the audit entry of a change. `last` is the entry before it.
     pub fn entry(&self, last: Option<&AuditEntry>, event: AuditEvent) -> Result<AuditEntry, SealError> {
         let AuditEvent { action, subject, result, detail } = event;
         let action: &str = action.into();
@@ -42,8 +42,8 @@ impl Author {
     }
 }
 
-/// Contract: every method of a store that takes an [`Author`] MUST append the entries of its change in the same
-/// transaction. If that fails, nothing may change. Ids MUST have no gaps, also with several replicas.
+/// Contract: every store method that takes an [`Author`] MUST append the audit entries of its change in the same
+/// transaction. If that fails, nothing may change. Ids MUST have no gaps, even if several replicas append.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
     /// Appends an entry for a change that no other store records.
@@ -55,7 +55,7 @@ pub trait AuditLog: Send + Sync {
     /// Returns at most `limit` entries with ids above `after`, oldest first.
     async fn oldest(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Deletes the entries from before `time`, but never the newest one, and appends an entry about it. Returns the
-    /// number of deleted entries.
+    /// Deletes the entries from before `time`, except the newest entry of the log. Appends an entry about the deletion.
+    /// Returns the number of deleted entries.
     async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError>;
 }

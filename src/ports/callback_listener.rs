@@ -1,4 +1,4 @@
-//! The server that the browser is redirected to (RFC 8252 section 7.3). It runs only while a login is pending.
+//! The server to which the provider redirects the browser (RFC 8252 section 7.3), while a login is pending.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::domain::{
 /// The address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackAddress {
-    /// Both loopback addresses, 127.0.0.1 and ::1: browsers resolve `localhost` to either.
+    /// Both loopback addresses, 127.0.0.1 and ::1, because browsers resolve `localhost` to either.
     Loopback { port: u16 },
     /// One configured address, e.g. 0.0.0.0 in a container with a published port.
     Explicit { ip: IpAddr, port: u16 },
@@ -28,7 +28,7 @@ impl CallbackAddress {
 /// Why the listener cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another program listens on the port on at least one of the addresses, and would receive the code.
+    /// Another program listens on the port of at least one of the addresses. It would receive the code.
     #[error("another program holds {held}")]
     InUse { held: String },
     #[error("cannot listen on {address}")]
@@ -40,9 +40,9 @@ pub enum BindError {
 pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginEnd),
-    /// Another account than the connected one signed in. The owner must choose, on the page or in the CLI.
+    /// The login is for another account than the connected one. The owner must choose, on the page or in the CLI.
     Question(Box<Confirmation>),
-    /// The code is spent, and its tokens wait for the database.
+    /// The code was exchanged. The tokens wait for the database.
     Unsaved,
     /// The callback was rejected and changed no login.
     Rejected,
@@ -55,13 +55,13 @@ pub enum CallbackReply {
 /// A callback from the browser.
 pub struct CallbackHit {
     pub response: AuthorizationResponse,
-    /// Sends the page to show. Dropping it shows an error page.
+    /// Sends the page to the browser. If it is dropped, the browser gets an error page.
     pub reply: Box<dyn FnOnce(CallbackReply) + Send>,
 }
 
 pub enum CallbackEvent {
     Hit(CallbackHit),
-    /// A browser has fetched the outcome page of the last login.
+    /// A browser has loaded the outcome page of the last login.
     OutcomeShown,
 }
 
@@ -69,16 +69,16 @@ pub enum CallbackEvent {
 pub trait CallbackListener: Send + Sync {
     /// Starts to listen.
     ///
-    /// Contract: MUST listen on every address of `address` or on none, but on IPv4 alone on a machine without IPv6.
-    /// MUST NOT share a port with another program.
+    /// Contract: MUST listen on every address of `address` or on none. On a machine without IPv6, MUST listen on IPv4
+    /// alone. MUST NOT share a port with another program.
     async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError>;
 }
 
-/// A running listener. Dropping it also frees the port, but a moment later.
+/// A running listener. Dropping it frees the port too, but not at once.
 #[async_trait]
 pub trait BoundCallback: Send {
-    /// Waits for the next event. The adapter itself answers callbacks without a well-formed `state`; they are not
-    /// events.
+    /// Waits for the next event. The adapter itself answers callbacks without a well-formed `state`, and reports no
+    /// event for them.
     ///
     /// Contract: MUST lose no event when the returned future is dropped.
     async fn next_event(&mut self) -> CallbackEvent;

@@ -1,10 +1,10 @@
-//! Says which subjects other replicas have changed, so that a replica reads only those.
+//! Reports which subjects other replicas have changed, so that a replica reads only those.
 
 use async_trait::async_trait;
 
 use super::StoreError;
 
-/// A random text that each change of a subject replaces. An equal mark means that nothing has changed, and that no
+/// A random text, which every change of a subject replaces. An equal mark means that nothing was changed and that no
 /// older copy of the database was restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeMark(pub String);
@@ -12,7 +12,7 @@ pub struct ChangeMark(pub String);
 /// The mark of each subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeMarks {
-    /// The history of accounts ([`super::CredentialHistory`]).
+    /// The events of accounts ([`super::CredentialHistory`]).
     pub accounts: ChangeMark,
     /// Pending and ended logins ([`super::LoginStore`]).
     pub logins: ChangeMark,
@@ -20,15 +20,15 @@ pub struct ChangeMarks {
     pub api_tokens: ChangeMark,
     /// Key checks ([`super::KeyStore`]).
     pub keys: ChangeMark,
-    /// What providers said last ([`super::TokenStore::feedback`]).
+    /// The feedback of providers ([`super::TokenStore::feedback`]).
     pub feedback: ChangeMark,
 }
 
 #[async_trait]
 pub trait ChangeFeed: Send + Sync {
-    /// Returns the current marks. Cheap: it is called twice a second.
+    /// Returns the current marks. This must be cheap, because it is called twice a second.
     ///
-    /// Contract: a change by any writer MUST replace the mark of its subject, and only that, in the same transaction. A
-    /// reader that reads a subject after its mark MUST see at least the changes that the mark stands for.
+    /// Contract: a change by any writer MUST replace the mark of its subject, and no other mark, in the same
+    /// transaction. A reader that reads a mark and then its subject MUST see at least the changes that led to the mark.
     async fn marks(&self) -> Result<ChangeMarks, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The clock; tests replace it.
+//! The clock. Tests replace it.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::domain::time::Timestamp;
 
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Returns the wall-clock time, UTC. It may jump in both directions.
+    /// Returns the wall-clock time in UTC. It may jump in both directions.
     fn now(&self) -> Timestamp;
 
-    /// Returns how far this machine's clock is ahead of the database's, in milliseconds, if that is worth a warning.
+    /// Returns how many milliseconds this machine's clock is ahead of the database's, if that is worth a warning.
     fn skew_millis(&self) -> Option<i64> {
         None
     }
 
-    /// Returns the time since the machine started, suspensions included. Nobody can set it, so it measures how long
-    /// something took; all processes of a machine agree on it.
+    /// Returns the time since the machine started, including suspensions. It cannot be set and is the same for all
+    /// processes of the machine, so it can measure durations.
     fn since_boot(&self) -> Duration;
 
     /// Returns once `duration` has passed on the monotonic clock.

@@ -1,4 +1,4 @@
-//! Why no connection to a server could be made, in sentences that name the remedy.
+//! Why the gateway could not connect to a server, with messages that name the remedy.
 
 /// What failed before a request could be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,15 +14,15 @@ pub enum ConnectProblem {
     Other,
 }
 
-/// No connection to `host` could be made, so no byte of a request was sent.
+/// No connection to `host` could be made, so nothing of a request was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
 pub struct ConnectError {
     pub problem: ConnectProblem,
     pub host: String,
-    /// The outbound proxy on the way, without credentials.
+    /// The outbound proxy without its credentials; None for a direct connection.
     pub proxy: Option<String>,
-    /// The cause, in the words of the system or the TLS library.
+    /// The cause, as the system or the TLS library describes it.
     pub detail: String,
 }
 

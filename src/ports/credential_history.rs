@@ -1,4 +1,4 @@
-//! The history of accounts. Owners read it, and other replicas follow it.
+//! The events of accounts. The owner reads them, and the other replicas follow them.
 
 use async_trait::async_trait;
 
@@ -16,8 +16,8 @@ pub struct NewEvents {
     pub is_complete: bool,
 }
 
-/// Contract: revisions MUST become visible in their order, even if several replicas write. A reader that continues
-/// after the last revision it has seen misses no event. An unreadable event MUST be skipped and logged.
+/// Contract: revisions MUST become visible in order, even if several replicas write. A reader that continues after the
+/// last revision that it read then misses no event. An unreadable event MUST be skipped and logged.
 #[async_trait]
 pub trait CredentialHistory: Send + Sync {
     /// Returns at most `limit` events after a revision, oldest first.

@@ -26,15 +26,15 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Returns every sealed value that is still needed: tokens of accounts, queued revocations and marks of API tokens.
-    /// Logins are not among them: they end within minutes.
+    /// Logins are left out, because they end within minutes.
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
 
-    /// Stores a gateway's report about its journal, in place of its last one. Deletes the reports from before `since`.
+    /// Stores a gateway's report about its journal in place of its last one. Deletes the reports from before `since`.
     async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError>;
 
     /// Returns the reports of all gateways, in the order of their places.
     async fn journals(&self) -> Result<Vec<JournalUse>, StoreError>;
 
-    /// Replaces one value, if it still is the old one. Returns whether it did. No other value may change.
+    /// Replaces a value if it is still the old one. Returns whether it did. No other value may change.
     async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError>;
 }

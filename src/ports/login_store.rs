@@ -1,4 +1,4 @@
-//! Storage of pending logins. Any replica can finish a login after a restart, but only one does.
+//! Storage of pending logins. Any replica can finish a login, even after a restart, but only one does.
 
 use std::time::Duration;
 
@@ -17,26 +17,26 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum BeginOutcome {
     Begun,
-    /// The principal already has an open login for this account; nothing was stored.
+    /// The principal already has an open login for this account. Nothing was stored.
     AlreadyPending(Box<SealedLogin>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// Only this caller may redeem the login's code.
+    /// Only this caller may exchange the login's code.
     Claimed,
-    /// Another caller claimed the login, or it has ended.
+    /// Another caller has claimed the login, or the login has ended.
     Taken,
 }
 
-/// All methods return [`StoreError`] if the store is broken or unreachable; nothing was changed then. An unreadable
-/// login MUST be skipped and logged; it MUST NOT block a new one.
+/// All methods return [`StoreError`] if the store is broken or unreachable. Then nothing was changed. An unreadable
+/// login MUST be skipped and logged, and MUST NOT block a new one.
 #[async_trait]
 pub trait LoginStore: Send + Sync {
     /// Stores a pending login.
     ///
     /// Contract: an account and principal MUST have at most one open login, even under concurrent calls. An expired
-    /// login MUST NOT block a new one; it ends as [`LoginOutcome::Expired`].
+    /// login MUST NOT block a new one, and MUST end as [`LoginOutcome::Expired`].
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError>;
 
     /// Returns the login with this OAuth state, whatever its progress.
@@ -62,14 +62,13 @@ pub trait LoginStore: Send + Sync {
     /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Moves an exchanging login to "unconfirmed" and keeps its tokens. Returns false, without a change, if it was not
-    /// exchanging.
+    /// Moves an exchanging login to "unconfirmed" and stores its tokens. Returns false if it was not exchanging.
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends an unconfirmed login without its tokens. Returns whether this call ended it.
     ///
-    /// Contract: if this call ends the login, the tokens MUST be deleted and the revocation queued in the same
-    /// transaction; otherwise neither.
+    /// Contract: if this call ends the login, it MUST delete the tokens and queue the revocation in the same
+    /// transaction. Otherwise it MUST do neither.
     async fn decline(
         &self,
         id: &LoginId,
@@ -78,7 +77,7 @@ pub trait LoginStore: Send + Sync {
         author: &Author,
     ) -> Result<bool, StoreError>;
 
-    /// Ends a pending or exchanging login. Returns whether this call ended it; a login that had already ended keeps its
+    /// Ends a pending or exchanging login. Returns whether this call ended it. A login that had already ended keeps its
     /// first outcome and detail.
     async fn end(
         &self,
@@ -88,10 +87,10 @@ pub trait LoginStore: Send + Sync {
         author: &Author,
     ) -> Result<bool, StoreError>;
 
-    /// Cancels the pending and exchanging logins of an account, of all principals. Returns their number.
+    /// Cancels all pending and exchanging logins of an account, whichever principals they have. Returns their number.
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError>;
 
-    /// Ends overdue logins as expired and logins that have been exchanging for longer than `stuck_after` as
+    /// Ends overdue logins as expired. Ends logins that have been exchanging for longer than `stuck_after` as
     /// interrupted. Deletes logins that ended more than `keep` ago. Returns the number of ended logins.
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError>;
 }

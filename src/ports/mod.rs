@@ -1,4 +1,4 @@
-//! The traits that the core needs from the outside, one a file, with their errors.
+//! The traits that the core needs from the outside, one in each file, with their errors.
 //!
 //! How to write a port:
 //!

@@ -15,7 +15,7 @@ pub enum NotifyError {
 
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// Sends an event. One attempt, no retry.
+    /// Sends an event, without a retry.
     ///
     /// Contract: MUST send no secret, MUST identify the event so that receivers can drop duplicates, and MUST end
     /// within seconds.

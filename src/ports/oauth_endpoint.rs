@@ -15,22 +15,22 @@ use crate::domain::{
 
 /// Why a token request failed. The variants differ in whether the provider may have acted on the request.
 ///
-/// The messages are the gateway's own: a provider's body never leaves the adapter.
+/// The messages are the gateway's own. A provider's body never leaves the adapter.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenEndpointError {
-    /// The provider refused the request. `code` is the provider's error code if it is a known one, else `unknown`.
+    /// The provider refused the request. `code` is its error code, or `unknown` if the gateway does not know it.
     #[error("the provider refused (HTTP {status}, {code})")]
     Rejected { status: u16, code: &'static str },
-    /// The token is not consumed: no byte of the request was sent.
+    /// The token is not consumed: nothing of the request was sent.
     #[error("the provider is not available: {why}")]
     Unavailable { why: &'static str },
-    /// The token is not consumed: there was no connection to send the request on.
+    /// The token is not consumed: no connection could be made.
     #[error(transparent)]
     Unreachable(#[from] ConnectError),
-    /// The token is not consumed: the provider responded with 429 and possibly a delay.
+    /// The token is not consumed: the provider responded with 429, and possibly with a delay.
     #[error("the provider rate-limits the request (HTTP 429)")]
     RateLimited { retry_after: Option<Duration> },
-    /// The request was sent without a readable response: the provider may have acted on it.
+    /// The request was sent, but no readable response arrived. The provider may have acted on the request.
     #[error("the provider's response {}", .0.in_words())]
     Indeterminate(Doubt),
 }
@@ -42,7 +42,7 @@ pub enum Doubt {
     ConnectionLost,
     /// HTTP 5xx.
     ServerError(u16),
-    /// A success that is too long or not the expected JSON; or a redirect, which is never followed.
+    /// A success that is too long or is not the expected JSON, or a redirect, which is never followed.
     Unreadable(u16),
 }
 
@@ -88,13 +88,13 @@ impl TokenEndpointError {
 }
 
 /// Contract for all methods:
-/// - MUST send at most one request, follow no redirect and not retry. The caller decides by the kind of error.
-/// - MUST leave through the proxy that is configured for `account`. A proxy that is unreachable or refuses means that
-///   no byte of the request was sent.
+/// - MUST send at most one request, follow no redirect and not retry. The caller decides about retries.
+/// - MUST use the outbound proxy that is configured for `account`. If the proxy is unreachable or refuses, nothing of
+///   the request was sent.
 /// - MUST end within the adapter's total time limit and read a response of bounded size.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
-    /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if it fails.
+    /// Exchanges an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if this fails.
     async fn exchange_code(
         &self,
         account: &AccountName,
@@ -103,7 +103,7 @@ pub trait OAuthEndpoint: Send + Sync {
     ) -> Result<TokenResponse, TokenEndpointError>;
 
     /// Presents a refresh token (RFC 6749 section 6) within `limit`. A response without a refresh token means that the
-    /// old one remains valid.
+    /// presented token remains valid.
     async fn refresh(
         &self,
         account: &AccountName,
@@ -112,7 +112,7 @@ pub trait OAuthEndpoint: Send + Sync {
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError>;
 
-    /// Revokes a refresh token (RFC 7009). `Ok` means that the provider confirmed it.
+    /// Revokes a refresh token (RFC 7009). `Ok` means that the provider confirmed the revocation.
     async fn revoke(
         &self,
         account: &AccountName,

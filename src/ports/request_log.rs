@@ -1,4 +1,4 @@
-//! Storage of the records of requests, and of the usage of each program. Records may be lost in a crash.
+//! Storage of request records and of each program's usage. Records may be lost in a crash.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// A stored record. Its number is higher than those of the records that were added before it.
+/// A stored record. A record that was added later has a higher number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberedRecord {
     pub number: i64,
@@ -20,8 +20,7 @@ pub trait RequestLog: Send + Sync {
     /// Adds records and sums, all or none. The sums of one key from several replicas MUST add up.
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError>;
 
-    /// Returns at most `limit` records with a number below `before`, newest first; without `before`, from the newest
-    /// one.
+    /// Returns at most `limit` records, newest first. With `before`, only records with lower numbers are returned.
     async fn recent(&self, before: Option<i64>, limit: usize) -> Result<Vec<NumberedRecord>, StoreError>;
 
     /// Returns the sums of the days from `first` to `last`, in the order of their keys.

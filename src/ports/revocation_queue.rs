@@ -1,4 +1,4 @@
-//! Queue of refresh tokens that wait until their provider confirms the revocation.
+//! The queue of refresh tokens whose revocation the provider has not confirmed yet.
 
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ pub trait RevocationQueue: Send + Sync {
     /// Returns all revocations, in the order of their ids.
     async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError>;
 
-    /// Takes a due revocation for one attempt. It is due again after `pause` unless it is removed.
+    /// Takes a due revocation for one attempt. It is due again after `pause` unless it is deleted.
     ///
-    /// Contract: at most one of any number of concurrent calls MUST get it.
+    /// Contract: at most one of any number of concurrent calls MUST get the revocation.
     async fn take(
         &self,
         id: &RevocationId,
@@ -38,6 +38,6 @@ pub trait RevocationQueue: Send + Sync {
     /// Deletes a revocation. Idempotent.
     async fn delete(&self, id: &RevocationId) -> Result<(), StoreError>;
 
-    /// Deletes the revocations that were queued before `time`. Returns their number.
+    /// Deletes the revocations that were queued before `time`. Returns the number of deleted revocations.
     async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError>;
 }

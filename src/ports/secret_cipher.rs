@@ -9,7 +9,7 @@ use crate::domain::{ids::KeyId, sealed::SealContext, sealed_secret::SealedSecret
 #[error("the secret could not be encrypted")]
 pub struct SealError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Why a sealed secret did not open. Callers must not treat these as "there is no secret".
+/// Why a sealed secret did not open. Callers must not treat this as an absent secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     #[error("it was sealed with the key {sealed_with}, the configured key is {configured}")]
@@ -22,7 +22,7 @@ pub enum OpenError {
     Malformed,
 }
 
-/// Authenticated encryption with key ids and associated data. One key seals; others may still open.
+/// Authenticated encryption with key ids and associated data. One key seals, and all known keys open.
 ///
 /// Contract:
 /// - `open` MUST return the sealed plaintext under the same context, and an error under any other context.
@@ -33,7 +33,7 @@ pub trait SecretCipher: Send + Sync {
 
     fn open(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SecretString, OpenError>;
 
-    /// Opens a secret of the first format, which was bound to its row, column and login only.
+    /// Opens a secret of the first format, which was bound only to its table, row, column and login.
     ///
     /// Contract: MUST NOT open a secret that `seal` made.
     fn open_first_format(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SecretString, OpenError>;
@@ -44,6 +44,6 @@ pub trait SecretCipher: Send + Sync {
     /// Returns the ids of all keys that `open` uses.
     fn key_ids(&self) -> Vec<KeyId>;
 
-    /// Reads the keys again, where they come from a file. Returns whether they have changed. Known keys still open.
+    /// Reads the keys again if they come from a file. Returns whether they have changed. All earlier keys still open.
     fn reload(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! The identity provider behind a browser session.
+//! The identity provider of browser sessions.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum SessionReply {
 #[derive(Debug)]
 pub struct SessionResponse {
     pub outcome: Result<SessionReply, TokenEndpointError>,
-    /// The cookie that replaces the presented one, which the provider no longer accepts.
+    /// The cookie that replaces the presented one. The provider no longer accepts the presented cookie.
     pub replaced: Option<RefreshToken>,
 }
 
@@ -37,11 +37,11 @@ impl From<TokenEndpointError> for SessionResponse {
 
 #[async_trait]
 pub trait SessionEndpoint: Send + Sync {
-    /// Presents the browser's cookie in one request, within `limit`. Requests a new token of `session`, or if that is
-    /// None, the id of the browser's last active session.
+    /// Presents the browser's cookie in one request, within `limit`. Requests a new token of `session`. If `session` is
+    /// None, requests the id of the browser's last active session.
     ///
     /// Contract:
-    /// - As for [`super::OAuthEndpoint`].
+    /// - The contract of [`super::OAuthEndpoint`] applies.
     /// - MUST return a cookie that replaces the presented one, even if the request failed.
     /// - MUST NOT return a cookie that the response deletes or that equals the presented one.
     async fn ask(

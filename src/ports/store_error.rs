@@ -1,14 +1,14 @@
-//! Why a store fails, as all store ports report it.
+//! The error of all store ports.
 
 use crate::domain::unreadable::UnreadableRow;
 
 /// A store is broken or unreachable. The text goes to the log, never to a caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database fails. A retry may succeed.
+    /// The database failed. A retry may succeed.
     #[error("cannot {doing}: {}", trouble.in_words())]
     Unavailable { doing: &'static str, trouble: StoreTrouble, source: Box<dyn std::error::Error + Send + Sync> },
-    /// A row holds a value that the gateway never writes. A retry fails too; other rows are not affected.
+    /// A row has a value that the gateway never writes. A retry fails too. Other rows are not affected.
     #[error("the database holds an unreadable row: {0}")]
     Unreadable(Box<UnreadableRow>),
 }
@@ -19,7 +19,7 @@ impl From<UnreadableRow> for StoreError {
     }
 }
 
-/// Why a database fails.
+/// Why the database failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreTrouble {
     /// It is unreachable, busy for too long, or fails in another way.
@@ -30,7 +30,7 @@ pub enum StoreTrouble {
 }
 
 impl StoreTrouble {
-    /// Returns the trouble and the remedy, for the end of a sentence.
+    /// Returns the problem and the remedy, to end a sentence with.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Unavailable => "the database is unavailable",
@@ -45,7 +45,7 @@ impl StoreTrouble {
 }
 
 impl StoreError {
-    /// Returns what is wrong with the database; None if only a row is unreadable.
+    /// Returns the problem of the database; None if only a row is unreadable.
     pub fn trouble(&self) -> Option<StoreTrouble> {
         match self {
             Self::Unavailable { trouble, .. } => Some(*trouble),
@@ -54,7 +54,7 @@ impl StoreError {
     }
 }
 
-/// Returns an error with its sources in one line, for the log.
+/// Returns an error and its sources in one line, for the log.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let sources = std::iter::successors(error.source(), |source| source.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))

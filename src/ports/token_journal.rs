@@ -1,8 +1,8 @@
-//! Durable storage of new tokens beside the database. It needs only the local disk.
+//! Durable storage of new tokens on the local disk, beside the database.
 //!
-//! Between the provider's response and the commit, the response holds the only valid tokens. They are written to the
-//! journal first, so that neither a database outage nor a crash loses them. After the commit the newest ones stay, so
-//! that an older copy of the database, restored later, does not bring a spent refresh token back.
+//! Until the commit, a provider's response has the only valid tokens. They are written to the journal first, so that
+//! neither a database outage nor a crash loses them. After the commit the newest tokens stay, so that an older copy of
+//! the database, restored later, does not bring a spent refresh token back.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use crate::domain::{
     sealed_secret::SealedSecret,
 };
 
-/// How many ended logins a journal remembers at least.
+/// The minimum number of ended logins that a journal keeps.
 pub const KEPT_ENDED: usize = 10_000;
 
 /// The journal cannot be used. Callers continue without it.
@@ -50,7 +50,7 @@ impl JournalRecord {
     }
 }
 
-/// A refresh token that this gateway has presented, or is about to, without new tokens yet.
+/// A refresh token that this gateway has presented or is about to present, and for which it has no new tokens yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentedToken {
     pub name: AccountName,
@@ -68,23 +68,23 @@ pub struct EndedLogin {
     pub successor: Option<LoginId>,
 }
 
-/// The tokens of a login, before the database has them.
+/// The tokens of a login that the database does not have yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoginRecord {
     pub name: AccountName,
     pub login_id: LoginId,
-    /// Sealed as one text for the login.
+    /// All tokens in one text, sealed for the login.
     pub tokens: SealedSecret,
 }
 
 /// Contract: several processes may share one journal. A record is identified by its account and the version of its
-/// tokens. It may be replayed while its writer still runs: committing one version twice stores it once.
+/// tokens. It may be replayed while its writer still runs, because committing one version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
-    /// Returns the host and folder of the journal, for the owner. They differ for each journal.
+    /// Returns the host and folder of the journal, for messages. They are unique to the journal.
     fn place(&self) -> String;
 
-    /// Writes a record, in its state.
+    /// Writes a record with its state.
     ///
     /// Contract: `Ok` MUST mean that the whole record is on disk and survives a power cut; a short write MUST be an
     /// error. A partially written record MUST NOT count as a record. A record of another process MUST NOT be
@@ -98,8 +98,8 @@ pub trait TokenJournal: Send + Sync {
     /// another process may still be writing it.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
-    /// Returns the records of [`TokenJournal::list`] without the committed ones of these versions. With many accounts
-    /// the database has most of the versions, and their records need not be read.
+    /// Returns the records of [`TokenJournal::list`] without the committed ones of these versions. With many accounts,
+    /// the database already has most versions, and their records need not be read.
     async fn list_without(
         &self,
         known: HashMap<AccountName, TokenVersion>,
@@ -110,7 +110,7 @@ pub trait TokenJournal: Send + Sync {
         Ok(self.list().await?.into_iter().filter(|record| !is_known(record)).collect())
     }
 
-    /// Returns how many records and logins each encryption key has sealed.
+    /// Returns the number of records and logins that each encryption key has sealed.
     async fn key_use(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
         let mut counts = BTreeMap::new();
         for key_id in self.list().await?.iter().flat_map(|record| record.rotation.key_ids()) {
@@ -122,39 +122,38 @@ pub trait TokenJournal: Send + Sync {
         Ok(counts)
     }
 
-    /// Keeps a record as the account's committed one, whether or not `put` succeeded before. Deletes the earlier
-    /// committed record, an earlier mark and earlier presentations; if one of these belongs to a later generation of
-    /// the login, it MUST be kept instead.
+    /// Stores a record as the account's committed one, whether or not `put` succeeded before. Deletes the account's
+    /// earlier committed record, mark and presentations. If one of these belongs to a later generation of the login, it
+    /// MUST be kept instead of the record.
     async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError>;
 
-    /// Marks the version of an account that the database has and whose tokens another gateway keeps. MUST replace the
-    /// account's committed record, an earlier mark and earlier presentations, but nothing of this version or a later
-    /// one of the login. Returns false if the journal has something of a later one, which means that the database was
-    /// newer before.
+    /// Marks a version that the database has and whose tokens another gateway keeps. MUST replace the account's earlier
+    /// committed record, mark and presentations, but nothing of this version or a later version of the login. Returns
+    /// false if the journal has something of a later version, which means that an older database was restored.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Returns the marks of all processes.
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError>;
 
-    /// Remembers how often a token was presented, in place of an earlier number; 0 forgets it.
+    /// Stores how often a token was presented, in place of an earlier number; 0 deletes the number.
     ///
-    /// Contract: `Ok` MUST mean that it survives a power cut.
+    /// Contract: `Ok` MUST mean that the number survives a power cut.
     async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError>;
 
-    /// Returns the presented tokens of all processes: of each account at most the newest of a login.
+    /// Returns the presented tokens of all processes, at most the newest token of each login.
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
 
-    /// Remembers that a login has ended, and deletes its records, except unsaved ones. Idempotent; of several calls for
-    /// one login the last counts. A journal MAY forget the oldest beyond [`KEPT_ENDED`].
+    /// Records that a login has ended, and deletes its records except unsaved ones. Idempotent. Of several calls for
+    /// one login, the last one counts. A journal MAY delete the oldest ended logins beyond [`KEPT_ENDED`].
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
 
     /// Returns the ended logins of all processes.
     async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError>;
 
-    /// Writes the tokens of a login, under the contract of [`TokenJournal::put`].
+    /// Writes the tokens of a login. The contract of [`TokenJournal::put`] applies.
     async fn put_login(&self, record: &LoginRecord) -> Result<(), JournalError>;
 
-    /// Returns the logins of all processes, under the contract of [`TokenJournal::list`], which does not return them.
+    /// Returns the unsaved logins of all processes. The contract of [`TokenJournal::list`] applies.
     async fn logins(&self) -> Result<Vec<LoginRecord>, JournalError>;
 
     /// Deletes the tokens of a login. Idempotent.

@@ -1,4 +1,4 @@
-//! Storage of connected accounts. It handles sealed secrets only, never a plaintext token.
+//! Storage of connected accounts. It handles only sealed secrets, never plaintext tokens.
 
 use async_trait::async_trait;
 
@@ -21,13 +21,13 @@ use crate::domain::{
 pub enum SaveOutcome {
     /// The account after the save.
     Saved(Box<SealedCredential>),
-    /// The login ended in the meantime, e.g. by a logout; nothing was changed.
+    /// The login ended before, e.g. by a logout. Nothing was changed.
     LoginEnded(LoginOutcome),
-    /// An account of another type has this name; nothing was changed.
+    /// An account of another type has this name. Nothing was changed.
     TypeConflict(ProviderType),
-    /// The account has other tokens than those that the order revokes; nothing was changed.
+    /// The account has other tokens than the order revokes. Nothing was changed.
     Changed,
-    /// The tokens may not replace the account's current login; nothing was changed.
+    /// The tokens may not replace the account's current login. Nothing was changed.
     OtherLogin,
 }
 
@@ -42,9 +42,9 @@ pub struct StoredAccounts {
 /// The accounts that move to another installation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MoveOrder {
-    /// Each with the version of its exported tokens.
+    /// Each account with the version of its exported tokens.
     pub accounts: Vec<(AccountName, TokenVersion)>,
-    /// The queued revocations that would end the accounts at their new place.
+    /// The queued revocations that would end the accounts at their destination.
     pub revocations: Vec<RevocationId>,
     /// The destination, for the audit log.
     pub archive: String,
@@ -55,10 +55,10 @@ pub struct MoveOrder {
 pub enum Removal {
     /// The account before the removal.
     Removed(Box<SealedCredential>),
-    /// The account was unreadable.
+    /// An unreadable account was removed.
     RemovedUnreadable,
     Absent,
-    /// The account has other tokens than those that the order revokes; nothing was changed.
+    /// The account has other tokens than the order revokes. Nothing was changed.
     Changed,
 }
 
@@ -69,18 +69,18 @@ pub struct Advanced {
     pub effect: Effect,
     /// The account after the event; None if it is not connected.
     pub credential: Option<SealedCredential>,
-    /// The events added to the history, in order.
+    /// The recorded events, in order.
     pub events: Vec<CredentialEvent>,
 }
 
-/// Changes that an owner makes to a connected account; None leaves a value unchanged.
+/// Changes that an owner makes to a connected account. None leaves a value unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     pub display_name: Option<String>,
     pub enabled: Option<bool>,
 }
 
-/// What a provider said last about one login of an account.
+/// A provider's last feedback about one login of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredFeedback {
     pub name: AccountName,
@@ -89,12 +89,12 @@ pub struct StoredFeedback {
 }
 
 /// All methods return [`StoreError`] if the store is broken or unreachable. Then either nothing was changed, or the
-/// change was committed and only the reply was lost. Every change of an account writes an event to its history
+/// change was committed and only the reply was lost. Every change of an account records an event
 /// ([`super::CredentialHistory`]) in the same transaction.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
-    /// Returns the account with this name, or None. If its row is unreadable, this is [`StoreError::Unreadable`], which
-    /// concerns this account only.
+    /// Returns the account with this name, or None. An unreadable row is [`StoreError::Unreadable`], which concerns
+    /// only this account.
     async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError>;
 
     /// Returns all accounts.
@@ -102,9 +102,8 @@ pub trait TokenStore: Send + Sync {
     /// Contract: an unreadable row MUST NOT be an error. A row without a valid name MUST be skipped and logged.
     async fn list(&self) -> Result<StoredAccounts, StoreError>;
 
-    /// Returns at most `limit` accounts with names after `after`, ordered by name. Also returns the last name that was
-    /// read, or None on the last page. The pages are separate reads, so a change in between may show in some of them
-    /// only.
+    /// Returns at most `limit` accounts with names after `after`, ordered by name, and the last name that was read, or
+    /// None on the last page. Each page is a separate read, so a change between two reads may show on some pages only.
     async fn list_after(
         &self,
         after: Option<&str>,
@@ -124,8 +123,8 @@ pub trait TokenStore: Send + Sync {
         Ok((page, last))
     }
 
-    /// Saves the tokens of a login and returns the saved account: a second read could fail and hide that the tokens are
-    /// saved.
+    /// Saves the tokens of a login. Returns the saved account, because a second read could fail and hide that the
+    /// tokens are saved.
     ///
     /// Contract:
     /// - Access token, refresh token and metadata MUST become visible together or not at all.
@@ -133,15 +132,15 @@ pub trait TokenStore: Send + Sync {
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
     /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end
-    ///   as completed in the same transaction, without the tokens that it kept. Otherwise nothing may change
-    ///   ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code exchange stays cancelled.
+    ///   as completed in the same transaction, and its stored tokens MUST be deleted. Otherwise nothing may change
+    ///   ([`SaveOutcome::LoginEnded`]), so that a login that is cancelled during the code exchange stays cancelled.
     /// - If `replaces` does not allow the account's current login, nothing may change ([`SaveOutcome::OtherLogin`]).
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
     ///   login never replaces a newer one.
-    /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other
-    ///   tokens than those that the order revokes, nothing may change ([`SaveOutcome::Changed`]).
+    /// - With a revocation order in `superseded`, the replaced refresh token MUST be queued for revocation. If the
+    ///   account has other tokens than the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].
-    /// - An unreadable row MUST be replaced like an absent one, whatever its type.
+    /// - An unreadable row MUST be treated like an absent one, whatever its type.
     async fn save_login(&self, credential: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError>;
 
     /// Applies the `Some` values and returns the changed account, or None if it is not connected.
@@ -155,12 +154,12 @@ pub trait TokenStore: Send + Sync {
     /// Applies one event of the refresh protocol.
     ///
     /// Contract:
-    /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
-    ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
-    ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both
+    /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction, which
+    ///   no other write interrupts and which is durable on return. MUST write new tokens and metadata only for
+    ///   [`Effect::Stored`], and keep unknown settings. If a step leaves no row, MUST delete the account with both
     ///   tokens.
-    /// - An unreadable row MUST be an error and stay as it is, with one exception: if its login and generation can be
-    ///   read, new tokens of that login MUST be stored, and repair the row.
+    /// - An unreadable row MUST be an error and stay unchanged, with one exception: if its login and generation can be
+    ///   read, new tokens of that login MUST be stored. They repair the row.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(
@@ -174,8 +173,8 @@ pub trait TokenStore: Send + Sync {
     /// Deletes the account with both tokens and returns it.
     ///
     /// Contract: MUST be atomic and idempotent; a second call returns [`Removal::Absent`]. With a revocation order, the
-    /// refresh token MUST be queued for revocation in the same transaction; if the account has other tokens than those
-    /// that the order revokes, nothing may change ([`Removal::Changed`]). An unreadable account MUST be deleted too.
+    /// refresh token MUST be queued for revocation in the same transaction. If the account has other tokens than the
+    /// order revokes, nothing may change ([`Removal::Changed`]). An unreadable account MUST be deleted too.
     async fn remove<'a>(
         &self,
         name: &AccountName,
@@ -183,26 +182,26 @@ pub trait TokenStore: Send + Sync {
         author: &Author,
     ) -> Result<Removal, StoreError>;
 
-    /// Deletes accounts whose tokens go to another installation, with both tokens, without a revocation; and the queued
-    /// revocations that would end them there. Returns whether it did.
+    /// Deletes accounts that move to another installation, with both tokens, without a revocation. Also deletes the
+    /// queued revocations that would end the accounts there. Returns whether it did.
     ///
     /// Contract: MUST be one transaction. Nothing may change if one of the accounts has another version, is unreadable,
-    /// or has a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). Other replicas
-    /// MUST learn of it by an event [`EventKind::MovedAway`].
+    /// or has a refresh token that is not [at rest](crate::domain::refresh::RefreshState::is_at_rest). MUST record an
+    /// event [`EventKind::MovedAway`] for each account, so that other replicas follow.
     ///
     /// [`EventKind::MovedAway`]: crate::domain::history::EventKind::MovedAway
     async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;
 
-    /// Returns what providers said last, for every account of which something is stored.
+    /// Returns the stored feedback of all accounts.
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
 
-    /// Replaces what the provider said last about an account.
+    /// Replaces the feedback about an account.
     ///
     /// Contract:
-    /// - MUST change nothing else of the account, and nothing at all if it has another login by now.
-    /// - If the provider refuses the account with a code other than before, an event MUST be recorded in the same
-    ///   transaction and returned, unless the login has such an event of the last [`ANNOUNCED_FOR`].
-    /// - `now` is as in [`TokenStore::advance`].
+    /// - MUST change nothing else of the account, and nothing at all if the account has another login now.
+    /// - If the provider refuses the account with a new code, an event MUST be recorded in the same transaction and
+    ///   returned, unless the login already had such an event within the last [`ANNOUNCED_FOR`].
+    /// - For `now`, the contract of [`TokenStore::advance`] applies.
     ///
     /// [`ANNOUNCED_FOR`]: crate::domain::provider_feedback::ANNOUNCED_FOR
     async fn put_feedback(

@@ -13,7 +13,7 @@ use crate::domain::{ids::AccountName, secret::AccessToken};
 /// A complete request, except for its `Authorization` header.
 #[derive(Debug)]
 pub struct UpstreamRequest {
-    /// The account for which the request is sent, which determines the outbound proxy.
+    /// The account that the request is for. It determines the outbound proxy.
     pub account: AccountName,
     pub method: Method,
     /// An absolute URL with the configured origin.
@@ -35,7 +35,7 @@ pub enum RequestBody {
     },
 }
 
-/// The chunks of a caller's body; the creator of the stream limits their size and time.
+/// The chunks of a caller's body. The creator of the stream limits their size and time.
 pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
 /// Why a caller's body cannot be read completely.
@@ -68,7 +68,7 @@ impl Default for RequestBody {
 }
 
 impl fmt::Debug for RequestBody {
-    /// Writes the length only, so that no prompt gets into a log.
+    /// Writes only the length, so that no prompt gets into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Buffered(bytes) => write!(f, "Buffered({} bytes)", bytes.len()),
@@ -95,7 +95,7 @@ pub enum UpstreamError {
     /// Nothing was sent.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(ConnectError),
-    /// Nothing was sent, because the URL or the token cannot be in a request.
+    /// Nothing was sent, because the URL or the token is not valid in a request.
     #[error("the request to the provider is not valid")]
     Unsendable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the provider was silent for too long")]
@@ -113,8 +113,8 @@ pub trait Upstream: Send + Sync {
     /// response has arrived.
     ///
     /// Contract:
-    /// - MUST leave through the proxy that is configured for the account, send the request once and follow no redirect.
-    /// - MUST stream the response's body without decoding or collecting it.
+    /// - MUST use the outbound proxy that is configured for the account, send the request once and follow no redirect.
+    /// - MUST stream the response body without decoding or buffering it.
     /// - MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long, and with
     ///   [`UpstreamError::Lost`] if it switches to another protocol.
     /// - Dropping the future or the body MUST cancel the request at the provider.

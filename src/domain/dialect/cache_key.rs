@@ -1,5 +1,5 @@
-//! The key under which the provider caches the beginning of a conversation. A client that sends none would pay for the
-//! whole conversation on every turn.
+//! `prompt_cache_key`: the provider caches the beginning of a conversation under this key. The gateway derives one for
+//! clients that send none. Without a key, every turn would pay for the whole conversation.
 
 use std::borrow::Cow;
 
@@ -11,20 +11,20 @@ use super::{json_writer::JsonWriter, members::Members};
 
 /// The maximum length of a key at the backend, in characters.
 const MAX_CHARS: usize = 64;
-/// How much of a conversation's beginning a key is derived from, in bytes.
+/// A key is derived from at most this many bytes of each text.
 const MAX_START: usize = 64 * 1024;
 
-/// Whose conversation a key is for.
+/// The caller, account and session that a cache key belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheScope {
-    /// The session that the caller's headers name.
+    /// The session id from the caller's headers.
     pub session: Option<String>,
-    /// The caller and the account: the same conversation of another one has another key. None: no key is derived.
+    /// The caller and the account, so that no others get the same key. None: no key is derived.
     pub parties: Option<String>,
 }
 
 impl CacheScope {
-    /// Takes out the caller's own key, or returns its session.
+    /// Removes the caller's own key from the body and returns it. Without one, returns the caller's session.
     pub(super) fn take_given(&self, body: &mut Members<'_>) -> Option<String> {
         let Some(own) = body.word("prompt_cache_key").filter(|key| !key.is_empty()) else {
             return self.session.clone();
@@ -33,13 +33,13 @@ impl CacheScope {
         Some(own.into_owned())
     }
 
-    /// Derives a key from the beginning of the conversation, which every turn repeats. `items` is JSON, separated by
-    /// commas.
+    /// Derives a key from the beginning of the conversation, which every turn repeats. `items` are JSON objects,
+    /// separated by commas.
     pub(super) fn derive(&self, instructions: &str, items: &str) -> Option<String> {
         Some(key_of(&[self.parties.as_deref()?, instructions, start_of(items)]))
     }
 
-    /// Writes the key. Returns the session for the provider, as the value of a header.
+    /// Writes the key. Returns the session id for a header of the request.
     pub(super) fn write(&self, key: String, out: &mut JsonWriter) -> String {
         let key = if key.chars().count() <= MAX_CHARS { key } else { key_of(&[&key]) };
         out.word("prompt_cache_key", &key);
@@ -48,7 +48,7 @@ impl CacheScope {
     }
 }
 
-/// Returns a UUID of these texts (RFC 9562 section 5.8), the form of the keys of OpenAI's clients.
+/// Returns a UUID derived from the texts (version 8, RFC 9562 section 5.8). OpenAI's clients use UUIDs as keys.
 fn key_of(texts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for text in texts {
@@ -66,7 +66,7 @@ struct Role<'a> {
     role: Option<Cow<'a, str>>,
 }
 
-/// Returns the items up to the first message of the user.
+/// Returns the items up to and including the user's first message.
 fn start_of(items: &str) -> &str {
     let mut end = 0;
     while let Some(rest) = items.get(end..) {

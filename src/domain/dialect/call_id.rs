@@ -1,5 +1,5 @@
-//! The ids that tie the output of a tool to its call. Conversations that began with another model may have longer ids
-//! than the backend accepts.
+//! The `call_id` that links a tool's output to its call. Conversations that began with another model may have longer
+//! ids than the backend accepts.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -9,10 +9,10 @@ use super::raw_json::Text;
 /// The maximum length of an id at the backend, in characters.
 const MAX_CHARS: usize = 64;
 
-/// Returns an id that the backend accepts. A longer one is replaced by its hash: the same id has the same replacement
-/// in the call, in its output and in every later request, so that the backend's cache matches.
+/// Returns `id`, or its hash if the id is longer than the backend accepts. The same id always gets the same hash, so
+/// the output still matches its call, and later requests match the backend's cache.
 pub(super) fn accepted(id: Text<'_>) -> Text<'_> {
-    // The JSON has at least one byte for each character, and the quotes.
+    // JSON takes at least one byte for each character, plus the quotes.
     if id.as_json().len() <= MAX_CHARS + 2 {
         return id;
     }

@@ -1,5 +1,5 @@
-//! Embeddings (OpenAI API reference, `POST /v1/embeddings`). OpenAI's SDKs ask for base64, which is shorter, and some
-//! decode whatever they get; the provider sends numbers only.
+//! Embeddings (OpenAI API reference, `POST /v1/embeddings`). The provider returns only arrays of numbers. OpenAI's SDKs
+//! request base64, which is shorter, and some decode every response as base64.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub struct EmbeddingsRequest<'a> {
     size: usize,
 }
 
-/// How the response is converted for the caller.
+/// Converts the response for the caller.
 #[derive(Debug)]
 pub struct EmbeddingsResponse {
     /// The model as the caller named it.
@@ -24,14 +24,14 @@ pub struct EmbeddingsResponse {
 }
 
 impl<'a> EmbeddingsRequest<'a> {
-    /// Opens a body that [`model_of`](super::model_of) has checked.
+    /// Parses a body that [`model_of`](super::model_of) has checked.
     pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
         Ok(Self { model: body.take_model()?, body, size })
     }
 
-    /// Writes the body for the provider, whose name of the model is `model`.
+    /// Writes the body for the provider. `model` is the provider's name of the model.
     pub fn into_provider(mut self, model: &str) -> Result<(Vec<u8>, EmbeddingsResponse), InvalidRequest> {
         let is_base64 = body_wants_base64(&mut self.body)?;
         let mut out = JsonWriter::for_body(self.size);

@@ -1,5 +1,5 @@
-//! Parses an event of the backend, for both dialects. A response has an event for each few characters, so a member
-//! stays JSON until it is read.
+//! Parses an event of the backend, for both dialects. A response has an event for every few characters of text, so
+//! members are parsed only when they are read.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(super) struct BackendEvent<'a> {
 }
 
 impl<'a> BackendEvent<'a> {
-    /// Parses an event; None for an event without data, and for the `[DONE]` of other streams of this API.
+    /// Parses an event. Returns None for an event without data and for the end marker `[DONE]`.
     pub(super) fn read(event: &'a SseEvent<'_>) -> Result<Option<Self>, ResponseFailure> {
         if matches!(event.data.trim(), "" | "[DONE]") {
             return Ok(None);
@@ -35,7 +35,7 @@ impl<'a> BackendEvent<'a> {
     /// Returns a member that is a string.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         let json = self.members.get(name).filter(|value| value.get().starts_with('"'))?.get();
-        // Lone surrogates are rare, so they are looked for only in a text that cannot be parsed.
+        // Lone surrogates are rare. They are replaced only if the text cannot be parsed.
         unescaped(json).or_else(|| serde_json::from_slice(&without_lone_surrogates(json.as_bytes())).ok())
     }
 
@@ -48,21 +48,21 @@ impl<'a> BackendEvent<'a> {
         self.members.get(name).map(in_one_line)
     }
 
-    /// Returns a member as a tree; None if it exceeds the limits of a provider's JSON.
+    /// Returns a member as a tree; None if it exceeds the limits for a provider's JSON.
     pub(super) fn tree(&self, name: &str) -> Option<Value> {
         json::parse_tree(self.json(name)?.as_bytes()).ok()
     }
 
-    /// Returns the id of the item that the event is about.
+    /// Returns the id of the item that the event belongs to.
     pub(super) fn item_id(&self) -> Option<Cow<'a, str>> {
         self.text("item_id").or_else(|| Members::of(self.members.get("item")?, String::new()).ok()?.word("id"))
     }
 
-    /// Fails if the event reports that the response failed.
+    /// Returns an error if the event reports a failure of the response.
     pub(super) fn check(&self) -> Result<(), ResponseFailure> {
         let error = match &*self.kind {
             "response.failed" => self.tree("response").and_then(|mut response| Some(response.get_mut("error")?.take())),
-            // `{"type": "error", "code", "message"}`, or with both inside `error`.
+            // `code` and `message` are members of the event itself or of its `error`.
             "error" => self.tree("error").or_else(|| {
                 Some(
                     self.members
@@ -77,7 +77,7 @@ impl<'a> BackendEvent<'a> {
         Err(ResponseFailure::of_error(&error.unwrap_or_default()))
     }
 
-    /// Whether the event ends its response, complete or cut off. Both are successes.
+    /// Whether the event ends its response. A response that was cut off is a success too.
     pub(super) fn ends_response(&self) -> bool {
         matches!(&*self.kind, "response.completed" | "response.incomplete")
     }
@@ -85,7 +85,7 @@ impl<'a> BackendEvent<'a> {
     /// Returns the response in an event, if it has one.
     ///
     /// # Errors
-    /// The event ends the response and lacks it.
+    /// The event ends the response but does not contain it.
     pub(super) fn response(&self) -> Result<Option<Map<String, Value>>, ResponseFailure> {
         match self.tree("response") {
             Some(Value::Object(response)) => Ok(Some(response)),
@@ -95,20 +95,20 @@ impl<'a> BackendEvent<'a> {
     }
 }
 
-/// Returns JSON that can be parsed and that fits a line of an event stream.
+/// Returns valid JSON without line breaks, for one `data` line of an event stream.
 pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
     let mut json = match without_lone_surrogates(value.get().as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(value.get()),
         Cow::Owned(mended) => Cow::Owned(String::from_utf8(mended).unwrap_or_default()),
     };
-    // They stand between values only: in a string they are escaped.
+    // Line breaks occur only between values: JSON strings escape them.
     if json.contains(['\n', '\r']) {
         json = Cow::Owned(json.replace(['\n', '\r'], " "));
     }
     json
 }
 
-/// Whether an event tells more of the response than its beginning. Fails if it reports that the response failed.
+/// Whether an event carries more than the start of the response. Returns an error if it reports a failure.
 pub fn is_news(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;

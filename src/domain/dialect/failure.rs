@@ -1,4 +1,4 @@
-//! Failures of a response after its stream began. The status was 200, so only an event reports them.
+//! Failures after the response stream has begun. The status was 200, so only an event can report them.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use serde_json::{Map, Value};
 
 use crate::domain::{provider_feedback::account_code, provider_refusal::RefusalKind, retry_time::stated_wait};
 
-/// The members of an error that say when and for whom a limit ends.
+/// The members of an error that describe a plan limit.
 const LIMIT: [&str; 3] = ["resets_at", "resets_in_seconds", "plan_type"];
 
-/// A failed response, with the backend's code and message (OpenAI API reference, response object, `error.code`;
-/// ChatGPT's codes as the Codex CLI reads them).
+/// A failed response with the backend's code and message (OpenAI API reference, response object, `error.code`; the
+/// Codex CLI for ChatGPT's codes).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ResponseFailure {
     pub kind: RefusalKind,
-    /// The backend's code, or else the gateway's.
+    /// The backend's code, or the gateway's if the backend sent none.
     pub code: String,
     pub message: String,
-    /// The delay before a retry, if the message names one.
+    /// The delay before a retry, if the message states one.
     pub retry_after: Option<Duration>,
     /// The members `resets_at`, `resets_in_seconds` and `plan_type` of the error.
     pub limit: Map<String, Value>,
@@ -38,7 +38,7 @@ impl ResponseFailure {
         Self::of_stream("provider_garbled", format!("The provider sent {what}."))
     }
 
-    /// Returns the failure of a stream whose last event lacks the response.
+    /// Returns the failure of a stream whose last event does not contain the response.
     pub(super) fn without_response() -> Self {
         Self::garbled("a finished response without the response")
     }
@@ -47,7 +47,7 @@ impl ResponseFailure {
         Self { kind: RefusalKind::Failed, code: code.to_owned(), message, retry_after: None, limit: Map::new() }
     }
 
-    /// Reads an error object. ChatGPT has the code in `type` instead of `code`.
+    /// Reads an error object. ChatGPT sends the code as `type` instead of `code`.
     pub(super) fn of_error(error: &Map<String, Value>) -> Self {
         let text = |name| error.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
         let mut names = [text("code"), text("type").filter(|name| *name != "error")].into_iter().flatten();
@@ -63,14 +63,14 @@ impl ResponseFailure {
     }
 }
 
-/// Returns what a code means; None if the code is unknown.
+/// Returns the kind of refusal that a code stands for; None if the code is unknown.
 fn kind_of(code: &str) -> Option<RefusalKind> {
     match code {
         "insufficient_quota" | "usage_limit_reached" => Some(RefusalKind::UsageLimit),
         code if account_code(code).is_some() => Some(RefusalKind::AccountRefused),
         "rate_limit_exceeded" => Some(RefusalKind::RateLimited),
         "server_is_overloaded" | "slow_down" => Some(RefusalKind::Overloaded),
-        // The request is too long, against policy, or has an unreadable image.
+        // Too long, against the provider's policy, or otherwise invalid.
         "context_length_exceeded" | "cyber_policy" | "invalid_prompt" | "invalid_request_error" => {
             Some(RefusalKind::BadRequest)
         }

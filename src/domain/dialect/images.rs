@@ -1,5 +1,5 @@
-//! Image generation (OpenAI API reference, `POST /v1/images/generations`) with the backend's tool `image_generation`,
-//! which a model of the account calls.
+//! Image generation (OpenAI API reference, `POST /v1/images/generations`). A model of the account calls the backend's
+//! tool `image_generation`.
 
 use serde_json::{Map, Value, json};
 
@@ -17,16 +17,16 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// The model of a request that names none.
+/// The model of a request without `model`.
 const DEFAULT_MODEL: &str = "gpt-image-1";
-/// The prefixes of the names of image models, which only the tool has.
+/// The prefixes of the names of image models. Only the tool can use these models.
 const IMAGE_MODELS: [&str; 3] = ["gpt-image", "chatgpt-image", "dall-e"];
-/// The parameters of the tool.
-const OF_TOOL: [&str; 5] = ["background", "moderation", "output_compression", "output_format", "size"];
+/// The parameters that the tool accepts unchanged.
+const TOOL_PARAMETERS: [&str; 5] = ["background", "moderation", "output_compression", "output_format", "size"];
 /// The instructions for the model that calls the tool.
 const INSTRUCTIONS: &str = "Generate exactly one image with the tool image_generation, from the user's text as it is.";
 
-/// Checks a body, and returns the model that it names.
+/// Checks a body and returns its `model`.
 pub fn image_model_of(body: &[u8]) -> Result<ModelName, InvalidRequest> {
     json::check(body, &Limits::MODEL_BODY)?;
     model_of(&mut Members::of_body(body)?)
@@ -39,7 +39,7 @@ fn model_of(body: &mut Members<'_>) -> Result<ModelName, InvalidRequest> {
     ModelName::parse(DEFAULT_MODEL).map_err(|_impossible| InvalidRequest::missing("model"))
 }
 
-/// Whether a model draws, so that another one must call the tool.
+/// Whether this is an image model, so that another model must call the tool.
 pub fn is_image_model(name: &str) -> bool {
     IMAGE_MODELS.iter().any(|beginning| name.starts_with(beginning))
 }
@@ -52,7 +52,7 @@ pub struct ImageRequest<'a> {
 }
 
 impl<'a> ImageRequest<'a> {
-    /// Opens a body that [`image_model_of`] has checked.
+    /// Parses a body that [`image_model_of`] has checked.
     pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
@@ -60,8 +60,8 @@ impl<'a> ImageRequest<'a> {
         Ok(Self { body, size })
     }
 
-    /// Writes the body for the backend, whose model calls the tool. Returns it with the names of the parameters that
-    /// were left out, and the reader of the response.
+    /// Writes the body for the backend, where `model` calls the tool. Returns the body, the names of the ignored
+    /// parameters, and the reader of the response.
     pub fn into_backend(self, model: &BackendModel) -> Result<(Vec<u8>, Vec<String>, ImageReader), InvalidRequest> {
         let Self { mut body, size } = self;
         if body.take("n").is_some_and(|n| read::<f64>(n) != Some(1.0)) {
@@ -87,7 +87,7 @@ impl<'a> ImageRequest<'a> {
         out.flag("stream", true);
         out.end_object();
         let ignored = body.names().map(str::to_owned).collect();
-        Ok((out.into_bytes(), ignored, ImageReader { is_url, image: None, said: String::new() }))
+        Ok((out.into_bytes(), ignored, ImageReader { is_url, image: None, model_text: String::new() }))
     }
 }
 
@@ -95,9 +95,9 @@ fn write_tool(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
     out.begin_array_in("tools");
     out.begin_object();
     out.word("type", "image_generation");
-    body.pass_all(&OF_TOOL, out);
+    body.pass_all(&TOOL_PARAMETERS, out);
     if let Some(quality) = body.take_text("quality")? {
-        // DALL-E's words.
+        // The values of DALL-E.
         match &*quality.clone().unescaped() {
             "standard" => out.word("quality", "medium"),
             "hd" => out.word("quality", "high"),
@@ -110,21 +110,21 @@ fn write_tool(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
     Ok(())
 }
 
-/// Reads the events of a response until it has its image.
+/// Reads the image from the events of a response.
 #[derive(Debug)]
 pub struct ImageReader {
     /// Whether the caller wants a URL instead of base64.
     is_url: bool,
     image: Option<Value>,
-    /// The model's text, if it wrote one instead of calling the tool.
-    said: String,
+    /// The model's text, if it wrote text instead of calling the tool.
+    model_text: String,
 }
 
 impl ImageReader {
-    /// Handles the next event. Returns the response at the last one.
+    /// Handles the next event. Returns the caller's response at the last event.
     ///
     /// # Errors
-    /// The response failed, or has no image.
+    /// The response failed or has no image.
     pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Option<Value>, ResponseFailure> {
         let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         event.check()?;
@@ -137,7 +137,7 @@ impl ImageReader {
         for item in response.get_mut("output").and_then(Value::as_array_mut).into_iter().flatten() {
             self.note(item.take());
         }
-        self.whole(&response).map(Some)
+        self.finish(&response).map(Some)
     }
 
     fn note(&mut self, item: Value) {
@@ -147,14 +147,14 @@ impl ImageReader {
         } else if kind == "message" {
             let parts = item.get("content").and_then(Value::as_array).into_iter().flatten();
             let texts = parts.filter_map(|part| part.get("text").or_else(|| part.get("refusal"))?.as_str());
-            self.said = shown(&texts.collect::<Vec<_>>().join(" "));
+            self.model_text = shown(&texts.collect::<Vec<_>>().join(" "));
         }
     }
 
     /// Returns the caller's response.
-    fn whole(&mut self, response: &Map<String, Value>) -> Result<Value, ResponseFailure> {
+    fn finish(&mut self, response: &Map<String, Value>) -> Result<Value, ResponseFailure> {
         let Some(mut item) = self.image.take() else {
-            let message = format!("The model generated no image. It said: {}", self.said);
+            let message = format!("The model generated no image. It said: {}", self.model_text);
             let error = json!({"code": "no_image_generated", "message": message});
             return Err(ResponseFailure::of_error(error.as_object().unwrap_or(&Map::new())));
         };
@@ -169,13 +169,13 @@ impl ImageReader {
             }
         }
         image.extend(item.get("revised_prompt").map(|text| ("revised_prompt".to_owned(), text.clone())));
-        let mut whole = Map::new();
+        let mut result = Map::new();
         let created = response.get("created_at").and_then(|at| at.as_u64().or_else(|| at.as_f64().map(|at| at as u64)));
-        whole.insert("created".to_owned(), created.unwrap_or_default().into());
-        whole.insert("data".to_owned(), json!([image]));
+        result.insert("created".to_owned(), created.unwrap_or_default().into());
+        result.insert("data".to_owned(), json!([image]));
         for name in ["background", "output_format", "quality", "size"] {
-            whole.extend(item.get(name).map(|value| (name.to_owned(), value.clone())));
+            result.extend(item.get(name).map(|value| (name.to_owned(), value.clone())));
         }
-        Ok(Value::Object(whole))
+        Ok(Value::Object(result))
     }
 }

@@ -1,21 +1,21 @@
-//! The error of a request that cannot be translated, with the messages and codes of OpenAI's API. Clients show them
+//! The error of a request that cannot be translated. Messages and codes follow OpenAI's API, because clients show them
 //! unchanged.
 
 use crate::domain::json::InvalidJson;
 
-/// The code of a body that exceeds a limit.
+/// The error code of a body that exceeds a limit.
 pub const TOO_LARGE: &str = "body_too_large";
 
-/// The maximum length of a caller's word in a message, in characters.
+/// The maximum length of a caller's text in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 64;
 
-/// A request that cannot be translated: the caller must change it. The fields are those of `error` in a response with
-/// status 400, or 413 for [`TOO_LARGE`] (OpenAI API reference, error codes).
+/// A request that the caller must change. The fields become the members of `error` in a response with status 400, or
+/// 413 for [`TOO_LARGE`] (OpenAI API reference, error codes).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidRequest {
     pub message: String,
-    /// The place in the body, e.g. `messages[2].content`.
+    /// The path in the body, e.g. `messages[2].content`.
     pub param: Option<String>,
     /// One of `invalid_json`, `body_too_large`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
     /// `unsupported_value`, `previous_response_not_found`.
@@ -28,7 +28,7 @@ impl InvalidRequest {
         Self { message, param: Some(param.to_owned()), code: "missing_required_parameter" }
     }
 
-    /// Returns the error of a wrong type. `expected` has an article: "a string".
+    /// Returns the error for a value of the wrong type. `expected` includes an article: "a string".
     pub(super) fn invalid_type(param: &str, expected: &str) -> Self {
         let message = match param {
             "" => format!("The body must be {expected}."),
@@ -37,25 +37,25 @@ impl InvalidRequest {
         Self { message, param: Some(param.to_owned()).filter(|param| !param.is_empty()), code: "invalid_type" }
     }
 
-    /// Returns the error of a known parameter that is not supported. `advice` is the reason and the remedy.
+    /// Returns the error for a known parameter that is not supported. `advice` is the reason and the remedy.
     pub(super) fn refused(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported parameter: {param}. {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
     }
 
-    /// Returns the error of a response that is not remembered. `rule` is the reason.
+    /// Returns the error for an earlier response that is not stored. `rule` is the reason.
     pub fn previous_response_not_found(id: &str, rule: &str) -> Self {
         let message = format!("Previous response with id '{}' not found. {rule}", shown(id));
         Self { message, param: Some("previous_response_id".to_owned()), code: "previous_response_not_found" }
     }
 
-    /// Returns the error of a remembered conversation that no request can hold.
+    /// Returns the error for a stored conversation that is longer than a request may be.
     pub fn conversation_too_long() -> Self {
         let message = "The conversation before this response is too long. Send a shorter one in `input`.".to_owned();
         Self { message, param: Some("previous_response_id".to_owned()), code: TOO_LARGE }
     }
 
-    /// Returns the error of a page that begins after an item which the list does not have.
+    /// Returns the error for a page of a list that begins after an unknown item.
     pub fn unknown_after(id: &str) -> Self {
         Self::unsupported_value("after", &format!("the list has no item '{}'.", shown(id)))
     }
@@ -76,7 +76,7 @@ impl From<InvalidJson> for InvalidRequest {
     }
 }
 
-/// Shortens a caller's word for a message.
+/// Shortens a caller's text for a message.
 pub(super) fn shown(word: &str) -> String {
     word.chars().take(MAX_SHOWN_CHARS).collect()
 }

@@ -1,12 +1,13 @@
-//! The ids of items in an input. The backend stores nothing under them, but it refuses a request with an id that is not
-//! in the form of its own; and it gives some items ids of hundreds of characters, which it refuses when they come back.
+//! The ids of input items. The backend stores nothing under them, but refuses a request with an id that is not in its
+//! own form. Some ids that it creates have hundreds of characters, and it refuses those too.
 
 use super::members::Members;
 
 /// The maximum length of an id at the backend, in bytes.
 const MAX_BYTES: usize = 64;
 
-/// Returns the prefix of the ids of items of this type; None if an item needs its id, or if the prefix is not known.
+/// Returns the prefix that ids of items of this type must have. Returns None if the prefix is unknown or the item needs
+/// its id.
 fn prefix(kind: Option<&str>) -> Option<&'static str> {
     match kind {
         None | Some("message") => Some("msg"),
@@ -17,7 +18,7 @@ fn prefix(kind: Option<&str>) -> Option<&'static str> {
     }
 }
 
-/// Whether the backend accepts an id in an item of this type.
+/// Whether the backend accepts this id for an item of this type.
 pub(super) fn is_accepted(kind: Option<&str>, id: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     prefix(kind).is_none_or(|prefix| {
@@ -25,7 +26,7 @@ pub(super) fn is_accepted(kind: Option<&str>, id: &str) -> bool {
     })
 }
 
-/// Removes an id that the backend refuses. Returns whether there was one.
+/// Removes the id if the backend refuses it. Returns whether it was removed.
 pub(super) fn leave_out_refused(item: &mut Members<'_>) -> bool {
     let kind = item.word("type");
     let is_refused = item.word("id").is_some_and(|id| !is_accepted(kind.as_deref(), &id));

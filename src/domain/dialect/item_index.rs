@@ -1,10 +1,10 @@
-//! The item that an event is about. Some events have no `output_index`.
+//! Finds the item that an event belongs to, because some events have no `output_index`.
 
 use std::collections::HashMap;
 
 use super::event::BackendEvent;
 
-/// The maximum number of ids that are remembered, and their maximum length: a stream has no limit of its own.
+/// Limits on the stored ids, because a stream may have any number of ids of any length.
 const MAX_IDS: usize = 10_000;
 const MAX_ID_BYTES: usize = 1024;
 
@@ -20,13 +20,13 @@ pub(super) struct ItemIndexes {
 struct Newest {
     index: u64,
     is_finished: bool,
-    /// Whether an id is remembered for it.
+    /// Whether `by_id` has an id for this item.
     has_id: bool,
 }
 
 impl ItemIndexes {
-    /// Returns the index of an event's item: its `output_index`, or that of the earlier events with its id. An event
-    /// with neither refers to the newest item, because items do not overlap then.
+    /// Returns the index of an event's item: its `output_index`, or the index of earlier events with its item id.
+    /// Without both, the event belongs to the newest item or begins the next one.
     pub(super) fn of(&mut self, event: &BackendEvent<'_>) -> u64 {
         let id = event.item_id();
         let by_id = id.as_deref().and_then(|id| self.by_id.get(id)).copied();

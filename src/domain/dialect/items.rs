@@ -1,5 +1,4 @@
-//! The items of a response's input. They are sent unchanged, including their ids, except where the backend would refuse
-//! them.
+//! Writes the items of a request's input. They are unchanged, including their ids, unless the backend refuses them.
 
 use serde_json::value::RawValue;
 
@@ -14,12 +13,12 @@ use super::{
     system_text::SystemTexts,
 };
 
-/// Whether an item is a message. Its type is optional.
+/// Whether an item is a message. A message may lack its `type`.
 pub(super) fn is_message(item: &Members<'_>) -> bool {
     item.word("type").is_none_or(|kind| kind == "message")
 }
 
-/// Writes an item, or collects the text of a system message.
+/// Writes an item. The text of a system message is added to `system` instead.
 pub(super) fn write<'a>(
     raw: &'a RawValue,
     path: String,
@@ -30,7 +29,7 @@ pub(super) fn write<'a>(
     let item = Members::of(raw, path)?;
     match (item.word("type").as_deref(), item.word("role").as_deref()) {
         (None | Some("message"), Some("system")) => system.push(system_text(item)?),
-        // The type of a reference is optional.
+        // A reference may lack its `type`.
         (Some("item_reference"), _) | (None, None) if item.word("id").is_some() => write_referenced(&item, recall, out),
         (Some("item_reference"), _) => return Err(InvalidRequest::missing(&format!("{}.id", item.path()))),
         (Some("reasoning"), _) if item.word("encrypted_content").is_none_or(|content| content.is_empty()) => {
@@ -52,8 +51,8 @@ pub(super) fn write<'a>(
     Ok(())
 }
 
-/// Returns the members that clients send back although the backend does not know them in an input: those of outputs
-/// only, and those that OpenAI's SDKs add when they parse.
+/// Returns the members that clients send back although the backend refuses them in an input. They occur only in
+/// outputs, or OpenAI's SDKs add them when they parse a response.
 fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     match kind {
         Some("reasoning") => &["status"],
@@ -63,8 +62,8 @@ fn unknown_to_backend(kind: Option<&str>) -> &'static [&'static str] {
     }
 }
 
-/// Removes what the backend refuses in an item or a part, and members that are `null`: SDKs write absent ones so, some
-/// under names of their own. Returns whether there was anything.
+/// Removes from an item or a part what the backend refuses, and members that are `null`, which SDKs write for absent
+/// ones. Returns whether anything was removed.
 fn leave_out_refused(item: &mut Members<'_>) -> bool {
     let unknown = unknown_to_backend(item.word("type").as_deref());
     let had_unknown = item.leave_out(unknown);
@@ -85,7 +84,7 @@ pub(super) fn write_accepted(raw: &RawValue, mut item: Members<'_>, out: &mut Js
 fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let role = item.word("role").unwrap_or_default();
     let parts = item.get("content").and_then(|content| List::of(content, item.path_of("content")));
-    let Some(parts) = parts.filter(|parts| needs_other_parts(parts)) else {
+    let Some(parts) = parts.filter(|parts| needs_rewriting(parts)) else {
         write_accepted(raw, item, out);
         return Ok(());
     };
@@ -96,7 +95,7 @@ fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) ->
     out.begin_array_in("content");
     parts.each_raw(|raw, path| {
         let part = Members::of(raw, path)?;
-        if is_of_chat(&part) {
+        if is_chat_part(&part) {
             return content::write_part_of(&role, part, out);
         }
         write_accepted(raw, part, out);
@@ -107,8 +106,8 @@ fn write_message(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) ->
     Ok(())
 }
 
-/// Whether a part has the form of a chat. Clients send it to both APIs.
-fn is_of_chat(part: &Members<'_>) -> bool {
+/// Whether a part has the form of Chat Completions. Clients send such parts to both APIs.
+fn is_chat_part(part: &Members<'_>) -> bool {
     match part.word("type").as_deref() {
         Some("text" | "image_url" | "file") => true,
         Some("input_image") => part.get("image_url").is_some_and(|url| url.get().starts_with('{')),
@@ -116,17 +115,17 @@ fn is_of_chat(part: &Members<'_>) -> bool {
     }
 }
 
-/// Whether the backend refuses one of these parts. A list of something else is sent as it is.
-fn needs_other_parts(parts: &List<'_>) -> bool {
+/// Whether one of these parts must be rewritten. A list that has other values than objects is sent unchanged.
+fn needs_rewriting(parts: &List<'_>) -> bool {
     let mut needs = false;
     let read = parts.clone().each(|mut part| {
-        needs |= is_of_chat(&part) || leave_out_refused(&mut part);
+        needs |= is_chat_part(&part) || leave_out_refused(&mut part);
         Ok(())
     });
     read.is_ok() && needs
 }
 
-/// Writes the item that a reference names.
+/// Writes the item that a reference names, or records that it is missing.
 fn write_referenced(reference: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     let id = reference.word("id").unwrap_or_default();
     match recall.item(&id) {
@@ -147,7 +146,7 @@ pub(super) fn write_earlier<'a>(
     Ok(())
 }
 
-/// Writes the reasoning that led to a call.
+/// Writes the reasoning that preceded a call.
 pub(super) fn write_reasoning_before(call_id: &Text<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     for item in recall.reasoning_before(call_id) {
         write_recalled(&item, out);
@@ -162,7 +161,7 @@ fn write_recalled(raw: &RawValue, out: &mut JsonWriter) {
     }
 }
 
-/// Writes reasoning whose encrypted content the caller left out: the backend stores nothing under its id.
+/// Writes the stored item of reasoning that the caller sends without encrypted content.
 fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWriter) {
     let Some(id) = item.word("id") else { return };
     match recall.item(&id) {
@@ -171,14 +170,14 @@ fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWr
     }
 }
 
-/// Returns the arguments of a call. Clients send none for a function without parameters, which the backend refuses.
+/// Returns the arguments of a call. A function call without arguments gets `{}`: the backend refuses missing ones.
 pub(super) fn arguments<'a>(kind: &str, given: Option<Text<'a>>) -> Text<'a> {
     let given = given.filter(|given| !given.is_empty());
     given.unwrap_or_else(|| if kind == "function_call" { Text::from_word("{}") } else { Text::EMPTY })
 }
 
-/// Returns the member of a call or its output that must be a text, or a list for an output, and is not.
-fn misfit(kind: &str, item: &Members<'_>) -> Option<&'static str> {
+/// Returns the member that the backend refuses: arguments and inputs must be text, an output text or a list.
+fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     let name = match kind {
         "function_call" => "arguments",
         "custom_tool_call" => "input",
@@ -193,14 +192,14 @@ fn misfit(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     (!fits).then_some(name)
 }
 
-/// Writes a call or its output, with an id, arguments and an output that the backend accepts.
+/// Writes a call or its output. Replaces an id, arguments or an output that the backend refuses.
 fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
     let kind = item.word("type").unwrap_or_default();
-    let misfit = misfit(&kind, &item);
+    let refused_member = refused_member(&kind, &item);
     let id = item.get("call_id").and_then(Text::of);
     let accepted = id.clone().map(call_id::accepted);
     let has_long_id = id.zip(accepted.as_ref()).is_some_and(|(id, accepted)| id.as_json() != accepted.as_json());
-    if !has_long_id && misfit.is_none() {
+    if !has_long_id && refused_member.is_none() {
         return write_accepted(raw, item, out);
     }
     let _refused = leave_out_refused(&mut item);
@@ -209,14 +208,14 @@ fn write_call(raw: &RawValue, mut item: Members<'_>, out: &mut JsonWriter) {
         let _replaced = item.take("call_id");
         out.text("call_id", &id);
     }
-    if let Some(name) = misfit {
+    if let Some(name) = refused_member {
         out.text(name, &arguments(&kind, item.take_as_text(name)));
     }
     item.write(out);
     out.end_object();
 }
 
-/// Returns the text of a system message: a string, or text parts as lines.
+/// Returns the text of a system message: a string, or its text parts joined with line breaks.
 fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
     message.need_text_or_list("content")?.joined_lines(|part| {
         if !matches!(&*part.need_word("type")?, "input_text" | "text") {
@@ -226,8 +225,8 @@ fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
     })
 }
 
-/// Returns a body for the backend without its reasoning items; None if it has none. Only the workspace that reasoning
-/// was made for can decrypt it.
+/// Returns a body for the backend without its reasoning items; None if it has none. Only the workspace for which the
+/// reasoning was made can decrypt it.
 pub fn without_reasoning(body: &[u8]) -> Option<Vec<u8>> {
     let mut members = Members::of_body(body).ok()?;
     let input = members.take_list("input").ok()??;

@@ -9,7 +9,7 @@ use super::{InvalidRequest, raw_json::Text};
 pub(super) struct JsonWriter(String);
 
 impl JsonWriter {
-    /// Begins the object that translates a body of `bytes`. Reserves a quarter more, because translations are longer.
+    /// Begins the object that translates a body of `bytes` bytes. Reserves a quarter more: translations are longer.
     pub(super) fn for_body(bytes: usize) -> Self {
         let mut out = Self(String::with_capacity(bytes.saturating_add(bytes / 4).saturating_add(1024)));
         out.begin_object();
@@ -28,7 +28,7 @@ impl JsonWriter {
         self.0.len()
     }
 
-    /// Returns what was written after the first `length` bytes.
+    /// Returns the text after the first `length` bytes.
     pub(super) fn since(&self, length: usize) -> &str {
         self.0.get(length..).unwrap_or_default()
     }
@@ -38,7 +38,7 @@ impl JsonWriter {
         self.0.truncate(length);
     }
 
-    /// Calls `begin` and `write`, and then `end`. Removes what `begin` wrote if `write` writes nothing.
+    /// Calls `begin`, `write` and `end`. If `write` writes nothing, removes what `begin` wrote and does not call `end`.
     pub(super) fn unless_empty<T>(
         &mut self,
         begin: impl FnOnce(&mut Self),
@@ -116,7 +116,7 @@ impl JsonWriter {
         self.0.push_str(if flag { "true" } else { "false" });
     }
 
-    /// Inserts items at the start of the newest array, whose first item begins or would begin at `start`.
+    /// Inserts items at the start of the last array. `start` is the position after its `[`.
     pub(super) fn insert_items(&mut self, start: usize, write: impl FnOnce(&mut Self)) {
         let mut items = Self::default();
         write(&mut items);
@@ -140,7 +140,7 @@ impl JsonWriter {
         }
     }
 
-    /// Only the first member or item has no comma before it.
+    /// Writes a comma, except before the first member or item.
     fn separate(&mut self) {
         if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[')) {
             self.0.push(',');

@@ -1,5 +1,5 @@
-//! The members of a caller's or a provider's JSON objects, borrowed from the body. A value is parsed only when it is
-//! read: a tree of the body would take up to 15 times its size.
+//! JSON objects of callers and providers, borrowed from the body. A value is parsed only when it is read, because a
+//! tree of the body would take up to 15 times its size.
 
 use std::borrow::Cow;
 
@@ -16,35 +16,35 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// An object whose members are taken out one after another, with its path in the body for errors. A `null` member
-/// counts as absent, because clients send optional parameters as `null`.
+/// A JSON object from which members are taken out as they are translated. A `null` member counts as absent, because
+/// clients send optional parameters as `null`.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a> {
-    /// Empty for the body itself, else e.g. `messages[2]`.
+    /// The path in the body, for errors: empty for the body itself, else e.g. `messages[2]`.
     path: String,
     list: MemberList<'a>,
 }
 
-/// Checks a body, and returns the model that it names.
+/// Checks a body and returns its `model`.
 pub fn model_of(body: &[u8]) -> Result<ModelName, InvalidRequest> {
     json::check(body, &Limits::MODEL_BODY)?;
     Members::of_body(body)?.take_model()
 }
 
 impl<'a> Members<'a> {
-    /// Opens a body that [`model_of`] has checked.
+    /// Parses a body that [`model_of`] has checked.
     pub(super) fn of_body(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         Self::read(str::from_utf8(body).unwrap_or_default(), String::new())
     }
 
-    /// Opens an event of a provider; None if it is not an object.
+    /// Parses an event of a provider; None if it is not an object.
     pub(super) fn of_event(json: &'a str) -> Option<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let list = deserializer.deserialize_map(MemberVisitor).ok()?;
         deserializer.end().ok().map(|()| Self { path: String::new(), list })
     }
 
-    /// Opens a value of a checked body. Fails if it is not an object.
+    /// Parses a value of a checked body, which must be an object.
     pub(super) fn of(value: &'a RawValue, path: String) -> Result<Self, InvalidRequest> {
         Self::read(value.get(), path)
     }
@@ -90,7 +90,7 @@ impl<'a> Members<'a> {
         (!is_null(value)).then_some(value)
     }
 
-    /// Takes out a member that `read` can read. `expected` names its type in the error.
+    /// Takes out a member and parses it with `read`. `expected` describes its type in the error.
     fn take_as<T>(
         &mut self,
         name: &str,
@@ -109,7 +109,7 @@ impl<'a> Members<'a> {
         self.take_as(name, "a string", Text::of)
     }
 
-    /// Takes out a value that must be a string for the backend: other JSON becomes its text.
+    /// Takes out a member that the backend needs as a string. Other JSON becomes a string that contains it.
     pub(super) fn take_as_text(&mut self, name: &str) -> Option<Text<'a>> {
         self.take(name).map(|value| Text::of(value).unwrap_or_else(|| Text::from_word(value.get())))
     }
@@ -180,7 +180,7 @@ impl<'a> Members<'a> {
         self.list.iter().for_each(|(name, value)| out.raw(name, value));
     }
 
-    /// Removes members of these names, and those that are `null`. Returns whether there were any.
+    /// Removes the members with these names and those that are `null`. Returns whether any were removed.
     pub(super) fn leave_out(&mut self, names: &[&str]) -> bool {
         let before = self.list.len();
         self.list.retain(|(name, value)| !is_null(value) && !names.contains(&&**name));
@@ -196,7 +196,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Refuses the first parameter that is present. Each pair has the name, and the reason and remedy.
+    /// Returns an error if one of these parameters is present. Each pair is a name and the advice for its error.
     pub(super) fn refuse_all(&self, names: &[(&str, &str)]) -> Result<(), InvalidRequest> {
         match names.iter().find(|(name, _)| self.has(name)) {
             Some((name, advice)) => Err(InvalidRequest::refused(name, advice)),
@@ -209,7 +209,7 @@ impl<'a> Members<'a> {
         InvalidRequest::unsupported_value(&self.path_of(name), advice)
     }
 
-    /// Returns all members, also those that are `null`.
+    /// Returns all members, including those that are `null`.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.list.iter().map(|(name, value)| (&**name, *value))
     }
@@ -238,7 +238,7 @@ pub(super) enum TextOrList<'a> {
 }
 
 impl<'a> TextOrList<'a> {
-    /// Returns the text, or the texts of the parts as lines. `text_of` returns the text of a part.
+    /// Returns the text, or the texts of the parts joined with line breaks. `text_of` returns the text of a part.
     pub(super) fn joined_lines(
         self,
         text_of: impl Fn(&mut Members<'a>) -> Result<Text<'a>, InvalidRequest>,

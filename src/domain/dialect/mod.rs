@@ -1,13 +1,13 @@
-//! Translations between API dialects. Callers use OpenAI's Responses or Chat Completions API; the ChatGPT Codex backend
-//! accepts a strict form of Responses, over server-sent events only.
+//! Translations between API dialects. Callers use OpenAI's Responses or Chat Completions API. The ChatGPT Codex backend
+//! accepts only a strict form of Responses, and only returns server-sent events.
 //!
-//! A parameter that the backend does not accept is translated, left out and named in [`BackendRequest::ignored`], or
-//! refused with an [`InvalidRequest`]: see [`request`]. `docs/dialect.md` lists them.
+//! A parameter that the backend does not accept is translated, ignored and named in [`BackendRequest::ignored`], or
+//! refused with an [`InvalidRequest`]. `docs/dialect.md` lists them.
 //!
-//! Requests are borrowed from the caller's body and written piece by piece, without building a tree of either body.
+//! Requests are borrowed from the caller's body and written piece by piece, without a tree of either body.
 //!
-//! A request is opened in `responses/request.rs` or `chat/request.rs`, which take out what their API alone has. The
-//! rest is common: `request.rs`, and `items.rs` or `chat/messages.rs` for the conversation.
+//! `responses/request.rs` and `chat/request.rs` parse a request and handle the members that only their API has.
+//! `request.rs` handles the rest, with `items.rs` or `chat/messages.rs` for the conversation.
 //!
 //! Reading order: [`request`], [`sse`] (bytes to events), [`responses`] (the shorter translation of events), [`chat`]
 //! (the longer one).
@@ -55,16 +55,16 @@ pub use surrogates::without_lone_surrogates;
 
 use crate::domain::model_suffix::ModelSuffixes;
 
-/// The model that the backend is asked for, and how.
+/// The model that a request asks the backend for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackendModel {
     /// The backend's name of the model.
     pub name: String,
-    /// What the caller's name of it asks for.
+    /// The options in the suffixes of the caller's model name.
     pub suffixes: ModelSuffixes,
-    /// Whether the model summarizes its reasoning, as far as that is known.
+    /// Whether the model is known to summarize its reasoning.
     pub reasons: bool,
-    /// Whose cached conversations it may continue.
+    /// The caller, account and session for the cache key.
     pub cache: CacheScope,
 }
 
@@ -78,10 +78,10 @@ impl From<&str> for BackendModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendRequest {
     pub body: Vec<u8>,
-    /// Whether the caller gets a stream; otherwise the gateway collects the events into one object.
+    /// Whether the caller asked for a stream. Otherwise the gateway collects the events into one object.
     pub stream: bool,
-    /// The session under which the provider keeps its cache of the conversation, for the header `session-id`.
+    /// The value of the header `session-id`, by which the provider finds its cache of the conversation.
     pub session: Option<String>,
-    /// The caller's parameters that were left out, for the header `goclaw-ignored-parameters`.
+    /// The caller's parameters that were ignored, for the header `goclaw-ignored-parameters`.
     pub ignored: Vec<String>,
 }

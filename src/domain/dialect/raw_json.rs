@@ -1,4 +1,4 @@
-//! JSON values in their original spelling in a checked body: strings, arrays and objects, parsed one level at a time.
+//! JSON strings, arrays and objects as a checked body spells them, parsed one level at a time.
 
 use std::{borrow::Cow, fmt};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 use super::InvalidRequest;
 use crate::domain::json::Unescaped;
 
-/// A string in its JSON spelling, with quotes and escapes.
+/// A string as JSON, with quotes and escapes.
 #[derive(Debug, Clone)]
 pub(super) struct Text<'a>(Cow<'a, str>);
 
@@ -32,7 +32,7 @@ impl<'a> Text<'a> {
         self.0 == Self::EMPTY.0
     }
 
-    /// Appends `line_feeds` line feeds and another text.
+    /// Appends `line_feeds` line feeds and `other`.
     pub(super) fn append(&mut self, line_feeds: usize, other: &Text<'_>) {
         let joined = self.0.to_mut();
         joined.pop();
@@ -50,14 +50,14 @@ impl<'a> Text<'a> {
 
 /// Resolves the escapes of a string; None if it has a lone surrogate.
 pub(super) fn unescaped(json: &str) -> Option<Cow<'_, str>> {
-    // Most strings have no escape, and the parser would read them once more.
+    // Most strings have no escapes and need no parser.
     match memchr(b'\\', json.as_bytes()) {
         None => json.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed),
         Some(_) => serde_json::from_str(json).map(Cow::Owned).ok(),
     }
 }
 
-/// An array, whose items are read one after another.
+/// An array whose items are parsed one after another.
 #[derive(Debug, Clone)]
 pub(super) struct List<'a> {
     path: String,
@@ -69,7 +69,7 @@ impl<'a> List<'a> {
         value.get().starts_with('[').then_some(Self { path, json: value.get() })
     }
 
-    /// Opens an array that the gateway has kept.
+    /// Parses a stored array.
     pub(super) fn of_json(json: &'a str) -> Self {
         Self { path: "input".to_owned(), json }
     }
@@ -78,7 +78,7 @@ impl<'a> List<'a> {
         serde_json::from_str::<[IgnoredAny; 0]>(self.json).is_ok()
     }
 
-    /// Returns the items, which must be strings, with their escapes resolved.
+    /// Returns the items with their escapes resolved. They must be strings.
     pub(super) fn texts(self) -> Result<Vec<String>, InvalidRequest> {
         let mut texts = Vec::new();
         self.each_raw(|item, path| {
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        // Most objects of a body or an event have no more.
+        // Most objects have at most eight members.
         let mut list = Vec::with_capacity(8);
         while let Some((Unescaped(name), value)) = members.next_entry()? {
             list.push((name, value));
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for MemberVisitor {
 struct Items<F> {
     path: String,
     visit: F,
-    /// The error of `visit`. Serde's own error has only a text.
+    /// The error of `visit`, which Serde's own error cannot carry.
     refused: Option<InvalidRequest>,
 }
 

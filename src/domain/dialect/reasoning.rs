@@ -1,13 +1,13 @@
-//! The parameters of the model's reasoning: an object in Responses, a word in a chat.
+//! Translates the reasoning parameters: `reasoning` (an object in Responses) and `reasoning_effort` (in chats).
 
 use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
-/// When a summary of the reasoning is asked for, although the caller has not asked for one.
+/// Whether the gateway requests a reasoning summary that the caller did not request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Summary {
-    /// The parameters of Responses are sent unchanged.
+    /// Never: the parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller asks for an effort, or if the model reasons anyway. Chat clients show summaries and cannot ask for
+    /// If the caller sets an effort or the model reasons by default. Chat clients show summaries, but do not request
     /// them.
     ForChat,
 }
@@ -49,11 +49,11 @@ pub(super) fn translate(
         Ok(())
     };
     out.unless_empty(|out| out.begin_object_in("reasoning"), write, JsonWriter::end_object)?;
-    // Other gateways have more members, such as `max_tokens` and `exclude`.
+    // Clients of other gateways send more members, such as `max_tokens` and `exclude`.
     Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
 }
 
-/// Writes `reasoning` as it was sent, with the effort that the model's name asks for if it has none.
+/// Writes the caller's `reasoning`. If it has no effort, adds the one from the model's suffix.
 fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let named_effort = body.get("reasoning_effort").is_none().then_some(model.suffixes.effort).flatten();
     let Some(effort) = named_effort else {

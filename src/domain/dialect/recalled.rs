@@ -1,4 +1,4 @@
-//! What earlier responses add to a request that refers to them, and what later requests may refer to.
+//! The items of earlier responses: those that a request refers to, and those that later requests may refer to.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::raw_json::{List, Text};
 
-/// No earlier response.
+/// For a request that refers to no earlier response.
 pub static NOTHING: Recalled = Recalled { earlier: Vec::new(), items: BTreeMap::new(), reasoning: BTreeMap::new() };
 
 /// Items of earlier responses.
@@ -17,28 +17,28 @@ pub struct Recalled {
     pub earlier: Vec<String>,
     /// Single items as JSON, by their ids.
     pub items: BTreeMap<String, String>,
-    /// The reasoning items before calls, by the ids of the calls.
+    /// The reasoning items that preceded calls, by the ids of the calls.
     pub reasoning: BTreeMap<String, Vec<Value>>,
 }
 
-/// The ids of items that a request refers to and that were not recalled.
+/// The ids that a request refers to and that were not found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Missing {
-    /// References to items. The conversation is incomplete without them.
+    /// Referenced items. The conversation is incomplete without them.
     pub references: Vec<String>,
-    /// Reasoning without its encrypted content. It is left out.
+    /// Reasoning items without encrypted content. They are left out of the request.
     pub reasoning: Vec<String>,
-    /// Calls without reasoning before them, which a chat cannot hold.
+    /// Calls for which no reasoning was found. Chat clients cannot send reasoning back.
     pub calls: Vec<String>,
 }
 
 impl Missing {
-    /// Whether no item is missing. A call whose reasoning is missing is not missing itself.
+    /// Whether no item is missing. Reasoning before a call is optional and does not count.
     pub fn is_empty(&self) -> bool {
         self.references.is_empty() && self.reasoning.is_empty()
     }
 
-    /// Returns the first id without which the request cannot be sent. Reasoning is opaque, and optional.
+    /// Returns the first id without which the request cannot be sent. Reasoning (`rs_`) is optional.
     pub fn needed(&self) -> Option<&str> {
         self.references.iter().map(String::as_str).find(|id| !id.starts_with("rs_"))
     }
@@ -49,7 +49,7 @@ impl Missing {
 pub(super) struct Recall<'a> {
     known: &'a Recalled,
     pub(super) missing: Missing,
-    /// Whether the caller sends reasoning itself. The backend refuses the same item twice.
+    /// Whether the caller sends reasoning itself. The backend refuses a request with the same item twice.
     pub(super) has_own_reasoning: bool,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Recall<'a> {
         serde_json::from_str(self.known.items.get(id)?).ok()
     }
 
-    /// Returns the reasoning that led to a call, unless the caller sends it.
+    /// Returns the reasoning that preceded a call, or nothing if the caller sends reasoning itself.
     pub(super) fn reasoning_before(&mut self, call_id: &Text<'_>) -> Vec<Box<RawValue>> {
         if self.has_own_reasoning {
             return Vec::new();
@@ -76,15 +76,15 @@ impl<'a> Recall<'a> {
         items.iter().filter_map(|item| serde_json::value::to_raw_value(item).ok()).collect()
     }
 
-    /// Returns the lists of items of earlier responses.
+    /// Returns the inputs and outputs of earlier responses.
     pub(super) fn earlier(&self) -> impl Iterator<Item = List<'a>> + use<'a> {
         self.known.earlier.iter().map(|array| List::of_json(array))
     }
 }
 
-/// A whole response as a caller gets it, of which only the parts that identify items are read.
+/// The members of a response that identify its items.
 #[derive(Deserialize)]
-struct Whole<'a> {
+struct ResponseObject<'a> {
     id: Option<String>,
     #[serde(borrow)]
     output: Option<&'a RawValue>,
@@ -95,7 +95,7 @@ struct Identified {
     id: Option<String>,
 }
 
-/// The id of a response, and its items.
+/// A response's id and its items.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ResponseItems {
     pub id: String,
@@ -105,16 +105,18 @@ pub struct ResponseItems {
 }
 
 impl ResponseItems {
-    /// Reads a response as JSON; None without an id or an output.
+    /// Parses a response; None if it has no id or no output.
     pub fn of(response: &str) -> Option<Self> {
-        let Whole { id: Some(id), output: Some(output) } = serde_json::from_str(response).ok()? else { return None };
+        let ResponseObject { id: Some(id), output: Some(output) } = serde_json::from_str(response).ok()? else {
+            return None;
+        };
         let items: Vec<Identified> = serde_json::from_str(output.get()).ok()?;
         let item_ids = items.into_iter().filter_map(|item| item.id).collect();
         Some(Self { id, item_ids, output: output.get().to_owned() })
     }
 }
 
-/// Returns the items of a JSON array by their ids; those without one are left out.
+/// Returns the items of a JSON array by their ids. Items without an id are left out.
 pub fn items_by_id(array: &str) -> BTreeMap<String, String> {
     let items: Vec<&RawValue> = serde_json::from_str(array).unwrap_or_default();
     let with_id = |item: &RawValue| {

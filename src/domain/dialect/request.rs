@@ -1,7 +1,7 @@
-//! The translation of a request, which is the same for both APIs: clients send the parameters of one to the other.
+//! Translates a request of either API for the backend. Clients mix the parameters of both APIs, so both accept all.
 //!
-//! Parameters with an equivalent in the backend's form are translated. The few that cannot be left out without changing
-//! the meaning are refused. All others, unknown ones included, are left out and named.
+//! Parameters with an equivalent in the backend's form are translated. Those that cannot be ignored without changing
+//! the meaning are refused. All others, including unknown ones, are left out and named.
 
 use super::{
     BackendModel, BackendRequest, CacheScope, InvalidRequest, Missing, Recalled,
@@ -16,7 +16,7 @@ use super::{
     text_format, tools,
 };
 
-/// Parameters that are sent unchanged. The backend responds with 400 to unknown members, so this is an allowlist.
+/// Parameters that are sent unchanged. This is an allowlist, because the backend responds with 400 to unknown members.
 pub const PASSED: [&str; 2] = ["client_metadata", "parallel_tool_calls"];
 
 /// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
@@ -26,18 +26,18 @@ pub const REFUSED: [(&str, &str); 3] = [
     ("prompt", "The provider has no stored prompts: send the text in `instructions` and `input`."),
 ];
 
-/// What both APIs ask for: the model's reasoning, so that it can be sent back.
+/// Part of every `include`, so that the response has the reasoning that later requests send back.
 const ENCRYPTED_REASONING: &str = r#""reasoning.encrypted_content""#;
 
-/// The translation of a request whose `model`, and the options of the response, were taken out.
+/// A translated request, and what its response needs.
 pub(super) struct Translation {
     pub(super) request: BackendRequest,
-    /// The request's own part of the input, as a JSON array of items.
+    /// The request's own items, without those of earlier responses, as a JSON array.
     pub(super) own_input: String,
     pub(super) missing: Missing,
-    /// Whether the caller wants the response to be stored, if it says so.
+    /// The caller's `store`; None if it is absent.
     pub(super) store: Option<bool>,
-    /// Whether the caller sent `functions` and expects a `function_call` in the response.
+    /// Whether the caller sent the deprecated `functions` and expects a `function_call` in the response.
     pub(super) wants_function_call: bool,
 }
 
@@ -48,15 +48,15 @@ pub(super) struct Api<'a> {
     pub(super) recalled: &'a Recalled,
 }
 
-/// Where the request has its conversation.
+/// Where the conversation of the request is.
 pub(super) enum Prompt<'a> {
-    /// In this member: `input` or `messages`. The other one is accepted in its place.
+    /// In this member, `input` or `messages`. If it is absent, the other one is used.
     Member(&'static str),
-    /// In this text of the user.
+    /// In this text, which becomes a user message.
     Text(Text<'a>),
 }
 
-/// Writes the body for the backend. `size` is the length of the caller's body.
+/// Writes the body for the backend. `body` no longer has a `model`. `size` is the length of the caller's body.
 pub(super) fn translate<'a>(
     mut body: Members<'a>,
     size: usize,
@@ -86,7 +86,7 @@ pub(super) fn translate<'a>(
     Ok(Translation { request, own_input: own, missing, store, wants_function_call })
 }
 
-/// Refuses values that would change the meaning, and takes out those that are the backend's fixed behaviour.
+/// Refuses values that would change the meaning. Removes values that the backend uses anyway.
 fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     if body.take_flag("background")? {
         let advice = "The provider stores no responses: leave it out, and stream long responses.";
@@ -115,7 +115,7 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     }
 }
 
-/// Writes the service tier that the caller or the model's name asks for. Some clients call `priority` `fast`.
+/// Writes the service tier of the caller or of the model's suffix. Some clients call `priority` `fast`.
 fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) {
     let is_fast = match body.word("service_tier") {
         Some(tier) => tier == "fast",
@@ -129,7 +129,7 @@ fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut Js
     }
 }
 
-/// Asks for what the caller includes, and for the reasoning.
+/// Writes the caller's `include`, with the encrypted reasoning added.
 fn write_include(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let included = body.take_list("include")?;
     out.begin_array_in("include");
@@ -146,16 +146,16 @@ fn write_include(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Inv
     Ok(())
 }
 
-/// The input of a request, as far as its response needs it.
+/// What [`write_input`] returns about the input.
 struct Input {
     own: String,
-    /// Whether messages have names, which items do not.
+    /// Whether messages have a `name`, which items cannot carry.
     has_names: bool,
     missing: Missing,
     session: Option<String>,
 }
 
-/// Writes the `input`, after that of earlier responses, the `instructions`, and the key of the provider's cache.
+/// Writes `input`, which begins with the items of earlier responses, then `instructions` and the cache key.
 fn write_input<'a>(
     body: &mut Members<'a>,
     api: Api<'a>,
@@ -191,7 +191,7 @@ fn write_input<'a>(
     Ok(Input { own: format!("[{own}]"), has_names, missing: recall.missing, session })
 }
 
-/// Writes the items of an input and returns the texts of its system messages.
+/// Writes the items of an input. Returns the texts of its system messages.
 fn write_items<'a>(
     input: TextOrList<'a>,
     recall: &mut Recall<'a>,

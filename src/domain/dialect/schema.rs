@@ -1,33 +1,33 @@
-//! Completes the parameters of tools. The backend refuses an object schema without `properties` at any depth, while
-//! many clients leave them out for a function that takes nothing.
+//! Completes the schemas of tools' parameters. The backend refuses an object schema without `properties` at any depth,
+//! but many clients leave them out for a function without parameters.
 //!
-//! The JSON is read once and copied around the additions, so everything else keeps its spelling, and no tree is built.
+//! The JSON is read once and copied with the additions. Everything else keeps its spelling, and no tree is built.
 
 use std::{borrow::Cow, mem};
 
-/// The parameters of a function that takes none.
+/// The parameters of a function without any.
 pub(super) const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-/// What a value is for.
+/// What a JSON value stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A tool in the form of Responses.
+    /// A tool as the Responses API defines it.
     Tool,
-    /// The parameters of a function: a schema that must be an object's.
+    /// The parameters of a function: a schema whose type must be `object`.
     Parameters,
     Schema,
-    /// An object whose members are schemas under the caller's names.
+    /// An object whose values are schemas, under names that the caller chose.
     NamedSchemas,
-    /// Anything else, which is not changed.
+    /// Any other value, which is not changed.
     Data,
 }
 
 impl Kind {
-    /// Returns the kind of a member.
+    /// Returns the kind of a member's value.
     fn of_member(self, name: &str) -> Self {
         match (self, name) {
             (Self::Tool, r#""parameters""#) => Self::Parameters,
-            // A namespace has tools of its own.
+            // A namespace contains tools.
             (Self::Tool, r#""tools""#) => Self::Tool,
             (Self::Tool | Self::Data, _) => Self::Data,
             (Self::NamedSchemas, _) => Self::Schema,
@@ -46,37 +46,37 @@ impl Kind {
         }
     }
 
-    /// Returns the `type` of the values of this kind that are completed.
+    /// Returns the `type` that a value of this kind must have to be completed.
     fn completed_type(self) -> &'static str {
         if self == Self::Tool { r#""function""# } else { r#""object""# }
     }
 }
 
-/// An array or an object that is being read.
+/// An array or object that is not closed yet.
 #[derive(Debug)]
 struct Level<'a> {
     kind: Kind,
     is_list: bool,
     is_empty: bool,
     expects_name: bool,
-    /// The newest member's name, with its quotes.
+    /// The name of the last member, with its quotes.
     name: &'a str,
     has_type: bool,
-    /// Whether the `type` is the one that is completed.
-    is_completed: bool,
-    /// Whether it has the member that is added otherwise.
+    /// Whether the `type` is [`Kind::completed_type`].
+    has_completed_type: bool,
+    /// Whether the object already has `parameters` or `properties`.
     has_content: bool,
 }
 
 struct Completer<'a> {
     json: &'a str,
-    /// How much of `json` is in `out`.
+    /// How many bytes of `json` are in `out`.
     copied: usize,
     out: String,
     levels: Vec<Level<'a>>,
 }
 
-/// Returns valid JSON of a tool or of parameters with complete object schemas, borrowed if they are complete.
+/// Returns a tool, or parameters, with complete object schemas. Borrows `json`, which is valid, if nothing is missing.
 pub(super) fn completed(json: &str, kind: Kind) -> Cow<'_, str> {
     let mut completer = Completer { json, copied: 0, out: String::new(), levels: Vec::new() };
     let mut at = 0;
@@ -109,13 +109,13 @@ impl<'a> Completer<'a> {
             expects_name: !is_list,
             name: "",
             has_type: false,
-            is_completed: false,
+            has_completed_type: false,
             has_content: false,
         });
         1
     }
 
-    /// Ends a value, and adds what is missing.
+    /// Ends an array or object and adds its missing members.
     fn close(&mut self, at: usize) -> usize {
         let Some(level) = self.levels.pop().filter(|level| !level.is_list) else { return 1 };
         let mut added = String::new();
@@ -123,11 +123,13 @@ impl<'a> Completer<'a> {
             added.push_str(r#","type":"object""#);
         }
         match level.kind {
-            Kind::Tool if level.is_completed && !level.has_content => {
+            Kind::Tool if level.has_completed_type && !level.has_content => {
                 added.push_str(r#","parameters":"#);
                 added.push_str(NO_PARAMETERS);
             }
-            Kind::Parameters | Kind::Schema if !level.has_content && (level.is_completed || !added.is_empty()) => {
+            Kind::Parameters | Kind::Schema
+                if !level.has_content && (level.has_completed_type || !added.is_empty()) =>
+            {
                 added.push_str(r#","properties":{}"#);
             }
             Kind::Tool | Kind::Parameters | Kind::Schema | Kind::NamedSchemas | Kind::Data => {}
@@ -138,7 +140,7 @@ impl<'a> Completer<'a> {
         1
     }
 
-    /// Reads a name or a value and returns its length.
+    /// Reads a name or a string value. Returns its length.
     fn string(&mut self, at: usize) -> usize {
         let rest = self.json.get(at..).unwrap_or_default();
         let length = string_length(rest);
@@ -153,8 +155,8 @@ impl<'a> Completer<'a> {
             && level.name == r#""type""#
             && level.kind.completed_type() == text
         {
-            // Or one of several types: `["object", "null"]`.
-            level.is_completed = true;
+            // A list of types matches too: `["object", "null"]`.
+            level.has_completed_type = true;
         }
         length
     }
@@ -166,7 +168,7 @@ impl<'a> Completer<'a> {
         level.has_content |= name == if level.kind == Kind::Tool { r#""parameters""# } else { r#""properties""# };
     }
 
-    /// Replaces a `null` that some clients write for an empty value.
+    /// Replaces a `null` that some clients write for an empty value. Returns the length of `null`.
     fn null(&mut self, at: usize) -> usize {
         const NULL: usize = "null".len();
         let Some(level) = self.levels.last_mut().filter(|level| !level.is_list) else { return NULL };
@@ -175,7 +177,7 @@ impl<'a> Completer<'a> {
             (Kind::Parameters | Kind::Schema, r#""properties""#) => "{}",
             (Kind::Parameters | Kind::Schema, r#""required""#) => "[]",
             (Kind::Parameters, r#""type""#) => {
-                level.is_completed = true;
+                level.has_completed_type = true;
                 r#""object""#
             }
             _ => return NULL,
@@ -191,7 +193,7 @@ impl<'a> Completer<'a> {
         1
     }
 
-    /// Writes `text` instead of `length` bytes.
+    /// Replaces the `length` bytes at `at` with `text`.
     fn replace(&mut self, at: usize, length: usize, text: &str) {
         self.out.push_str(self.json.get(self.copied..at).unwrap_or_default());
         self.out.push_str(text);
@@ -207,7 +209,7 @@ impl<'a> Completer<'a> {
     }
 }
 
-/// Returns the length of the string at the start, with its quotes.
+/// Returns the length of the string at the start of `json`, including its quotes.
 fn string_length(json: &str) -> usize {
     let mut is_escaped = true;
     let end = json.bytes().position(|byte| {

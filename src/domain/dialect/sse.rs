@@ -1,9 +1,9 @@
-//! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting
-//! an event stream").
+//! Decodes server-sent events from a stream of bytes in pieces of any length (WHATWG HTML, 9.2.6 "Interpreting an event
+//! stream").
 //!
-//! The stream is divided into frames: the bytes up to a blank line, which can be passed on unchanged. A frame that is
-//! whole in its piece is not copied, and its event is borrowed from it. Bytes that are not UTF-8 become U+FFFD, as the
-//! standard requires. A frame without its blank line is discarded.
+//! The stream is divided into frames, each up to and including a blank line. Frames can be forwarded unchanged. A frame
+//! within one piece is not copied, and its event borrows from it. Invalid UTF-8 becomes U+FFFD, as the standard
+//! requires. A frame without its blank line is discarded.
 
 use std::{borrow::Cow, collections::VecDeque, mem};
 
@@ -15,24 +15,24 @@ const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// One event. The fields `id` and `retry` are dropped, because only reconnecting clients need them.
+/// One event. The fields `id` and `retry` are ignored, because only reconnecting clients need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SseEvent<'a> {
-    /// The type of the event; empty if the stream has none.
+    /// The `event` field; empty if the event has none.
     pub event: Cow<'a, str>,
     /// The data lines, joined by line feeds.
     pub data: Cow<'a, str>,
 }
 
-/// The bytes up to a blank line. A frame without an event is a comment.
+/// The bytes up to and including a blank line. A frame may have only comments and no event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SseFrame {
     pub bytes: Bytes,
-    /// Whether the frame begins its stream. Only there a byte order mark is skipped.
+    /// Whether this is the first frame of its stream. Only there, a byte order mark is skipped.
     is_first: bool,
 }
 
-/// An event is longer than 16 MiB. The stream cannot be decoded further.
+/// An event is longer than 16 MiB. The rest of the stream cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of the stream is longer than {MAX_EVENT_BYTES} bytes")]
 pub struct EventTooLong;
@@ -43,11 +43,11 @@ impl SseFrame {
         let marked = self.is_first.then(|| self.bytes.strip_prefix(BYTE_ORDER_MARK)).flatten();
         let mut rest = marked.unwrap_or(&self.bytes);
         let (mut event, mut data) = (Cow::Borrowed(""), None);
-        // A carriage return and a line feed have an empty line between them, which is none of a field.
+        // A CRLF counts as two line ends here. The empty line between them sets no field.
         while let Some(end) = memchr2(b'\n', b'\r', rest) {
             let (line, ended) = rest.split_at(end);
             rest = ended.get(1..).unwrap_or_default();
-            // A comment is a line with an empty field name.
+            // A comment has an empty field name and is ignored.
             let (name, value) = memchr(b':', line).map_or((line, &[][..]), |colon| line.split_at(colon));
             let value = value.strip_prefix(b":").unwrap_or(value);
             let value = value.strip_prefix(b" ").unwrap_or(value);
@@ -62,7 +62,7 @@ impl SseFrame {
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
-    // Much faster than the lossy conversion, which is for the exception.
+    // The check is much faster than the lossy conversion, and nearly all text passes it.
     str::from_utf8(bytes).map_or_else(|_invalid| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
@@ -79,14 +79,14 @@ fn joined<'a>(before: Option<Cow<'a, str>>, line: Cow<'a, str>) -> Cow<'a, str> 
 pub struct SseDecoder {
     /// The bytes of the unfinished frame.
     frame: Vec<u8>,
-    /// The length of its unfinished line.
+    /// The length of the unfinished line.
     line: usize,
     is_comment: bool,
-    /// The bytes of its other lines and of this one, without comments.
+    /// The length of the unfinished event, without comments.
     event: usize,
-    /// Whether a frame has ended.
-    has_begun: bool,
-    /// Whether the last piece ended in a carriage return. A line feed at the start of the next piece belongs to it.
+    /// Whether the first frame has ended.
+    has_ended_frame: bool,
+    /// Whether the last piece ended with a carriage return. A line feed at the start of the next piece belongs to it.
     after_carriage_return: bool,
 }
 
@@ -99,7 +99,7 @@ impl SseDecoder {
     ///
     /// # Errors
     ///
-    /// [`EventTooLong`], after the frames before the long one.
+    /// [`EventTooLong`]. The frames before the long one have been appended.
     pub fn push(&mut self, piece: &Bytes, frames: &mut VecDeque<SseFrame>) -> Result<(), EventTooLong> {
         let mut start = 0;
         let follows = !piece.is_empty() && mem::take(&mut self.after_carriage_return);
@@ -118,7 +118,7 @@ impl SseDecoder {
                 };
             if mem::take(&mut self.line) == 0 {
                 let bytes = piece.slice(start..at);
-                let is_first = !mem::replace(&mut self.has_begun, true);
+                let is_first = !mem::replace(&mut self.has_ended_frame, true);
                 frames.push_back(SseFrame { bytes: self.end_frame(bytes), is_first });
                 start = at;
             }
@@ -126,11 +126,11 @@ impl SseDecoder {
         let rest = piece.get(at..).unwrap_or_default();
         self.extend_line(rest, rest.len())?;
         self.frame.extend_from_slice(piece.get(start..).unwrap_or_default());
-        // Comments count too.
+        // Unlike the limit of an event, this one includes comments.
         if self.frame.len() > 2 * MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
-    /// Counts the next `length` bytes of a line; they are the beginning of `rest`.
+    /// Adds the first `length` bytes of `rest` to the line.
     fn extend_line(&mut self, rest: &[u8], length: usize) -> Result<(), EventTooLong> {
         if self.line == 0 {
             self.is_comment = rest.starts_with(b":");
@@ -140,7 +140,7 @@ impl SseDecoder {
         if self.event.max(self.line) > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
-    /// Returns the bytes of the frame that ends with these.
+    /// Returns the bytes of the frame that ends with `bytes`.
     fn end_frame(&mut self, bytes: Bytes) -> Bytes {
         self.event = 0;
         if self.frame.is_empty() {

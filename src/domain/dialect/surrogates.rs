@@ -1,5 +1,5 @@
-//! Replaces lone surrogates: halves of a character that a program cut in two, as JSON escapes. serde_json refuses them,
-//! and so does the backend, while JavaScript and Python write them.
+//! Replaces lone surrogates in JSON: escapes for half of a character that a program cut in two. JavaScript and Python
+//! write them, but serde_json and the backend refuse them.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use memchr::memchr;
 
 /// The length of an escape such as `\ud83d`.
 const ESCAPE: usize = 6;
-/// U+FFFD, in the same length.
+/// U+FFFD, which takes the same length.
 const REPLACEMENT: &[u8; ESCAPE] = br"\ufffd";
 
-/// Returns the JSON with U+FFFD for each lone surrogate, borrowed if it has none.
+/// Returns the JSON with U+FFFD in place of each lone surrogate, borrowed if it has none.
 pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
     let mut mended = Cow::Borrowed(json);
     let mut at = 0;
@@ -24,14 +24,14 @@ pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
                 }
                 ESCAPE
             }
-            // Another escape has a second byte, which may be a backslash.
+            // Any other escape has at least two bytes, and the second may be a backslash.
             _ => 2,
         };
     }
     mended
 }
 
-/// Returns the UTF-16 code unit that is escaped at this place.
+/// Returns the UTF-16 code unit of the escape at `at`.
 fn code_unit(json: &[u8], at: usize) -> Option<u16> {
     let digits = json.get(at..at.checked_add(ESCAPE)?)?.strip_prefix(br"\u")?;
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()

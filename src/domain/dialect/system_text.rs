@@ -1,8 +1,8 @@
-//! System messages. The backend refuses items with that role and accepts `instructions` instead.
+//! Places system messages. The backend refuses items with the role `system` and accepts `instructions` instead.
 //!
-//! In two cases they stay in the input, with the role `developer`, because the backend would refuse the request
-//! otherwise: if the input has no other items, and if the request asks for `json_object`. The latter requires the word
-//! "JSON" in the input itself, and often only the system message has it.
+//! In two cases they become `developer` items, because the backend would refuse the request otherwise: if the input has
+//! no other items, and if the request asks for `json_object`. The latter requires the word "JSON" in the input, and
+//! often only the system message has it.
 
 use super::{json_writer::JsonWriter, raw_json::Text};
 
@@ -17,15 +17,15 @@ impl<'a> SystemTexts<'a> {
         }
     }
 
-    /// Returns the texts as items of an input.
+    /// Returns the texts as `developer` items.
     pub(super) fn as_items(&self) -> String {
         let mut out = JsonWriter::default();
         self.0.iter().for_each(|text| write_developer_item(text, &mut out));
         out.into_text()
     }
 
-    /// Returns the `instructions`: the caller's `own`, then the system messages, unless these are inserted in the
-    /// input, whose items begin at `start`. `instructions` are sent even if they are empty, because the backend may
+    /// Returns the `instructions`: the caller's `own`, then the system messages unless they are inserted in the input.
+    /// The items of the input begin at `start`. `instructions` are sent even if they are empty, because the backend may
     /// require them.
     pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) -> Text<'a> {
         let mut instructions = own;
@@ -44,8 +44,7 @@ impl<'a> SystemTexts<'a> {
     }
 }
 
-/// Writes a message that takes precedence over the user's, in the only form that the backend accepts anywhere in the
-/// input.
+/// Writes a `developer` message. It takes precedence over the user's, and the backend accepts it anywhere in the input.
 pub(super) fn write_developer_item(text: &Text<'_>, out: &mut JsonWriter) {
     write_text_message("developer", text, out);
 }
@@ -56,7 +55,7 @@ pub(super) fn write_text_message(role: &str, text: &Text<'_>, out: &mut JsonWrit
     end_message(out);
 }
 
-/// Begins a message, whose parts follow.
+/// Begins a message. Its parts follow.
 pub(super) fn begin_message(role: &str, out: &mut JsonWriter) {
     out.begin_object();
     out.word("type", "message");
@@ -64,7 +63,6 @@ pub(super) fn begin_message(role: &str, out: &mut JsonWriter) {
     out.begin_array_in("content");
 }
 
-/// Writes a part of a message.
 pub(super) fn write_part(kind: &str, name: &str, text: &Text<'_>, out: &mut JsonWriter) {
     out.begin_object();
     out.word("type", kind);

@@ -1,12 +1,12 @@
-//! The form of the text: `text` in Responses, `response_format` and `verbosity` in a chat (OpenAI API reference,
-//! responses, "text").
+//! Translates the format of the text: `text` in Responses, `response_format` and `verbosity` in Chat Completions
+//! (OpenAI API reference, responses, "text").
 
 use super::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
-/// The name of a schema that has none. The backend requires one, and the model may see it.
+/// The name for a schema without a name. The backend requires one, and the model may see it.
 const UNNAMED: &str = "response";
 
-/// Writes `text`. Returns whether the text must be JSON without a schema.
+/// Writes `text`. Returns whether the format is `json_object`.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let mut text = body.take_object("text")?;
     let own_format = text.as_ref().is_some_and(|text| text.has("format"));
@@ -26,7 +26,7 @@ pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<
     out.unless_empty(|out| out.begin_object_in("text"), write, JsonWriter::end_object)
 }
 
-/// Writes the format and returns whether it is JSON without a schema. Plain text is the default, so nothing is written.
+/// Writes the format, except the default `text`. Returns whether the format is `json_object`.
 fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let kind = format.need_word("type")?;
     match &*kind {
@@ -36,7 +36,7 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
             out.word("type", &kind);
         }
         "json_schema" => {
-            // A schema in the form of Responses is next to the type.
+            // In the form of Responses, the schema is next to the type.
             let mut described = if format.has("schema") { format } else { format.need_object("json_schema")? };
             out.begin_object_in("format");
             out.word("type", &kind);

@@ -1,5 +1,5 @@
-//! The tools of a request and the choice among them. A chat puts a tool's members into an object named after its type;
-//! in Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and
+//! Translates the tools of a request and `tool_choice`. Chat Completions has a tool's members in an object named after
+//! its type, and Responses has them next to the type (OpenAI API reference, chat completions and responses, "tools" and
 //! "tool_choice"). Clients send either form to either API, so both are accepted.
 
 use std::borrow::Cow;
@@ -14,8 +14,8 @@ use super::{
     schema::{self, Kind, NO_PARAMETERS},
 };
 
-/// Translates the parameters of tools. Returns whether the caller sent `functions`, the form before `tools`, and
-/// expects a `function_call` in the response.
+/// Translates the parameters about tools. Returns whether the caller sent the deprecated `functions` and expects a
+/// `function_call` in the response.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let wants_function_call = write_tools(body, out)?;
     let before = out.len();
@@ -27,14 +27,14 @@ pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<
         write_choice(choice, out)?;
     }
     if wants_function_call {
-        // The response can have one call only.
+        // `function_call` has room for one call only.
         let _replaced = body.take("parallel_tool_calls");
         out.flag("parallel_tool_calls", false);
     }
     Ok(wants_function_call)
 }
 
-/// Writes the tools, if there are any.
+/// Writes the tools, if there are any. Returns whether the caller sent `functions`.
 fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let write = |out: &mut JsonWriter| {
         let start = out.len();
@@ -57,7 +57,7 @@ fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, Inv
     out.unless_empty(|out| out.begin_array_in("tools"), write, JsonWriter::end_array)
 }
 
-/// Writes a tool. One in the form of Responses, such as a tool of the provider itself, is only completed.
+/// Writes a tool. A tool in the form of Responses, such as one of the provider's own, is copied and completed.
 fn write_tool(raw: &RawValue, mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = match tool.take_text("type")? {
         Some(kind) => kind.unescaped(),
@@ -74,7 +74,7 @@ fn write_tool(raw: &RawValue, mut tool: Members<'_>, out: &mut JsonWriter) -> Re
     Ok(())
 }
 
-/// Writes a function. By default it has no parameters and is not strict; Responses has the opposite defaults.
+/// Writes a function. `parameters` and `strict` are always written, because the APIs have opposite defaults for them.
 fn write_function(mut function: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     begin_named("function", &mut function, out)?;
     let parameters = function.take("parameters").map(|given| schema::completed(given.get(), Kind::Parameters));
@@ -114,7 +114,7 @@ fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<()
     Ok(())
 }
 
-/// Writes an object next to its type.
+/// Writes an object whose `type` is next to its other members.
 fn write_flattened(name: &str, kind: &Text<'_>, described: Option<Members<'_>>, out: &mut JsonWriter) {
     out.begin_object_in(name);
     out.text("type", kind);
@@ -129,7 +129,7 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     let path = "tool_choice";
     if let Some(word) = Text::of(choice) {
         let advice = "it is `none`, `auto`, `required` or names a tool.";
-        // Mistral's word for the same.
+        // Mistral calls `required` `any`.
         let word = if word.as_json() == r#""any""# { Text::from_word("required") } else { word };
         return write_word(word, path, &["none", "auto", "required"], advice, out);
     }
@@ -154,7 +154,7 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     Ok(())
 }
 
-/// Writes a choice that is one of the `allowed` words.
+/// Writes a choice that must be one of the `allowed` words.
 fn write_word(
     word: Text<'_>,
     path: &str,
@@ -170,7 +170,7 @@ fn write_word(
     Ok(())
 }
 
-/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object, and other choices unchanged.
+/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object. Other choices are not changed.
 fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = tool.need_word("type")?;
     out.word("type", &kind);
@@ -181,7 +181,7 @@ fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), I
     Ok(())
 }
 
-/// Translates `function_call`, which names a function without its type.
+/// Translates the deprecated `function_call`, which names a function without a type.
 fn write_function_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "function_call";
     if let Some(word) = Text::of(choice) {

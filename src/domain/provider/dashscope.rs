@@ -1,5 +1,5 @@
-//! Alibaba DashScope, models and media generation: connects with an API key, or with OAuth if the endpoints are
-//! configured.
+//! Alibaba Cloud's DashScope, for models and media generation. Accounts connect with an API key, or with OAuth if the
+//! endpoints are configured.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
@@ -46,7 +46,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     labels,
 };
 
-/// The model API of the coding plan, which has hosts and keys of its own.
+/// The model API of the coding plan, which has its own hosts and keys.
 pub(super) const CODING_PLAN: ModelApi = ModelApi {
     dialect: Dialect::ChatCompletions,
     prompt_path: "v1/chat/completions",
@@ -55,7 +55,7 @@ pub(super) const CODING_PLAN: ModelApi = ModelApi {
     client_version: None,
 };
 
-/// The region of each endpoint. A key is valid in its own region only.
+/// The region of each endpoint. A key is valid only in its own region.
 const REGIONS: [(&str, &str); 6] = [
     ("https://dashscope.aliyuncs.com", "China (Beijing)"),
     ("https://dashscope-intl.aliyuncs.com", "Singapore"),
@@ -65,7 +65,7 @@ const REGIONS: [(&str, &str); 6] = [
     ("https://coding-intl.dashscope.aliyuncs.com", "the international coding plan"),
 ];
 
-/// Returns the base without the path of one API, as the provider's own pages show it.
+/// Returns the base URL without the path of an API, which the provider's own pages include.
 pub fn api_base(url: &str) -> &str {
     let base = url.trim_end_matches('/');
     let apis = ["/compatible-mode/v1", "/api/v1", "/v1"];
@@ -76,7 +76,7 @@ pub fn is_coding_plan(api_base: &str) -> bool {
     api_base.split_once("://").is_some_and(|(_, host)| host.starts_with("coding.") || host.starts_with("coding-"))
 }
 
-/// Returns the paths below `api_base` that the owner and that programs may use.
+/// Returns the paths below `api_base` that the owner may use, and those that programs may use.
 pub fn paths(api_base: &str) -> [&'static [&'static str]; 2] {
     if is_coding_plan(api_base) {
         [&["v1/*"], &["POST v1/chat/completions", "POST v1/messages", "GET v1/models"]]
@@ -85,7 +85,7 @@ pub fn paths(api_base: &str) -> [&'static [&'static str]; 2] {
     }
 }
 
-/// Returns why a key may be refused at `api_base`, and where else it may be valid.
+/// Returns why `api_base` may refuse a key, and where the key may be valid.
 pub fn key_hint(api_base: &str) -> String {
     let region = REGIONS.iter().find(|(base, _)| *base == api_base).map_or("another server", |(_, region)| *region);
     let others: Vec<String> = REGIONS

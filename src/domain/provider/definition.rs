@@ -1,4 +1,4 @@
-//! A provider as configured.
+//! The configuration of a provider for one account.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// A provider as configured, under an account's name. Requests cannot change it. Accounts share its large parts.
+/// A provider as configured, under an account's name. Requests cannot change it. Its clones share the large parts.
 #[derive(Debug, Clone)]
 pub struct ProviderDefinition {
     pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: String,
     pub api_base: String,
-    /// The paths below `api_base` that the owner may use, and programs as far as `program_paths` allows.
+    /// The paths below `api_base` that the owner may use. Programs need `program_paths` too.
     pub proxy_paths: Arc<[ProxyRule]>,
-    /// The paths below `api_base` that programs may use: none that manages the account.
+    /// The paths below `api_base` that programs may use. None of them manages the account.
     pub program_paths: Arc<[ProxyRule]>,
     /// The `User-Agent` for this provider; None for the gateway's own.
     pub user_agent: Option<String>,
@@ -34,14 +34,14 @@ pub struct ProviderDefinition {
     pub models: Vec<String>,
     /// The OAuth client, if users can log in with OAuth.
     pub oauth: Option<Arc<OAuthClient>>,
-    /// The client that refreshes session tokens, if that is possible.
+    /// The client that refreshes session tokens, if the provider can.
     pub sessions: Option<SessionClient>,
     /// When and how often tokens are refreshed.
     pub refresh: RefreshPolicy,
     pub enabled: bool,
 }
 
-/// The way a credential is refreshed.
+/// How a credential is refreshed.
 #[derive(Debug, Clone, Copy)]
 pub enum RefreshMethod<'a> {
     OAuth(&'a OAuthClient),
@@ -49,7 +49,7 @@ pub enum RefreshMethod<'a> {
 }
 
 impl ProviderDefinition {
-    /// Returns the URL of a path of the provider's API; `query` is appended unchanged.
+    /// Returns the URL of a path of the provider's API. `query` is appended unchanged.
     pub fn url_of(&self, path: &ProxyPath, query: Option<&str>) -> String {
         let base = self.api_base.trim_end_matches('/');
         query.map_or_else(|| format!("{base}/{path}"), |query| format!("{base}/{path}?{query}"))
@@ -78,12 +78,12 @@ impl ProviderDefinition {
         if self.is_coding_plan() { Some(&dashscope::CODING_PLAN) } else { self.descriptor().models }
     }
 
-    /// Returns the path of a free request that checks a pasted secret. The coding plan has none.
+    /// Returns the path of a free request that checks a pasted secret. The coding plan has no such path.
     pub fn check_path(&self) -> Option<&'static str> {
         self.descriptor().check_path.filter(|_| !self.is_coding_plan())
     }
 
-    /// Returns a hint why the provider may have refused a secret.
+    /// Returns a hint about why the provider may have refused a secret.
     pub fn secret_hint(&self) -> Option<String> {
         (self.provider_type == ProviderType::Dashscope).then(|| dashscope::key_hint(&self.api_base))
     }

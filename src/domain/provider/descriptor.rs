@@ -1,4 +1,4 @@
-//! The fixed description of a provider type.
+//! The fixed properties of a provider type.
 
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
@@ -18,7 +18,7 @@ impl Category {
     }
 }
 
-/// The method that connects an account.
+/// How an account is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum AuthMethod {
@@ -76,33 +76,33 @@ pub struct ModelApi {
     pub client_version: Option<&'static str>,
 }
 
-/// The fixed description of a provider type. Its values are the defaults of the settings.
+/// The fixed properties of a provider type. They are the defaults of its settings.
 #[derive(Debug)]
 pub struct Descriptor {
-    /// Name of the built-in provider of this type, and the value of `provider_type`.
+    /// The name of the built-in provider of this type, and the value of `provider_type`.
     pub name: &'static str,
     /// The name shown to users.
     pub display_name: &'static str,
     pub category: Category,
     /// The kind of secret that an owner may paste, if any.
     pub pasted: Option<AuthMethod>,
-    /// OAuth, if the provider supports it. Its issuer may have to be configured.
+    /// The OAuth defaults, if the provider supports OAuth.
     pub oauth: Option<&'static OAuthDefaults>,
-    /// The endpoint that refreshes session tokens with the browser's cookie, if known.
+    /// The endpoint that refreshes session tokens with the browser's cookie, if there is one.
     pub sessions: Option<&'static SessionDefaults>,
     /// The base URL of the API.
     pub api_base: &'static str,
     /// The paths that the owner may use, as [`crate::domain::proxy::ProxyRule`] parses them.
     pub proxy_paths: &'static [&'static str],
-    /// Those of them that programs may use: none that manages the account or shows whose it is.
+    /// The part of `proxy_paths` that programs may use. None of them manages the account or reveals its owner.
     pub program_paths: &'static [&'static str],
     /// The model API; None if the provider has no language models.
     pub models: Option<&'static ModelApi>,
-    /// A free request that succeeds only with a valid secret. Pasted secrets are checked with it before they are saved.
+    /// The path of a free request that needs a valid secret. It checks pasted secrets before they are saved.
     pub check_path: Option<&'static str>,
     /// The path that reports the usage of the plan, if any.
     pub usage_path: Option<&'static str>,
-    /// The header, in lower case, that must have the account's id, if any.
+    /// The header, in lower case, that must carry the account's id, if any.
     pub account_header: Option<&'static str>,
     /// Reads the account labels from a token's claims.
     pub labels: fn(&UnverifiedClaims) -> AccountLabels,
@@ -111,12 +111,12 @@ pub struct Descriptor {
 /// The OAuth defaults of a provider type; paths are below the issuer.
 #[derive(Debug)]
 pub struct OAuthDefaults {
-    /// None if there is no public issuer and it must be configured.
+    /// None if the provider has no public issuer. It must be configured then.
     pub issuer: Option<&'static str>,
     pub authorize_path: &'static str,
     pub token_path: &'static str,
     pub revoke_path: Option<&'static str>,
-    /// For refresh and revocation.
+    /// The format of refreshes and revocations.
     pub body_format: BodyFormat,
     /// Empty if it must be configured.
     pub client_id: &'static str,

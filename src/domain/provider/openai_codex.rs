@@ -1,4 +1,4 @@
-//! ChatGPT through the Codex backend: OAuth 2.0 with PKCE as a public client, with single-use refresh tokens.
+//! ChatGPT through the Codex backend. The gateway is a public OAuth client with PKCE; refresh tokens are single-use.
 
 use super::descriptor::{Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};

@@ -1,5 +1,5 @@
-//! Suno, AI music: connects with the session token of a browser, a JWT that is valid for about an hour. The browser's
-//! cookie refreshes it, if the owner pastes that too.
+//! Suno, AI music. Accounts connect with the session token of a browser, a JWT that is valid for about an hour. The
+//! browser's cookie refreshes it if the owner pastes that too.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, SessionDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims};
@@ -10,7 +10,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     category: Category::Media,
     pasted: Some(AuthMethod::SessionToken),
     oauth: None,
-    // Clerk, as third-party clients use it; the URL can be configured.
+    // Clerk's address, as third-party clients use it. It can be configured.
     sessions: Some(&SessionDefaults { url: "https://auth.suno.com", cookie: "__client" }),
     api_base: "https://studio-api.prod.suno.com/api",
     proxy_paths: &["*"],
@@ -37,7 +37,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     labels,
 };
 
-/// Suno's identity provider prefixes the claims of e-mail and user id with a namespace.
+/// Suno's identity provider may prefix the names of these claims with a namespace.
 fn labels(claims: &UnverifiedClaims) -> AccountLabels {
     AccountLabels {
         account_id: None,

@@ -1,8 +1,8 @@
-//! Allowlists of forwarded headers, by name in lower case. An unknown header can neither leak a caller's token to the
-//! provider nor a provider's cookie to the caller.
+//! Allowlists of forwarded headers, with names in lower case. Unlisted headers are dropped, because they could leak a
+//! caller's token to the provider or a provider's cookie to the caller.
 
-/// Headers from the caller that control a turn of a conversation. They are also sent with a translated body.
-const STEERING: [&str; 12] = [
+/// Headers from the caller that concern a turn of a conversation. They are also sent with a translated body.
+const TURN: [&str; 12] = [
     "conversation-id",
     "idempotency-key",
     "openai-beta",
@@ -17,10 +17,10 @@ const STEERING: [&str; 12] = [
     "x-openai-subagent",
 ];
 /// Prefixes of such headers.
-const UPSTREAM_FAMILIES: [&str; 2] = ["x-codex-", "x-dashscope-"];
+const TURN_PREFIXES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 
-/// Headers from the caller that describe the bytes of this request or of its response.
-const DESCRIBING: [&str; 11] = [
+/// Headers from the caller that describe the bytes of its request or of the response.
+const MESSAGE: [&str; 11] = [
     "accept",
     "accept-encoding",
     "accept-language",
@@ -34,9 +34,8 @@ const DESCRIBING: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// Headers from the provider to the caller. Caching headers are not among them, because caches must not store
-/// responses.
-const DOWNSTREAM: [&str; 15] = [
+/// Headers from the provider to the caller. Caching headers are not listed, because caches must not store responses.
+const RESPONSE: [&str; 15] = [
     "accept-ranges",
     "content-disposition",
     "content-encoding",
@@ -54,25 +53,25 @@ const DOWNSTREAM: [&str; 15] = [
     "x-reasoning-included",
 ];
 /// Prefixes of such headers.
-const DOWNSTREAM_FAMILIES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "x-ratelimit-"];
+const RESPONSE_PREFIXES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "x-ratelimit-"];
 
 /// Whether a caller's header is forwarded to the provider.
 pub fn is_forwarded_to_provider(name: &str) -> bool {
-    is_turn_header(name) || is_listed(name, &DESCRIBING, &[])
+    is_turn_header(name) || is_listed(name, &MESSAGE, &[])
 }
 
-/// Whether a caller's header is forwarded with a translated body.
+/// Whether a caller's header is forwarded even if the body is translated.
 pub fn is_turn_header(name: &str) -> bool {
-    is_listed(name, &STEERING, &UPSTREAM_FAMILIES)
+    is_listed(name, &TURN, &TURN_PREFIXES)
 }
 
 /// Whether a provider's header is forwarded to the caller.
 pub fn is_forwarded_to_caller(name: &str) -> bool {
-    is_listed(name, &DOWNSTREAM, &DOWNSTREAM_FAMILIES)
+    is_listed(name, &RESPONSE, &RESPONSE_PREFIXES)
 }
 
 /// Whether a name is listed. Names with `_` never are, because some servers treat `_` like `-`. The session headers of
 /// older clients are renamed before this check (`app/models/session.rs`).
-fn is_listed(name: &str, names: &[&str], families: &[&str]) -> bool {
-    !name.contains('_') && (names.contains(&name) || families.iter().any(|family| name.starts_with(family)))
+fn is_listed(name: &str, names: &[&str], prefixes: &[&str]) -> bool {
+    !name.contains('_') && (names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix)))
 }

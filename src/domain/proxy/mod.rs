@@ -1,4 +1,4 @@
-//! The allowlists of the proxy: paths, and headers in each direction. Unlisted ones are not forwarded.
+//! The allowlists of the proxy: paths, and headers in each direction. Anything else is not forwarded.
 
 pub mod headers;
 mod path;

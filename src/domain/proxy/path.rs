@@ -1,15 +1,14 @@
 //! The path of a proxied request, below the provider's base URL.
 //!
-//! The path is checked and sent without decoding it. If only one of the two decoded it, a path could bypass the
-//! allowlist.
+//! The path is checked and sent in the same form, without decoding it. Otherwise a path could bypass the allowlist.
 
 use std::fmt;
 
 /// The maximum length of a path, in bytes.
 const MAX_PATH_BYTES: usize = 4 * 1024;
 
-/// A path relative to a base URL, e.g. `codex/responses`. Only the last segment may be empty. No segment consists of
-/// dots only or has an encoded slash, backslash, dot, percent sign or control character.
+/// A path relative to a base URL, e.g. `codex/responses`. Only the last segment may be empty. No segment consists only
+/// of dots or encodes a slash, backslash, dot, percent sign or control character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyPath(String);
 
@@ -78,7 +77,7 @@ fn check_characters(segment: &str) -> Result<(), InvalidPath> {
                 let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
                     return Err(InvalidPath::InvalidCharacter);
                 };
-                // 0x25 is the percent sign: a server that decodes twice could find any character.
+                // 0x25 is the percent sign, which could hide any character from a server that decodes twice.
                 if matches!(high * 16 + low, 0x00..=0x1f | 0x25 | 0x2e | 0x2f | 0x5c | 0x7f) {
                     return Err(InvalidPath::HidesCharacters);
                 }

@@ -5,18 +5,17 @@ use super::{InvalidPath, ProxyPath};
 /// The methods that a rule can name.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/// A path that is forwarded, e.g. `wham/usage`, or everything below one, e.g. `codex/*`; with a method, e.g.
-/// `POST codex/responses`, for this method only.
+/// Permits a path, e.g. `wham/usage`, or everything below one, e.g. `codex/*`. It may be limited to one method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyRule {
-    /// None: all methods.
+    /// None: any method.
     method: Option<&'static str>,
-    /// Whether the rule covers everything that begins with `path`, instead of this path alone.
+    /// Whether the rule covers everything that begins with `path`, not only `path` itself.
     wildcard: bool,
     path: String,
 }
 
-/// A text is not a rule.
+/// The text is not a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRule {
     #[error("a rule is [METHOD ]PATH, and the method one of GET, HEAD, POST, PUT, PATCH, DELETE")]
@@ -28,7 +27,7 @@ pub enum InvalidRule {
 }
 
 impl ProxyRule {
-    /// Parses `[METHOD ]PATH`. A path of `*` is everything.
+    /// Parses `[METHOD ]PATH`. The path `*` covers everything.
     pub fn parse(text: &str) -> Result<Self, InvalidRule> {
         let (method, pattern) = match text.split_once(' ') {
             Some((method, pattern)) => {

@@ -1,8 +1,8 @@
-//! A circuit breaker: stops refreshes at a server that does not respond, because each further refresh would leave
-//! another login in doubt.
+//! A circuit breaker for refreshes. It stops refreshes at a server that does not respond, because each further one
+//! would leave another login in doubt.
 //!
-//! Only faults of the server count: timeouts, 5xx responses and lost connections. A definite refusal concerns one
-//! account, and shows that the server works.
+//! Only faults of the server count: failed and lost connections, timeouts and 5xx responses. A definite refusal
+//! concerns one account, and shows that the server works.
 
 use std::time::Duration;
 
@@ -14,60 +14,60 @@ const FAULTS: usize = 5;
 /// The circuit breaker of one server.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    /// Consecutive faults.
+    /// The number of consecutive faults.
     faults: usize,
-    /// The account of the first of them.
+    /// The account of the first of these faults.
     first: Option<AccountName>,
-    /// Whether the faults are from several accounts.
-    are_of_several: bool,
-    /// Until when no call is permitted; afterwards one call may probe. None if the breaker is closed.
+    /// Whether these faults concern several accounts.
+    concern_several: bool,
+    /// No call is permitted before this time. After it, one call may probe. None if the breaker is closed.
     open_until: Option<Timestamp>,
-    /// Whether a call is probing.
-    is_probed: bool,
+    /// Whether a probe is in flight.
+    is_probing: bool,
 }
 
 impl Breaker {
-    /// Takes permission for a call.
+    /// Requests permission for a call.
     ///
     /// # Errors
     /// The time before which the server must not be called.
     pub fn admit(&mut self, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
         match self.open_until {
             Some(until) if now < until => Err(until),
-            // One call probes, and the others wait for its outcome.
+            // One call probes the server. The others wait for its outcome.
             Some(_) => {
-                (self.open_until, self.is_probed) = (Some(now.plus(pause)), true);
+                (self.open_until, self.is_probing) = (Some(now.plus(pause)), true);
                 Ok(())
             }
             None => Ok(()),
         }
     }
 
-    /// Returns until when the server must not be called; None if it may be.
+    /// Returns the time before which the server must not be called; None if it may be called.
     pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.open_until.filter(|until| now < *until)
     }
 
-    /// Gives permission back that was not used, so that another call may probe.
+    /// Returns a permission that was not used, so that another call may probe.
     pub fn give_back(&mut self, now: Timestamp) {
-        if self.is_probed {
-            (self.open_until, self.is_probed) = (Some(now), false);
+        if self.is_probing {
+            (self.open_until, self.is_probing) = (Some(now), false);
         }
     }
 
-    /// Counts a fault. The breaker opens after [`FAULTS`] consecutive faults, from at least two accounts unless there
-    /// `is_one` account only. Returns whether it opens or stays open.
+    /// Records a fault. The breaker opens after [`FAULTS`] consecutive faults. They must concern several accounts,
+    /// unless only one account exists (`is_one`). Returns whether the breaker is open.
     pub fn fault(&mut self, account: &AccountName, is_one: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
-        self.are_of_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
-        let opens = self.faults >= FAULTS && (is_one || self.are_of_several);
+        self.concern_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
+        let opens = self.faults >= FAULTS && (is_one || self.concern_several);
         if opens {
-            (self.open_until, self.is_probed) = (Some(now.plus(pause)), false);
+            (self.open_until, self.is_probing) = (Some(now.plus(pause)), false);
         }
         opens
     }
 
-    /// Notes a definite response: the server works.
+    /// Records a definite response, which closes the breaker.
     pub fn works(&mut self) {
         *self = Self::default();
     }

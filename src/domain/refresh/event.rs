@@ -1,4 +1,4 @@
-//! The events of the refresh protocol, and their effects.
+//! The events of the refresh protocol and their effects.
 
 use std::collections::BTreeSet;
 
@@ -16,20 +16,20 @@ use super::{Failure, LeaseId, TokenVersion};
 pub enum RefreshTrigger {
     /// The scheduled time has come.
     Due,
-    /// A caller requested it, or an access token was refused. No retry out of doubt while the access token is served.
+    /// A caller requested it, or the access token was refused. No retry out of doubt while the access token is served.
     Now,
     /// The owner consented to the one retry out of doubt.
     Consented,
     /// The access token is dead, so a retry out of doubt risks nothing.
     AccessDead,
-    /// The last refresh returned a new refresh token without an access token, so the new one is presented at once.
+    /// The last refresh returned a new refresh token but no access token. The new refresh token is presented at once.
     Continued,
 }
 
 /// The sealed tokens of a token response, or of a login, ready for the journal and the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rotation {
-    /// The version of these tokens: the one after that of the presented refresh token.
+    /// The version of these tokens. A token response has the version after that of the presented refresh token.
     pub version: TokenVersion,
     pub access_token: SealedSecret,
     /// None if the old refresh token remains valid (RFC 6749 section 6).
@@ -40,7 +40,7 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// Returns the ids of the keys that sealed the tokens, each once.
+    /// Returns the ids of the keys that sealed the tokens.
     pub fn key_ids(&self) -> BTreeSet<KeyId> {
         self.refresh_token.iter().chain([&self.access_token]).filter_map(SealedSecret::key_id).collect()
     }
@@ -48,21 +48,21 @@ impl Rotation {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefreshEvent {
-    /// A caller asks to present the refresh token of `seen`.
+    /// A caller requests the right to present the refresh token of version `seen`.
     Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
-    /// The token endpoint returned new tokens, now or, if they come from the journal, earlier.
+    /// The token endpoint returned new tokens, or the journal had them.
     Succeeded(Rotation),
     /// Presenting the token failed. `spread` is random and varies the backoff.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },
-    /// An older copy of the database was restored. This process has seen the version `known`, whose refresh token was
-    /// presented `attempt` times, and has no later tokens.
+    /// An older copy of the database was restored. This process knows the version `known`, whose refresh token was
+    /// presented `attempt` times, but it has no later tokens.
     Restored { known: TokenVersion, attempt: u32 },
-    /// The restored copy contains a login that had ended.
+    /// The restored copy of the database has a login that had ended.
     Returned { ended: LoginId, ending: Ending },
 }
 
 impl RefreshEvent {
-    /// Returns the tokens that the event may store.
+    /// Returns the tokens that this event may store.
     pub fn rotation(&self) -> Option<&Rotation> {
         match self {
             Self::Succeeded(rotation) => Some(rotation),
@@ -75,17 +75,17 @@ impl RefreshEvent {
     }
 }
 
-/// How a login ended that an older copy of the database has brought back.
+/// How a login ended before an older copy of the database brought it back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     LoggedOut,
-    /// Another login replaced it; these are the newest tokens of that login.
+    /// Another login replaced it. These are the newest tokens of that login.
     ReplacedBy(Box<Rotation>),
-    /// Another login replaced it, whose tokens this process does not have.
+    /// Another login replaced it. This process does not have the tokens of that login.
     ReplacedByUnknown,
 }
 
-/// The next action of the caller that applied an event.
+/// What the caller must do after it applied an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Present the token once, immediately.

@@ -1,11 +1,11 @@
-//! Classifies failed refreshes by what they mean for the presented token.
+//! Classifies failed refreshes by their consequence for the presented token.
 
 use std::time::Duration;
 
-/// The fate of a refresh token after a failed refresh.
+/// What a failed refresh means for the presented refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The token is unspent: no byte was sent, or the response proves it. `retry_after` comes from the provider.
+    /// The token is unspent: nothing was sent, or the response proves it. `retry_after` comes from the provider.
     NotConsumed { cause: Cause, retry_after: Option<Duration> },
     /// The provider may have consumed the token.
     Unknown(Cause),
@@ -14,7 +14,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Returns the failure for a reusable secret: presenting it never spends it, so nothing is in doubt.
+    /// Returns the failure for a reusable secret. Presenting it never spends it, so nothing is in doubt.
     #[must_use]
     pub fn for_reusable_secret(self) -> Self {
         match self {
@@ -24,7 +24,7 @@ impl Failure {
     }
 }
 
-/// Why the last refresh of an account failed. The code is stored in its row and in its history.
+/// Why the last refresh of an account failed. The code is stored in the account's row and in its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Cause {
@@ -48,7 +48,7 @@ pub enum Cause {
     Refused,
     /// The process that presented the token stopped before it recorded the outcome.
     Interrupted,
-    /// Too late to send: the lease could end before the response, and another replica could take it.
+    /// The token was not sent in time: the lease could end before the response, and another replica could take it.
     HeldUp,
     RateLimited,
     NoConnection,
@@ -59,7 +59,7 @@ pub enum Cause {
     CertificateRejected,
     /// An older copy of the database was restored: the stored refresh token is spent, and its successor is unknown.
     Restored,
-    /// The stored refresh token does not open.
+    /// The stored refresh token cannot be decrypted.
     #[strum(serialize = "sealed")]
     DecryptionFailed,
 }
@@ -67,7 +67,7 @@ pub enum Cause {
 stored_words!(Cause);
 
 impl Cause {
-    /// Whether there was no connection to the server.
+    /// Whether the gateway could not connect to the server.
     pub fn is_unreachable(self) -> bool {
         matches!(
             self,
@@ -79,7 +79,7 @@ impl Cause {
         )
     }
 
-    /// Returns the end of the sentence "the refresh failed: ...".
+    /// Returns text that completes the sentence "the refresh failed: ...".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::RefreshTokenExpired => "the refresh token has expired",
@@ -118,10 +118,10 @@ impl Cause {
     }
 }
 
-/// Classifies an error response of a token endpoint. `code` is the provider's error code if it is a known one, else
-/// `unknown`.
+/// Classifies an error response of a token endpoint. `code` is the provider's error code, or `unknown` if the gateway
+/// does not know it.
 ///
-/// A known token code is final whatever the status, and so is a 401 without a code, as in OpenAI's client. Any other
+/// A known token code is final, whatever the status. So is a 401 without a known code, as in OpenAI's client. Any other
 /// response may come from a proxy, a filter or an outage in front of the server, which must not cost a login. Some
 /// codes of RFC 6749 section 5.2 refuse the request, not the token.
 pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failure {

@@ -1,8 +1,9 @@
 //! The refresh protocol: which events may change an account's tokens, and when.
 //!
-//! A refresh token is single use: presenting it twice can end the login. One row per account therefore records who may
-//! present it, and every change of the row is one [`step`]. It is pure: the stores run it inside a transaction, and
-//! `tests/model` searches it exhaustively. `docs/refresh.md` describes the protocol and lists its invariants.
+//! A refresh token is single use: presenting it twice can end the login. Each account's row therefore records who may
+//! present its token, and [`step`] computes every change of the row. The function is pure: the stores call it inside a
+//! transaction, and `tests/model` searches it exhaustively. `docs/refresh.md` describes the protocol and lists its
+//! invariants.
 //!
 //! ```text
 //! Active --refresh due--> Refreshing --new tokens--> Active, next generation

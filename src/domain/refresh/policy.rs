@@ -1,28 +1,28 @@
-//! The configured times of the refresh protocol.
+//! The configured durations of the refresh protocol.
 
 use std::time::Duration;
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
-/// The tokens that the provider ends when one refresh token is revoked.
+/// The tokens that the provider ends when a refresh token is revoked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RevocationScope {
     /// All tokens of the same login.
     Family,
-    /// All tokens that the account granted to this client, including those of newer logins.
+    /// All tokens of this client and account, including those of newer logins.
     #[default]
     Grant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshPolicy {
-    /// How long callers wait for a token response. The account is in doubt afterwards; a late response is still stored.
+    /// How long callers wait for a token response. Then the account is in doubt; a late response is still stored.
     pub http_timeout: Duration,
-    /// Duration of a lease: more than twice `http_timeout`.
+    /// The duration of a lease. It must be more than twice `http_timeout`.
     pub lease: Duration,
     /// A refresh starts at most this long before the access token expires.
     pub lead: Duration,
-    /// An access token is no longer served this long before it expires.
+    /// An access token is not served during this time before its expiry.
     pub serve_margin: Duration,
     /// The shortest pause after a failed refresh.
     pub backoff_min: Duration,
@@ -68,8 +68,8 @@ impl RefreshPolicy {
         Ok(())
     }
 
-    /// Returns how long before its expiry a token with this lifetime is refreshed: at least five minutes, at most half
-    /// of the lifetime.
+    /// Returns how long before its expiry a token with this lifetime is refreshed: a tenth of the lifetime and at most
+    /// `lead`, but at least five minutes, and never more than half of the lifetime.
     pub fn lead_for(&self, lifetime: Duration) -> Duration {
         (lifetime / 2).min(FIVE_MINUTES.max(self.lead.min(lifetime / 10)))
     }
@@ -79,18 +79,17 @@ impl RefreshPolicy {
         self.serve_margin.min(lifetime / 10)
     }
 
-    /// Returns how long before its expiry a token with this lifetime is worth so little that the one retry out of doubt
-    /// may risk it.
+    /// Returns the time before an access token's expiry in which the one retry out of doubt may risk the token.
     pub(super) fn last_minutes_of(lifetime: Duration) -> Duration {
         FIVE_MINUTES.min(lifetime / 10)
     }
 
-    /// Returns how long after the lease request the token may still be sent, so that the call ends within the lease.
+    /// Returns how long after the request of a lease the token may be sent, so that the call ends within the lease.
     pub fn latest_send(&self) -> Duration {
         self.lease.saturating_sub(self.http_timeout * 3 / 2)
     }
 
-    /// Returns how long after sending the token its caller can still wait for the response.
+    /// Returns how long after sending the token its caller waits at most for the response.
     pub fn longest_call(&self) -> Duration {
         self.http_timeout + Duration::from_secs(5).min(self.http_timeout / 4)
     }
@@ -100,8 +99,8 @@ impl RefreshPolicy {
         self.grace - Duration::from_secs(5).min(self.grace / 4)
     }
 
-    /// Returns the pause after consecutive failures. It doubles each time. `spread` (of `u16::MAX`) varies it, so that
-    /// accounts that failed together do not retry together.
+    /// Returns the pause after consecutive failures. Its upper limit doubles with each failure. `spread` picks a value
+    /// from `backoff_min` (at 0) to the limit (at `u16::MAX`), so that accounts that failed together retry apart.
     pub fn backoff(&self, failures: u32, spread: u16) -> Duration {
         let longest = self.backoff_min.saturating_mul(1 << failures.min(16)).min(self.backoff_max);
         let range = longest.saturating_sub(self.backoff_min);

@@ -1,4 +1,4 @@
-//! The refresh state of an account's row.
+//! The refresh state in an account's row.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::domain::{
 
 use super::Cause;
 
-/// Identifies one refresh token by login and generation: the version that a caller has "seen".
+/// Identifies one refresh token by its login and generation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TokenVersion {
     pub login_id: LoginId,
@@ -21,7 +21,7 @@ impl TokenVersion {
         Self { login_id, generation: Generation::FIRST }
     }
 
-    /// Returns the generation that a refresh replaced by this one; None for the tokens of a login.
+    /// Returns the generation before this one; None for the tokens of a login.
     pub fn replaced(&self) -> Option<Generation> {
         self.generation.0.checked_sub(1).map(Generation)
     }
@@ -40,7 +40,7 @@ impl fmt::Display for TokenVersion {
 }
 
 random_id!(
-    /// The id of one lease, chosen by the caller. If the database's reply is lost, the caller recognises its own lease.
+    /// The id of a lease, chosen by the caller to recognise its lease if the database's reply is lost.
     LeaseId
 );
 
@@ -48,7 +48,7 @@ random_id!(
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     pub id: LeaseId,
-    /// On the store's clock.
+    /// By the store's clock.
     pub until: Timestamp,
 }
 
@@ -59,8 +59,7 @@ pub enum TokenState {
     Active,
     /// A replica holds the lease to present it.
     Refreshing(Lease),
-    /// The refresh token was presented without a readable response, or comes from a restored database; the provider may
-    /// have consumed it.
+    /// The refresh token may be consumed: no readable response arrived, or the row is from a restored database.
     InDoubt,
     /// The provider rejected the refresh token for good. The access token is served until it expires.
     NeedsReauth,
@@ -93,12 +92,12 @@ pub struct RefreshState {
     pub obtained_at: Timestamp,
     /// When the access token expires, if known.
     pub expires_at: Option<Timestamp>,
-    /// Whether the refresh token is a browser's cookie that the provider replaces: it has no grace window.
+    /// Whether the refresh token is a client cookie that the provider replaces. Such a cookie has no grace window.
     pub cookie_rotates: bool,
 }
 
 impl RefreshState {
-    /// Returns the state after a login. It drops any lease of the previous login.
+    /// Returns the state after a login, without any lease of the previous login.
     pub fn after_login(
         login_id: LoginId,
         refreshable: bool,
@@ -120,27 +119,26 @@ impl RefreshState {
         }
     }
 
-    /// Returns the state at `now`: an expired lease means in doubt, even before a replica stores that.
+    /// Returns the state at `now`. An expired lease means in doubt, even before a replica stores that.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
         if let TokenState::Refreshing(lease) = &self.state
             && lease.until <= now
         {
             self.state = TokenState::InDoubt;
-            self.doubt_because(Cause::Interrupted);
+            self.set_cause(Cause::Interrupted);
         }
         self
     }
 
-    /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed
-    /// since.
-    pub(super) fn doubt_because(&mut self, cause: Cause) {
+    /// Sets the cause of the last failure. `Restored` stays: the token remains spent, whatever failed since.
+    pub(super) fn set_cause(&mut self, cause: Cause) {
         if !self.is_restored() {
             self.cause = Some(cause);
         }
     }
 
-    /// Whether the refresh token comes from a restored database and is spent, or may be: only the owner may risk it.
+    /// Whether the refresh token comes from a restored database and is or may be spent. Only the owner may risk it.
     pub fn is_restored(&self) -> bool {
         self.cause == Some(Cause::Restored)
     }

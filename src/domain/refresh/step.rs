@@ -1,4 +1,4 @@
-//! One step of the protocol: computes the next row, the caller's next action and the history events.
+//! One step of the refresh protocol: computes the next row, the caller's next action and the account's events.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use super::{
 /// The result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The row after the step; None if the account is not connected, or not any more.
+    /// The row after the step; None if the account is not connected.
     pub row: Option<RefreshState>,
     pub effect: Effect,
     /// The changes of the row, oldest first. Empty if and only if the row stays the same.
     pub events: Vec<StepEvent>,
 }
 
-/// A change of the row, for the account's history.
+/// A change of the row, for the account's events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepEvent {
     pub kind: EventKind,
@@ -27,15 +27,15 @@ pub struct StepEvent {
     pub state: RefreshState,
 }
 
-/// Applies `event` to `row` (None: the account is not connected) at `now` on the store's clock. Idempotent.
+/// Applies `event` to `row` at `now`, by the store's clock. `row` is None if the account is not connected. Idempotent.
 ///
 /// The protocol has two main rules:
 ///
-/// - New tokens are stored if the row still has the presented login and generation, even if another replica holds the
-///   lease by now: no other token is valid. A row with an older generation of the login comes from a restored database;
-///   its token is spent, so they are stored there too.
-/// - A failure is recorded by the holder of the lease only: any other caller would clear another replica's lease. The
-///   exception is a definite rejection, which is true for every holder.
+/// - New tokens are stored if the row still has the presented login and generation, even if another replica now holds
+///   the lease: no other token is valid. They are also stored if the row has an older generation of the login. Such a
+///   row comes from a restored database, and its token is spent.
+/// - Only the holder of the lease records a failure: any other caller would clear another replica's lease. A definite
+///   rejection is the exception, because it is true for every holder.
 pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPolicy, now: Timestamp) -> Step {
     let Some(stored) = row else {
         let effect = match event {
@@ -64,7 +64,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         RefreshEvent::Returned { ending: Ending::ReplacedBy(rotation), .. } => store(&mut row, rotation, policy, now),
         RefreshEvent::Returned { ending: Ending::ReplacedByUnknown, .. } => doubt_restored(&mut row, 1, now),
     };
-    // A lease that expired before this step has its own event.
+    // A lease that expired before this step has an event of its own.
     let events = [change(stored, &before), change(&before, &row)].into_iter().flatten().collect();
     Step { row: Some(row), effect, events }
 }
@@ -94,7 +94,7 @@ fn begin(
     if row.version != *seen {
         return Effect::UseCurrent;
     }
-    // The store's reply to an earlier try with the same lease was lost.
+    // An earlier call took this lease, but the store's reply was lost.
     if holds(row, lease) {
         return Effect::Send;
     }
@@ -103,7 +103,7 @@ fn begin(
         Some(at) if at > now => Effect::Wait(at),
         Some(_) => {
             row.state = TokenState::Refreshing(Lease { id: lease.clone(), until: now.plus(policy.lease) });
-            // The provider may have consumed a token in doubt on the first call, so its time stays.
+            // A token in doubt may have been consumed by the first call, so the time of that call stays.
             if row.attempt == 0 {
                 row.sent_at = Some(now);
             }
@@ -115,7 +115,7 @@ fn begin(
 
 fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
     if row.version.login_id != rotation.version.login_id {
-        // Revoking the whole grant would end the newer login too.
+        // Revoking the grant would end the newer login too.
         return match policy.revocation {
             RevocationScope::Family => Effect::Revoke,
             RevocationScope::Grant => Effect::Discard,
@@ -131,7 +131,7 @@ fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy
     store(row, rotation, policy, now)
 }
 
-/// Sets the row to the tokens of a rotation.
+/// Replaces the tokens of the row with those of a rotation.
 fn store(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
     let is_same_login = row.version.login_id == rotation.version.login_id;
     let reset = RefreshState::after_login(
@@ -142,7 +142,7 @@ fn store(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, no
     );
     let cookie_rotates = rotation.metadata.cookie_rotates;
     *row = RefreshState { version: rotation.version.clone(), sent_at: row.sent_at, cookie_rotates, ..reset };
-    // Without a new access token, the old one is still due. Do not retry at once.
+    // The response may have no new access token, so that the old one is still due. Do not retry at once.
     if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
         row.next_attempt_at = Some(now.plus(policy.backoff_min));
     }
@@ -163,23 +163,23 @@ fn failed(
     }
     let backoff = |failures| now.plus(policy.backoff(failures, spread));
     match failure {
-        // True for every replica, so it needs no lease.
+        // A rejection is true for every replica, so it needs no lease.
         Failure::Rejected(cause) => give_up(row, cause),
         Failure::NotConsumed { .. } | Failure::Unknown(_) if !holds(row, lease) => return Effect::UseCurrent,
         Failure::NotConsumed { cause, retry_after } => {
             row.attempt = row.attempt.saturating_sub(1);
             // A token that was in doubt before stays in doubt.
             row.state = if row.attempt == 0 { TokenState::Active } else { TokenState::InDoubt };
-            row.doubt_because(cause);
+            row.set_cause(cause);
             row.failures = row.failures.saturating_add(1);
             // A pause must leave time to refresh before the access token expires.
-            let most = row.expires_at.map_or(Duration::MAX, |end| now.until(end) / 4);
-            let retry_at = retry_after.map(|wait| now.plus(wait.min(most)));
+            let longest_pause = row.expires_at.map_or(Duration::MAX, |end| now.until(end) / 4);
+            let retry_at = retry_after.map(|wait| now.plus(wait.min(longest_pause)));
             row.next_attempt_at = Some(backoff(row.failures)).max(retry_at);
         }
         Failure::Unknown(cause) => {
             row.state = TokenState::InDoubt;
-            row.doubt_because(cause);
+            row.set_cause(cause);
             row.failures = row.failures.saturating_add(1);
             // In the grace window the token may be presented again at once.
             row.next_attempt_at = (!row.has_grace(policy, now)).then(|| backoff(row.failures));
@@ -188,7 +188,7 @@ fn failed(
     Effect::Recorded
 }
 
-/// Marks a restored row whose refresh token is spent, or may be: the row does not say so, but this process has seen it.
+/// Marks a restored row whose refresh token is or may be spent. Only this process has seen its presentation.
 fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
     let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
     let may_be_spent = row.version == *known && row.attempt < attempt;
@@ -204,7 +204,7 @@ fn doubt_restored(row: &mut RefreshState, attempt: u32, now: Timestamp) -> Effec
         row.state = TokenState::InDoubt;
         row.cause = Some(Cause::Restored);
         row.attempt = row.attempt.max(attempt);
-        // A call from before the restore may still be under way.
+        // A call from before the restore may still be in flight.
         row.sent_at = Some(now);
         row.next_attempt_at = None;
     }

@@ -1,4 +1,4 @@
-//! The tool calls of a streamed response. A chunk begins each call, and its arguments are sent completely and once.
+//! Translates the tool calls of a streamed response to deltas: first a call's name, then its arguments.
 
 use std::collections::HashMap;
 
@@ -6,39 +6,39 @@ use serde_json::{Value, json};
 
 use super::item::Call;
 
-/// A call that has begun.
+/// A call whose first delta was sent.
 #[derive(Debug)]
-struct Begun {
-    /// The index among the calls.
+struct StartedCall {
+    /// The call's `index` in `tool_calls`.
     index: usize,
     is_custom: bool,
     sent_bytes: usize,
 }
 
-/// The calls by the index of their item.
+/// The calls of one response, by the index of their item.
 #[derive(Debug)]
 pub(super) struct CallDeltas {
-    begun: HashMap<u64, Begun>,
-    /// Whether only the first call is sent, as `function_call`, the form before `tools`.
+    started: HashMap<u64, StartedCall>,
+    /// Whether the caller expects the deprecated `function_call`, which has room for the first call only.
     as_function_call: bool,
 }
 
 impl CallDeltas {
     pub(super) fn new(as_function_call: bool) -> Self {
-        Self { begun: HashMap::new(), as_function_call }
+        Self { started: HashMap::new(), as_function_call }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.begun.len()
+        self.started.len()
     }
 
-    /// Returns the delta that begins a call, the first time only.
+    /// Returns the first delta of a call; None if it was returned before.
     pub(super) fn begin(&mut self, item: u64, call: &Call<'_>) -> Option<Value> {
-        if self.begun.contains_key(&item) {
+        if self.started.contains_key(&item) {
             return None;
         }
-        let index = self.begun.len();
-        self.begun.insert(item, Begun { index, is_custom: call.is_custom, sent_bytes: 0 });
+        let index = self.started.len();
+        self.started.insert(item, StartedCall { index, is_custom: call.is_custom, sent_bytes: 0 });
         if self.as_function_call {
             return Some(json!({"function_call": {"name": call.name, "arguments": ""}})).filter(|_| index == 0);
         }
@@ -51,10 +51,10 @@ impl CallDeltas {
         })
     }
 
-    /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not
-    /// known yet, and its arguments follow with the item.
+    /// Returns the delta for a piece of the arguments. Skips the piece if the call has had no first delta: its id or
+    /// name is still missing, and the finished item will repeat the arguments.
     pub(super) fn piece(&mut self, item: u64, piece: &str) -> Option<Value> {
-        let call = self.begun.get_mut(&item).filter(|_| !piece.is_empty())?;
+        let call = self.started.get_mut(&item).filter(|_| !piece.is_empty())?;
         call.sent_bytes = call.sent_bytes.saturating_add(piece.len());
         let index = call.index;
         if self.as_function_call {
@@ -67,9 +67,9 @@ impl CallDeltas {
         })
     }
 
-    /// Returns the delta for the rest of the finished arguments.
+    /// Returns the delta for the part of the complete arguments that was not sent yet.
     pub(super) fn whole(&mut self, item: u64, input: &str) -> Option<Value> {
-        let sent = self.begun.get(&item)?.sent_bytes;
+        let sent = self.started.get(&item)?.sent_bytes;
         self.piece(item, input.get(sent..)?)
     }
 }

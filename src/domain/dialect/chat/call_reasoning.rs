@@ -1,30 +1,29 @@
-//! The model's reasoning that led to its calls. Chats have no place for it, so it is remembered by the ids of the calls
-//! and put back when the caller sends their outputs.
+//! The reasoning that precedes a model's tool calls. Chat Completions cannot carry it. The gateway stores it by call id
+//! and adds it to the request that sends the calls' outputs.
 
 use std::mem;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The maximum reasoning of a response that is kept, in bytes.
+/// The maximum size of a response's reasoning, in bytes. Reasoning beyond it is dropped.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// A call, and the reasoning items before it. Their summaries are left out: the encrypted content is what the model
-/// reads.
+/// A tool call and the reasoning items before it, without their summaries: the model reads only the encrypted content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonedCall {
     pub call_id: String,
     pub reasoning: Vec<Value>,
 }
 
-/// The calls of a complete response that had reasoning before them.
+/// The calls of a complete response that follow reasoning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonedCalls {
     pub response_id: String,
     pub calls: Vec<ReasonedCall>,
 }
 
-/// Collects the finished items of one response.
+/// Collects the reasoning and the calls of one response.
 #[derive(Debug, Default)]
 pub(super) struct CallReasoning {
     /// The reasoning since the last call.
@@ -49,7 +48,7 @@ impl CallReasoning {
         }
     }
 
-    /// Returns the calls that reasoning led to.
+    /// Takes the calls that follow reasoning.
     pub(super) fn take(&mut self) -> Vec<ReasonedCall> {
         mem::take(&mut self.calls)
     }

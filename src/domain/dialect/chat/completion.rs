@@ -1,4 +1,4 @@
-//! A response as one chat completion (OpenAI API reference, "the chat completion object"): what its chunks add up to.
+//! Merges the chunks of a response into one chat completion (OpenAI API reference, "the chat completion object").
 
 use serde_json::{Map, Value, json};
 
@@ -26,7 +26,7 @@ impl CompletionReader {
         self.chunks.has_stopped()
     }
 
-    /// Returns the calls of the complete response that reasoning led to; None without any.
+    /// Takes the calls of the complete response that follow reasoning; None if there are none.
     pub fn take_reasoned_calls(&mut self) -> Option<ReasonedCalls> {
         self.chunks.take_reasoned_calls()
     }
@@ -81,8 +81,8 @@ impl CompletionReader {
     }
 }
 
-/// Adds a delta to a value as clients do: texts and lists are appended, objects merged, and list items with an `index`
-/// added to the item at this index.
+/// Merges a delta into a value as OpenAI's clients do: appends texts and lists, merges objects, and merges a list item
+/// with an `index` into the item at this index.
 fn add(value: &mut Value, delta: Value) {
     match (value, delta) {
         (Value::String(text), Value::String(more)) => text.push_str(&more),
@@ -104,7 +104,7 @@ fn add(value: &mut Value, delta: Value) {
     }
 }
 
-/// Returns the common members of a completion and its chunks. A response without an id gets the id `unknown`.
+/// Returns the members that completions and chunks have in common. A response without an id gets the id `unknown`.
 pub(super) fn head(response: &Value, object: &str, options: &ChatOptions) -> Map<String, Value> {
     let id = Some(text(response, "id")).filter(|id| !id.is_empty()).unwrap_or("unknown");
     let id = id.strip_prefix("resp_").unwrap_or(id);
@@ -120,8 +120,8 @@ pub(super) fn head(response: &Value, object: &str, options: &ChatOptions) -> Map
     head
 }
 
-/// Why the response ended (OpenAI API reference, chat completions, `finish_reason`). Being cut off takes precedence: a
-/// client must not make a call that was cut off.
+/// Returns the `finish_reason` (OpenAI API reference, chat completions). An incomplete response is never `tool_calls`:
+/// its last call may be cut off, and a client must not execute it.
 pub(super) fn finish_reason(response: &Value, has_calls: bool, options: &ChatOptions) -> &'static str {
     let reason = response.pointer("/incomplete_details/reason").and_then(Value::as_str);
     match reason {
@@ -134,7 +134,7 @@ pub(super) fn finish_reason(response: &Value, has_calls: bool, options: &ChatOpt
     }
 }
 
-/// Returns the usage with the names of this API; None if the response has none.
+/// Returns the usage with the member names of Chat Completions; None if the response has none.
 pub(super) fn usage(response: &Value) -> Option<Value> {
     let usage = response.get("usage").filter(|usage| usage.is_object())?;
     let count = |path: &str| usage.pointer(path).and_then(Value::as_u64).unwrap_or_default();

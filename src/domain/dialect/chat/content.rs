@@ -1,5 +1,5 @@
 //! The content of a chat message: a text, or a list of text, image and file parts (OpenAI API reference, chat
-//! completions, "content part"). Parts in the form of Responses are accepted too.
+//! completions, "content part"). Parts of the Responses API are accepted too.
 
 use crate::domain::dialect::{
     InvalidRequest,
@@ -10,7 +10,7 @@ use crate::domain::dialect::{
     system_text::write_part,
 };
 
-/// Returns the content of a system message, which must be text. Parts become lines.
+/// Returns the content of a system message, which must be text. Joins parts with line breaks.
 pub(super) fn plain_text<'a>(message: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
     message.need_text_or_list("content")?.joined_lines(text_of)
 }
@@ -29,12 +29,13 @@ fn is_text(kind: &str) -> bool {
 /// What a tool returned.
 pub(super) enum ToolOutput<'a> {
     Text(Text<'a>),
-    /// Parts that are not only text.
+    /// Parts, at least one of which is not text.
     Parts(List<'a>),
 }
 
 impl<'a> ToolOutput<'a> {
-    /// Takes out the content of a tool's message. A tool may return nothing; text parts become lines.
+    /// Removes the content of a tool's message and returns it. Missing content becomes an empty text. Text parts are
+    /// joined with line breaks, and other JSON becomes its text.
     pub(super) fn of(message: &mut Members<'a>) -> Result<Self, InvalidRequest> {
         let is_other_json = message.get("content").is_some_and(|content| !content.get().starts_with(['"', '[']));
         if is_other_json {
@@ -80,7 +81,7 @@ pub(super) fn write_user_parts(message: &mut Members<'_>, out: &mut JsonWriter) 
     Ok(())
 }
 
-/// Writes a part of a chat's message in the form of Responses.
+/// Writes a part of a message with this role as a part of the Responses API.
 pub(in crate::domain::dialect) fn write_part_of(
     role: &str,
     part: Members<'_>,
@@ -117,7 +118,7 @@ fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), In
     Ok(())
 }
 
-/// Writes an image, whose address is a text or in an object.
+/// Writes an image. Its `image_url` is a text, or an object with a `url`.
 fn write_image(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let url = part.get("image_url").and_then(Text::of);
     let mut image = if url.is_some() { part } else { part.need_object("image_url")? };

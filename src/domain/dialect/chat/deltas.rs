@@ -1,8 +1,8 @@
 //! Translates the events of a response to the `delta` members of chunks.
 //!
 //! A completion has one message, so the items of the response are joined: texts with a blank line between messages,
-//! calls in their order. Summaries of the reasoning become `reasoning_content` and `reasoning`, and generated images
-//! `images`. These are not part of this API, but clients show them.
+//! calls in their order. Reasoning summaries become `reasoning_content` and `reasoning`, and generated images become
+//! `images`. OpenAI's API lacks these members, but clients show them.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
-/// The maximum number of texts and calls of a response that are remembered.
+/// The maximum number of texts and calls in a response.
 const MAX_PARTS: usize = 10_000;
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Deltas {
         self.calls.len() > 0
     }
 
-    /// Whether the response has more texts and calls than are remembered.
+    /// Whether the response has more texts and calls than [`MAX_PARTS`].
     pub(super) fn has_too_many_parts(&self) -> bool {
         self.texts.len() + self.calls.len() > MAX_PARTS
     }
@@ -52,7 +52,7 @@ impl Deltas {
         self.texts.has_stopped()
     }
 
-    /// Returns the calls of the finished response that reasoning led to.
+    /// Takes the calls of the finished response that follow reasoning.
     pub(super) fn take_reasoned_calls(&mut self) -> Vec<ReasonedCall> {
         self.reasoning.take()
     }
@@ -80,7 +80,7 @@ impl Deltas {
             "response.function_call_arguments.done" => self.calls.whole(item, &text("arguments")),
             "response.custom_tool_call_input.done" => self.calls.whole(item, &text("input")),
             "response.output_item.added" => match event.tree("item").as_ref().map(Item::of) {
-                // The id or the name of a call may follow later.
+                // A call without an id or name begins later, when its item is finished.
                 Some(Item::Call(call)) if !call.id.is_empty() && !call.name.is_empty() => self.calls.begin(item, &call),
                 Some(Item::Message(_) | Item::Reasoning(_) | Item::Call(_) | Item::Image(_) | Item::Other) | None => {
                     None
@@ -95,8 +95,8 @@ impl Deltas {
         delta.into_iter().collect()
     }
 
-    /// Returns the deltas of the finished response. Its `output` is read only if no event finished an item: otherwise
-    /// all items are known, and `output` may number them differently.
+    /// Returns the remaining deltas at the end of a response. Reads `output` only if no event finished an item.
+    /// Otherwise all items were translated already, and `output` may number them differently.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
         let output = if self.has_finished_items { &[] } else { list(response, "output") };
         let mut deltas: Vec<_> =

@@ -10,7 +10,7 @@ pub(super) enum Item<'a> {
     Call(Call<'a>),
     /// A generated image, as a `data:` URL.
     Image(String),
-    /// Other calls of the provider's own tools, and unknown types.
+    /// Any other type, such as calls of the provider's other tools.
     Other,
 }
 
@@ -75,8 +75,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Translates a citation of a page; `start` is where its text begins in the joined text, in characters. None for other
-/// annotations: they refer to files that the caller does not have.
+/// Translates a citation of a web page. `start` is the position of the cited part in the joined text, in characters.
+/// Returns None for other annotations: they refer to files that the caller does not have.
 pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     if text(annotation, "type") != "url_citation" {
         return None;

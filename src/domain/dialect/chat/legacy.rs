@@ -1,5 +1,5 @@
-//! The legacy Completions API (OpenAI API reference, `POST /v1/completions`): one text in, one text out. It is a chat
-//! with one message of the user.
+//! The legacy Completions API (OpenAI API reference, `POST /v1/completions`): one text in, one text out. A request
+//! becomes a chat with one user message.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::domain::dialect::{
     raw_json::{Text, read},
 };
 
-/// Removes the `prompt` from the body and returns it. Refuses parameters whose omission would change the meaning.
+/// Takes `prompt` out of the body. Refuses parameters that the backend lacks and that would change the result.
 pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
     let several = "The provider returns one choice: send several requests instead.";
     if body.take_flag("echo")? {
@@ -46,14 +46,14 @@ pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, Invali
     }
 }
 
-/// Converts a chunk of a chat; None if it has no content for this API.
+/// Converts a chunk of a chat; None if nothing is left to send.
 pub fn text_chunk(chunk: Value) -> Option<Value> {
-    let says_nothing =
+    let is_empty =
         |choice: &Value| text(choice, "text").is_empty() && choice.get("finish_reason").is_none_or(Value::is_null);
     let chunk = text_completion(chunk);
     let choices = list(&chunk, "choices");
     // A chunk without choices has the usage.
-    (choices.is_empty() || !choices.iter().all(says_nothing)).then_some(chunk)
+    (choices.is_empty() || !choices.iter().all(is_empty)).then_some(chunk)
 }
 
 /// Converts a chat completion, or a chunk of one.
@@ -72,6 +72,6 @@ pub fn text_completion(mut completion: Value) -> Value {
 fn text_choice(choice: &Value) -> Value {
     let message = choice.get("message").or_else(|| choice.get("delta")).unwrap_or(&Value::Null);
     // This API has no member for refusals, so they become the text.
-    let said = [text(message, "content"), text(message, "refusal")].concat();
-    json!({"text": said, "index": 0, "logprobs": null, "finish_reason": choice.get("finish_reason")})
+    let content = [text(message, "content"), text(message, "refusal")].concat();
+    json!({"text": content, "index": 0, "logprobs": null, "finish_reason": choice.get("finish_reason")})
 }

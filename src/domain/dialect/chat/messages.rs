@@ -1,5 +1,5 @@
-//! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message
-//! in a chat and several items in Responses. Items of Responses among the messages stay items.
+//! Translates the messages of a chat to input items of the Responses API. An assistant's message with tool calls
+//! becomes several items. Items of the Responses API among the messages are kept.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -15,11 +15,11 @@ use crate::domain::dialect::{
     system_text::{SystemTexts, begin_message, end_message, write_developer_item},
 };
 
-/// The parts of the messages that are not items.
+/// What the messages contain besides items.
 pub(in crate::domain::dialect) struct Conversation<'a> {
-    /// The system messages before any other message. Later ones stay in their place, as `developer`.
+    /// The system messages before any other message. A later one becomes a `developer` item in its place.
     pub(in crate::domain::dialect) system: SystemTexts<'a>,
-    /// Whether a message has a `name`. Items have no such member.
+    /// Whether a message has a `name`, which items cannot carry.
     pub(in crate::domain::dialect) has_names: bool,
 }
 
@@ -54,12 +54,12 @@ pub(in crate::domain::dialect) fn translate<'a>(
 struct Translation<'a, 'o> {
     out: &'o mut JsonWriter,
     recall: &'o mut Recall<'a>,
-    /// The position of the first item.
+    /// The length of `out` before the first item.
     start: usize,
     conversation: Conversation<'a>,
-    /// The ids of calls of custom tools, whose outputs are items of another type.
+    /// The ids of the calls of custom tools. Their outputs are items of another type.
     custom_calls: HashSet<Cow<'a, str>>,
-    /// The number of messages with a `function_call`, which has no id in a chat.
+    /// The number of messages with a `function_call` so far.
     function_calls: usize,
 }
 
@@ -125,7 +125,7 @@ impl<'a> Translation<'a, '_> {
         }
     }
 
-    /// Writes a call. `input` is the name of its arguments.
+    /// Writes a call. `input` is the name of the member with its arguments.
     fn write_call(
         &mut self,
         kind: &str,
@@ -151,8 +151,8 @@ impl<'a> Translation<'a, '_> {
         Ok(())
     }
 
-    /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids
-    /// and matches the backend's cache.
+    /// Adds a call in the deprecated form `function_call`, which has no id. Its id comes from its position, so that
+    /// every turn sends the same ids and matches the backend's cache.
     fn add_function_call(&mut self, call: Members<'a>) -> Result<(), InvalidRequest> {
         self.write_call("function_call", &function_call_id(self.function_calls), "arguments", call)?;
         self.function_calls += 1;

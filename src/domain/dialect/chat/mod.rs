@@ -1,5 +1,5 @@
 //! The Chat Completions dialect (OpenAI API reference, `POST /v1/chat/completions`) for a backend that supports only
-//! Responses: the request, and the response as one object or as a stream of chunks.
+//! the Responses API: the request, and the response as one object or as a stream of chunks.
 
 mod call_deltas;
 mod call_reasoning;

@@ -1,5 +1,5 @@
-//! A request in the Chat Completions dialect. Takes out what this API alone has; [`translate`] writes the rest as a
-//! Responses request.
+//! A request in the Chat Completions dialect. This module handles the members that only this API has; [`translate`]
+//! writes the rest as a Responses request.
 
 use super::{StopSequences, legacy};
 use crate::domain::{
@@ -28,23 +28,23 @@ pub struct ChatOptions {
     pub model: ModelName,
     /// Whether the stream ends with a chunk of usage (`stream_options.include_usage`).
     pub include_usage: bool,
-    /// Where the text ends.
+    /// The content ends before the first of these.
     pub stop: StopSequences,
-    /// Whether the caller sent `functions`, the form before `tools`, and expects a `function_call` in the response.
+    /// Whether the caller sent the deprecated `functions` and expects a `function_call` in the response.
     pub wants_function_call: bool,
 }
 
-/// A request for the backend, and what its response needs.
+/// A request for the backend, and what the translation of its response needs.
 #[derive(Debug)]
 pub struct TranslatedChat {
     pub request: BackendRequest,
     pub options: ChatOptions,
-    /// The ids of the calls for which no reasoning was recalled, oldest first.
+    /// The ids of the calls for which no stored reasoning was found, oldest first.
     pub unreasoned_calls: Vec<String>,
 }
 
 impl<'a> ChatRequest<'a> {
-    /// Opens a body that [`model_of`](crate::domain::dialect::model_of) has checked.
+    /// Parses a body that [`model_of`](crate::domain::dialect::model_of) has checked.
     pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
@@ -69,7 +69,7 @@ impl<'a> ChatRequest<'a> {
         self.translated(&model.into(), Prompt::Member("messages"), recalled)
     }
 
-    /// Writes the body of a legacy completion for the backend: its `prompt` becomes a message of the user.
+    /// Writes the body of a legacy completion for the backend. Its `prompt` becomes a user message.
     pub fn prompt_into_backend(mut self, model: impl Into<BackendModel>) -> Result<TranslatedChat, InvalidRequest> {
         let prompt = legacy::take_prompt(&mut self.body)?;
         self.translated(&model.into(), Prompt::Text(prompt), &NOTHING)

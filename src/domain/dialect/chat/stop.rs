@@ -1,12 +1,12 @@
-//! Stop sequences, which the backend does not have: the gateway ends the text before the first one.
+//! Stop sequences. The backend does not support them, so the gateway cuts the text before the first one.
 
 use crate::domain::dialect::{
     InvalidRequest,
     members::{Members, TextOrList},
 };
 
-/// How many sequences a request may have, and how long each may be, in bytes. Every piece of text is compared with all
-/// of them.
+/// The maximum number of sequences, and the maximum length of each, in bytes. They bound the work: every piece of text
+/// is compared with all sequences.
 const MAX_SEQUENCES: usize = 16;
 const MAX_BYTES: usize = 1024;
 
@@ -32,11 +32,11 @@ impl StopSequences {
     }
 }
 
-/// Cuts a text that arrives in pieces.
+/// Cuts a streamed text before the first stop sequence.
 #[derive(Debug)]
 pub(super) struct TextCutter {
     sequences: StopSequences,
-    /// The end of the text so far, which may be the beginning of a sequence.
+    /// The end of the text so far, held back because it may be the start of a sequence.
     held: String,
     has_stopped: bool,
 }
@@ -50,8 +50,8 @@ impl TextCutter {
         self.has_stopped
     }
 
-    /// Returns the text that is certainly before a sequence. The sequence that is completed first counts, however the
-    /// text is cut into pieces.
+    /// Returns the text that is certainly before a sequence. The sequence that ends first counts, so the result does
+    /// not depend on how the text is cut into pieces.
     pub(super) fn push(&mut self, piece: &str) -> String {
         if self.has_stopped {
             return String::new();
@@ -67,7 +67,9 @@ impl TextCutter {
                 self.has_stopped = true;
                 start
             }
-            None => self.held.len() - sequences.iter().map(|stop| begun(&self.held, stop)).max().unwrap_or_default(),
+            None => {
+                self.held.len() - sequences.iter().map(|stop| partial_match(&self.held, stop)).max().unwrap_or_default()
+            }
         };
         let rest = self.held.split_off(end);
         let passed = std::mem::replace(&mut self.held, rest);
@@ -77,14 +79,14 @@ impl TextCutter {
         passed
     }
 
-    /// Returns what was held back when the text ends.
+    /// Returns the text held back. Call this when the text ends.
     pub(super) fn rest(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 }
 
-/// Returns the length of the end of `text` that begins `sequence`.
-fn begun(text: &str, sequence: &str) -> usize {
+/// Returns the length of the longest end of `text` that is the start of `sequence`.
+fn partial_match(text: &str, sequence: &str) -> usize {
     let lengths = sequence.char_indices().map(|(length, _)| length).rev();
-    lengths.into_iter().find(|length| sequence.get(..*length).is_some_and(|begun| text.ends_with(begun))).unwrap_or(0)
+    lengths.into_iter().find(|length| sequence.get(..*length).is_some_and(|start| text.ends_with(start))).unwrap_or(0)
 }

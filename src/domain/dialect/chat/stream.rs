@@ -10,14 +10,14 @@ use super::{
 };
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 
-/// The translation of one stream.
+/// The translation of one response stream.
 #[derive(Debug)]
 pub struct ChatStream {
     options: ChatOptions,
     deltas: Deltas,
-    /// The id of the response, once an event has named it.
+    /// The id of the response; None until an event has it.
     response_id: Option<String>,
-    /// The common members of the chunks; None before the first chunk.
+    /// The members that all chunks have in common; None before the first chunk.
     head: Option<Map<String, Value>>,
     is_complete: bool,
 }
@@ -38,13 +38,13 @@ impl ChatStream {
         self.deltas.has_stopped()
     }
 
-    /// Returns the calls of the complete response that reasoning led to; None without any.
+    /// Takes the calls of the complete response that follow reasoning; None if there are none.
     pub fn take_reasoned_calls(&mut self) -> Option<ReasonedCalls> {
         let calls = Some(self.deltas.take_reasoned_calls()).filter(|calls| !calls.is_empty())?;
         Some(ReasonedCalls { response_id: self.response_id.clone()?, calls })
     }
 
-    /// Translates the next event to chunks; none after the end.
+    /// Translates the next event to chunks. Returns none after the end.
     pub fn on_event(&mut self, event: &SseEvent<'_>) -> Result<Vec<Value>, ResponseFailure> {
         let Some(event) = (if self.is_complete { None } else { BackendEvent::read(event)? }) else {
             return Ok(Vec::new());
@@ -65,7 +65,7 @@ impl ChatStream {
             deltas.extend(self.deltas.on_end(response));
         }
         if ended.is_some() || !deltas.is_empty() {
-            // The stream has sent no response id.
+            // No event so far had a response id.
             self.begin(ended.as_ref().unwrap_or(&Value::Null), &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
@@ -76,7 +76,7 @@ impl ChatStream {
         Ok(chunks)
     }
 
-    /// Adds the first chunk, which has the role.
+    /// Adds the first chunk, which has the role. Does nothing if it was added before.
     fn begin(&mut self, response: &Value, chunks: &mut Vec<Value>) {
         if self.head.is_none() {
             self.head = Some(head(response, "chat.completion.chunk", &self.options));
@@ -89,14 +89,14 @@ impl ChatStream {
         self.is_complete = true;
         if let (Some(head), Some(tier)) = (&mut self.head, response.get("service_tier").filter(|tier| tier.is_string()))
         {
-            // The tier may have changed: the last event has the final one.
+            // Only the last event has the final service tier.
             head.insert("service_tier".to_owned(), tier.clone());
         }
         let has_calls = self.deltas.has_calls();
         let reason = if self.has_stopped() { "stop" } else { finish_reason(response, has_calls, &self.options) };
         chunks.push(self.chunk_of(json!({}), reason.into()));
         let usage = usage(response);
-        // The provider does not report the usage of a request that is ended early.
+        // The provider does not report the usage of a response that the gateway cut off.
         if self.options.include_usage && (usage.is_some() || !self.has_stopped()) {
             chunks.push(self.chunk(json!([]), usage.unwrap_or_default()));
         }

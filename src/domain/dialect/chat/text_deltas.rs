@@ -1,5 +1,5 @@
-//! The texts of a streamed response. Each text is sent completely and once, even if the backend mixes deltas and
-//! finished texts.
+//! Translates the texts of a streamed response to deltas. Each text is sent completely and once, even if the backend
+//! mixes deltas and finished texts.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{StopSequences, item::citation, stop::TextCutter};
 
-/// The maximum number of citations of a response. Each takes many times the memory of its text.
+/// The maximum number of citations of a response. A citation in memory is many times larger than its JSON text.
 const MAX_CITATIONS: usize = 1_000;
 
 /// The kinds of text, each a member of the chunks' `delta`.
@@ -21,15 +21,15 @@ pub(super) enum TextKind {
 /// The position of a text: the index of its item, and of its part in the item.
 pub(super) type Place = (u64, u64);
 
-/// The sent part of one text.
+/// What was sent of one text.
 #[derive(Debug)]
 struct Sent {
     bytes: usize,
-    /// The start in the joined text, in characters.
+    /// Where the text starts in the joined text, in characters.
     start: u64,
 }
 
-/// The texts of one kind, joined with blank lines, because a response may have more messages than a completion.
+/// The joined text of one kind. A completion has one message, so blank lines separate those of the response.
 #[derive(Debug, Default)]
 struct Joined {
     newest: Option<Place>,
@@ -52,7 +52,7 @@ impl TextDeltas {
         Self { sent: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop), citations: 0 }
     }
 
-    /// Returns the number of texts of which a part was sent.
+    /// Returns the number of texts that were sent at least in part.
     pub(super) fn len(&self) -> usize {
         self.sent.len()
     }
@@ -72,7 +72,7 @@ impl TextDeltas {
         if piece.is_empty() {
             return None;
         }
-        // All parts of a message form one paragraph. Each part of a summary is a paragraph.
+        // A message is one paragraph. Each part of a summary is a paragraph of its own.
         let paragraph = match kind {
             TextKind::Content | TextKind::Refusal => (place.0, 0),
             TextKind::ReasoningContent => place,
@@ -87,13 +87,13 @@ impl TextDeltas {
         delta(kind, if kind == TextKind::Content { self.cutter.push(&text) } else { text })
     }
 
-    /// Returns the delta for the rest of a finished text.
+    /// Returns the delta for the part of a finished text that was not sent yet.
     pub(super) fn whole(&mut self, kind: TextKind, place: Place, text: &str) -> Option<Value> {
         let sent = self.sent.get(&(kind, place)).map_or(0, |sent| sent.bytes);
         self.piece(kind, place, text.get(sent..)?)
     }
 
-    /// Returns the delta for the citations of a finished text; an empty text has none.
+    /// Returns the delta for the citations of a finished text. An empty text has no citations.
     pub(super) fn citations(&mut self, place: Place, annotations: &[Value]) -> Option<Value> {
         let start = self.sent.get(&(TextKind::Content, place))?.start;
         let citations = annotations.iter().filter_map(|annotation| citation(annotation, start));
@@ -109,7 +109,7 @@ fn delta(kind: TextKind, text: String) -> Option<Value> {
         return None;
     }
     Some(match kind {
-        // Clients read one name or the other.
+        // Clients read one of these two names.
         TextKind::ReasoningContent => json!({"reasoning_content": text, "reasoning": text}),
         TextKind::Content => json!({"content": text}),
         TextKind::Refusal => json!({"refusal": text}),

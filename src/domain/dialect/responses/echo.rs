@@ -1,4 +1,4 @@
-//! What a response repeats of its request. The backend leaves out members that OpenAI's API promises.
+//! Completes a response with members of its request. OpenAI's API promises them, but the backend leaves them out.
 
 use serde_json::value::RawValue;
 
@@ -7,8 +7,8 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// The members that are filled in, with their defaults (OpenAI API reference, "the response object"). Those after
-/// `tools` do not depend on the request.
+/// The members that are filled in, with their defaults (OpenAI API reference, "the response object"). The first
+/// [`FROM_REQUEST`] repeat the request.
 const FILLED: [(&str, &str); 12] = [
     ("previous_response_id", "null"),
     ("instructions", "null"),
@@ -23,41 +23,41 @@ const FILLED: [(&str, &str); 12] = [
     ("temperature", "1.0"),
     ("top_p", "1.0"),
 ];
-const OF_REQUEST: usize = 7;
+const FROM_REQUEST: usize = 7;
 
 /// The members of a request that its response repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestEcho {
     model: ModelName,
-    /// The values as JSON, by the place in [`FILLED`].
-    members: [Option<Box<str>>; OF_REQUEST],
-    /// Whether later requests may refer to the response. The backend stores none and always says no.
+    /// The values as JSON, in the order of [`FILLED`].
+    members: [Option<Box<str>>; FROM_REQUEST],
+    /// The value of `store`. The backend always returns false, because only the gateway stores responses.
     is_stored: bool,
 }
 
 impl RequestEcho {
     /// Copies the members of a request.
     pub(super) fn of(model: ModelName, body: &Members<'_>) -> Self {
-        let mut members = [const { None }; OF_REQUEST];
+        let mut members = [const { None }; FROM_REQUEST];
         for (member, (name, _)) in members.iter_mut().zip(FILLED) {
             *member = body.get(name).map(|value| value.get().into());
         }
         Self { model, members, is_stored: false }
     }
 
-    /// Says in the response whether it is stored.
+    /// Sets the value of `store` in the response.
     #[must_use]
     pub fn stored(self, is_stored: bool) -> Self {
         Self { is_stored, ..self }
     }
 
-    /// Returns its size in memory, in bytes.
+    /// Returns the size of the copied members, in bytes.
     pub fn size(&self) -> usize {
         self.members.iter().flatten().map(|member| member.len()).sum()
     }
 
     /// Returns a response as JSON, with the caller's name of the model and all promised members. `output` replaces the
-    /// response's own.
+    /// response's own output.
     pub(super) fn complete(&self, response: &Members<'_>, output: Option<&str>) -> String {
         let mut out = JsonWriter::for_body(self.size() + output.map_or(0, str::len));
         out.word("model", self.model.as_str());
@@ -80,7 +80,7 @@ impl RequestEcho {
     }
 }
 
-/// Whether a member is `null` in the response and is filled in.
+/// Whether a member of the response is `null` and [`FILLED`] has a value for it.
 fn is_filled(name: &str, value: &RawValue) -> bool {
     is_null(value) && FILLED.iter().any(|(filled, _)| *filled == name)
 }

@@ -1,4 +1,4 @@
-//! The Responses dialect (OpenAI API reference, `POST /v1/responses`). The backend's events are almost the same.
+//! The Responses dialect (OpenAI API reference, `POST /v1/responses`). The backend's events need only small repairs.
 
 mod echo;
 mod output;

@@ -1,5 +1,5 @@
-//! The output of a response as its events report it, for a last event without output. Items are kept as text: a tree
-//! takes many times as much memory.
+//! Collects the output of a response from its events, because the backend's last event may have no output. Items are
+//! stored as text: trees take many times the memory.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -9,20 +9,20 @@ use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
 /// The maximum size of the collected output, in bytes. The output of a longer response is not collected.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// What an item or a text takes besides its bytes.
+/// The memory that an item or a text takes besides its bytes.
 const OVERHEAD: usize = 256;
 
-/// The items by index.
+/// The items of one response by index.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     indexes: ItemIndexes,
     finished: BTreeMap<u64, String>,
-    /// The items that have begun. Only those that never finish are used.
-    begun: BTreeMap<u64, BegunItem>,
+    /// Items that have started. They are used only if they never finish.
+    started: BTreeMap<u64, StartedItem>,
     bytes: usize,
 }
 
-/// The member of an item that a text belongs to.
+/// The kind of a text. It decides which member of the item has the text.
 #[derive(Debug, Clone, Copy)]
 enum TextKind {
     Text,
@@ -33,10 +33,10 @@ enum TextKind {
 }
 
 #[derive(Debug, Default)]
-struct BegunItem {
-    /// The item as it was announced, as JSON.
+struct StartedItem {
+    /// The item of `response.output_item.added`, as JSON.
     item: String,
-    /// The id of the item in the events of its text.
+    /// The `item_id` of the events with the item's text.
     id: Option<String>,
     texts: BTreeMap<u64, (TextKind, String)>,
 }
@@ -48,11 +48,11 @@ impl Output {
             "response.output_item.added" => {
                 if let Some(item) = event.json("item").map(Cow::into_owned) {
                     self.count(item.len());
-                    self.begun.entry(index).or_default().item = item;
+                    self.started.entry(index).or_default().item = item;
                 }
             }
             "response.output_item.done" => {
-                self.begun.remove(&index);
+                self.started.remove(&index);
                 if let Some(item) = event.json("item").map(Cow::into_owned) {
                     self.count(item.len());
                     self.finished.insert(index, item);
@@ -62,7 +62,7 @@ impl Output {
         }
         if self.bytes > MAX_BYTES {
             self.finished.clear();
-            self.begun.clear();
+            self.started.clear();
         }
     }
 
@@ -89,30 +89,30 @@ impl Output {
             return;
         }
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
-        let begun = self.begun.entry(index).or_default();
-        let mut grown = piece.len() + whole.as_ref().map_or(0, |whole| whole.len());
-        if begun.id.is_none()
+        let started = self.started.entry(index).or_default();
+        let mut added = piece.len() + whole.as_ref().map_or(0, |whole| whole.len());
+        if started.id.is_none()
             && let Some(id) = event.text("item_id")
         {
-            grown += id.len() + OVERHEAD;
-            begun.id = Some(id.into_owned());
+            added += id.len() + OVERHEAD;
+            started.id = Some(id.into_owned());
         }
-        let (_, so_far) = begun.texts.entry(part).or_insert_with(|| {
-            grown += OVERHEAD;
+        let (_, so_far) = started.texts.entry(part).or_insert_with(|| {
+            added += OVERHEAD;
             (kind, String::new())
         });
         match whole {
             Some(whole) => *so_far = whole.into_owned(),
             None => so_far.push_str(&piece),
         }
-        self.bytes = self.bytes.saturating_add(grown);
+        self.bytes = self.bytes.saturating_add(added);
     }
 
-    /// Returns the items as a JSON array, and empties the output.
+    /// Returns the items as a JSON array and clears them. `status` becomes the status of unfinished items.
     pub(super) fn take(&mut self, status: &str) -> String {
         let mut items = std::mem::take(&mut self.finished);
-        for (index, begun) in std::mem::take(&mut self.begun) {
-            if let Some(item) = begun.into_item(status) {
+        for (index, started) in std::mem::take(&mut self.started) {
+            if let Some(item) = started.into_item(status) {
                 items.insert(index, item.to_string());
             }
         }
@@ -121,8 +121,8 @@ impl Output {
     }
 }
 
-impl BegunItem {
-    /// Returns the item with the text that arrived; None without text, or for a call without a name.
+impl StartedItem {
+    /// Returns the item with the text received so far; None if it has no text, or if it is a call without a name.
     fn into_item(self, status: &str) -> Option<Value> {
         let Self { item, id, texts } = self;
         let mut item: Map<String, Value> = serde_json::from_str(&item).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Reads the events of a response and repairs what deviates from OpenAI's API.
+//! Reads the events of a response and repairs deviations from OpenAI's API.
 
 use super::{RequestEcho, output::Output};
 use crate::domain::dialect::{
@@ -15,11 +15,11 @@ pub struct ResponseReader {
     output: Output,
 }
 
-/// An event, with what the caller gets instead of it.
+/// An event of the backend, with its repairs.
 #[derive(Debug)]
 pub struct ReadEvent<'a> {
     event: BackendEvent<'a>,
-    /// The repaired response in the event, as JSON.
+    /// The response that replaces the event's own, as JSON.
     response: Option<String>,
     failure: Option<ResponseFailure>,
 }
@@ -29,9 +29,9 @@ impl ResponseReader {
         Self { echo, output: Output::default() }
     }
 
-    /// Handles the next event; None for an event without data. Unknown events are not changed.
+    /// Handles the next event. Returns None for an event without data. Unknown events are not changed.
     ///
-    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
+    /// A response with the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
     pub fn on_event<'a>(&mut self, event: &'a SseEvent<'_>) -> Result<Option<ReadEvent<'a>>, ResponseFailure> {
         let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         let failure = event.check().err();
@@ -54,12 +54,12 @@ impl ResponseReader {
 }
 
 impl ReadEvent<'_> {
-    /// Whether the event is the last one of its stream.
+    /// Whether this is the last event of its stream.
     pub fn is_last(&self) -> bool {
         self.failure.is_some() || self.event.ends_response()
     }
 
-    /// Returns the frame to send instead of the event's own; None if the event is not changed.
+    /// Returns the frame that replaces the event's own; None if the event is not changed.
     pub fn repaired_frame(&self) -> Option<String> {
         let response = self.response.as_deref()?;
         let mut out = JsonWriter::for_body(response.len());
@@ -75,7 +75,7 @@ impl ReadEvent<'_> {
         Some(frame)
     }
 
-    /// Returns the whole response of the last event, as JSON; None for other events.
+    /// Returns the response of the last event as JSON; None for other events.
     pub fn into_response(self) -> Result<Option<String>, ResponseFailure> {
         let is_last = self.is_last();
         match self.failure {

@@ -19,28 +19,28 @@ pub struct ResponsesRequest<'a> {
     size: usize,
 }
 
-/// A request for the backend, and what its response needs.
+/// A request for the backend, and what the translation of its response needs.
 #[derive(Debug)]
 pub struct TranslatedResponse {
     pub request: BackendRequest,
     pub echo: RequestEcho,
-    /// The request's own part of the input, as a JSON array of items.
+    /// The request's own items, without those of earlier responses, as a JSON array.
     pub own_input: String,
-    /// What the request refers to and was not recalled. The backend gets the request without it.
+    /// What the request refers to and was not found. The backend gets the request without it.
     pub missing: Missing,
     /// Whether later requests may refer to the response.
     pub store: bool,
 }
 
 impl<'a> ResponsesRequest<'a> {
-    /// Opens a body that [`model_of`](crate::domain::dialect::model_of) has checked.
+    /// Parses a body that [`model_of`](crate::domain::dialect::model_of) has checked.
     pub fn of_checked(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
         Ok(Self { model: body.take_model()?, body, size })
     }
 
-    /// Returns the response that the request continues.
+    /// Returns the id of the response that the request continues.
     pub fn previous(&self) -> Result<Option<String>, InvalidRequest> {
         let id = self.body.clone().take_text("previous_response_id")?;
         Ok(id.map(|id| id.unescaped().into_owned()))
