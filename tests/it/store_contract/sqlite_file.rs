@@ -43,7 +43,7 @@ async fn a_new_file_that_several_open_at_once_is_migrated_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_hangs_elsewhere_is_named() {
+async fn the_wait_for_another_gateway_s_migration_is_bounded_and_reported() {
     let sqlite = Sqlite::open().await;
     let folder = fs::File::open(sqlite.path().parent().expect("a folder")).expect("a folder");
     folder.lock().expect("nobody migrates");
