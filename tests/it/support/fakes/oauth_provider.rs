@@ -380,10 +380,8 @@ impl AuthorizationRequest {
             assert_eq!(values.next(), None, "the request has {wanted} twice");
             value
         };
-        assert_eq!(
-            (parameter("response_type").as_str(), parameter("code_challenge_method").as_str()),
-            ("code", "S256")
-        );
+        assert_eq!(parameter("response_type"), "code");
+        assert_eq!(parameter("code_challenge_method"), "S256");
         Self {
             challenge: parameter("code_challenge"),
             redirect_uri: parameter("redirect_uri"),
