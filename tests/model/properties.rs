@@ -148,7 +148,9 @@ proptest! {
     }
 
     #[test]
-    fn only_a_definite_response_for_the_current_tokens_leads_to_needs_reauth(row in rows(), event in events(), policy in policies()) {
+    fn only_a_definite_response_for_the_current_tokens_leads_to_needs_reauth(
+    row in rows(), event in events(), policy in policies(),
+    ) {
         let (after, _) = one_step(&row, &event, &policy);
         if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {
             let (seen, cause) = match event {
@@ -258,7 +260,7 @@ proptest! {
                 prop_assert!(ready_at.is_none() || *seen != before.version);
                 prop_assert_eq!(&after, &before);
             }
-            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Recorded => panic!("a begin returned {effect:?}"),
+            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Recorded => panic!("begin: {effect:?}"),
         }
     }
 

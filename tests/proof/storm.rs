@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, sooner_or_later},
+    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, wait_for},
     support::gateway::{Gateway, Home},
 };
 
@@ -54,7 +54,7 @@ async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
     ground.sign_in(&callers[0], ACCOUNT, 0).await;
     for caller in &callers {
         let knows = || async { caller.usage().await.filter(|answer| answer.status == 200) };
-        sooner_or_later("every gateway to know the account", knows).await;
+        wait_for("every gateway to know the account", knows).await;
     }
 
     let (mut tally, mut ended) = (Tally::default(), 0);

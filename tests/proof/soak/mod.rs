@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, sooner_or_later},
+    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, wait_for},
     support::gateway::{Gateway, Home},
 };
 use explained::Account;
@@ -111,7 +111,7 @@ async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, ext
     ground.order("/stops/clear", json!({})).await;
     ground.order("/stops", json!({ "step": step })).await;
     let held = || async { (ground.stopped().await > 0).then_some(()) };
-    tokio::time::timeout(PATIENCE_FOR_A_STEP, sooner_or_later("a refresh to be held", held)).await.ok()?;
+    tokio::time::timeout(PATIENCE_FOR_A_STEP, wait_for("a refresh to be held", held)).await.ok()?;
     let which = dice.below(REPLICAS as u64) as usize;
     // SIGKILL.
     drop(replicas.running.swap_remove(which));
@@ -138,7 +138,7 @@ async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String]
         let caller = Caller::of(replica);
         for name in names {
             let authenticated = || async { (caller.status(name).await["authenticated"] == true).then_some(()) };
-            sooner_or_later(&format!("{name} to be authenticated at the end"), authenticated).await;
+            wait_for(&format!("{name} to be authenticated at the end"), authenticated).await;
         }
     }
     let (presentations, totals) = (ground.presentations().await, ground.totals().await);
