@@ -5,7 +5,8 @@
 //! their moves, with every fault at every step, and checks the [`invariants`] after each move. The row itself is not
 //! modelled: [`ledger`] calls the same `step` as the stores.
 //!
-//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`]; then [`ledger`] and [`invariants`].
+//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`], then [`ledger`] and
+//! [`invariants`].
 //! [`protocol`] checks that nothing breaks. [`ablations`] checks that something breaks without each mechanism.
 //! [`scenarios`] and [`grace`] test single scenarios with real times, and [`properties`] tests random rows.
 

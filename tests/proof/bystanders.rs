@@ -66,18 +66,18 @@ async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
         answers.extend(prompt_all(&callers).await);
         pause(PAUSE).await;
     }
-    let mut flaws = check_answers(&answers);
-    flaws.extend(check_statuses(&ground, &callers[0]).await);
-    flaws.extend(check_presentations(&ground).await);
-    flaws.extend(end_all_and_check(&ground, &callers).await);
+    let mut problems = check_answers(&answers);
+    problems.extend(check_statuses(&ground, &callers[0]).await);
+    problems.extend(check_presentations(&ground).await);
+    problems.extend(end_all_and_check(&ground, &callers).await);
     let refreshes = ground.totals().await.rotated;
     println!(
-        "bystanders on {}: {} prompts, {refreshes} refreshes, {} flaws",
+        "bystanders on {}: {} prompts, {refreshes} refreshes, {} problems",
         engine.in_words(),
         answers.len(),
-        flaws.len()
+        problems.len()
     );
-    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("; ").into()) }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("; ").into()) }
 }
 
 /// Signs in each person under a separate account name. Returns the refresh token of the account that will lose its
@@ -144,7 +144,7 @@ fn check_answers(answers: &[Answer]) -> Vec<String> {
 }
 
 async fn check_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
-    let mut flaws = Vec::new();
+    let mut problems = Vec::new();
     for account in 0..ACCOUNTS {
         let expected = match account {
             DAMAGED => "unreadable",
@@ -156,12 +156,12 @@ async fn check_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
         // A refresh may be running.
         let is_right = status["state"] == expected || (expected == "active" && status["state"] == "refreshing");
         if !is_right || (expected == "active" && !status["reason"].is_null()) {
-            flaws.push(format!("{} is {status}", name(account)));
+            problems.push(format!("{} is {status}", name(account)));
         }
     }
     let reuse = ground.totals().await;
-    flaws.extend((reuse.reuse_refused + reuse.families_killed > 0).then(|| format!("reuse: {reuse:?}")));
-    flaws
+    problems.extend((reuse.reuse_refused + reuse.families_killed > 0).then(|| format!("reuse: {reuse:?}")));
+    problems
 }
 
 /// Checks that every account that can be refreshed was refreshed, and that the dead account was tried once.
@@ -177,14 +177,14 @@ async fn check_presentations(ground: &Ground) -> Vec<String> {
             *refused.entry(family).or_default() += 1;
         }
     }
-    let mut flaws = Vec::new();
+    let mut problems = Vec::new();
     if rotated.len() < ACCOUNTS - 2 {
-        flaws.push(format!("only {} families were refreshed", rotated.len()));
+        problems.push(format!("only {} families were refreshed", rotated.len()));
     }
     if refused.values().ne([1].iter()) {
-        flaws.push(format!("refused presentations by family: {refused:?}"));
+        problems.push(format!("refused presentations by family: {refused:?}"));
     }
-    flaws
+    problems
 }
 
 /// Ends every login at the provider. Checks that one presentation per account follows, and no more.
@@ -195,7 +195,7 @@ async fn end_all_and_check(ground: &Ground, callers: &[Caller]) -> Vec<String> {
         prompt_all(callers).await;
         pause(PAUSE).await;
     }
-    let mut flaws = Vec::new();
+    let mut problems = Vec::new();
     for account in DEACTIVATED + 1..ACCOUNTS {
         let knows = || async {
             Some(callers[0].status(&name(account)).await).filter(|status| status["state"] == "needs_reauth")
@@ -206,9 +206,9 @@ async fn end_all_and_check(ground: &Ground, callers: &[Caller]) -> Vec<String> {
     // The damaged account cannot be tried, and the dead one already needs a login.
     let expected = u32::try_from(ACCOUNTS - 2).expect("a small number");
     if presented > expected || presented + 1 < expected {
-        flaws.push(format!("{presented} presentations for {expected} ended logins"));
+        problems.push(format!("{presented} presentations for {expected} ended logins"));
     }
-    flaws
+    problems
 }
 
 impl Ground {
