@@ -149,7 +149,7 @@ proptest! {
 
     #[test]
     fn only_a_definite_response_for_the_current_tokens_leads_to_needs_reauth(
-    row in rows(), event in events(), policy in policies(),
+        row in rows(), event in events(), policy in policies(),
     ) {
         let (after, _) = one_step(&row, &event, &policy);
         if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {

@@ -226,7 +226,7 @@ fn a_response_for_another_account_is_not_stored() {
 }
 
 #[test]
-fn after_ten_refusals_and_a_lost_response_one_retry_is_left_while_the_access_token_is_valid() {
+fn after_refusals_and_a_lost_response_one_retry_is_left_while_the_access_token_is_valid() {
     let mut story = signed_in();
     for _ in 0..10 {
         story.wait_and_begin("A", RefreshTrigger::Now);

@@ -1,6 +1,5 @@
 // Takes a screenshot of every screen in light and dark, wide and narrow. Fails on axe-core violations, browser errors
-// and horizontal
-// overflow.
+// and horizontal overflow.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { launch, openPage, sees, tools } from "./browser.mjs";
 import { SCREENS } from "./screens.mjs";

@@ -1,6 +1,5 @@
 // Lists every screen of the page with the stand-in's settings, the user's actions, and a text that the screen shows.
-// `pictures.mjs`
-// tests only these screens.
+// `pictures.mjs` tests only these screens.
 import { go, sees } from "./browser.mjs";
 
 const NAMES = { work: "openai-codex-work", first: "openai-codex" };
@@ -30,8 +29,7 @@ const wrongToken = (page) => enter(page, "Gateway token", "not-the-token");
 
 /**
  * The screens by name: `set` configures the stand-in, `act` runs once the accounts are shown, `shows` is a text of the
- * screen,
- * `refusals` matches the expected browser errors, and `isBrief` skips the pause before the screenshot.
+ * screen, `refusals` matches the expected browser errors, and `isBrief` skips the pause before the screenshot.
  */
 export const SCREENS = {
   "sign-in": { ...SIGN_IN_SCREEN, shows: "Sign in to this gateway" },

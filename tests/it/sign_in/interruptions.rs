@@ -32,7 +32,7 @@ impl Slow {
     async fn leave_during(&self, request: reqwest::RequestBuilder) {
         let under_way = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
         tokio::select! {
-                        response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
+            response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
             () = eventually("the exchange to begin", under_way) => {}
         }
     }

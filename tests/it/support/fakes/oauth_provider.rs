@@ -130,7 +130,6 @@ impl FakeProvider {
         self.state().revocation_fails = fails;
     }
 
-    /// Counts the revocation requests.
     pub(crate) fn revocation_requests(&self) -> usize {
         self.state().revocation_requests
     }
@@ -156,7 +155,6 @@ impl FakeProvider {
         self.state().called.extend(endpoint.map(ToString::to_string));
     }
 
-    /// Counts the code exchanges.
     pub(crate) fn exchanges(&self) -> usize {
         self.state().exchanges
     }
@@ -166,7 +164,6 @@ impl FakeProvider {
         self.state().refreshes.faults.extend(faults);
     }
 
-    /// Invalidates every refresh token issued so far.
     pub(crate) fn invalidate_all(&self) {
         self.state().refreshes.invalidate_all();
     }
@@ -176,7 +173,6 @@ impl FakeProvider {
         self.hanging.receiver_count()
     }
 
-    /// Returns the presented refresh tokens, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
         self.state().refreshes.presented.clone()
     }
@@ -186,7 +182,6 @@ impl FakeProvider {
         self.state().refreshes.reused
     }
 
-    /// Returns the revoked refresh tokens, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
         self.state().revoked.clone()
     }
@@ -208,7 +203,6 @@ impl FakeProvider {
         self.sessions().failures.extend(statuses);
     }
 
-    /// Returns the cookies that were presented, in order.
     pub(crate) fn cookies_presented(&self) -> Vec<String> {
         self.sessions().presented.clone()
     }
