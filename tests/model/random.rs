@@ -190,7 +190,7 @@ pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
     })
 }
 
-/// Returns whether a row is consistent: only an `Active` row has a token that was never presented.
+/// Returns whether a row's state agrees with its attempts, its last presentation and its cause.
 pub(crate) fn is_sound(row: &RefreshState) -> bool {
     match row.state {
         TokenState::Active => row.attempt == 0,

@@ -1,4 +1,4 @@
-//! Proof that accounts in trouble do not affect others. Of twenty accounts, one has a damaged row, one has lost its
+//! Checks that accounts in trouble do not affect others. Of twenty accounts, one has a damaged row, one has lost its
 //! login at the provider, and one is in a deactivated workspace. The other seventeen must refresh and serve normally.
 //! Then the provider ends every login, and each refresh token may be presented only once more.
 

@@ -11,8 +11,7 @@
 //!
 //!     cargo test --test proof -- storm --sabotage leaseless       # spent tokens are presented
 //!     cargo test --test proof -- soak --sabotage leaseless        # two at once, and again without a kill
-//!     cargo test --test proof -- kill --sabotage journalless      # in_journal, at times committing: new tokens are
-//! lost
+//!     cargo test --test proof -- kill --sabotage journalless      # in_journal, at times committing: tokens are lost
 //!     cargo test --test proof -- kill --sabotage impatient        # all points in doubt: a request presents the token
 
 // Makes clippy treat the helpers as test code too.

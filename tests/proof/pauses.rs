@@ -1,7 +1,6 @@
-//! Proof that a paused gateway does no harm. SIGSTOP stops it at a step of its refresh, as a laptop's lid or a full
-//! machine does, for less and for more than its lease. Meanwhile another gateway on the same database gets a request
-//! for a refresh. Then the first one continues: it must store the response that waits in its socket, and the token must
-//! be presented once.
+//! Pauses a gateway with SIGSTOP at a step of its refresh, as a laptop's lid or a full machine does, for less and for
+//! more than its lease. Meanwhile another gateway on the same database gets a request for a refresh. Then the first
+//! gateway continues: it must store the response that waits in its socket, and the token must be presented once.
 
 use std::{process::Command, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Proof that many callers on several gateways at once cause one refresh when the access token becomes invalid.
+//! Checks that many callers on several gateways at once cause one refresh when the access token becomes invalid.
 //!
 //! Two kinds of rounds alternate. Either the token expires, which each gateway sees by its clock, or the provider
 //! revokes it, which each gateway sees by a 401. In both, one gateway presents the refresh token once, and all callers

@@ -1,5 +1,5 @@
-//! Proof of `kill -9` at fifteen points of a refresh, with a provider that revokes a login on reuse, and with one that
-//! has a configured grace window.
+//! Kills a gateway with SIGKILL at fifteen points of a refresh, with a provider that revokes a login on reuse, and with
+//! one that has a configured grace window.
 //!
 //! A kill outside of the window of loss must cost nothing. Inside it, the provider has rotated and nothing is on disk,
 //! so the login is lost: the gateway must report the doubt in time, the access token must serve until its last minutes,

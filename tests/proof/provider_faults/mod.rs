@@ -1,4 +1,4 @@
-//! Proof of the faults that a provider can cause during a refresh, and of the login's state during and after each.
+//! Injects each fault that a provider can cause during a refresh, and checks the login's state during and after it.
 //!
 //! `table.rs` has one row per fault. Each row runs with its own gateway and provider. The provider revokes a login on
 //! reuse, so a login that survives was never at risk. At the end, the owner's action in the row must work.

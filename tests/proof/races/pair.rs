@@ -22,7 +22,7 @@ const MOST_WARNINGS: usize = 5;
 const WHAT_IS_STORED: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
                               (SELECT count(*) FROM config_secrets)";
 
-/// What a revocation ends at the provider.
+/// What a revocation ends at the provider, according to the gateways' settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Revocation {
     OfFamily,

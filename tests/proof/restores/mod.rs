@@ -1,4 +1,4 @@
-//! Proof that restoring an older copy of the database costs no login. Restores alternate in a random order with
+//! Checks that restoring an older copy of the database costs no login. Restores alternate in a random order with
 //! refreshes, some of which lose their response, new logins, logouts and kills. After a restore, the account must have
 //! the newest tokens of its login, or of the login that has replaced it. An ended login stays ended, an account that is
 //! absent in the copy stays absent, and no token is presented twice.

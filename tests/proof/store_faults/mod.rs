@@ -1,5 +1,5 @@
-//! Proof of a store that fails during a refresh: requests are still served, and the received token is stored as soon as
-//! the store is back.
+//! Makes the store fail during a refresh. Requests must still be served, and the received token must be stored as soon
+//! as the store is back.
 //!
 //! Each case holds the provider's response right after the rotation, makes the store fail, and releases the response.
 //! From then on the gateway has the only copy of a live token.
