@@ -18,7 +18,7 @@ contract!(
     a_chain_has_the_response_and_its_predecessors_unchanged,
     a_response_with_a_stored_id_is_ignored,
     one_call_can_store_several_responses,
-    reading_a_chain_renews_the_last_use_of_its_responses,
+    reading_a_chain_updates_the_last_use_of_its_responses,
     a_chain_ends_at_its_limits_and_at_a_deleted_response,
     responses_are_found_by_their_items,
     old_responses_are_neither_read_nor_kept,
@@ -83,7 +83,7 @@ async fn one_call_can_store_several_responses(fixture: impl Fixture) {
     assert_eq!(of_another, [], "the items of a duplicate response are not stored");
 }
 
-async fn reading_a_chain_renews_the_last_use_of_its_responses(fixture: impl Fixture) {
+async fn reading_a_chain_updates_the_last_use_of_its_responses(fixture: impl Fixture) {
     let store = fixture.store();
     let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "x", 3)];
     remember(&store, &chain, PLENTY).await;

@@ -67,7 +67,7 @@ struct State {
     revoked: Vec<String>,
     revocation_requests: usize,
     refreshes: IssuedTokens,
-    /// The user and workspace of the next sign-ins.
+    /// The user and workspace of the next logins.
     identity: (Option<String>, String),
 }
 
@@ -121,7 +121,7 @@ impl FakeProvider {
         self.state().reply = reply;
     }
 
-    /// Sets the user and workspace of all later sign-ins.
+    /// Sets the user and workspace of all later logins.
     pub(crate) fn sign_in_as(&self, user: &str, workspace: &str) {
         self.state().identity = (Some(user.to_owned()), workspace.to_owned());
     }
