@@ -1,4 +1,5 @@
-//! A PostgreSQL server with TLS, as Debian installs it: what each `sslmode` does, and the wait for a server.
+//! Tests against a PostgreSQL server with TLS, set up as on Debian: the effect of each `sslmode`, and the wait at
+//! start.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use crate::support::{
     postgres_server::{PASSWORD, PostgresServer},
 };
 
-/// Debian's rules, after some for databases that accept one kind of connection only.
+/// `pg_hba.conf`: Debian's rules, preceded by rules for databases that accept only one kind of connection.
 const RULES: &str = "\
 local     all         all     scram-sha-256
 hostssl   only_tls    all all scram-sha-256
@@ -25,7 +26,7 @@ hostssl   by_cert     all all cert
 host      postgres    all all scram-sha-256
 ";
 const DATABASES: [&str; 4] = ["only_tls", "only_plain", "by_password", "by_cert"];
-/// It reaches this machine, but counts as another one.
+/// An address of this machine that the store treats as another machine.
 const ELSEWHERE: &str = "0.0.0.0";
 
 async fn server() -> PostgresServer {
@@ -38,7 +39,7 @@ async fn server() -> PostgresServer {
     server
 }
 
-/// Opens a store. Returns how its connection is protected, and the name of its application, or the error.
+/// Opens a store. Returns `tls` or `plain` and the connection's application name, or the error text.
 async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) -> String {
     let options = PostgresOptions { pool_size: 1, wait: Duration::ZERO, ca_file };
     let store = match PostgresStore::open(&url.into(), &options, Arc::new(SystemClock)).await {
@@ -54,7 +55,7 @@ async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) ->
                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1";
     let protection = server.client().await.query_one(query, &[]).await.unwrap().get(0);
     drop(store);
-    // The next store must find its connection alone.
+    // Wait until the connection is closed, so that the next call finds only its own.
     let gone =
         "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     let client = server.client().await;
@@ -71,7 +72,7 @@ async fn each_sslmode_protects_as_documented() {
     let client = format!("sslcert={}&sslkey={}", file("client.pem"), file("client.key"));
     let unverified = "UnknownIssuer; if the server has a certificate of its own, use sslmode=require";
     for (host, rest, expected) in [
-        // On this machine as libpq does it.
+        // To this machine, every mode works as in libpq.
         ("localhost", "postgres".to_owned(), "tls goclaw"),
         ("localhost", "only_plain".to_owned(), "plain goclaw"),
         ("localhost", "postgres?sslmode=disable".to_owned(), "plain goclaw"),
@@ -79,12 +80,12 @@ async fn each_sslmode_protects_as_documented() {
         ("localhost", "only_tls?sslmode=allow".to_owned(), "tls goclaw"),
         ("localhost", "postgres?sslmode=prefer&application_name=mine".to_owned(), "tls mine"),
         ("localhost", "only_plain?sslmode=require".to_owned(), "no pg_hba.conf entry"),
-        // To other machines never in plain text, unless it is written so.
+        // To other machines, only `disable` permits plain text.
         (ELSEWHERE, "postgres".to_owned(), unverified),
         (ELSEWHERE, "postgres?sslmode=allow".to_owned(), unverified),
         (ELSEWHERE, "postgres?sslmode=prefer".to_owned(), unverified),
         (ELSEWHERE, "postgres?sslmode=disable".to_owned(), "plain goclaw"),
-        // Without a certificate, the server proves that it knows the password.
+        // Without sslrootcert, the server must prove with SCRAM that it has the password.
         (ELSEWHERE, "postgres?sslmode=require".to_owned(), "tls goclaw"),
         (ELSEWHERE, "by_password?sslmode=require".to_owned(), "needs a password with scram-sha-256"),
         (ELSEWHERE, "by_password?sslmode=require&channel_binding=prefer".to_owned(), "tls goclaw"),
@@ -109,12 +110,12 @@ async fn each_sslmode_protects_as_documented() {
     assert_eq!(
         opened(&server, &url, trusted).await,
         "tls goclaw",
-        "tls.ca_file counts beside the system's authorities"
+        "tls.ca_file is trusted in addition to the system's authorities"
     );
 }
 
 #[test]
-fn a_url_that_cannot_protect_is_refused_before_connecting() {
+fn a_url_with_invalid_tls_options_is_rejected_before_connecting() {
     let folder = tempfile::tempdir().unwrap();
     let (key, empty) = (folder.path().join("client.key"), folder.path().join("empty.pem"));
     for file in [&key, &empty] {
@@ -154,7 +155,7 @@ fn a_private_key_that_others_may_read_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_waits_for_a_server_that_is_not_up_yet() {
+async fn the_start_waits_for_a_database_that_is_not_up_yet() {
     let mut server = PostgresServer::create(RULES);
     let home = Home::without_provider()
         .with("GOCLAW_DATABASE__URL", &server.url("localhost", "postgres"))
@@ -173,7 +174,7 @@ async fn a_start_waits_for_a_server_that_is_not_up_yet() {
 }
 
 #[test]
-fn without_a_wait_a_start_fails_at_once() {
+fn with_a_wait_of_zero_the_start_fails_at_once() {
     let home = Home::without_provider()
         .with("GOCLAW_DATABASE__URL", "postgres://user:password@127.0.0.1:9/database")
         .with("GOCLAW_DATABASE__WAIT", "0")

@@ -1,4 +1,4 @@
-//! `/v1/proxy`: JSON and streams through a whole gateway to a backend that checks its requests.
+//! Tests of `/v1/proxy`: a gateway process forwards JSON and streams to a simulated backend that validates requests.
 
 use std::{io::Write, net::SocketAddr};
 
@@ -35,7 +35,7 @@ async fn backend_requests(provider: &Provider) -> Vec<Value> {
     journal.as_array().expect("a journal").iter().filter(|entry| entry["site"] == "backend").cloned().collect()
 }
 
-/// Requests a path without normalization; returns the status and the body.
+/// Sends a GET for `path` as it stands, without normalization. Returns the status and the body.
 async fn get_raw(gateway: &Gateway, path: &str) -> (u16, Value) {
     let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
     let token = &gateway.token;
@@ -51,7 +51,7 @@ async fn get_raw(gateway: &Gateway, path: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn json_and_streams_pass_and_caller_headers_do_not() {
+async fn json_and_streams_are_forwarded_without_the_caller_s_own_headers() {
     let (provider, _home, gateway) = signed_in().await;
     let usage = gateway.get(&format!("{USAGE}?window=5h")).await;
     assert_eq!((usage.status, &usage.json()["plan_type"]), (200, &json!("plus")), "{}", usage.text);
@@ -81,7 +81,7 @@ async fn json_and_streams_pass_and_caller_headers_do_not() {
 }
 
 #[tokio::test]
-async fn a_revoked_access_token_is_refreshed_transparently() {
+async fn a_401_from_the_backend_refreshes_the_token_and_repeats_the_request() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
@@ -120,11 +120,11 @@ async fn a_large_body_is_not_replayed_after_a_refresh() {
 }
 
 #[tokio::test]
-async fn an_oversized_body_is_rejected_as_early_as_possible() {
+async fn an_oversized_body_is_rejected_before_it_is_read_completely() {
     let (provider, _home, gateway) = signed_in().await;
     let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
     for path in [RESPONSES, "/v1/responses"] {
-        // No byte of the body follows.
+        // Only the head is sent.
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 40000000\r\n\r\n",
             gateway.token
@@ -144,7 +144,7 @@ async fn an_oversized_body_is_rejected_as_early_as_possible() {
 }
 
 #[tokio::test]
-async fn compressed_bodies_pass_and_prompts_are_decompressed() {
+async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them() {
     let (provider, _home, gateway) = signed_in().await;
     let zstd = |body: &Value| compress_to_vec(body.to_string().as_bytes(), CompressionLevel::Fastest);
     let gzip = |body: &Value| {
@@ -175,7 +175,7 @@ async fn compressed_bodies_pass_and_prompts_are_decompressed() {
     let twice = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let twice = twice.header("content-encoding", "gzip").header("content-encoding", "gzip").body(gzip(&prompt()));
     let twice = twice.header("content-type", "application/json").send().await.expect("a response");
-    assert_eq!(twice.status(), 415, "it is compressed twice");
+    assert_eq!(twice.status(), 415, "two content codings");
     // The first chat also reads the list of models.
     let sent = backend_requests(&provider).await.into_iter().filter(|entry| entry["method"] == "POST");
     assert_eq!(sent.count(), 5);
@@ -213,7 +213,7 @@ async fn a_forbidden_path_is_rejected_in_openai_s_format_and_not_forwarded() {
 }
 
 #[tokio::test]
-async fn an_exhausted_plan_passes_unchanged_with_retry_headers() {
+async fn a_used_up_plan_s_429_is_forwarded_with_retry_headers() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"used_percent": 100})).await;
     let response = gateway.call(Method::POST, RESPONSES, Some(prompt())).await;
@@ -301,5 +301,5 @@ async fn a_session_token_is_refreshed_with_its_cookie_through_the_proxy() {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["state"] == "needs_reauth").then_some(())
     };
-    eventually("the account to need its owner", ended).await;
+    eventually("the account to need a new login", ended).await;
 }

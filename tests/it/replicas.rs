@@ -49,13 +49,13 @@ async fn a_login_started_on_one_replica_completes_on_another() {
 }
 
 #[tokio::test]
-async fn another_replica_completes_the_login_of_a_killed_one() {
+async fn another_replica_completes_the_login_of_a_killed_replica() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [home(&provider, &database), home(&provider, &database)];
     let first = homes[0].start().await;
     let started = first.start_login().await;
     let redirect_url = provider.redirect_for(auth_url(&started)).await;
-    // Dropping it sends SIGKILL.
+    // Dropping a gateway sends SIGKILL.
     drop(first);
     let second = homes[1].start().await;
     assert_eq!(paste(&second, &redirect_url).await.0, 200);
@@ -112,7 +112,7 @@ async fn a_gateway_with_another_key_refuses_to_start_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn replicas_need_a_shared_key_and_token_and_errors_hide_the_password() {
+async fn a_shared_database_requires_a_configured_token_and_errors_hide_its_password() {
     let provider = Provider::approving();
     let url = "postgres://goclaw:canary@127.0.0.1:1/goclaw";
     let home = Home::new(&provider).with("GOCLAW_DATABASE__URL", url).with("GOCLAW_ENCRYPTION__KEY", KEY);

@@ -1,4 +1,5 @@
-//! An older copy of the database is put back. The token journal keeps the login, or says that the newest tokens are lost.
+//! Tests of restoring an older copy of the database. The token journal restores the login, or reports that the newest
+//! tokens are lost.
 
 use std::{cell::RefCell, collections::BTreeMap, fs, path::Path};
 
@@ -17,7 +18,7 @@ async fn refresh(gateway: &Gateway) -> u16 {
     gateway.post("/v1/auth/openai/refresh", json!({})).await.status
 }
 
-/// Checks that no refresh token was presented twice and that the login lives at the provider.
+/// Checks that no refresh token was presented twice and that the provider has not ended the login.
 async fn assert_unharmed(provider: &Provider) {
     let presented = provider.get_control("/presentations").await;
     let mut counts = BTreeMap::<&str, u32>::new();
@@ -50,7 +51,7 @@ fn copy_database(from: &Path, to: &Path) {
 }
 
 #[tokio::test]
-async fn the_journal_writes_the_newest_tokens_back_into_a_restored_file() {
+async fn the_newest_tokens_are_written_from_the_journal_into_a_restored_file() {
     for (refreshes, is_killed) in [(1, false), (1, true), (3, false)] {
         let provider = Provider::approving();
         let home = Home::new(&provider);
@@ -81,7 +82,7 @@ async fn the_journal_writes_the_newest_tokens_back_into_a_restored_file() {
     }
 }
 
-/// Runs `change` after a copy of the database was made, stops the gateway, puts the copy back, and starts again.
+/// Copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
 async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
     let backup = tempfile::tempdir().expect("a folder");
     let gateway = home.start().await;
@@ -98,7 +99,7 @@ async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&
 }
 
 #[tokio::test]
-async fn a_presentation_that_the_restored_file_does_not_know_leaves_doubt() {
+async fn a_presentation_missing_from_the_restored_file_leaves_the_account_in_doubt() {
     for is_new_login in [false, true] {
         let provider = Provider::approving();
         let home = Home::new(&provider);
@@ -121,7 +122,7 @@ async fn a_presentation_that_the_restored_file_does_not_know_leaves_doubt() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_did_not_take_leaves_no_doubt_after_a_restore() {
+async fn a_token_that_the_provider_declined_leaves_no_doubt_after_a_restore() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let change = async |gateway: &Gateway| {
@@ -136,7 +137,7 @@ async fn a_token_that_the_provider_did_not_take_leaves_no_doubt_after_a_restore(
     assert_eq!(gateway.status().await["generation"], 1);
 }
 
-/// Copies the tables that hold logins into others, and back.
+/// Copies the tables that hold logins. `RESTORE` copies them back.
 const BACK_UP: &str =
     "CREATE TABLE old_providers AS TABLE llm_providers; CREATE TABLE old_secrets AS TABLE config_secrets;
     CREATE TABLE old_events AS TABLE credential_events;";
@@ -146,7 +147,7 @@ const RESTORE: &str = "BEGIN; TRUNCATE llm_providers, config_secrets, credential
     SELECT setval(pg_get_serial_sequence('credential_events', 'id'), (SELECT max(id) FROM old_events)); COMMIT;";
 
 #[tokio::test]
-async fn a_running_gateway_writes_its_newest_tokens_back_into_a_restored_database() {
+async fn a_running_gateway_writes_its_newest_tokens_into_a_restored_database() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let home = replicas::home(&provider, &database);
     let gateway = home.start().await;
@@ -164,7 +165,7 @@ async fn a_running_gateway_writes_its_newest_tokens_back_into_a_restored_databas
 }
 
 #[tokio::test]
-async fn tokens_that_only_a_lost_gateway_had_leave_doubt_that_only_the_owner_may_test() {
+async fn if_only_a_lost_gateway_had_the_newest_tokens_the_account_stays_in_doubt() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let home = replicas::home(&provider, &database);
     let first = home.start().await;
@@ -174,8 +175,8 @@ async fn tokens_that_only_a_lost_gateway_had_leave_doubt_that_only_the_owner_may
     let second = lost.start().await;
     assert_eq!(refresh(&second).await, 200);
     status_when(&first, "the other gateway's refresh", |status| status["generation"] == 1).await;
-    // The status reads the database; the first gateway itself follows within half a second.
-    eventually("the mark", || async { marks(&home).then_some(()) }).await;
+    // The status comes from the database. The first gateway's own journal follows within half a second.
+    eventually("the mark", || async { has_mark(&home).then_some(()) }).await;
     drop((second, lost));
     database.execute(RESTORE).await;
 
@@ -183,7 +184,7 @@ async fn tokens_that_only_a_lost_gateway_had_leave_doubt_that_only_the_owner_may
     let status = status_when(&first, "the doubt", in_doubt).await;
     assert_eq!((&status["generation"], &status["authenticated"]), (&json!(0), &json!(true)), "{status}");
     assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
-    // A plain refresh does not present it, and neither does a gateway that starts again after another restore.
+    // Neither an ordinary refresh nor a restart after another restore presents the token.
     refresh(&first).await;
     assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(1));
     first.stop().await;
@@ -193,8 +194,8 @@ async fn tokens_that_only_a_lost_gateway_had_leave_doubt_that_only_the_owner_may
     assert_unharmed(&provider).await;
 }
 
-/// Whether the journal has a mark of generation 1.
-fn marks(home: &Home) -> bool {
+/// Returns whether the journal has a mark of generation 1.
+fn has_mark(home: &Home) -> bool {
     let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
     files.map(|file| file.file_name()).any(|name| name.to_string_lossy().ends_with(".1.seen"))
 }
@@ -222,7 +223,7 @@ fn journal_files(home: &Home) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_logout_deletes_the_tokens_in_the_journal() {
+async fn a_logout_deletes_the_account_s_tokens_from_the_journal() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -277,17 +278,17 @@ async fn a_login_that_was_replaced_after_the_backup_is_replaced_again() {
 }
 
 #[tokio::test]
-async fn a_running_gateway_ends_a_login_again_that_a_restored_database_brings_back() {
+async fn a_running_gateway_ends_a_logged_out_login_that_a_restore_brings_back() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let (gateway, other) = (homes[0].start().await, homes[1].start().await);
     gateway.sign_in().await;
     database.execute(BACK_UP).await;
-    // The other gateway learns of the logout from the history.
+    // The other gateway reads the logout from the event history.
     assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.status, 200);
-    let remembers =
+    let has_recorded_end =
         || async { Some(()).filter(|()| journal_files(&homes[1]).iter().any(|file| file.ends_with(".ended"))) };
-    eventually("the other gateway to remember the logout", remembers).await;
+    eventually("the other gateway's journal to record the logout", has_recorded_end).await;
     gateway.stop().await;
     database.execute(RESTORE).await;
     status_when(&other, "the account to be absent again", |status| status["state"] == "absent").await;

@@ -1,6 +1,7 @@
-//! Test vectors for every place that stores a secret. A change that breaks one of them makes stored secrets unreadable.
+//! Test vectors of the sealed format for every place that stores a secret. A change that breaks one makes stored
+//! secrets unreadable.
 //!
-//! They come from an independent implementation: libsodium's XChaCha20-Poly1305, called from Python.
+//! The vectors come from an independent implementation: libsodium's XChaCha20-Poly1305, called from Python.
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ impl Random for FixedNonce {
     }
 }
 
-/// The key `00 01 02 .. 1f`.
+/// Returns a cipher with the key `00 01 02 .. 1f`.
 fn cipher() -> XChaChaCipher {
     let key = std::array::from_fn(|place| place.try_into().expect("a byte"));
     XChaChaCipher::new(&EncryptionKey::from_bytes(key).into(), Arc::new(FixedNonce))
@@ -82,7 +83,7 @@ fn api_token(expires_at: Option<i64>) -> ApiToken {
     ApiToken {
         id: ApiTokenId::from_stored("f".repeat(32)),
         name: DisplayName::parse("editor").expect("a name"),
-        // As earlier versions stored it.
+        // Earlier versions stored this form.
         grant: Grant::from_stored("proxy").expect("scopes"),
         digest: TokenDigest::from_stored("digest".into()),
         created_at: Timestamp::from_unix_millis(1_000),
@@ -94,7 +95,7 @@ fn api_token(expires_at: Option<i64>) -> ApiToken {
 }
 
 #[test]
-fn every_context_has_its_sealed_text() {
+fn every_context_seals_to_its_test_vector() {
     let (account, login, version) = (name("openai-codex"), login(), version(7));
     let place = TokenPlace { name: &account, provider_type: ProviderType::OpenaiCodex, version: &version };
     let (id, client) = (RevocationId::from_stored("f".repeat(32)), client());
@@ -129,7 +130,7 @@ fn every_context_has_its_sealed_text() {
 }
 
 #[test]
-fn secrets_of_the_first_format_open_only_as_such() {
+fn v1_secrets_open_only_with_open_first_format() {
     let (account, version) = (name("openai-codex"), version(7));
     let place = TokenPlace { name: &account, provider_type: ProviderType::OpenaiCodex, version: &version };
     for (context, plaintext, body) in [
@@ -177,7 +178,7 @@ proptest! {
 }
 
 #[test]
-fn a_key_parses_in_every_form() {
+fn a_key_parses_from_hex_and_from_both_base64_alphabets() {
     let key = EncryptionKey::from_bytes([0xfb; 32]);
     let hex = "fb".repeat(32);
     for text in [key.to_text().expose_secret(), &hex, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"] {
@@ -189,7 +190,7 @@ fn a_key_parses_in_every_form() {
 }
 
 #[test]
-fn a_key_file_has_a_key_a_line() {
+fn a_key_file_has_one_key_per_line() {
     let keys = [1, 2].map(|byte| EncryptionKey::from_bytes([byte; 32]));
     let [first, second] = &keys;
     let lines = KeyRing::lines(first, &format!("\n  {}\r\n\n", second.to_text().expose_secret()).into());

@@ -1,4 +1,5 @@
-//! A gateway process under a service manager: what it says on `NOTIFY_SOCKET`, when, and where it finds credentials.
+//! Tests of a gateway process under systemd: its messages on `NOTIFY_SOCKET`, and credentials from
+//! `CREDENTIALS_DIRECTORY`.
 
 use std::{
     fs,
@@ -10,7 +11,7 @@ use std::{
 
 use crate::support::gateway::{Home, TEST_DEADLINE, eventually, http};
 
-/// Returns the next message of the gateway.
+/// Returns the gateway's next message.
 fn message(socket: &UnixDatagram) -> String {
     let mut bytes = [0; 1024];
     let length = socket.recv(&mut bytes).expect("a message");
@@ -22,13 +23,13 @@ fn with_deadline(socket: UnixDatagram) -> UnixDatagram {
     socket
 }
 
-/// Starts a gateway with `NOTIFY_SOCKET`, stops it, and checks what it said on the way.
+/// Starts and stops a gateway with `NOTIFY_SOCKET`, and checks its messages.
 async fn assert_notified(socket: UnixDatagram, variable: &str) {
     let socket = with_deadline(socket);
     let home = Home::without_provider().with("NOTIFY_SOCKET", variable);
     let child = home.spawn(home.command(&[]), "gateway");
     assert_eq!(message(&socket), format!("READY=1\nSTATUS=Listening on 127.0.0.1:{}", home.port));
-    // The message came after the bind: one request suffices.
+    // The gateway sends the message after it has bound the port, so the first request succeeds.
     let health = http().get(format!("http://127.0.0.1:{}/healthz", home.port)).send().await.expect("a response");
     assert_eq!(health.status(), 200);
     let mut gateway = home.answering(child).await;
@@ -38,21 +39,21 @@ async fn assert_notified(socket: UnixDatagram, variable: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_manager_hears_when_the_gateway_is_ready_and_when_it_stops() {
+async fn the_service_manager_is_notified_of_readiness_and_of_the_stop() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("notify");
     assert_notified(UnixDatagram::bind(&path).expect("a socket"), &path.display().to_string()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_abstract_socket_of_a_service_manager_is_found() {
+async fn an_abstract_notify_socket_works() {
     let name = format!("goclaw-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).expect("a name");
     assert_notified(UnixDatagram::bind_addr(&address).expect("a socket"), &format!("@{name}")).await;
 }
 
 #[test]
-fn a_gateway_that_cannot_start_never_says_that_it_is_ready() {
+fn a_gateway_that_fails_to_start_does_not_report_readiness() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
@@ -65,7 +66,7 @@ fn a_gateway_that_cannot_start_never_says_that_it_is_ready() {
 }
 
 #[tokio::test]
-async fn a_socket_without_a_listener_stops_nobody() {
+async fn a_missing_notify_socket_only_logs_a_warning() {
     let home = Home::without_provider().with("NOTIFY_SOCKET", "/nonexistent/notify");
     let gateway = home.start().await;
     assert!(gateway.log().contains("NOTIFY_SOCKET"), "{}", gateway.log());
@@ -73,7 +74,7 @@ async fn a_socket_without_a_listener_stops_nobody() {
 }
 
 #[tokio::test]
-async fn credentials_of_a_service_manager_are_used_unless_others_are_configured() {
+async fn systemd_credentials_are_used_unless_settings_override_them() {
     const TOKEN: &str = "a-token-from-a-credential-of-systemd";
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("goclaw.token"), TOKEN).expect("a file");
@@ -82,8 +83,12 @@ async fn credentials_of_a_service_manager_are_used_unless_others_are_configured(
         .with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string())
         .with("GOCLAW_SERVER__TOKEN", "another-token-with-32-characters-or-more");
     let gateway = home.start().await;
-    assert_eq!(gateway.get("/v1/providers").await.status, 200, "the configured token precedes the credential");
-    assert!(!home.data_dir().join("encryption.key").exists(), "the key of the credential is used");
+    assert_eq!(
+        gateway.get("/v1/providers").await.status,
+        200,
+        "the configured token takes precedence over the credential"
+    );
+    assert!(!home.data_dir().join("encryption.key").exists(), "the credential's key is used");
     gateway.stop().await;
     let home = Home::without_provider().with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string());
     let child = home.spawn(home.command(&[]), "gateway");
@@ -92,7 +97,7 @@ async fn credentials_of_a_service_manager_are_used_unless_others_are_configured(
         call.send().await.ok().filter(|response| response.status() == 200)
     };
     eventually("the token of the credential to be accepted", healthy).await;
-    assert!(!home.data_dir().join("gateway.token").exists(), "the token of the credential is used");
+    assert!(!home.data_dir().join("gateway.token").exists(), "the credential's token is used");
     drop(Stopped(child));
 }
 

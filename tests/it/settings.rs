@@ -1,4 +1,4 @@
-//! The configuration: what can be set, from where, what takes precedence, and the error texts.
+//! Tests of the configuration: its sources, their precedence, and the error texts.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -26,8 +26,7 @@ fn load_file(name: &str, content: &str) -> Result<Settings, SettingsError> {
     Settings::load(Some(path), &environment(&[]))
 }
 
-/// Returns the error texts of the configurations, one a line. They must not show a secret, which is `canary` in all
-/// tests.
+/// Returns the error texts, one per line, and checks that none contains a secret. All tests use `canary` as the secret.
 fn texts(configurations: impl IntoIterator<Item = Result<Settings, SettingsError>>) -> String {
     let text = |loaded: Result<Settings, SettingsError>| loaded.expect_err("an error").to_string();
     let texts = configurations.into_iter().map(text).collect::<Vec<_>>().join("\n");
@@ -36,7 +35,7 @@ fn texts(configurations: impl IntoIterator<Item = Result<Settings, SettingsError
 }
 
 #[test]
-fn the_defaults_are_the_documented_ones() {
+fn the_defaults_are_as_documented() {
     let settings = load(&[]).unwrap();
     assert_eq!(settings.data_dir, PathBuf::from("/home/owner/.local/share/goclaw"));
     assert!(matches!(settings.database, DatabaseSettings::Sqlite(path) if path == settings.data_dir.join("goclaw.db")));
@@ -52,7 +51,7 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
-fn variables_override_the_file_and_underscores_mean_hyphens() {
+fn variables_override_the_file_and_their_underscores_match_hyphens() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [
         ("c.toml", "server.port = 4000\n[providers.openai-codex]\noriginator = \"file\"\nscopes = [\"openid\"]\n"),
@@ -104,7 +103,7 @@ fn additional_accounts_and_endpoints_can_be_configured() {
 }
 
 #[test]
-fn at_most_one_server_of_a_callback_address_may_leave_out_its_issuer() {
+fn only_one_issuer_per_callback_address_may_omit_iss() {
     let other = ("GOCLAW_PROVIDERS__WORK__ISSUER", "https://id.example");
     let work = ("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex");
     let refusal = load(&[work, other]).map(drop).unwrap_err().to_string();
@@ -117,11 +116,11 @@ fn at_most_one_server_of_a_callback_address_may_leave_out_its_issuer() {
     ] {
         assert!(load(&[work, other, fix]).is_ok(), "{fix:?}");
     }
-    assert!(load(&[work]).is_ok(), "two accounts at one server");
+    assert!(load(&[work]).is_ok(), "two accounts with the same issuer");
 }
 
 #[test]
-fn a_dashscope_endpoint_has_its_region_and_its_chat_path() {
+fn the_dashscope_endpoint_determines_region_and_chat_path() {
     let (compatible, plan) = ("compatible-mode/v1/chat/completions", "v1/chat/completions");
     for (url, base, region, chat) in [
         ("https://dashscope.aliyuncs.com", "https://dashscope.aliyuncs.com", "China (Beijing)", compatible),
@@ -151,14 +150,17 @@ fn a_dashscope_endpoint_has_its_region_and_its_chat_path() {
 }
 
 #[test]
-fn short_variables_must_not_contradict_long_ones() {
+fn short_variables_work_and_may_repeat_the_long_form() {
     assert_eq!(load(&[("GOCLAW_PORT", "4001")]).unwrap().server.port, 4001);
     assert!(load(&[("GOCLAW_PORT", "4001"), ("GOCLAW_SERVER__PORT", "4001")]).is_ok());
-    assert!(load(&[("GOCLAW_GATEWAY_URL", "http://x"), ("GOCLAW_PORT", "")]).is_ok(), "an empty variable is not set");
+    assert!(
+        load(&[("GOCLAW_GATEWAY_URL", "http://x"), ("GOCLAW_PORT", "")]).is_ok(),
+        "an empty variable counts as not set"
+    );
 }
 
 #[test]
-fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
+fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
     let variables = [
         ("GOCLAW_PORT", "0"),
         ("GOCLAW_CALLBACK__PORT", "-1"),
@@ -236,7 +238,7 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
 }
 
 #[test]
-fn an_unknown_key_is_named_with_the_known_ones() {
+fn an_error_about_an_unknown_key_lists_the_known_keys() {
     let variables = ["SERVER__PROT", "NONSENSE", "ENCRYPTION__KEYZ", "AGENT__MODEL", "SERVERR__PORT"];
     let unknown = variables.map(|name| load(&[(&format!("GOCLAW_{name}"), "canary")]));
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
@@ -272,11 +274,11 @@ fn a_value_of_the_wrong_type_is_not_shown() {
     invalid setting providers.suno.models = (not shown): it must be a list of strings
     invalid setting agents = (not shown): it must be a table of settings
     "#);
-    assert!(load_file("c.json", r#"{"server": {"port": null}}"#).is_ok(), "null is not set");
+    assert!(load_file("c.json", r#"{"server": {"port": null}}"#).is_ok(), "null counts as not set");
 }
 
 #[test]
-fn missing_and_contradictory_settings_are_named() {
+fn an_error_names_the_missing_or_contradictory_settings() {
     let postgres = ("GOCLAW_DATABASE__URL", "postgres://u:canary@h/d");
     let configurations: [&[(&str, &str)]; 10] = [
         &[("GOCLAW_PORT", "4001"), ("GOCLAW_SERVER__PORT", "4002")],
@@ -305,7 +307,7 @@ fn missing_and_contradictory_settings_are_named() {
 }
 
 #[test]
-fn no_secret_is_shown_in_the_debug_output() {
+fn the_debug_output_contains_no_secret() {
     let settings = load(&[("GOCLAW_TOKEN", "canary"), ("GOCLAW_ENCRYPTION__KEY", "canary")]).unwrap();
     assert!(!format!("{settings:?}").contains("canary"));
     let proxies = ["HTTPS_PROXY", "GOCLAW_OUTBOUND__PROXY", "GOCLAW_PROVIDERS__SUNO__PROXY"];
@@ -322,7 +324,7 @@ fn no_secret_is_shown_in_the_debug_output() {
     assert!(!format!("{settings:?}").contains("canary"));
 }
 
-/// Returns the keys at and below `section`, found by setting a member `x`, with `*` for any name.
+/// Returns the keys at and below `section`, with `*` for any name. It finds them by setting a member `x`.
 fn keys(section: &str) -> Vec<String> {
     let prefix = if section.is_empty() { String::new() } else { format!("{section}.") };
     let probe = format!("{prefix}x");
@@ -331,11 +333,11 @@ fn keys(section: &str) -> Vec<String> {
         Err(SettingsError::UnknownKey { key, known }) if key == probe => {
             known.split(", ").flat_map(|name| keys(&format!("{prefix}{name}"))).collect()
         }
-        // A table of any names, whose members are tables.
+        // A map of tables.
         Err(SettingsError::InvalidValue { key, .. }) if key == probe => keys(&probe),
         // A single value or a list.
         Err(SettingsError::InvalidValue { key, .. }) if key == section => vec![section.replace(".x", ".*")],
-        // A table of any names, whose members are texts.
+        // A map of strings.
         _ => vec![probe.replace(".x", ".*")],
     }
 }
@@ -361,7 +363,7 @@ proptest! {
 }
 
 #[test]
-fn agents_are_a_single_value_or_a_list() {
+fn agents_can_be_one_table_or_a_list() {
     let single = r#"{"agent": {"key": "my-agent", "provider": "openai-codex/gpt-4o"}}"#;
     let names = load_file("c.json", single).unwrap().models;
     let found = &names.agents["my-agent"];

@@ -1,4 +1,5 @@
-//! Login and logout over the HTTP API. The provider approves at once, so the test's HTTP client is the browser.
+//! Tests of login and logout over the HTTP API. The simulated provider approves at once, so the test's HTTP client
+//! plays the browser.
 
 mod another_account;
 mod cookies;
@@ -93,7 +94,7 @@ async fn openai_is_an_alias_of_openai_codex() {
 }
 
 #[tokio::test]
-async fn a_second_start_returns_the_same_login_even_after_a_crash() {
+async fn a_second_start_returns_the_pending_login_even_after_a_crash() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -103,7 +104,7 @@ async fn a_second_start_returns_the_same_login_even_after_a_crash() {
 
     let gateway = home.start().await;
     assert_eq!(home.number("SELECT count(*) FROM login_sessions"), 1);
-    // The restarted gateway listens at once, because the user may be approving.
+    // The restarted gateway opens the callback port at once, because the user may be approving.
     let page = browser_like().get(first["auth_url"].as_str().unwrap()).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<h1>Connected</h1>"));
     let status = gateway.status().await;
@@ -111,11 +112,11 @@ async fn a_second_start_returns_the_same_login_even_after_a_crash() {
     drop(gateway);
 
     let gateway = home.start().await;
-    assert_eq!(gateway.status().await["authenticated"], true, "a saved login survives the process");
+    assert_eq!(gateway.status().await["authenticated"], true, "a saved login survives a restart");
 }
 
 #[tokio::test]
-async fn a_forced_login_replaces_the_old_tokens_only_when_saved() {
+async fn a_forced_login_replaces_the_old_tokens_only_once_it_is_saved() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -129,7 +130,7 @@ async fn a_forced_login_replaces_the_old_tokens_only_when_saved() {
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
     assert_eq!(sealed(), old_token);
-    // A denied forced login keeps the old one.
+    // If a forced login is denied, the old login stays.
     provider.post_control("/approval", json!({"mode": "deny"})).await;
     let page = browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Not connected</h1>"), "{page}");

@@ -1,5 +1,5 @@
-//! Property tests of every store against a model. Random logins, refreshes, failures, logouts and pauses happen to an
-//! account, and after each step the store must match the model.
+//! Property tests of every store against a model: random logins, refreshes, failures, logouts and pauses are applied to
+//! an account. After each step the store must match the model.
 //!
 //! [`lives`] generates the operations, [`account`] is the model.
 
@@ -26,26 +26,26 @@ use crate::store_contract::{
     samples::{at, author, credential},
 };
 
-/// More events than one life has.
+/// More events than one account gets.
 const ALL: usize = 200;
 
 #[test]
 fn the_memory_store_behaves_as_the_model() {
-    behaves_as_the_model::<Memory>(1_000);
+    check_against_the_model::<Memory>(1_000);
 }
 
 #[test]
 fn sqlite_behaves_as_the_model() {
-    behaves_as_the_model::<Sqlite>(100);
+    check_against_the_model::<Sqlite>(100);
 }
 
 #[test]
 fn postgres_behaves_as_the_model() {
-    behaves_as_the_model::<Postgres>(60);
+    check_against_the_model::<Postgres>(60);
 }
 
-/// Runs all lives in one store, each with its own account. A bystander account must not change.
-fn behaves_as_the_model<F: Fixture>(cases: u32) {
+/// Runs all cases in one store, each with its own account. A bystander account must not change.
+fn check_against_the_model<F: Fixture>(cases: u32) {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let fixture = runtime.block_on(F::open());
     let store = fixture.store();
@@ -66,7 +66,7 @@ fn behaves_as_the_model<F: Fixture>(cases: u32) {
     let number = Cell::new(0);
     let outcome = TestRunner::new(config).run(&lives(), |life| {
         number.set(number.get() + 1);
-        runtime.block_on(lead(&*store, life, number.get()))
+        runtime.block_on(run_life(&*store, life, number.get()))
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
@@ -74,20 +74,20 @@ fn behaves_as_the_model<F: Fixture>(cases: u32) {
     assert_eq!(runtime.block_on(store.load(&bystander.name)).expect("it is read"), before);
 }
 
-async fn lead(store: &(impl TokenStore + CredentialHistory), life: Life, number: u32) -> Result<(), TestCaseError> {
+async fn run_life(store: &(impl TokenStore + CredentialHistory), life: Life, number: u32) -> Result<(), TestCaseError> {
     let policy = life.provider.policy();
     let mut account = Account::new(number);
-    // Events of earlier lives are no longer needed.
-    works(store.prune(0).await)?;
+    // Delete the events of earlier cases.
+    or_fail(store.prune(0).await)?;
     for (pause, operation) in life.operations {
-        account.passes(pause);
+        account.advance_clock(pause);
         let recorded = account.events.len();
-        let revision = works(store.load(&account.name).await)?.map(|stored| stored.revision);
-        let events = happens(store, &mut account, &policy, &operation).await?;
+        let revision = or_fail(store.load(&account.name).await)?.map(|stored| stored.revision);
+        let events = apply(store, &mut account, &policy, &operation).await?;
 
-        let stored = works(store.load(&account.name).await)?;
-        prop_assert_eq!(stored.as_ref().map(Account::shown), account.held());
-        let history = works(store.of(&account.name, ALL).await)?;
+        let stored = or_fail(store.load(&account.name).await)?;
+        prop_assert_eq!(stored.as_ref().map(Account::of_stored), account.held());
+        let history = or_fail(store.of(&account.name, ALL).await)?;
         let all: Vec<_> = history.iter().rev().map(Account::recorded).collect();
         prop_assert_eq!(&all, &account.events);
         prop_assert!(history.is_sorted_by(|later, earlier| later.revision > earlier.revision));
@@ -96,15 +96,20 @@ async fn lead(store: &(impl TokenStore + CredentialHistory), life: Life, number:
         }
         if let Some(stored) = stored {
             let newest = history.first().map(|event| event.revision);
-            prop_assert!(Some(stored.revision) == newest, "{:?} is not that of the last event", stored.revision);
+            prop_assert!(
+                Some(stored.revision) == newest,
+                "{:?} is not the revision of the last event",
+                stored.revision
+            );
             prop_assert_eq!(Some(stored.revision) > revision, account.events.len() > recorded);
         }
     }
     Ok(())
 }
 
-/// Applies the operation to both, compares the results, and returns the store's events if it returns any.
-async fn happens(
+/// Applies `operation` to store and model and compares the results. Returns the events that the store has returned, if
+/// any.
+async fn apply(
     store: &impl TokenStore,
     account: &mut Account,
     policy: &RefreshPolicy,
@@ -113,33 +118,34 @@ async fn happens(
     let (name, now) = (account.name.clone(), account.now);
     match operation {
         Operation::SignIn(kind) => {
-            let (new, id) = account.signs_in(*kind);
-            let saved = works(store.save_login(&new, &author(now)).await)?;
+            let (new, id) = account.sign_in(*kind);
+            let saved = or_fail(store.save_login(&new, &author(now)).await)?;
             prop_assert!(matches!(&saved, SaveOutcome::Saved(account) if account.id == id), "{saved:?}");
             prop_assert_eq!(
                 Some(saved),
-                works(store.load(&name).await)?.map(|account| SaveOutcome::Saved(Box::new(account)))
+                or_fail(store.load(&name).await)?.map(|account| SaveOutcome::Saved(Box::new(account)))
             );
         }
         Operation::SignOut => {
-            let was = works(store.load(&name).await)?;
+            let was = or_fail(store.load(&name).await)?;
             let removed = was.map_or(Removal::Absent, |account| Removal::Removed(Box::new(account)));
-            prop_assert_eq!(works(store.remove(&name, None, &author(now)).await)?, removed);
-            account.signs_out();
+            prop_assert_eq!(or_fail(store.remove(&name, None, &author(now)).await)?, removed);
+            account.sign_out();
         }
         Operation::Change { is_renamed, enabled } => {
             let display_name = is_renamed.then(|| format!("renamed {}", account.events.len()));
             let change = ProfileChange { display_name, enabled: *enabled };
-            account.changes(&change);
-            let changed = works(store.change_profile(&name, &change, &author(now)).await)?;
-            prop_assert_eq!(changed, works(store.load(&name).await)?);
+            account.change_profile(&change);
+            let changed = or_fail(store.change_profile(&name, &change, &author(now)).await)?;
+            prop_assert_eq!(changed, or_fail(store.load(&name).await)?);
         }
         Operation::Refresh(event) => {
             let event = account.concrete(event);
-            let effect = account.advances(&event, policy);
-            let Advanced { effect: done, credential, events } = works(store.advance(&name, &event, policy, now).await)?;
+            let effect = account.advance(&event, policy);
+            let Advanced { effect: done, credential, events } =
+                or_fail(store.advance(&name, &event, policy, now).await)?;
             prop_assert_eq!(done, effect);
-            prop_assert_eq!(credential, works(store.load(&name).await)?);
+            prop_assert_eq!(credential, or_fail(store.load(&name).await)?);
             return Ok(Some(events));
         }
     }

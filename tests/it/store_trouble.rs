@@ -1,4 +1,4 @@
-//! Trouble with the database, as the log and the owner see it.
+//! Tests of a failing database: what the gateway logs, how readiness changes, and what errors say.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn logged(gateway: &Gateway, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn trouble_is_logged_once_when_it_begins_and_once_when_it_is_over() {
+async fn a_database_failure_is_logged_once_at_its_beginning_and_once_at_its_end() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     home.change_database("ALTER TABLE change_feed RENAME TO gone");
@@ -44,7 +44,7 @@ async fn readiness_is_degraded_while_tokens_serve_without_the_database() {
     assert_eq!((ready.status, ready.json().get("reason")), (200, None));
     home.change_database("ALTER TABLE change_feed RENAME TO gone");
     let degraded = probe("/readyz", "degraded").await;
-    assert_eq!(degraded.status, 200, "a balancer would empty");
+    assert_eq!(degraded.status, 200, "a load balancer must keep the gateway");
     assert!(degraded.json()["reason"].as_str().is_some_and(|reason| reason.contains("database")), "{}", degraded.text);
     assert_eq!(gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": "Hi"})).await.status, 200);
     assert_eq!((probe("/livez", "ok").await.status, probe("/healthz", "ok").await.status), (200, 200));
@@ -53,19 +53,19 @@ async fn readiness_is_degraded_while_tokens_serve_without_the_database() {
 }
 
 #[tokio::test]
-async fn a_gateway_without_a_token_in_memory_is_not_ready_without_its_database() {
+async fn without_database_and_tokens_in_memory_the_gateway_is_not_ready() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    assert_eq!(gateway.get("/readyz").await.status, 200, "the first login needs it");
+    assert_eq!(gateway.get("/readyz").await.status, 200, "the first login needs a ready gateway");
     home.change_database("ALTER TABLE change_feed RENAME TO gone");
     let unready = async || Some(gateway.get("/readyz").await).filter(|answer| answer.status == 503);
     let answer = eventually("a 503", unready).await;
     assert_eq!(answer.json()["status"], "unavailable");
 }
 
-/// The texts of SQLite: the tests cannot fill a disk.
+/// A trigger raises SQLite's text for a full disk, because a test cannot fill the disk.
 #[tokio::test]
-async fn a_damaged_database_says_so_at_the_start_and_a_full_one_in_every_error() {
+async fn a_full_disk_is_named_in_errors_and_a_damaged_database_at_start() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     home.change_database("CREATE TRIGGER full BEFORE INSERT ON login_sessions BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");

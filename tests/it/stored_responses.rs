@@ -1,4 +1,4 @@
-//! Stored responses through the HTTP API, on several gateways.
+//! Tests of remembered responses through the HTTP API, with one gateway and with several.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -28,13 +28,13 @@ fn streamed_id(text: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_next_turn_may_reach_another_gateway() {
+async fn any_gateway_can_continue_a_remembered_response() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let (one, other) = tokio::join!(homes[0].start(), homes[1].start());
     one.sign_in().await;
     let editor = token(&one, "editor").await;
-    eventually("the token to be known", || async {
+    eventually("the other gateway to accept the token", || async {
         (other.call_as(&editor, Method::GET, "/v1/models", None).await.status == 200).then_some(())
     })
     .await;
@@ -49,8 +49,8 @@ async fn the_next_turn_may_reach_another_gateway() {
         // The event that ends the stream is sent after the response is stored.
         let response = gateways[turn % 2].call_as(&editor, Method::POST, "/v1/responses", Some(body)).await;
         let log = one.log() + &other.log();
-        let told: Vec<&str> = log.lines().filter(|line| line.contains("remembered")).collect();
-        assert_eq!(response.status, 200, "turn {turn}: {} {told:?}", response.text);
+        let logged: Vec<&str> = log.lines().filter(|line| line.contains("remembered")).collect();
+        assert_eq!(response.status, 200, "turn {turn}: {} {logged:?}", response.text);
         let id = if stream {
             streamed_id(&response.text)
         } else {
@@ -105,7 +105,7 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     assert!(stored.exists(), "responses have a file of their own");
 }
 
-/// More than the gateway stores in one step.
+/// More responses than the gateway stores in one transaction.
 const TOGETHER: usize = 150;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

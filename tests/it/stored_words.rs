@@ -1,4 +1,4 @@
-//! Words in existing databases, journals and configurations. The code must still read and write them.
+//! Tests that the code reads and writes the words in existing databases, journals and configurations.
 //!
 //! Types and variants may be renamed; these texts must not change. [`rows`] reads a database of the first schemas.
 
@@ -78,7 +78,7 @@ const OUTCOMES: [&str; 13] = [
     "interrupted",
 ];
 
-/// Asserts that `words` are the stored forms of the values `all`, in this order.
+/// Asserts that `words` are the stored forms of the values in `all`, in the same order.
 fn assert_stored<T: Copy + PartialEq + Debug>(
     words: &[&str],
     all: &[T],
@@ -92,7 +92,7 @@ fn assert_stored<T: Copy + PartialEq + Debug>(
 }
 
 #[test]
-fn stored_codes_are_read_and_written() {
+fn stored_words_are_read_and_written_unchanged() {
     assert_stored(&CAUSES, Cause::ALL, Cause::parse, Cause::as_str);
     assert_stored(&EVENTS, EventKind::ALL, EventKind::parse, EventKind::as_str);
     assert_stored(&OUTCOMES, LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
@@ -115,7 +115,7 @@ fn stored_codes_are_read_and_written() {
 }
 
 #[test]
-fn refresh_phases_are_written_as_before() {
+fn the_words_of_token_states_have_not_changed() {
     let lease = Lease { id: LeaseId::from_bytes([0; 16]), until: Timestamp::from_unix_seconds(0) };
     let phases = [TokenState::Active, TokenState::Refreshing(lease), TokenState::InDoubt, TokenState::NeedsReauth];
     assert_eq!(phases.each_ref().map(TokenState::as_str), ["active", "refreshing", "in_doubt", "needs_reauth"]);
@@ -155,12 +155,11 @@ fn the_oauth_client_of_a_stored_login_is_read_and_written() {
     assert_eq!(serde_json::from_value::<BodyFormat>(json!("form")).expect("a format"), BodyFormat::Form);
 }
 
-/// A file of the folder `escrow/` in the data folder, which the gateway writes between the provider's response and the
-/// commit.
+/// A file in `escrow/`, as the gateway writes it between the provider's response and the commit.
 const JOURNAL_FILE: &str = r#"{"name":"openai-codex","login_id":"0123456789abcdef0123456789abcdef","generation":7,"access_token":"v1:56da027d67f4f16d:new-access","refresh_token":"v1:56da027d67f4f16d:new-refresh","same_account":true,"settings":{"auth_method":"oauth","obtained_at":1800000000,"expires_at":1800003600,"scopes":"openid offline_access","account_id":"account-1","user_id":"user-1","email":"a@mail.example","plan_type":"plus"}}"#;
 
 #[tokio::test]
-async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
+async fn a_journal_file_of_an_earlier_version_is_read_and_rewritten_unchanged() {
     let data = tempfile::tempdir().expect("a folder");
     let folder = data.path().join("escrow");
     fs::create_dir(&folder).expect("the folder");
@@ -169,7 +168,7 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
 
     let journal = FolderJournal::in_folder(folder);
     let entries = journal.list().await.expect("it can be read");
-    let [entry] = entries.as_slice() else { panic!("one entry: {entries:?}") };
+    let [entry] = entries.as_slice() else { panic!("expected one record: {entries:?}") };
     assert_eq!(entry.name.as_str(), "openai-codex");
     let rotation = &entry.rotation;
     assert_eq!(rotation.version.login_id, LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned()));
@@ -181,7 +180,7 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
     assert_eq!(rotation.metadata.expires_at, Some(Timestamp::from_unix_seconds(1_800_003_600)));
     assert_eq!(rotation.metadata.account.email.as_deref(), Some("a@mail.example"));
 
-    // Writing it again produces the same file.
+    // Writing the record again produces the same file.
     fs::remove_file(&file).expect("the file");
     journal.put(entry).await.expect("it is written");
     assert_eq!(fs::read_to_string(&file).expect("under the same name"), JOURNAL_FILE);

@@ -1,5 +1,5 @@
-//! TLS to a provider behind a proxy that signs certificates itself: the rejection is explained, and `tls.ca_file` or `SSL_CERT_FILE`
-//! helps.
+//! Tests of a provider whose certificate is signed by a private authority: the error explains the rejection, and
+//! `tls.ca_file` or `SSL_CERT_FILE` makes the gateway trust it.
 
 use std::{
     io::{Read, Write},
@@ -33,7 +33,7 @@ fn token_endpoint() -> String {
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's process")]
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // Fails if the gateway rejects the certificate.
+            // Ignore the error if the gateway rejects the certificate.
             let _ = refuse(&config, stream);
         }
     });
@@ -54,10 +54,10 @@ fn refuse(config: &Arc<ServerConfig>, stream: TcpStream) -> std::io::Result<()> 
 }
 
 #[tokio::test]
-async fn a_rejected_certificate_is_explained_and_a_file_adds_its_issuer() {
+async fn a_rejected_certificate_is_explained_and_its_authority_can_be_configured() {
     let provider = Provider::approving();
     let home = || Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL", &token_endpoint());
-    for (home, code, told) in [
+    for (home, code, expected) in [
         (home(), "provider_unavailable", ["the certificate of localhost was rejected", "tls.ca_file"]),
         (home().with("GOCLAW_TLS__CA_FILE", CA), "code_refused", ["HTTP 400", "invalid_client"]),
         (home().with("SSL_CERT_FILE", CA), "code_refused", ["HTTP 400", "invalid_client"]),
@@ -69,6 +69,6 @@ async fn a_rejected_certificate_is_explained_and_a_file_adds_its_issuer() {
         assert_eq!(failed["code"], code, "{failed}");
         let reason = gateway.status().await["last_login"]["reason"].clone();
         assert_eq!(failed["detail"], reason);
-        assert!(told.iter().all(|part| reason.as_str().unwrap().contains(part)), "{reason}");
+        assert!(expected.iter().all(|part| reason.as_str().unwrap().contains(part)), "{reason}");
     }
 }

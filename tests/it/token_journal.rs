@@ -1,4 +1,4 @@
-//! The token journal on real files and a full disk.
+//! Tests of the token journal with damaged, duplicate and incomplete files, and on a full disk.
 
 use std::{
     fs,
@@ -62,13 +62,13 @@ async fn put(folder: &TempDir, entry: &JournalRecord) -> (FolderJournal, PathBuf
     (journal, file)
 }
 
-/// Returns the name of a draft of this process.
+/// Returns the name that the process `process` gives its draft of `file`.
 fn draft_of(file: &Path, process: u32) -> PathBuf {
     file.with_extension(format!("draft-{process}-0"))
 }
 
 #[tokio::test]
-async fn a_complete_draft_of_a_killed_process_is_a_record() {
+async fn a_complete_draft_of_a_killed_process_is_listed_as_a_record() {
     let folder = tempfile::tempdir().unwrap();
     let entry = entry(0, 100);
     let (journal, file) = put(&folder, &entry).await;
@@ -76,7 +76,7 @@ async fn a_complete_draft_of_a_killed_process_is_a_record() {
 
     assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
     journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
-    assert!(files(folder.path()).is_empty(), "a committed draft is left behind");
+    assert!(files(folder.path()).is_empty(), "removing a record removes its draft");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn duplicate_files_of_a_record_are_listed_once_and_removed_together() {
     found.sort_by_key(|entry| entry.rotation.version.generation.0);
     assert_eq!(found, [entry.clone(), other.clone()]);
     journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
-    assert_eq!(journal.list().await.unwrap(), [other], "another generation is not touched");
+    assert_eq!(journal.list().await.unwrap(), [other], "the record of another generation stays");
     assert_eq!(files(folder.path()).len(), 1);
     journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
 }
@@ -105,7 +105,7 @@ async fn unreadable_files_are_skipped_and_kept() {
     let entry = entry(0, 100);
     let (journal, file) = put(&folder, &entry).await;
     let text = fs::read(&file).unwrap();
-    // An incomplete draft of another process, an empty file, a foreign record and a folder.
+    // An incomplete draft of another process, an empty file, a file that is not a record, and a folder.
     let half = file.with_file_name(format!("{OPENAI}.login.7.draft-1-0"));
     fs::write(&half, &text[..text.len() - 1]).unwrap();
     fs::write(folder.path().join("empty.json"), "").unwrap();
@@ -113,13 +113,13 @@ async fn unreadable_files_are_skipped_and_kept() {
     fs::create_dir(folder.path().join("folder.json")).unwrap();
 
     assert_eq!(journal.list().await.unwrap(), [entry]);
-    assert_eq!(files(folder.path()).len(), 5, "a file that does not parse was removed");
+    assert_eq!(files(folder.path()).len(), 5, "no file is removed");
     // The other process completes its draft.
     fs::write(&half, &text).unwrap();
-    assert_eq!(journal.list().await.unwrap().len(), 1, "one record under two names");
+    assert_eq!(journal.list().await.unwrap().len(), 1, "a record with two names is listed once");
 }
 
-/// Process ids repeat in containers, so a draft of the same name may be the only copy of another process's tokens.
+/// Process ids repeat in containers. A draft with the same name may be the only copy of another process's tokens.
 #[tokio::test]
 async fn an_existing_draft_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
@@ -134,9 +134,9 @@ async fn an_existing_draft_is_not_overwritten() {
     assert_eq!(journal.list().await.unwrap(), [second], "the final file takes precedence over a draft");
 }
 
-/// One write fails at the first byte, the other halfway.
+/// One write fails at its first byte, the other halfway.
 #[tokio::test]
-async fn a_write_to_a_full_disk_fails_and_leaves_nothing() {
+async fn a_failed_write_to_a_full_disk_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::at(folder.path().to_owned());
     let journal = FolderJournal::in_folder(disk.seen_from_outside());
@@ -147,10 +147,10 @@ async fn a_write_to_a_full_disk_fails_and_leaves_nothing() {
         fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(filled - room).unwrap();
 
         let entry = entry(0, size);
-        let error = journal.put(&entry).await.expect_err("a write to a full disk succeeded");
+        let error = journal.put(&entry).await.expect_err("the disk is full");
         let cause = error.source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         assert_eq!(cause, Some(std::io::ErrorKind::StorageFull), "{}", error.source);
-        assert_eq!(files(&disk.seen_from_outside()), slice::from_ref(&ballast), "an incomplete file is left behind");
+        assert_eq!(files(&disk.seen_from_outside()), slice::from_ref(&ballast), "no incomplete file is left");
         assert!(journal.list().await.unwrap().is_empty());
 
         disk.free();

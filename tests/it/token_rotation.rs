@@ -1,4 +1,4 @@
-//! `goclaw tokens rotate`: two tokens are valid for a while, on every gateway.
+//! Tests of `goclaw token rotate`: during the overlap, the old and the new token are valid on every gateway.
 
 use std::{
     sync::{
@@ -42,9 +42,9 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-async fn becomes(gateway: &Gateway, token: &str, status: u16) {
+async fn wait_for_status(gateway: &Gateway, token: &str, status: u16) {
     let look = || async { (status_with(gateway, token).await == status).then_some(()) };
-    eventually("the token's new standing", look).await;
+    eventually("the token's new status", look).await;
 }
 
 #[tokio::test]
@@ -55,19 +55,19 @@ async fn both_tokens_of_a_program_are_valid_on_every_gateway_until_the_overlap_e
     one.sign_in().await;
     let created = one.post("/v1/tokens", json!({"name": "editor", "scope": "models"})).await.json();
     let old = text(&created["token"]);
-    becomes(&other, &old, 200).await;
+    wait_for_status(&other, &old, 200).await;
     let rotated = rotate(&one, "editor", json!(3)).await;
     let new = text(&rotated["token"]);
     assert_eq!((&rotated["id"], &rotated["name"]), (&created["id"], &created["name"]));
     assert!(rotated["previous_valid_until"].is_i64(), "{rotated}");
-    // Both at once, here and there.
+    // Both tokens are valid on both gateways.
     assert_eq!((status_with(&one, &old).await, status_with(&one, &new).await), (200, 200));
-    becomes(&other, &new, 200).await;
+    wait_for_status(&other, &new, 200).await;
     let listed = other.get("/v1/tokens").await.json();
     assert_eq!(listed["tokens"].as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(listed["tokens"][0]["previous_valid_until"], rotated["previous_valid_until"]);
     for gateway in [&one, &other] {
-        becomes(gateway, &old, 401).await;
+        wait_for_status(gateway, &old, 401).await;
         assert_eq!(status_with(gateway, &new).await, 200);
     }
     let entries = one.get("/v1/audit").await.json();
@@ -75,7 +75,7 @@ async fn both_tokens_of_a_program_are_valid_on_every_gateway_until_the_overlap_e
 }
 
 #[tokio::test]
-async fn the_old_token_is_the_same_program_and_goes_with_the_next_rotation_or_a_revocation() {
+async fn the_old_token_ends_with_the_next_rotation_or_with_a_revocation() {
     let (_provider, _home, gateway) = crate::models::signed_in().await;
     let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
     let first = text(&created["token"]);
@@ -84,10 +84,14 @@ async fn the_old_token_is_the_same_program_and_goes_with_the_next_rotation_or_a_
     let path = format!("/v1/responses/{}", text(&answer["id"]));
     let second = text(&rotate(&gateway, "editor", Value::Null).await["token"]);
     for token in [&first, &second] {
-        assert_eq!(gateway.call_as(token, Method::GET, &path, None).await.status, 200, "its responses stay its own");
+        assert_eq!(
+            gateway.call_as(token, Method::GET, &path, None).await.status,
+            200,
+            "the program keeps its responses"
+        );
     }
     let third = text(&rotate(&gateway, &text(&created["id"]), json!(60)).await["token"]);
-    assert_eq!(status_with(&gateway, &first).await, 401, "two are valid, not three");
+    assert_eq!(status_with(&gateway, &first).await, 401, "only two tokens are valid at once");
     assert_eq!((status_with(&gateway, &second).await, status_with(&gateway, &third).await), (200, 200));
     let fourth = text(&rotate(&gateway, "editor", json!(0)).await["token"]);
     assert_eq!((status_with(&gateway, &third).await, status_with(&gateway, &fourth).await), (401, 200));
@@ -100,7 +104,7 @@ async fn the_old_token_is_the_same_program_and_goes_with_the_next_rotation_or_a_
 }
 
 #[tokio::test]
-async fn the_command_prints_the_new_token_alone_and_works_under_both_names() {
+async fn the_rotate_command_prints_only_the_new_token_under_both_of_its_names() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     gateway.post("/v1/tokens", json!({"name": "editor"})).await;
@@ -114,7 +118,7 @@ async fn the_command_prints_the_new_token_alone_and_works_under_both_names() {
 }
 
 #[tokio::test]
-async fn the_gateway_s_own_token_has_an_overlap_too() {
+async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let old = gateway.token.clone();
@@ -123,15 +127,15 @@ async fn the_gateway_s_own_token_has_an_overlap_too() {
     let new = done.stdout.trim().to_owned();
     assert!(!done.stderr.contains("did not take"), "{done:?}");
     assert_eq!((status_with(&gateway, &old).await, status_with(&gateway, &new).await), (200, 200));
-    // The commands on this machine use the new one.
+    // Commands on this machine use the new token.
     assert_eq!(home.run(&["tokens", "list"]).code, Some(0));
-    becomes(&gateway, &old, 401).await;
+    wait_for_status(&gateway, &old, 401).await;
     assert_eq!(status_with(&gateway, &new).await, 200);
     gateway.stop().await;
     let gateway = home.start().await;
     assert_eq!(status_with(&gateway, &new).await, 200);
     assert!(gateway.get("/v1/audit").await.text.contains("token_rotated"));
-    // After a restart within the overlap the old one is valid as well.
+    // After a restart within the overlap, the old token is still valid.
     let done = home.run(&["token", "rotate"]);
     drop(gateway);
     let gateway = home.start().await;
@@ -140,7 +144,7 @@ async fn the_gateway_s_own_token_has_an_overlap_too() {
 }
 
 #[tokio::test]
-async fn a_configured_token_stays_valid_after_its_owner_has_replaced_it() {
+async fn a_rotated_configured_token_stays_valid_after_its_setting_is_replaced() {
     let (old, new) = ("the-first-configured-token-of-them", "the-second-configured-token-of-them");
     let home = Home::without_provider().with("GOCLAW_SERVER__TOKEN", old);
     let gateway = home.start().await;
@@ -154,7 +158,7 @@ async fn a_configured_token_stays_valid_after_its_owner_has_replaced_it() {
 }
 
 #[test]
-fn the_token_files_are_reread_after_a_second_even_if_the_wall_clock_was_set_back() {
+fn the_token_files_are_reread_after_a_second_of_monotonic_time() {
     let clock = FakeClock::at(NOW);
     let tokens = |current| GatewayTokens { current: TokenDigest::of(current), previous: None };
     let hour = Duration::from_secs(60 * 60);

@@ -1,4 +1,4 @@
-//! What the tokens of programs permit. The matrix tries every operation of the contract with every kind of scope.
+//! Tests of API tokens' scopes. A matrix calls every operation of the contract with every kind of scope.
 
 use std::net::SocketAddr;
 
@@ -33,17 +33,17 @@ const SCOPES: [&str; 10] = [
 ];
 /// The permissions, the last of which includes the others.
 const OWN: [&str; 6] = ["models", "proxy", "status:read", "auth:write", "metrics:read", "admin"];
-/// Operations about all accounts at once: a scope for one of them is not enough.
+/// Operations on all accounts at once. A scope for one account does not permit them.
 const ABOUT_ALL: [&str; 1] = ["listActivity"];
 
-/// Creates a token with these scopes; returns it.
+/// Creates a token with these scopes and returns it.
 async fn token(gateway: &Gateway, name: &str, scope: &str) -> String {
     let made = gateway.post("/v1/tokens", json!({"name": name, "scope": scope})).await;
     assert_eq!(made.status, 200, "{}", made.text);
     made.json()["token"].as_str().expect("a token").to_owned()
 }
 
-/// The code of an error in either form.
+/// Returns the status and the error code, in either error format.
 fn code(response: &HttpResponse) -> (u16, String) {
     let body = response.json();
     let code = body["code"].as_str().or(body["error"]["code"].as_str()).unwrap_or_default();
@@ -59,7 +59,7 @@ struct Operation {
     id: String,
     method: Method,
     path: String,
-    /// The scope that it needs, for this account.
+    /// The scope that the operation requires for this account.
     needs: String,
     account: &'static str,
 }
@@ -81,7 +81,7 @@ fn operations(account: &'static str) -> Vec<Operation> {
     operations
 }
 
-/// Whether a scope permits an operation, as docs/security.md says it.
+/// Returns whether a scope permits an operation according to docs/security.md.
 fn permits(scope: &str, operation: &Operation) -> bool {
     let own = OWN.into_iter().find(|own| scope.starts_with(own));
     let own = own.expect("a known scope");
@@ -97,7 +97,7 @@ fn permits(scope: &str, operation: &Operation) -> bool {
 }
 
 #[tokio::test]
-async fn every_operation_needs_its_scope() {
+async fn every_operation_requires_its_scope() {
     let (_provider, _home, gateway) = signed_in().await;
     let mut tried = 0;
     for scope in SCOPES {
@@ -117,7 +117,7 @@ async fn every_operation_needs_its_scope() {
 }
 
 #[tokio::test]
-async fn the_account_itself_is_out_of_reach_of_programs() {
+async fn programs_cannot_call_paths_that_manage_the_account() {
     let (provider, _home, gateway) = signed_in().await;
     let (editor, composer) =
         (token(&gateway, "editor", "models").await, token(&gateway, "composer", "proxy:suno").await);
@@ -147,14 +147,14 @@ async fn the_account_itself_is_out_of_reach_of_programs() {
     for closed in ["user", "billing", "files", "tasks", "wham"] {
         assert!(!paths.iter().any(|path| path.contains(closed)), "{paths:?}");
     }
-    // The owner may use all of it.
+    // The gateway token and `admin` permit every path.
     assert_eq!(gateway.get("/v1/proxy/openai/wham/usage").await.status, 200);
     let admin = token(&gateway, "admin", "admin").await;
     assert_eq!(gateway.call_as(&admin, Method::GET, "/v1/proxy/openai/wham/usage", None).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_token_for_one_model_asks_and_sees_only_that() {
+async fn a_token_for_one_model_uses_and_lists_only_that_model() {
     let (_provider, _home, gateway) = signed_in().await;
     let bound = token(&gateway, "bound", &format!("models:{MODEL} status:read:suno")).await;
     let listed = gateway.call_as(&bound, Method::GET, "/v1/models", None).await.json();
@@ -169,7 +169,7 @@ async fn a_token_for_one_model_asks_and_sees_only_that() {
     for path in ["/v1/responses", "/v1/chat/completions"] {
         assert_eq!(ask(path, MODEL).await.status, 200);
         assert_eq!(ask(path, "gpt-5.5").await.status, 200, "the same model by its short name");
-        assert_eq!(ask(path, "gpt-5.5-high").await.status, 200, "the same model, asked in another way");
+        assert_eq!(ask(path, "gpt-5.5-high").await.status, 200, "the same model with a suffix");
         for other in ["gpt-5.4", "gpt-5.4-high", "openai-codex/gpt-5.4", "dashscope/qwen-max"] {
             assert_eq!(code(&ask(path, other).await), refused("insufficient_scope"), "{path} {other}");
         }
@@ -181,7 +181,7 @@ async fn a_token_for_one_model_asks_and_sees_only_that() {
 }
 
 #[tokio::test]
-async fn another_spelling_of_a_path_opens_nothing() {
+async fn another_spelling_of_a_path_does_not_bypass_its_scope() {
     let (_provider, _home, gateway) = signed_in().await;
     let bound = token(&gateway, "bound", "status:read:suno models").await;
     for path in [
@@ -202,7 +202,7 @@ async fn another_spelling_of_a_path_opens_nothing() {
     assert_ne!(head.status, 200);
 }
 
-/// Sends a path as it is: a client library would write some of them in another way.
+/// Sends a GET for `path` as it stands, because an HTTP client would normalize some of the paths.
 async fn raw_get(gateway: &Gateway, path: &str, token: &str) -> String {
     let host: SocketAddr = gateway.base.trim_start_matches("http://").parse().expect("an address");
     let request =
@@ -211,7 +211,7 @@ async fn raw_get(gateway: &Gateway, path: &str, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn two_programs_are_two_owners_of_their_logins() {
+async fn a_program_cannot_complete_or_cancel_another_program_s_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -220,8 +220,8 @@ async fn two_programs_are_two_owners_of_their_logins() {
         gateway.call_as(token, Method::POST, &format!("/v1/auth/openai/{path}"), Some(body)).await
     };
     let started = post(&one, "start", json!({})).await.json();
-    let theirs = post(&other, "start", json!({})).await.json();
-    assert_ne!(theirs["login_id"], started["login_id"], "each has a login of its own");
+    let others = post(&other, "start", json!({})).await.json();
+    assert_ne!(others["login_id"], started["login_id"], "each program has its own login");
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an address")).await;
     let stolen = post(&other, "callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!(code(&stolen), refused("not_your_login"), "{}", stolen.text);
@@ -231,7 +231,7 @@ async fn two_programs_are_two_owners_of_their_logins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revocation_ends_running_streams_on_all_replicas() {
+async fn revoking_a_token_ends_its_running_streams_on_all_replicas() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let (one, other) = tokio::join!(homes[0].start(), homes[1].start());
@@ -240,7 +240,7 @@ async fn a_revocation_ends_running_streams_on_all_replicas() {
     let token = token(&one, "editor", "models status:read").await;
     let (mut streams, mut changes) = (Vec::new(), Vec::new());
     for gateway in [&one, &other] {
-        eventually("the token to be known", || async {
+        eventually("the gateway to accept the token", || async {
             (gateway.call_as(&token, Method::GET, "/v1/models", None).await.status == 200).then_some(())
         })
         .await;
@@ -263,7 +263,7 @@ async fn a_revocation_ends_running_streams_on_all_replicas() {
                 }
             }
         };
-        assert!(ending.await.is_err(), "a cut-off response must not look whole");
+        assert!(ending.await.is_err(), "a cut-off response must not look complete");
     }
     for stream in changes {
         stream.bytes().await.expect("it ends");

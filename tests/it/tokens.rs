@@ -1,4 +1,4 @@
-//! API tokens: their scope, and their revocation on every replica.
+//! Tests of API tokens: the default scope, revocation on every replica, and the CLI.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn models_with(gateway: &Gateway, token: &str) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn an_api_token_grants_models_only() {
+async fn by_default_an_api_token_permits_only_models() {
     let (_provider, home, gateway) = signed_in().await;
     let token = create(&gateway, "editor").await["token"].as_str().expect("a token").to_owned();
     assert_eq!(models_with(&gateway, &token).await.status, 200);
@@ -91,12 +91,16 @@ async fn other_replicas_reject_a_revoked_token_within_a_second() {
     let (one, other) = (one.start().await, other.start().await);
     let made = create(&one, "editor").await;
     let token = made["token"].as_str().expect("a token");
-    eventually("the other to know it", || async { (models_with(&other, token).await.status == 200).then_some(()) })
-        .await;
+    eventually("the other replica to accept the token", || async {
+        (models_with(&other, token).await.status == 200).then_some(())
+    })
+    .await;
     let revoked = one.call(Method::DELETE, &format!("/v1/tokens/{}", made["id"].as_str().expect("an id")), None).await;
     assert_eq!(revoked.status, 200);
-    eventually("the other to refuse it", || async { (models_with(&other, token).await.status == 401).then_some(()) })
-        .await;
+    eventually("the other replica to reject the token", || async {
+        (models_with(&other, token).await.status == 401).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -129,12 +133,12 @@ async fn the_cli_prints_a_token_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_not_printed_is_invalid() {
+async fn a_token_that_could_not_be_printed_is_revoked() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let mut command = home.command(&["tokens", "create", "editor"]);
-    // stdout is a full device.
-    command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("a full disk"));
+    // Every write to this stdout fails.
+    command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("/dev/full"));
     assert!(!command.status().expect("it runs").success());
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
 }

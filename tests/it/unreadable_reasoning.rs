@@ -1,4 +1,4 @@
-//! A conversation that moves to another account or workspace: the provider cannot read its earlier reasoning.
+//! Tests of a conversation that continues on another account, whose provider cannot decrypt the earlier reasoning.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::{models::signed_in, support::provider::Provider};
 
 const MODEL: &str = "openai-codex/gpt-5.5";
 
-/// Refuses the next prompts.
+/// Makes the provider reject the next `times` prompts with `code`.
 async fn refuse(provider: &Provider, code: &str, times: u32) {
     let message = "The encrypted content gAAA could not be verified.";
     let error = json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}});
@@ -15,7 +15,7 @@ async fn refuse(provider: &Provider, code: &str, times: u32) {
     provider.post_control("/faults", order).await;
 }
 
-/// Returns the sizes of the prompts that arrived.
+/// Returns the body sizes of the prompts that the provider has received.
 async fn prompts(provider: &Provider) -> Vec<u64> {
     let journal = provider.get_control("/journal").await;
     let prompts = journal.as_array().expect("entries").iter();
@@ -24,15 +24,15 @@ async fn prompts(provider: &Provider) -> Vec<u64> {
 }
 
 fn conversation(reasoning: bool) -> Value {
-    let thought = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA".repeat(100)});
+    let item = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA".repeat(100)});
     let mut input = vec![json!({"role": "user", "content": "Hello"}), json!({"role": "assistant", "content": "Hi!"})];
-    input.extend(reasoning.then_some(thought));
+    input.extend(reasoning.then_some(item));
     input.push(json!({"role": "user", "content": "Again"}));
     json!({"model": MODEL, "input": input, "messages": null})
 }
 
 #[tokio::test]
-async fn the_prompt_is_sent_once_more_without_it() {
+async fn a_prompt_with_unreadable_reasoning_is_sent_once_more_without_it() {
     let (provider, _home, gateway) = signed_in().await;
     for (stream, path) in [(false, "/v1/responses"), (true, "/v1/responses"), (false, "/v1/chat/completions")] {
         let before = prompts(&provider).await.len();
@@ -48,7 +48,7 @@ async fn the_prompt_is_sent_once_more_without_it() {
 }
 
 #[tokio::test]
-async fn other_refusals_and_a_second_one_are_passed_on() {
+async fn other_errors_and_a_second_rejection_are_passed_on() {
     let (provider, _home, gateway) = signed_in().await;
     for (code, reasoning, requests) in
         [("invalid_encrypted_content", true, 2), ("invalid_encrypted_content", false, 1), ("invalid_value", true, 1)]

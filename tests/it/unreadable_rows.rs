@@ -1,4 +1,5 @@
-//! One damaged row on whole gateways: the account is quarantined on every replica and across restarts; others never notice.
+//! Tests of one unreadable row: the account is quarantined on every replica and across restarts, and no other account
+//! is affected.
 
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ async fn status(gateway: &Gateway, account: &str) -> Value {
     gateway.get(&format!("/v1/auth/{account}/status")).await.json()
 }
 
-/// Sends a prompt; returns the status and the error.
+/// Sends a prompt and returns the status and the error.
 async fn ask(gateway: &Gateway, account: &str) -> (u16, Value) {
     let response = gateway.post("/v1/responses", json!({"model": format!("{account}/gpt-5.5"), "input": "hi"})).await;
     (response.status, response.json()["error"].clone())
@@ -71,13 +72,13 @@ async fn an_unreadable_row_affects_no_other_account_on_any_replica() {
         sign_in(&provider, &first, "studio").await;
         sign_in(&provider, &first, "spare").await;
         let known = || async { (ask(&second, "spare").await.0 == 200).then_some(()) };
-        eventually("the second gateway to know the account", known).await;
+        eventually("the second gateway to serve the account", known).await;
         database.execute(damage).await;
         only_studio_is_unreadable(&first, table, damage).await;
         only_studio_is_unreadable(&second, table, damage).await;
         assert_eq!(first.post("/v1/auth/spare/logout", json!({})).await.status, 200);
         let gone = || async { (ask(&second, "spare").await.0 != 200).then_some(()) };
-        eventually("the second gateway to follow the logout", gone).await;
+        eventually("the second gateway to read the logout", gone).await;
     }
     second.stop().await;
     second = homes[1].start().await;
@@ -88,7 +89,7 @@ async fn an_unreadable_row_affects_no_other_account_on_any_replica() {
 }
 
 #[tokio::test]
-async fn the_command_line_says_what_to_do_about_an_unreadable_account() {
+async fn the_cli_explains_how_to_repair_an_unreadable_account() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -105,7 +106,7 @@ async fn the_command_line_says_what_to_do_about_an_unreadable_account() {
     assert_eq!(home.run(&["auth", "status"]).code, Some(0));
 }
 
-/// The damages that new tokens repair: login and generation can still be read.
+/// Damage that new tokens repair, because login and generation remain readable.
 const REPAIRED: [&str; 4] = [
     "UPDATE llm_providers SET settings = '[]'",
     "UPDATE llm_providers SET state = 'asleep'",
@@ -114,7 +115,7 @@ const REPAIRED: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn a_response_repairs_the_row_that_was_damaged_meanwhile() {
+async fn a_commit_repairs_a_row_that_was_damaged_during_the_refresh() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     for home in [home(&provider, &database), Home::new(&provider)] {
         let gateway = home.start().await;
@@ -143,7 +144,7 @@ async fn a_response_repairs_the_row_that_was_damaged_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_start_repairs_a_damaged_row_with_the_tokens_in_its_journal() {
+async fn the_start_repairs_a_damaged_row_from_the_journal() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -153,7 +154,7 @@ async fn a_start_repairs_a_damaged_row_with_the_tokens_in_its_journal() {
     let journal = home.data_dir().join("escrow");
     let record = std::fs::read_dir(&journal).expect("the journal").flatten().map(|file| file.path());
     let record = record.into_iter().find(|path| path.to_string_lossy().ends_with(".committed.json")).expect("a record");
-    // As if the gateway had been killed before the commit.
+    // Leaves the journal as after a kill before the commit.
     std::fs::rename(&record, record.to_string_lossy().replace(".committed", "")).expect("it is renamed");
     home.change_database("UPDATE llm_providers SET generation = 0, state = 'asleep'");
     let gateway = home.start().await;

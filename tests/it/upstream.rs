@@ -1,4 +1,4 @@
-//! The upstream client with reused, closed and broken connections.
+//! Tests of the upstream client over HTTP/1.1 with reused, closed, silent and broken connections.
 
 use std::{
     sync::{
@@ -44,7 +44,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start<F: Future<Output = ()> + Send + 'static>(treat: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
+    async fn start<F: Future<Output = ()> + Send + 'static>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let accepted = Arc::<AtomicUsize>::default();
@@ -55,7 +55,7 @@ impl Server {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
                 counted.fetch_add(1, Ordering::Relaxed);
-                connections.spawn(treat(stream));
+                connections.spawn(handle(stream));
             }
         });
         Self { base, accepted, _accepting: accepting }
@@ -86,7 +86,7 @@ fn upstream() -> HttpUpstream {
     HttpUpstream::new(&outbound(), Timeouts::default(), Arc::new(SystemClock)).expect("a client")
 }
 
-/// Reads a request's head; None at the end of the connection.
+/// Reads a request's head. Returns `None` at the end of the connection.
 async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
@@ -101,7 +101,7 @@ async fn text(response: UpstreamResponse) -> Result<String, UpstreamError> {
 }
 
 #[tokio::test]
-async fn connections_are_reused() {
+async fn idle_connections_are_reused() {
     let server = Server::start(|mut stream| async move {
         while let Some(head) = head(&mut stream).await {
             let response = match head.split(' ').next() {
@@ -123,7 +123,7 @@ async fn connections_are_reused() {
     ] {
         assert_eq!(text(server.ask(&upstream, method).await.expect("a response")).await.expect("a body"), body);
     }
-    // A caller that knows the length does not poll for the end of the body.
+    // A caller that counts the content length does not poll for the end of the body.
     for _ in 0..2 {
         let mut response = server.ask(&upstream, Method::GET).await.expect("a response");
         assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hello");
@@ -168,14 +168,14 @@ async fn a_closed_idle_connection_does_not_fail_a_request() {
         let response = server.ask(&upstream, Method::POST).await.expect("a response");
         assert_eq!(text(response).await.expect("a body"), "hello");
         closed.recv().await.expect("the end");
-        // On a busy machine the end arrives a moment after it was sent.
+        // On a busy machine, the close arrives a moment after it was sent.
         pause(Duration::from_millis(20)).await;
         assert_eq!(server.accepted(), turn);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_gets_few_retries() {
+async fn a_request_on_a_new_connection_that_the_server_closes_is_not_retried() {
     let server = Server::start(|stream| async move { drop(stream) }).await;
     let lost = server.ask(&upstream(), Method::GET).await;
     assert!(matches!(lost, Err(UpstreamError::Lost(_))));
@@ -220,9 +220,9 @@ async fn a_disconnected_caller_ends_the_upstream_request() {
         }
     });
     let (server, upstream) = (server.await, upstream());
-    let before_the_answer = server.request(Method::GET, RequestBody::default());
+    let unanswered = server.request(Method::GET, RequestBody::default());
     let token = AccessToken::new("token-1");
-    assert!(timeout(Duration::from_millis(50), upstream.send(before_the_answer, &token)).await.is_err());
+    assert!(timeout(Duration::from_millis(50), upstream.send(unanswered, &token)).await.is_err());
     within(ended.recv()).await.expect("the end");
 
     let mut response = server.ask(&upstream, Method::PUT).await.expect("a head");
@@ -278,14 +278,14 @@ async fn an_upload_is_streamed() {
                     while !String::from_utf8_lossy(&seen).contains(part) {
                         seen.push(stream.read_u8().await.expect("more"));
                     }
-                    // The sender does not wait for the arrival of the second part.
+                    // The test does not receive the second notification.
                     let _ = sender.send(part).await;
                 }
                 stream.write_all(HELLO.as_bytes()).await.expect("a write");
             }
         });
         let (server, upstream) = (server.await, upstream());
-        // The second part is sent after the first has arrived.
+        // The client sends the second part only after the first has arrived.
         let stream = Box::pin(stream::once(async { Ok(Bytes::from("hello")) }).chain(stream::once(async move {
             assert_eq!(receiver.recv().await, Some("hello"));
             Ok(Bytes::from("world"))

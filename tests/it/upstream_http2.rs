@@ -1,5 +1,5 @@
-//! The upstream client over HTTP/2: requests share a connection, each ends alone, and only what a server has not taken is
-//! sent again.
+//! Tests of the upstream client over HTTP/2: requests share a connection, end independently, and are retried only if
+//! the server has not processed them.
 
 use std::{
     io,
@@ -36,7 +36,7 @@ use crate::support::{
     outbound::{acceptor, account, outbound_to_front, serve},
 };
 
-/// More than the window of one stream.
+/// More than the flow-control window of one stream.
 const LARGE: usize = 24 * 1024 * 1024;
 
 type Accepted = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
@@ -48,19 +48,19 @@ struct Server {
 }
 
 impl Server {
-    /// Starts a server that treats each HTTP/2 connection, of which it gets the number, as `treat` says.
-    async fn start<F>(treat: impl Fn(usize, Accepted) -> F + Clone + Send + Sync + 'static) -> Self
+    /// Starts a server that calls `handle` with the number of each HTTP/2 connection (from 0) and the connection.
+    async fn start<F>(handle: impl Fn(usize, Accepted) -> F + Clone + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (connections, acceptor) = (Arc::<AtomicUsize>::default(), acceptor(&["h2", "http/1.1"]));
         let counted = Arc::clone(&connections);
         let (address, serving) = serve(move |stream| {
-            let (acceptor, treat, counted) = (acceptor.clone(), treat.clone(), Arc::clone(&counted));
+            let (acceptor, handle, counted) = (acceptor.clone(), handle.clone(), Arc::clone(&counted));
             async move {
                 let stream = acceptor.accept(stream).await?;
                 let connection = h2::server::handshake(stream).await.map_err(io::Error::other)?;
-                treat(counted.fetch_add(1, Ordering::SeqCst), connection).await;
+                handle(counted.fetch_add(1, Ordering::SeqCst), connection).await;
                 Ok(())
             }
         })
@@ -97,7 +97,7 @@ async fn text(response: UpstreamResponse) -> String {
     String::from_utf8(pieces.concat()).expect("text")
 }
 
-/// Answers with the path.
+/// Responds with the request's path.
 async fn answer(request: &Request<RecvStream>, mut respond: SendResponse<Bytes>) {
     let path = request.uri().path().to_owned();
     if let Ok(mut body) = respond.send_response(Response::new(()), false) {
@@ -105,7 +105,7 @@ async fn answer(request: &Request<RecvStream>, mut respond: SendResponse<Bytes>)
     }
 }
 
-/// Answers every request of a connection.
+/// Responds to every request of a connection.
 async fn answer_all(_number: usize, mut connection: Accepted) {
     while let Some(Ok((request, respond))) = connection.accept().await {
         answer(&request, respond).await;
@@ -125,7 +125,7 @@ async fn concurrent_requests_share_one_connection() {
 }
 
 #[tokio::test]
-async fn a_cancelled_request_resets_its_stream_only() {
+async fn a_cancelled_request_resets_only_its_own_stream() {
     let (reset, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (was_reset, goes_on) = (Arc::clone(&reset), Arc::clone(&go_on));
     let server = Server::start(move |_number, mut connection| {
@@ -162,7 +162,7 @@ async fn a_cancelled_request_resets_its_stream_only() {
 }
 
 #[tokio::test]
-async fn what_a_server_has_not_taken_is_sent_once_more() {
+async fn a_request_that_the_server_has_not_processed_is_sent_once_more() {
     for refuses in [true, false] {
         let answered = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&answered);
@@ -174,7 +174,7 @@ async fn what_a_server_has_not_taken_is_sent_once_more() {
                     if is_second_of_first && refuses {
                         respond.send_reset(Reason::REFUSED_STREAM);
                     } else if is_second_of_first {
-                        // It names this stream as the last one that it may have processed.
+                        // The GOAWAY frame names this stream as the last one that the server may have processed.
                         connection.abrupt_shutdown(Reason::NO_ERROR);
                     } else {
                         counted.fetch_add(1, Ordering::SeqCst);
@@ -191,14 +191,14 @@ async fn what_a_server_has_not_taken_is_sent_once_more() {
             assert_eq!(text(second.unwrap()).await, "/second");
             assert_eq!((answered.load(Ordering::SeqCst), server.connections()), (2, 2));
         } else {
-            // The server may have processed the stream that it names, so this one is lost.
+            // The server may have processed this stream, so the request is not retried.
             assert!(matches!(second, Err(UpstreamError::Lost(_))));
         }
     }
 }
 
 #[tokio::test]
-async fn a_server_that_says_goodbye_fails_no_request() {
+async fn a_graceful_goaway_fails_no_request() {
     let server = Server::start(|_number, mut connection: Accepted| async move {
         if let Some(Ok((request, respond))) = connection.accept().await {
             answer(&request, respond).await;
@@ -246,7 +246,7 @@ async fn a_request_that_a_server_may_have_processed_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn callers_that_do_not_read_hold_up_no_other() {
+async fn callers_that_do_not_read_do_not_delay_others() {
     let server = Server::start(|_number, mut connection: Accepted| async move {
         let mut responses = JoinSet::new();
         while let Some(Ok((request, mut respond))) = connection.accept().await {
@@ -257,7 +257,7 @@ async fn callers_that_do_not_read_hold_up_no_other() {
             responses.spawn(async move {
                 let mut body = respond.send_response(Response::new(()), false).unwrap();
                 let _ = body.send_data(vec![b'x'; LARGE].into(), true);
-                // Keeps the stream until its end or reset.
+                // Keep the stream until its end or reset.
                 let _ = std::future::poll_fn(|context| body.poll_reset(context)).await;
             });
         }
@@ -267,14 +267,14 @@ async fn callers_that_do_not_read_hold_up_no_other() {
     let unread = join_all((0..7).map(|_| async { server.ask(&upstream, "/large").await.unwrap() })).await;
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     assert_eq!(server.connections(), 1);
-    // The next ones find no place on it.
+    // Another request does not fit on the connection and gets its own.
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     let read = unread.into_iter().next().unwrap();
     assert_eq!(text(read).await.len(), LARGE);
 }
 
 #[tokio::test]
-async fn many_requests_at_once_use_http1_besides() {
+async fn requests_beyond_the_stream_limit_use_http1() {
     let (shared, acceptor) = (Arc::<AtomicUsize>::default(), acceptor(&["h2", "http/1.1"]));
     let counted = Arc::clone(&shared);
     let (address, _serving) = serve(move |stream| {
@@ -306,12 +306,12 @@ async fn many_requests_at_once_use_http1_besides() {
     }
     drop(open);
     let next = ask(&upstream, url.clone()).await.unwrap();
-    assert_eq!(shared.load(Ordering::SeqCst), 65, "a place that was given back is taken");
+    assert_eq!(shared.load(Ordering::SeqCst), 65, "the stream that became free is used");
     drop(next);
 }
 
 #[tokio::test]
-async fn a_connection_without_requests_is_kept_for_a_while() {
+async fn an_idle_connection_is_kept_for_a_while() {
     let ended = Arc::new(Notify::new());
     let notified = Arc::clone(&ended);
     let server = Server::start(move |number, connection| {
@@ -335,7 +335,7 @@ async fn a_connection_without_requests_is_kept_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_server_without_http2_and_a_setting_get_http1() {
+async fn http1_is_used_without_server_support_or_if_http2_is_off() {
     for (offers, protocols) in [(true, &["http/1.1"][..]), (true, &[]), (false, &["h2", "http/1.1"])] {
         let acceptor = acceptor(protocols);
         let (address, _serving) = serve(move |stream| {
@@ -359,11 +359,11 @@ async fn a_server_without_http2_and_a_setting_get_http1() {
 }
 
 #[tokio::test]
-async fn requests_at_once_share_a_failed_attempt() {
+async fn concurrent_requests_share_a_failed_connection_attempt() {
     let attempts = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&attempts);
     let acceptor = acceptor(&["h2"]);
-    // Without a certificate for this name.
+    // The certificate does not have the name 127.0.0.1.
     let (address, _serving) = serve(move |stream| {
         counted.fetch_add(1, Ordering::SeqCst);
         let acceptor = acceptor.clone();

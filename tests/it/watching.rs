@@ -1,4 +1,4 @@
-//! What an operator sees of a running gateway: the access log, the records of requests, the usage, and the metrics.
+//! Tests of what an operator sees of a running gateway: access log, request records, usage and metrics.
 
 use http_message::Method;
 use serde_json::{Value, json};
@@ -10,13 +10,13 @@ use crate::support::{
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Creates a token for a program.
+/// Creates a program's token and returns it.
 async fn program(gateway: &Gateway, name: &str, scope: &str) -> String {
     let created = gateway.post("/v1/tokens", json!({"name": name, "scope": scope})).await.json();
     created["token"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned()
 }
 
-/// Asks a model as a program that traces its requests.
+/// Sends a prompt with a request id and a trace context.
 async fn ask(gateway: &Gateway, token: &str, stream: bool) -> HttpResponse {
     let body = json!({"model": "gpt-5.5", "input": "What is a secret?", "stream": stream, "store": false});
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(token).json(&body);
@@ -73,7 +73,7 @@ async fn a_request_is_recorded_with_its_program_model_and_tokens() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_recorded_too() {
+async fn rejected_requests_are_recorded_and_health_checks_are_not() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     http().get(format!("{}/v1/secret-path", gateway.base)).send().await.expect("a response");
@@ -98,7 +98,7 @@ async fn what_went_wrong_is_recorded_too() {
             ("/v1/tokens", Some(400), Some("gateway token")),
             ("/v1/requests", Some(400), Some("gateway token"))
         ],
-        "no probes, no path that does not exist, and no answered reader of the records"
+        "health checks, unknown paths and successful reads of the records are not recorded"
     );
     let malformed = http().get(format!("{}/healthz", gateway.base)).header("x-request-id", "two words").send().await;
     let own = malformed.expect("a response").headers()["x-request-id"].to_str().expect("text").to_owned();
@@ -106,7 +106,7 @@ async fn what_went_wrong_is_recorded_too() {
 }
 
 #[tokio::test]
-async fn kept_records_survive_a_restart_and_others_do_not() {
+async fn records_survive_a_restart_only_if_they_are_kept() {
     for (keep, survive) in [("1d", true), ("0", false)] {
         let home = Home::without_provider().with("GOCLAW_REQUESTS__KEEP", keep);
         let gateway = home.start().await;
@@ -118,7 +118,7 @@ async fn kept_records_survive_a_restart_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn metrics_need_their_scope_and_tell_refreshes_requests_and_accounts() {
+async fn metrics_require_their_scope_and_count_refreshes_requests_and_accounts() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;

@@ -1,4 +1,4 @@
-//! The webhook is called when an account is in doubt or needs its owner. Calls are signed, retried and contain no
+//! Tests of the webhook: it reports an account in doubt or in need of a login. Calls are signed, retried and contain no
 //! secret.
 
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use crate::support::{
 
 const SECRET: &str = "a-secret-of-the-receiver-alone";
 
-/// A receiver that responds with these statuses in turn, then with 204.
+/// A receiver that responds with the given statuses in order, then with 204.
 struct Receiver {
     url: String,
     /// The head and body of each request.
@@ -71,7 +71,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn doubt_and_its_end_are_reported_signed_and_with_retries() {
+async fn doubt_and_its_end_are_reported_with_signature_and_retries() {
     let (provider, receiver) = (Provider::approving(), Receiver::start(&[500, 307]).await);
     let home = Home::new(&provider)
         .with("GOCLAW_WEBHOOK__URL", &receiver.url)
@@ -85,7 +85,7 @@ async fn doubt_and_its_end_are_reported_signed_and_with_retries() {
     assert_eq!(doubt["state"], "in_doubt");
     let calls = receiver.received(3).await;
     let ids: Vec<&str> = calls.iter().map(|(head, _)| header(head, "webhook-id")).collect();
-    assert!(ids.iter().all(|id| *id == ids[0]), "a retry has another id: {ids:?}");
+    assert!(ids.iter().all(|id| *id == ids[0]), "a retry keeps the id: {ids:?}");
     for (head, body) in &calls {
         let signed = format!("{}.{}.{body}", header(head, "webhook-id"), header(head, "webhook-timestamp"));
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
@@ -111,14 +111,14 @@ async fn doubt_and_its_end_are_reported_signed_and_with_retries() {
 
 #[test]
 fn the_signature_matches_the_vector_of_standard_webhooks() {
-    // From the specification's own libraries.
+    // From the test suites of the specification's libraries.
     let (secret, id) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), "msg_p5jXN8AQM9LWM0D4loKWxJek");
     let signature = signature(&secret, id, 1_614_265_330, r#"{"test": 2432232314}"#);
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 #[test]
-fn a_webhook_without_a_secret_or_without_tls_stops_the_start() {
+fn a_webhook_without_secret_or_tls_prevents_the_start() {
     let home = Home::without_provider().with("GOCLAW_WEBHOOK__URL", "https://owner.example/hook");
     let output = home.run(&["serve"]);
     assert_eq!(output.code, Some(2));

@@ -1,4 +1,5 @@
-//! Scenarios with a provider that accepts a spent token once more for a while, and cases that must not use that window.
+//! Scenarios with a provider that accepts a spent token once more during a grace window, and cases outside of the
+//! window.
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use goclaw::domain::{
 
 use crate::scenarios::{HOUR, LIFE, LOST, MINUTE, REFUSED, SIGNED_IN_AT, Story};
 
-/// Longer than two leases, so that a takeover fits into it.
+/// Longer than two leases, so that a takeover fits into the window.
 const GRACE: Duration = Duration::from_secs(5 * 60);
-/// No retry begins this long before the end of the window, because a call takes time.
+/// No retry begins within this time before the end of the window, because a call takes time.
 const MARGIN: Duration = Duration::from_secs(5);
 
 fn signed_in() -> Story {
@@ -21,7 +22,7 @@ fn signed_in() -> Story {
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy }
 }
 
-/// A call with an unknown outcome, twenty seconds ago.
+/// Returns an account in doubt, twenty seconds after a call with an unknown outcome.
 fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -36,14 +37,14 @@ fn a_lost_response_is_retried_immediately_for_every_trigger() {
     for trigger in [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead] {
         let mut story = in_doubt();
         let seen = story.version();
-        assert_eq!(story.row().next_attempt_at, None, "the window does not wait");
+        assert_eq!(story.row().next_attempt_at, None, "a retry within the window needs no pause");
         assert_eq!(story.begin("B", trigger), Effect::Send, "{trigger:?}");
         assert_eq!(story.answer(&seen), Effect::Stored, "{trigger:?}");
     }
 }
 
 #[test]
-fn after_the_window_the_retry_waits_for_the_last_minutes() {
+fn after_the_grace_window_the_retry_waits_for_the_last_minutes() {
     let story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     let last_minutes = story.last_minutes();
@@ -60,19 +61,19 @@ fn after_the_window_the_retry_waits_for_the_last_minutes() {
 }
 
 #[test]
-fn a_call_that_outlives_the_window_leaves_a_retry_for_the_last_minutes() {
+fn after_a_call_longer_than_the_window_the_retry_waits_for_the_last_minutes() {
     let mut story = signed_in();
     story.policy.grace = MINUTE / 3;
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Recorded);
-    assert!(story.row().next_attempt_at.is_some(), "with no window left it pauses as everybody does");
+    assert!(story.row().next_attempt_at.is_some(), "after the window, the usual pause applies");
     story.pass(HOUR);
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
 }
 
 #[test]
-fn a_takeover_uses_the_rest_of_the_window() {
+fn a_takeover_may_retry_in_the_rest_of_the_window() {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(story.policy.lease);
@@ -86,7 +87,7 @@ fn a_takeover_uses_the_rest_of_the_window() {
 }
 
 #[test]
-fn a_clock_set_back_before_the_call_opens_no_window() {
+fn a_clock_set_back_before_the_call_closes_the_window() {
     let mut story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     story.now = sent_at.minus(Duration::from_millis(1));
@@ -95,23 +96,23 @@ fn a_clock_set_back_before_the_call_opens_no_window() {
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
 }
 
-/// The provider may have consumed the token with the first call; its window starts there.
+/// The provider may have consumed the token with the first call, so the window starts there.
 #[test]
-fn a_later_call_does_not_open_the_window_anew() {
+fn a_later_call_does_not_restart_the_window() {
     let mut story = in_doubt();
     let first = story.row().sent_at;
     story.pass(MINUTE);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     assert_eq!(story.row().sent_at, first);
-    // This refusal says nothing about the first call.
+    // The refusal does not settle whether the first call consumed the token.
     assert_eq!(story.fail("B", REFUSED), Effect::Recorded);
     story.now = first.unwrap().plus(GRACE);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
 }
 
-/// Refused before the token was consumed: there is no doubt, so the next call counts as the first.
+/// A refused call does not consume the token and leaves no doubt, so the next call counts as the first.
 #[test]
-fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
+fn the_window_starts_at_the_first_call_that_may_have_consumed_the_token() {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     assert_eq!(story.fail("A", REFUSED), Effect::Recorded);

@@ -1,7 +1,7 @@
-//! The invariants, numbered as in `docs/refresh.md`, and how a move violates each.
+//! The invariants, numbered as in `docs/refresh.md`, and the checks that find a move that violates one.
 //!
 //! "Killed" means that a presentation ended a live family. [`crate::replica`] and [`crate::surroundings`] detect some
-//! violations directly; the comparisons of two worlds are here. I11 concerns whole futures: [`crate::search`].
+//! violations directly. Comparisons of two worlds are here. I11 is about whole runs: see [`crate::search`].
 
 use crate::{
     provider::{Family, Reuse},
@@ -12,38 +12,40 @@ use goclaw::domain::refresh::RevocationScope;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Invariant {
-    /// No two replicas wait for a response to the same token, unless the lease of one expired during a pause.
+    /// No two replicas wait for a response to the same token, unless the lease of one has expired during a pause.
     I1,
-    /// An Active row never holds a used token.
+    /// An `Active` row never has a used token.
     I2,
-    /// A token is presented once without a fault, and at most twice while its access token is good; a forced refresh
-    /// acts on what its owner saw.
+    /// Without a fault, a token is presented once. With faults, it is presented at most twice while its access token is
+    /// valid. A forced refresh applies to the version that the owner has seen.
     I3,
-    /// No family is killed, unless a response was lost, a crash hit the window, or a holder was paused or cut off.
+    /// No family is killed, unless a response was lost, a crash hit the window of loss, or a holder was paused or cut
+    /// off.
     I4,
-    /// No row exists after a logout until a login; the provider ends the logged-out login once no replica carries it.
+    /// After a logout, no row exists until the next login. The provider ends the login's family once no replica has its
+    /// tokens.
     I5,
-    /// An older login never replaces a newer one, and revoking the older does not end the newer.
+    /// An older login never replaces a newer one, and revoking the older one does not end the newer one.
     I6,
-    /// Only a definite response gives an account up, and no fault-free run does; doubt requires a call or a lost
-    /// replica.
+    /// Only a definite response leads to `NeedsReauth`, and never in a run without faults. Doubt requires a call or a
+    /// lost replica.
     I7,
     /// A response for the current tokens is never discarded.
     I8,
     /// A rejection affects only the presented token.
     I9,
-    /// Only time ages the access token that readers get, and no reader waits for a better one while it is good.
+    /// No replica replaces the access token by an older one.
     I10,
-    /// Within a login the generation never decreases.
+    /// Within a login, the generation never decreases.
     I12,
-    /// No retry out of doubt kills, unless the access token is in its last minutes or the owner agreed.
+    /// No retry out of doubt kills a family, unless the access token is in its last minutes or the owner has consented.
     I13,
-    /// With a declared grace window, one lost response alone never costs the login.
+    /// With a configured grace window, one lost response alone never costs the login.
     I14,
-    /// A restored database costs no login whose newest tokens are in a surviving journal. Without them the restored
-    /// token, which is spent, is presented with the owner's consent only.
+    /// A restored database costs no login whose newest tokens are in a surviving journal. Without them, the restored
+    /// token, which is spent, is presented only with the owner's consent.
     I15,
-    /// No login that was ended or replaced, as a surviving journal knows, is refreshed again without the owner's consent.
+    /// If a surviving journal has the end of a login, the login is refreshed again only with the owner's consent.
     I16,
 }
 
@@ -82,7 +84,7 @@ impl Invariant {
         let is_given_up = row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth && !is_owners;
         next.breaks(I7, is_given_up && family.alive && is_unused && !is_doubtful);
         next.breaks(I7, is_given_up && !heard_a_rejection(before, next.who));
-        // A restored row is older.
+        // A restored row may have an older access token.
         let is_restored = before.restored.is_some();
         next.breaks(
             I10,
@@ -107,8 +109,8 @@ fn is_presented_twice_at_once(world: &World) -> bool {
     tokens.iter().enumerate().any(|(at, token)| tokens[..at].contains(token))
 }
 
-/// Returns whether a logged-out login is still live. Older tokens may expire if a revocation would end a newer login
-/// too.
+/// Returns whether a logged-out login is still live. If a revocation would also end a newer login, older tokens may
+/// expire instead.
 fn is_left_over(system: &System, world: &World) -> bool {
     let is_conceded = system.setting.revocation == RevocationScope::Grant && world.logins > 1;
     let carried = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);
@@ -116,7 +118,7 @@ fn is_left_over(system: &System, world: &World) -> bool {
     !is_conceded && (0..).zip(&world.families).any(is_left)
 }
 
-/// Whether the row lacks a live token that the journal has.
+/// Returns whether the journal has a live token that the row lacks.
 fn is_lost(world: &World, kept: Token, stored: Token) -> bool {
     let family = world.family_of(kept);
     family.alive && family.is_unused(kept.number) && kept != stored

@@ -1,9 +1,9 @@
-//! The row, changed only by production's rules: each change is one call of `step`.
+//! Changes the model's row with the production code: each change is one call of `step`.
 //!
-//! The model's row consists of small numbers. For a step it is expanded into a real row at [`NOW`] and shrunk again
-//! afterwards. Each relevant time has one representative: a due access token has twelve hours left, a lease is fresh, a
-//! call "long ago" was an hour ago. The model omits the wait after a failure: `next_attempt_at` has always passed,
-//! because any later moment is equivalent to the first.
+//! The model's row consists of small numbers. [`Ledger`] expands it into a real row at [`NOW`], calls `step`, and
+//! shrinks the result. Each relevant time has one representative: a due access token has twelve hours left, a lease is
+//! fresh, a call "long ago" was an hour ago. The model omits the wait after a failure: `next_attempt_at` has always
+//! passed, because any later moment is equivalent to the first.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const LIFETIME: Duration = Duration::from_secs(10 * 24 * 60 * 60);
-/// Longer than a lease, so that it outlives a crashed holder.
+/// Longer than a lease, so that the window outlasts a crashed holder's lease.
 const GRACE: Duration = Duration::from_secs(10 * 60);
 
 const AGES: [Age; 5] = [Age::Fresh, Age::Due, Age::Last, Age::Expired, Age::Refused];
 const SENDS: [Sent; 3] = [Sent::LongAgo, Sent::InTheWindow, Sent::JustNow];
 
-/// The policy in force, and the mechanism that an ablation removes.
+/// The refresh policy, and the mechanism that an ablation removes.
 pub(crate) struct Ledger {
     policy: RefreshPolicy,
     without: Option<Mechanism>,
@@ -85,7 +85,7 @@ impl Ledger {
         self.step(Some(row), event, Holder::Nobody).0.expect("a restore leaves the row")
     }
 
-    /// Ends a login again that was restored. `newest`: the tokens of its successor.
+    /// Ends a login that a restore brought back. `newest` has the tokens of its successor, if a journal has them.
     pub(crate) fn returned(&self, row: Row, is_logged_out: bool, newest: Option<&Answer>) -> Option<Row> {
         let ending = match newest {
             _ if is_logged_out => Ending::LoggedOut,
@@ -97,7 +97,7 @@ impl Ledger {
         after.map(|after| Row { token: newest.map_or(after.token, |answer| answer.token), ..after })
     }
 
-    /// Returns the row with an expired lease that no replica has noticed yet.
+    /// Returns the row after its lease has expired.
     pub(crate) fn lease_over(&self, row: Row) -> Row {
         let mut state = expand(&row);
         if let real::TokenState::Refreshing(lease) = &mut state.state {
@@ -107,7 +107,7 @@ impl Ledger {
         if let Some(mechanism) = self.without {
             mechanism.forget_doubt(&mut step);
         }
-        self.shrink(&step.row.expect("it was there"), row.age, row.token)
+        self.shrink(&step.row.expect("a row"), row.age, row.token)
     }
 
     fn step(&self, row: Option<Row>, event: RefreshEvent, by: Holder) -> (Option<Row>, Effect) {
@@ -116,7 +116,7 @@ impl Ledger {
             None => real::step(state.as_ref(), &event, &self.policy, NOW),
             Some(mechanism) => mechanism.step_without(&mut state, event, &by.real(), &self.policy),
         };
-        // Only a broken rule commits without a row; there is no age or token to keep then.
+        // Only an ablation commits without a row. It has no age or token to keep.
         let (age, token) = row.map_or((Age::Fresh, Token { family: 0, number: 0 }), |row| (row.age, row.token));
         (step.row.map(|state| self.shrink(&state, age, token)), step.effect)
     }
@@ -140,7 +140,7 @@ impl Ledger {
                 real::TokenState::NeedsReauth => TokenState::NeedsReauth,
             },
             attempt: state.attempt.min(6) as u8,
-            // Other states, and providers without a grace window, do not use it.
+            // Only these states use `sent`, and only with a grace window.
             sent: if is_out && !self.policy.grace.is_zero() {
                 SENDS.into_iter().rfind(sent_before).unwrap_or(Sent::LongAgo)
             } else {
@@ -184,13 +184,13 @@ fn life(age: Age) -> (Timestamp, Timestamp) {
         Age::Due => NOW.plus(12 * HOUR),
         Age::Last => NOW.plus(4 * MINUTE),
         Age::Expired => NOW.minus(HOUR),
-        // Good by the clock; only the refused caller knows better.
+        // Valid by the clock, although the provider refuses the token.
         Age::Refused => NOW.plus(LIFETIME - 2 * HOUR),
     };
     (expires_at.minus(LIFETIME), expires_at)
 }
 
-/// Returns a time at which no caller can still be waiting for the response.
+/// Returns the time of a call whose caller cannot be waiting for the response any more.
 fn sent_at(sent: Sent) -> Timestamp {
     NOW.minus(match sent {
         Sent::LongAgo => HOUR,
@@ -227,7 +227,7 @@ fn login_id(login: u8) -> LoginId {
 }
 
 fn number(id: &str) -> u8 {
-    id.parse().expect("ids are numbers here")
+    id.parse().expect("the model's ids are numbers")
 }
 
 fn rotation(answer: &Answer) -> Rotation {

@@ -1,15 +1,16 @@
 //! Model checking of the refresh protocol.
 //!
-//! A race that loses a login can happen once in ten thousand runs, too rarely for a test that runs the gateway.
+//! A race that loses a login may happen once in ten thousand runs, which is too rare for a test that runs the gateway.
 //! [`world`] is a small model of replicas, provider, disk, clock and owner. [`search`] explores every interleaving of
-//! their moves, with every fault at every step, and [`invariants`] are checked at each. The row itself is not modelled:
-//! [`ledger`] calls the same `step` as the stores.
+//! their moves, with every fault at every step, and checks the [`invariants`] after each move. The row itself is not
+//! modelled: [`ledger`] calls the same `step` as the stores.
 //!
-//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`]; then [`ledger`] and [`invariants`].
-//! [`protocol`] checks that nothing breaks; [`ablations`] checks that something breaks without each mechanism. In
-//! addition, [`scenarios`] and [`grace`] are single scenarios with real times, and [`properties`] tests random rows.
+//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`], then [`ledger`] and
+//! [`invariants`].
+//! [`protocol`] checks that nothing breaks. [`ablations`] checks that something breaks without each mechanism.
+//! [`scenarios`] and [`grace`] test single scenarios with real times, and [`properties`] tests random rows.
 
-// Tells clippy that all of this is test code, helpers included.
+// Makes clippy treat the helpers as test code too.
 #![cfg(test)]
 
 // The model.

@@ -1,7 +1,5 @@
-//! Property tests of `step` with random rows, events, policies and times. The search covers one policy, a few times,
-//! and only reachable rows.
-//!
-//! They cover one step, then two steps, then a whole sequence.
+//! Property tests of `step` with random rows, events, policies and times, for one step, two steps and whole sequences.
+//! The search in [`crate::search`] covers only one policy, a few times, and reachable rows.
 
 use std::time::Duration;
 
@@ -15,8 +13,8 @@ use goclaw::domain::{
 use proptest::prelude::*;
 
 use crate::random::{
-    NOW, begins, config, demands, durations, events, failed, histories, is_sound, policies, returned, rotations, rows,
-    times, versions,
+    NOW, begins, config, durations, events, failed, histories, is_sound, policies, returned, rotations, rows, times,
+    triggers, versions,
 };
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -31,13 +29,13 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_login_stays_and_the_generation_counts_commits(
+    fn a_step_keeps_the_login_and_only_commits_raise_the_generation(
         row in rows(), event in events(), policy in policies(),
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
         prop_assert_eq!(&after.version.login_id, &row.version.login_id);
         if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (&event, effect) {
-            prop_assert!(rotation.version.generation > row.version.generation, "older tokens were stored");
+            prop_assert!(rotation.version.generation > row.version.generation, "stored tokens are newer");
             prop_assert_eq!(&after.version, &rotation.version);
         } else {
             prop_assert_eq!(&after.version, &row.version);
@@ -51,7 +49,7 @@ proptest! {
 
     /// The stores write an account and its history only if a step has events.
     #[test]
-    fn the_events_of_a_step_connect_the_rows(
+    fn the_events_of_a_step_lead_from_the_old_row_to_the_new_one(
         row in rows(), event in events(), policy in policies(), now in times(),
     ) {
         let Step { row: after, events, .. } = step(Some(&row), &event, &policy, now);
@@ -90,7 +88,7 @@ proptest! {
     ) {
         let (after, effect) = one_step(&row, &RefreshEvent::Succeeded(rotation.clone()), &policy);
         let is_same_login = rotation.version.login_id == row.version.login_id;
-        // A row with an older generation was restored from a backup.
+        // A row that a restore brought back may have a much older generation.
         let is_current = is_same_login && rotation.version.generation > row.version.generation;
         match (is_current, rotation.same_account) {
             (true, true) => {
@@ -99,15 +97,15 @@ proptest! {
                 let login_id = row.version.login_id.clone();
                 let fresh = RefreshState::after_login(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
                 let fresh = RefreshState { version: rotation.version.clone(), sent_at: row.sent_at, ..fresh };
-                // New tokens that would be due immediately are left alone for a pause.
+                // New tokens that are due at once are refreshed only after a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
                 let next_attempt_at = is_due.then(|| NOW.plus(policy.backoff_min));
                 prop_assert_eq!(after, RefreshState { next_attempt_at, ..fresh });
             }
             (true, false) => {
                 prop_assert_eq!(effect, Effect::Discard);
-                let was_given_up = row.state == TokenState::NeedsReauth;
-                let cause = if was_given_up { row.cause } else { Some(Cause::AccountMismatch) };
+                let needed_reauth = row.state == TokenState::NeedsReauth;
+                let cause = if needed_reauth { row.cause } else { Some(Cause::AccountMismatch) };
                 prop_assert_eq!((after.state, after.cause), (TokenState::NeedsReauth, cause));
             }
             (false, _) => {
@@ -131,26 +129,28 @@ proptest! {
             return Ok(());
         }
         // A restored row keeps its cause.
-        let told = |cause| before.cause.filter(|cause| *cause == Cause::Restored).or(Some(cause));
+        let cause_after = |cause| before.cause.filter(|cause| *cause == Cause::Restored).or(Some(cause));
         match failure {
             Failure::Rejected(_) => prop_assert_eq!(&after.state, &TokenState::NeedsReauth),
             Failure::Unknown(cause) => {
-                prop_assert_eq!((&after.state, after.cause), (&TokenState::InDoubt, told(*cause)));
+                prop_assert_eq!((&after.state, after.cause), (&TokenState::InDoubt, cause_after(*cause)));
                 prop_assert_eq!(after.attempt, before.attempt);
             }
             Failure::NotConsumed { cause, retry_after } => {
-                prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, told(*cause)));
+                prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, cause_after(*cause)));
                 let state = if before.attempt == 1 { TokenState::Active } else { TokenState::InDoubt };
                 prop_assert_eq!(&after.state, &state);
                 let most = before.expires_at.map_or(Duration::MAX, |end| NOW.until(end) / 4);
-                let wished = retry_after.unwrap_or_default().min(most).max(policy.backoff_min);
-                prop_assert!(after.next_attempt_at >= Some(NOW.plus(wished)));
+                let requested = retry_after.unwrap_or_default().min(most).max(policy.backoff_min);
+                prop_assert!(after.next_attempt_at >= Some(NOW.plus(requested)));
             }
         }
     }
 
     #[test]
-    fn only_a_definite_answer_for_these_tokens_gives_them_up(row in rows(), event in events(), policy in policies()) {
+    fn only_a_definite_response_for_the_current_tokens_leads_to_needs_reauth(
+        row in rows(), event in events(), policy in policies(),
+    ) {
         let (after, _) = one_step(&row, &event, &policy);
         if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {
             let (seen, cause) = match event {
@@ -165,7 +165,7 @@ proptest! {
                 | RefreshEvent::Failed { .. }
                 | RefreshEvent::Restored { .. }
                 | RefreshEvent::Returned { .. } => {
-                    return Err(TestCaseError::fail("this gives up no tokens"));
+                    return Err(TestCaseError::fail("this event must not lead to needs_reauth"));
                 }
             };
             prop_assert_eq!((seen, Some(cause)), (row.version, after.cause));
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn a_login_that_came_back_ends_again_and_no_other_does(
+    fn a_login_that_a_restore_brings_back_ends_again_and_no_other_does(
         row in rows(), event in returned(), policy in policies(),
     ) {
         let RefreshEvent::Returned { ended, ending } = &event else { unreachable!() };
@@ -195,9 +195,9 @@ proptest! {
                 prop_assert!(kinds == [expected] || after.version == before.version, "{:?}", kinds);
             }
             (Ending::ReplacedByUnknown, Some(after)) => {
-                let is_given_up = before.state == TokenState::NeedsReauth;
+                let needs_reauth = before.state == TokenState::NeedsReauth;
                 prop_assert!(is_sound(&after));
-                prop_assert!(is_given_up || (after.is_restored() && after.version == before.version), "{:?}", after);
+                prop_assert!(needs_reauth || (after.is_restored() && after.version == before.version), "{:?}", after);
                 let again = step(Some(&after), &event, &policy, NOW);
                 prop_assert_eq!((again.row, again.events), (Some(after), vec![]));
             }
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn a_restored_row_is_presented_with_consent_only(
+    fn the_token_of_a_restored_row_is_presented_only_with_consent(
         row in rows(), known in versions(), attempt in 0..3_u32, begin in begins(), policy in policies(),
     ) {
         let before = row.at(NOW);
@@ -244,7 +244,7 @@ proptest! {
                 let TokenState::Refreshing(held) = &after.state else { panic!("sent from {after:?}") };
                 prop_assert_eq!(&held.id, lease);
                 if after != before {
-                    prop_assert!(!matches!(before.state, TokenState::Refreshing(_)), "another's lease was live");
+                    prop_assert!(!matches!(before.state, TokenState::Refreshing(_)), "another replica's lease is live");
                     prop_assert!(ready_at.is_some_and(|at| at <= NOW));
                     prop_assert_eq!((held.until, after.attempt), (NOW.plus(policy.lease), before.attempt + 1));
                     // The first call may have consumed a token that was in doubt.
@@ -260,12 +260,12 @@ proptest! {
                 prop_assert!(ready_at.is_none() || *seen != before.version);
                 prop_assert_eq!(&after, &before);
             }
-            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Recorded => panic!("a begin came to {effect:?}"),
+            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Recorded => panic!("begin: {effect:?}"),
         }
     }
 
     #[test]
-    fn no_retry_out_of_doubt_costs_an_access_token_that_is_still_good(
+    fn no_retry_out_of_doubt_risks_a_valid_access_token(
         row in rows(), event in begins(), policy in policies(),
     ) {
         let RefreshEvent::Begin { trigger, .. } = &event else { unreachable!() };
@@ -274,7 +274,7 @@ proptest! {
         if before.state != TokenState::InDoubt || effect != Effect::Send || policy.grace > Duration::ZERO {
             return Ok(());
         }
-        let sent_at = after.sent_at.expect("it was sent before");
+        let sent_at = after.sent_at.expect("an earlier presentation");
         prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "a caller may still wait for the first response");
         prop_assert!(before.next_attempt_at.is_none_or(|at| at <= NOW));
         if before.cause == Some(Cause::Restored) {
@@ -283,7 +283,7 @@ proptest! {
         }
         let was_good = before.served_until(&policy).is_none_or(|until| NOW < until);
         if was_good && *trigger != RefreshTrigger::AccessDead {
-            prop_assert_eq!(before.attempt, 1, "it is the second presentation, and the last while it is good");
+            prop_assert_eq!(before.attempt, 1, "only one retry while the access token is valid");
             if *trigger != RefreshTrigger::Consented {
                 prop_assert_eq!(*trigger, RefreshTrigger::Due);
                 let lifetime = before.expires_at.map_or(Duration::ZERO, |end| before.obtained_at.until(end));
@@ -304,7 +304,7 @@ proptest! {
     }
 
     #[test]
-    fn an_event_applied_twice_changes_nothing_more(row in rows(), event in events(), policy in policies()) {
+    fn applying_an_event_twice_changes_nothing_more(row in rows(), event in events(), policy in policies()) {
         let (once, first) = one_step(&row, &event, &policy);
         let (twice, second) = one_step(&once, &event, &policy);
         prop_assert_eq!(&twice, &once);
@@ -316,7 +316,7 @@ proptest! {
 
     #[test]
     fn a_repeated_begin_is_granted_while_its_lease_is_live(
-        row in rows(), event in begins(), policy in policies(), later in durations(), trigger in demands(),
+        row in rows(), event in begins(), policy in policies(), later in durations(), trigger in triggers(),
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
         if let (TokenState::Refreshing(held), Effect::Send) = (&after.state, effect) {
@@ -332,7 +332,7 @@ proptest! {
     fn a_wait_has_exactly_the_required_length(row in rows(), event in begins(), policy in policies()) {
         let before = row.at(NOW);
         let (_, effect) = one_step(&before, &event, &policy);
-        // The end of a lease leaves doubt, and a grace window may close meanwhile.
+        // A lease that expires leaves doubt, and a grace window may close during the wait.
         let is_fixed = !matches!(before.state, TokenState::Refreshing(_)) && policy.grace == Duration::ZERO;
         if let (Effect::Wait(until), true) = (effect, is_fixed) {
             let early = step(Some(&before), &event, &policy, until.minus(Duration::from_millis(1)));
@@ -341,7 +341,7 @@ proptest! {
         }
     }
 
-    /// Checks I1, I3 and I12 over random sequences. Calls refused without consuming the token do not count.
+    /// Checks I1, I3 and I12 over random sequences. Calls that did not consume the token do not count.
     #[test]
     fn random_events_present_a_good_token_at_most_twice(
         row in rows(), policy in policies(), history in histories(),

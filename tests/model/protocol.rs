@@ -1,6 +1,5 @@
-//! The unmodified protocol: no fault and no combination of faults violates an invariant or leaves an account stuck.
-//!
-//! Each search must also visit a minimum number of worlds: a search that stops at its first step finds nothing.
+//! Searches the unmodified protocol: no fault and no combination of faults violates an invariant or leaves an account
+//! stuck. Each search must visit a minimum number of worlds, because a search that stops early finds nothing.
 
 use crate::{
     provider::Reuse::{Graced, Kills, Refuses},
@@ -13,22 +12,23 @@ type Chances = &'static [(Chance, u8)];
 
 const DOUBT: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1)];
 const TWICE: Chances = &[(Crash, 2), (LostRequest, 1), (LostAnswer, 2), (Database, 1)];
-const ASKING: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Ask, 1)];
-const LEAVING: Chances = &[(Crash, 1), (LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
+const OWNER_REFRESH: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Ask, 1)];
+const LOGOUT: Chances = &[(Crash, 1), (LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
 const PAUSE: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
-/// Without a crash: with a grace window and three replicas it would take a minute.
-const LEAVING_UNHARMED: Chances = &[(LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
-const PAUSE_UNHARMED: Chances = &[(LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
-const LEAVING_ASLEEP: Chances = &[(LostAnswer, 1), (Pause, 1), (Logout, 1), (Login, 1)];
+/// Without a crash, which would make the search over three replicas and a grace window take a minute.
+const LOGOUT_WITHOUT_CRASH: Chances = &[(LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
+const PAUSE_WITHOUT_CRASH: Chances = &[(LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
+const LOGOUT_AND_PAUSE: Chances = &[(LostAnswer, 1), (Pause, 1), (Logout, 1), (Login, 1)];
 const RESTORED: Chances = &[(LostAnswer, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Ask, 1)];
 const RESTORED_AND_CRASHED: Chances = &[(Crash, 2), (Backup, 1), (Restore, 1)];
-/// With one replica, so that it can be down during the restore.
+/// For one replica, so that all replicas can be down during the restore.
 const RESTORED_WHILE_DOWN: Chances = &[(Crash, 2), (LostAnswer, 1), (Backup, 1), (Restore, 1)];
-const RESTORED_AND_LEFT: Chances = &[(Crash, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
-const RESTORED_UNHARMED: Chances = &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
+const RESTORE_AND_LOGOUT: Chances = &[(Crash, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
+const RESTORE_AND_LOGOUT_WITHOUT_CRASH: Chances =
+    &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
 const OUTAGE: Chances = &[(Crash, 1), (LostRequest, 5), (Refused, 2), (Ask, 1)];
 
-/// `name { setting, minimum number of worlds; }`: one test each, so that they run in parallel.
+/// Defines a test for each `name { setting, minimum number of worlds; }`, so that they run in parallel.
 macro_rules! holds {
     ($($(#[$why:meta])* $name:ident { $($setting:expr, $worlds:literal;)+ })+) => {$(
         $(#[$why])*
@@ -40,82 +40,82 @@ macro_rules! holds {
 }
 
 holds! {
-    calls_that_fail_in_every_way {
+    the_invariants_hold_when_calls_fail_in_every_way {
         Setting::new(Kills, 2, DOUBT), 45_000;
         Setting::new(Refuses, 2, DOUBT), 28_000;
         Setting::new(Graced, 1, DOUBT), 28_000;
     }
 
-    an_owner_who_asks_for_a_refresh {
-        Setting::new(Kills, 2, ASKING), 29_000;
-        Setting::new(Refuses, 2, ASKING), 19_000;
-        Setting::new(Graced, 1, ASKING), 22_000;
+    the_invariants_hold_when_the_owner_requests_a_refresh {
+        Setting::new(Kills, 2, OWNER_REFRESH), 29_000;
+        Setting::new(Refuses, 2, OWNER_REFRESH), 19_000;
+        Setting::new(Graced, 1, OWNER_REFRESH), 22_000;
     }
 
-    an_owner_who_leaves_and_comes_back {
-        Setting::new(Kills, 1, LEAVING), 41_000;
-        Setting::new(Refuses, 1, LEAVING), 32_000;
-        Setting::new(Kills, 1, LEAVING).revoking_the_grant(), 40_000;
+    the_invariants_hold_after_a_logout_and_a_new_login {
+        Setting::new(Kills, 1, LOGOUT), 41_000;
+        Setting::new(Refuses, 1, LOGOUT), 32_000;
+        Setting::new(Kills, 1, LOGOUT).revoking_the_grant(), 40_000;
     }
-    an_owner_who_leaves_a_provider_with_grace {
-        Setting::new(Graced, 1, LEAVING), 164_000;
+    the_invariants_hold_after_a_logout_and_a_new_login_with_grace {
+        Setting::new(Graced, 1, LOGOUT), 164_000;
     }
 
-    a_backup_that_is_restored {
+    the_invariants_hold_after_a_restore {
         Setting::new(Kills, 2, RESTORED), 6_000;
         Setting::new(Refuses, 2, RESTORED), 4_000;
         Setting::new(Kills, 2, RESTORED_AND_CRASHED), 40_000;
         Setting::new(Kills, 2, RESTORED_WHILE_DOWN).replicas(1), 12_000;
     }
 
-    a_backup_of_a_login_that_has_ended {
-        Setting::new(Kills, 1, RESTORED_AND_LEFT), 140_000;
-        Setting::new(Refuses, 1, RESTORED_UNHARMED), 5_000;
-        Setting::new(Kills, 1, RESTORED_UNHARMED).revoking_the_grant(), 5_000;
+    the_invariants_hold_when_a_restore_brings_back_an_ended_login {
+        Setting::new(Kills, 1, RESTORE_AND_LOGOUT), 140_000;
+        Setting::new(Refuses, 1, RESTORE_AND_LOGOUT_WITHOUT_CRASH), 5_000;
+        Setting::new(Kills, 1, RESTORE_AND_LOGOUT_WITHOUT_CRASH).revoking_the_grant(), 5_000;
     }
 
-    a_replica_that_sleeps_through_the_end_of_its_lease {
+    the_invariants_hold_when_a_replica_pauses_past_its_lease {
         Setting::new(Kills, 1, PAUSE), 47_000;
         Setting::new(Refuses, 1, PAUSE), 34_000;
     }
-    a_replica_that_sleeps_while_the_grace_passes {
+    the_invariants_hold_when_a_replica_pauses_past_the_grace_window {
         Setting::new(Graced, 1, PAUSE), 186_000;
     }
-    a_replica_that_sleeps_while_the_owner_leaves {
-        Setting::new(Kills, 1, LEAVING_ASLEEP), 11_000;
-        Setting::new(Refuses, 1, LEAVING_ASLEEP), 9_000;
-        Setting::new(Graced, 1, LEAVING_ASLEEP), 31_000;
+    the_invariants_hold_when_a_replica_pauses_during_a_logout {
+        Setting::new(Kills, 1, LOGOUT_AND_PAUSE), 11_000;
+        Setting::new(Refuses, 1, LOGOUT_AND_PAUSE), 9_000;
+        Setting::new(Graced, 1, LOGOUT_AND_PAUSE), 31_000;
     }
 
-    the_same_fault_twice {
+    the_invariants_hold_when_the_same_fault_occurs_twice {
         Setting::new(Kills, 2, TWICE), 79_000;
     }
-    /// Longer than the access token's lifetime; no sign-in is needed afterwards.
-    an_outage {
+    /// The outage outlasts the access token. No new login is needed afterwards.
+    the_invariants_hold_through_a_long_outage {
         Setting::new(Kills, 1, OUTAGE), 15_000;
     }
 
-    three_replicas_and_calls_that_fail {
+    the_invariants_hold_for_three_replicas_when_calls_fail {
         Setting::new(Kills, 2, DOUBT).replicas(3), 80_000;
         Setting::new(Refuses, 2, DOUBT).replicas(3), 46_000;
         Setting::new(Graced, 1, DOUBT).replicas(3), 43_000;
     }
-    three_replicas_and_an_owner_who_leaves {
-        Setting::new(Kills, 1, LEAVING).replicas(3), 71_000;
-        Setting::new(Refuses, 1, LEAVING).replicas(3), 53_000;
-        Setting::new(Kills, 1, LEAVING).revoking_the_grant().replicas(3), 70_000;
-        Setting::new(Graced, 1, LEAVING_UNHARMED).replicas(3), 19_000;
+    the_invariants_hold_for_three_replicas_after_a_logout_and_a_new_login {
+        Setting::new(Kills, 1, LOGOUT).replicas(3), 71_000;
+        Setting::new(Refuses, 1, LOGOUT).replicas(3), 53_000;
+        Setting::new(Kills, 1, LOGOUT).revoking_the_grant().replicas(3), 70_000;
+        Setting::new(Graced, 1, LOGOUT_WITHOUT_CRASH).replicas(3), 19_000;
     }
-    three_replicas_of_which_one_sleeps {
+    the_invariants_hold_for_three_replicas_when_one_pauses {
         Setting::new(Kills, 1, PAUSE).replicas(3), 118_000;
         Setting::new(Refuses, 1, PAUSE).replicas(3), 81_000;
-        Setting::new(Graced, 1, PAUSE_UNHARMED).replicas(3), 77_000;
+        Setting::new(Graced, 1, PAUSE_WITHOUT_CRASH).replicas(3), 77_000;
     }
-    three_replicas_of_which_one_sleeps_while_the_owner_leaves {
-        Setting::new(Kills, 1, LEAVING_ASLEEP).replicas(3), 14_000;
-        Setting::new(Graced, 1, LEAVING_ASLEEP).replicas(3), 38_000;
+    the_invariants_hold_for_three_replicas_when_one_pauses_during_a_logout {
+        Setting::new(Kills, 1, LOGOUT_AND_PAUSE).replicas(3), 14_000;
+        Setting::new(Graced, 1, LOGOUT_AND_PAUSE).replicas(3), 38_000;
     }
-    three_replicas_and_the_same_fault_twice {
+    the_invariants_hold_for_three_replicas_when_the_same_fault_occurs_twice {
         Setting::new(Kills, 1, TWICE).replicas(3), 20_000;
     }
 }

@@ -1,4 +1,4 @@
-//! The provider, which alone knows which refresh token is valid. Each login has one token family.
+//! The model's provider, which decides whether a refresh token is valid. Each login has one token family.
 
 use crate::world::Age;
 
@@ -7,9 +7,9 @@ const MOST_TOKENS: usize = 8;
 /// The provider's reaction to a reused token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
-    /// Revokes the family, access tokens included (RFC 9700 section 4.14.2).
+    /// Revokes the family, including its access tokens (RFC 9700, section 4.14.2).
     Kills,
-    /// Refuses the token only.
+    /// Refuses only the token.
     Refuses,
     /// Accepts the token once more during the grace window, and revokes the family afterwards.
     Graced,
@@ -18,7 +18,7 @@ pub(crate) enum Reuse {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Family {
     tokens: [State; MOST_TOKENS],
-    /// The number of presentations of each token, as far as I3 counts them.
+    /// The presentations of each token that I3 counts.
     shown: [u8; MOST_TOKENS],
     pub(crate) alive: bool,
     pub(crate) logged_out: bool,
@@ -29,7 +29,7 @@ enum State {
     #[default]
     NotIssued,
     Unused,
-    /// Used, with this many halves of its grace window left.
+    /// Used. Has the remaining halves of its grace window.
     Graced(u8),
     Spent,
 }
@@ -42,7 +42,7 @@ impl Family {
         family
     }
 
-    /// Consumes a token and returns the number of its successor.
+    /// Presents a token. Returns the number of its successor, or `None` if the provider refuses the token.
     pub(crate) fn present(&mut self, number: u8, reuse: Reuse) -> Option<u8> {
         let token = &mut self.tokens[usize::from(number)];
         match (self.alive, *token, reuse) {
@@ -55,12 +55,13 @@ impl Family {
                 return None;
             }
         }
-        let new = self.tokens.iter().position(|state| *state == State::NotIssued).expect("fewer tokens than that");
+        let new =
+            self.tokens.iter().position(|state| *state == State::NotIssued).expect("fewer than MOST_TOKENS tokens");
         self.tokens[new] = State::Unused;
         u8::try_from(new).ok()
     }
 
-    /// Records a presentation. While the access token is good each counts; afterwards only whether there was one.
+    /// Records a presentation. While the access token is valid, each one counts. Afterwards only the first one counts.
     pub(crate) fn show(&mut self, number: u8, age: Age) {
         let shown = &mut self.shown[usize::from(number)];
         *shown = if age < Age::Expired { *shown + 1 } else { (*shown).max(1) };
@@ -91,7 +92,7 @@ impl Family {
         self.half_the_grace_passes();
     }
 
-    /// Clears tokens that no replica can present any more, so that equivalent worlds become equal.
+    /// Clears the tokens that no replica can present any more, so that equivalent worlds become equal.
     pub(crate) fn forget(&mut self, is_known: impl Fn(u8) -> bool) {
         for (number, (token, shown)) in (0..).zip(self.tokens.iter_mut().zip(&mut self.shown)) {
             // Tokens are issued in order.

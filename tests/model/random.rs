@@ -24,7 +24,7 @@ use proptest::{
 /// The reference for all other random times.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
 
-/// Uses fixed cases, so that a failure comes from a code change.
+/// Uses a fixed seed, so that only a code change can make a test fail.
 pub(crate) fn config() -> Config {
     Config { cases: 2_000, rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..Config::default() }
 }
@@ -50,7 +50,7 @@ pub(crate) fn policies() -> impl Strategy<Value = RefreshPolicy> {
     })
 }
 
-/// A time near enough to now to matter, before or after it.
+/// Generates times before and after [`NOW`], near enough to matter.
 pub(crate) fn times() -> impl Strategy<Value = Timestamp> {
     let seconds = prop_oneof![-90..=90_i64, -3_600..=3_600_i64, -1_000_000..=1_000_000_i64];
     let millis = prop_oneof![3 => Just(0_i64), 1 => -1..=1_i64];
@@ -74,7 +74,7 @@ pub(crate) fn leases() -> impl Strategy<Value = LeaseId> {
     prop::sample::select(vec!["A", "B", "C"]).prop_map(|name| LeaseId::from_stored(name.to_owned()))
 }
 
-pub(crate) fn demands() -> impl Strategy<Value = RefreshTrigger> {
+pub(crate) fn triggers() -> impl Strategy<Value = RefreshTrigger> {
     prop::sample::select(vec![
         RefreshTrigger::Due,
         RefreshTrigger::Now,
@@ -117,7 +117,7 @@ pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
 }
 
 pub(crate) fn begins() -> impl Strategy<Value = RefreshEvent> {
-    (versions(), leases(), demands()).prop_map(|(seen, lease, trigger)| RefreshEvent::Begin { seen, lease, trigger })
+    (versions(), leases(), triggers()).prop_map(|(seen, lease, trigger)| RefreshEvent::Begin { seen, lease, trigger })
 }
 
 pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
@@ -143,16 +143,16 @@ pub(crate) fn returned() -> impl Strategy<Value = RefreshEvent> {
     (versions(), endings).prop_map(|(version, ending)| RefreshEvent::Returned { ended: version.login_id, ending })
 }
 
-/// Events, each some time after the previous one.
+/// Generates events, each with the time since the previous one.
 pub(crate) fn histories() -> impl Strategy<Value = Vec<(Duration, RefreshEvent)>> {
-    // Mostly begins and failures: a success starts a new generation.
+    // Mostly begins and failures, because a success starts a new generation.
     let events = prop_oneof![4 => begins(), 3 => failed(), 1 => rotations().prop_map(RefreshEvent::Succeeded)];
     vec((durations(), events), 1..30)
 }
 
-/// Reachable rows, except for their times: see [`is_sound`].
+/// Generates rows that satisfy [`is_sound`], with arbitrary times.
 pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
-    let phases = prop_oneof![
+    let states = prop_oneof![
         Just(TokenState::Active),
         (leases(), times()).prop_map(|(id, until)| TokenState::Refreshing(Lease { id, until })),
         Just(TokenState::InDoubt),
@@ -166,11 +166,11 @@ pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
         prop_oneof![4 => causes(), 1 => Just(Cause::Restored)],
     );
     let life = (times(), prop::option::weighted(0.8, durations()), prop::bool::weighted(0.9));
-    (versions(), phases, calls, life).prop_map(|(version, state, calls, life)| {
+    (versions(), states, calls, life).prop_map(|(version, state, calls, life)| {
         let (attempt, failures, sent_at, next_attempt_at, cause) = calls;
         let (obtained_at, lifetime, refreshable) = life;
         let expires_at = lifetime.map(|lifetime| obtained_at.plus(lifetime));
-        // The mark of a restore counts as one presentation.
+        // A restore counts as one presentation.
         let may_be_restored = match state {
             TokenState::InDoubt => true,
             TokenState::Refreshing(_) => attempt > 1,
@@ -190,7 +190,7 @@ pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
     })
 }
 
-/// Returns whether a row is consistent: an unspent token was never presented, all others were.
+/// Returns whether a row's state agrees with its attempts, its last presentation and its cause.
 pub(crate) fn is_sound(row: &RefreshState) -> bool {
     match row.state {
         TokenState::Active => row.attempt == 0,

@@ -1,11 +1,11 @@
-//! The replica's procedure around the row: begin, send, receive, commit; and how each of these can fail.
+//! The moves of a replica: begin, send, receive and commit, and how each can fail.
 //!
 //! ```text
 //! Idle --begin--> Leased --send--> Sent --answer--> Holding --commit--> Idle
 //!                                  Sent --rejected, lost, refused--> Idle
 //! ```
-//! The new tokens are written to the journal on disk before anything else. The commit is retried until it succeeds; a
-//! restarted process does so before anything else.
+//! A replica first writes new tokens to its journal on disk. It retries the commit until it succeeds, also after a
+//! restart.
 
 use goclaw::domain::refresh::{Cause, Effect, Failure, RefreshTrigger, RevocationScope};
 
@@ -35,9 +35,9 @@ impl System {
     }
 
     fn idle(&self, world: &World, at: usize, moves: &mut Moves) {
-        // Replicas know a later version than a restored row's, so none of them can begin. If they know the same version
-        // and that it was presented, one could, in the half second before it notices: not modelled, see the limits in
-        // `docs/refresh.md`.
+        // The replicas have a later version than a restored row, so they cannot begin. If a replica has the same
+        // version and has presented it, it could begin in the half second before it notices the restore. This is not
+        // modelled: see the limits in `docs/refresh.md`.
         if world.restored.is_some() {
             return;
         }
@@ -50,7 +50,7 @@ impl System {
         {
             self.take_off(at, after, why, moves, |_| {}).breaks(Invariant::I15, row.is_restored);
         }
-        // After a restore, production waits until no call from before can be under way.
+        // After a restore, the gateway waits until no earlier call can be under way.
         let is_settled = !row.is_restored || !world.replicas.iter().any(Replica::waits);
         if let Some(ask) = world.ask.filter(|_| is_settled)
             && let Some((after, why)) = self.begin(row, ask.seen, at, ask.trigger)
@@ -60,7 +60,7 @@ impl System {
         }
     }
 
-    /// Returns the row and the reason if a refresh may begin, as decided by production's rules.
+    /// Returns the row and the reason if the production code lets a refresh begin.
     fn begin(&self, row: Row, seen: Version, at: usize, trigger: RefreshTrigger) -> Option<(Row, Why)> {
         let (after, effect) = self.ledger.begin(row, seen, at, trigger);
         let why = match row.state {
@@ -105,7 +105,7 @@ impl System {
         })
     }
 
-    /// A replica that does not know whether it has the lease asks again under the same lease id.
+    /// A replica whose `begin` got no response from the database repeats it with the same lease id.
     fn ask_again(&self, world: &World, at: usize, flight: Flight, moves: &mut Moves) {
         let who = Who::Replica(at);
         let trigger = if flight.why == Why::Consented { RefreshTrigger::Consented } else { RefreshTrigger::Due };
@@ -217,7 +217,7 @@ impl System {
             move |to: &mut World| {
                 to.row = row;
                 to.replicas[at] = replica;
-                // A replayed record may be older than the kept one.
+                // A record from the journal may be older than the stored one.
                 if is_stored && to.journal.is_none_or(|kept| kept.version < answer.version) {
                     to.journal = Some(answer);
                 }
@@ -252,7 +252,7 @@ impl System {
         if keeps {
             moves.go(who, "cannot commit", |to| to.replicas[at] = Replica::CutOff(answer)).by(Chance::Database);
         } else {
-            // As if nothing had been sent.
+            // This ablation treats the failure as if nothing had been sent.
             let unsent = Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None };
             let row = self.ledger.failed(world.row, answer.version.before(), at, unsent);
             let drop = moves.go(who, "cannot commit, drops its answer", |to| {
@@ -277,7 +277,7 @@ impl System {
     }
 }
 
-/// Whether a response belongs to the login that replaced the row's.
+/// Returns whether a response belongs to the login that replaced the row's login.
 fn is_of_successor(world: &World, answer: &Answer) -> bool {
     let row = world.row.filter(|row| row.version.login != answer.version.login);
     row.is_some_and(|row| world.successor(row.version.login) == Some(answer.version.login))

@@ -1,4 +1,5 @@
-//! A backup of the row is taken and restored later, while replicas run or are down, with or without their journal.
+//! The moves of a restore: a backup of the row is taken and restored later, while replicas run or are down, with or
+//! without their journal.
 
 use crate::{
     system::{Moves, System, Who},
@@ -7,7 +8,7 @@ use crate::{
 };
 
 impl System {
-    /// Whether the setting has a restore. Without one, the journal's committed record makes no difference.
+    /// Returns whether the setting has a restore. Without one, the journal's committed record makes no difference.
     pub(crate) fn is_ever_restored(&self) -> bool {
         self.budget.of(Chance::Restore) > 0
     }
@@ -39,15 +40,15 @@ impl System {
         if let Some(restored) = world.restored
             && let Some((at, _)) = world.replicas.iter().enumerate().find(is_up)
         {
-            let healed = world.row.and_then(|row| self.healed(world, row, restored));
+            let repaired = world.row.and_then(|row| self.repaired(world, row, restored));
             moves.go(Who::Replica(at), "compares a restored row", |to| {
-                if let (Some(row), None) = (to.row, healed) {
+                if let (Some(row), None) = (to.row, repaired) {
                     self.revoke_stored(to, row);
                 }
-                to.row = healed;
+                to.row = repaired;
                 to.restored = None;
-                // The newest tokens are lost, or on their way: the owner decides whether to risk the old one.
-                to.excused |= healed.is_some_and(|row| row.is_restored);
+                // The newest tokens are lost or not committed yet, so the owner decides whether to risk the old one.
+                to.excused |= repaired.is_some_and(|row| row.is_restored);
             });
         }
     }
@@ -59,7 +60,8 @@ impl System {
             Some(row) if row.version.login == old.version.login => is_up || has_journal,
             Some(_) | None => world.ends[usize::from(old.version.login)] != End::Unknown,
         };
-        // Otherwise nobody remembers a presentation or the end: a limit that `docs/refresh.md` states.
+        // Without a record of the presentation or the end, the gateway cannot notice the restore: a limit in
+        // `docs/refresh.md`.
         if !is_known {
             return;
         }
@@ -73,19 +75,19 @@ impl System {
         restore.by(Chance::Restore);
     }
 
-    /// Returns the row after the rules of production: the newest tokens if a journal has them, else doubt; nothing after
-    /// a logout.
-    fn healed(&self, world: &World, row: Row, restored: Restored) -> Option<Row> {
+    /// Returns the row after the gateway's repair: the newest tokens if a journal has them, otherwise doubt, or no row
+    /// after a logout.
+    fn repaired(&self, world: &World, row: Row, restored: Restored) -> Option<Row> {
         let row = self.ended_again(world, row)?;
         let Some((version, attempt)) = restored.newest else { return Some(row) };
         let newest = world.journal.filter(|kept| kept.version == version && version.login == row.version.login);
-        let healed = newest.and_then(|answer| self.ledger.answered(Some(row), &answer, 0).0);
-        Some(self.ledger.restored(healed.unwrap_or(row), version, attempt))
+        let repaired = newest.and_then(|answer| self.ledger.answered(Some(row), &answer, 0).0);
+        Some(self.ledger.restored(repaired.unwrap_or(row), version, attempt))
     }
 
     fn ended_again(&self, world: &World, row: Row) -> Option<Row> {
         let successor = world.successor(row.version.login);
-        // A response may have ended it again already.
+        // A response may have ended the login already.
         if self.is_without(Mechanism::EndsRemembered) || successor == Some(row.version.login) {
             return Some(row);
         }
@@ -93,11 +95,11 @@ impl System {
         self.ledger.returned(row, successor.is_none(), newest.as_ref())
     }
 
-    /// Returns the row if a response belongs to the login that replaced the restored one.
+    /// Returns the new row if a response belongs to the login that replaced the restored one.
     pub(crate) fn replaced_by(&self, world: &World, answer: &Answer) -> Option<Row> {
         let row = world.row.filter(|row| row.version.login != answer.version.login)?;
         let is_successor = world.successor(row.version.login) == Some(answer.version.login);
-        let knows = !self.is_without(Mechanism::CommitOfASuccessor);
-        if is_successor && knows { self.ledger.returned(row, false, Some(answer)) } else { None }
+        let has_rule = !self.is_without(Mechanism::CommitOfASuccessor);
+        if is_successor && has_rule { self.ledger.returned(row, false, Some(answer)) } else { None }
     }
 }

@@ -1,4 +1,5 @@
-//! Single scenarios with real times: cases outside the search, mainly pauses and clocks, and cases that deserve a name.
+//! Single scenarios of `step` with real times: cases that the search does not cover, mainly pauses and clocks, and
+//! cases that deserve a name.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(crate) const LOST: Failure = Failure::Unknown(Cause::TimedOut);
 const REJECTED: Failure = Failure::Rejected(Cause::RefreshTokenReused);
 pub(crate) const REFUSED: Failure = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: None };
 
-/// One account and the time; replicas are the names of their leases.
+/// One account and the current time. A replica is the name of its lease.
 pub(crate) struct Story {
     pub(crate) row: Option<RefreshState>,
     pub(crate) now: Timestamp,
@@ -34,20 +35,20 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn begin(&mut self, lease: &str, trigger: RefreshTrigger) -> Effect {
         let seen = self.version();
-        self.happens(&RefreshEvent::Begin { seen, lease: LeaseId::from_stored(lease.to_owned()), trigger })
+        self.apply(&RefreshEvent::Begin { seen, lease: LeaseId::from_stored(lease.to_owned()), trigger })
     }
 
     pub(crate) fn fail(&mut self, lease: &str, failure: Failure) -> Effect {
         let seen = self.version();
         let lease = LeaseId::from_stored(lease.to_owned());
-        self.happens(&RefreshEvent::Failed { seen, lease, failure, spread: u16::MAX })
+        self.apply(&RefreshEvent::Failed { seen, lease, failure, spread: u16::MAX })
     }
 
     pub(crate) fn answer(&mut self, seen: &TokenVersion) -> Effect {
-        self.happens(&RefreshEvent::Succeeded(rotation(seen, self.now)))
+        self.apply(&RefreshEvent::Succeeded(rotation(seen, self.now)))
     }
 
-    fn happens(&mut self, event: &RefreshEvent) -> Effect {
+    fn apply(&mut self, event: &RefreshEvent) -> Effect {
         let Step { row, effect, .. } = step(self.row.as_ref(), event, &self.policy, self.now);
         self.row = row;
         effect
@@ -79,7 +80,7 @@ impl Story {
         self.row().expires_at.unwrap()
     }
 
-    /// Returns the time from which a presentation risks only the last minutes.
+    /// Returns the time from which a presentation risks only the access token's last minutes.
     pub(crate) fn last_minutes(&self) -> Timestamp {
         self.ends_at().minus(5 * MINUTE)
     }
@@ -91,7 +92,7 @@ fn signed_in() -> Story {
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy: RefreshPolicy::default() }
 }
 
-/// One call with an unknown outcome, in the middle of the access token's lifetime.
+/// Returns an account in doubt, an hour after a call with an unknown outcome.
 fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -124,13 +125,15 @@ fn a_late_response_is_stored_in_every_state() {
     type Meanwhile = fn(&mut Story);
     let meanwhile: [(&str, Meanwhile); 4] = [
         ("in doubt", |_| {}),
-        ("another's retry flies", |story| assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send)),
-        ("another's retry was rejected", |story| {
+        ("another replica's retry is in flight", |story| {
+            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send)
+        }),
+        ("another replica's retry was rejected", |story| {
             assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
             assert_eq!(story.fail("B", REJECTED), Effect::Recorded);
             assert_eq!(story.row().state, TokenState::NeedsReauth);
         }),
-        ("another's retry was lost", |story| {
+        ("another replica's retry was lost", |story| {
             assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
             assert_eq!(story.fail("B", LOST), Effect::Recorded);
         }),
@@ -149,7 +152,7 @@ fn a_late_response_is_stored_in_every_state() {
         for failure in [LOST, REJECTED, REFUSED] {
             let (seen, lease) = (seen.clone(), LeaseId::from_stored("B".to_owned()));
             assert_eq!(
-                story.happens(&RefreshEvent::Failed { seen, lease, failure, spread: 0 }),
+                story.apply(&RefreshEvent::Failed { seen, lease, failure, spread: 0 }),
                 Effect::UseCurrent,
                 "{name}"
             );
@@ -159,7 +162,7 @@ fn a_late_response_is_stored_in_every_state() {
 }
 
 #[test]
-fn a_response_after_the_end_of_the_lease_is_stored() {
+fn a_response_after_the_lease_has_expired_is_stored() {
     let mut story = signed_in();
     let seen = story.version();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -169,13 +172,13 @@ fn a_response_after_the_end_of_the_lease_is_stored() {
 }
 
 #[test]
-fn begin_commit_and_abandon_are_idempotent() {
+fn begin_failure_and_commit_are_idempotent() {
     let mut story = signed_in();
     let seen = story.version();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     let leased = story.row();
     story.pass(MINUTE / 6);
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send, "its answer was lost: the lease is its own");
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send, "a replica gets its own lease again");
     assert_eq!(story.row(), leased);
     assert!(matches!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(_)));
     assert_eq!(story.row(), leased);
@@ -183,9 +186,9 @@ fn begin_commit_and_abandon_are_idempotent() {
     for failure in [REFUSED, LOST] {
         let mut story = Story { row: Some(leased.clone()), policy: story.policy.clone(), ..story };
         assert_eq!(story.fail("A", failure), Effect::Recorded);
-        let noted = story.row();
+        let recorded = story.row();
         assert_eq!(story.fail("A", failure), Effect::UseCurrent);
-        assert_eq!(story.row(), noted);
+        assert_eq!(story.row(), recorded);
     }
 
     assert_eq!(story.answer(&seen), Effect::Stored);
@@ -204,7 +207,7 @@ fn a_response_for_an_older_login_is_never_stored() {
         let old = story.version();
         assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
         story.row = None;
-        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: not signed in");
+        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: no account");
         assert_eq!(story.row, None);
         let new = RefreshState::after_login(LoginId::from_bytes([2; 16]), true, story.now, None);
         story.row = Some(new.clone());
@@ -214,16 +217,16 @@ fn a_response_for_an_older_login_is_never_stored() {
 }
 
 #[test]
-fn an_answer_for_another_account_is_not_stored() {
+fn a_response_for_another_account_is_not_stored() {
     let mut story = signed_in();
     let answer = Rotation { same_account: false, ..rotation(&story.version(), story.now) };
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
-    assert_eq!(story.happens(&RefreshEvent::Succeeded(answer)), Effect::Discard);
+    assert_eq!(story.apply(&RefreshEvent::Succeeded(answer)), Effect::Discard);
     assert_eq!((story.row().state, story.row().cause), (TokenState::NeedsReauth, Some(Cause::AccountMismatch)));
 }
 
 #[test]
-fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_token_is_good() {
+fn after_refusals_and_a_lost_response_one_retry_is_left_while_the_access_token_is_valid() {
     let mut story = signed_in();
     for _ in 0..10 {
         story.wait_and_begin("A", RefreshTrigger::Now);
@@ -241,7 +244,7 @@ fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_tok
         assert_eq!(
             (story.row().state, story.row().attempt),
             (TokenState::InDoubt, 1),
-            "the doubt of the first call stays"
+            "the doubt after the first call stays"
         );
         story.now = story.last_minutes();
         story.row.as_mut().unwrap().next_attempt_at = None;
@@ -256,7 +259,7 @@ fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_tok
 }
 
 #[test]
-fn a_request_after_a_failed_connection_is_tried_at_once_and_one_after_a_429_waits() {
+fn after_a_failed_connection_a_request_is_tried_at_once_and_after_a_429_it_waits() {
     for (cause, is_tried) in [(Cause::ConnectionRefused, true), (Cause::RateLimited, false), (Cause::Refused, false)] {
         let mut story = signed_in();
         assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -266,7 +269,7 @@ fn a_request_after_a_failed_connection_is_tried_at_once_and_one_after_a_429_wait
 }
 
 #[test]
-fn a_plain_trigger_starts_no_retry_while_the_access_token_is_good() {
+fn an_ordinary_trigger_starts_no_retry_while_the_access_token_is_valid() {
     let mut story = in_doubt();
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
     for now in [story.now, story.last_minutes(), dead_at.minus(Duration::from_millis(1))] {
@@ -289,7 +292,7 @@ fn consent_starts_exactly_one_retry() {
 }
 
 #[test]
-fn an_outage_longer_than_the_tokens_life_is_waited_out() {
+fn retries_continue_through_an_outage_longer_than_the_token_s_lifetime() {
     let mut story = in_doubt();
     story.now = story.last_minutes();
     story.wait_and_begin("A", RefreshTrigger::Due);
@@ -309,12 +312,12 @@ fn an_outage_longer_than_the_tokens_life_is_waited_out() {
 }
 
 #[test]
-fn a_clock_set_forward_to_the_last_minutes_starts_the_retry_then_and_not_before() {
+fn a_clock_set_forward_starts_the_retry_only_in_the_last_minutes() {
     let mut story = in_doubt();
     let last_minutes = story.last_minutes();
     story.now = last_minutes.minus(Duration::from_millis(1));
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(last_minutes));
     story.now = last_minutes;
-    assert!(story.now < story.row().served_until(&story.policy).unwrap(), "the access token serves throughout");
+    assert!(story.now < story.row().served_until(&story.policy).unwrap(), "the access token is still served");
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Send);
 }

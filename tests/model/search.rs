@@ -1,4 +1,4 @@
-//! Breadth-first search through all worlds. The first trace to a violation is therefore a shortest one.
+//! Breadth-first search through all reachable worlds, so that the first trace to a violation is a shortest one.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
@@ -16,8 +16,9 @@ pub(crate) struct Findings {
     pub(crate) worlds: usize,
     /// The shortest trace to each violated invariant.
     pub(crate) broken: BTreeMap<Invariant, String>,
-    /// I11: the number of worlds whose faultless future never comes to rest, and the trace to the first.
+    /// I11: the number of worlds from which some run without further faults never reaches a stable state.
     pub(crate) stuck: usize,
+    /// The trace to the first such world.
     pub(crate) way_to_stuck: String,
 }
 
@@ -25,7 +26,7 @@ impl Findings {
     /// Returns a description of every violation with its shortest trace, if any.
     pub(crate) fn complaint(&self) -> Option<String> {
         let mut complaints: Vec<_> =
-            self.broken.iter().map(|(invariant, story)| format!("{invariant:?} is broken:\n{story}\n")).collect();
+            self.broken.iter().map(|(invariant, trace)| format!("{invariant:?} is broken:\n{trace}\n")).collect();
         if self.stuck > 0 {
             complaints
                 .push(format!("{} worlds never come to rest, such as this:\n{}\n", self.stuck, self.way_to_stuck));
@@ -41,7 +42,7 @@ pub(crate) fn search(setting: Setting) -> Findings {
     let mut numbers = HashMap::<World, usize, BuildHasherDefault<Fast>>::default();
     numbers.insert(worlds[0], 0);
     let mut broken = BTreeMap::new();
-    // The faultless successors of each world.
+    // The successors of each world without a fault or an action of the owner.
     let mut calm = Vec::new();
 
     let mut at = 0;
@@ -87,8 +88,9 @@ fn trace(ways: &[Way], mut last: Way) -> String {
     steps.join("\n")
 }
 
-/// Propagates backwards from rest: a world is good if it rests, or if all its faultless successors are good. The others
-/// are deadlocks, endless loops and refreshes that never end.
+/// Returns, for each world, whether all runs without further faults reach a stable state. Propagates backwards from the
+/// stable worlds: a world is good if it is stable, or if all its fault-free successors are good. The others are
+/// deadlocks, endless loops and refreshes that never end.
 fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
     let mut before = vec![Vec::new(); worlds.len()];
     for (from, to) in calm.iter().enumerate() {
@@ -112,7 +114,7 @@ fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
 }
 
 fn rests(world: &World) -> bool {
-    // In doubt after a restore, the account waits for its owner.
+    // An account in doubt after a restore waits for its owner.
     let is_at_rest = |row: Row| match row.state {
         TokenState::InDoubt => row.is_restored,
         TokenState::Active | TokenState::NeedsReauth => true,
@@ -122,8 +124,8 @@ fn rests(world: &World) -> bool {
     is_settled && world.replicas.iter().all(|replica| matches!(replica, Replica::Idle | Replica::Down(None)))
 }
 
-/// A fast hasher: the standard one resists attackers, which is not needed here. A world is a hundred small numbers,
-/// each of them one multiplication.
+/// A fast hasher with one multiplication per number. The standard hasher resists attackers, which the search does not
+/// need.
 #[derive(Default)]
 struct Fast(u64);
 
@@ -153,7 +155,7 @@ impl Hasher for Fast {
         self.mix(number as u64);
     }
 
-    /// The low bits select the table slot, but multiplication mixes only upwards.
+    /// Mixes the high bits into the low ones, which select the table slot: multiplication mixes only upwards.
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 32)
     }

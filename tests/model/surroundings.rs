@@ -1,4 +1,4 @@
-//! The environment of the replicas: time, the provider's refusals of access tokens, and the owner's actions.
+//! The moves of time, of a provider that refuses access tokens, and of the owner.
 
 use goclaw::domain::refresh::{Effect, RefreshTrigger, RevocationScope};
 
@@ -16,25 +16,26 @@ impl System {
         if let TokenState::Refreshing(holder) = row.state {
             self.lease_runs_out(world, row, holder, moves);
         }
-        // A call is short compared with the token's age, and a replica unsure of its lease asks again immediately.
-        let is_at_it = |(at, replica): (usize, &Replica)| {
+        // Time stands still during a call, which is short, and while a replica asks again for its lease, which it does
+        // at once.
+        let is_busy = |(at, replica): (usize, &Replica)| {
             let asks =
                 matches!(replica, Replica::Asking(_)) && row.state == TokenState::Refreshing(Holder::Replica(at));
             asks || replica.waits()
         };
-        if world.replicas.iter().enumerate().any(is_at_it) {
+        if world.replicas.iter().enumerate().any(is_busy) {
             return;
         }
-        let is_hurried = self.is_retried_under_grace(world, row);
+        let is_retried = self.is_retried_under_grace(world, row);
         let families = families_later(world, Family::half_the_grace_passes);
-        if (row.sent != Sent::LongAgo || world.families != families) && !(is_hurried && row.sent == Sent::InTheWindow) {
+        if (row.sent != Sent::LongAgo || world.families != families) && !(is_retried && row.sent == Sent::InTheWindow) {
             moves.go(Who::Time, "half the grace window passes", |to| {
                 to.families = families;
                 let sent = if row.sent == Sent::JustNow { Sent::InTheWindow } else { Sent::LongAgo };
                 to.row = Some(Row { sent, ..row });
             });
         }
-        if row.age < Age::Expired && !is_hurried {
+        if row.age < Age::Expired && !is_retried {
             moves.go(Who::Time, "passes", |to| {
                 to.families = families_later(to, Family::the_grace_passes);
                 to.row = Some(Row { sent: Sent::LongAgo, age: row.age.next(), ..row });
@@ -48,7 +49,7 @@ impl System {
         }
     }
 
-    /// Ends the lease by the database's clock. A paused or cut-off holder finds out later.
+    /// Ends the lease by the database's clock. A paused or cut-off holder notices later.
     fn lease_runs_out(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
         let over = self.ledger.lease_over(row);
         let mut replicas = world.replicas;
@@ -75,8 +76,8 @@ impl System {
         if is_paused {
             next.by(Chance::Pause);
         }
-        // Nothing was sent, no replica crashed or was refused, and the database failed once: the holder must know its
-        // lease.
+        // If nothing was sent, no replica crashed or was refused, and the database failed only once, the holder must
+        // have its lease.
         let is_needless = holder == Holder::Nobody
             && world.family_of(row.token).shown(row.token.number) == 0
             && [Chance::Crash, Chance::Refused].iter().all(|chance| self.spent(world, *chance) == 0)
@@ -84,7 +85,8 @@ impl System {
         next.breaks(Invariant::I7, is_needless);
     }
 
-    /// Returns whether the grace window allows a retry and an idle replica can begin it; that replica does so in time.
+    /// Returns whether the grace window allows a retry and an idle replica can begin it. Time then waits for that
+    /// replica.
     fn is_retried_under_grace(&self, world: &World, row: Row) -> bool {
         row.sent != Sent::LongAgo
             && row.state == TokenState::InDoubt
@@ -102,7 +104,7 @@ impl System {
     }
 
     pub(crate) fn owner_moves(&self, world: &World, moves: &mut Moves) {
-        // A replica compares a restored row as soon as it runs, at the latest within half a second.
+        // A running replica notices a restored row within half a second, before the owner acts.
         if world.restored.is_some() {
             return;
         }
@@ -143,7 +145,7 @@ impl System {
 }
 
 impl System {
-    /// Revokes the refresh token of a row. Revoking a used token ends nothing.
+    /// Revokes the refresh token of a row. Revoking a used token has no effect.
     pub(crate) fn revoke_stored(&self, to: &mut World, row: Row) {
         let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
         let ends = to.family_of(row.token).is_unused(row.token.number);
@@ -152,7 +154,7 @@ impl System {
         }
     }
 
-    /// The journals remember how the row's login ends, and forget its tokens.
+    /// Records in the journals how the row's login ends, and removes its tokens.
     fn note_end(&self, to: &mut World, end: End) {
         if let Some(row) = to.row.filter(|_| self.is_ever_restored()) {
             to.ends[usize::from(row.version.login)] = end;

@@ -1,4 +1,4 @@
-//! The configuration of one search, and the moves that lead from one world to the next.
+//! The configuration of a search, and the moves that lead from one world to the next.
 
 use std::fmt;
 
@@ -21,8 +21,8 @@ pub(crate) struct Setting {
     pub(crate) generations: u8,
     pub(crate) chances: &'static [(Chance, u8)],
     pub(crate) without: Option<Mechanism>,
-    /// Whether replicas keep their names, for a readable trace. Otherwise worlds that differ only by a permutation of
-    /// the replicas are equal, which reduces their number to a half or a sixth.
+    /// Whether replicas keep their names, for a readable trace. Otherwise worlds that differ only in the order of the
+    /// replicas are equal, which divides their number by two or six.
     pub(crate) named: bool,
 }
 
@@ -36,7 +36,7 @@ impl Setting {
         Self { replicas, ..self }
     }
 
-    /// A provider whose revocation of one token ends the whole grant.
+    /// Returns the setting with a provider that ends the whole grant when one token is revoked.
     pub(crate) const fn revoking_the_grant(self) -> Self {
         Self { revocation: RevocationScope::Grant, ..self }
     }
@@ -62,7 +62,7 @@ impl System {
         Self { setting, ledger, budget: Budget::new(setting.chances) }
     }
 
-    /// The initial world: signed in, with idle replicas.
+    /// Returns the initial world: a connected account and idle replicas.
     pub(crate) fn start(&self) -> World {
         let mut families = [Family::default(); MOST_LOGINS];
         families[0] = Family::new();
@@ -124,7 +124,7 @@ impl System {
             }
         }
         if let Some(row) = &world.row {
-            // The owner has to look again.
+            // The owner's request refers to an outdated row, so drop it.
             let is_void =
                 |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::UseCurrent;
             world.ask = world.ask.filter(|ask| !is_void(ask));
@@ -151,19 +151,19 @@ impl System {
         world.replicas = order.map(|at| world.replicas[at]);
         for (row, holder) in [(&mut world.row, lease), (&mut world.backup, copied)] {
             if let (Some(row), Some(holder)) = (row, holder) {
-                let at = order.iter().position(|at| *at == holder).expect("all are in it");
+                let at = order.iter().position(|at| *at == holder).expect("a permutation");
                 row.state = TokenState::Refreshing(Holder::Replica(at));
             }
         }
     }
 }
 
-/// One move.
+/// A move from one world to the next, with the invariants that it breaks.
 #[derive(Debug, Clone)]
 pub(crate) struct Move {
     pub(crate) who: Who,
     pub(crate) what: &'static str,
-    /// `None` for a move that needs no fault and no action of the owner.
+    /// The fault or the owner's action that the move needs, if any.
     pub(crate) chance: Option<Chance>,
     pub(crate) to: World,
     pub(crate) broken: Vec<Invariant>,
@@ -183,7 +183,7 @@ pub(crate) struct Moves {
 }
 
 impl Moves {
-    /// Adds the move that `change` makes.
+    /// Adds a move to the world that `change` produces.
     pub(crate) fn go(&mut self, who: Who, what: &'static str, change: impl FnOnce(&mut World)) -> &mut Move {
         let mut to = self.from;
         change(&mut to);

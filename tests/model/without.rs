@@ -1,7 +1,7 @@
-//! The purpose of each mechanism: the protocol without it, in which the search must find a violation.
+//! The mechanisms of the protocol that [`crate::ablations`] removes, one at a time.
 //!
-//! Production has no switches. The model removes a mechanism by changing the input or the output of `step`; for a few
-//! it changes the replica's procedure or the policy. [`crate::ablations`] lists what breaks.
+//! The production code has no switches for them. The model removes a mechanism by changing the input or output of
+//! `step`, the replica's moves or the policy.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::ledger::NOW;
 pub(crate) enum Mechanism {
     LeaseBetweenReplicas,
     CallShorterThanLease,
-    /// The state for an unknown outcome; without it the token is simply sent again.
+    /// The state for an unknown outcome. Without it, the token is sent again.
     Doubt,
     AnswerKeptOnDatabaseError,
     Journal,
@@ -36,25 +36,25 @@ pub(crate) enum Mechanism {
     BoundAsk,
     RevocationAfterNewLogin,
     RevocationByFamily,
-    /// Without it logins are counted in the row, and so restart at 0 after a logout.
+    /// Without it, login numbers are counted in the row and restart at 0 after a logout.
     LoginIdNeverUsedAgain,
     /// Without it, newer tokens are stored only if the row has exactly the presented version.
     CommitToARestoredRow,
     DoubtAfterRestore,
-    /// Without it, doubt after a restore is retried like any other.
+    /// Without it, doubt after a restore is retried like any other doubt.
     ConsentAfterRestore,
     /// Without it, a restored row is in doubt only if its generation is older.
     PresentationRemembered,
-    /// Without it, a login that had ended stays as the backup has it.
+    /// Without it, a login that a restore brings back stays.
     EndsRemembered,
-    /// Without it, a response for the login that replaced a restored one is discarded like any older one.
+    /// Without it, a response for the login that replaced a restored one is discarded.
     CommitOfASuccessor,
 }
 
 use Mechanism::*;
 
 impl Mechanism {
-    /// Returns the falsified policy.
+    /// Changes the policy, if the mechanism depends on it.
     pub(crate) fn misinform(self, policy: &mut RefreshPolicy) {
         if self == RetryAtOnceUnderGrace {
             policy.grace = Duration::ZERO;
@@ -65,7 +65,7 @@ impl Mechanism {
         }
     }
 
-    /// Changes `row` to the row that the falsified step saw.
+    /// Runs `step` without the mechanism. Changes `row` to the input that `step` got.
     pub(crate) fn step_without(
         self,
         row: &mut Option<RefreshState>,
@@ -73,13 +73,13 @@ impl Mechanism {
         by: &LeaseId,
         policy: &RefreshPolicy,
     ) -> Step {
-        self.falsify(row, &mut event);
+        self.change_input(row, &mut event);
         let mut step = step(row.as_ref(), &event, policy, NOW);
-        self.correct(row.as_ref(), &event, by, &mut step);
+        self.change_output(row.as_ref(), &event, by, &mut step);
         step
     }
 
-    fn falsify(self, row: &mut Option<RefreshState>, event: &mut RefreshEvent) {
+    fn change_input(self, row: &mut Option<RefreshState>, event: &mut RefreshEvent) {
         match (self, event, row) {
             (VersionCheckAtCommit, RefreshEvent::Succeeded(rotation), Some(row)) => {
                 rotation.version = row.version.next()
@@ -120,14 +120,14 @@ impl Mechanism {
         }
     }
 
-    fn correct(self, before: Option<&RefreshState>, event: &RefreshEvent, by: &LeaseId, step: &mut Step) {
+    fn change_output(self, before: Option<&RefreshState>, event: &RefreshEvent, by: &LeaseId, step: &mut Step) {
         self.forget_doubt(step);
         let (Some(before), Some(row)) = (before, &mut step.row) else { return };
         match (self, event, step.effect) {
             (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Send) => *row = before.clone(),
             (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Send) => row.sent_at = Some(NOW),
             (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
-                if !self.lets_commit(&before.state, by) =>
+                if !self.may_commit(&before.state, by) =>
             {
                 *step = Step { row: Some(before.clone()), effect: Effect::Discard, events: Vec::new() };
             }
@@ -151,7 +151,7 @@ impl Mechanism {
         }
     }
 
-    fn lets_commit(self, state: &TokenState, by: &LeaseId) -> bool {
+    fn may_commit(self, state: &TokenState, by: &LeaseId) -> bool {
         match state {
             TokenState::Active => self != CommitWhoeverHoldsTheLease,
             TokenState::Refreshing(lease) => self != CommitWhoeverHoldsTheLease || lease.id == *by,

@@ -1,15 +1,15 @@
-//! The world that the search explores: one row, a few replicas, the provider's state, and the faults that remain.
+//! The world that the search explores: one row, a few replicas, the provider's state, and the remaining faults.
 //!
-//! Replicas share one row. A process can crash at any step; its disk, and so the journal, survives. At the provider a
-//! refresh token works once. Time is the age of the access token in four steps. Calls, leases and pauses are short in
-//! comparison: while a replica waits for a response the age does not change, unless that replica is paused.
+//! The replicas share the row. A replica can crash at any step, but its disk with the journal survives. At the provider
+//! a refresh token works once. Time is the age of the access token, in four steps. Calls, leases and pauses are short
+//! in comparison: while a replica waits for a response, the age does not change, unless the replica is paused.
 //!
-//! Everything is a small number, so that indistinguishable worlds are equal; [`crate::ledger`] converts the row to a
-//! real one and back. Faults and the owner's actions are [`Chance`]s. Each may happen a few times, which bounds the
+//! All values are small numbers, so that indistinguishable worlds are equal. [`crate::ledger`] converts the row to a
+//! real one and back. Faults and the owner's actions are [`Chance`]s. Each may occur a few times, which bounds the
 //! search.
 //!
-//! A backup of the row can be restored. One journal stands for those of all replicas, because each keeps the newest
-//! tokens that it sees. It also knows every presentation, which it remembers before the token is sent.
+//! A backup of the row can be restored. One journal stands for the journals of all replicas, because each keeps the
+//! newest tokens that it sees. It also records every presentation before the token is sent.
 
 use goclaw::domain::refresh::RefreshTrigger;
 
@@ -18,22 +18,22 @@ use crate::provider::Family;
 pub(crate) const MOST_REPLICAS: usize = 3;
 pub(crate) const MOST_LOGINS: usize = 3;
 
-/// A complete state.
+/// A complete state of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    /// `None`: the account is not connected.
+    /// `None` if the account is not connected.
     pub(crate) row: Option<Row>,
     pub(crate) replicas: [Replica; MOST_REPLICAS],
-    /// The provider's state of each login; the first `logins` exist.
+    /// The provider's state of each login. Only the first `logins` exist.
     pub(crate) families: [Family; MOST_LOGINS],
     pub(crate) logins: u8,
     /// A copy of the row.
     pub(crate) backup: Option<Row>,
-    /// The newest committed tokens, in a journal.
+    /// The newest committed tokens in the journal.
     pub(crate) journal: Option<Answer>,
-    /// What the journals know of the logins that have ended, by number.
+    /// How each login has ended, as far as a journal has recorded it.
     pub(crate) ends: [End; MOST_LOGINS],
-    /// A copy was restored and no replica has noticed it yet.
+    /// Set while a copy is restored and no replica has noticed it.
     pub(crate) restored: Option<Restored>,
     /// The owner's pending forced refresh.
     pub(crate) ask: Option<Ask>,
@@ -47,31 +47,31 @@ pub(crate) struct World {
 pub(crate) struct Row {
     pub(crate) version: Version,
     pub(crate) state: TokenState,
-    /// At most 6: production counts further, but no search has so many faults.
+    /// At most 6. The production code counts further, but no search has so many faults.
     pub(crate) attempt: u8,
     pub(crate) sent: Sent,
     pub(crate) age: Age,
-    /// Whether an older copy with a spent token was restored.
+    /// Whether the row comes from an older copy with a spent token.
     pub(crate) is_restored: bool,
-    /// The refresh token in the row. No rule may read this: only the provider can distinguish tokens.
+    /// The refresh token in the row. No rule may read it, because only the provider can distinguish tokens.
     pub(crate) token: Token,
 }
 
-/// How a login ended, as far as a journal knows.
+/// How a login ended, as far as a journal has recorded it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) enum End {
-    /// It has not ended, or no journal knows.
+    /// The login has not ended, or no journal has recorded the end.
     #[default]
     Unknown,
     LoggedOut,
-    /// By the login with this number.
+    /// Replaced by the login with this number.
     Replaced(u8),
 }
 
-/// What the replicas know when an older copy of the row is restored, from their memory or from a journal.
+/// What the replicas have in memory or in a journal when an older copy of the row is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Restored {
-    /// The version of the row before, and how often its token was presented; `None` if the owner had logged out.
+    /// The version of the row before the restore, and how often its token was presented. `None` after a logout.
     pub(crate) newest: Option<(Version, u8)>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum TokenState {
     Active,
-    /// With a live lease; an expired lease means doubt.
+    /// With a live lease. An expired lease means doubt.
     Refreshing(Holder),
     InDoubt,
     NeedsReauth,
@@ -101,7 +101,7 @@ pub(crate) enum TokenState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
     Replica(usize),
-    /// The replica that took it has crashed or forgotten it.
+    /// The replica that took the lease has crashed or given it up.
     Nobody,
 }
 
@@ -141,25 +141,25 @@ impl Age {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Replica {
     Idle,
-    /// Not running. A received response is still on its disk.
+    /// Not running. The journal on its disk may have a received response.
     Down(Option<Answer>),
-    /// It asked for the lease, and the database's response was lost.
+    /// Has asked for the lease, and the database's response was lost.
     Asking(Flight),
     Leased(Flight),
-    /// The request is sent and its outcome decided, but not yet received.
+    /// Has sent the request. Its outcome is decided, but not received.
     Sent(Flight, Outcome),
-    /// It has the new tokens in memory and in its journal.
+    /// Has the new tokens in memory and in its journal.
     Holding(Answer),
-    /// It has the new tokens and cannot reach the database.
+    /// Has the new tokens and cannot reach the database.
     CutOff(Answer),
 }
 
-/// One lease, as its holder remembers it.
+/// A lease, as its holder has it in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Flight {
     pub(crate) version: Version,
     pub(crate) token: Token,
-    /// The access token's age at the beginning.
+    /// The access token's age when the refresh began.
     pub(crate) age: Age,
     pub(crate) why: Why,
     /// Whether the lease expired during a pause.
@@ -179,11 +179,11 @@ pub(crate) enum Outcome {
     Answered(Answer),
     Rejected,
     Lost,
-    /// Proven not consumed.
+    /// The provider has not consumed the token.
     Refused,
 }
 
-/// New tokens, and their version.
+/// New tokens with their version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Answer {
     pub(crate) version: Version,
@@ -191,14 +191,15 @@ pub(crate) struct Answer {
     pub(crate) age: Age,
 }
 
-/// The state the owner saw. [`RefreshTrigger::Consented`] requires that the doubt was shown.
+/// A forced refresh, with the version that the owner saw. [`RefreshTrigger::Consented`] requires that the doubt was
+/// shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ask {
     pub(crate) seen: Version,
     pub(crate) trigger: RefreshTrigger,
 }
 
-/// Events with a limited count.
+/// Events that can occur a limited number of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chance {
     Crash,
@@ -206,9 +207,9 @@ pub(crate) enum Chance {
     LostAnswer,
     /// 429, or no connection.
     Refused,
-    /// A transaction that fails, or that succeeds while its result is lost.
+    /// A transaction fails, or succeeds while its result is lost.
     Database,
-    /// A replica that pauses until its lease has expired.
+    /// A replica pauses until its lease has expired.
     Pause,
     Logout,
     Login,
@@ -242,7 +243,7 @@ impl Budget {
         self.0[chance as usize]
     }
 
-    /// Takes one; `None` if none is left.
+    /// Uses up one event. Returns `None` if none is left.
     pub(crate) fn spend(mut self, chance: Chance) -> Option<Self> {
         self.0[chance as usize] = self.of(chance).checked_sub(1)?;
         Some(self)
@@ -250,7 +251,7 @@ impl Budget {
 }
 
 impl World {
-    /// Returns the last login that replaced `login`, directly or not; `None` if the owner logged out of it.
+    /// Returns the last login that replaced `login`, directly or indirectly, or `None` if the owner logged out of it.
     pub(crate) fn successor(&self, login: u8) -> Option<u8> {
         match self.ends[usize::from(login)] {
             End::Unknown => Some(login),
@@ -292,7 +293,7 @@ impl Replica {
         }
     }
 
-    /// Returns whether it waits for the provider within its lease, which takes no longer than a call.
+    /// Returns whether the replica waits for the provider within its lease.
     pub(crate) fn waits(&self) -> bool {
         matches!(self, Self::Leased(flight) | Self::Sent(flight, _) if !flight.paused)
     }

@@ -1,4 +1,5 @@
-// Builds the gateway's responses for an account in each state, so that tests need no expiring tokens and no failing provider.
+// Builds the gateway's responses for an account in each state, so that page tests need neither expiring tokens nor a
+// failing provider.
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -37,7 +38,7 @@ const usage = (short, long) => ({
   ],
 });
 
-/** Status of an account whose ten-day token was refreshed `age` seconds ago. */
+/** Returns the status of an account whose ten-day token was refreshed `age` seconds ago. */
 function refreshed(age) {
   const begun = now() - age;
   return { authenticated: true, state: "active", last_refresh_at: begun, expires_at: begun + 10 * DAY, next_refresh_at: begun + 9 * DAY,
@@ -48,7 +49,7 @@ const history = (begun, ...newest) =>
   [...newest, event(19, begun, "refreshed"), event(18, begun - 1, "refresh_started", { generation: 2 }),
     event(3, begun - 20 * DAY, "signed_in")];
 
-/** By name, the differences from an account that was never connected. */
+/** For each state: how the account differs from one that was never connected. */
 const STATES = {
   absent: () => ({}),
   good() {
@@ -87,8 +88,8 @@ const STATES = {
     const known = STATES.good();
     const reason = "The provider refuses the account: the provider has deactivated the workspace of the account (deactivated_workspace). "
       + "Settle this with the provider, or sign in again.";
-    const said = { ...event(22, now() - 100, "refused"), code: "deactivated_workspace" };
-    return { ...known, status: { ...known.status, authenticated: false, state: "refused", reason }, events: [said, ...known.events] };
+    const refusal = { ...event(22, now() - 100, "refused"), code: "deactivated_workspace" };
+    return { ...known, status: { ...known.status, authenticated: false, state: "refused", reason }, events: [refusal, ...known.events] };
   },
   troubled() {
     const known = STATES.good();

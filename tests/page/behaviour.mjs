@@ -108,12 +108,12 @@ const TESTS = {
   async "signing out everywhere asks first"({ page, requests }) {
     await cards(page);
     await page.getByRole("button", { name: "Sign out everywhere" }).click();
-    check(await comes(page, "This ends all sessions and links"), "it says what it does");
+    check(await comes(page, "This ends all sessions and links"), "the question states the effect");
     check(!requests.some((url) => url.includes("/v1/sessions")), "nothing ends before the answer");
     await page.getByLabel("Also revoke the tokens of programs").check();
     await page.locator("#notices").getByRole("button", { name: "Sign out everywhere" }).click();
     check(await comes(page, "You are signed out of this page"), "the page is signed out");
-    check(requests.some((url) => url.endsWith("/v1/sessions?tokens=true")), "the tick is sent");
+    check(requests.some((url) => url.endsWith("/v1/sessions?tokens=true")), "the choice to revoke the programs' tokens is sent");
   },
 
   async "connecting by a pasted address, then a prompt"({ page, context, requests }) {

@@ -1,12 +1,12 @@
-// Opens the page in a browser with its own stand-in and records the browser's errors.
+// Opens the page in a browser, with a stand-in gateway of its own, and records the browser's errors.
 import { createRequire } from "node:module";
 import { LINK, startStandIn } from "./stand_in.mjs";
 
-// page.sh installs the tools elsewhere, where `import` does not find them.
+// page.sh installs the tools in a folder that `import` does not search.
 export const tools = createRequire(`${process.env.PAGE_TOOLS}/`);
 const { chromium } = tools("playwright-core");
 
-/** Timeout of every wait in milliseconds, generous for busy machines. */
+/** The timeout of every wait in milliseconds, long enough for busy machines. */
 const TIMEOUT = 30_000;
 
 export const launch = () => chromium.launch({

@@ -39,7 +39,7 @@ function schemaErrors(schema, value, place) {
 
 function objectErrors({ properties, required = [] }, value, place) {
   if (typeof value !== "object" || Array.isArray(value)) return [`${place} is not an object`];
-  // An object without named members may hold anything.
+  // An object schema without properties allows any members.
   if (!properties) return [];
   const missing = required.filter((name) => value[name] === undefined).map((name) => `${place} lacks ${name}`);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);

@@ -1,11 +1,11 @@
-// Simulates the operations of `/v1/auth/{provider}/` and the gateway's errors.
+// The stand-in's operations below `/v1/auth/{provider}/`, and its problem responses.
 import { account, now, refresh, TYPES } from "./accounts.mjs";
 
 const AUTHORIZE_QUERY = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
 
 export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/** Thrown for a problem response. */
+/** An error that becomes a problem response. */
 export class Refusal {
   constructor(status, code, title, detail, headers = {}) { Object.assign(this, { status, code, title, detail, headers }); }
 }
@@ -23,7 +23,7 @@ export function activity({ accounts, endedLogins }) {
   return [...events, ...logins].sort((a, b) => b.at - a.at);
 }
 
-/** Returns the newest requests: one of five failed, and one of five broke off. */
+/** Returns the newest requests: two of five have failed, and one of five was left by its caller. */
 export function requests({ requests: count }) {
   const kinds = [
     { program: "laptop", method: "POST", route: "/v1/responses", provider: "openai-codex", model: "gpt-5.5", input_tokens: 18_204, cached_tokens: 17_920, output_tokens: 412 },
@@ -37,7 +37,7 @@ export function requests({ requests: count }) {
   return Array.from({ length: count }, entry);
 }
 
-/** By path below `/v1/auth/{provider}/`. */
+/** The operations by their path below `/v1/auth/{provider}/`. */
 export const OPERATIONS = {
   status(gateway, name) {
     const login = gateway.openLogin(name);

@@ -1,5 +1,5 @@
-// Takes screenshots of every screen, light and dark, wide and narrow. Fails on axe-core violations, browser errors and horizontal
-// overflow.
+// Takes a screenshot of every screen in light and dark, wide and narrow. Fails on axe-core violations, browser errors
+// and horizontal overflow.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { launch, openPage, sees, tools } from "./browser.mjs";
 import { SCREENS } from "./screens.mjs";
@@ -20,7 +20,7 @@ const axe = readFileSync(tools.resolve("axe-core/axe.min.js"), "utf8");
 
 const firstLine = (error) => error.message.split("\n")[0];
 
-/** Waits for the link sign-in and dismisses its notice. */
+/** Waits until the link has signed in, and dismisses the notice. */
 async function signIn(page) {
   await page.locator(".cards .card, .choices").first().waitFor();
   await page.getByRole("button", { name: "Dismiss" }).click();
@@ -31,7 +31,7 @@ async function inspect(page) {
     const { scrollWidth, clientWidth } = document.documentElement;
     return scrollWidth - clientWidth;
   });
-  // Evaluated as source, because the page's CSP blocks foreign scripts.
+  // Evaluate axe-core as source, because the page's CSP blocks other scripts.
   await page.evaluate(axe);
   const violations = await page.evaluate(async (rules) => {
     const found = await window.axe.run(document, { runOnly: rules, resultTypes: ["violations"] });

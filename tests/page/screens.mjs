@@ -1,5 +1,5 @@
-// Lists every screen of the page: the stand-in's settings, the user's actions, and a text that the screen shows. Only listed screens
-// are tested.
+// Lists every screen of the page with the stand-in's settings, the user's actions, and a text that the screen shows.
+// `pictures.mjs` tests only these screens.
 import { go, sees } from "./browser.mjs";
 
 const NAMES = { work: "openai-codex-work", first: "openai-codex" };
@@ -23,13 +23,13 @@ async function paste(page, address) {
   await enter(page, "Manual callback: paste it here", address);
 }
 
-/** Signed out, on the sign-in screen. */
+/** The options for the sign-in screen without a session. */
 const SIGN_IN_SCREEN = { hash: "", isSignedOut: true };
 const wrongToken = (page) => enter(page, "Gateway token", "not-the-token");
 
 /**
- * By name: `set` configures the stand-in, `act` runs when the accounts are shown, `shows` is a text of the screen, `refusals` matches
- * the expected browser errors, and `isBrief` skips the pause before the screenshot.
+ * The screens by name: `set` configures the stand-in, `act` runs once the accounts are shown, `shows` is a text of the
+ * screen, `refusals` matches the expected browser errors, and `isBrief` skips the pause before the screenshot.
  */
 export const SCREENS = {
   "sign-in": { ...SIGN_IN_SCREEN, shows: "Sign in to this gateway" },

@@ -1,4 +1,4 @@
-// Simulates the gateway: serves the page with the gateway's headers and puts accounts into any state at once.
+// A stand-in for the gateway: serves the page with the gateway's headers, and can put accounts into any state at once.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { account, lastLogin, listed, now } from "./accounts.mjs";
@@ -47,7 +47,7 @@ class StandIn {
   /** Changes settings. */
   set(more) { Object.assign(this.settings, more); }
 
-  /** Puts an account into another state and sends a change event. */
+  /** Puts an account into `state` and sends a change event. */
   become(name, state) {
     this.accounts.set(name, account(name, state));
     this.tell();

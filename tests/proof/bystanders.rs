@@ -1,6 +1,6 @@
-//! Twenty accounts, three of them in trouble: one has a damaged row, one lost its sign-in at the provider, one is in a
-//! deactivated workspace. The other seventeen refresh and serve as if nothing had happened. Then the provider ends every
-//! sign-in, and each refresh token is presented once more.
+//! Checks that accounts in trouble do not affect others. Of twenty accounts, one has a damaged row, one has lost its
+//! login at the provider, and one is in a deactivated workspace. The other seventeen must refresh and serve normally.
+//! Then the provider ends every login, and each refresh token may be presented only once more.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, SHARED_FILE, Storage, block_on, pause, shared_client, sooner_or_later},
+    fleet::{Caller, Engine, Ground, SHARED_FILE, Storage, block_on, pause, shared_client, wait_for},
     support::gateway::{Gateway, Home},
 };
 
@@ -38,13 +38,13 @@ struct Answer {
 
 pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
     let size = extent.of(Size { processes: 2, rounds: 10 }, Size { processes: 4, rounds: 300 });
-    block_on(trouble_beside_them(engine, size, extent))
+    block_on(prove(engine, size, extent))
 }
 
-async fn trouble_beside_them(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
+async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
     let accounts = ACCOUNTS.to_string();
     let ground = Ground::new(engine, &["--accounts", &accounts, "--access-lifetime", LIFETIME]).await;
-    // By default a token that lives for seconds would not be refreshed again in time.
+    // With the default backoff, a token that lives for seconds would not be refreshed again in time.
     let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
@@ -52,7 +52,7 @@ async fn trouble_beside_them(engine: Engine, size: Size, extent: Extent) -> Resu
         gateways.push(composed::start(home, extent.sabotage).await);
     }
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
-    let dead = sign_everybody_in(&ground, &callers).await;
+    let dead = sign_in_all(&ground, &callers).await;
 
     ground.damage(&name(DAMAGED)).await;
     let workspace = callers[0].status(&name(DEACTIVATED)).await["account"]["account_id"].clone();
@@ -63,42 +63,43 @@ async fn trouble_beside_them(engine: Engine, size: Size, extent: Extent) -> Resu
 
     let mut answers = Vec::new();
     for _ in 0..size.rounds {
-        answers.extend(everybody(&callers).await);
+        answers.extend(prompt_all(&callers).await);
         pause(PAUSE).await;
     }
-    let mut flaws = of_answers(&answers);
-    flaws.extend(of_statuses(&ground, &callers[0]).await);
-    flaws.extend(of_presentations(&ground).await);
-    flaws.extend(after_the_end_of_all(&ground, &callers).await);
+    let mut problems = check_answers(&answers);
+    problems.extend(check_statuses(&ground, &callers[0]).await);
+    problems.extend(check_presentations(&ground).await);
+    problems.extend(end_all_and_check(&ground, &callers).await);
     let refreshes = ground.totals().await.rotated;
     println!(
-        "bystanders on {}: {} prompts, {refreshes} refreshes, {} flaws",
+        "bystanders on {}: {} prompts, {refreshes} refreshes, {} problems",
         engine.in_words(),
         answers.len(),
-        flaws.len()
+        problems.len()
     );
-    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("; ").into()) }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("; ").into()) }
 }
 
-/// Signs each person in under a name of its own. Returns the refresh token of the account that will lose its sign-in.
-async fn sign_everybody_in(ground: &Ground, callers: &[Caller]) -> String {
+/// Signs in each person under a separate account name. Returns the refresh token of the account that will lose its
+/// login.
+async fn sign_in_all(ground: &Ground, callers: &[Caller]) -> String {
     let mut dead = None;
     for account in 0..ACCOUNTS {
         ground.sign_in(&callers[0], &name(account), account).await;
         if account == DEAD {
-            // The last one without dots: access tokens have some.
+            // The newest secret without dots, because access tokens contain dots.
             dead = ground.issued().await.into_iter().rfind(|secret| !secret.contains('.'));
         }
     }
     for caller in callers {
         let serves = || async { prompt(caller, ACCOUNTS - 1).await.filter(|answer| answer.status == 200) };
-        sooner_or_later("every gateway to know the accounts", serves).await;
+        wait_for("every gateway to serve the accounts", serves).await;
     }
     dead.expect("a refresh token")
 }
 
 /// Sends a prompt of each account to each gateway, all at once.
-async fn everybody(callers: &[Caller]) -> Vec<Answer> {
+async fn prompt_all(callers: &[Caller]) -> Vec<Answer> {
     let mut prompts = JoinSet::new();
     for caller in callers {
         for account in 0..ACCOUNTS {
@@ -119,9 +120,9 @@ fn name(account: usize) -> String {
     format!("account-{account}")
 }
 
-fn of_answers(answers: &[Answer]) -> Vec<String> {
+fn check_answers(answers: &[Answer]) -> Vec<String> {
     let is_wrong = |Answer { account, status, text }: &&Answer| match *account {
-        // The token in memory serves until it expires.
+        // The access token in memory serves until it expires.
         DAMAGED => *status != 200 && !text.contains("account_unreadable"),
         DEACTIVATED => *status != 400 || !text.contains("deactivated_workspace"),
         // Requests in flight during the revocation may still succeed.
@@ -129,7 +130,7 @@ fn of_answers(answers: &[Answer]) -> Vec<String> {
         _ => *status != 200,
     };
     let wrong: Vec<&Answer> = answers.iter().filter(is_wrong).collect();
-    let told = |answer: &&Answer| {
+    let described = |answer: &&Answer| {
         format!(
             "{} of {} prompts went wrong, the first: {} {} {}",
             wrong.len(),
@@ -139,11 +140,11 @@ fn of_answers(answers: &[Answer]) -> Vec<String> {
             answer.text
         )
     };
-    wrong.first().map(told).into_iter().collect()
+    wrong.first().map(described).into_iter().collect()
 }
 
-async fn of_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
-    let mut flaws = Vec::new();
+async fn check_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
+    let mut problems = Vec::new();
     for account in 0..ACCOUNTS {
         let expected = match account {
             DAMAGED => "unreadable",
@@ -152,19 +153,19 @@ async fn of_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
             _ => "active",
         };
         let status = caller.status(&name(account)).await;
-        // A refresh may be under way at this moment.
+        // A refresh may be running.
         let is_right = status["state"] == expected || (expected == "active" && status["state"] == "refreshing");
         if !is_right || (expected == "active" && !status["reason"].is_null()) {
-            flaws.push(format!("{} is {status}", name(account)));
+            problems.push(format!("{} is {status}", name(account)));
         }
     }
     let reuse = ground.totals().await;
-    flaws.extend((reuse.reuse_refused + reuse.families_killed > 0).then(|| format!("reuse: {reuse:?}")));
-    flaws
+    problems.extend((reuse.reuse_refused + reuse.families_killed > 0).then(|| format!("reuse: {reuse:?}")));
+    problems
 }
 
-/// Every account that can be refreshed was, and the dead one was tried once.
-async fn of_presentations(ground: &Ground) -> Vec<String> {
+/// Checks that every account that can be refreshed was refreshed, and that the dead account was tried once.
+async fn check_presentations(ground: &Ground) -> Vec<String> {
     let presentations = ground.presentations().await;
     let mut refused = std::collections::BTreeMap::<_, usize>::new();
     let mut rotated = std::collections::BTreeSet::new();
@@ -176,42 +177,42 @@ async fn of_presentations(ground: &Ground) -> Vec<String> {
             *refused.entry(family).or_default() += 1;
         }
     }
-    let mut flaws = Vec::new();
+    let mut problems = Vec::new();
     if rotated.len() < ACCOUNTS - 2 {
-        flaws.push(format!("only {} families were refreshed", rotated.len()));
+        problems.push(format!("only {} families were refreshed", rotated.len()));
     }
     if refused.values().ne([1].iter()) {
-        flaws.push(format!("refused presentations by family: {refused:?}"));
+        problems.push(format!("refused presentations by family: {refused:?}"));
     }
-    flaws
+    problems
 }
 
-/// The provider ends every sign-in: one presentation an account tells, and no storm follows.
-async fn after_the_end_of_all(ground: &Ground, callers: &[Caller]) -> Vec<String> {
+/// Ends every login at the provider. Checks that one presentation per account follows, and no more.
+async fn end_all_and_check(ground: &Ground, callers: &[Caller]) -> Vec<String> {
     ground.order("/revoke-all", json!({})).await;
     let before = ground.totals().await.refused;
     for _ in 0..4 {
-        everybody(callers).await;
+        prompt_all(callers).await;
         pause(PAUSE).await;
     }
-    let mut flaws = Vec::new();
+    let mut problems = Vec::new();
     for account in DEACTIVATED + 1..ACCOUNTS {
         let knows = || async {
             Some(callers[0].status(&name(account)).await).filter(|status| status["state"] == "needs_reauth")
         };
-        sooner_or_later("the account to need a new sign-in", knows).await;
+        wait_for("the account to need a new login", knows).await;
     }
-    let told = ground.totals().await.refused - before;
-    // The damaged account cannot be tried, and the dead one is known to be.
+    let presented = ground.totals().await.refused - before;
+    // The damaged account cannot be tried, and the dead one already needs a login.
     let expected = u32::try_from(ACCOUNTS - 2).expect("a small number");
-    if told > expected || told + 1 < expected {
-        flaws.push(format!("{told} presentations for {expected} ended sign-ins"));
+    if presented > expected || presented + 1 < expected {
+        problems.push(format!("{presented} presentations for {expected} ended logins"));
     }
-    flaws
+    problems
 }
 
 impl Ground {
-    /// Damages an account's row in the database, as no gateway does.
+    /// Makes an account's row in the database unreadable.
     async fn damage(&self, account: &str) {
         let statement = format!("UPDATE llm_providers SET state = 'asleep', generation = -1 WHERE name = '{account}'");
         match &self.storage {

@@ -1,5 +1,5 @@
-//! A gateway composed for the proof: the shipped parts, with decorators around some ports. It is this test program,
-//! started with a special first argument, so that no test code gets into the shipped binary.
+//! Runs gateways for the proof: the shipped parts, with decorators around some ports. The process is this test program
+//! with a special first argument, so that the shipped binary contains no test code.
 
 use std::{
     fs,
@@ -23,17 +23,17 @@ use crate::{
     support::gateway::{Gateway, Home, TEST_DEADLINE, eventually},
 };
 
-/// The first argument that makes the program a gateway.
+/// The first argument that makes this program a gateway.
 const ROLE: &str = "composed-gateway";
 const STOP_AT: &str = "--stop-at";
 const SABOTAGE: &str = "--sabotage";
 const PATIENT: &str = "--patient";
-/// Printed by a gateway once it listens, by the shipped one in its log.
+/// The line that a gateway prints once it listens. The shipped gateway writes it to its log.
 const READY: &str = "goclaw is running";
-/// The name of its log in its home.
+/// The name of a gateway's log in its home.
 const LOG: &str = "gateway";
 
-/// Runs the gateway until it is killed, if this process was started as one.
+/// Runs a gateway until it is killed, if this process was started as one.
 pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() != Some(ROLE) {
@@ -44,7 +44,7 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let environment = Environment::of_process();
-        let settings = Settings::load(None, &environment).expect("sound settings");
+        let settings = Settings::load(None, &environment).expect("valid settings");
         telemetry::start(environment.text("RUST_LOG").unwrap_or("info"), false);
         let started = serve::start_with(&settings, |ports| changes.decorate(ports)).await.expect("it starts");
         println!("{READY}");
@@ -60,24 +60,24 @@ fn changes_of(mut arguments: impl Iterator<Item = String>) -> Changes {
             PATIENT => changes.patient = true,
             STOP_AT => changes.stop_at = arguments.next().as_deref().and_then(parse::<GatewayPoint>),
             SABOTAGE => changes.sabotage = arguments.next().as_deref().and_then(parse::<Sabotage>),
-            other => panic!("a composed gateway knows no {other}"),
+            other => panic!("unknown argument {other}"),
         }
     }
     changes
 }
 
-/// Returns the value of this name.
+/// Returns the value with this serialized name.
 pub(crate) fn parse<T: DeserializeOwned>(name: &str) -> Option<T> {
     serde_json::from_value(Value::from(name)).ok()
 }
 
-/// Returns the name of a value, as in tables and arguments.
+/// Returns a value's serialized name, as used in tables and arguments.
 pub(crate) fn name_of(value: impl Serialize) -> String {
     let name = serde_json::to_value(value).expect("a name");
     name.as_str().expect("a name").to_owned()
 }
 
-/// Starts a gateway in `home`: the shipped one, unless it is to be sabotaged.
+/// Starts a gateway in `home`: the shipped one, or a composed one if there is a sabotage.
 pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
     let command = match sabotage {
         None => home.command(&[]),
@@ -87,7 +87,7 @@ pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
         || ["stdout", "stderr"].map(|stream| home.printed(LOG, stream).matches(READY).count()).iter().sum::<usize>();
     let before = starts();
     let child = home.spawn(command, LOG);
-    // Do not poll over HTTP before it listens: on a busy machine polling would slow a dozen starts down.
+    // Do not poll over HTTP before the gateway listens, because polling slows down a dozen starts on a busy machine.
     eventually("the gateway to start", || std::future::ready((starts() > before).then_some(()))).await;
     home.answering(child).await
 }
@@ -95,7 +95,7 @@ pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
 /// A gateway that a test will kill.
 pub(crate) struct Victim {
     pub(crate) gateway: Gateway,
-    said: Said,
+    output: Output,
 }
 
 impl Victim {
@@ -104,47 +104,47 @@ impl Victim {
         let log = home.path().join("victim.stderr");
         let stderr = fs::File::create(&log).expect("a log");
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("it starts");
-        let output = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let said = Said { output, log }.up_to(READY.to_owned()).await;
-        Self { gateway: home.answering(child).await, said }
+        let lines = BufReader::new(child.stdout.take().expect("a piped stdout"));
+        let output = Output { lines, log }.read_up_to(READY.to_owned()).await;
+        Self { gateway: home.answering(child).await, output }
     }
 
-    /// Waits until it announces this point, where it stays. Dropping the returned gateway kills it.
+    /// Waits until the gateway announces `point`, where it stops. Dropping the returned gateway kills it.
     pub(crate) async fn reached(self, point: GatewayPoint) -> Gateway {
-        self.said.up_to(announcement(point)).await;
+        self.output.read_up_to(announcement(point)).await;
         self.gateway
     }
 }
 
-/// The output of a victim.
-struct Said {
-    output: BufReader<ChildStdout>,
+/// A victim's output.
+struct Output {
+    lines: BufReader<ChildStdout>,
     log: PathBuf,
 }
 
-impl Said {
-    /// Reads up to this line in a thread, without polling: a process in the middle of an operation must be killed
-    /// quickly.
-    async fn up_to(mut self, wanted: String) -> Self {
+impl Output {
+    /// Reads up to the line `wanted` on a thread. It does not poll, because a process must be killed quickly at its
+    /// point.
+    async fn read_up_to(mut self, wanted: String) -> Self {
         let (failure, log) = (format!("the gateway did not say: {wanted}"), self.log.clone());
         #[expect(clippy::disallowed_methods, reason = "it ends with the gateway's output")]
         let reading = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             while line.trim_end() != wanted {
                 line.clear();
-                // The end of its output is the end of the gateway.
-                (self.output.read_line(&mut line).ok()? > 0).then_some(())?;
+                // The output ends when the gateway ends.
+                (self.lines.read_line(&mut line).ok()? > 0).then_some(())?;
             }
             Some(self)
         });
         match tokio::time::timeout(TEST_DEADLINE, reading).await {
-            Ok(Ok(Some(said))) => said,
+            Ok(Ok(Some(output))) => output,
             _ => panic!("{failure}; its log: {}", fs::read_to_string(log).unwrap_or_default()),
         }
     }
 }
 
-/// Returns the announcement of a point.
+/// Returns the line that announces a point.
 pub(crate) fn announcement(point: GatewayPoint) -> String {
     format!("reached {}", name_of(point))
 }

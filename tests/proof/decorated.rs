@@ -1,5 +1,5 @@
-//! The ports of a composed gateway: decorators around the shipped adapters. They stop at a named point of a refresh, so
-//! that the process can be killed there, or break a promise on purpose, to check that a harness can fail.
+//! The decorators around a composed gateway's ports. They stop at a named point of a refresh, so that the process can
+//! be killed there, or break a promise on purpose, to check that a harness can fail.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -37,23 +37,23 @@ pub(crate) enum GatewayPoint {
     LeaseTaken,
     /// Before sending the token.
     BeforeSend,
-    /// The whole response is read and parsed.
+    /// The complete response is read and parsed.
     Parsed,
     /// The new tokens are in the journal.
     InJournal,
-    /// The commit is in flight: it may or may not be done when the gateway is killed.
+    /// The commit is in flight, so that it may or may not be done when the gateway is killed.
     Committing,
     /// The commit is done, but the gateway has not received the result yet.
     Committed,
-    /// The result is known, and the journal still has its obsolete record.
+    /// The gateway has received the result, and the journal still has the obsolete record.
     BeforeCleanup,
 }
 
-/// A promise broken on purpose.
+/// A promise that the gateway breaks on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Sabotage {
-    /// Every caller gets the lease, even if another holds it.
+    /// Every gateway gets the lease, even if another one holds it.
     Leaseless,
     /// New tokens are not written to the journal before the commit.
     Journalless,
@@ -66,7 +66,7 @@ pub(crate) enum Sabotage {
 pub(crate) struct Changes {
     pub(crate) stop_at: Option<GatewayPoint>,
     pub(crate) sabotage: Option<Sabotage>,
-    /// Waits for the provider's response until it is killed, so that a slow machine causes no timeout instead.
+    /// Whether the gateway waits for the provider's response without a timeout, which a slow machine might cause.
     pub(crate) patient: bool,
 }
 
@@ -83,7 +83,7 @@ impl Changes {
         }
     }
 
-    /// Continues, or announces the point and never returns.
+    /// Returns at once, or announces `point` and never returns if the gateway stops there.
     async fn pass(self, point: GatewayPoint) {
         if self.stop_at == Some(point) {
             println!("{}", announcement(point));
@@ -186,8 +186,8 @@ impl TokenStore for Store {
         self.inner.feedback().await
     }
 
-    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
-        self.inner.put_feedback(said, now).await
+    async fn put_feedback(&self, new: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
+        self.inner.put_feedback(new, now).await
     }
 }
 
@@ -251,7 +251,7 @@ impl TokenJournal for Journal {
     }
 
     async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError> {
-        // A login confirms its tokens too.
+        // A login also confirms its tokens, which is not a point of a refresh.
         if entry.rotation.version.generation > Generation::FIRST {
             self.changes.pass(GatewayPoint::BeforeCleanup).await;
         }

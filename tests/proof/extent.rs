@@ -1,14 +1,14 @@
-//! The extent of a run: the short form, or the values of `--long`, `--runs N` and other arguments.
+//! The arguments of the harnesses: `--long`, `--runs N`, `--seed N` and `--sabotage NAME`.
 
 use crate::{composed, decorated::Sabotage};
 
-/// The arguments of the harnesses; all others belong to the test runner.
+/// The harnesses' arguments. All others belong to the test runner.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) long: bool,
     /// How often each case runs, if given.
     pub(crate) runs: Option<u32>,
-    /// The seed of a harness's random choices, if given, to repeat a failed run.
+    /// The seed of a harness's random choices, if given. It repeats a failed run.
     pub(crate) seed: Option<u64>,
     /// A promise that the gateways break, to check that a harness can fail.
     pub(crate) sabotage: Option<Sabotage>,
@@ -24,15 +24,15 @@ impl Extent {
                 "--long" => extent.long = true,
                 "--runs" => {
                     let number = arguments.next().and_then(|number| number.parse().ok());
-                    extent.runs = Some(number.expect("--runs wants a number"));
+                    extent.runs = Some(number.expect("--runs needs a number"));
                 }
                 "--seed" => {
                     let number = arguments.next().and_then(|number| number.parse().ok());
-                    extent.seed = Some(number.expect("--seed wants a number"));
+                    extent.seed = Some(number.expect("--seed needs a number"));
                 }
                 "--sabotage" => {
                     let sabotage = arguments.next().as_deref().and_then(composed::parse);
-                    extent.sabotage = Some(sabotage.expect("--sabotage wants leaseless, journalless or impatient"));
+                    extent.sabotage = Some(sabotage.expect("--sabotage needs leaseless, journalless or impatient"));
                 }
                 _ => left.push(argument),
             }

@@ -1,5 +1,5 @@
-//! The shared environment of several gateways, and the harnesses' tools to call and judge them: one provider, one
-//! database, one API token and key.
+//! The environment that a harness's gateways share: one provider, one database, one gateway token and one key. Also the
+//! tools to call the gateways and to query the provider.
 
 use std::{
     sync::OnceLock,
@@ -43,20 +43,20 @@ impl Engine {
     }
 }
 
-/// Where a harness's gateways store.
+/// The database that a harness's gateways share.
 pub(crate) enum Storage {
     Folder(TempDir),
     Server(Database),
 }
 
-/// A provider and a database.
+/// The provider and the database of a harness.
 pub(crate) struct Ground {
     pub(crate) provider: Provider,
     pub(crate) storage: Storage,
 }
 
 impl Ground {
-    /// Starts both. `arguments` are the simulator's.
+    /// Starts a provider with these simulator arguments, and creates a database.
     pub(crate) async fn new(engine: Engine, arguments: &[&str]) -> Self {
         let storage = match engine {
             Engine::Sqlite => Storage::Folder(folder()),
@@ -67,18 +67,18 @@ impl Ground {
             let arguments = ["--approval", "auto"].into_iter().chain(arguments.iter().map(String::as_str));
             Provider::start(&arguments.collect::<Vec<_>>())
         };
-        // The simulator generates keys before it is ready; waiting on a worker thread would block all other tasks.
+        // The simulator generates keys before it is ready. Waiting on a worker thread would block all other tasks.
         #[expect(clippy::disallowed_methods, reason = "it is waited for")]
         let provider = tokio::task::spawn_blocking(start).await.expect("the simulator starts");
         Self { provider, storage }
     }
 
-    /// Resets both to their initial state. No gateway may be using them.
+    /// Resets provider and database to their initial state. No gateway may be using them.
     pub(crate) async fn reset(&mut self) {
         self.order("/reset", json!({})).await;
         match &mut self.storage {
             Storage::Folder(old) => *old = folder(),
-            // Cleared, not replaced: a long run would otherwise leave thousands of databases behind.
+            // Clear the database, because a long run would leave thousands of replaced ones.
             Storage::Server(database) => database.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
         }
     }
@@ -113,7 +113,7 @@ impl Ground {
         self.look("/presentations/totals").await
     }
 
-    /// Returns the number of requests stopped at a step since the stops were last cleared.
+    /// Returns how many requests have stopped at a step since the stops were last cleared.
     pub(crate) async fn stopped(&self) -> usize {
         self.look::<Vec<Value>>("/stops").await.len()
     }
@@ -123,7 +123,7 @@ impl Ground {
         self.look("/issued").await
     }
 
-    /// Logs one of the provider's users in under an account name, without a browser.
+    /// Connects one of the provider's users as `account`, without a browser.
     pub(crate) async fn sign_in(&self, caller: &Caller, account: &str, person: usize) {
         let start = caller.post(&format!("/v1/auth/{account}/start"), json!({"provider_type": "openai-codex"})).await;
         let started = start.expect("an answer").json();
@@ -136,7 +136,7 @@ impl Ground {
 
     async fn look<T: DeserializeOwned>(&self, path: &str) -> T {
         let answer = shared_client().get(format!("{}{path}", self.provider.control_url)).send().await;
-        answer.expect("an answer").json().await.expect("what it should be")
+        answer.expect("an answer").json().await.expect("the expected JSON")
     }
 }
 
@@ -144,13 +144,13 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Returns the HTTP client of all harnesses: creating one costs far more than a call.
+/// Returns the HTTP client that all harnesses share, because creating one costs far more than a call.
 pub(crate) fn shared_client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(http)
 }
 
-/// A user of a gateway.
+/// A client of a gateway.
 #[derive(Clone)]
 pub(crate) struct Caller {
     base: String,
@@ -162,7 +162,7 @@ impl Caller {
         Self { base: gateway.base.clone(), token: gateway.token.clone() }
     }
 
-    /// Returns an account's status; null if the gateway is gone.
+    /// Returns an account's status, or null if the gateway is gone.
     pub(crate) async fn status(&self, account: &str) -> Value {
         let request = shared_client().get(format!("{}/v1/auth/{account}/status", self.base));
         self.send(request).await.map(|answer| answer.json()).unwrap_or_default()
@@ -189,9 +189,9 @@ impl Caller {
     }
 }
 
-/// Waits until `look` returns a value. It polls less often than a test with one gateway, so that a dozen parallel cases
-/// do not slow each other down.
-pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+/// Waits until `look` returns a value. Polls less often than a test with one gateway, so that a dozen parallel cases do
+/// not slow each other down. Panics after [`TEST_DEADLINE`].
+pub(crate) async fn wait_for<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
     let found = tokio::time::timeout(TEST_DEADLINE, until_some(look)).await;
     found.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
@@ -206,17 +206,17 @@ pub(crate) async fn until_some<T, F: Future<Output = Option<T>>>(mut look: impl 
     }
 }
 
-/// Runs one harness on its own runtime; each harness has its own thread.
+/// Runs a harness on its own runtime. Each harness has its own thread.
 pub(crate) fn block_on<T>(harness: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(harness)
 }
 
-/// Returns the machine's clock, which all processes share, in Unix milliseconds.
-#[expect(clippy::disallowed_methods, reason = "it is compared with what other processes wrote down")]
+/// Returns the machine's time, which all processes share, in Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "it is compared with other processes' times")]
 pub(crate) fn now_unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    u64::try_from(since.as_millis()).expect("a time before long")
+    u64::try_from(since.as_millis()).expect("a time that fits")
 }
 
 /// Sleeps in real time.

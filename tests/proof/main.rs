@@ -1,4 +1,4 @@
-//! System tests of the core promise: real gateways, a provider that revokes a login on reuse, and injected faults.
+//! System tests of the core promise: gateway processes, a provider that revokes a login on reuse, and injected faults.
 //!
 //! Each trial is one harness in its short form. `--long` runs the length that `docs/refresh.md` documents, and `--runs
 //! N` sets how often each case of a harness runs:
@@ -6,15 +6,15 @@
 //!     cargo test --test proof                                     # all, short
 //!     cargo test --release --test proof -- storm --long --nocapture
 //!
-//! A harness judges by the simulator's ledger of presentations, never by the gateway's own report. A harness that
-//! cannot fail proves nothing, so gateways can break a promise on purpose (`decorated.rs`), and then these fail:
+//! A harness judges by the simulator's list of presentations, never by the gateway's own report. To show that the
+//! harnesses can fail, gateways can break a promise on purpose (`decorated.rs`). Then these fail:
 //!
-//!     cargo test --test proof -- storm --sabotage leaseless       # whoever asks may present: spent tokens are presented
-//!     cargo test --test proof -- soak --sabotage leaseless        # the same: two at once, and again without a kill
-//!     cargo test --test proof -- kill --sabotage journalless       # in_journal, at times committing: what was there is lost
-//!     cargo test --test proof -- kill --sabotage impatient        # all points in doubt: presented because somebody asked
+//!     cargo test --test proof -- storm --sabotage leaseless       # spent tokens are presented
+//!     cargo test --test proof -- soak --sabotage leaseless        # two at once, and again without a kill
+//!     cargo test --test proof -- kill --sabotage journalless      # in_journal, at times committing: tokens are lost
+//!     cargo test --test proof -- kill --sabotage impatient        # all points in doubt: a request presents the token
 
-// Tells clippy that all of this is test code, helpers included.
+// Makes clippy treat the helpers as test code too.
 #![cfg(test)]
 
 #[path = "../it/support/mod.rs"]
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Trial::test("store_faults_on_sqlite", move || store_faults::on_sqlite(extent)),
     ];
     let mut arguments = Arguments::from_iter(arguments);
-    // The harnesses wait for processes most of the time.
+    // The harnesses mostly wait for processes.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(cores + 1);
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,6 +1,6 @@
-//! A gateway is stopped with SIGSTOP at each step of its refresh, as by a laptop's lid or a full machine, for less and for
-//! more than its lease, and goes on. Meanwhile another gateway on the same database is asked for a refresh. The response
-//! that has arrived in the socket is stored, and the token is presented once.
+//! Pauses a gateway with SIGSTOP at a step of its refresh, as a laptop's lid or a full machine does, for less and for
+//! more than its lease. Meanwhile another gateway on the same database gets a request for a refresh. Then the first
+//! gateway continues: it must store the response that waits in its socket, and the token must be presented once.
 
 use std::{process::Command, time::Duration};
 
@@ -16,12 +16,12 @@ use crate::{
 };
 
 const ACCOUNT: &str = "openai";
-/// The steps of the provider while the gateway stands still, short and long.
+/// The provider's steps at which the gateway pauses, in the short form.
 const STEPS: [&str; 2] = ["rotated", "body_half"];
 const LONG_STEPS: [&str; 6] = ["arrived", "body_read", "rotated", "headers_sent", "body_half", "body_sent"];
-/// Below and above the lease of the short form.
+/// Pauses below and above the lease, in the short form.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(5)];
-/// With the default settings.
+/// The long form uses the default settings.
 const LONG_PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(35), Duration::from_secs(60)];
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
@@ -31,20 +31,20 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
         let mut ground = Ground::new(engine, &["--access-lifetime", "1h"]).await;
         let pauses = extent.of(&PAUSES[..], &LONG_PAUSES[..]);
         let steps = extent.of(&STEPS[..], &LONG_STEPS[..]);
-        let mut flaws = Vec::new();
+        let mut problems = Vec::new();
         for step in steps {
             for length in pauses {
-                flaws.extend(stand_still(&mut ground, step, *length, extent).await);
+                problems.extend(run_case(&mut ground, step, *length, extent).await);
             }
         }
         let cases = steps.len() * pauses.len();
-        println!("pauses on {}: {cases} pauses, {} flaws", engine.in_words(), flaws.len());
-        if flaws.is_empty() { Ok(()) } else { Err(flaws.join("\n").into()) }
+        println!("pauses on {}: {cases} pauses, {} problems", engine.in_words(), problems.len());
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
     })
 }
 
-/// Runs one case; returns what was wrong.
-async fn stand_still(ground: &mut Ground, step: &str, length: Duration, extent: Extent) -> Option<String> {
+/// Runs one case. Returns a description of a wrong result.
+async fn run_case(ground: &mut Ground, step: &str, length: Duration, extent: Extent) -> Option<String> {
     ground.reset().await;
     ground.order("/settings", json!({"access_lifetime": "1h"})).await;
     let homes = [(); 2].map(|()| {
@@ -60,17 +60,17 @@ async fn stand_still(ground: &mut Ground, step: &str, length: Duration, extent: 
     ground.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
     ground.order("/stops", json!({ "step": step })).await;
 
-    let standing_still = async {
+    let pausing = async {
         ground.order("/stops/await", json!({ "step": step })).await;
         signal(&paused, "STOP");
         ground.order("/stops/release", json!({"release": "continue"})).await;
         pause(length).await;
-        // It may wait for the lease longer than this client does.
+        // Ignore the result, because the gateway may wait for the lease longer than this client.
         let _ = Caller::of(&other).refresh(ACCOUNT).await;
         signal(&paused, "CONT");
     };
     let caller = Caller::of(&paused);
-    tokio::join!(caller.refresh(ACCOUNT), standing_still);
+    tokio::join!(caller.refresh(ACCOUNT), pausing);
     for gateway in [&paused, &other] {
         let caller = Caller::of(gateway);
         let is_settled = || async {

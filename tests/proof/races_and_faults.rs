@@ -1,5 +1,5 @@
-//! Shared parts of the race and fault harnesses: gateways with short intervals, the provider's ledger, parallel cases,
-//! and the table of results.
+//! Shared parts of the harnesses for races and provider faults: gateways with short intervals, the provider's counts,
+//! parallel cases, and the table of results.
 
 use std::{
     any::Any,
@@ -20,10 +20,10 @@ use crate::support::{
 };
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-/// The slack of a lease beyond two calls. If the database grants a lease later than that, the gateway does not present,
-/// which on a busy machine would test a different case.
+/// How much longer than two calls a lease is. If the database grants the lease later than that, as on a busy machine,
+/// the gateway does not present, and the test covers a different case.
 const SLACK: Duration = Duration::from_secs(3);
-/// More threads than cores: starting a program blocks one thread until the program is ready.
+/// Enough threads for several starts at once, because each start blocks a thread until the program is ready.
 const THREADS: usize = 8;
 
 /// Runs a harness to its end.
@@ -32,8 +32,8 @@ pub(crate) fn on_runtime(harness: impl Future<Output = Result<(), Failed>>) -> R
     runtime.expect("a runtime").block_on(harness)
 }
 
-/// Returns a home whose gateway has a configured API token and key, so that several may share a database, and a
-/// provider timeout of `http_timeout`.
+/// Returns a home with short refresh intervals and the timeout `http_timeout`. Gateway token and key are fixed, so that
+/// several gateways may share a database.
 pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     Home::new(provider)
@@ -46,25 +46,25 @@ pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home 
         .with("GOCLAW_REFRESH__BACKOFF_MAX", "1s")
 }
 
-/// Returns the HTTP client for polling: creating one takes longer than a request.
+/// Returns the HTTP client that all harnesses share, because creating one takes longer than a request.
 pub(crate) fn client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(http)
 }
 
-/// Returns the gateway's status of its login.
+/// Returns the status of the ChatGPT account.
 pub(crate) async fn status(gateway: &Gateway) -> Value {
     let request = client().get(format!("{}/v1/auth/openai/status", gateway.base)).bearer_auth(&gateway.token);
     request.send().await.expect("an answer").json().await.expect("JSON")
 }
 
-/// Returns the response of the provider's control API.
+/// Sends a GET request to the provider's control API and returns the response.
 pub(crate) async fn ask(provider: &Provider, path: &str) -> Value {
     let answer = client().get(format!("{}{path}", provider.control_url)).send().await.expect("an answer");
     answer.json().await.expect("JSON")
 }
 
-/// The provider's record of all refreshes.
+/// The provider's counts of all refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub(crate) presentations: u64,
@@ -88,7 +88,7 @@ impl Ledger {
     }
 }
 
-/// Runs cases in parallel, this many at a time. Returns their results in order, or how each failed.
+/// Runs cases in parallel, at most `at_a_time` at once. Returns their results in order, or the panic messages.
 pub(crate) async fn side_by_side<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     at_a_time: usize,
     cases: impl IntoIterator<Item = F>,
@@ -99,7 +99,7 @@ pub(crate) async fn side_by_side<T: Send + 'static, F: Future<Output = T> + Send
         under_way.spawn(async move {
             let _seat = seats.acquire_owned().await;
             let ended = AssertUnwindSafe(case).catch_unwind().await;
-            (number, ended.map_err(|panic| words_of(panic.as_ref())))
+            (number, ended.map_err(|panic| message_of(panic.as_ref())))
         });
     }
     let mut ended = under_way.join_all().await;
@@ -107,9 +107,9 @@ pub(crate) async fn side_by_side<T: Send + 'static, F: Future<Output = T> + Send
     ended.into_iter().map(|(_, ended)| ended).collect()
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> String {
+fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the case panicked").to_owned()
 }
 
 /// Prints a table in the format of the documentation.
@@ -120,18 +120,18 @@ pub(crate) fn print_table(title: &str, headings: &[&str], rows: &[Vec<String>]) 
     }
 }
 
-/// Combines all complaints into one failure; succeeds if there are none.
+/// Returns one failure with all complaints, or success if there are none.
 pub(crate) fn verdict(complaints: &[String]) -> Result<(), Failed> {
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 
-/// Returns the machine's clock, which real processes use.
+/// Returns the machine's time, which the gateway processes use.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) fn clock() -> Instant {
     Instant::now()
 }
 
-/// Sleeps in real time, as an outage does. Tests must not draw conclusions from the elapsed time.
+/// Sleeps in real time. Tests must not depend on the elapsed time.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;

@@ -1,7 +1,8 @@
-//! Many callers on several gateways at once, at the moment when the access token becomes invalid.
+//! Checks that many callers on several gateways at once cause one refresh when the access token becomes invalid.
 //!
-//! Two kinds of rounds alternate: the token expires, which each gateway sees by its clock, or the provider revokes it,
-//! which each learns from a refusal. In both, one gateway presents the refresh token once, and all callers are served.
+//! Two kinds of rounds alternate. Either the token expires, which each gateway sees by its clock, or the provider
+//! revokes it, which each gateway sees by a 401. In both, one gateway presents the refresh token once, and all callers
+//! are served.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, sooner_or_later},
+    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, wait_for},
     support::gateway::{Gateway, Home},
 };
 
@@ -43,7 +44,7 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
 
 async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
     let ground = Ground::new(engine, &["--access-lifetime", LIFETIME]).await;
-    // The callers race without any schedule.
+    // Without proactive refreshes, only the callers' requests start a refresh.
     let home = || ground.home().with("GOCLAW_REFRESH__PROACTIVE", "false").with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
@@ -54,7 +55,7 @@ async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
     ground.sign_in(&callers[0], ACCOUNT, 0).await;
     for caller in &callers {
         let knows = || async { caller.usage().await.filter(|answer| answer.status == 200) };
-        sooner_or_later("every gateway to know the account", knows).await;
+        wait_for("every gateway to serve the account", knows).await;
     }
 
     let (mut tally, mut ended) = (Tally::default(), 0);
@@ -65,15 +66,15 @@ async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
         } else {
             ended = end_access_tokens(&ground, ended).await;
         }
-        everybody(&callers, size.callers, &mut tally).await;
+        call_all(&callers, size.callers, &mut tally).await;
     }
     judge(engine, size, &ground, &callers[0], tally).await
 }
 
-/// Revokes every access token after the first `ended` issued secrets. Returns the number of secrets now.
+/// Revokes the access tokens among all issued secrets except the first `ended` ones. Returns the number of secrets.
 async fn end_access_tokens(ground: &Ground, ended: usize) -> usize {
     let issued = ground.issued().await;
-    // Revoking a refresh token would revoke its family; those contain no dots.
+    // Skip refresh tokens, which contain no dots, because revoking one would end its family.
     for token in issued.iter().skip(ended).filter(|secret| secret.contains('.')) {
         let url = format!("{}/oauth/revoke", ground.provider.issuer);
         let answer = shared_client().post(url).form(&[("token", token)]).send().await.expect("an answer");
@@ -82,8 +83,8 @@ async fn end_access_tokens(ground: &Ground, ended: usize) -> usize {
     issued.len()
 }
 
-/// Sends this many requests to each gateway at once.
-async fn everybody(callers: &[Caller], each: usize, tally: &mut Tally) {
+/// Sends `each` requests to every gateway at once.
+async fn call_all(callers: &[Caller], each: usize, tally: &mut Tally) {
     let mut calls = JoinSet::new();
     for caller in callers {
         for _ in 0..each {
@@ -126,7 +127,7 @@ async fn judge(engine: Engine, size: Size, ground: &Ground, caller: &Caller, tal
         totals.max_concurrent_in_a_family,
     );
     let presentations = u64::from(totals.presentations);
-    let flaws = [
+    let problems = [
         (tally.answered != requests, format!("callers were not served: {:?}", tally.wrong.first())),
         (presentations != generations, format!("{presentations} presentations for {generations} generations")),
         (totals.rotated != totals.presentations, format!("a presentation was not a rotation: {totals:?}")),
@@ -134,6 +135,6 @@ async fn judge(engine: Engine, size: Size, ground: &Ground, caller: &Caller, tal
         (totals.max_concurrent_in_a_family != 1, format!("two presentations at once: {totals:?}")),
         (presentations < rounds as u64, format!("{rounds} rounds came to {presentations} presentations only")),
     ];
-    let flaws: Vec<String> = flaws.into_iter().filter(|(is_one, _)| *is_one).map(|(_, error)| error).collect();
-    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("; ").into()) }
+    let problems: Vec<String> = problems.into_iter().filter(|(is_one, _)| *is_one).map(|(_, error)| error).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("; ").into()) }
 }

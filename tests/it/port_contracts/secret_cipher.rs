@@ -1,5 +1,5 @@
-//! Contract of `SecretCipher`. The cipher has no fake, because tests of use cases must show that stored secrets are
-//! encrypted. The suite runs with the system's and with seeded random bytes.
+//! Contract of `SecretCipher`, run with system and with seeded random bytes. The cipher has no fake, so that use-case
+//! tests store real ciphertext.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,10 +34,10 @@ use crate::{
 contract!(system_random: SystemSource, seeded_random: SeededSource; [
     a_sealed_secret_opens_in_its_context,
     a_sealed_secret_does_not_open_in_another_context,
-    sealing_twice_returns_different_texts,
+    sealing_twice_returns_different_ciphertexts,
     plaintext_is_neither_stored_nor_opened,
-    another_key_opens_nothing_and_is_named,
-    a_changed_text_does_not_open,
+    opening_with_another_key_fails_and_reports_both_key_ids,
+    altered_or_truncated_ciphertext_does_not_open,
     sealing_fails_without_entropy,
 ]);
 
@@ -69,14 +69,14 @@ impl Fixture for SeededSource {
     }
 }
 
-/// The values that the contexts are bound to. Each list differs in one value from its first item.
+/// Values that seal contexts are bound to. Each item of a list differs from the first item in one value.
 struct Places {
     names: [AccountName; 2],
     versions: [TokenVersion; 3],
     logins: Vec<LoginSession>,
     revocations: Vec<PendingRevocation>,
     tokens: Vec<ApiToken>,
-    /// Each with its owner and its predecessor.
+    /// Id, owner and previous response.
     responses: Vec<(ResponseId, Principal, Option<ResponseId>)>,
 }
 
@@ -189,7 +189,7 @@ async fn a_sealed_secret_does_not_open_in_another_context<F: Fixture>() {
     }
 }
 
-async fn sealing_twice_returns_different_texts<F: Fixture>() {
+async fn sealing_twice_returns_different_ciphertexts<F: Fixture>() {
     let cipher = F::cipher(1);
     for secret in SECRETS {
         assert_ne!(cipher.seal(&CONTEXT, secret).expect("it seals"), cipher.seal(&CONTEXT, secret).expect("it seals"));
@@ -206,14 +206,14 @@ async fn plaintext_is_neither_stored_nor_opened<F: Fixture>() {
     }
 }
 
-async fn another_key_opens_nothing_and_is_named<F: Fixture>() {
+async fn opening_with_another_key_fails_and_reports_both_key_ids<F: Fixture>() {
     let (cipher, other) = (F::cipher(1), F::cipher(2));
     let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals");
     let expected = OpenError::UnknownKey { sealed_with: cipher.key_id(), configured: other.key_id() };
     assert_eq!(other.open(&CONTEXT, &sealed).map(drop), Err(expected));
 }
 
-async fn a_changed_text_does_not_open<F: Fixture>() {
+async fn altered_or_truncated_ciphertext_does_not_open<F: Fixture>() {
     let cipher = F::cipher(1);
     let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals").into_string();
     for at in 0..sealed.len() {
@@ -241,11 +241,11 @@ async fn sealing_fails_without_entropy<F: Fixture>() {
     let sealed = F::cipher(1).seal(&CONTEXT, "refresh-token-1").expect("it seals");
     let without = XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]).into(), Arc::new(Exhausted));
     assert!(without.seal(&CONTEXT, "refresh-token-1").is_err());
-    assert_eq!(without.open(&CONTEXT, &sealed).expect("opening needs none").expose_secret(), "refresh-token-1");
+    assert_eq!(without.open(&CONTEXT, &sealed).expect("opening needs no entropy").expose_secret(), "refresh-token-1");
 }
 
 #[test]
-fn a_cipher_reads_keys_that_were_added_to_its_source() {
+fn a_cipher_loads_added_keys_and_keeps_removed_ones() {
     let ring = |keys: &[u8]| {
         let texts: Vec<_> = keys.iter().map(|key| EncryptionKey::from_bytes([*key; 32]).to_text()).collect();
         KeyRing::of(texts.iter()).expect("keys")
@@ -257,8 +257,8 @@ fn a_cipher_reads_keys_that_were_added_to_its_source() {
     let old = cipher.seal(&CONTEXT, "old").expect("it is sealed");
     assert!(!cipher.reload(), "nothing has changed");
     *source.lock().expect("no test panics here") = vec![1, 3];
-    assert!(cipher.reload(), "a key behind the first one is a change");
-    // Without the old key: a gateway that runs keeps it.
+    assert!(cipher.reload(), "a second key counts as a change");
+    // The source no longer has the old key. The running gateway keeps it.
     *source.lock().expect("no test panics here") = vec![2];
     let other = XChaChaCipher::new(&ring(&[2]), Arc::new(SystemRandom));
     let new = other.seal(&CONTEXT, "new").expect("it is sealed");

@@ -27,17 +27,17 @@ use crate::support::{
 
 contract!(fake: Fake, http_client: Http; [
     a_cookie_refreshes_its_session_repeatedly,
-    without_a_session_the_last_active_one_is_named,
-    a_session_that_has_ended_is_no_error,
+    without_a_session_id_the_reply_names_the_last_active_session,
+    an_ended_session_is_a_reply_and_not_an_error,
     a_replaced_cookie_is_returned_with_every_outcome,
     a_signed_out_cookie_is_rejected,
     an_invalid_cookie_header_is_not_sent,
-    a_refresh_ends_within_its_limit_and_consumes_nothing,
+    a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid,
     an_unreachable_provider_is_unavailable,
 ]);
 
 const LIMIT: Duration = Duration::from_secs(15);
-/// Well above the test's short limit and well below the adapter's own timeout.
+/// Longer than the limit of the test that uses it, and shorter than the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
 
 trait Fixture {
@@ -49,22 +49,22 @@ trait Fixture {
 
     fn client(&self) -> SessionClient;
 
-    /// Signs a browser in; returns the session and the cookie.
+    /// Signs in a browser and returns its session id and cookie.
     fn sign_in(&self) -> (String, RefreshToken);
 
-    /// Signs the session's browser out.
+    /// Signs out the session's browser.
     fn sign_out(&self, session: &str, cookie: &RefreshToken);
 
-    /// Replaces the session's cookie with the next response.
+    /// Makes the next response replace the session's cookie.
     fn replace_cookie(&self, session: &str);
 
-    /// Lets the next response be a server error.
+    /// Makes the next response a server error.
     fn fail_once(&self);
 
-    /// Lets the next request hang.
+    /// Makes the next request hang.
     fn hang_once(&self);
 
-    /// Lets requests succeed again.
+    /// Ends the faults, so that requests succeed again.
     fn resume(&self);
 
     async fn stop(&self);
@@ -187,9 +187,9 @@ impl Fixture for Http {
     }
 }
 
-/// Returns the session of a new token.
+/// Returns the session id in a token's claims.
 fn session_of(reply: SessionReply) -> String {
-    let SessionReply::Token(token) = reply else { panic!("{reply:?} is no token") };
+    let SessionReply::Token(token) = reply else { panic!("expected a token, got {reply:?}") };
     let claims = AccessToken::expose_secret(&token).split('.').nth(1).expect("a JWT");
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
     claims["sid"].as_str().expect("a session").to_owned()
@@ -203,14 +203,14 @@ async fn a_cookie_refreshes_its_session_repeatedly<F: Fixture>() {
     }
 }
 
-async fn without_a_session_the_last_active_one_is_named<F: Fixture>() {
+async fn without_a_session_id_the_reply_names_the_last_active_session<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     let reply = fixture.outcome(None, &cookie).await.expect("a session");
     assert!(matches!(&reply, SessionReply::Active(id) if id.as_str() == session), "{reply:?}");
 }
 
-async fn a_session_that_has_ended_is_no_error<F: Fixture>() {
+async fn an_ended_session_is_a_reply_and_not_an_error<F: Fixture>() {
     let fixture = F::open().await;
     let (_, cookie) = fixture.sign_in();
     let reply = fixture.outcome(Some("sess_over"), &cookie).await.expect("a reply");
@@ -228,7 +228,7 @@ async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
         let response = fixture.ask(asked, &cookie).await;
         assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
         let new = response.replaced.expect("a new cookie");
-        let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("it was replaced");
+        let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the old cookie is invalid");
         assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
         cookie = new;
     }
@@ -252,7 +252,7 @@ async fn an_invalid_cookie_header_is_not_sent<F: Fixture>() {
     assert!(matches!(refused, TokenEndpointError::Unavailable { .. }), "{refused:?}");
 }
 
-async fn a_refresh_ends_within_its_limit_and_consumes_nothing<F: Fixture>() {
+async fn a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
@@ -277,7 +277,7 @@ async fn an_unreachable_provider_is_unavailable<F: Fixture>() {
 }
 
 #[tokio::test]
-async fn a_cookie_counts_if_it_is_for_this_host_and_lives() {
+async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
     let _ = http();
     let endpoint = HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
         .expect("a client");

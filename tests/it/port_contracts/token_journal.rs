@@ -1,4 +1,4 @@
-//! Contract of `TokenJournal`, for the fake and for the folder. It does not test that `put` syncs the file.
+//! Contract of `TokenJournal`, for the fake and for the folder. Whether `put` syncs the file is not tested.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -28,17 +28,17 @@ contract!(memory: Memory, folder: Folder; [
     account_login_and_generation_identify_a_record,
     a_newer_record_replaces_an_older_one,
     removing_is_idempotent_and_removes_one_record,
-    committed_records_that_are_known_are_left_out,
-    each_key_s_records_are_counted,
-    the_newest_committed_record_of_an_account_stays,
+    list_without_leaves_out_committed_records_of_the_given_versions,
+    key_use_counts_the_records_of_each_key,
+    only_the_newest_committed_record_of_an_account_is_kept,
     a_record_that_was_never_put_can_be_confirmed,
-    an_end_deletes_the_committed_record_of_its_login_only,
-    ended_logins_are_remembered_by_every_process,
-    a_mark_replaces_the_committed_record_and_no_later_version,
-    the_tokens_of_a_login_are_a_committed_record_before_every_refresh,
-    presentations_are_remembered_until_newer_tokens_replace_theirs,
-    presentations_end_with_their_login,
-    a_record_under_concurrent_writes_is_always_present_and_complete,
+    ending_a_login_deletes_only_its_own_committed_record,
+    every_process_lists_the_ended_logins,
+    a_mark_replaces_only_older_committed_records_and_marks,
+    the_tokens_of_a_login_can_be_confirmed_before_its_first_refresh,
+    a_presentation_is_listed_until_newer_tokens_are_stored,
+    ending_a_login_deletes_its_presentations,
+    concurrent_writes_never_leave_a_record_missing_or_partial,
 ]);
 
 trait Fixture {
@@ -89,14 +89,14 @@ fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord
     JournalRecord::unsaved(name(account), rotation)
 }
 
-fn order(name: &AccountName, version: &TokenVersion) -> (String, String, u64) {
+fn sort_key(name: &AccountName, version: &TokenVersion) -> (String, String, u64) {
     (name.to_string(), version.login_id.to_string(), version.generation.0)
 }
 
 /// Lists all records, sorted by version.
 async fn listed(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
     let mut entries = journal.list().await.expect("the records");
-    entries.sort_by_key(|entry| order(&entry.name, &entry.rotation.version));
+    entries.sort_by_key(|entry| sort_key(&entry.name, &entry.rotation.version));
     entries
 }
 
@@ -105,7 +105,7 @@ async fn every_process_lists_a_record_unchanged<F: Fixture>() {
     assert_eq!(listed(&fixture.process()).await, []);
     let entries: Vec<JournalRecord> = (1..=6).map(|number| entry("work", number, 0, number)).collect();
     for entry in &entries {
-        fixture.process().put(entry).await.expect("it is kept");
+        fixture.process().put(entry).await.expect("the write succeeds");
     }
     assert_eq!(listed(&fixture.process()).await, entries);
 }
@@ -115,7 +115,7 @@ async fn account_login_and_generation_identify_a_record<F: Fixture>() {
     let journal = fixture.process();
     let entries = [entry("home", 1, 0, 1), entry("work", 1, 0, 2), entry("work", 1, 1, 3), entry("work", 2, 0, 4)];
     for entry in &entries {
-        journal.put(entry).await.expect("it is kept");
+        journal.put(entry).await.expect("the write succeeds");
     }
     assert_eq!(listed(&journal).await, entries);
 }
@@ -123,39 +123,39 @@ async fn account_login_and_generation_identify_a_record<F: Fixture>() {
 async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
     let fixture = F::open();
     let (older, newer) = (entry("work", 1, 0, 1), entry("work", 1, 0, 2));
-    fixture.process().put(&older).await.expect("it is kept");
-    fixture.process().put(&newer).await.expect("it is kept");
+    fixture.process().put(&older).await.expect("the write succeeds");
+    fixture.process().put(&newer).await.expect("the write succeeds");
     assert_eq!(listed(&fixture.process()).await, [newer]);
 }
 
-async fn committed_records_that_are_known_are_left_out<F: Fixture>() {
+async fn list_without_leaves_out_committed_records_of_the_given_versions<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     let (known, other, unsaved) = (entry("home", 1, 0, 1), entry("work", 2, 3, 2), entry("third", 3, 0, 3));
     for committed in [&known, &other] {
-        journal.confirm(committed).await.expect("it is kept");
+        journal.confirm(committed).await.expect("the write succeeds");
     }
-    journal.put(&unsaved).await.expect("it is kept");
+    journal.put(&unsaved).await.expect("the write succeeds");
     let versions = [&known, &unsaved].map(|entry| (entry.name.clone(), entry.rotation.version.clone()));
     let older = TokenVersion { generation: Generation(3), ..other.rotation.version.clone() };
     let versions = versions.into_iter().chain([(other.name.clone(), older)]).collect();
     let mut rest = fixture.process().list_without(versions).await.expect("the records");
-    rest.sort_by_key(|entry| order(&entry.name, &entry.rotation.version));
+    rest.sort_by_key(|entry| sort_key(&entry.name, &entry.rotation.version));
     assert_eq!(rest, [unsaved, JournalRecord { state: RecordState::Committed, ..other }]);
     assert_eq!(journal.list_without(HashMap::new()).await.expect("the records").len(), 3);
 }
 
-async fn each_key_s_records_are_counted<F: Fixture>() {
+async fn key_use_counts_the_records_of_each_key<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::new());
     let sealed = |key: &str| SealedSecret::from_stored(format!("v2:{key}:text"));
     let mut both = entry("work", 1, 0, 2);
     (both.rotation.access_token, both.rotation.refresh_token) = (sealed("new"), Some(sealed("old")));
-    journal.confirm(&both).await.expect("it is kept");
-    journal.put(&entry("home", 2, 0, 2)).await.expect("it is kept");
+    journal.confirm(&both).await.expect("the write succeeds");
+    journal.put(&entry("home", 2, 0, 2)).await.expect("the write succeeds");
     let login = LoginRecord { name: name("third"), login_id: LoginId::from_bytes([3; 16]), tokens: sealed("new") };
-    journal.put_login(&login).await.expect("it is kept");
+    journal.put_login(&login).await.expect("the write succeeds");
     let expected = [("key", 1), ("new", 2), ("old", 1)].map(|(key, count)| (KeyId::new(key), count));
     assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::from(expected));
 }
@@ -165,7 +165,7 @@ async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
     let journal = fixture.process();
     let (removed, kept) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2));
     for entry in [&removed, &kept] {
-        journal.put(entry).await.expect("it is kept");
+        journal.put(entry).await.expect("the write succeeds");
     }
     for _ in 0..2 {
         journal.remove(&removed.name, &removed.rotation.version).await.expect("it is gone");
@@ -177,15 +177,15 @@ fn committed(entry: &JournalRecord) -> JournalRecord {
     JournalRecord { state: RecordState::Committed, ..entry.clone() }
 }
 
-async fn the_newest_committed_record_of_an_account_stays<F: Fixture>() {
+async fn only_the_newest_committed_record_of_an_account_is_kept<F: Fixture>() {
     let fixture = F::open();
     let (first, second, next_login) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work", 2, 0, 3));
     let (unsaved, other) = (entry("work", 1, 2, 4), entry("work-2", 1, 0, 5));
     for entry in [&first, &second, &unsaved, &other] {
-        fixture.process().put(entry).await.expect("it is kept");
+        fixture.process().put(entry).await.expect("the write succeeds");
     }
     for (confirmed, kept) in [(&first, &first), (&second, &second), (&first, &second), (&next_login, &next_login)] {
-        fixture.process().confirm(confirmed).await.expect("it is kept");
+        fixture.process().confirm(confirmed).await.expect("the write succeeds");
         let listed = listed(&fixture.process()).await;
         let of_work: Vec<_> = listed.iter().filter(|entry| entry.state == RecordState::Committed).collect();
         assert_eq!(of_work, [&committed(kept)]);
@@ -197,7 +197,7 @@ async fn a_record_that_was_never_put_can_be_confirmed<F: Fixture>() {
     let fixture = F::open();
     let written = entry("work", 1, 0, 1);
     for _ in 0..2 {
-        fixture.process().confirm(&written).await.expect("it is kept");
+        fixture.process().confirm(&written).await.expect("the write succeeds");
         assert_eq!(listed(&fixture.process()).await, [committed(&written)]);
     }
 }
@@ -207,74 +207,74 @@ fn end(account: &str, login: u8, successor: Option<u8>) -> EndedLogin {
     EndedLogin { name: name(account), login_id: id(login), successor: successor.map(id) }
 }
 
-async fn an_end_deletes_the_committed_record_of_its_login_only<F: Fixture>() {
+async fn ending_a_login_deletes_only_its_own_committed_record<F: Fixture>() {
     let fixture = F::open();
     let (kept, unsaved, other) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work-2", 2, 0, 3));
     let journal = fixture.process();
     for entry in [&kept, &unsaved, &other] {
-        journal.put(entry).await.expect("it is kept");
+        journal.put(entry).await.expect("the write succeeds");
     }
-    journal.confirm(&kept).await.expect("it is kept");
-    journal.confirm(&other).await.expect("it is kept");
-    journal.end(&end("work", 3, None)).await.expect("it is kept");
+    journal.confirm(&kept).await.expect("the write succeeds");
+    journal.confirm(&other).await.expect("the write succeeds");
+    journal.end(&end("work", 3, None)).await.expect("the write succeeds");
     assert_eq!(listed(&journal).await.len(), 3);
     for _ in 0..2 {
-        journal.end(&end("work", 1, None)).await.expect("it is kept");
+        journal.end(&end("work", 1, None)).await.expect("the write succeeds");
         assert_eq!(listed(&fixture.process()).await, [unsaved.clone(), committed(&other)]);
     }
 }
 
-async fn ended_logins_are_remembered_by_every_process<F: Fixture>() {
+async fn every_process_lists_the_ended_logins<F: Fixture>() {
     let fixture = F::open();
     assert_eq!(fixture.process().ended().await.expect("the ends"), []);
-    // Of two ends of one login the last counts.
+    // If a login is ended twice, the last end wins.
     for ended in [end("work", 1, None), end("work", 2, Some(1)), end("home", 4, Some(5)), end("work", 1, Some(3))] {
-        fixture.process().end(&ended).await.expect("it is kept");
+        fixture.process().end(&ended).await.expect("the write succeeds");
     }
     let mut ends = fixture.process().ended().await.expect("the ends");
     ends.sort_by_key(|ended| ended.login_id.to_string());
     assert_eq!(ends, [end("work", 1, Some(3)), end("work", 2, Some(1)), end("home", 4, Some(5))]);
-    assert_eq!(listed(&fixture.process()).await, [], "an end is no record");
+    assert_eq!(listed(&fixture.process()).await, [], "an ended login is not a token record");
 }
 
-async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>() {
+async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     let (record, unsaved) = (entry("work", 1, 4, 1), entry("work", 1, 9, 2));
     let marks = async || fixture.process().marks().await.expect("the marks");
-    journal.put(&unsaved).await.expect("it is kept");
-    journal.confirm(&record).await.expect("it is kept");
+    journal.put(&unsaved).await.expect("the write succeeds");
+    journal.confirm(&record).await.expect("the write succeeds");
     // The record has generation 5.
     for (earlier, is_newest) in [(version(1, 4), false), (version(1, 5), true)] {
         assert_eq!(journal.mark(&record.name, &earlier).await.expect("it is ignored"), is_newest);
         assert_eq!((marks().await, listed(&journal).await), (vec![], vec![committed(&record), unsaved.clone()]));
     }
     for later in [version(1, 6), version(1, 7), version(2, 0)] {
-        assert!(journal.mark(&record.name, &later).await.expect("it is kept"));
+        assert!(journal.mark(&record.name, &later).await.expect("the write succeeds"));
         assert_eq!(marks().await, [(record.name.clone(), later)]);
         assert_eq!(listed(&journal).await, std::slice::from_ref(&unsaved));
     }
     journal.mark(&name("work-2"), &version(1, 3)).await.expect("another account");
     assert_eq!(marks().await.len(), 2);
-    journal.confirm(&entry("work", 2, 0, 3)).await.expect("it is kept");
+    journal.confirm(&entry("work", 2, 0, 3)).await.expect("the write succeeds");
     assert_eq!(marks().await, [(name("work-2"), version(1, 3))]);
     journal.end(&end("work-2", 1, None)).await.expect("it is gone");
     assert_eq!(marks().await, []);
 }
 
-async fn the_tokens_of_a_login_are_a_committed_record_before_every_refresh<F: Fixture>() {
+async fn the_tokens_of_a_login_can_be_confirmed_before_its_first_refresh<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     let mut login = committed(&entry("work", 1, 0, 1));
     login.rotation.version = version(1, 0);
-    journal.mark(&login.name, &version(1, 0)).await.expect("it is kept");
+    journal.mark(&login.name, &version(1, 0)).await.expect("the write succeeds");
     for _ in 0..2 {
-        fixture.process().confirm(&login).await.expect("it is kept");
+        fixture.process().confirm(&login).await.expect("the write succeeds");
         assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&login));
         assert_eq!(journal.marks().await.expect("the marks"), []);
     }
     let refreshed = committed(&entry("work", 1, 0, 2));
-    journal.confirm(&refreshed).await.expect("it is kept");
+    journal.confirm(&refreshed).await.expect("the write succeeds");
     journal.confirm(&login).await.expect("it is ignored");
     assert_eq!(listed(&fixture.process()).await, [refreshed]);
     journal.remove(&login.name, &login.rotation.version).await.expect("there is none");
@@ -287,59 +287,59 @@ fn presented(account: &str, version: TokenVersion, attempt: u32) -> PresentedTok
 
 async fn all_presented<F: Fixture>(fixture: &F) -> Vec<PresentedToken> {
     let mut presented = fixture.process().presented().await.expect("the presentations");
-    presented.sort_by_key(|token| order(&token.name, &token.version));
+    presented.sort_by_key(|token| sort_key(&token.name, &token.version));
     presented
 }
 
-async fn presentations_are_remembered_until_newer_tokens_replace_theirs<F: Fixture>() {
+async fn a_presentation_is_listed_until_newer_tokens_are_stored<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     assert_eq!(all_presented(&fixture).await, []);
     let other = presented("work-2", version(2, 7), 1);
-    journal.note_presented(&other).await.expect("it is kept");
+    journal.note_presented(&other).await.expect("the write succeeds");
     for attempt in [1, 2, 12, 1] {
         let token = presented("work", version(1, 3), attempt);
-        fixture.process().note_presented(&token).await.expect("it is kept");
+        fixture.process().note_presented(&token).await.expect("the write succeeds");
         assert_eq!(all_presented(&fixture).await, [token, other.clone()]);
     }
-    journal.note_presented(&presented("work", version(1, 3), 0)).await.expect("it is forgotten");
+    journal.note_presented(&presented("work", version(1, 3), 0)).await.expect("attempt 0 removes it");
     assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
-    assert_eq!(listed(&journal).await, [], "a presentation is no record");
+    assert_eq!(listed(&journal).await, [], "a presentation is not a token record");
 
     let token = presented("work", version(1, 3), 1);
-    journal.note_presented(&token).await.expect("it is kept");
+    journal.note_presented(&token).await.expect("the write succeeds");
     journal.mark(&token.name, &token.version).await.expect("its own version");
     assert_eq!(all_presented(&fixture).await, [token.clone(), other.clone()]);
     journal.mark(&token.name, &version(1, 4)).await.expect("another gateway has newer tokens");
     assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
 
-    journal.note_presented(&presented("work", version(1, 4), 1)).await.expect("it is kept");
+    journal.note_presented(&presented("work", version(1, 4), 1)).await.expect("the write succeeds");
     journal.confirm(&entry("work", 1, 4, 1)).await.expect("this gateway has newer tokens");
     assert_eq!(all_presented(&fixture).await, [other]);
 }
 
-async fn presentations_end_with_their_login<F: Fixture>() {
+async fn ending_a_login_deletes_its_presentations<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     let tokens = [presented("work", version(1, 0), 1), presented("work", version(2, 0), 1)];
     for token in &tokens {
-        journal.note_presented(token).await.expect("it is kept");
+        journal.note_presented(token).await.expect("the write succeeds");
     }
-    journal.end(&end("work", 1, Some(2))).await.expect("it is kept");
+    journal.end(&end("work", 1, Some(2))).await.expect("the write succeeds");
     assert_eq!(all_presented(&fixture).await, tokens[1..]);
 }
 
-async fn a_record_under_concurrent_writes_is_always_present_and_complete<F: Fixture>() {
+async fn concurrent_writes_never_leave_a_record_missing_or_partial<F: Fixture>() {
     const ROUNDS: usize = 60;
     let fixture = F::open();
     let versions = [entry("work", 1, 0, 1), entry("work", 1, 0, 2)];
-    fixture.process().put(&versions[0]).await.expect("it is kept");
+    fixture.process().put(&versions[0]).await.expect("the write succeeds");
     let mut writers = JoinSet::new();
     for version in versions.clone() {
         let journal = fixture.process();
         writers.spawn(async move {
             for _ in 0..ROUNDS {
-                journal.put(&version).await.expect("it is kept");
+                journal.put(&version).await.expect("the write succeeds");
             }
         });
     }
@@ -354,10 +354,10 @@ async fn a_record_under_concurrent_writes_is_always_present_and_complete<F: Fixt
 }
 
 #[tokio::test]
-async fn foreign_files_are_kept_and_not_listed() {
+async fn unknown_files_are_neither_listed_nor_deleted() {
     let fixture = Folder::open();
     let written = entry("work", 1, 0, 1);
-    fixture.process().put(&written).await.expect("it is kept");
+    fixture.process().put(&written).await.expect("the write succeeds");
     for (file, text) in [("broken.json", "{"), ("other.json", "{}"), ("work.login.0.draft-1-0", "{")] {
         std::fs::write(fixture.0.path().join(file), text).expect("a file");
         assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&written), "{file}");

@@ -1,4 +1,5 @@
-//! Another workspace signs in under a connected name, over HTTP, in the browser and in the CLI.
+//! Tests of a login as another user or workspace under a connected name: the confirmation over HTTP, on the page and in
+//! the CLI.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// Starts a provider whose first three accounts are one user in "ws-blue", in "ws-green", and another user in "ws-blue".
+/// Starts a provider with three accounts: one user in "ws-blue" and in "ws-green", and another user in "ws-blue".
 fn provider() -> Provider {
     let account = |user: &str, workspace: &str| json!({"user_id": user, "account_id": workspace, "name": "A", "email": "user-a@example.test", "plan": "plus"});
     let accounts = [account("user-0007", "ws-blue"), account("user-0007", "ws-green"), account("user-0008", "ws-blue")];
@@ -15,7 +16,7 @@ fn provider() -> Provider {
     Provider::start(&["--approval", "auto", "--settings", &settings])
 }
 
-/// Signs in anew as the provider's account of this number, and returns the final page.
+/// Signs in again as the provider's account `number` (from 0) and returns the final page.
 async fn sign_in_as(gateway: &Gateway, provider: &Provider, number: usize) -> String {
     provider.post_control("/settings", json!({"signed_in": number})).await;
     gateway.sign_in_again().await.text
@@ -34,7 +35,7 @@ async fn prompt(gateway: &Gateway) -> u16 {
 }
 
 #[tokio::test]
-async fn the_question_is_on_the_page_in_the_status_and_in_the_cli() {
+async fn page_status_and_cli_name_both_workspaces_and_ask_for_confirmation() {
     let provider = provider();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -64,7 +65,7 @@ async fn the_question_is_on_the_page_in_the_status_and_in_the_cli() {
 }
 
 #[tokio::test]
-async fn a_pasted_address_of_another_account_asks_with_409() {
+async fn pasting_the_redirect_of_another_user_returns_409_confirmation_needed() {
     let provider = provider();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -88,7 +89,7 @@ async fn a_pasted_address_of_another_account_asks_with_409() {
 }
 
 #[tokio::test]
-async fn a_logout_of_one_name_leaves_the_other_name_of_the_user_working() {
+async fn a_logout_leaves_another_account_of_the_same_user_working() {
     let provider = provider();
     let home = Home::new(&provider);
     let gateway = home.start().await;

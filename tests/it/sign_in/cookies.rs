@@ -1,4 +1,5 @@
-//! Connecting Suno with the browser's cookie, as people copy it, and at a provider that replaces it.
+//! Tests of connecting Suno with a browser's cookie: the forms in which people copy it, and a provider that replaces
+//! it.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -16,7 +17,7 @@ async fn put(gateway: &Gateway, body: Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_cookie_is_accepted_as_people_copy_it() {
+async fn a_cookie_is_accepted_in_every_form_that_people_copy() {
     let provider = Provider::start(&[]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -48,7 +49,7 @@ async fn a_cookie_is_accepted_as_people_copy_it() {
 }
 
 #[tokio::test]
-async fn the_cli_takes_the_cookie_alone_or_after_the_token() {
+async fn the_cli_accepts_the_cookie_alone_or_after_the_token() {
     let provider = Provider::start(&[]);
     let home = Home::new(&provider);
     let _gateway = home.start().await;
@@ -85,7 +86,7 @@ fn files_with(folder: &Path, texts: &[String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_cookie_that_the_provider_replaces_is_kept_and_never_in_clear() {
+async fn a_replaced_cookie_is_stored_and_never_in_plain_text() {
     let provider = Provider::start(&[]);
     provider.post_control("/settings", json!({"session_lifetime": "6s"})).await;
     let home = Home::new(&provider)
@@ -104,10 +105,10 @@ async fn a_cookie_that_the_provider_replaces_is_kept_and_never_in_clear() {
     assert_eq!((status, &connected["authenticated"]), (200, &json!(true)), "{connected}");
     let generation = async || gateway.get("/v1/auth/suno/status").await.json()["generation"].as_i64();
     let refreshed = async || generation().await.filter(|generation| *generation >= 3);
-    eventually("some refreshes", refreshed).await;
+    eventually("three refreshes", refreshed).await;
     rotate("never").await;
     let before = generation().await;
-    eventually("one more", async || generation().await.filter(|now| Some(*now) > before)).await;
+    eventually("one more refresh", async || generation().await.filter(|now| Some(*now) > before)).await;
     let status = gateway.get("/v1/auth/suno/status").await.json();
     assert_eq!((&status["authenticated"], &status["state"]), (&json!(true), &json!("active")), "{status}");
     pause(Duration::from_millis(50)).await;

@@ -1,4 +1,5 @@
-//! A provider that fails during a login: nothing is stored, browser and caller get the reason, and a new start works.
+//! Tests of a provider that fails during a login: nothing is stored, browser and caller get the reason, and a new login
+//! can start.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ async fn approved(gateway: &Gateway, provider: &Provider) -> (Value, String) {
     (started["login_id"].clone(), redirect_url)
 }
 
-/// Returns the faults of a code exchange, each with the expected status and outcome.
+/// Returns faults of the code exchange with the expected status and outcome.
 fn faults(provider: &Provider) -> Vec<(Value, u16, &'static str)> {
     let status_fault = |status: u16, body: &str| json!({"kind": "status", "status": status, "body": body});
     let html = |status: u16| json!({"kind": "status", "status": status, "body": "<html>not JSON</html>", "content_type": "text/html"});
@@ -45,7 +46,7 @@ async fn a_failed_exchange_stores_nothing_and_allows_a_new_login() {
     let mut last = Value::Null;
     for (fault, status, outcome) in faults(&provider) {
         let (login_id, redirect_url) = approved(&gateway, &provider).await;
-        assert_ne!(login_id, last, "a failed login has ended: {fault}");
+        assert_ne!(login_id, last, "a failed login is not pending any more: {fault}");
         provider.fail_next_exchange(fault.clone()).await;
         let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
         assert_eq!(
@@ -60,7 +61,7 @@ async fn a_failed_exchange_stores_nothing_and_allows_a_new_login() {
         assert_eq!(seen["last_login"]["outcome"], outcome, "{fault}");
         last = login_id;
     }
-    assert_eq!(provider.outcomes("/stolen").await, [""; 0], "a redirect was followed with the code");
+    assert_eq!(provider.outcomes("/stolen").await, [""; 0], "a redirect is not followed with the code");
     assert_eq!(gateway.sign_in().await.status, 200);
     assert_eq!(home.stored(), (1, 1));
 }
@@ -80,7 +81,7 @@ async fn the_page_of_a_failed_exchange_never_says_connected() {
 }
 
 #[tokio::test]
-async fn a_code_of_another_provider_is_rejected() {
+async fn a_forged_code_is_rejected() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -92,7 +93,7 @@ async fn a_code_of_another_provider_is_rejected() {
 }
 
 #[tokio::test]
-async fn tokens_without_a_refresh_token_are_not_stored() {
+async fn a_token_response_without_a_refresh_token_is_not_stored() {
     let provider = Provider::start(&["--approval", "auto", "--settings", r#"{"omit_refresh_token": true}"#]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -117,7 +118,7 @@ async fn an_exchange_without_a_response_times_out() {
 }
 
 #[tokio::test]
-async fn the_granted_scopes_are_shown_not_the_requested_ones() {
+async fn the_status_shows_the_granted_scopes_and_not_the_requested_ones() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;

@@ -1,5 +1,5 @@
-//! Every operation under `/v1` requires the gateway token. The operations come from the served OpenAPI document, so new
-//! ones are covered automatically.
+//! Tests that every operation under `/v1` requires the gateway token. The list of operations comes from the served
+//! OpenAPI document.
 
 use reqwest::Method;
 
@@ -24,8 +24,8 @@ async fn operations(gateway: &Gateway) -> Vec<(Method, String)> {
     for (path, item) in contract["paths"].as_object().unwrap() {
         let path = path.replace("{provider}", "openai").replace("{path}", "wham/usage");
         let path = path.replace("{id}", "0").replace("{model}", "gpt-5.5");
-        assert!(!path.contains('{'), "a parameter this test does not know: {path}");
-        // The response to a HEAD has no body to look at.
+        assert!(!path.contains('{'), "this test has no value for a parameter of {path}");
+        // A response to HEAD has no body to check.
         for method in item.as_object().unwrap().keys().filter(|method| *method != "head") {
             operations.push((method.to_uppercase().parse().unwrap(), path.clone()));
         }
@@ -42,7 +42,7 @@ async fn every_operation_requires_the_token() {
     assert!(operations.len() >= 8, "the contract lists only {operations:?}");
     drop(gateway);
     for (method, path) in operations {
-        // A new gateway for each, because many wrong tokens in a row are rate-limited.
+        // Every operation gets a new gateway, because many wrong tokens in a row are rate-limited.
         let gateway = home.start().await;
         let almost = format!("{}x", gateway.token);
         let right = format!("Bearer {}", gateway.token);
@@ -58,7 +58,7 @@ async fn every_operation_requires_the_token() {
             let request =
                 authorization.into_iter().fold(request, |request, value| request.header("authorization", value));
             let response = HttpResponse::of(request.send().await.unwrap()).await;
-            // OpenAI's error format on the routes of its clients, problem+json elsewhere.
+            // Routes for OpenAI clients use OpenAI's error format, all others use problem+json.
             let (form, code) = if OPENAI.iter().any(|route| path.starts_with(route)) {
                 ("application/json", response.json()["error"]["code"].clone())
             } else {

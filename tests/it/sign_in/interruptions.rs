@@ -1,5 +1,5 @@
-//! The caller, the browser or the gateway disappears during an exchange. A code works once, so the exchange is
-//! completed and saved.
+//! Tests of a caller, browser or gateway that goes away during a code exchange. A code works once, so a running gateway
+//! completes the exchange and saves the tokens.
 
 use serde_json::{Value, json};
 
@@ -28,11 +28,11 @@ impl Slow {
         Self { login_id: started["login_id"].clone(), provider, home, gateway, redirect_url }
     }
 
-    /// Sends a request and drops it once the provider has received the code.
+    /// Sends a request and drops it once the code exchange has begun.
     async fn leave_during(&self, request: reqwest::RequestBuilder) {
         let under_way = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
         tokio::select! {
-                        response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
+            response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
             () = eventually("the exchange to begin", under_way) => {}
         }
     }
@@ -55,21 +55,21 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn a_caller_that_disconnects_during_the_exchange_is_connected() {
+async fn the_login_is_saved_if_the_caller_disconnects_during_the_exchange() {
     let slow = Slow::new().await;
     slow.leave_during(slow.paste()).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
-async fn a_browser_that_disconnects_during_the_exchange_is_connected() {
+async fn the_login_is_saved_if_the_browser_disconnects_during_the_exchange() {
     let slow = Slow::new().await;
     slow.leave_during(http().get(&slow.redirect_url)).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
-async fn a_second_callback_during_the_exchange_must_wait() {
+async fn a_second_callback_during_the_exchange_gets_409() {
     let slow = Slow::new().await;
     slow.leave_during(slow.paste()).await;
     let again = slow.paste().send().await.unwrap();
@@ -84,13 +84,13 @@ async fn a_shutdown_during_the_exchange_saves_the_login_first() {
     slow.leave_during(slow.paste()).await;
     slow.gateway.terminate();
     assert!(slow.gateway.ended().await.success());
-    assert_eq!(slow.home.stored(), (1, 1), "the process exited before the login was saved");
+    assert_eq!(slow.home.stored(), (1, 1), "the process saves the login before it exits");
     slow.gateway = slow.home.start().await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
-async fn a_waiting_caller_gets_its_response_during_a_shutdown() {
+async fn a_shutdown_waits_for_the_response_to_a_pasted_address() {
     let mut slow = Slow::new().await;
     let request = slow.paste();
     let under_way = || async { (slow.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };

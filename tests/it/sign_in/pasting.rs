@@ -1,4 +1,4 @@
-//! Pasting the redirect address, for browsers that cannot reach the callback port.
+//! Tests of pasting the redirect URL, for browsers that cannot reach the callback port.
 
 use std::net::TcpListener;
 
@@ -48,7 +48,7 @@ async fn a_callback_port_in_use_on_ipv6_only_is_reported() {
 }
 
 #[tokio::test]
-async fn an_address_completes_a_login_once() {
+async fn a_redirect_url_completes_a_login_once() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -57,16 +57,20 @@ async fn an_address_completes_a_login_once() {
     assert_eq!(paste(&gateway, &redirect_url).await.0, 200);
     let (status, problem) = paste(&gateway, &redirect_url).await;
     assert_eq!((status, &problem["code"]), (410, &json!("login_over")));
-    assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"], "the code is presented once");
+    assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"], "the code is sent once");
     assert_eq!(gateway.status().await["authenticated"], true);
 }
 
 #[tokio::test]
-async fn a_wrong_address_is_rejected_and_the_right_one_still_works() {
+async fn an_invalid_redirect_url_is_rejected_and_the_right_one_still_works() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    assert_eq!(paste(&gateway, "http://localhost:1455/auth/callback?code=c&state=s").await.0, 409, "none is pending");
+    assert_eq!(
+        paste(&gateway, "http://localhost:1455/auth/callback?code=c&state=s").await.0,
+        409,
+        "no login is pending"
+    );
     let started = gateway.start_login().await;
     let right = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
     let own = format!("http://localhost:{}/auth/callback", home.callback_port);
@@ -88,7 +92,7 @@ async fn a_wrong_address_is_rejected_and_the_right_one_still_works() {
 }
 
 #[tokio::test]
-async fn an_error_response_ends_the_login_with_its_reason() {
+async fn an_error_in_the_redirect_url_ends_the_login_with_its_reason() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;

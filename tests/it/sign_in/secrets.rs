@@ -1,4 +1,4 @@
-//! Accounts with an API key or a session token, and changes to accounts.
+//! Tests of accounts with an API key or a session token, and of renaming and disabling an account.
 
 use reqwest::Method;
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn suno_connects_with_a_session_token_and_dashscope_with_an_api_key() {
         let status = gateway.get(&format!("/v1/auth/{name}/status")).await.json();
         assert_eq!((&status["authenticated"], &status["state"]), (&json!(true), &json!("active")));
     }
-    assert_eq!(home.stored(), (2, 0), "neither has a refresh token");
+    assert_eq!(home.stored(), (2, 0), "neither account has a refresh token");
     let types = home.text("SELECT group_concat(provider_type) FROM (SELECT * FROM llm_providers ORDER BY name)");
     assert_eq!(types, "dashscope,suno");
     let response = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
@@ -93,7 +93,7 @@ async fn an_invalid_secret_is_rejected_and_not_echoed() {
 }
 
 #[tokio::test]
-async fn a_provider_without_oauth_names_its_auth_method() {
+async fn starting_a_login_without_oauth_explains_the_provider_s_auth_method() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let response = gateway.post("/v1/auth/suno/start", json!({})).await;
@@ -104,7 +104,7 @@ async fn a_provider_without_oauth_names_its_auth_method() {
 }
 
 #[tokio::test]
-async fn an_unknown_provider_is_reported_in_the_documented_words() {
+async fn an_unknown_provider_is_a_404_with_the_documented_text() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     for (method, path) in [

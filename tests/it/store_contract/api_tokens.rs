@@ -22,19 +22,19 @@ use super::{
 contract!(
     a_token_is_listed_unchanged,
     tokens_are_listed_oldest_first,
-    a_duplicate_id_or_digest_is_an_error_and_changes_nothing,
-    an_extension_changes_expiry_and_mark_of_one_token,
-    concurrent_removals_of_a_token_succeed_once,
+    putting_a_duplicate_id_or_digest_fails_and_changes_nothing,
+    extending_a_token_changes_only_its_expiry_and_mark,
+    of_concurrent_removals_of_a_token_one_succeeds,
     expired_tokens_are_deleted,
-    what_comes_from_a_token_goes_with_it,
-    the_tokens_of_the_page_are_deleted_together_and_with_them_all_others,
-    programs_have_different_names,
-    a_use_is_noted,
-    a_rotation_leaves_the_old_token_beside_the_new_one,
-    concurrent_rotations_of_a_token_succeed_once,
+    removing_a_token_removes_its_descendants,
+    remove_all_deletes_the_page_s_tokens_and_on_request_the_programs,
+    two_programs_cannot_have_one_name,
+    note_use_stores_the_time_of_the_last_use,
+    a_rotation_keeps_the_old_token_beside_the_new_one,
+    of_concurrent_rotations_of_a_token_one_succeeds,
 );
 
-/// Returns a token of a program with all scopes that a token can have at once.
+/// Returns a program's token with one scope of every kind.
 fn program(number: u8, seconds: i64) -> SealedApiToken {
     let scopes = Scopes::parse("models:work/gpt-5.5 proxy:suno status:read auth:write:work admin").expect("scopes");
     issued(number, NewToken::program(named(number), scopes, None), seconds)
@@ -81,7 +81,7 @@ async fn tokens_are_listed_oldest_first(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [oldest, middle, newest]);
 }
 
-async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl Fixture) {
+async fn putting_a_duplicate_id_or_digest_fails_and_changes_nothing(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (first, other) = (program(1, 0), program(2, 1));
     put(&store, std::slice::from_ref(&first)).await;
@@ -93,7 +93,7 @@ async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl 
     assert_eq!(store.list().await.unwrap(), [first]);
 }
 
-async fn an_extension_changes_expiry_and_mark_of_one_token(fixture: impl Fixture) {
+async fn extending_a_token_changes_only_its_expiry_and_mark(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (extended, other) = (session(1, 0), session(2, 1));
     put(&store, &[extended.clone(), other.clone()]).await;
@@ -104,7 +104,7 @@ async fn an_extension_changes_expiry_and_mark_of_one_token(fixture: impl Fixture
     assert_eq!(store.list().await.unwrap(), [extended, other]);
 }
 
-async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
+async fn of_concurrent_removals_of_a_token_one_succeeds(fixture: impl Fixture) {
     const CALLS: usize = 20;
     let store = fixture.api_tokens();
     let (removed, other) = (link(1, 0), link(2, 1));
@@ -131,20 +131,24 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [future, endless]);
 }
 
-/// Returns a token that comes from `parent`.
+/// Returns a token whose parent is `parent`.
 fn from(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
     let SealedApiToken { token, mac } = link(number, i64::from(number));
     let token = ApiToken { grant, parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
     SealedApiToken { token, mac }
 }
 
-async fn what_comes_from_a_token_goes_with_it(fixture: impl Fixture) {
+async fn removing_a_token_removes_its_descendants(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (root, other) = (session(1, 0), session(2, 2));
     let child = from(&root, 3, Grant::Link);
     let (grandchildren, of_other) =
         ([from(&child, 4, Grant::Page), from(&child, 5, Grant::Link)], from(&other, 6, Grant::Link));
-    assert_eq!(store.put(&child, &author(at(0))).await.unwrap(), TokenStored::ParentGone, "its parent is not there");
+    assert_eq!(
+        store.put(&child, &author(at(0))).await.unwrap(),
+        TokenStored::ParentGone,
+        "the parent is not stored yet"
+    );
     put(&store, &[root.clone(), other.clone(), child.clone(), grandchildren[0].clone(), grandchildren[1].clone()])
         .await;
     put(&store, std::slice::from_ref(&of_other)).await;
@@ -154,13 +158,13 @@ async fn what_comes_from_a_token_goes_with_it(fixture: impl Fixture) {
     assert_eq!(
         store.put(&grandchildren[0], &author(at(0))).await.unwrap(),
         TokenStored::ParentGone,
-        "its parent is gone"
+        "the parent is deleted"
     );
     assert!(store.remove(&other.token.id, &author(at(0))).await.unwrap());
     assert_eq!(store.list().await.unwrap(), [root]);
 }
 
-async fn the_tokens_of_the_page_are_deleted_together_and_with_them_all_others(fixture: impl Fixture) {
+async fn remove_all_deletes_the_page_s_tokens_and_on_request_the_programs(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (session, program) = (session(1, 0), program(2, 1));
     put(&store, &[session.clone(), program.clone(), from(&session, 3, Grant::Link)]).await;
@@ -172,7 +176,7 @@ async fn the_tokens_of_the_page_are_deleted_together_and_with_them_all_others(fi
     assert_eq!(store.remove_all(true, &author(at(0))).await.unwrap(), 0);
 }
 
-async fn programs_have_different_names(fixture: impl Fixture) {
+async fn two_programs_cannot_have_one_name(fixture: impl Fixture) {
     const CALLS: u8 = 10;
     let store = fixture.api_tokens();
     let mut calls = JoinSet::new();
@@ -186,7 +190,7 @@ async fn programs_have_different_names(fixture: impl Fixture) {
     assert_eq!(results.iter().filter(|result| **result == TokenStored::Stored).count(), 1);
     assert_eq!(results.iter().filter(|result| **result == TokenStored::NameTaken).count(), usize::from(CALLS) - 1);
     assert_eq!(store.list().await.unwrap().len(), 1);
-    // The page's own tokens share one name, and take none from a program.
+    // Page sessions may share a name, also with a program.
     let SealedApiToken { token, mac } = session(20, 1);
     let session = |number: u8| {
         let (id, digest) = (ApiTokenId::from_bytes([number; 16]), TokenDigest::of(&number.to_string()));
@@ -195,7 +199,7 @@ async fn programs_have_different_names(fixture: impl Fixture) {
     put(&store, &[session(21), session(22), program(20, 2)]).await;
 }
 
-async fn a_use_is_noted(fixture: impl Fixture) {
+async fn note_use_stores_the_time_of_the_last_use(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (used, other) = (program(1, 0), program(2, 1));
     put(&store, &[used.clone(), other.clone()]).await;
@@ -205,14 +209,14 @@ async fn a_use_is_noted(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [used, other]);
 }
 
-/// Returns the token `number` after a rotation, and what is left of it under the id `old`.
+/// Rotates `token`. Returns the new token, and the old one under the id `old`.
 fn rotated(token: &SealedApiToken, old: u8) -> [SealedApiToken; 2] {
     let (new, old, _) = token.token.clone().rotated(ApiTokenId::from_bytes([old; 16]), at(500), &[old; ENTROPY]);
     [(new, "new"), (old, "old")]
         .map(|(token, mark)| SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:{mark}"))) })
 }
 
-async fn a_rotation_leaves_the_old_token_beside_the_new_one(fixture: impl Fixture) {
+async fn a_rotation_keeps_the_old_token_beside_the_new_one(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (token, other) = (program(1, 0), program(2, 1));
     put(&store, &[token.clone(), other.clone()]).await;
@@ -221,17 +225,17 @@ async fn a_rotation_leaves_the_old_token_beside_the_new_one(fixture: impl Fixtur
     let mut stored = store.list().await.unwrap();
     stored.sort_by_key(|stored| stored.token.id.as_str().to_owned());
     assert_eq!(stored, [new.clone(), other.clone(), old.clone()]);
-    // The second rotation takes the place of the first one; a repeated one does nothing.
+    // A second rotation deletes the token that the first one left. A repeated rotation does nothing.
     let [newer, left] = rotated(&new, 4);
     assert!(store.rotate(&newer, &left, &author(at(3))).await.unwrap());
     assert!(!store.rotate(&newer, &left, &author(at(3))).await.unwrap());
     assert_eq!(store.list().await.unwrap().len(), 3);
-    // Both end with a revocation.
+    // Removing the token also removes the one that the rotation left.
     assert!(store.remove(&token.token.id, &author(at(4))).await.unwrap());
     assert_eq!(store.list().await.unwrap(), [other]);
 }
 
-async fn concurrent_rotations_of_a_token_succeed_once(fixture: impl Fixture) {
+async fn of_concurrent_rotations_of_a_token_one_succeeds(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let token = program(1, 0);
     put(&store, std::slice::from_ref(&token)).await;

@@ -24,14 +24,14 @@ use super::{
 
 contract!(
     every_change_has_an_entry_with_its_author,
-    a_change_that_does_not_happen_has_no_entry,
-    entries_are_a_chain_also_under_concurrency,
+    a_call_that_changes_nothing_appends_no_entry,
+    concurrent_entries_form_one_chain,
     entries_are_paged_in_both_directions,
-    old_entries_are_deleted_and_the_deletion_is_an_entry,
+    deleting_old_entries_appends_an_entry,
 );
 
-/// The actions and subjects of all entries, oldest first.
-async fn told(log: &impl AuditLog) -> Vec<(String, String, String)> {
+/// Returns action, subject and result of all entries, oldest first.
+async fn recorded(log: &impl AuditLog) -> Vec<(String, String, String)> {
     let entries = log.oldest(0, 100).await.expect("it is read");
     entries.into_iter().map(|entry| (entry.action, entry.subject, entry.result)).collect()
 }
@@ -67,14 +67,14 @@ async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
         entry("token_revoked", id, "done"),
         entry("key_added", "a-key", "done"),
     ];
-    assert_eq!(told(store.as_ref()).await, expected);
+    assert_eq!(recorded(store.as_ref()).await, expected);
     let entries = store.oldest(0, 100).await.unwrap();
     assert!(entries.iter().all(|entry| entry.actor == author(at(0)).actor));
     assert_eq!(entries.iter().map(|entry| entry.at).collect::<Vec<_>>(), (1..=8).map(at).collect::<Vec<_>>());
     assert_eq!(entries[3].detail.as_deref(), Some("display name \"Mine\", switched off"));
 }
 
-async fn a_change_that_does_not_happen_has_no_entry(fixture: impl Fixture) {
+async fn a_call_that_changes_nothing_appends_no_entry(fixture: impl Fixture) {
     let (store, tokens, nobody) = (fixture.store(), fixture.api_tokens(), name("nobody"));
     let id = LoginId::from_bytes([9; 16]);
     assert!(!store.end(&id, LoginOutcome::Denied, None, &author(at(1))).await.unwrap());
@@ -82,10 +82,10 @@ async fn a_change_that_does_not_happen_has_no_entry(fixture: impl Fixture) {
     store.change_profile(&nobody, &ProfileChange::default(), &author(at(1))).await.unwrap();
     store.remove(&nobody, None, &author(at(1))).await.unwrap();
     assert!(!tokens.remove(&ApiTokenId::from_bytes([9; 16]), &author(at(1))).await.unwrap());
-    assert_eq!(told(store.as_ref()).await, []);
+    assert_eq!(recorded(store.as_ref()).await, []);
 }
 
-async fn entries_are_a_chain_also_under_concurrency(fixture: impl Fixture) {
+async fn concurrent_entries_form_one_chain(fixture: impl Fixture) {
     let store = fixture.store();
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..8 {
@@ -128,18 +128,18 @@ async fn entries_are_paged_in_both_directions(fixture: impl Fixture) {
     assert_eq!(ids(&store.oldest(3, 9).await.unwrap()), [4, 5]);
 }
 
-async fn old_entries_are_deleted_and_the_deletion_is_an_entry(fixture: impl Fixture) {
+async fn deleting_old_entries_appends_an_entry(fixture: impl Fixture) {
     let store = fixture.store();
-    assert_eq!(store.delete_before(at(9), &author(at(9))).await.unwrap(), 0, "there is none");
+    assert_eq!(store.delete_before(at(9), &author(at(9))).await.unwrap(), 0, "the log is empty");
     for seconds in 1..=3 {
         append(store.as_ref(), seconds).await;
     }
     let second = store.oldest(1, 1).await.unwrap().remove(0);
-    assert_eq!(store.delete_before(at(1), &author(at(9))).await.unwrap(), 0, "none is old");
+    assert_eq!(store.delete_before(at(1), &author(at(9))).await.unwrap(), 0, "no entry is older");
     assert_eq!(store.delete_before(at(3), &author(at(9))).await.unwrap(), 2);
     let left = store.oldest(0, 9).await.unwrap();
     assert_eq!(ids(&left), [3, 4]);
     assert_eq!((left[1].action.as_str(), left[1].subject.as_str()), ("entries_deleted", "2"));
     assert_eq!(left[1].detail.as_ref(), Some(&second.digest));
-    assert_eq!(store.delete_before(at(99), &author(at(99))).await.unwrap(), 1, "the newest stays");
+    assert_eq!(store.delete_before(at(99), &author(at(99))).await.unwrap(), 1, "the newest entry stays");
 }

@@ -20,12 +20,12 @@ contract!(
     a_login_is_found_by_its_state_unchanged,
     a_second_begin_returns_the_first_login_and_stores_nothing,
     concurrent_begins_leave_one_open_login,
-    another_principal_and_another_account_are_independent,
+    logins_of_other_principals_and_accounts_are_independent,
     an_expired_login_does_not_block_a_new_one,
     a_claimed_or_ended_login_does_not_block_a_new_one,
-    a_login_is_found_in_every_progress,
-    the_latest_login_is_the_principal_s_newest,
-    open_logins_are_the_pending_ones,
+    a_login_is_found_at_every_stage_of_its_progress,
+    latest_returns_the_principal_s_newest_login_of_the_account,
+    open_logins_lists_the_pending_unexpired_logins,
 );
 
 async fn begin(store: &impl LoginStore, login: &SealedLogin) -> BeginOutcome {
@@ -69,7 +69,7 @@ async fn concurrent_begins_leave_one_open_login(fixture: impl Fixture) {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == same).count(), usize::from(CALLS) - 1);
 }
 
-async fn another_principal_and_another_account_are_independent(fixture: impl Fixture) {
+async fn logins_of_other_principals_and_accounts_are_independent(fixture: impl Fixture) {
     let store = fixture.store();
     let logins =
         [login(1, "work", "alice", at(0)), login(2, "work", "bob", at(0)), login(3, "private", "alice", at(0))];
@@ -107,7 +107,7 @@ async fn a_claimed_or_ended_login_does_not_block_a_new_one(fixture: impl Fixture
     assert_eq!(find(&*store, &first).await.unwrap().progress, LoginProgress::Exchanging);
 }
 
-async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
+async fn a_login_is_found_at_every_stage_of_its_progress(fixture: impl Fixture) {
     let store = fixture.store();
     let mut expected = login(1, "work", "alice", at(0));
     begin(&*store, &expected).await;
@@ -118,7 +118,7 @@ async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
     (expected.progress, expected.progress_since) = (LoginProgress::Ended(LoginOutcome::Completed), at(4));
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
-    // Every outcome is stored and read back unchanged; `confirmation_needed` is the word of an unconfirmed login.
+    // Every outcome is read back unchanged, except `confirmation_needed`, which stands for an unconfirmed login.
     let ends = LoginOutcome::ALL.iter().filter(|outcome| **outcome != LoginOutcome::ConfirmationNeeded);
     for (number, &outcome) in (10..).zip(ends) {
         let ended = login(number, "work", "alice", at(i64::from(number)));
@@ -128,14 +128,14 @@ async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
     }
 }
 
-async fn the_latest_login_is_the_principal_s_newest(fixture: impl Fixture) {
+async fn latest_returns_the_principal_s_newest_login_of_the_account(fixture: impl Fixture) {
     let store = fixture.store();
     let latest = async |principal: &str| {
         let latest = store.latest(&name("work"), &Principal::named(principal)).await.unwrap();
         latest.map(|login| login.state_digest.as_str().to_owned())
     };
     assert_eq!(latest("alice").await, None);
-    // The highest id is neither the newest nor the last stored.
+    // The login with the highest id is neither the newest nor the last one stored.
     for (number, seconds) in [(9, 0), (2, 30), (3, 20)] {
         let login = login(number, "work", "alice", at(seconds));
         begin(&*store, &login).await;
@@ -148,7 +148,7 @@ async fn the_latest_login_is_the_principal_s_newest(fixture: impl Fixture) {
     assert_eq!(latest("carol").await, None);
 }
 
-async fn open_logins_are_the_pending_ones(fixture: impl Fixture) {
+async fn open_logins_lists_the_pending_unexpired_logins(fixture: impl Fixture) {
     let store = fixture.store();
     let accounts = ["pending", "claimed", "ended", "later"];
     let [pending, claimed, ended, later] = [0, 1, 2, 3]
@@ -164,6 +164,6 @@ async fn open_logins_are_the_pending_ones(fixture: impl Fixture) {
         open
     };
     assert_eq!(open(359).await, [pending, later.clone()]);
-    assert_eq!(open(360).await, [later], "a login has ended at its expiry time");
+    assert_eq!(open(360).await, [later], "a login is not open at its expiry time");
     assert_eq!(open(100 + i64::try_from(LIFETIME.as_secs()).unwrap()).await, []);
 }

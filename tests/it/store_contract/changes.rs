@@ -1,4 +1,4 @@
-//! Contract of `ChangeFeed`: each change replaces the mark of its subject, and only that.
+//! Contract of `ChangeFeed`: a change replaces the mark of its subject and no other mark.
 
 use goclaw::{
     domain::{
@@ -19,14 +19,14 @@ use super::{
 };
 
 contract!(
-    reading_replaces_no_mark,
-    every_change_of_an_account_replaces_its_mark_only,
-    every_change_of_an_api_token_replaces_its_mark_only,
-    every_change_of_a_login_replaces_its_mark_only,
-    a_new_key_check_replaces_its_mark_only,
+    reading_leaves_all_marks_unchanged,
+    every_change_of_an_account_replaces_only_the_accounts_mark,
+    every_change_of_an_api_token_replaces_only_the_api_tokens_mark,
+    every_change_of_a_login_replaces_only_the_logins_mark,
+    a_new_key_check_replaces_only_the_keys_mark,
 );
 
-/// The subjects whose mark differs.
+/// Returns the subjects whose marks differ.
 fn changed(before: &ChangeMarks, after: &ChangeMarks) -> Vec<&'static str> {
     let subjects = [
         ("accounts", before.accounts == after.accounts),
@@ -38,7 +38,7 @@ fn changed(before: &ChangeMarks, after: &ChangeMarks) -> Vec<&'static str> {
     subjects.into_iter().filter(|(_, is_same)| !is_same).map(|(subject, _)| subject).collect()
 }
 
-/// Compares the marks with those of the last call.
+/// Reports which marks have changed since the last call.
 struct Watch<S>(std::sync::Arc<S>, ChangeMarks);
 
 impl<S: ChangeFeed> Watch<S> {
@@ -55,7 +55,7 @@ impl<S: ChangeFeed> Watch<S> {
     }
 }
 
-async fn reading_replaces_no_mark(fixture: impl Fixture) {
+async fn reading_leaves_all_marks_unchanged(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let mut watch = Watch::of(fixture.store()).await;
@@ -65,11 +65,11 @@ async fn reading_replaces_no_mark(fixture: impl Fixture) {
     assert!(watch.changed().await.is_empty());
 }
 
-async fn every_change_of_an_account_replaces_its_mark_only(fixture: impl Fixture) {
+async fn every_change_of_an_account_replaces_only_the_accounts_mark(fixture: impl Fixture) {
     let store = fixture.store();
     let mut watch = Watch::of(fixture.store()).await;
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
-    assert_eq!(watch.changed().await, ["accounts"], "a login that was not started here");
+    assert_eq!(watch.changed().await, ["accounts"], "a login that is not in this store");
     let off = ProfileChange { enabled: Some(false), ..ProfileChange::default() };
     store.change_profile(&name("work"), &off, &author(at(1))).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"]);
@@ -78,12 +78,12 @@ async fn every_change_of_an_account_replaces_its_mark_only(fixture: impl Fixture
     store.advance(&name("work"), &begin, &RefreshPolicy::default(), at(2)).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"]);
     store.advance(&name("work"), &begin, &RefreshPolicy::default(), at(2)).await.unwrap();
-    assert!(watch.changed().await.is_empty(), "the same step again changes nothing");
+    assert!(watch.changed().await.is_empty(), "repeating the step changes nothing");
     store.remove(&name("work"), None, &author(at(3))).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"]);
 }
 
-async fn every_change_of_an_api_token_replaces_its_mark_only(fixture: impl Fixture) {
+async fn every_change_of_an_api_token_replaces_only_the_api_tokens_mark(fixture: impl Fixture) {
     let (tokens, mut watch) = (fixture.api_tokens(), Watch::of(fixture.store()).await);
     let display_name = DisplayName::parse("page").unwrap();
     let new = NewToken::session(display_name, Lineage::default());
@@ -97,7 +97,7 @@ async fn every_change_of_an_api_token_replaces_its_mark_only(fixture: impl Fixtu
     assert_eq!(watch.changed().await, ["api_tokens"]);
 }
 
-async fn every_change_of_a_login_replaces_its_mark_only(fixture: impl Fixture) {
+async fn every_change_of_a_login_replaces_only_the_logins_mark(fixture: impl Fixture) {
     let store = fixture.store();
     let (pending, mut watch) = (login(1, "work", "alice", at(0)), Watch::of(fixture.store()).await);
     store.begin(&pending, &author(at(0))).await.unwrap();
@@ -108,7 +108,7 @@ async fn every_change_of_a_login_replaces_its_mark_only(fixture: impl Fixture) {
     assert_eq!(watch.changed().await, ["logins"]);
 }
 
-async fn a_new_key_check_replaces_its_mark_only(fixture: impl Fixture) {
+async fn a_new_key_check_replaces_only_the_keys_mark(fixture: impl Fixture) {
     let (store, mut watch) = (fixture.store(), Watch::of(fixture.store()).await);
     let check = KeyCheck { key_id: KeyId::new("a"), value: SealedSecret::from_stored("v2:a:check".to_owned()) };
     store.add_key_check(&check, &[], &[], &author(at(0))).await.unwrap();

@@ -1,4 +1,4 @@
-//! The clock that a store measures leases with: the machine's for a SQLite file, the server's for PostgreSQL.
+//! Tests of the clock that limits leases: the machine's with a SQLite file, the server's with PostgreSQL.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::support::{
 
 /// The lease of the default policy.
 const LEASE: Duration = Duration::from_secs(60);
-/// More than the lease, and not so much that the access token has expired.
+/// Longer than the lease, and short enough that the access token has not expired.
 const STEP: Duration = Duration::from_secs(90);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -54,7 +54,7 @@ impl Machine {
         self.advance(RefreshEvent::Begin { seen, lease, trigger: RefreshTrigger::Now }).await
     }
 
-    /// `now` is what the caller's clock says, which does not count.
+    /// Passes a time of the caller that the store must ignore.
     async fn advance(&self, event: RefreshEvent) -> Effect {
         let advanced = self.store.advance(&name("work"), &event, &RefreshPolicy::default(), at(7_000)).await;
         advanced.expect("the store works").effect
@@ -66,20 +66,20 @@ impl Machine {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wall_clock_set_forward_ends_no_lease() {
+async fn setting_the_wall_clock_forward_does_not_end_a_lease() {
     let machine = Machine::new().await;
     assert_eq!(machine.begin(1).await, Effect::Send);
     machine.clock.advance(Duration::from_secs(5));
     machine.clock.set_wall_clock(at(100).plus(STEP));
     assert_eq!(machine.begin(2).await, Effect::Wait(at(100).plus(STEP).plus(LEASE - Duration::from_secs(5))));
-    // Once the lease has really lapsed, the row is in doubt.
+    // When the lease has expired by the boot clock, the account is in doubt.
     machine.clock.advance(LEASE);
     machine.begin(3).await;
     assert_eq!(machine.state().await, TokenState::InDoubt);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wall_clock_set_back_prolongs_no_lease() {
+async fn setting_the_wall_clock_back_does_not_prolong_a_lease() {
     let machine = Machine::new().await;
     machine.begin(1).await;
     machine.clock.set_wall_clock(at(100).minus(HOUR));
@@ -90,7 +90,7 @@ async fn a_wall_clock_set_back_prolongs_no_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wall_clock_set_back_prolongs_no_backoff() {
+async fn setting_the_wall_clock_back_does_not_prolong_a_backoff() {
     let machine = Machine::new().await;
     machine.begin(1).await;
     let seen = TokenVersion::first_of(credential(1, "work").login_id);
@@ -106,14 +106,14 @@ async fn a_restart_of_the_machine_ends_every_lease() {
     let machine = Machine::new().await;
     machine.begin(1).await;
     machine.restart();
-    // Without its own clock the machine may have started in the past.
+    // A machine without a hardware clock may start with a time in the past.
     machine.clock.set_wall_clock(at(50));
     machine.begin(2).await;
     assert_eq!(machine.state().await, TokenState::InDoubt);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_with_wrong_clocks_share_the_servers() {
+async fn replicas_with_wrong_clocks_use_the_database_server_s_clock() {
     let database = Database::create().await;
     for wrong in [SystemClock.now().plus(HOUR), SystemClock.now().minus(HOUR)] {
         let store = PostgresStore::open(&database.url.as_str().into(), &OPTIONS, FakeClock::at(wrong)).await.unwrap();
@@ -123,7 +123,7 @@ async fn replicas_with_wrong_clocks_share_the_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_set_while_the_gateway_runs_is_corrected_by_the_next_read() {
+async fn the_next_read_corrects_a_clock_that_was_set_at_run_time() {
     let (database, local) = (Database::create().await, FakeClock::at(SystemClock.now()));
     let store = PostgresStore::open(&database.url.as_str().into(), &OPTIONS, local.clone()).await.unwrap();
     local.set_wall_clock(SystemClock.now().plus(HOUR));

@@ -1,4 +1,4 @@
-//! Contract of logins that wait for their owner: they keep their tokens, and are saved or declined once.
+//! Contract of unconfirmed logins: they keep their tokens until they are confirmed or declined, once.
 
 use goclaw::{
     domain::{
@@ -20,9 +20,9 @@ use super::{
 };
 
 contract!(
-    an_exchanging_login_keeps_its_tokens_until_it_is_answered,
-    a_declined_login_queues_its_token_once,
-    tokens_replace_only_the_login_that_they_may_replace,
+    an_unconfirmed_login_keeps_its_tokens_until_the_owner_answers,
+    declining_a_login_queues_its_token_once,
+    saving_a_login_replaces_only_the_login_that_it_names,
     only_a_confirmation_completes_an_unconfirmed_login,
 );
 
@@ -40,34 +40,34 @@ async fn unconfirmed(store: &impl LoginStore, number: u8) -> SealedLogin {
     store.begin(&pending, &author(at(0))).await.unwrap();
     store.claim(&pending.session.id, at(1)).await.unwrap();
     assert!(store.keep_unconfirmed(&pending.session.id, &tokens(), at(2)).await.unwrap());
-    store.by_id(&pending.session.id).await.unwrap().expect("it is there")
+    store.by_id(&pending.session.id).await.unwrap().expect("the login is stored")
 }
 
-async fn an_exchanging_login_keeps_its_tokens_until_it_is_answered(fixture: impl Fixture) {
+async fn an_unconfirmed_login_keeps_its_tokens_until_the_owner_answers(fixture: impl Fixture) {
     let store = fixture.store();
     let pending = login(1, "work", "alice", at(0));
     store.begin(&pending, &author(at(0))).await.unwrap();
-    assert!(!store.keep_unconfirmed(&id(1), &tokens(), at(1)).await.unwrap(), "it is pending");
+    assert!(!store.keep_unconfirmed(&id(1), &tokens(), at(1)).await.unwrap(), "a pending login has no tokens yet");
     assert_eq!(store.unsettled().await.unwrap(), []);
     store.claim(&id(1), at(1)).await.unwrap();
     assert_eq!(store.unsettled().await.unwrap().len(), 1);
     assert!(store.keep_unconfirmed(&id(1), &tokens(), at(2)).await.unwrap());
-    assert!(!store.keep_unconfirmed(&id(1), &tokens(), at(3)).await.unwrap(), "it is kept once");
-    let kept = store.by_id(&id(1)).await.unwrap().expect("it is there");
+    assert!(!store.keep_unconfirmed(&id(1), &tokens(), at(3)).await.unwrap(), "a second call changes nothing");
+    let kept = store.by_id(&id(1)).await.unwrap().expect("the login is stored");
     assert_eq!(
         (kept.progress, kept.progress_since, &kept.tokens),
         (LoginProgress::Unconfirmed, at(2), &Some(tokens()))
     );
     assert_eq!(store.unsettled().await.unwrap(), std::slice::from_ref(&kept));
-    let week = std::time::Duration::from_secs(1);
-    store.sweep(at(1_000_000), week, week).await.unwrap();
+    let second = std::time::Duration::from_secs(1);
+    store.sweep(at(1_000_000), second, second).await.unwrap();
     assert!(!store.end(&id(1), LoginOutcome::Cancelled, None, &author(at(9))).await.unwrap());
     assert_eq!(store.cancel_all(&name("work"), &author(at(9))).await.unwrap(), 0);
     assert_eq!((store.by_id(&id(1)).await.unwrap(), store.ended(9).await.unwrap()), (Some(kept), vec![]));
     assert_eq!(store.by_id(&id(2)).await.unwrap(), None);
 }
 
-async fn a_declined_login_queues_its_token_once(fixture: impl Fixture) {
+async fn declining_a_login_queues_its_token_once(fixture: impl Fixture) {
     let store = fixture.store();
     unconfirmed(&*store, 1).await;
     let revocation = order(4, id(1), at(3)).revocation;
@@ -75,14 +75,14 @@ async fn a_declined_login_queues_its_token_once(fixture: impl Fixture) {
     let again = order(6, id(1), at(4)).revocation;
     assert!(!store.decline(&id(1), LoginOutcome::Cancelled, Some(&again), &author(at(4))).await.unwrap());
     assert_eq!(store.all().await.unwrap(), [revocation]);
-    let ended = store.by_id(&id(1)).await.unwrap().expect("it is there");
+    let ended = store.by_id(&id(1)).await.unwrap().expect("the login is stored");
     assert_eq!((ended.progress, ended.tokens), (LoginProgress::Ended(LoginOutcome::Expired), None));
     unconfirmed(&*store, 2).await;
     assert!(store.decline(&id(2), LoginOutcome::Cancelled, None, &author(at(5))).await.unwrap());
     assert_eq!(store.all().await.unwrap().len(), 1);
 }
 
-async fn tokens_replace_only_the_login_that_they_may_replace(fixture: impl Fixture) {
+async fn saving_a_login_replaces_only_the_login_that_it_names(fixture: impl Fixture) {
     let store = fixture.store();
     let saving = |number, replaces| NewSealedCredential { replaces, ..credential(number, "work") };
     let refused = store.save_login(&saving(1, Replaces::Only(Some(id(9)))), &author(at(0))).await.unwrap();
@@ -111,7 +111,7 @@ async fn only_a_confirmation_completes_an_unconfirmed_login(fixture: impl Fixtur
     }
     let saved = store.save_login(&saving(Replaces::Confirmed(id(1))), &author(at(4))).await.unwrap();
     assert!(matches!(saved, SaveOutcome::Saved(_)), "{saved:?}");
-    let ended = store.by_id(&id(2)).await.unwrap().expect("it is there");
+    let ended = store.by_id(&id(2)).await.unwrap().expect("the login is stored");
     assert_eq!((ended.progress, ended.tokens), (LoginProgress::Ended(LoginOutcome::Completed), None));
     let again = store.save_login(&saving(Replaces::Confirmed(id(2))), &author(at(5))).await.unwrap();
     assert_eq!(again, SaveOutcome::LoginEnded(LoginOutcome::Completed));

@@ -27,19 +27,19 @@ use super::{
 contract!(
     a_first_login_is_stored_unchanged,
     a_second_login_replaces_the_tokens_and_keeps_the_account,
-    a_second_login_keeps_foreign_settings,
+    a_second_login_keeps_unknown_settings,
     a_second_login_can_rename_the_account,
     a_login_without_a_refresh_token_deletes_the_old_one,
     a_reader_never_sees_mixed_tokens_of_two_logins,
-    another_provider_type_is_a_conflict_and_changes_nothing,
+    a_login_of_another_provider_type_is_a_conflict_and_changes_nothing,
     a_profile_change_affects_only_its_fields,
-    a_profile_change_of_an_unknown_account_is_none,
-    a_removal_deletes_both_tokens_and_a_second_one_finds_nothing,
+    changing_the_profile_of_an_unknown_account_returns_none,
+    a_removal_deletes_both_tokens_and_a_second_removal_finds_nothing,
     accounts_move_away_together_or_not_at_all,
     accounts_are_listed_by_name,
-    accounts_are_read_page_by_page,
-    an_unreadable_account_harms_only_itself,
-    an_unreadable_account_is_replaced_by_a_login_of_any_type,
+    list_after_returns_accounts_page_by_page,
+    an_unreadable_account_affects_no_other_account,
+    a_login_of_any_provider_type_replaces_an_unreadable_account,
     an_unreadable_account_can_be_removed,
 );
 
@@ -83,7 +83,7 @@ async fn a_second_login_replaces_the_tokens_and_keeps_the_account(fixture: impl 
     assert!(account.enabled, "a login enables the account");
 }
 
-async fn a_second_login_keeps_foreign_settings(fixture: impl Fixture) {
+async fn a_second_login_keeps_unknown_settings(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     fixture.plant_setting(&name("work"), "pool", json!({"strategy": ["x", 1]})).await;
@@ -141,7 +141,7 @@ async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
     }
 }
 
-async fn another_provider_type_is_a_conflict_and_changes_nothing(fixture: impl Fixture) {
+async fn a_login_of_another_provider_type_is_a_conflict_and_changes_nothing(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     let before = store.load(&name("work")).await.unwrap();
@@ -178,14 +178,14 @@ async fn a_profile_change_affects_only_its_fields(fixture: impl Fixture) {
     assert_eq!(store.load(&name("private")).await.unwrap(), neighbour);
 }
 
-async fn a_profile_change_of_an_unknown_account_is_none(fixture: impl Fixture) {
+async fn changing_the_profile_of_an_unknown_account_returns_none(fixture: impl Fixture) {
     let store = fixture.store();
     let change = ProfileChange { display_name: Some("Work".into()), enabled: Some(true) };
     assert_eq!(store.change_profile(&name("work"), &change, &author(at(5))).await.unwrap(), None);
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
 }
 
-async fn a_removal_deletes_both_tokens_and_a_second_one_finds_nothing(fixture: impl Fixture) {
+async fn a_removal_deletes_both_tokens_and_a_second_removal_finds_nothing(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &credential(2, "private"), 5).await;
@@ -213,7 +213,7 @@ async fn accounts_move_away_together_or_not_at_all(fixture: impl Fixture) {
         revocations: Vec::new(),
         archive: "an archive".into(),
     };
-    // The second one has another login, is unknown, or is being refreshed.
+    // The second account has another login id, is unknown, or is being refreshed.
     let lease = LeaseId::from_bytes([9; 16]);
     let begin = RefreshEvent::Begin { seen: version(3), lease, trigger: RefreshTrigger::Now };
     store.advance(&name("stays"), &begin, &RefreshPolicy::default(), at(6)).await.unwrap();
@@ -225,12 +225,12 @@ async fn accounts_move_away_together_or_not_at_all(fixture: impl Fixture) {
     let left = store.list().await.unwrap().readable;
     assert_eq!(left.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["stays"]);
     let events = CredentialHistory::newest(&*store, 2).await.unwrap();
-    let told: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.kind)).collect();
-    assert_eq!(told, [("private", EventKind::MovedAway), ("work", EventKind::MovedAway)]);
+    let recorded: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.kind)).collect();
+    assert_eq!(recorded, [("private", EventKind::MovedAway), ("work", EventKind::MovedAway)]);
     assert_eq!(store.all().await.unwrap(), [], "nothing is revoked");
     let entries = AuditLog::newest(&*store, i64::MAX, 2).await.unwrap();
-    let told: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
-    assert_eq!(told, [("exported", "private"), ("exported", "work")]);
+    let recorded: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
+    assert_eq!(recorded, [("exported", "private"), ("exported", "work")]);
 }
 
 async fn accounts_are_listed_by_name(fixture: impl Fixture) {
@@ -247,7 +247,7 @@ async fn accounts_are_listed_by_name(fixture: impl Fixture) {
     }
 }
 
-async fn accounts_are_read_page_by_page(fixture: impl Fixture) {
+async fn list_after_returns_accounts_page_by_page(fixture: impl Fixture) {
     let store = fixture.store();
     for (number, account) in ["b", "z-1", "a", "z", "c"].into_iter().enumerate() {
         save(&*store, &credential(number.try_into().unwrap(), account), 5).await;
@@ -270,7 +270,7 @@ async fn accounts_are_read_page_by_page(fixture: impl Fixture) {
     assert_eq!(store.list_after(Some("z-1"), 5).await.unwrap(), (StoredAccounts::default(), None));
 }
 
-/// Stores two accounts and damages the row of one of them, `work`.
+/// Stores two accounts and damages the row of `work`.
 async fn with_a_damaged_account(fixture: &impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
@@ -278,7 +278,7 @@ async fn with_a_damaged_account(fixture: &impl Fixture) {
     fixture.damage(&name("work")).await;
 }
 
-async fn an_unreadable_account_harms_only_itself(fixture: impl Fixture) {
+async fn an_unreadable_account_affects_no_other_account(fixture: impl Fixture) {
     with_a_damaged_account(&fixture).await;
     let store = fixture.store();
     let switch_off = ProfileChange { display_name: None, enabled: Some(false) };
@@ -296,12 +296,12 @@ async fn an_unreadable_account_harms_only_itself(fixture: impl Fixture) {
     assert_eq!(unreadable, ["work"]);
 }
 
-async fn an_unreadable_account_is_replaced_by_a_login_of_any_type(fixture: impl Fixture) {
+async fn a_login_of_any_provider_type_replaces_an_unreadable_account(fixture: impl Fixture) {
     for provider_type in [ProviderType::OpenaiCodex, ProviderType::Dashscope] {
         with_a_damaged_account(&fixture).await;
         let store = fixture.store();
         let new = NewSealedCredential { provider_type, refresh_token: None, ..credential(3, "work") };
-        let SaveOutcome::Saved(saved) = save(&*store, &new, 6).await else { panic!("it is not saved") };
+        let SaveOutcome::Saved(saved) = save(&*store, &new, 6).await else { panic!("the login is not saved") };
         assert_eq!((saved.provider_type, saved.created_at, saved.refresh_token.clone()), (provider_type, at(6), None));
         assert_eq!(store.load(&name("work")).await.unwrap(), Some(*saved));
         assert_eq!(store.list().await.unwrap().unreadable, []);
@@ -317,5 +317,5 @@ async fn an_unreadable_account_can_be_removed(fixture: impl Fixture) {
     let listed = store.list().await.unwrap();
     assert_eq!((listed.readable.len(), listed.unreadable), (1, Vec::new()));
     let newest = CredentialHistory::newest(&*store, 1).await.unwrap().remove(0);
-    assert_eq!((newest.name, newest.kind), (name("work"), EventKind::SignedOut), "other replicas learn of it");
+    assert_eq!((newest.name, newest.kind), (name("work"), EventKind::SignedOut), "other replicas read the event");
 }

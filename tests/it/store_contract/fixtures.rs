@@ -1,4 +1,4 @@
-//! The stores under test, each empty and isolated.
+//! Fixtures of the store contracts: an empty, isolated store of each implementation.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -38,13 +38,13 @@ pub(crate) trait Fixture {
 
     fn store(&self) -> Arc<Self::Store>;
 
-    /// The same store as a separate trait object, because its method names clash with the other traits'.
+    /// Returns the store as a trait object of its own, because its method names clash with other traits'.
     fn api_tokens(&self) -> Arc<dyn ApiTokenStore>;
 
-    /// Adds a foreign member to an account's settings.
+    /// Adds a member that the gateway does not use to an account's settings.
     async fn plant_setting(&self, name: &AccountName, member: &str, value: Value);
 
-    /// Damages the row of an account.
+    /// Makes an account's row unreadable.
     async fn damage(&self, name: &AccountName);
 }
 
@@ -85,7 +85,7 @@ impl Fixture for Sqlite {
 
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // The tests pass the time, so the machine's clock is not used.
+        // Use the times that the tests pass, not the machine's clock.
         let store = SqliteStore::open(&folder.path().join(FILE), Arc::new(SystemClock)).await.expect("it opens");
         Self { store: Arc::new(store.on_callers_clock()), folder }
     }
@@ -123,7 +123,7 @@ impl Fixture for Postgres {
         let store = PostgresStore::open(&database.url.as_str().into(), &OPTIONS, Arc::new(SystemClock))
             .await
             .expect("it opens");
-        // The tests pass the time, so the server's clock is not used.
+        // Use the times that the tests pass, not the server's clock.
         Self { store: Arc::new(store.on_callers_clock()), database }
     }
 
@@ -145,7 +145,7 @@ impl Fixture for Postgres {
     }
 }
 
-/// Returns a statement that no gateway runs.
+/// Returns an UPDATE that makes an account's row unreadable.
 fn damaged(name: &AccountName) -> String {
     format!("UPDATE llm_providers SET state = 'asleep', generation = -1, id = 'x' WHERE name = '{name}'")
 }

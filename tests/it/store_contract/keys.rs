@@ -20,10 +20,10 @@ use super::{
 
 contract!(
     of_concurrent_first_checks_one_is_added,
-    a_check_is_added_to_exactly_the_seen_ones,
-    a_check_and_its_replacements_are_one_step,
-    every_sealed_value_is_listed_and_replaced_once,
-    what_gateways_say_of_their_journals_is_kept_for_a_while,
+    a_check_is_added_only_if_the_expected_checks_are_stored,
+    a_check_and_its_replacements_are_stored_together_or_not_at_all,
+    every_sealed_value_is_listed_and_can_be_resealed_once,
+    a_journal_report_replaces_the_earlier_one_and_is_deleted_once_old,
 );
 
 fn sealed(text: &str) -> SealedSecret {
@@ -46,17 +46,20 @@ async fn of_concurrent_first_checks_one_is_added(fixture: impl Fixture) {
     assert_eq!(fixture.store().key_checks().await.unwrap().len(), 1);
 }
 
-async fn a_check_is_added_to_exactly_the_seen_ones(fixture: impl Fixture) {
+async fn a_check_is_added_only_if_the_expected_checks_are_stored(fixture: impl Fixture) {
     let store = fixture.store();
     assert_eq!(store.key_checks().await.unwrap(), []);
     assert!(store.add_key_check(&check("b"), &[], &[], &author(at(0))).await.unwrap());
-    assert!(!store.add_key_check(&check("a"), &[], &[], &author(at(0))).await.unwrap(), "there is one already");
-    assert!(!store.add_key_check(&check("a"), &[check("c")], &[], &author(at(0))).await.unwrap(), "it is another one");
+    assert!(!store.add_key_check(&check("a"), &[], &[], &author(at(0))).await.unwrap(), "another check is stored");
+    assert!(
+        !store.add_key_check(&check("a"), &[check("c")], &[], &author(at(0))).await.unwrap(),
+        "the expected check is not the stored one"
+    );
     assert!(store.add_key_check(&check("a"), &[check("b")], &[], &author(at(0))).await.unwrap());
-    assert_eq!(store.key_checks().await.unwrap(), [check("a"), check("b")], "in the order of their ids");
+    assert_eq!(store.key_checks().await.unwrap(), [check("a"), check("b")], "checks are sorted by key id");
 }
 
-async fn a_check_and_its_replacements_are_one_step(fixture: impl Fixture) {
+async fn a_check_and_its_replacements_are_stored_together_or_not_at_all(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let before = store.sealed_values().await.unwrap();
@@ -76,7 +79,7 @@ async fn a_check_and_its_replacements_are_one_step(fixture: impl Fixture) {
     assert_eq!((&after[0].value, &after[1]), (&Some(sealed("new")), &before[1]));
 }
 
-async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
+async fn every_sealed_value_is_listed_and_can_be_resealed_once(fixture: impl Fixture) {
     let (store, tokens) = (fixture.store(), fixture.api_tokens());
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     store.save_login(&credential(2, "home"), &author(at(0))).await.unwrap();
@@ -90,7 +93,7 @@ async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
         let SealedValue { column, row, value: old } = value.clone();
         let replacement = Replacement { column, row, old, new: sealed("new") };
         assert!(store.reseal(&replacement).await.unwrap(), "{value:?}");
-        assert!(!store.reseal(&replacement).await.unwrap(), "{value:?} has changed");
+        assert!(!store.reseal(&replacement).await.unwrap(), "{value:?} was already replaced");
     }
     assert!(store.sealed_values().await.unwrap().iter().all(|value| value.value == Some(sealed("new"))));
     let unknown =
@@ -99,7 +102,7 @@ async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
     assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, Some(sealed("new")));
 }
 
-async fn what_gateways_say_of_their_journals_is_kept_for_a_while(fixture: impl Fixture) {
+async fn a_journal_report_replaces_the_earlier_one_and_is_deleted_once_old(fixture: impl Fixture) {
     let store = fixture.store();
     let journal = |place: &str, second, records: &[(&str, usize)]| JournalUse {
         place: place.to_owned(),

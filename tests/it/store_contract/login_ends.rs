@@ -20,12 +20,12 @@ use super::{
 };
 
 contract!(
-    concurrent_claims_succeed_exactly_once,
+    of_concurrent_claims_one_succeeds,
     an_ended_or_unknown_login_cannot_be_claimed,
-    the_first_outcome_and_its_detail_stay,
-    concurrent_ends_succeed_exactly_once,
+    a_login_keeps_its_first_outcome_and_detail,
+    of_concurrent_ends_one_succeeds,
     a_cancellation_ends_every_open_login_of_the_account,
-    a_sweep_ends_overdue_logins_as_of_their_expiry,
+    a_sweep_ends_expired_logins_at_their_expiry_time,
     a_sweep_ends_stuck_exchanges,
     a_sweep_deletes_logins_that_ended_long_ago,
     ended_logins_are_listed_newest_first,
@@ -48,7 +48,7 @@ async fn progress(store: &impl LoginStore, login: &SealedLogin) -> Option<(Login
     Some((found.progress, found.progress_since))
 }
 
-async fn concurrent_claims_succeed_exactly_once(fixture: impl Fixture) {
+async fn of_concurrent_claims_one_succeeds(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
     for _ in 0..MANY {
@@ -70,7 +70,7 @@ async fn an_ended_or_unknown_login_cannot_be_claimed(fixture: impl Fixture) {
     assert_eq!(progress(&*store, &ended).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(1))));
 }
 
-async fn the_first_outcome_and_its_detail_stay(fixture: impl Fixture) {
+async fn a_login_keeps_its_first_outcome_and_detail(fixture: impl Fixture) {
     let store = fixture.store();
     let (pending, claimed) = (begun(&*store, 1, "work", at(0)).await, begun(&*store, 2, "private", at(0)).await);
     store.claim(&claimed.session.id, at(1)).await.unwrap();
@@ -89,10 +89,10 @@ async fn the_first_outcome_and_its_detail_stay(fixture: impl Fixture) {
     assert!(!store.end(&LoginId::from_bytes([9; 16]), LoginOutcome::Denied, None, &author(at(4))).await.unwrap());
 }
 
-async fn concurrent_ends_succeed_exactly_once(fixture: impl Fixture) {
+async fn of_concurrent_ends_one_succeeds(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
-    // Not an end: an unconfirmed login has this word.
+    // `ConfirmationNeeded` does not end a login.
     for &outcome in LoginOutcome::ALL.iter().filter(|outcome| **outcome != LoginOutcome::ConfirmationNeeded) {
         let (store, id) = (fixture.store(), pending.session.id.clone());
         calls.spawn(
@@ -122,7 +122,7 @@ async fn a_cancellation_ends_every_open_login_of_the_account(fixture: impl Fixtu
     assert_eq!(progress(&*store, &elsewhere).await, Some((LoginProgress::Pending, at(0))));
 }
 
-async fn a_sweep_ends_overdue_logins_as_of_their_expiry(fixture: impl Fixture) {
+async fn a_sweep_ends_expired_logins_at_their_expiry_time(fixture: impl Fixture) {
     let store = fixture.store();
     let overdue = begun(&*store, 1, "work", at(0)).await;
     let in_time = begun(&*store, 2, "private", at(1)).await;
@@ -146,7 +146,7 @@ async fn a_sweep_ends_stuck_exchanges(fixture: impl Fixture) {
     store.claim(&stuck.session.id, at(10)).await.unwrap();
     store.claim(&at_work.session.id, at(11)).await.unwrap();
 
-    // The limit itself does not count as stuck. Both logins are past their expiry, but their callbacks came in time.
+    // At exactly the limit, an exchange is not stuck. Both logins have expired, but were claimed in time.
     assert_eq!(store.sweep(at(130), STUCK_AFTER, KEEP).await.unwrap(), 0);
     assert_eq!(store.sweep(at(131), STUCK_AFTER, KEEP).await.unwrap(), 1);
     assert_eq!(progress(&*store, &stuck).await, Some((LoginProgress::Ended(LoginOutcome::Interrupted), at(131))));
@@ -162,8 +162,12 @@ async fn a_sweep_deletes_logins_that_ended_long_ago(fixture: impl Fixture) {
     let open = begun(&*store, 3, "other", at(keep)).await;
 
     assert_eq!(store.sweep(at(10 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0);
-    assert!(progress(&*store, &old).await.is_some(), "it is kept for the whole period");
-    assert_eq!(store.sweep(at(11 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0, "forgetting is not ending");
+    assert!(progress(&*store, &old).await.is_some(), "the login is kept for the whole period");
+    assert_eq!(
+        store.sweep(at(11 + keep), STUCK_AFTER, KEEP).await.unwrap(),
+        0,
+        "a deleted login does not count as ended"
+    );
     assert_eq!(progress(&*store, &old).await, None);
     assert_eq!(progress(&*store, &recent).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(11))));
     assert_eq!(progress(&*store, &open).await, Some((LoginProgress::Pending, at(keep))));

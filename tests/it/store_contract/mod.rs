@@ -1,7 +1,6 @@
-//! Contracts of `TokenStore`, `ChangeFeed`, `CredentialHistory`, `LoginStore`, `RevocationQueue`, `ApiTokenStore`, `ResponseMemory`, `RequestLog` and `KeyStore`. They run on
-//! every implementation, including the fake.
+//! Contracts of the store ports, run on the memory fake, on SQLite and on PostgreSQL.
 //!
-//! To test another store, add a [`Fixture`] and a line in [`contract!`].
+//! To test another implementation, add a [`Fixture`] and a line in [`contract!`].
 
 mod api_tokens;
 mod audit;

@@ -1,4 +1,4 @@
-//! PostgreSQL: concurrent starts, newer schemas and unsafe durability settings.
+//! Tests of opening a PostgreSQL store: concurrent starts, newer schemas, unsafe durability settings and TLS.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ async fn open(database: &Database) -> Result<PostgresStore, OpenStoreError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_starts_migrate_once() {
+async fn concurrent_starts_all_succeed() {
     let database = Database::create().await;
     let mut openings = JoinSet::new();
     for _ in 0..4 {
@@ -41,7 +41,7 @@ async fn concurrent_starts_migrate_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_hangs_elsewhere_is_named() {
+async fn the_wait_for_another_gateway_s_migration_is_bounded_and_reported() {
     let database = Arc::new(Database::create().await);
     let hanging = Arc::clone(&database);
     let mut other = JoinSet::new();
@@ -49,10 +49,11 @@ async fn a_migration_that_hangs_elsewhere_is_named() {
     let locks = "pg_locks JOIN pg_database ON pg_database.oid = database \
                  WHERE locktype = 'advisory' AND datname = current_database()";
     let is_held = || async { (database.cell("count(*)", locks).await.as_deref() == Some("1")).then_some(()) };
-    eventually("the lock", is_held).await;
+    eventually("the lock to be held", is_held).await;
     let url = database.url.as_str().into();
     let opening = PostgresStore::open(&url, &OPTIONS, Arc::new(HastyClock));
-    let opened = tokio::time::timeout(Duration::from_secs(60), opening).await.expect("the wait is bounded");
+    let opened =
+        tokio::time::timeout(Duration::from_secs(60), opening).await.expect("the wait for the lock is bounded");
     let refusal = opened.map(drop).unwrap_err();
     assert!(matches!(refusal, OpenStoreError::Busy { .. }), "{refusal:?}");
 }
@@ -77,7 +78,7 @@ async fn a_server_without_durable_commits_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_tables_have_the_documented_content() {
+async fn tokens_are_stored_in_the_documented_tables() {
     let postgres = Postgres::open().await;
     let credential = credential(1, "openai-codex");
     postgres.store().save_login(&credential, &author(at(0))).await.unwrap();
@@ -87,8 +88,8 @@ async fn the_tables_have_the_documented_content() {
     assert_eq!(postgres.database.cell("count(*)", secret).await.as_deref(), Some("1"));
 }
 
-/// Opens a store at a server that offers no TLS. Returns whether the store went on without it.
-async fn goes_on_without_tls(host: &str, options: &str) -> bool {
+/// Opens a store at a server that offers no TLS. Returns whether the client continues without TLS.
+async fn continues_without_tls(host: &str, options: &str) -> bool {
     const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
     let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -109,9 +110,9 @@ async fn goes_on_without_tls(host: &str, options: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tls_is_optional_on_this_machine_only() {
+async fn only_connections_to_this_machine_may_continue_without_tls() {
     for (host, options, expected) in [
-        // Any other name or address than a loopback one counts as another machine.
+        // Every name or address except loopback counts as another machine.
         ("0.0.0.0", "", false),
         ("0.0.0.0", "?sslmode=prefer", false),
         ("0.0.0.0", "?sslmode=require", false),
@@ -120,6 +121,6 @@ async fn tls_is_optional_on_this_machine_only() {
         ("localhost", "", true),
         ("localhost", "?sslmode=require", false),
     ] {
-        assert_eq!(goes_on_without_tls(host, options).await, expected, "{host}{options}");
+        assert_eq!(continues_without_tls(host, options).await, expected, "{host}{options}");
     }
 }

@@ -1,4 +1,4 @@
-//! The refresh protocol in the store: one step is one transaction, and its result is durable.
+//! Contract of `TokenStore::advance`: one step of the refresh protocol is one transaction, and its result is durable.
 
 use goclaw::{
     domain::{
@@ -21,19 +21,19 @@ use super::{
 };
 
 contract!(
-    one_replica_gets_the_lease_and_only_the_holder_may_send,
+    of_concurrent_begins_one_gets_the_lease_and_may_send,
     a_rotation_is_stored_completely_and_once,
     a_rotation_without_a_refresh_token_keeps_the_old_one,
-    a_late_rotation_is_stored_regardless_of_the_lease_holder,
+    a_late_rotation_is_stored_even_if_another_replica_holds_the_lease,
     only_the_lease_holder_can_record_a_failure,
-    a_rejection_changes_only_the_state,
-    a_removed_or_reconnected_account_discards_old_rotations,
-    a_login_that_came_back_is_removed_replaced_or_doubted,
-    an_expired_lease_is_recorded_as_doubt,
-    every_change_is_an_event_in_order,
+    a_rejection_keeps_the_tokens_and_changes_only_the_state,
+    a_rotation_of_a_removed_or_replaced_login_is_not_stored,
+    a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt,
+    an_expired_lease_puts_the_account_in_doubt,
+    every_change_appends_an_event_in_order,
 );
 
-/// A time at which the sample's token may be refreshed on demand although no refresh is due.
+/// Refreshes on demand, although no refresh is due.
 const NOW: RefreshTrigger = RefreshTrigger::Now;
 
 fn policy() -> RefreshPolicy {
@@ -72,7 +72,7 @@ async fn signed_in(store: &impl TokenStore) {
     store.save_login(&credential(1, "work"), &author(at(0))).await.expect("it is saved");
 }
 
-async fn one_replica_gets_the_lease_and_only_the_holder_may_send(fixture: impl Fixture) {
+async fn of_concurrent_begins_one_gets_the_lease_and_may_send(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     let mut calls = JoinSet::new();
@@ -86,9 +86,9 @@ async fn one_replica_gets_the_lease_and_only_the_holder_may_send(fixture: impl F
     let until = at(5).plus(policy().lease);
     assert!(others.iter().all(|(_, it)| it.effect == Effect::Wait(until)), "{others:?}");
     let (holder, first) = granted[0];
-    let state = &first.credential.as_ref().expect("it is there").refresh;
+    let state = &first.credential.as_ref().expect("an account").refresh;
     assert!(matches!(&state.state, TokenState::Refreshing(held) if held.id == lease(*holder) && held.until == until));
-    assert_eq!((state.attempt, state.sent_at), (1, Some(at(5))), "durable before the send");
+    assert_eq!((state.attempt, state.sent_at), (1, Some(at(5))), "the presentation is recorded before it is sent");
 
     // The holder gets its own lease again.
     let again = advance(&*store, &begin(*holder, version(1, 0)), at(6)).await;
@@ -103,7 +103,7 @@ async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
     let rotation = rotation(2, version(1, 0));
     let stored = advance(&*store, &RefreshEvent::Succeeded(rotation.clone()), at(7)).await;
     assert_eq!(stored.effect, Effect::Stored);
-    let account = stored.credential.expect("it is there");
+    let account = stored.credential.expect("an account");
     assert_eq!(store.load(&name("work")).await.unwrap().as_ref(), Some(&account));
     assert_eq!((account.refresh.version.clone(), &account.refresh.state), (version(1, 1), &TokenState::Active));
     assert_eq!((&account.access_token, &account.refresh_token), (&rotation.access_token, &rotation.refresh_token));
@@ -111,7 +111,7 @@ async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
     assert_eq!((account.refresh.attempt, account.refresh.expires_at), (0, rotation.metadata.expires_at));
     assert_eq!(account.settings.clone().into_json()["codex_pool"], json!({"a": 1}));
 
-    // A retry after the store's response was lost.
+    // The caller repeats the step, as it does if the store's response was lost.
     let again = advance(&*store, &RefreshEvent::Succeeded(rotation), at(8)).await;
     assert_eq!((again.effect, again.credential), (Effect::Discard, Some(account)));
 }
@@ -127,34 +127,38 @@ async fn a_rotation_without_a_refresh_token_keeps_the_old_one(fixture: impl Fixt
     assert!(after.refresh.refreshable);
 }
 
-async fn a_late_rotation_is_stored_regardless_of_the_lease_holder(fixture: impl Fixture) {
+async fn a_late_rotation_is_stored_even_if_another_replica_holds_the_lease(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
-    // The first holder is slow, and after its lease another replica presents the same token.
+    // After the first holder's lease, another replica presents the same token.
     let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
     assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
     let late = advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
-    assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "regardless of the lease holder");
+    assert_eq!(
+        late.credential.unwrap().refresh.state,
+        TokenState::Active,
+        "the rotation ends the other replica's lease"
+    );
 
-    // A rotation also recovers an account that needs a new login.
+    // A rotation also recovers an account in `needs_reauth`.
     let rejected = Failure::Rejected(Cause::RefreshTokenReused);
     advance(&*store, &begin(3, version(1, 1)), at(102)).await;
     advance(&*store, &failed(3, version(1, 1), rejected), at(103)).await;
-    let healing = advance(&*store, &RefreshEvent::Succeeded(rotation(3, version(1, 1))), at(104)).await;
-    assert_eq!(healing.effect, Effect::Stored);
-    let healed = healing.credential.unwrap().refresh;
-    assert_eq!((healed.state, healed.cause), (TokenState::Active, None));
+    let recovery = advance(&*store, &RefreshEvent::Succeeded(rotation(3, version(1, 1))), at(104)).await;
+    assert_eq!(recovery.effect, Effect::Stored);
+    let recovered = recovery.credential.unwrap().refresh;
+    assert_eq!((recovered.state, recovered.cause), (TokenState::Active, None));
 }
 
-async fn a_login_that_came_back_is_removed_replaced_or_doubted(fixture: impl Fixture) {
+async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(fixture: impl Fixture) {
     let store = fixture.store();
     let returned = |login: u8, ending| RefreshEvent::Returned { ended: version(login, 0).login_id, ending };
     signed_in(&*store).await;
     let before = store.load(&name("work")).await.unwrap();
     let other = advance(&*store, &returned(2, Ending::LoggedOut), at(5)).await;
-    assert_eq!((other.credential, other.events), (before.clone(), vec![]), "it is another login");
+    assert_eq!((other.credential, other.events), (before.clone(), vec![]), "the account has another login");
 
     let doubted = advance(&*store, &returned(1, Ending::ReplacedByUnknown), at(6)).await.credential.unwrap();
     let state = &doubted.refresh;
@@ -196,7 +200,7 @@ async fn only_the_lease_holder_can_record_a_failure(fixture: impl Fixture) {
     assert_eq!(state.next_attempt_at, Some(at(36)));
 }
 
-async fn a_rejection_changes_only_the_state(fixture: impl Fixture) {
+async fn a_rejection_keeps_the_tokens_and_changes_only_the_state(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
@@ -207,18 +211,22 @@ async fn a_rejection_changes_only_the_state(fixture: impl Fixture) {
     assert_eq!((account.access_token, account.refresh_token), (new.access_token, new.refresh_token));
 }
 
-async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl Fixture) {
+async fn a_rotation_of_a_removed_or_replaced_login_is_not_stored(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     store.save_login(&credential(2, "work"), &author(at(6))).await.unwrap();
-    let anew = store.load(&name("work")).await.unwrap();
-    assert_eq!(anew.as_ref().unwrap().refresh.state, TokenState::Active, "a login clears any lease");
+    let current = store.load(&name("work")).await.unwrap();
+    assert_eq!(current.as_ref().unwrap().refresh.state, TokenState::Active, "a login clears any lease");
     let old = RefreshEvent::Succeeded(rotation(3, version(1, 0)));
     let late = advance(&*store, &old, at(7)).await;
-    assert_eq!((late.effect, &late.credential), (Effect::Discard, &anew), "its revocation would end the new login too");
+    assert_eq!(
+        (late.effect, &late.credential),
+        (Effect::Discard, &current),
+        "its revocation would end the new login too"
+    );
     let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
-    assert_eq!(advance(&*store, &rejected, at(8)).await.credential, anew);
+    assert_eq!(advance(&*store, &rejected, at(8)).await.credential, current);
 
     store.remove(&name("work"), None, &author(at(9))).await.unwrap();
     let gone = advance(&*store, &old, at(10)).await;
@@ -226,7 +234,7 @@ async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl F
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
 }
 
-async fn an_expired_lease_is_recorded_as_doubt(fixture: impl Fixture) {
+async fn an_expired_lease_puts_the_account_in_doubt(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
@@ -240,7 +248,7 @@ async fn an_expired_lease_is_recorded_as_doubt(fixture: impl Fixture) {
     assert_eq!((state.state, state.cause, state.attempt), (TokenState::InDoubt, Some(Cause::Interrupted), 1));
 }
 
-async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
+async fn every_change_appends_an_event_in_order(fixture: impl Fixture) {
     let store = fixture.store();
     let start = Revision::default();
     signed_in(&*store).await;

@@ -14,10 +14,10 @@ use super::{
 };
 
 contract!(
-    records_are_read_unchanged_newest_first,
-    sums_of_one_key_add_up_whoever_adds_them,
-    the_usage_is_that_of_the_asked_days,
-    old_records_and_sums_are_forgotten,
+    records_are_read_back_unchanged_newest_first,
+    sums_of_one_key_are_added_across_writers,
+    usage_returns_the_sums_of_the_given_days,
+    old_records_and_sums_are_deleted,
 );
 
 fn record(id: &str, seconds: i64) -> RequestRecord {
@@ -41,7 +41,7 @@ fn record(id: &str, seconds: i64) -> RequestRecord {
     }
 }
 
-/// A request that is known by little more than its path.
+/// Returns a record without any optional value.
 fn bare(id: &str, seconds: i64) -> RequestRecord {
     RequestRecord {
         trace_id: None,
@@ -62,7 +62,7 @@ fn sums(requests: u64) -> UsageSums {
     UsageSums { requests, failures: 1, tokens: TokenUsage { input: 3, cached: 2, output: 1 } }
 }
 
-async fn records_are_read_unchanged_newest_first(fixture: impl Fixture) {
+async fn records_are_read_back_unchanged_newest_first(fixture: impl Fixture) {
     let store = fixture.store();
     store.record(&[record("a", 1), bare("b", 2)], &[]).await.unwrap();
     store.record(&[record("b", 3)], &[]).await.unwrap();
@@ -74,7 +74,7 @@ async fn records_are_read_unchanged_newest_first(fixture: impl Fixture) {
     assert_eq!(store.recent(Some(all[0].number), 10).await.unwrap(), all[1..]);
 }
 
-async fn sums_of_one_key_add_up_whoever_adds_them(fixture: impl Fixture) {
+async fn sums_of_one_key_are_added_across_writers(fixture: impl Fixture) {
     let (store, other) = (fixture.store(), fixture.store());
     store.record(&[], &[(key(1, "a"), sums(1)), (key(1, ""), sums(5))]).await.unwrap();
     other.record(&[], &[(key(1, "a"), sums(2))]).await.unwrap();
@@ -82,7 +82,7 @@ async fn sums_of_one_key_add_up_whoever_adds_them(fixture: impl Fixture) {
     assert_eq!(store.usage(1, 1).await.unwrap(), [(key(1, ""), sums(5)), (key(1, "a"), doubled)]);
 }
 
-async fn the_usage_is_that_of_the_asked_days(fixture: impl Fixture) {
+async fn usage_returns_the_sums_of_the_given_days(fixture: impl Fixture) {
     let store = fixture.store();
     let days: Vec<_> = [4, 2, 3, 1].map(|day| (key(day, "a"), sums(1))).into();
     store.record(&[], &days).await.unwrap();
@@ -90,7 +90,7 @@ async fn the_usage_is_that_of_the_asked_days(fixture: impl Fixture) {
     assert_eq!(found, [2, 3]);
 }
 
-async fn old_records_and_sums_are_forgotten(fixture: impl Fixture) {
+async fn old_records_and_sums_are_deleted(fixture: impl Fixture) {
     let store = fixture.store();
     store.record(&[record("a", 1), record("b", 2)], &[(key(1, "a"), sums(1)), (key(2, "a"), sums(1))]).await.unwrap();
     store.forget_before(at(2), 2).await.unwrap();

@@ -15,14 +15,14 @@ use goclaw::{
 use super::{contract, fixtures::Fixture, samples::at};
 
 contract!(
-    a_response_is_read_unchanged_with_those_before_it,
-    a_second_response_of_an_id_replaces_nothing,
-    several_responses_are_stored_at_once,
-    reading_a_chain_counts_as_its_use,
-    a_chain_ends_at_its_limit_and_at_what_is_forgotten,
+    a_chain_has_the_response_and_its_predecessors_unchanged,
+    a_response_with_a_stored_id_is_ignored,
+    one_call_can_store_several_responses,
+    reading_a_chain_updates_the_last_use_of_its_responses,
+    a_chain_ends_at_its_limits_and_at_a_deleted_response,
     responses_are_found_by_their_items,
-    old_responses_are_forgotten,
-    the_oldest_make_room_within_the_limits,
+    old_responses_are_neither_read_nor_kept,
+    the_least_recently_used_responses_are_deleted_beyond_the_limits,
 );
 
 const ALL: ReadLimits = ReadLimits { oldest: Timestamp::from_unix_seconds(0), responses: 100, bytes: 1_000_000 };
@@ -32,7 +32,7 @@ fn id(text: &str) -> ResponseId {
     ResponseId::parse(text).expect("an id")
 }
 
-/// Returns a response of 100 bytes that is used at `seconds`.
+/// Returns a response of 100 bytes that was last used at `seconds`.
 fn response(text: &str, previous: Option<&str>, owner: &str, seconds: i64) -> RememberedResponse {
     RememberedResponse {
         id: id(text),
@@ -56,7 +56,7 @@ async fn ids(store: &Arc<impl ResponseMemory>, last: &str, seconds: i64) -> Vec<
     chain.into_iter().map(|response| response.id.as_str().to_owned()).collect()
 }
 
-async fn a_response_is_read_unchanged_with_those_before_it(fixture: impl Fixture) {
+async fn a_chain_has_the_response_and_its_predecessors_unchanged(fixture: impl Fixture) {
     let store = fixture.store();
     let (first, second, other) =
         (response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "y", 3));
@@ -65,14 +65,14 @@ async fn a_response_is_read_unchanged_with_those_before_it(fixture: impl Fixture
     assert_eq!(store.chain(&id("none"), ALL, at(4)).await.unwrap(), []);
 }
 
-async fn a_second_response_of_an_id_replaces_nothing(fixture: impl Fixture) {
+async fn a_response_with_a_stored_id_is_ignored(fixture: impl Fixture) {
     let store = fixture.store();
     let first = response("a", None, "x", 1);
     remember(&store, &[first.clone(), response("a", Some("b"), "y", 1)], PLENTY).await;
     assert_eq!(store.chain(&id("a"), ALL, at(1)).await.unwrap(), [first]);
 }
 
-async fn several_responses_are_stored_at_once(fixture: impl Fixture) {
+async fn one_call_can_store_several_responses(fixture: impl Fixture) {
     let store = fixture.store();
     let (first, second) = (response("a", None, "x", 1), response("b", Some("a"), "x", 2));
     let again = RememberedResponse { items: vec!["msg_of_another".to_owned()], ..response("a", None, "y", 3) };
@@ -80,10 +80,10 @@ async fn several_responses_are_stored_at_once(fixture: impl Fixture) {
     store.remember(&[]).await.unwrap();
     assert_eq!(store.chain(&id("b"), ALL, at(4)).await.unwrap(), [second, first]);
     let of_another = store.with_items(&["msg_of_another".to_owned()], ALL).await.unwrap();
-    assert_eq!(of_another, [], "the items of a response that was there already are not stored");
+    assert_eq!(of_another, [], "the items of a duplicate response are not stored");
 }
 
-async fn reading_a_chain_counts_as_its_use(fixture: impl Fixture) {
+async fn reading_a_chain_updates_the_last_use_of_its_responses(fixture: impl Fixture) {
     let store = fixture.store();
     let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", None, "x", 3)];
     remember(&store, &chain, PLENTY).await;
@@ -92,19 +92,23 @@ async fn reading_a_chain_counts_as_its_use(fixture: impl Fixture) {
     assert_eq!((ids(&store, "b", 12).await.len(), ids(&store, "c", 12).await.len()), (2, 0));
 }
 
-async fn a_chain_ends_at_its_limit_and_at_what_is_forgotten(fixture: impl Fixture) {
+async fn a_chain_ends_at_its_limits_and_at_a_deleted_response(fixture: impl Fixture) {
     let store = fixture.store();
     let chain = [response("a", None, "x", 1), response("b", Some("a"), "x", 2), response("c", Some("b"), "x", 3)];
     remember(&store, &chain, PLENTY).await;
     assert_eq!(store.chain(&id("c"), ReadLimits { responses: 2, ..ALL }, at(4)).await.unwrap().len(), 2);
     let bytes = ReadLimits { bytes: 150, ..ALL };
-    assert_eq!(store.chain(&id("c"), bytes, at(4)).await.unwrap().len(), 2, "the second one reaches it");
+    assert_eq!(
+        store.chain(&id("c"), bytes, at(4)).await.unwrap().len(),
+        2,
+        "the second response reaches the byte limit"
+    );
     let all = ["msg_a", "msg_b", "msg_c"].map(str::to_owned);
     assert_eq!(store.with_items(&all, bytes).await.unwrap().len(), 2);
     assert!(store.forget(&id("a")).await.unwrap());
     assert!(!store.forget(&id("a")).await.unwrap());
     assert_eq!(ids(&store, "c", 4).await, ["c", "b"]);
-    assert_eq!(store.with_items(&["msg_a".to_owned()], ALL).await.unwrap(), [], "its items are forgotten too");
+    assert_eq!(store.with_items(&["msg_a".to_owned()], ALL).await.unwrap(), [], "the response's items are deleted too");
 }
 
 async fn responses_are_found_by_their_items(fixture: impl Fixture) {
@@ -116,18 +120,22 @@ async fn responses_are_found_by_their_items(fixture: impl Fixture) {
     assert_eq!(store.with_items(&[], ALL).await.unwrap(), []);
 }
 
-async fn old_responses_are_forgotten(fixture: impl Fixture) {
+async fn old_responses_are_neither_read_nor_kept(fixture: impl Fixture) {
     let store = fixture.store();
     remember(&store, &[response("a", None, "x", 1), response("b", None, "x", 2)], PLENTY).await;
     let since_two = ReadLimits { oldest: at(2), ..ALL };
-    assert_eq!(store.chain(&id("a"), since_two, at(3)).await.unwrap(), [], "it is not read although it is there");
+    assert_eq!(
+        store.chain(&id("a"), since_two, at(3)).await.unwrap(),
+        [],
+        "a response older than the limit is not read"
+    );
     let items = ["msg_a", "msg_b"].map(str::to_owned);
     assert_eq!(store.with_items(&items, since_two).await.unwrap().len(), 1);
     store.make_room(at(2), PLENTY).await.unwrap();
     assert_eq!((ids(&store, "a", 3).await.len(), ids(&store, "b", 3).await.len()), (0, 1));
 }
 
-async fn the_oldest_make_room_within_the_limits(fixture: impl Fixture) {
+async fn the_least_recently_used_responses_are_deleted_beyond_the_limits(fixture: impl Fixture) {
     let store = fixture.store();
     let limits = MemoryLimits { per_owner: 250, in_all: 450 };
     let of = |text: &str, owner, seconds| response(text, None, owner, seconds);
@@ -140,10 +148,10 @@ async fn the_oldest_make_room_within_the_limits(fixture: impl Fixture) {
         }
         left
     };
-    assert_eq!(left().await, ["b", "c", "d"], "three of x are too many");
+    assert_eq!(left().await, ["b", "c", "d"], "three responses exceed the limit per owner");
     remember(&store, &[of("e", "z", 5), of("f", "z", 6)], limits).await;
-    assert_eq!(left().await, ["c", "d", "e", "f"], "five in all are too many");
+    assert_eq!(left().await, ["c", "d", "e", "f"], "five responses exceed the limit in all");
     let huge = RememberedResponse { content: SealedSecret::from_stored("x".repeat(251)), ..of("g", "w", 7) };
     remember(&store, &[huge], limits).await;
-    assert_eq!(left().await, ["c", "d", "e", "f"], "it exceeds the limit alone");
+    assert_eq!(left().await, ["c", "d", "e", "f"], "one response alone exceeds the limit");
 }

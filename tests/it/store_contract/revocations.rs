@@ -1,4 +1,4 @@
-//! Contract of `RevocationQueue`, of the revocations that `TokenStore` queues, and of saving an ended login.
+//! Contract of `RevocationQueue`, of the revocations that `TokenStore` queues, and of saving a login that has ended.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use super::{
 
 contract!(
     a_removed_account_s_token_is_queued_only_on_request,
-    an_account_with_other_tokens_than_ordered_is_not_removed,
+    an_account_with_another_token_version_is_neither_removed_nor_replaced,
     a_new_login_queues_the_replaced_token_only_on_request,
-    a_revocation_is_taken_once_and_due_again_later,
+    a_revocation_is_taken_once_and_is_due_again_after_the_pause,
     old_revocations_are_deleted,
-    a_save_completes_its_login,
-    an_ended_login_cannot_be_saved,
+    saving_the_tokens_completes_the_login,
+    the_tokens_of_an_ended_login_cannot_be_saved,
     an_older_login_never_replaces_a_newer_one,
 );
 
@@ -61,11 +61,11 @@ fn login_id(number: u8) -> LoginId {
     LoginId::from_bytes([number; 16])
 }
 
-/// Takes the only due revocation.
+/// Takes the only revocation that is due.
 async fn only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
     let due = store.due(at(seconds), 10).await.expect("no store error");
     assert_eq!(due.len(), 1, "{due:?}");
-    store.take(&due[0], at(seconds), PAUSE).await.expect("no store error").expect("it is due")
+    store.take(&due[0], at(seconds), PAUSE).await.expect("no store error").expect("a due revocation")
 }
 
 async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixture) {
@@ -83,7 +83,7 @@ async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixtu
     assert_eq!(store.due(at(4), 10).await.unwrap(), [], "no account was removed");
 }
 
-async fn an_account_with_other_tokens_than_ordered_is_not_removed(fixture: impl Fixture) {
+async fn an_account_with_another_token_version_is_neither_removed_nor_replaced(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_new_login_queues_the_replaced_token_only_on_request(fixture: impl Fix
     assert_eq!(store.all().await.unwrap(), [order(3, login_id(2), at(2)).revocation]);
 }
 
-async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
+async fn a_revocation_is_taken_once_and_is_due_again_after_the_pause(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     store.remove(&name("work"), Some(&order(7, login_id(1), at(0))), &author(at(0))).await.unwrap();
@@ -148,7 +148,7 @@ async fn old_revocations_are_deleted(fixture: impl Fixture) {
     assert_eq!(store.due(at(9), 10).await.unwrap(), [id(2)]);
 }
 
-async fn a_save_completes_its_login(fixture: impl Fixture) {
+async fn saving_the_tokens_completes_the_login(fixture: impl Fixture) {
     let store = fixture.store();
     let pending = login(1, "work", "alice", at(0));
     store.begin(&pending, &author(at(0))).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_save_completes_its_login(fixture: impl Fixture) {
     assert_eq!((found.progress, found.progress_since), (LoginProgress::Ended(LoginOutcome::Completed), at(2)));
 }
 
-async fn an_ended_login_cannot_be_saved(fixture: impl Fixture) {
+async fn the_tokens_of_an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(9, "work"), &author(at(0))).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
@@ -195,10 +195,14 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
     let save =
         async |number, seconds| store.save_login(&credential(number, "work"), &author(at(seconds))).await.unwrap();
     assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));
-    assert_eq!(save(1, 6).await, SaveOutcome::LoginEnded(LoginOutcome::Cancelled), "its exchange began earlier");
+    assert_eq!(
+        save(1, 6).await,
+        SaveOutcome::LoginEnded(LoginOutcome::Cancelled),
+        "the login's exchange began earlier"
+    );
     let stored = store.load(&name("work")).await.unwrap().expect("an account");
     assert_eq!(*stored.login_id(), LoginId::from_bytes([2; 16]));
-    assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its exchange began later");
+    assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "the login's exchange began later");
     let saved = store.save_login(&credential(4, "private"), &author(at(8))).await.unwrap();
     assert!(matches!(saved, SaveOutcome::Saved(_)), "another account is independent");
 }

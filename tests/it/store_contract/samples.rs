@@ -1,4 +1,4 @@
-//! Sample values, distinguished by a number.
+//! Sample values for the store contracts. A number makes each value unique.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ use goclaw::{
 /// The lifetime of a sample login.
 pub(super) const LIFETIME: Duration = Duration::from_secs(360);
 
-/// A clock whose sleepers wake at once.
+/// The system's clock, except that `sleep` returns at once.
 pub(super) struct HastyClock;
 
 #[async_trait]
@@ -57,12 +57,12 @@ fn sealed(what: &str, number: u8) -> SealedSecret {
     SealedSecret::from_stored(format!("v1:key:{what}-{number}"))
 }
 
-/// Returns somebody who changes something at a time.
+/// Returns the author of a change at `at`.
 pub(crate) fn author(at: Timestamp) -> Author {
     author_with(1, at)
 }
 
-/// Returns somebody whose entries are marked with the key `key`.
+/// Returns an author whose audit entries are marked with the key `key`.
 pub(crate) fn author_with(key: u8, at: Timestamp) -> Author {
     let key = EncryptionKey::from_bytes([key; 32]).into();
     Author { actor: Actor::named("somebody"), at, cipher: Arc::new(XChaChaCipher::new(&key, Arc::new(SystemRandom))) }

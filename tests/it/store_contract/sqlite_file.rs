@@ -1,4 +1,4 @@
-//! The SQLite file: permissions, reopening, newer schemas and concurrent writers.
+//! Tests of the SQLite file: permissions, reopening, newer schemas and concurrent writers.
 
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 
@@ -30,7 +30,7 @@ async fn a_reopened_file_has_all_data() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_new_file_that_several_open_at_once_is_migrated_once() {
+async fn concurrent_opens_of_a_new_file_all_succeed() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut opening = JoinSet::new();
     for _ in 0..4 {
@@ -43,16 +43,16 @@ async fn a_new_file_that_several_open_at_once_is_migrated_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_hangs_elsewhere_is_named() {
+async fn the_wait_for_another_gateway_s_migration_is_bounded_and_reported() {
     let sqlite = Sqlite::open().await;
     let folder = fs::File::open(sqlite.path().parent().expect("a folder")).expect("a folder");
-    folder.lock().expect("nobody migrates");
+    folder.lock().expect("no other process migrates");
     let refusal = SqliteStore::open(&sqlite.path(), Arc::new(HastyClock)).await.map(drop).unwrap_err();
     assert!(matches!(refusal, OpenStoreError::Busy { .. }), "{refusal:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_the_owner_can_read_the_file() {
+async fn only_the_owner_can_read_the_database_files() {
     let sqlite = Sqlite::open().await;
     sqlite.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let folder = sqlite.path().parent().expect("a folder").to_owned();
@@ -82,7 +82,7 @@ async fn a_newer_schema_is_rejected_and_unchanged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schema_that_a_newer_version_has_expanded_is_used() {
+async fn a_schema_with_compatible_newer_migrations_is_accepted() {
     let sqlite = Sqlite::open().await;
     sqlite.execute(
         "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000');
@@ -96,12 +96,12 @@ async fn a_schema_that_a_newer_version_has_expanded_is_used() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_not_a_database_is_rejected_and_unchanged() {
     let sqlite = Sqlite::open().await;
-    let path = sqlite.path().with_file_name("letter.txt");
-    let letter = "Dear database,\n".repeat(100);
-    fs::write(&path, &letter).unwrap();
+    let path = sqlite.path().with_file_name("notes.txt");
+    let text = "Dear database,\n".repeat(100);
+    fs::write(&path, &text).unwrap();
     let refusal = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).unwrap_err();
     assert!(refusal.to_string().contains("the database is damaged"), "{refusal:?}");
-    assert_eq!(fs::read_to_string(&path).unwrap(), letter);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,7 +125,7 @@ async fn two_hundred_concurrent_writes_all_succeed() {
         });
     }
     for written in writes.join_all().await {
-        written.expect("a busy database delays the write");
+        written.expect("a busy database only delays the write");
     }
     assert_eq!(stores[0].list().await.unwrap().readable.len(), usize::from(WRITES) / 2);
     assert_eq!(stores[1].open_logins(at(1)).await.unwrap().len(), usize::from(WRITES) / 2);

@@ -1,4 +1,4 @@
-//! SQLite rows: the required places of each value, and invalid values, which harm only their row.
+//! Tests of SQLite rows: where each value is stored, and unreadable values, which affect only their own row.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -66,7 +66,7 @@ async fn with_one_of_each() -> Sqlite {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_tables_have_the_required_content() {
+async fn tokens_and_login_secrets_are_sealed_in_the_documented_columns() {
     let sqlite = with_one_of_each().await;
     let account = "llm_providers WHERE name = 'openai-codex'";
     assert_eq!(sqlite.cell("provider_type", account).as_deref(), Some("openai-codex"));
@@ -85,7 +85,7 @@ async fn the_tables_have_the_required_content() {
     let refresh_token = "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";
     let waiting = "login_sessions WHERE provider = 'openai-codex' AND principal = 'alice' AND outcome = 'pending'";
     for (column, row) in [("api_key", account), ("value", refresh_token), ("state", waiting), ("verifier", waiting)] {
-        let sealed = sqlite.cell(column, row).unwrap_or_else(|| panic!("there is no {column}"));
+        let sealed = sqlite.cell(column, row).unwrap_or_else(|| panic!("no row has {column}"));
         assert!(sealed.starts_with("v2:"), "{column} is sealed: {sealed}");
     }
     for table in ["llm_providers", "config_secrets", "login_sessions"] {
@@ -117,7 +117,7 @@ async fn a_removal_deletes_the_rows_of_both_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
+async fn a_change_is_rolled_back_if_its_audit_entry_cannot_be_written() {
     let sqlite = with_one_of_each().await;
     let (store, account, tokens) = (sqlite.store(), name("openai-codex"), sqlite.api_tokens());
     let before = store.load(&account).await.unwrap();
@@ -141,12 +141,12 @@ async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partial_write_changes_neither_table() {
+async fn a_failed_write_changes_neither_table() {
     let sqlite = with_one_of_each().await;
     let (store, account) = (sqlite.store(), name("openai-codex"));
     let before = store.load(&account).await.unwrap();
     assert!(before.is_some());
-    // The account's row is written first.
+    // The store writes the account's row first, so these triggers fail its second statement.
     sqlite.execute(
         "CREATE TRIGGER no_insert BEFORE INSERT ON config_secrets BEGIN SELECT RAISE(ABORT, 'no'); END;
          CREATE TRIGGER no_delete BEFORE DELETE ON config_secrets BEGIN SELECT RAISE(ABORT, 'no'); END;",
@@ -166,7 +166,7 @@ async fn a_partial_write_changes_neither_table() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_invalid_account_row_is_unreadable_with_its_place() {
+async fn an_error_about_an_unreadable_account_names_table_column_and_row() {
     for (column, value) in [
         ("provider_type", "'telepathy'"),
         ("generation", "-1"),
@@ -205,7 +205,7 @@ async fn an_account_without_a_valid_name_is_skipped_with_one_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unreadable_login_is_skipped_and_blocks_no_new_one() {
+async fn an_unreadable_login_is_skipped_and_does_not_block_a_new_one() {
     let digest = OAuthState::new(SECRETS[2]).digest();
     let log = CapturedLog::start();
     for (column, value) in [
@@ -232,7 +232,7 @@ async fn an_unreadable_login_is_skipped_and_blocks_no_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unreadable_event_is_skipped_and_announced() {
+async fn an_unreadable_event_is_skipped_and_reported() {
     let (log, sqlite) = (CapturedLog::start(), with_one_of_each().await);
     let store = sqlite.store();
     for number in 2..=6 {
@@ -243,7 +243,7 @@ async fn an_unreadable_event_is_skipped_and_announced() {
     );
     let NewEvents { events, is_complete } = store.since(Revision(1), 2).await.unwrap();
     let revisions: Vec<i64> = events.iter().map(|event| event.revision.0).collect();
-    assert_eq!((revisions, is_complete), (vec![2, 6], false), "two readable events are found behind three others");
+    assert_eq!((revisions, is_complete), (vec![2, 6], false), "three unreadable events between them are skipped");
     assert_eq!(store.newest(3).await.unwrap().len(), 3);
     assert_eq!(store.of(&name("work"), 10).await.unwrap().len(), 2);
     assert!(store.since(Revision(5), 10).await.unwrap().is_complete);
@@ -263,19 +263,19 @@ async fn an_unreadable_token_and_an_unreadable_revocation_are_skipped() {
     assert_eq!(store.all().await.unwrap(), []);
     let due = store.due(at(0), 10).await.unwrap();
     assert_eq!(store.take(&due[0], at(0), Duration::from_secs(60)).await.unwrap(), None);
-    assert_eq!(store.due(at(0), 10).await.unwrap(), [], "it waits for its next turn");
+    assert_eq!(store.due(at(0), 10).await.unwrap(), [], "taking it moved its next attempt");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_file_says_so() {
+async fn a_damaged_file_is_reported_as_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("goclaw.db");
     fs::write(&path, "this is no database, and never was one. ".repeat(200)).unwrap();
-    let error = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).expect_err("it is no database");
+    let error = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).expect_err("not a database");
     assert!(error.to_string().contains("the database is damaged"), "{error:?}");
 
     let sqlite = with_one_of_each().await;
-    // The schema stays readable; the pages of the rows do not.
+    // The schema's page stays intact. The pages of the rows do not.
     sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     let bytes = fs::read(sqlite.path()).unwrap();
     let start = bytes.len() / 20;

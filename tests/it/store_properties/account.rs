@@ -1,4 +1,4 @@
-//! The model of one account: plain values and a history, advanced by the production `step`.
+//! The model of one account: plain values and an event history, advanced by the production `step`.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Account {
         }
     }
 
-    pub(super) fn passes(&mut self, millis: i64) {
+    pub(super) fn advance_clock(&mut self, millis: i64) {
         self.now = Timestamp::from_unix_millis(self.now.unix_millis() + millis);
     }
 
@@ -81,9 +81,9 @@ impl Account {
     }
 
     /// Converts a stored account to the model.
-    pub(super) fn shown(stored: &SealedCredential) -> Held {
+    pub(super) fn of_stored(stored: &SealedCredential) -> Held {
         let stored = stored.clone();
-        assert_eq!(stored.settings.metadata(), Ok(stored.metadata.clone()), "the settings have the same metadata");
+        assert_eq!(stored.settings.metadata(), Ok(stored.metadata.clone()), "the settings contain the same metadata");
         Held {
             refresh: stored.refresh,
             access_token: stored.access_token,
@@ -101,14 +101,14 @@ impl Account {
         RecordedEvent { version, kind: event.kind, cause: event.cause, at: event.at }
     }
 
-    /// Applies a login; returns it and the account's id after it.
-    pub(super) fn signs_in(&mut self, kind: Kind) -> (NewSealedCredential, ProviderId) {
+    /// Applies a login. Returns it with the account's resulting id.
+    pub(super) fn sign_in(&mut self, kind: Kind) -> (NewSealedCredential, ProviderId) {
         let (access_token, refresh_token, metadata) = self.response(kind);
         let number = (u64::from(self.number) << 32) | u64::from(self.responses);
         let mut entropy = [0; 16];
         entropy[..8].copy_from_slice(&number.to_be_bytes());
         let new = NewSealedCredential {
-            id: ProviderId::new(at(0), entropy.first_chunk().expect("ten of sixteen")),
+            id: ProviderId::new(at(0), entropy.first_chunk().expect("16 bytes")),
             name: self.name.clone(),
             login_id: LoginId::from_bytes(entropy),
             access_token,
@@ -133,25 +133,25 @@ impl Account {
             enabled: true,
         };
         let id = held.id.clone();
-        self.becomes(held, EventKind::SignedIn);
+        self.replace(held, EventKind::SignedIn);
         (new, id)
     }
 
-    pub(super) fn signs_out(&mut self) {
+    pub(super) fn sign_out(&mut self) {
         if let Some(held) = self.held.take() {
             self.record(&held.refresh, EventKind::SignedOut);
         }
     }
 
-    pub(super) fn changes(&mut self, change: &ProfileChange) {
+    pub(super) fn change_profile(&mut self, change: &ProfileChange) {
         if let Some(mut held) = self.held.take() {
             held.display_name = change.display_name.clone().or(held.display_name);
             held.enabled = change.enabled.unwrap_or(held.enabled);
-            self.becomes(held, EventKind::Changed);
+            self.replace(held, EventKind::Changed);
         }
     }
 
-    pub(super) fn advances(&mut self, event: &RefreshEvent, policy: &RefreshPolicy) -> Effect {
+    pub(super) fn advance(&mut self, event: &RefreshEvent, policy: &RefreshPolicy) -> Effect {
         let Step { row, effect, events } = step(self.held.as_ref().map(|held| &held.refresh), event, policy, self.now);
         for event in events {
             self.record(&event.state, event.kind);
@@ -183,7 +183,7 @@ impl Account {
             }
             Event::Answered { seen, kind, same_account } => {
                 let (access_token, refresh_token, metadata) = self.response(kind);
-                // Without a refresh token there is no presentation, so no response brings the first one.
+                // Without a refresh token nothing is presented, so no response can bring the first one.
                 let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
                 let refresh_token = refresh_token.filter(|_| has_one);
                 let seen = self.version(&seen);
@@ -210,7 +210,7 @@ impl Account {
 
     fn version(&self, seen: &Seen) -> TokenVersion {
         match seen {
-            Seen::Current => self.versions.last().expect("there is always one").clone(),
+            Seen::Current => self.versions.last().expect("the first version").clone(),
             Seen::Earlier(which) => which.get(&self.versions).clone(),
         }
     }
@@ -230,7 +230,7 @@ impl Account {
         (sealed("access"), kind.has_refresh_token.then(|| sealed("refresh")), metadata)
     }
 
-    fn becomes(&mut self, held: Held, kind: EventKind) {
+    fn replace(&mut self, held: Held, kind: EventKind) {
         self.record(&held.refresh, kind);
         if kind == EventKind::SignedIn {
             self.versions.push(held.refresh.version.clone());

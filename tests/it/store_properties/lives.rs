@@ -1,4 +1,5 @@
-//! Generates random lives. They shrink to few operations, no pauses and the current tokens.
+//! Generates random sequences of operations on one account. They shrink to few operations, no pauses and the current
+//! tokens.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(super) enum Operation {
     Refresh(Event),
 }
 
-/// Properties of tokens. Times are whole seconds, as in the settings.
+/// Properties of a token response. The lifetime is in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {
     pub(super) lifetime: Option<u32>,
@@ -57,12 +58,12 @@ pub(super) enum Event {
     Again,
 }
 
-/// The token version of an event.
+/// Which token version an event refers to.
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
-    /// The current or last version.
+    /// The newest version, which may be that of a removed login.
     Current,
-    /// An earlier version.
+    /// Any version so far.
     Earlier(prop::sample::Index),
 }
 
@@ -104,7 +105,7 @@ fn operations() -> impl Strategy<Value = Operation> {
 
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => (seen(), leases(), demands()).prop_map(|(seen, lease, trigger)| Event::Begin { seen, lease, trigger }),
+        4 => (seen(), leases(), triggers()).prop_map(|(seen, lease, trigger)| Event::Begin { seen, lease, trigger }),
         2 => (seen(), kinds(), prop::bool::weighted(0.9))
             .prop_map(|(seen, kind, same_account)| Event::Answered { seen, kind, same_account }),
         3 => (seen(), leases(), failures(), any::<u16>())
@@ -128,7 +129,7 @@ fn leases() -> impl Strategy<Value = u8> {
     0..2_u8
 }
 
-fn demands() -> impl Strategy<Value = RefreshTrigger> {
+fn triggers() -> impl Strategy<Value = RefreshTrigger> {
     prop::sample::select(vec![
         RefreshTrigger::Now,
         RefreshTrigger::AccessDead,

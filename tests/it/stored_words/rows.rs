@@ -1,5 +1,5 @@
-//! A database of an earlier version: the first five migrations and rows with every stored word, as literal SQL. Opening
-//! it migrates the schema, and every row must still be readable.
+//! Tests of a database that an earlier version left: the first five migrations, and rows with every stored word, as
+//! literal SQL. After the later migrations, every row must be readable.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -29,8 +29,8 @@ const MIGRATIONS: [&str; 5] = [
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_001);
 const CLIENT: &str = r#"{"issuer": "https://auth.openai.com", "authorize_url": "https://auth.openai.com/oauth/authorize", "token_url": "https://auth.openai.com/oauth/token", "revoke_url": "https://auth.openai.com/oauth/revoke", "body_format": "form", "client_id": "app_client", "scopes": ["openid"], "redirect_uri": "http://localhost:1455/auth/callback", "provider_params": [], "originator": null, "extra_params": []}"#;
 
-/// Creates the database, runs `rows` in it and opens the store.
-async fn left_behind(folder: &Path, rows: &str) -> SqliteStore {
+/// Creates the earlier version's database, runs `rows` in it and opens the store.
+async fn opened_after(folder: &Path, rows: &str) -> SqliteStore {
     let path = folder.join("goclaw.db");
     let mut connection = SqliteConnection::establish(path.to_str().expect("a path of text")).expect("it opens");
     let mut run = |statements: &str| connection.batch_execute(statements).expect("the statements run");
@@ -73,12 +73,12 @@ async fn accounts_of_every_state_and_type_are_read() {
         rows += &account(&name, "openai-codex", "oauth", &format!("'active', NULL, NULL, '{cause}'"));
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let store = left_behind(folder.path(), &rows).await;
+    let store = opened_after(folder.path(), &rows).await;
     let accounts = TokenStore::list(&store).await.expect("every account is read");
     assert_eq!((accounts.readable.len(), accounts.unreadable), (4 + CAUSES.len(), Vec::new()));
 
     let load = async |name: &str| {
-        store.load(&AccountName::parse(name).expect("a name")).await.expect("it is read").expect("it is there")
+        store.load(&AccountName::parse(name).expect("a name")).await.expect("it is read").expect("a row")
     };
     assert_eq!(load("a").await.refresh.state, TokenState::Active);
     assert!(matches!(load("b").await.refresh.state, TokenState::Refreshing(lease) if lease.id.as_str() == "a-lease"));
@@ -96,7 +96,7 @@ async fn accounts_of_every_state_and_type_are_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logins_with_every_outcome_are_read() {
-    let phases: Vec<_> = ["pending", "exchanging"].into_iter().chain(OUTCOMES).collect();
+    let words: Vec<_> = ["pending", "exchanging"].into_iter().chain(OUTCOMES).collect();
     let login = |state: &&str| {
         format!(
             "INSERT INTO login_sessions (id, state_digest, state, verifier, provider, provider_type, principal, client,
@@ -106,10 +106,10 @@ async fn logins_with_every_outcome_are_read() {
         )
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let store = left_behind(folder.path(), &phases.iter().map(login).collect::<String>()).await;
-    for state in phases {
+    let store = opened_after(folder.path(), &words.iter().map(login).collect::<String>()).await;
+    for state in words {
         let found = store.find(&StateDigest::from_stored(format!("digest-{state}"))).await.expect("it is read");
-        let login = found.expect("it is there");
+        let login = found.expect("a row");
         assert_eq!(login.progress.as_str(), state);
         assert_eq!(login.session.principal, Principal::gateway_token());
         assert_eq!(login.session.client.client_id, "app_client");
@@ -140,7 +140,7 @@ async fn events_tokens_and_revocations_are_read() {
              1800000000000);"
     );
     let folder = tempfile::tempdir().expect("a folder");
-    let store = left_behind(folder.path(), &rows).await;
+    let store = opened_after(folder.path(), &rows).await;
 
     let events = store.since(Revision(0), 100).await.expect("every event is read").events;
     let kinds: Vec<_> = events.iter().take(EVENTS.len()).map(|event| event.kind.as_str()).collect();
@@ -154,7 +154,7 @@ async fn events_tokens_and_revocations_are_read() {
     assert_eq!(scopes, ["link", "page", "proxy"]);
 
     let due = store.due(NOW, 10).await.expect("the queue is read");
-    let [id] = due.as_slice() else { panic!("one revocation: {due:?}") };
+    let [id] = due.as_slice() else { panic!("expected one revocation: {due:?}") };
     let revocation = store.take(id, NOW, Duration::from_secs(60)).await.expect("it is read").expect("it is due");
     assert_eq!(revocation.token.as_str(), "v1:key:refresh");
     assert_eq!(revocation.client.revoke_url.expect("an address").as_str(), "https://auth.openai.com/oauth/revoke");

@@ -1,4 +1,4 @@
-//! Headless Chromium, driven by chromedriver, with a temporary profile.
+//! Headless Chromium with a temporary profile, controlled through chromedriver.
 
 use std::{
     fs::File,
@@ -23,7 +23,7 @@ const FLAGS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // DNS rebinding: the owner of a name resolves it to this machine.
+    // For the DNS rebinding tests: a foreign name that resolves to this machine.
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ];
 
@@ -78,7 +78,7 @@ impl Browser {
         self.click(Locator::XPath(&path)).await;
     }
 
-    /// Waits for the element and clicks it. The page may replace an element between the two, so both are repeated.
+    /// Waits for the element and clicks it. Repeats both steps, because the page may replace the element in between.
     async fn click(&self, wanted: Locator<'_>) {
         let clicked = || async { self.tab.find(wanted).await.ok()?.click().await.ok() };
         eventually(&format!("a click on {wanted:?}"), clicked).await;
@@ -125,7 +125,7 @@ impl Browser {
         self.tab.execute_async(&run, Vec::new()).await.expect("findings")
     }
 
-    /// Waits until the address ends with `end`.
+    /// Waits until the current address ends with `end`.
     pub(crate) async fn arrives_at(&self, end: &str) {
         let there = || async { self.address().await.ends_with(end).then_some(()) };
         eventually(&format!("the browser to arrive at {end}"), there).await;
@@ -159,7 +159,7 @@ impl Browser {
         self.tab.execute_async(&run, Vec::new()).await.expect("a value")
     }
 
-    /// Loads an address in an iframe; returns the frame's final address and its visible text.
+    /// Loads an address in an iframe. Returns the frame's final address and its visible text.
     pub(crate) async fn frame(&self, url: &str) -> (String, String) {
         let load = format!(
             "new Promise((loaded) => {{ const frame = document.createElement('iframe'); frame.onload = loaded; \
@@ -174,7 +174,7 @@ impl Browser {
     }
 
     pub(crate) async fn go_back(&self) {
-        self.tab.back().await.expect("a page before this one");
+        self.tab.back().await.expect("a previous page");
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// Runs a command until it exits, and panics after [`TEST_DEADLINE`].
+    /// Runs a command until it exits. Panics if it runs longer than [`TEST_DEADLINE`].
     pub(crate) fn of(mut command: Command) -> Self {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
         let share = |file: &fs::File| file.try_clone().expect("an output file");

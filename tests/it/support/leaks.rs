@@ -1,12 +1,12 @@
-//! Searches what a gateway leaves behind for secrets. Every test that ends does this with its folder, so the whole suite
-//! runs as a search, at the most verbose log level.
+//! Searches a gateway's logs and files for secrets. Every test does this with its folder when it ends, at the most
+//! verbose log level.
 
 use std::{fs, path::Path};
 
-/// Markers in all codes and tokens of the simulator, plain and as encoded in its JWTs.
+/// The marker in all codes and tokens of the simulator: in plain text, and as encoded in its JWTs.
 pub(crate) const MARKERS: [&str; 2] = ["CANARY", "eyJqdGkiOiJDQU5B"];
 
-/// The files that hold one secret each.
+/// The files that hold one secret each, by design.
 const SECRET_FILES: [&str; 2] = ["gateway.token", "encryption.key"];
 
 /// Returns the logs in `logs`, and the files below `data_dir`, that contain a marker or the gateway's token.
@@ -21,7 +21,7 @@ pub(crate) fn files_with_secrets(logs: &Path, data_dir: &Path) -> Vec<String> {
     found
 }
 
-/// Adds the files with a chosen name that contain a secret. Deeper folders are searched if they are chosen too.
+/// Adds to `found` the files with a chosen name that contain a secret. Also searches the subfolders with a chosen name.
 fn search(folder: &Path, is_chosen: &dyn Fn(&str) -> bool, secrets: &[&str], found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name());

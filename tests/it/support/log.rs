@@ -1,4 +1,4 @@
-//! Captures the log of the current thread.
+//! Captures the log of the test's thread.
 
 use std::{
     io,
@@ -21,7 +21,7 @@ impl io::Write for Lines {
     }
 }
 
-/// Captures this thread's log until dropped. Needs a current-thread runtime.
+/// Captures this thread's log until dropped. Spawned tasks are captured only on a current-thread runtime.
 pub(crate) struct CapturedLog {
     lines: Lines,
     _guard: DefaultGuard,
@@ -29,7 +29,8 @@ pub(crate) struct CapturedLog {
 
 impl CapturedLog {
     pub(crate) fn start() -> Self {
-        // A log line that another thread reaches first stays off for all threads if that thread has no subscriber.
+        // `tracing` caches whether a log line is enabled. Without a global subscriber, a thread that reaches the line
+        // first would disable it for all threads.
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::fmt().with_writer(io::sink).finish());
         let lines = Lines::default();
         let writer = lines.clone();

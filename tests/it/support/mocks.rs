@@ -90,7 +90,7 @@ mock! {
         async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
         async fn put_feedback(
             &self,
-            said: &StoredFeedback,
+            new: &StoredFeedback,
             now: Timestamp,
         ) -> Result<Option<CredentialEvent>, StoreError>;
     }

@@ -1,4 +1,4 @@
-//! What is between the gateway and a provider: proxies, and a server with TLS in front of the simulator.
+//! Servers between the gateway and a provider: HTTP and SOCKS5 proxies, and TLS in front of the simulator.
 
 use std::{
     net::SocketAddr,
@@ -28,21 +28,21 @@ use tokio_rustls::TlsAcceptor;
 
 use super::gateway::http;
 
-/// Names in the certificate of [`TlsFront`], which resolve nowhere.
+/// Names in the certificate of [`TlsFront`]. DNS does not resolve them.
 pub(crate) const AUTH_HOST: &str = "auth.provider.example";
 pub(crate) const API_HOST: &str = "api.provider.example";
 pub(crate) const USER: &str = "gateway";
-/// It must not be in any log: the marker in it is searched for.
+/// Contains the marker that the leak check searches for, so that no log may show it.
 pub(crate) const PASSWORD: &str = "CANARY:of/the proxy";
-/// The password as a URL has it.
+/// The password in its percent-encoded form.
 pub(crate) const ENCODED_PASSWORD: &str = "CANARY%3Aof%2Fthe%20proxy";
 
-/// Returns the authority that has signed the certificate of [`TlsFront`].
+/// Returns the file of the authority that signed the certificate of [`TlsFront`].
 pub(crate) fn authority() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/it/support/tls/provider_ca.pem"].iter().collect()
 }
 
-/// Returns an account's name, for calls of which it decides nothing.
+/// Returns an account name, for calls whose result does not depend on it.
 pub(crate) fn account() -> &'static AccountName {
     static NAME: OnceLock<AccountName> = OnceLock::new();
     NAME.get_or_init(|| AccountName::parse("openai-codex").expect("a name"))
@@ -65,14 +65,14 @@ pub(crate) fn outbound() -> Outbound {
     Outbound::new(&OutboundOptions::default()).expect("the system's authorities")
 }
 
-/// A server with TLS that passes all bytes on to a server without.
+/// A TLS server that forwards all bytes to a plain-text server.
 pub(crate) struct TlsFront {
     pub(crate) address: SocketAddr,
     _serving: JoinSet<()>,
 }
 
 impl TlsFront {
-    /// Starts a front for `target`. It offers `protocols` by ALPN.
+    /// Starts a front for `target` that offers `protocols` by ALPN.
     pub(crate) async fn start(target: SocketAddr, protocols: &[&str]) -> Self {
         let acceptor = acceptor(protocols);
         let (address, serving) = serve(move |stream| {
@@ -87,7 +87,7 @@ impl TlsFront {
         Self { address, _serving: serving }
     }
 
-    /// Starts a front that speaks HTTP/2 only, for a server of HTTP/1.1.
+    /// Starts a front that speaks only HTTP/2, for an HTTP/1.1 server.
     pub(crate) async fn http2(target: SocketAddr) -> Self {
         let acceptor = acceptor(&["h2"]);
         let (address, serving) = serve(move |stream| {
@@ -112,47 +112,48 @@ async fn forward(request: Request<Incoming>, target: SocketAddr) -> reqwest::Res
     let mut forwarded = Response::new(());
     *forwarded.status_mut() = response.status();
     *forwarded.headers_mut() = response.headers().clone();
-    // HTTP/2 has frames instead.
+    // HTTP/2 forbids these headers.
     for name in [header::CONNECTION, header::TRANSFER_ENCODING] {
         forwarded.headers_mut().remove(name);
     }
     Ok(forwarded.map(|()| response.into()))
 }
 
-/// Returns a server's side of TLS with the certificate of [`authority`], which offers `protocols` by ALPN.
+/// Returns a TLS acceptor with a certificate of [`authority`] that offers `protocols` by ALPN.
 pub(crate) fn acceptor(protocols: &[&str]) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS");
     let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/provider.pem")).expect("a certificate");
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/provider.key")).expect("a key");
-    let mut config = config.with_no_client_auth().with_single_cert(vec![certificate], key).expect("they fit");
+    let mut config =
+        config.with_no_client_auth().with_single_cert(vec![certificate], key).expect("the key matches the certificate");
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// What a proxy does with a connection.
+/// How a proxy treats a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// Asks for [`USER`] and [`PASSWORD`], and connects the names that it knows.
+    /// Requires [`USER`] and [`PASSWORD`], and connects to its configured hosts.
     Connects,
     /// Refuses every host.
     Refuses,
-    /// Says nothing.
+    /// Never responds.
     Hangs,
-    /// Grants the connection and closes it.
+    /// Reports success and closes the connection.
     Closes,
 }
 
-/// A proxy that is as strict as RFC 9110, 1928 and 1929 allow.
+/// A proxy that rejects everything that RFC 9110, 1928 and 1929 do not allow.
 pub(crate) struct ProxyDouble {
     pub(crate) address: SocketAddr,
-    /// The hosts that were asked for, `(unauthorized)` for each request without the right credentials, and `(invalid)`.
+    /// One entry per request: the requested host, `(unauthorized)` without the right credentials, or `(invalid)`.
     asked: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
 
 impl ProxyDouble {
-    /// Starts a proxy for this scheme of its URL, which knows these hosts.
+    /// Starts an HTTP proxy if `scheme` is `http`, otherwise SOCKS5. It connects only to `hosts`.
     pub(crate) async fn start(scheme: &str, manner: Manner, hosts: &[(&str, SocketAddr)]) -> Self {
         let hosts: Hosts = hosts.iter().map(|(host, address)| ((*host).to_owned(), *address)).collect();
         if scheme == "http" {
@@ -185,7 +186,7 @@ impl ProxyDouble {
 type Asked = Arc<Mutex<Vec<String>>>;
 type Hosts = Arc<[(String, SocketAddr)]>;
 
-/// Connects to the server that stands for a host.
+/// Connects to the server that is configured for a host.
 async fn connect(hosts: &Hosts, host: &str) -> std::io::Result<TcpStream> {
     let known = hosts.iter().find(|(name, _)| name == host);
     let (_, address) = known.ok_or_else(|| std::io::Error::other(format!("{host} is not known")))?;
@@ -209,7 +210,7 @@ where
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
             let handled = handle(stream);
-            // A broken connection is seen by the gateway.
+            // Ignore errors, because the gateway sees a broken connection.
             connections.spawn(async move { drop(handled.await) });
         }
     });
@@ -283,7 +284,7 @@ async fn socks(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Asked
     note(&asked, format!("{host}:{port}"));
     let answer = |reply: u8| [VERSION, reply, 0, 1, 0, 0, 0, 0, 0, 0];
     match manner {
-        // Connection not allowed by the ruleset.
+        // Reply 2: connection not allowed by ruleset.
         Manner::Refuses => stream.write_all(&answer(2)).await,
         Manner::Hangs => std::future::pending().await,
         Manner::Closes => stream.write_all(&answer(0)).await,

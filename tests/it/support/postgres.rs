@@ -13,7 +13,7 @@ const SERVER: &str = "TEST_POSTGRES_URL";
 
 pub(crate) const OPTIONS: PostgresOptions = PostgresOptions { pool_size: 16, wait: Duration::ZERO, ca_file: None };
 
-/// An empty database. It is removed together with the server.
+/// A new, empty database. `test.sh` removes it together with the server.
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) name: String,
@@ -33,7 +33,7 @@ impl Database {
         client(&self.url).await.batch_execute(statements).await.expect("the statements run");
     }
 
-    /// Returns the first column of the first row as text; None for no row or NULL.
+    /// Returns one column of the only row as text, or `None` for no row or NULL. Panics if there are several rows.
     pub(crate) async fn cell(&self, column: &str, from: &str) -> Option<String> {
         let query = format!("SELECT CAST({column} AS TEXT) FROM {from}");
         client(&self.url).await.query_opt(&query, &[]).await.expect("the query runs")?.get(0)

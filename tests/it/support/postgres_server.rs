@@ -1,6 +1,5 @@
-//! A PostgreSQL server of one test, where the shared one cannot be used: with TLS, or started late.
-//!
-//! It is set up as Debian does it: a certificate that it signed itself, and scram-sha-256.
+//! A PostgreSQL server for one test that needs TLS or a late start. It is set up as on Debian: a self-signed
+//! certificate, and scram-sha-256.
 
 use std::{
     fs,
@@ -14,7 +13,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::gateway::free_port;
 
-/// Must not be in any message.
+/// No error text may contain it.
 pub(crate) const PASSWORD: &str = "a-long-password-of-the-test-server";
 
 pub(crate) struct PostgresServer {
@@ -24,7 +23,7 @@ pub(crate) struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Creates a server that is not started. `rules` are the lines of `pg_hba.conf`.
+    /// Creates a server without starting it. `rules` is the content of `pg_hba.conf`.
     pub(crate) fn create(rules: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("goclaw-postgres").tempdir().expect("a folder");
         let server = Self { folder, port: free_port(), is_running: false };
@@ -73,7 +72,7 @@ impl PostgresServer {
         self.is_running = true;
     }
 
-    /// Returns the URL of a database at `host`.
+    /// Returns the server's URL at `host`. `rest` is the database with its parameters.
     pub(crate) fn url(&self, host: &str, rest: &str) -> String {
         format!("postgres://postgres:{PASSWORD}@{host}:{}/{rest}", self.port)
     }
@@ -92,7 +91,7 @@ impl PostgresServer {
         self.folder.path().join(name)
     }
 
-    /// Makes `server.pem` as Debian's make-ssl-cert does, and `client.pem`, signed by `ca.pem`.
+    /// Creates `server.pem`, self-signed as by Debian's make-ssl-cert, and `client.pem`, signed by `ca.pem`.
     fn certificates(&self) {
         let openssl = |words: &str| run(Command::new("openssl").args(words.split(' ')).current_dir(self.folder.path()));
         openssl(
@@ -101,7 +100,7 @@ impl PostgresServer {
         );
         openssl("req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=authority -keyout ca.key -out ca.pem");
         openssl("req -newkey rsa:2048 -nodes -subj /CN=postgres -keyout client.key -out client.csr");
-        // Without an extension it would be a certificate of version 1.
+        // Without an extension, openssl creates an X.509 version 1 certificate.
         fs::write(self.path("extensions"), "basicConstraints=CA:FALSE\n").expect("a file");
         openssl(
             "x509 -req -days 30 -extfile extensions -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out client.pem",
@@ -111,14 +110,14 @@ impl PostgresServer {
         }
     }
 
-    /// Runs one of PostgreSQL's programs. It does not run as root.
+    /// Runs a PostgreSQL program as the user `postgres` if the test runs as root, because they refuse root.
     fn run_as_owner(&self, program: &str, arguments: &[&str]) {
         let program = programs().join(program);
         let mut command = Command::new(if is_root() { Path::new("runuser") } else { &program });
         if is_root() {
             command.args(["-u", "postgres", "--"]).arg(program);
         }
-        // pg_ctl's server keeps what it inherits open.
+        // The server that pg_ctl starts would keep an inherited stdin open.
         run(command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()));
     }
 }
@@ -136,7 +135,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0)
 }
 
-/// Returns the folder of PostgreSQL's programs: the newest of Debian's, or that in `PATH`.
+/// Returns the folder of Debian's newest PostgreSQL, or an empty path, so that `PATH` is searched.
 fn programs() -> PathBuf {
     let versions =
         fs::read_dir("/usr/lib/postgresql").map(|entries| entries.flatten().collect()).unwrap_or_else(|_| Vec::new());

@@ -35,7 +35,7 @@ impl Provider {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(arguments)
-            // Generating them in every process took a quarter of the tests' processor time.
+            // The processes share these keys, because generating them took a quarter of the tests' CPU time.
             .args(["--signing-keys", concat!(env!("CARGO_TARGET_TMPDIR"), "/simulator-keys.pem")])
             .arg("--exit-with-stdin")
             .stdin(Stdio::piped())
@@ -43,8 +43,8 @@ impl Provider {
             .spawn()
             .expect("the simulator starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output is piped")).read_line(&mut line).expect("it reports");
-        let ready: Value = serde_json::from_str(&line).expect("it reports its addresses as JSON");
+        BufReader::new(child.stdout.take().expect("a piped stdout")).read_line(&mut line).expect("a line");
+        let ready: Value = serde_json::from_str(&line).expect("addresses as JSON");
         let text = |member: &str| ready[member].as_str().expect("an address").to_owned();
         Self {
             issuer: text("issuer"),
@@ -70,7 +70,7 @@ impl Provider {
         assert_eq!(response.status, 200, "{path} with {body}: {}", response.text);
     }
 
-    /// Signs a browser in to the music service; returns its session, token and cookie.
+    /// Signs in a browser to the session provider. Returns its session id, token and cookie.
     pub(crate) async fn sign_in_browser(&self) -> Value {
         let request = http().post(format!("{}/browsers", self.control_url)).json(&json!({"account": 0}));
         request.send().await.expect("a response").json().await.expect("JSON")
@@ -81,7 +81,7 @@ impl Provider {
         self.post_control("/faults", json!({"endpoint": "code_exchange", "fault": fault})).await;
     }
 
-    /// Requests `auth_url` and returns the redirect address.
+    /// Requests `auth_url` and returns the redirect URL.
     pub(crate) async fn redirect_for(&self, auth_url: &str) -> String {
         let response = HttpResponse::of(http().get(auth_url).send().await.expect("a response")).await;
         assert_eq!(response.status, 303, "{}", response.text);
@@ -108,8 +108,8 @@ impl Drop for Provider {
     }
 }
 
-/// Returns the path of the simulator's binary. Cargo does not build it for the tests of this package alone, so this
-/// function builds it if it is missing or older than its sources.
+/// Returns the path of the simulator's binary. Builds it if it is missing or older than its sources, because Cargo does
+/// not build it for the tests of this package alone.
 fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
@@ -124,7 +124,7 @@ fn program() -> PathBuf {
         .clone()
 }
 
-/// Builds the simulator with the tests' profile, which is the name of their target folder.
+/// Builds the simulator with the profile that the tests' target folder is named after.
 fn build(program: &Path) {
     let folder = program.parent().and_then(Path::file_name).and_then(OsStr::to_str).expect("a target folder");
     let profile = if folder == "debug" { "dev" } else { folder };

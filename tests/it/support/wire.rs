@@ -1,4 +1,4 @@
-//! Sends raw requests that an HTTP client would normalize.
+//! Sends raw requests, because an HTTP client would normalize them.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Sends `request` unchanged; returns the status (0 without a valid response) and the whole text.
+/// Sends `request` unchanged. Returns the status, or 0 without a valid response, and the whole response as text.
 pub(crate) async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address.into()).await.expect("a connection");
     // The server may reject the request and close before it has read all of it.

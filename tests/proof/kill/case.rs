@@ -1,5 +1,5 @@
-//! One kill: a gateway is killed at its point and another starts in its place. The provider's ledger decides the
-//! outcome for the login.
+//! One kill: a gateway is killed at a point, and another one starts in its place. The provider's ledger shows what
+//! happened to the login.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::points::{KillPoint, Leaves, Place};
 use crate::{
     composed::{self, Victim},
     decorated::{Changes, Sabotage},
-    fleet::{Caller, Ground, LOOK_EVERY, now_unix_ms, pause, sooner_or_later},
+    fleet::{Caller, Ground, LOOK_EVERY, now_unix_ms, pause, wait_for},
     support::gateway::{Gateway, Home, TEST_DEADLINE},
 };
 
 const ACCOUNT: &str = "openai";
-/// Long enough for a start and a lease before its last tenth, in which the retry out of doubt is due.
+/// Long enough for a start and a lease before the last tenth, in which the retry out of doubt is due.
 const LIFETIME: Duration = Duration::from_secs(15);
 const LEASE: Duration = Duration::from_secs(2);
 const GRACE: &str = "60s";
@@ -27,18 +27,18 @@ pub(super) enum Reuse {
     GraceIsDeclared,
 }
 
-/// The outcome for the login.
+/// What happened to the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
-    /// The new tokens were found; no second presentation.
+    /// The new tokens were found on disk. There was no second presentation.
     Found,
-    /// No presentation before the kill; the next refresh was the first.
+    /// There was no presentation before the kill. The next refresh was the first one.
     Refreshed,
     /// One immediate retry brought new tokens.
     RetriedAtOnce,
     /// One retry in the last minutes brought new tokens.
     RetriedLate,
-    /// The access token served until its last minutes; then the provider refused the one retry.
+    /// The access token served until its last minutes. Then the provider refused the one retry.
     InDoubtThenOver,
 }
 
@@ -66,14 +66,17 @@ struct Aftermath<'a> {
     case: Case,
     ground: &'a Ground,
     caller: Caller,
-    /// The latest time at which the lease is over.
+    /// The time by which the lease has expired, in Unix milliseconds.
     lease_over: u64,
-    /// The earliest time at which the last minutes of the access token begin.
+    /// The earliest start of the access token's last minutes, in Unix milliseconds.
     last_minutes: u64,
 }
 
 impl Case {
-    /// Runs the case. An error describes a wrong outcome. Panics if an expected event does not happen in time.
+    /// Runs the case. Panics if an expected event does not happen in time.
+    ///
+    /// # Errors
+    /// A description of a wrong outcome.
     pub(super) async fn run(self, ground: &mut Ground) -> Result<Ending, String> {
         ground.reset().await;
         let reuse = match self.reuse {
@@ -84,7 +87,7 @@ impl Case {
         ground.order("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
         let home = self.home(ground);
         let (killed_at, expires_at) = self.kill(ground, &home).await;
-        // A timeout here would be a different case, so allow for a slow machine.
+        // Allow for a slow machine, because a timeout here would be a different case.
         let home = home.with("GOCLAW_REFRESH__LEASE", "12s").with("GOCLAW_REFRESH__HTTP_TIMEOUT", "5s");
         let gateway = composed::start(&home, self.sabotage).await;
         let aftermath = Aftermath {
@@ -101,7 +104,7 @@ impl Case {
         let home = ground
             .home()
             .with("GOCLAW_REFRESH__LEASE", &format!("{}ms", LEASE.as_millis()))
-            // Well below half a lease: a gateway that gets its lease late does not present.
+            // Well below half a lease, because a gateway that gets its lease late does not present.
             .with("GOCLAW_REFRESH__HTTP_TIMEOUT", "500ms")
             .with("GOCLAW_REFRESH__BACKOFF_MIN", "100ms")
             .with("GOCLAW_REFRESH__BACKOFF_MAX", "200ms");
@@ -111,7 +114,8 @@ impl Case {
         }
     }
 
-    /// Logs in, refreshes and kills at the point. Returns the time of the kill and the end of the access token.
+    /// Connects the account, starts a refresh and kills the gateway at the point. Returns the time of the kill and the
+    /// access token's expiry, in Unix milliseconds.
     async fn kill(self, ground: &Ground, home: &Home) -> (u64, u64) {
         let stop_at = if let Place::Gateway(point) = self.point.place { Some(point) } else { None };
         let victim = Victim::start(home, &Changes { stop_at, sabotage: self.sabotage, patient: true }).await;
@@ -121,16 +125,16 @@ impl Case {
         if let Place::Provider(step) = self.point.place {
             ground.order("/stops", json!({ "step": step })).await;
         }
-        // Repeat the request until one is sent: a gateway that gets its lease late does not present.
+        // Repeat the request until a token is sent, because a gateway that gets its lease late does not present.
         let asking = async {
             let ask = || async {
                 caller.refresh(ACCOUNT).await;
                 None::<()>
             };
-            sooner_or_later("a refresh to come to its point", ask).await;
+            wait_for("a refresh to come to its point", ask).await;
         };
         let dying = tokio::select! {
-            () = asking => unreachable!("it asks until it is not waited for any more"),
+            () = asking => unreachable!("it repeats the request until it is dropped"),
             dying = self.reached(ground, victim) => dying,
         };
         // SIGKILL.
@@ -201,7 +205,7 @@ impl Aftermath<'_> {
         }
     }
 
-    /// Requests refreshes until the tokens are newer than this generation.
+    /// Requests refreshes until the tokens are newer than `generation`.
     async fn refreshed_since(&self, generation: u64) -> Result<(), String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
@@ -210,8 +214,8 @@ impl Aftermath<'_> {
             if status["generation"].as_u64() > Some(generation) {
                 return Ok(());
             }
-            let said = answer.map(|answer| answer.text);
-            check(now_unix_ms() < give_up, || format!("timed out waiting for a refresh: {said:?}, then {status}"))?;
+            let response = answer.map(|answer| answer.text);
+            check(now_unix_ms() < give_up, || format!("timed out waiting for a refresh: {response:?}, then {status}"))?;
             pause(LOOK_EVERY).await;
         }
     }
@@ -221,7 +225,7 @@ impl Aftermath<'_> {
         self.until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
     }
 
-    /// Checks the time between the lease and the last minutes: the access token serves and no token is presented.
+    /// Checks that between the lease and the last minutes the access token serves and no refresh token is presented.
     async fn doubt(&self) -> Result<(), String> {
         let presented = self.ground.presentations().await.len();
         let status = loop {
@@ -233,8 +237,8 @@ impl Aftermath<'_> {
             pause(LOOK_EVERY).await;
         };
         check(status["state"] == "in_doubt", || format!("the lease is over but the state is not in_doubt: {status}"))?;
-        let told = status["reason"].as_str().unwrap_or_default();
-        check(told.contains("interrupted"), || format!("the doubt does not come from the kill: {told}"))?;
+        let reason = status["reason"].as_str().unwrap_or_default();
+        check(reason.contains("interrupted"), || format!("the doubt does not come from the kill: {reason}"))?;
         check(status["authenticated"] == true, || format!("not authenticated while in doubt: {status}"))?;
         let answer = self.caller.usage().await;
         check(answer.is_some_and(|answer| answer.status == 200), || "the access token does not serve".to_owned())?;
@@ -246,7 +250,7 @@ impl Aftermath<'_> {
         check(now_presented == presented, || "a token in doubt was presented because of a request".to_owned())
     }
 
-    /// Returns the presentations of the token in question.
+    /// Checks the provider's list of presentations of the first refresh token.
     async fn check_ledger(&self, ending: Ending) -> Result<(), String> {
         use PresentationOutcome::{FamilyKilled, GraceAnswered, NotActed, Rotated};
         let all = self.ground.presentations().await;
@@ -271,11 +275,11 @@ impl Aftermath<'_> {
         check(most == 1, || format!("{most} presentations at once"))
     }
 
-    /// Checks that both current tokens are live.
+    /// Checks that the current access and refresh tokens are valid.
     async fn is_alive(&self) -> Result<(), String> {
         let answer = self.caller.usage().await;
-        let said = answer.map(|answer| (answer.status, answer.text));
-        check(said.as_ref().is_some_and(|(status, _)| *status == 200), || format!("does not serve: {said:?}"))?;
+        let response = answer.map(|answer| (answer.status, answer.text));
+        check(response.as_ref().is_some_and(|(status, _)| *status == 200), || format!("does not serve: {response:?}"))?;
         let generation = self.status().await["generation"].as_u64();
         self.refreshed_since(generation.unwrap_or_default()).await?;
         let totals = self.ground.totals().await;

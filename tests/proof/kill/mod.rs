@@ -1,9 +1,10 @@
-//! `kill -9` at fifteen points of a refresh, with a provider that revokes on reuse and one with a declared grace
-//! window.
+//! Kills a gateway with SIGKILL at fifteen points of a refresh, with a provider that revokes a login on reuse, and with
+//! one that has a configured grace window.
 //!
-//! A kill outside the window costs nothing. Inside it, where the provider has rotated and nothing is on disk, the login
-//! is lost: the gateway must report the doubt in time, the access token must serve until its last minutes, and only
-//! then may the one retry happen. With a declared grace window the retry happens immediately and saves the login.
+//! A kill outside of the window of loss must cost nothing. Inside it, the provider has rotated and nothing is on disk,
+//! so the login is lost: the gateway must report the doubt in time, the access token must serve until its last minutes,
+//! and only then may the one retry happen. With a configured grace window, the retry happens at once and saves the
+//! login.
 
 mod case;
 mod points;
@@ -23,7 +24,7 @@ use crate::{
 use case::{Case, Ending, Reuse};
 use points::{Leaves, POINTS};
 
-/// Parallel cases. They mostly wait for a lease or for the last minutes of a token.
+/// The number of parallel cases. They mostly wait for a lease or for the last minutes of a token.
 const AT_A_TIME: usize = 12;
 
 const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsDeclared];
@@ -35,12 +36,12 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
     let runs = extent.runs.unwrap_or(extent.of(1, 40));
     let results = block_on(all_cases(engine, runs, extent));
     println!("{}", table(engine, runs, &results));
-    let flaws: Vec<String> = results
+    let problems: Vec<String> = results
         .iter()
         .flat_map(|(cell, endings)| endings.iter().filter_map(move |ending| Some((cell, ending.as_ref().err()?))))
         .map(|((point, policy), error)| format!("{}, {:?}: {error}", POINTS[*point].name(), POLICIES[*policy]))
         .collect();
-    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("\n").into()) }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
 async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
@@ -70,8 +71,8 @@ async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
     results
 }
 
-/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the ground unless the
-/// case panicked.
+/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the ground, unless
+/// the case panicked.
 async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<Ending, String>) {
     let mut task = JoinSet::new();
     task.spawn(async move {
@@ -82,13 +83,13 @@ async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<End
         Ok((ground, ending)) => (Some(ground), ending),
         Err(error) => {
             let panic = error.into_panic();
-            let told = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            (None, Err(told.unwrap_or("it panicked").to_owned()))
+            let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            (None, Err(message.unwrap_or("the case panicked").to_owned()))
         }
     }
 }
 
-/// Puts the longest cases first.
+/// Returns all cases, the longest ones first.
 fn queue(runs: u32) -> VecDeque<(usize, usize)> {
     let cells = (0..POLICIES.len()).flat_map(|policy| (0..POINTS.len()).map(move |point| (point, policy)));
     let (long, short): (Vec<_>, Vec<_>) = cells.partition(|(point, policy)| {
@@ -119,7 +120,7 @@ fn table(engine: Engine, runs: u32, results: &Results) -> String {
     text + &format!("  lost logins outside the window: {}", lost.filter(|ending| ending.is_err()).count())
 }
 
-/// Counts each ending.
+/// Returns a table cell with the count of each ending.
 fn cell(endings: &[Result<Ending, String>]) -> String {
     let mut counts = BTreeMap::new();
     for ending in endings {

@@ -1,11 +1,11 @@
-//! The fifteen kill points in order of a refresh, and the state each leaves behind.
+//! The fifteen kill points in the order of a refresh, and the state that each leaves.
 
 use goclaw_simulator::Step;
 use serde::Serialize;
 
 use crate::{composed::name_of, decorated::GatewayPoint};
 
-/// The place of the stop: in the gateway (a decorator around a port), or at the provider (a step of the request).
+/// Where a case stops: in the gateway, by a decorator around a port, or at the provider, at a step of the request.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(super) enum Place {
@@ -18,7 +18,7 @@ pub(super) enum Place {
 pub(super) enum Leaves {
     /// No lease, no presentation.
     Nothing,
-    /// A lease, and a token that the provider has not consumed; the gateway cannot know that.
+    /// A lease, and a token that the provider has not consumed, which the gateway cannot know.
     Unspent,
     /// A lease, and a consumed token whose successors are lost. No client can close this window.
     Window,

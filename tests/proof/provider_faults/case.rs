@@ -1,4 +1,4 @@
-//! One fault case, from a new login to its final state.
+//! Runs one fault case, from a new login to its final state.
 
 use std::time::{Duration, Instant};
 
@@ -16,19 +16,19 @@ use crate::{
 };
 
 const HTTP_TIMEOUT: Duration = Duration::from_millis(900);
-/// The lifetime of the login's access token: time for a forced refresh and, in its last tenth, for the retry out of
+/// The lifetime of the login's access token: enough for a forced refresh and, in its last tenth, for the retry out of
 /// doubt.
 const LIFE: &str = "12s";
-/// The part of that lifetime in which no retry is due.
+/// The part of [`LIFE`] in which no retry is due.
 const GOOD_FOR: Duration = Duration::from_secs(9);
 /// The lifetime of refreshed tokens, so that no further refresh is due.
 const LONG_LIFE: &str = "1h";
-/// How much longer than the access token an outage lasts, short and long.
+/// How long an outage continues after the access token's expiry, in the short and in the long form.
 const BEYOND: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// How long a login may take to show the effect of a fault, and to reach its final state.
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 const REST_WITHIN: Duration = Duration::from_secs(25);
-/// How much memory an endless body may cost the gateway, in KiB.
+/// How much memory the gateway may use for an endless body, in KiB.
 const MOST_GROWTH: u64 = 64 * 1024;
 
 /// An observation of the login.
@@ -63,8 +63,8 @@ impl Seen {
 
     pub(super) fn cells(&self) -> Vec<String> {
         let usable = if self.authenticated { "" } else { ", no usable token" };
-        let stands = format!("{}, generation {}{usable}", self.state, self.generation);
-        vec![stands, self.presentations.to_string(), self.reuse.to_string()]
+        let state = format!("{}, generation {}{usable}", self.state, self.generation);
+        vec![state, self.presentations.to_string(), self.reuse.to_string()]
     }
 }
 
@@ -74,8 +74,8 @@ impl Expected {
             Count::Exactly(count) => seen.presentations == count,
             Count::AtLeast(least) => seen.presentations >= least,
         };
-        let stands = (self.state, self.authenticated, self.generation, self.reuse);
-        counted && stands == (seen.state.as_str(), seen.authenticated, seen.generation, seen.reuse)
+        let expected = (self.state, self.authenticated, self.generation, self.reuse);
+        counted && expected == (seen.state.as_str(), seen.authenticated, seen.generation, seen.reuse)
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     let provider = Provider::start(&arguments);
     let home = home(&provider, &case);
     let gateway = composed::start(&home, extent.sabotage).await;
-    // Before the login, so that its first refresh meets the faults, whatever starts it.
+    // Inject the fault before the login, so that the first refresh has it, whatever triggers it.
     if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
         provider.post_control("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
     }
@@ -97,8 +97,8 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     let mut complaints = Vec::new();
 
     let after = strike(&case, &provider, &gateway, extent).await;
-    complaints.extend(misread(&gateway, &after).await);
-    complaints.extend(asked_again(&gateway, &provider, &after, signed_in_at).await);
+    complaints.extend(check_request(&gateway, &after).await);
+    complaints.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
     recover(&case, &provider, &gateway).await;
     let end = seen(&case.end, REST_WITHIN, &provider, &gateway).await;
     complaints.extend(owner_acts(&case, &provider, &gateway, &end).await);
@@ -112,7 +112,7 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
         complaints.push(format!("{at_once} presentations at the same time"));
     }
     if !provider.outcomes("/elsewhere").await.is_empty() {
-        complaints.push("a redirect was followed with a token in hand".to_owned());
+        complaints.push("a redirect was followed with a token".to_owned());
     }
     Measured { after, end, complaints }
 }
@@ -136,7 +136,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
         Strike::Revoked => provider.post_control("/revoke-all", json!({})).await,
         Strike::Outage => provider.post_control("/outages", json!({"site": "auth", "down": true})).await,
     }
-    // On a busy machine the gateway's own refresh may come first.
+    // On a busy machine, the gateway's own refresh may come first.
     if Ledger::of(provider).await.presentations == 0 {
         refresh(gateway).await;
     }
@@ -158,28 +158,33 @@ async fn recover(case: &Case, provider: &Provider, gateway: &Gateway) {
     }
 }
 
-/// Forces a refresh; the status shows its result.
+/// Forces a refresh. Its result is in the status.
 async fn refresh(gateway: &Gateway) {
     gateway.post("/v1/auth/openai/refresh", json!({})).await;
 }
 
-/// Checks that a reader is served while there is a token, and otherwise gets a retryable response.
-async fn misread(gateway: &Gateway, after: &Seen) -> Option<String> {
+/// Checks that a request succeeds while there is a valid access token, and otherwise gets a 503.
+async fn check_request(gateway: &Gateway, after: &Seen) -> Option<String> {
     let wanted = if after.authenticated { 200 } else { 503 };
-    // If the provider ended the session, it refuses the access token regardless of its expiry.
+    // If the provider has ended the login, it refuses the access token before its expiry.
     let read = gateway.get("/v1/proxy/openai/wham/usage").await;
     let ended_there = read.text.contains("token_invalidated") || read.text.contains("token_revoked");
-    (read.status != wanted && !ended_there).then(|| format!("a reader got {} {}", read.status, read.text))
+    (read.status != wanted && !ended_there).then(|| format!("a request got {} {}", read.status, read.text))
 }
 
-/// Checks that a request starts no retry out of doubt while the access token is good.
-async fn asked_again(gateway: &Gateway, provider: &Provider, after: &Seen, signed_in_at: Instant) -> Option<String> {
+/// Checks that a request for a refresh starts no retry out of doubt while the access token is valid.
+async fn check_no_early_retry(
+    gateway: &Gateway,
+    provider: &Provider,
+    after: &Seen,
+    signed_in_at: Instant,
+) -> Option<String> {
     if after.state != "in_doubt" || !after.authenticated {
         return None;
     }
     refresh(gateway).await;
     let presentations = Ledger::of(provider).await.presentations;
-    // Later, the one scheduled retry may have been due.
+    // Later, the one scheduled retry may be due.
     let is_early = signed_in_at.elapsed() < GOOD_FOR;
     (presentations != after.presentations && is_early).then(|| "a token in doubt was presented again".to_owned())
 }
@@ -191,30 +196,30 @@ async fn seen(expected: &Expected, within: Duration, provider: &Provider, gatewa
         let seen = Seen::at(gateway, provider).await;
         (expected.allows(&seen) || began.elapsed() > within).then_some(seen)
     };
-    eventually("a look at the login", look).await
+    eventually("an observation of the login", look).await
 }
 
-/// Performs the owner's action and checks that the login can be refreshed afterwards. Before that, checks that a lost
-/// login causes no more presentations.
+/// Checks that a lost login is not presented any more. Then performs the owner's action and checks that the login can
+/// be refreshed.
 async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &Seen) -> Option<String> {
     refresh(gateway).await;
     let (mut generation, mut reuse) = (end.generation, end.reuse);
     if case.owner == Owner::SignIn {
         let presentations = Ledger::of(provider).await.presentations;
         if presentations != end.presentations {
-            return Some(format!("a login that is over was presented again: {presentations}"));
+            return Some(format!("a lost login was presented again: {presentations}"));
         }
         gateway.sign_in().await;
         (generation, reuse) = (0, Ledger::of(provider).await.reuse);
         refresh(gateway).await;
     }
     let status = status(gateway).await;
-    let lives = status["state"] == "active" && status["authenticated"] == true;
+    let is_active = status["state"] == "active" && status["authenticated"] == true;
     let is_refreshed = status["generation"] == json!(generation + 1) && Ledger::of(provider).await.reuse == reuse;
-    (!lives || !is_refreshed).then(|| format!("what the owner does does not help: {status}"))
+    (!is_active || !is_refreshed).then(|| format!("the owner's action does not help: {status}"))
 }
 
-/// Returns the gateway's memory as the kernel reports it, in KiB.
+/// Returns a line of the process's memory status, in KiB.
 fn memory(gateway: &Gateway, line: &str) -> u64 {
     let path = format!("/proc/{}/status", gateway.process_id());
     let status = std::fs::read_to_string(path).expect("the status of a process");

@@ -1,7 +1,7 @@
-//! The faults a provider can cause during a refresh, and the login's state during and after each.
+//! Injects each fault that a provider can cause during a refresh, and checks the login's state during and after it.
 //!
-//! `table.rs` has one row per fault. Each runs against its own gateway and provider. The provider revokes a login on
-//! reuse, so a surviving login was never at risk. The owner's action in the row is performed at the end and must work.
+//! `table.rs` has one row per fault. Each row runs with its own gateway and provider. The provider revokes a login on
+//! reuse, so a login that survives was never at risk. At the end, the owner's action in the row must work.
 
 mod case;
 mod table;
@@ -16,7 +16,7 @@ use crate::{
 use case::Measured;
 use table::Case;
 
-/// Parallel cases. They mostly wait for the last moments of an access token.
+/// The number of parallel cases. They mostly wait for the last minutes of an access token.
 const AT_A_TIME: usize = 16;
 
 pub(crate) fn run(extent: Extent) -> Result<(), Failed> {

@@ -1,8 +1,8 @@
-//! The expected table: each fault, the login's state right after it, and its final state.
+//! The table of expectations: each fault, the login's state right after it, and its final state.
 
 use serde_json::{Value, json};
 
-/// The number of presentations. Where they continue until the provider is back, only the minimum is certain.
+/// The number of presentations. If they continue until the provider is back, only the minimum is certain.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
     Exactly(u64),
@@ -35,7 +35,7 @@ impl Owner {
     }
 }
 
-/// The cause of the fault.
+/// How a case causes the fault.
 #[derive(Debug, Clone)]
 pub(super) enum Strike {
     /// The next refresh fails this way.
@@ -44,9 +44,10 @@ pub(super) enum Strike {
     FaultBeyondLife(Value),
     /// The next request is stopped at this step.
     Stop(Value),
-    /// These settings apply to the next refresh; the second value restores them.
+    /// The first settings apply to the next refresh. The second ones restore the simulator's settings.
     Setting(Value, Value),
-    /// One refresh loses a token unnoticed; the next one lacks it.
+    /// The response to one refresh lacks the refresh token that the provider has issued. The next refresh presents the
+    /// spent one.
     LostUnnoticed(Value),
     /// The provider ends the session.
     Revoked,
@@ -67,7 +68,7 @@ pub(super) struct Case {
     pub(super) owner: Owner,
 }
 
-fn stands(state: &'static str, authenticated: bool, generation: u64, presentations: u64, reuse: u64) -> Expected {
+fn expect(state: &'static str, authenticated: bool, generation: u64, presentations: u64, reuse: u64) -> Expected {
     Expected { state, authenticated, generation, presentations: Count::Exactly(presentations), reuse }
 }
 
@@ -75,33 +76,33 @@ fn case(fault: &'static str, strike: Strike, after: Expected, end: Expected, own
     Case { fault, strike, provider: json!({}), gateway: None, after, end, owner }
 }
 
-/// The token was not consumed, but the gateway cannot know: one late retry succeeds.
+/// The token was not consumed, but the gateway cannot know that. One late retry succeeds.
 fn doubted(fault: &'static str, how: Value) -> Case {
-    let (doubt, well) = (stands("in_doubt", true, 0, 1, 0), stands("active", true, 1, 2, 0));
+    let (doubt, well) = (expect("in_doubt", true, 0, 1, 0), expect("active", true, 1, 2, 0));
     case(fault, Strike::Fault(how), doubt, well, Owner::Nothing)
 }
 
-/// The token was consumed and its successor lost: the one late retry is refused.
+/// The token was consumed and its successor lost. The one late retry is refused.
 fn lost(fault: &'static str, how: Value) -> Case {
-    let (doubt, over) = (stands("in_doubt", true, 0, 1, 0), stands("needs_reauth", false, 0, 2, 1));
+    let (doubt, over) = (expect("in_doubt", true, 0, 1, 0), expect("needs_reauth", false, 0, 2, 1));
     case(fault, Strike::Fault(how), doubt, over, Owner::SignIn)
 }
 
-/// The provider reported that it did not consume the token: retried when due.
+/// The provider reported that it did not consume the token. The gateway retries when the retry is due.
 fn spared(fault: &'static str, how: Value) -> Case {
-    let (postponed, well) = (stands("active", true, 0, 1, 0), stands("active", true, 1, 2, 0));
+    let (postponed, well) = (expect("active", true, 0, 1, 0), expect("active", true, 1, 2, 0));
     case(fault, Strike::Fault(how), postponed, well, Owner::Nothing)
 }
 
-/// A definite refusal: no more retries, and the access token serves until its end.
+/// A definite refusal. There is no retry, and the access token serves until its expiry.
 fn refused(fault: &'static str, strike: Strike) -> Case {
-    let [serving, over] = [true, false].map(|authenticated| stands("needs_reauth", authenticated, 0, 1, 0));
+    let [serving, over] = [true, false].map(|authenticated| expect("needs_reauth", authenticated, 0, 1, 0));
     case(fault, strike, serving, over, Owner::SignIn)
 }
 
 /// An unusual but valid response.
 fn accepted(fault: &'static str, strike: Strike) -> Case {
-    let well = stands("active", true, 1, 1, 0);
+    let well = expect("active", true, 1, 1, 0);
     case(fault, strike, well, well, Owner::Nothing)
 }
 
@@ -111,11 +112,11 @@ fn odd_lifetime(fault: &'static str, expires_in: Value) -> Case {
     Case { provider: odd, ..accepted(fault, Strike::Setting(json!({}), json!({}))) }
 }
 
-/// After the access token's expiry, retried without end until the provider is back.
+/// The gateway retries after the access token's expiry, until the provider is back.
 fn outlasted(fault: &'static str, strike: Strike, state: &'static str, least: u64) -> Case {
     let count = Count::AtLeast(least);
-    let down = Expected { presentations: count, ..stands(state, false, 0, 0, 0) };
-    let well = Expected { presentations: count, ..stands("active", true, 1, 0, 0) };
+    let down = Expected { presentations: count, ..expect(state, false, 0, 0, 0) };
+    let well = Expected { presentations: count, ..expect("active", true, 1, 0, 0) };
     case(fault, strike, down, well, Owner::Nothing)
 }
 
@@ -140,7 +141,7 @@ pub(super) fn cases() -> Vec<Case> {
     let no_rotation = json!({"omit_refresh_token": true});
     let no_refresh_token = json!({"kind": "members", "members": {"refresh_token": null}});
     vec![
-        // Not consumed, but the gateway cannot know.
+        // Not consumed, which the gateway cannot know.
         doubted("500", status(500, &server_error)),
         doubted("502 with a page", page(502)),
         doubted("503", overloaded.clone()),
@@ -160,11 +161,11 @@ pub(super) fn cases() -> Vec<Case> {
         // Stored although the call had timed out.
         accepted("answered 0.5 s after the timeout", Strike::Fault(late("1400ms"))),
         accepted("answered 3 s after the timeout", Strike::Fault(late("3900ms"))),
-        // Retried as soon as no caller can still be waiting for the first response.
+        // Retried as soon as no caller can be waiting for the first response.
         Case {
             provider: json!({"reuse": {"grace": "60s"}}),
             gateway: Some(("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s")),
-            after: stands("active", true, 1, 2, 0),
+            after: expect("active", true, 1, 2, 0),
             ..doubted("lost answer, provider with a grace", kind("lose_answer"))
         },
         // Refused for a reason unrelated to the token.
@@ -188,7 +189,7 @@ pub(super) fn cases() -> Vec<Case> {
             Strike::Setting(no_rotation.clone(), json!({"omit_refresh_token": false})),
         ),
         Case {
-            end: stands("needs_reauth", true, 1, 2, 1),
+            end: expect("needs_reauth", true, 1, 2, 1),
             owner: Owner::SignIn,
             ..accepted("refresh_token lost from the answer", Strike::LostUnnoticed(no_refresh_token))
         },
@@ -200,12 +201,12 @@ pub(super) fn cases() -> Vec<Case> {
         outlasted("outage beyond the token's life", Strike::Outage, "active", 0),
         outlasted("503 beyond the token's life", Strike::FaultBeyondLife(overloaded), "in_doubt", 2),
         outlasted("hang beyond the token's life", Strike::FaultBeyondLife(kind("hang")), "in_doubt", 2),
-        // Closed before the ledger recorded it: the retry is the first presentation there.
+        // Closed before the provider recorded a presentation, so the retry is the first one.
         case(
             "closed as soon as it is connected",
             Strike::Stop(json!({"step": "connected", "stop": "close"})),
-            stands("in_doubt", true, 0, 0, 0),
-            stands("active", true, 1, 1, 0),
+            expect("in_doubt", true, 0, 0, 0),
+            expect("active", true, 1, 1, 0),
             Owner::Nothing,
         ),
     ]

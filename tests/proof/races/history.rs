@@ -1,4 +1,4 @@
-//! The history of operations, and the check of the database against it.
+//! The history of all operations, and the check of the database against it.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,11 +7,11 @@ use std::{
 
 use crate::races_and_faults::clock;
 
-/// A login. Several callers may receive the same one; the times are the widest bounds.
+/// A login. Several callers may get the same one, so the times are the widest bounds.
 #[derive(Debug, Clone)]
 struct Login {
     id: String,
-    /// When the first caller requested it, and when the first of them received it.
+    /// When the first caller requested the login, and when the first response arrived.
     asked_at: Instant,
     started_at: Instant,
     /// When the completing paste was sent and answered.
@@ -50,7 +50,7 @@ impl History {
     pub(super) fn completed(&self, id: &str, pasted_at: Instant) {
         let answered_at = clock();
         self.with(|done| {
-            let login = done.logins.iter_mut().find(|login| login.id == id).expect("it was started");
+            let login = done.logins.iter_mut().find(|login| login.id == id).expect("a started login");
             login.completed = Some((pasted_at, answered_at));
         });
     }
@@ -73,8 +73,8 @@ impl History {
     }
 
     /// Checks the stored login, or its absence, as observed by a query sent at `asked_at`.
-    pub(super) fn complaint(&self, told: Option<&str>, asked_at: Instant) -> Option<String> {
-        self.with(|done| match told {
+    pub(super) fn complaint(&self, stored: Option<&str>, asked_at: Instant) -> Option<String> {
+        self.with(|done| match stored {
             Some(id) => done.complaint_about(id, asked_at),
             None => done.complaint_about_absence(asked_at),
         })
@@ -86,17 +86,17 @@ impl Done {
         let Some(there) = self.logins.iter().find(|login| login.id == id) else {
             return Some(format!("the stored login {id} was never started"));
         };
-        let ended_it = |logout: &&Logout| {
+        let is_later = |logout: &&Logout| {
             logout.sent_at > there.started_at && logout.answered_at.is_some_and(|answered| answered < asked_at)
         };
-        if let Some(logout) = self.logouts.iter().find(ended_it) {
+        if let Some(logout) = self.logouts.iter().find(is_later) {
             let since = asked_at - logout.answered_at.unwrap_or(asked_at);
             return Some(format!("the login {id} is stored {since:?} after a logout that came after its start"));
         }
-        let replaced_it = |newer: &&Login| {
+        let is_newer = |newer: &&Login| {
             newer.asked_at > there.started_at && newer.completed.is_some_and(|(_, answered)| answered < asked_at)
         };
-        let newer = self.logins.iter().find(replaced_it)?;
+        let newer = self.logins.iter().find(is_newer)?;
         Some(format!("the login {id} is stored although the newer {} was completed", newer.id))
     }
 

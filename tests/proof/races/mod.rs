@@ -1,9 +1,10 @@
-//! Races of logout, a new login, forced refreshes and refusals of the access token on two gateways that share a
-//! database. No login returns after a logout, and no older login overwrites a newer one.
+//! Lets logout, a new login, forced refreshes and refused access tokens race on two gateways that share a database. No
+//! login may return after a logout, and no older login may overwrite a newer one.
 //!
-//! First each race alone, held at its worst moment (`scripted`). Then volleys in a random order from a seed
-//! (`volleys`), while an observer polls the database and checks it against the history (`history`). Half of the runs
-//! use a provider whose revocation ends one login, half one whose revocation ends the whole grant.
+//! First, each race runs alone, held at its worst moment (`scripted`). Then volleys of operations run in a random order
+//! from a seed (`volleys`), while an observer polls the database and compares it with the history (`history`). In half
+//! of the runs, the gateways are configured for a provider whose revocation ends one login, in the other half for one
+//! whose revocation ends the whole grant.
 
 mod history;
 mod outcome;

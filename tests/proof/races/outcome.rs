@@ -1,4 +1,4 @@
-//! The results of a run: counts for the table and complaints.
+//! The result of a run: counts for the table, and complaints.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -39,7 +39,7 @@ impl Outcome {
     }
 }
 
-/// Returns the unexplained presentations: each token may be presented once, and refused only if the gateway had revoked
+/// Returns the unexpected presentations. Each token may be presented once, and refused only if the gateway had revoked
 /// its login.
 pub(super) async fn unexplained(pair: &Pair, ledger: &Ledger) -> Vec<String> {
     let (presentations, families) = (pair.ask("/presentations").await, pair.ask("/ledger").await);

@@ -1,4 +1,4 @@
-//! Two gateways on one database with a slow provider, and the operations on them.
+//! Two gateways on one database, their provider, and the operations on them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +16,13 @@ use crate::{
     },
 };
 
-/// High enough that no call times out; timeouts belong to another harness.
+/// Long enough that no call times out. Timeouts are tested by another harness.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(9);
 const MOST_WARNINGS: usize = 5;
 const WHAT_IS_STORED: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
                               (SELECT count(*) FROM config_secrets)";
 
-/// The configured scope of a revocation.
+/// What a revocation ends at the provider, according to the gateways' settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Revocation {
     OfFamily,
@@ -72,8 +72,8 @@ impl Pair {
         self.post(gateway, "refresh", &json!({})).await.status
     }
 
-    /// Sends a proxied request, which the backend may refuse. A 400 is allowed only if the account is not connected or
-    /// needs reauthentication.
+    /// Sends a proxied request, which the backend may refuse. Panics at a 400, unless the account is not connected or
+    /// needs a new login.
     pub(super) async fn call(&self, gateway: usize) -> u16 {
         let Gateway { base, token, .. } = &self.gateways[gateway];
         let request = client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
@@ -90,7 +90,7 @@ impl Pair {
         status
     }
 
-    /// Starts a login at one gateway. Returns its id and the callback address.
+    /// Starts a login at one gateway. Returns its id and the redirect URL.
     pub(super) async fn start_login(&self, gateway: usize) -> (String, String) {
         let asked_at = clock();
         let started = self.post(gateway, "start", &json!({"force": true})).await;
@@ -103,14 +103,14 @@ impl Pair {
         (id, redirect_url)
     }
 
-    /// Returns a gateway's last warnings, for diagnosis.
+    /// Returns a gateway's last warnings and errors, for diagnosis.
     fn warnings(&self, gateway: usize) -> String {
         let log = self.gateways[gateway].log();
         let warnings = log.lines().rev().filter(|line| line.contains("WARN") || line.contains("ERROR"));
         warnings.take(MOST_WARNINGS).collect::<Vec<_>>().join("\n")
     }
 
-    /// Pastes a callback address into a gateway.
+    /// Pastes a redirect URL at a gateway.
     pub(super) async fn paste(&self, gateway: usize, (id, redirect_url): &(String, String)) -> u16 {
         let pasted_at = clock();
         let status = self.post(gateway, "callback", &json!({"redirect_url": redirect_url})).await.status;
@@ -120,20 +120,23 @@ impl Pair {
         status
     }
 
-    /// Performs a whole login, begun at one gateway and completed at the other.
+    /// Performs a login that begins at `gateway` and completes at the other one.
     pub(super) async fn login(&self, gateway: usize) -> (String, u16) {
         let started = self.start_login(gateway).await;
         let status = self.paste(1 - gateway, &started).await;
         (started.0, status)
     }
 
-    /// Returns the stored login, read directly from the database. Fails if it is incomplete.
+    /// Returns the login in the database, if any.
+    ///
+    /// # Errors
+    /// A description, if only one of account and refresh token is stored.
     pub(super) async fn stored_login(&self) -> Result<Option<String>, String> {
-        let told = self.database.cell(WHAT_IS_STORED, "(SELECT 1) AS one").await.expect("a row");
-        match told.split_once(' ').expect("two values") {
+        let stored = self.database.cell(WHAT_IS_STORED, "(SELECT 1) AS one").await.expect("a row");
+        match stored.split_once(' ').expect("two values") {
             ("", "0") => Ok(None),
             (id, "1") if !id.is_empty() => Ok(Some(id.to_owned())),
-            (id, secrets) => Err(format!("the account says \"{id}\" and there are {secrets} refresh tokens")),
+            (id, secrets) => Err(format!("the account's login is \"{id}\", with {secrets} refresh tokens")),
         }
     }
 
@@ -141,8 +144,8 @@ impl Pair {
     pub(super) async fn complaint(&self) -> Option<String> {
         let asked_at = clock();
         match self.stored_login().await {
-            Ok(told) => self.history.complaint(told.as_deref(), asked_at),
-            Err(half) => Some(half),
+            Ok(stored) => self.history.complaint(stored.as_deref(), asked_at),
+            Err(error) => Some(error),
         }
     }
 
@@ -164,15 +167,16 @@ impl Pair {
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
     }
 
-    /// Returns whether the account is gone everywhere.
+    /// Returns whether the account is absent on both gateways and in the database.
     pub(super) async fn is_out(&self) -> bool {
         let absent = self.statuses().await.iter().all(|status| status["state"] == "absent");
         absent && self.stored_login().await == Ok(None)
     }
 
-    /// Returns whether this login is current everywhere.
+    /// Returns whether this login is active on both gateways and in the database.
     pub(super) async fn is_in_with(&self, id: &str) -> bool {
-        let told = self.statuses().await.iter().all(|status| status["login_id"] == id && status["state"] == "active");
-        told && self.stored_login().await == Ok(Some(id.to_owned()))
+        let is_active =
+            self.statuses().await.iter().all(|status| status["login_id"] == id && status["state"] == "active");
+        is_active && self.stored_login().await == Ok(Some(id.to_owned()))
     }
 }

@@ -1,4 +1,4 @@
-//! Each race alone, held at its worst moment.
+//! The scripted races, each held at its worst moment.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
     ]
 }
 
-/// Returns a pair that is signed in.
+/// Starts a pair with a connected account. Returns the pair and the login's id.
 async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
     let pair = Pair::start(revocation, None).await;
     let (id, status) = pair.login(0).await;
@@ -29,7 +29,7 @@ async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
     (pair, id)
 }
 
-/// Makes the next code exchange slow, begins it, and returns once the provider has the code.
+/// Starts a slow code exchange and returns once the provider has the code.
 async fn slow_exchange(pair: &Arc<Pair>, login: (String, String)) -> JoinSet<u16> {
     let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": "1500ms"}});
     pair.tell("/faults", &slowly).await;
@@ -44,7 +44,7 @@ async fn status_of(mut running: JoinSet<u16>) -> u16 {
     running.join_next().await.expect("one").expect("it ends")
 }
 
-/// Checks the stored login against the history, as an observer sees it now.
+/// Checks the stored login against the history, and that no token was reused.
 async fn judge(pair: &Pair) {
     assert_eq!(pair.complaint().await, None);
     let ledger = Ledger::of(&pair.provider).await;
@@ -59,9 +59,9 @@ async fn logout_during_exchange() {
     assert!(pair.is_out().await);
     let status = status_of(paste).await;
     assert!([409, 410].contains(&status), "the paste was answered {status}");
-    assert!(pair.is_out().await, "the login came back after the logout");
+    assert!(pair.is_out().await, "the logout is final");
     judge(&pair).await;
-    assert!(all_revoked(&pair).await, "what the code gave lives on");
+    assert!(all_revoked(&pair).await, "the tokens of the late exchange are revoked");
 }
 
 async fn newer_login_during_exchange() {
@@ -69,14 +69,14 @@ async fn newer_login_during_exchange() {
     let older = pair.start_login(0).await;
     let paste = slow_exchange(&pair, older.clone()).await;
     let (newer, status) = pair.login(1).await;
-    assert_ne!(newer, older.0, "a login whose code is being redeemed was handed out again");
+    assert_ne!(newer, older.0, "a login in its exchange is not returned again");
     assert_eq!(status, 200);
     let older_ended = status_of(paste).await;
     assert!(pair.is_in_with(&newer).await, "the older login, answered {older_ended}, overwrote the newer one");
     judge(&pair).await;
 }
 
-/// Begins a refresh and returns once the provider has rotated.
+/// Starts a refresh and returns once the provider has rotated the token.
 async fn held_refresh(pair: &Arc<Pair>) -> JoinSet<u16> {
     pair.tell("/stops", &json!({"step": "rotated"})).await;
     let (mut refresh, with) = (JoinSet::new(), Arc::clone(pair));
@@ -96,9 +96,9 @@ async fn logout_during_refresh(revocation: Revocation) {
     assert_eq!(pair.logout(1).await, 200);
     assert!(pair.is_out().await);
     release(&pair, refresh).await;
-    assert!(pair.is_out().await, "the login came back after the logout");
+    assert!(pair.is_out().await, "the logout is final");
     judge(&pair).await;
-    assert!(all_revoked(&pair).await, "what came back lives on");
+    assert!(all_revoked(&pair).await, "the tokens of the late refresh are revoked");
 }
 
 async fn login_during_refresh(revocation: Revocation) {
@@ -112,9 +112,9 @@ async fn login_during_refresh(revocation: Revocation) {
     let families = pair.ask("/ledger").await;
     let revoked: Vec<&Value> = families.as_array().expect("families").iter().map(|family| &family["revoked"]).collect();
     let older = if revocation == Revocation::OfFamily { json!("revoked_by_client") } else { Value::Null };
-    assert_eq!(revoked, [&older, &Value::Null], "what is revoked");
+    assert_eq!(revoked, [&older, &Value::Null], "the revoked logins");
     assert_eq!(pair.refresh(0).await, 200);
-    assert!(pair.is_in_with(&newer).await, "the newer login does not live");
+    assert!(pair.is_in_with(&newer).await, "the newer login is still active");
 }
 
 /// Waits until every login is revoked at the provider, which may happen in the background.

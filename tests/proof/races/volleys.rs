@@ -21,10 +21,11 @@ use crate::{
 };
 
 const IN_A_VOLLEY: usize = 8;
-/// The operations of a volley begin, and codes are redeemed, within this many milliseconds.
+/// The operations of a volley begin within this many milliseconds.
 const SPREAD: u64 = 80;
+/// The longest delay of a code exchange, in milliseconds.
 const SLOWEST: u64 = 200;
-/// The wait for late effects after the last logout.
+/// How long to wait for late effects after the last logout.
 const LATE: Duration = Duration::from_secs(2);
 /// The observer's poll interval.
 const LOOK: Duration = Duration::from_millis(50);
@@ -33,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy)]
 enum Operation {
     Refresh,
-    /// A request; the backend may refuse the access token.
+    /// A proxied request, whose access token the backend may refuse.
     Call,
     Login,
     Logout,
@@ -49,11 +50,11 @@ impl Operation {
         }
     }
 
-    /// Returns whether a status is allowed: success, or impossible in the current state.
+    /// Returns whether a status is allowed: success, or a conflict with the current state.
     fn allows(self, status: u16) -> bool {
         match self {
             Self::Refresh | Self::Login => [200, 409, 410].contains(&status),
-            // A 400 for a missing login concerns the account, not the caller's API token.
+            // 400: the account is not connected. 401: the backend refused the access token.
             Self::Call => [200, 400, 401].contains(&status),
             Self::Logout => status == 200,
         }
@@ -91,7 +92,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     run.end_logged_out(gateway, JoinSet::new()).await;
     pass(LATE).await;
     if !run.pair.is_out().await {
-        run.complain("something came back long after the last logout".to_owned());
+        run.complain("a login came back long after the last logout".to_owned());
     }
     drop(observer);
     let ledger = Ledger::of(&run.pair.provider).await;
@@ -127,30 +128,30 @@ impl Run {
         self.with(|notes| notes.complaints.push(what));
     }
 
-    /// Starts some operations at once, then chooses one of three endings.
+    /// Runs some operations at once, then one of three endings.
     async fn volley(&mut self) {
         if self.draws.below(2) == 0 {
             self.refuse_next_calls().await;
         }
         self.slow_next_exchanges().await;
-        let mut thrown = JoinSet::new();
+        let mut running = JoinSet::new();
         for _ in 0..IN_A_VOLLEY {
             let operation = Operation::drawn(&mut self.draws);
-            self.throw(operation, &mut thrown);
+            self.spawn(operation, &mut running);
         }
-        thrown.join_all().await;
-        // Operations still in flight when the ending begins.
-        let mut thrown = JoinSet::new();
+        running.join_all().await;
+        // These operations are in flight when the ending begins.
+        let mut running = JoinSet::new();
         for _ in 0..2 {
             let operation = if self.draws.below(2) == 0 { Operation::Refresh } else { Operation::Call };
-            self.throw(operation, &mut thrown);
+            self.spawn(operation, &mut running);
         }
         let (end, gateway) = (self.draws.below(4), self.gateway());
         match end {
-            0 => self.end_logged_out(gateway, thrown).await,
-            // More often than not, so that there are logins to race for.
-            1 | 2 => self.end_logged_in(gateway, thrown).await,
-            _ => drop(thrown.join_all().await),
+            0 => self.end_logged_out(gateway, running).await,
+            // Half of the volleys end with a login, so that the next one has a login to race for.
+            1 | 2 => self.end_logged_in(gateway, running).await,
+            _ => drop(running.join_all().await),
         }
         if let Some(complaint) = self.pair.complaint().await {
             self.complain(complaint);
@@ -170,7 +171,7 @@ impl Run {
         self.pair.tell("/faults", &order).await;
     }
 
-    /// Gives code exchanges different delays, so that logins overtake each other.
+    /// Gives the next code exchanges different delays, so that logins overtake each other.
     async fn slow_next_exchanges(&mut self) {
         for _ in 0..2 {
             let by = format!("{}ms", self.draws.below(SLOWEST));
@@ -183,11 +184,11 @@ impl Run {
         usize::from(self.draws.below(2) == 1)
     }
 
-    fn throw(&mut self, operation: Operation, thrown: &mut JoinSet<()>) {
+    fn spawn(&mut self, operation: Operation, running: &mut JoinSet<()>) {
         self.operations += 1;
         let (gateway, pair, notes) = (self.gateway(), Arc::clone(&self.pair), Arc::clone(&self.notes));
         let after = Duration::from_millis(self.draws.below(SPREAD));
-        thrown.spawn(async move {
+        running.spawn(async move {
             pass(after).await;
             let status = match operation {
                 Operation::Refresh => pair.refresh(gateway).await,
@@ -204,22 +205,22 @@ impl Run {
     }
 
     /// Ends with a logout, which must win over everything in flight.
-    async fn end_logged_out(&mut self, gateway: usize, thrown: JoinSet<()>) {
+    async fn end_logged_out(&mut self, gateway: usize, running: JoinSet<()>) {
         self.operations += 1;
         self.pair.logout(gateway).await;
         let at_once = self.pair.is_out().await;
-        thrown.join_all().await;
+        running.join_all().await;
         self.rest().await;
         if !at_once || !self.pair.is_out().await {
             self.complain(format!("after a logout (out at once: {at_once}): {:?}", self.pair.statuses().await));
         }
     }
 
-    /// Ends with a login, which must win: a refresh refreshes it and no other.
-    async fn end_logged_in(&mut self, gateway: usize, thrown: JoinSet<()>) {
+    /// Ends with a login, which must win: the next refresh must refresh this login.
+    async fn end_logged_in(&mut self, gateway: usize, running: JoinSet<()>) {
         self.operations += 2;
         let (id, status) = self.pair.login(gateway).await;
-        thrown.join_all().await;
+        running.join_all().await;
         self.rest().await;
         let refreshed = self.pair.refresh(gateway).await;
         let is_in = self.pair.is_in_with(&id).await;
@@ -238,6 +239,6 @@ impl Run {
     /// Waits until no request is in flight at the provider.
     async fn rest(&self) {
         let idle = || async { (self.pair.ask("/presentations/totals").await["under_way"] == 0).then_some(()) };
-        eventually("the provider to be left alone", idle).await;
+        eventually("all requests at the provider to end", idle).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Backs up and restores a harness's database, as an operator does.
+//! Backs up and restores the database of a harness, as an operator does.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,8 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use crate::fleet::{Ground, SHARED_FILE, Storage};
 
-/// All tables that a gateway writes, the change feed last: a restored server has its older marks too.
+/// The tables that this harness restores. The change feed is one of them, because a restored server has its older
+/// marks.
 const TABLES: [&str; 10] = [
     "llm_providers",
     "config_secrets",
@@ -22,16 +23,16 @@ const TABLES: [&str; 10] = [
 const BACKUP: &str = "backup.db";
 
 impl Ground {
-    /// Replaces the backup by the database's present content. Gateways may run.
+    /// Replaces the backup by the database's current content. Gateways may be running.
     pub(super) async fn back_up(&self) {
         match &self.storage {
             Storage::Folder(folder) => {
                 let backup = folder.path().join(BACKUP);
                 remove(&backup);
                 let file = folder.path().join(SHARED_FILE).display().to_string();
-                let mut database = SqliteConnection::establish(&file).expect("it opens");
+                let mut database = SqliteConnection::establish(&file).expect("a database");
                 let copy = format!("PRAGMA busy_timeout = 5000; VACUUM INTO '{}'", backup.display());
-                database.batch_execute(&copy).expect("it is copied");
+                database.batch_execute(&copy).expect("a copy");
             }
             Storage::Server(database) => {
                 let copy = |table| format!("CREATE TABLE old.{table} AS TABLE public.{table};");
@@ -42,20 +43,21 @@ impl Ground {
         }
     }
 
-    /// Puts the backup back: on a server in one transaction, where gateways may run; a file only when none does.
+    /// Restores the backup. A server is restored in one transaction, while gateways may be running. A file must have no
+    /// running gateway.
     pub(super) async fn restore(&self) {
         match &self.storage {
             Storage::Folder(folder) => {
                 for suffix in ["", "-wal", "-shm"] {
                     remove(&folder.path().join(format!("{SHARED_FILE}{suffix}")));
                 }
-                fs::copy(folder.path().join(BACKUP), folder.path().join(SHARED_FILE)).expect("it is copied");
+                fs::copy(folder.path().join(BACKUP), folder.path().join(SHARED_FILE)).expect("a copy");
             }
             Storage::Server(database) => {
                 let truncate = format!("TRUNCATE {};", TABLES.join(", "));
                 let copy = |table| format!("INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE old.{table};");
                 let copies: String = TABLES[..TABLES.len() - 1].iter().map(copy).collect();
-                // The triggers have filled nothing: the table's one row was truncated.
+                // The triggers only update the change feed's row, which is truncated, so restore it last.
                 let feed = "INSERT INTO change_feed TABLE old.change_feed;";
                 let numbers = "SELECT setval(pg_get_serial_sequence('credential_events', 'id'), \
                                (SELECT coalesce(max(id), 1) FROM old.credential_events));";

@@ -1,7 +1,7 @@
-//! An older copy of the database is put back again and again, in a random order with refreshes, some without a response,
-//! new logins, logouts and kills. The login of the copy gets its newest tokens back, or those of the login that has replaced
-//! it. It stays ended if it was ended, an account that is absent in the copy stays absent, and no token is presented
-//! twice.
+//! Checks that restoring an older copy of the database costs no login. Restores alternate in a random order with
+//! refreshes, some of which lose their response, new logins, logouts and kills. After a restore, the account must have
+//! the newest tokens of its login, or of the login that has replaced it. An ended login stays ended, an account that is
+//! absent in the copy stays absent, and no token is presented twice.
 
 mod backup;
 
@@ -24,10 +24,10 @@ use crate::{
 
 const ACCOUNT: &str = "openai";
 const GATEWAYS: usize = 2;
-/// When every gateway has heard of a change: what one alone has heard of is gone with it.
-const HEARD_WITHIN: Duration = Duration::from_millis(700);
+/// The time in which every gateway reads a change. A change that only one gateway has read could be lost with it.
+const READ_WITHIN: Duration = Duration::from_millis(700);
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
-/// The number of steps, short and long.
+/// The number of steps, in the short and in the long form.
 const STEPS: (u32, u32) = (24, 1_000);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ enum Step {
     Kill,
 }
 
-/// The steps, each as often as it is drawn.
+/// The steps, each as often as its weight in the random choice.
 const DRAWN: [Step; 10] = [
     Step::Refresh,
     Step::LoseAnswer,
@@ -65,9 +65,9 @@ struct Scene {
     gateways: Vec<Gateway>,
     /// The login id and generation that the account must have; `None` after a logout.
     newest: Option<Version>,
-    /// The successor of each login that ended; `None` after a logout.
+    /// The successor of each login that has ended, or `None` after a logout.
     ends: HashMap<String, Option<String>>,
-    /// The logins whose newest refresh token is spent, without a response.
+    /// The logins whose newest refresh token is spent, because its response was lost.
     doubted: HashSet<String>,
     /// The newest generation of each login.
     generations: HashMap<String, u64>,
@@ -92,7 +92,7 @@ async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Fa
         let replica = usize::try_from(draws.below(GATEWAYS as u64)).expect("a small number");
         scene.history.push(format!("{number} {step:?} at {replica}"));
         scene.take(step, replica).await;
-        scene.settles().await;
+        scene.settle().await;
     }
     scene.judge().await
 }
@@ -154,14 +154,14 @@ impl Scene {
             Step::BackUp => self.back_up().await,
             Step::Restore => self.restore().await,
             Step::Kill => {
-                // Dropping it sends SIGKILL.
+                // Dropping a gateway sends SIGKILL.
                 drop(self.gateways.remove(replica));
                 self.gateways.insert(replica, composed::start(&self.homes[replica], None).await);
             }
         }
     }
 
-    /// Whether the newest refresh token is there and unspent.
+    /// Returns whether there is an account with an unspent refresh token.
     fn is_refreshable(&self) -> bool {
         self.newest.as_ref().is_some_and(|(login_id, _)| !self.doubted.contains(login_id))
     }
@@ -194,8 +194,8 @@ impl Scene {
 
     async fn restore(&mut self) {
         self.restores += 1;
-        pause(HEARD_WITHIN).await;
-        // A file is replaced while nobody uses it.
+        pause(READ_WITHIN).await;
+        // A SQLite file may be replaced only while no gateway uses it.
         if self.engine == Engine::Sqlite {
             self.gateways.clear();
         }
@@ -213,11 +213,11 @@ impl Scene {
         });
     }
 
-    /// Waits until every gateway reports what the last login or logout has made of the account.
-    async fn settles(&self) {
+    /// Waits until every gateway reports the expected state of the account.
+    async fn settle(&self) {
         for replica in 0..GATEWAYS {
             let caller = self.caller(replica);
-            let look = || async { Some(caller.status(ACCOUNT).await).filter(|status| self.is_right(status)) };
+            let look = || async { Some(caller.status(ACCOUNT).await).filter(|status| self.is_expected(status)) };
             if timeout(SETTLED_WITHIN, until_some(look)).await.is_err() {
                 let status = caller.status(ACCOUNT).await;
                 let (history, newest) = (self.history.join(", "), &self.newest);
@@ -226,7 +226,7 @@ impl Scene {
         }
     }
 
-    fn is_right(&self, status: &Value) -> bool {
+    fn is_expected(&self, status: &Value) -> bool {
         let state = status["state"].as_str().unwrap_or_default();
         match &self.newest {
             Some(newest) => {

@@ -1,8 +1,8 @@
 //! Soak test: accounts whose tokens live for seconds, three gateways that refresh them, and a kill of one gateway every
 //! few seconds, in the middle of a refresh.
 //!
-//! Before each kill the provider holds a refresh at a random step. The killed gateway is random, so every third kill
-//! hits the one that waits for the response. A grace window is declared, so no kill may cost a login.
+//! Before each kill, the provider holds a refresh at a random step. The killed gateway is random, so about every third
+//! kill hits the gateway that waits for the response. A grace window is configured, so no kill may cost a login.
 
 mod explained;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, sooner_or_later},
+    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, wait_for},
     support::gateway::{Gateway, Home},
 };
 use explained::Account;
@@ -23,13 +23,13 @@ use explained::Account;
 const REPLICAS: usize = 3;
 /// The lifetime of an access token.
 pub(super) const LIFETIME: Duration = Duration::from_secs(4);
-/// The deadline of the short form; the long form gets as much for every ten rotations.
+/// The deadline for every ten rotations.
 const TEST_DEADLINE: Duration = Duration::from_secs(120);
-/// The deadline for a refresh to reach a step: far above the time between two refreshes.
-const PATIENCE_FOR_A_STEP: Duration = Duration::from_secs(30);
-/// The minimum pause between kills, and the maximum random addition.
+/// The deadline for a refresh to reach a step. It is much longer than the time between two refreshes.
+const STEP_DEADLINE: Duration = Duration::from_secs(30);
+/// The minimum pause between kills and the maximum random addition, in milliseconds.
 const PAUSES: (u64, u64) = (1_500, 1_500);
-/// The steps at which a refresh is held: before the provider consumes the token, and at both ends of the window.
+/// The steps at which a refresh is held: before the provider consumes the token, and within the window of loss.
 const STEPS: [Step; 4] = [Step::BodyRead, Step::Rotated, Step::HeadersSent, Step::BodySent];
 
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
         let lost: Vec<&Value> = statuses.iter().filter(|status| status["state"] == "needs_reauth").collect();
         let too_slow = now_unix_ms() > give_up;
         if too_slow || !lost.is_empty() {
-            let why = if too_slow { "it is not done in time" } else { "a login was lost" };
+            let why = if too_slow { "the soak exceeded its deadline" } else { "a login was lost" };
             let behind = statuses.iter().min_by_key(|status| status["generation"].as_u64());
             let (kills, totals) = (kills.len(), ground.totals().await);
             return Err(format!("seed {seed}: {why}, after {kills} kills: {lost:?}, {behind:?}, {totals:?}").into());
@@ -84,8 +84,8 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
             let before = ground.totals().await;
             pause(LIFETIME).await;
             let after = ground.totals().await;
-            let told = format!("after {} kills: {before:?}, a token's life later {after:?}", kills.len());
-            return Err(format!("seed {seed}: no refresh came to its step: {told}").into());
+            let details = format!("after {} kills: {before:?}, a token's lifetime later {after:?}", kills.len());
+            return Err(format!("seed {seed}: no refresh reached its step: {details}").into());
         };
         kills.push(killed_at);
     }
@@ -95,8 +95,8 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
 fn home(ground: &Ground) -> Home {
     ground
         .home()
-        // A gateway does not present if its lease arrives later than the slack beyond two calls. On a busy machine that
-        // must not become the rule.
+        // A gateway does not present if its lease arrives later than the slack beyond two calls. On a busy machine,
+        // this must not happen often.
         .with("GOCLAW_REFRESH__LEASE", "4s")
         .with("GOCLAW_REFRESH__HTTP_TIMEOUT", "1s")
         .with("GOCLAW_REFRESH__BACKOFF_MIN", "100ms")
@@ -105,13 +105,13 @@ fn home(ground: &Ground) -> Home {
 }
 
 /// Kills a random replica while a refresh is held, and restarts it. Returns the time of the kill, or `None` if no
-/// refresh is held in time.
+/// refresh reaches its step in time.
 async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> Option<u64> {
     let step = STEPS[dice.below(STEPS.len() as u64) as usize];
     ground.order("/stops/clear", json!({})).await;
     ground.order("/stops", json!({ "step": step })).await;
     let held = || async { (ground.stopped().await > 0).then_some(()) };
-    tokio::time::timeout(PATIENCE_FOR_A_STEP, sooner_or_later("a refresh to be held", held)).await.ok()?;
+    tokio::time::timeout(STEP_DEADLINE, wait_for("a refresh to be held", held)).await.ok()?;
     let which = dice.below(REPLICAS as u64) as usize;
     // SIGKILL.
     drop(replicas.running.swap_remove(which));
@@ -133,12 +133,12 @@ async fn statuses(replicas: &Replicas, names: &[String]) -> Vec<Value> {
 }
 
 async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String], kills: &[u64]) -> Result<(), Failed> {
-    // A replica may still have to recover from the last kill.
+    // A replica may still be recovering from the last kill.
     for replica in &replicas.running {
         let caller = Caller::of(replica);
         for name in names {
             let authenticated = || async { (caller.status(name).await["authenticated"] == true).then_some(()) };
-            sooner_or_later(&format!("{name} to be authenticated at the end"), authenticated).await;
+            wait_for(&format!("{name} to be authenticated at the end"), authenticated).await;
         }
     }
     let (presentations, totals) = (ground.presentations().await, ground.totals().await);
@@ -167,26 +167,26 @@ async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String]
         totals.families_killed,
         totals.max_concurrent_in_a_family,
     );
-    let mut flaws: Vec<String> = accounts.iter().flat_map(|account| account.flaws(kills)).collect();
+    let mut problems: Vec<String> = accounts.iter().flat_map(|account| account.problems(kills)).collect();
     if totals.max_concurrent_in_a_family != 1 {
-        flaws.push(format!("two presentations at once: {totals:?}"));
+        problems.push(format!("two presentations at once: {totals:?}"));
     }
     if accounts.len() != names.len() {
-        flaws.push(format!("{} families for {} logins", accounts.len(), names.len()));
+        problems.push(format!("{} families for {} logins", accounts.len(), names.len()));
     }
-    if flaws.is_empty() { Ok(()) } else { Err(format!("seed {seed}: {}", flaws.join("; ")).into()) }
+    if problems.is_empty() { Ok(()) } else { Err(format!("seed {seed}: {}", problems.join("; ")).into()) }
 }
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).expect("a short time")
 }
 
-/// Marsaglia's xorshift: a reproducible random sequence.
+/// Marsaglia's xorshift, a reproducible random sequence.
 struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, sides: u64) -> u64 {
-        // Zero is a fixed point.
+        // Zero would stay zero.
         self.0 = self.0.max(1);
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,5 +1,5 @@
-//! A small disk for a database that can be filled, freed and made read-only: a tmpfs in a mount namespace that outlives
-//! the gateways. It needs no root where user namespaces are allowed.
+//! A small disk for a database, which a test can fill, free and make read-only: a tmpfs in a mount namespace that
+//! outlives the gateways. It needs root only if user namespaces are not allowed.
 
 use std::{
     fs::{self, File},
@@ -8,13 +8,13 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Large enough for a database and its log, and quickly filled.
+/// Large enough for a database and its log, and small enough to be filled quickly.
 const SIZE: &str = "4m";
 const BLOCK: [u8; 4096] = [b'x'; 4096];
-/// Mounts, reports it, and stays until its stdin closes.
+/// Mounts the disk, prints `mounted`, and runs until its stdin closes.
 const KEEP: &str = r#"mount -t tmpfs -o "size=$1,mode=0700" tmpfs "$2" && echo mounted && exec cat"#;
 
-/// A disk; its contents are lost when it is dropped.
+/// A mounted disk. Dropping it deletes its contents.
 pub(super) struct Disk {
     keeper: Child,
     /// The mount point inside the namespace.
@@ -27,7 +27,7 @@ impl Disk {
     pub(super) fn at(folder: PathBuf) -> Self {
         let mounted = Self::mount(&folder, true).or_else(|_| Self::mount(&folder, false));
         mounted.unwrap_or_else(|why| {
-            panic!("this machine allows no file system of one's own, neither in a user namespace nor to this account, so a full disk cannot be tried here: {why}")
+            panic!("cannot mount a tmpfs for the full-disk tests, neither in a user namespace nor as this user: {why}")
         })
     }
 
@@ -39,14 +39,14 @@ impl Disk {
         command.args(["--mount", "sh", "-c", KEEP, "sh", SIZE]).arg(folder);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = command.spawn().map_err(|error| format!("unshare: {error}"))?;
-        let mut said = String::new();
-        let output = keeper.stdout.take().expect("its output is piped");
-        BufReader::new(output).read_line(&mut said).map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        let output = keeper.stdout.take().expect("a piped stdout");
+        BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
         let disk = Self { keeper, folder: folder.to_owned(), has_user_namespace };
-        if said.trim() == "mounted" { Ok(disk) } else { Err("mount was refused".to_owned()) }
+        if line.trim() == "mounted" { Ok(disk) } else { Err("mount was refused".to_owned()) }
     }
 
-    /// Returns the same command, run inside the namespace.
+    /// Returns a command that runs `command` inside the namespace.
     pub(super) fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--target={}", self.keeper.id())).arg("--mount");
@@ -58,7 +58,7 @@ impl Disk {
         inside
     }
 
-    /// Returns the path of the disk from outside the namespace.
+    /// Returns the disk's path from outside of the namespace.
     pub(super) fn seen_from_outside(&self) -> PathBuf {
         let below = self.folder.strip_prefix("/").expect("an absolute path");
         Path::new("/proc").join(self.keeper.id().to_string()).join("root").join(below)
@@ -71,7 +71,7 @@ impl Disk {
         while ballast.write_all(b"x").is_ok() {}
     }
 
-    /// Frees the space.
+    /// Frees the space that [`Disk::fill`] has used.
     pub(super) fn free(&self) {
         fs::remove_file(self.ballast()).expect("the ballast");
     }
@@ -83,14 +83,15 @@ impl Disk {
     /// Remounts the disk as `ro` or `rw`. No process may have a file open for writing.
     pub(super) fn remount(&self, how: &str) {
         let mut mount = Command::new("mount");
-        // Naming the source keeps the previous options: in a user namespace some of them cannot be repeated.
+        // Name the source to keep the previous options, because a user namespace does not permit setting some of them
+        // again.
         mount.args(["-o", &format!("remount,{how},size={SIZE}"), "tmpfs"]).arg(&self.folder);
         mount.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let status = self.inside(&mount).status().expect("nsenter runs");
         assert!(status.success(), "the disk cannot be mounted {how}");
     }
 
-    /// Copies a file and its companions out of the namespace.
+    /// Copies the files whose names start with `name` out of the namespace.
     pub(super) fn copy_out(&self, name: &str, to: &Path) {
         for file in fs::read_dir(self.seen_from_outside()).expect("the disk").flatten() {
             let found = file.file_name().to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
-//! A network relay between a gateway and its database. It can be cut, silently or not, even in the middle of a commit,
-//! and restored.
+//! A network relay between a gateway and its database. A test can cut it, with or without closing connections, even in
+//! the middle of a commit, and restore it.
 
 use std::{
     future::pending,
@@ -21,7 +21,7 @@ use crate::support::gateway::{TEST_DEADLINE, eventually, free_port};
 
 const BACKLOG: u32 = 128;
 const BUFFER: usize = 16 * 1024;
-/// The end of the gateway's transactions on the wire: a simple query in plain text.
+/// How the gateway's transactions end on the wire: with a simple query in plain text.
 const COMMIT: &[u8] = b"COMMIT";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +29,16 @@ enum Traffic {
     Flows,
     /// Connections are closed and new ones refused.
     Refused,
-    /// Bytes are dropped silently; these connections never recover.
+    /// Bytes are dropped silently. These connections never recover.
     Swallowed,
 }
 
-/// The fault at the next COMMIT.
+/// A fault at the next COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AtCommit {
-    /// It arrives, and the connection closes before the response.
+    /// The COMMIT arrives, and the connection closes before the response.
     AnswerLost,
-    /// It arrives, and the response is dropped silently.
+    /// The COMMIT arrives, and the response is dropped silently.
     AnswerSwallowed,
 }
 
@@ -51,7 +51,7 @@ impl AtCommit {
     }
 }
 
-/// A relay; dropping it stops it.
+/// A running relay. Dropping it stops it.
 pub(super) struct Link {
     address: SocketAddr,
     control: Control,
@@ -103,17 +103,17 @@ impl Link {
         self.set(Traffic::Swallowed).await;
     }
 
-    /// Accepts new connections. Silenced ones stay silent.
+    /// Accepts new connections again. Silenced connections stay silent.
     pub(super) async fn join(&self) {
         self.set(Traffic::Flows).await;
     }
 
-    /// Sets the fault at the next COMMIT.
+    /// Orders a fault at the next COMMIT.
     pub(super) fn order(&self, at_commit: AtCommit) {
         self.control.at_commit.lock().unwrap_or_else(PoisonError::into_inner).replace(at_commit);
     }
 
-    /// Waits until that fault has happened.
+    /// Waits until the ordered fault has happened.
     pub(super) async fn happened(&self, at_commit: AtCommit) {
         self.reached(at_commit.traffic()).await;
     }
@@ -126,13 +126,13 @@ impl Link {
     async fn reached(&self, traffic: Traffic) {
         let mut actual = self.actual.clone();
         let reached = tokio::time::timeout(TEST_DEADLINE, actual.wait_for(|actual| *actual == traffic)).await;
-        assert!(reached.is_ok_and(|reached| reached.is_ok()), "the link never came to {traffic:?}");
+        assert!(reached.is_ok_and(|reached| reached.is_ok()), "the link did not become {traffic:?}");
     }
 }
 
 async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual: watch::Sender<Traffic>) {
     let mut wanted = control.wanted.subscribe();
-    // Silenced connections, kept open so that neither side notices.
+    // Silenced connections. They stay open, so that neither side notices.
     let mut swallowed: Vec<TcpStream> = Vec::new();
     loop {
         let traffic = *wanted.borrow_and_update();
@@ -159,7 +159,7 @@ async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual:
     }
 }
 
-/// Relays bytes until the requested state changes; open connections are then silenced or closed.
+/// Relays bytes until the requested state changes. Then silences or closes the open connections.
 async fn relay(
     listener: &TcpListener,
     server: SocketAddr,
@@ -193,7 +193,7 @@ async fn relay(
     changed
 }
 
-/// Relays both ways until one side ends, or until a COMMIT with a fault.
+/// Relays in both directions until one side ends, or until a COMMIT with a fault.
 async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Control) -> std::io::Result<()> {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
     let silenced = AtomicBool::new(false);
@@ -203,7 +203,7 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
             let read = from_client.read(&mut buffer).await?;
             let is_commit = buffer[..read].windows(COMMIT.len()).any(|bytes| bytes == COMMIT);
             let order = if is_commit { control.at_commit() } else { None };
-            // Before the COMMIT is sent: its response must find the way closed.
+            // Set this before the COMMIT is sent, so that its response is not relayed.
             silenced.store(order.is_some(), Ordering::SeqCst);
             to_server.write_all(&buffer[..read]).await?;
             match order {
@@ -232,7 +232,8 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
     tokio::select! { ended = there => ended, ended = back => ended }
 }
 
-/// Listens on the same port again. A program that another test starts holds the closed socket until it runs.
+/// Listens on the same port again. Retries, because a program that another test is starting may hold the closed socket
+/// for a moment.
 async fn listen(address: SocketAddr) -> TcpListener {
     let bound = || async {
         let socket = TcpSocket::new_v4().ok()?;

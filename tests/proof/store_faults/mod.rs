@@ -1,8 +1,8 @@
-//! The store fails during a refresh: readers notice nothing, and the received token is stored as soon as the store is
-//! back.
+//! Makes the store fail during a refresh. Requests must still be served, and the received token must be stored as soon
+//! as the store is back.
 //!
-//! Each case holds the provider right after the rotation, makes the store fail, and releases the response: from then on
-//! the gateway has the only copy of a live token.
+//! Each case holds the provider's response right after the rotation, makes the store fail, and releases the response.
+//! From then on the gateway has the only copy of a live token.
 
 mod disk;
 mod link;
@@ -20,13 +20,13 @@ use crate::{
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
 };
 
-/// The duration of the failure, short and long.
+/// The duration of the failure, in the short and in the long form.
 const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
-/// The promise on a machine of its own, which the long form has. The short form shares its machine with other tests and
-/// only waits for the commit.
+/// The promised time to commit, which only the long form checks, on a machine of its own. The short form shares its
+/// machine with other tests and only waits for the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// The duration in this run.
+/// Returns the duration of the failure in this run.
 fn away(extent: Extent) -> Duration {
     extent.of(AWAY.0, AWAY.1)
 }
@@ -37,7 +37,7 @@ type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 struct Outcome {
     /// Proxied requests during the failure, and how many of them succeeded.
     reads: (u64, u64),
-    /// Where the received token was meanwhile.
+    /// Where the received token was during the failure.
     kept_in: &'static str,
     /// The time from the store's return to the commit.
     committed_after: Duration,
@@ -79,11 +79,11 @@ impl Outcome {
         let (all, served) = self.reads;
         let late = extent.long && self.committed_after > COMMITTED_WITHIN;
         [
-            (all == 0).then(|| "no reader sent a request".to_owned()),
-            (served != all).then(|| format!("only {served} of {all} reads were served")),
+            (all == 0).then(|| "no request was sent".to_owned()),
+            (served != all).then(|| format!("only {served} of {all} requests were served")),
             late.then(|| format!("committed only {:?} after the store's return", self.committed_after)),
             (self.presentations != 1).then(|| format!("{} presentations of one token", self.presentations)),
-            (self.reuse != 0).then(|| format!("{} spent tokens came back", self.reuse)),
+            (self.reuse != 0).then(|| format!("{} spent tokens were presented", self.reuse)),
             (self.integrity != "ok").then(|| format!("the database says: {}", self.integrity)),
         ]
         .into_iter()

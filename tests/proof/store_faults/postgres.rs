@@ -1,4 +1,5 @@
-//! PostgreSQL: closed, silent, read-only, and with a gateway that is killed meanwhile.
+//! The faults of PostgreSQL: closed or silent connections, a read-only server, and a gateway that is killed during the
+//! outage.
 
 use std::{sync::Arc, time::Duration};
 
@@ -84,7 +85,7 @@ impl Scene {
         self.database.execute(TERMINATE).await;
     }
 
-    /// Queries the database directly, past the link.
+    /// Queries the database directly, without the link.
     async fn generation(&self) -> Option<String> {
         self.database.cell("generation", "llm_providers").await
     }
@@ -125,7 +126,7 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
     held.release(&scene.provider).await;
     journal_has(&scene.home.data_dir(), 1).await;
     pass(away(extent)).await;
-    assert_eq!(scene.generation().await.as_deref(), Some("0"), "the database was not away");
+    assert_eq!(scene.generation().await.as_deref(), Some("0"), "the fault prevents the commit");
     let kept_in = kept_in(&scene.home.data_dir());
 
     scene.recover(fault).await;
@@ -135,7 +136,7 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
     scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
-/// The token is in the database, but the gateway cannot know: it must find out and store it once.
+/// The token is in the database, but the gateway cannot know that. It must find out and store the token once.
 async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     let scene = Scene::new(extent).await;
     let gateway = Arc::new(scene.start().await);
@@ -144,9 +145,9 @@ async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     scene.link.order(at_commit);
     held.release(&scene.provider).await;
     scene.link.happened(at_commit).await;
-    assert_eq!(journal_files(&scene.home.data_dir()), 1, "it is not kept until the database has answered");
+    assert_eq!(journal_files(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
     pass(away(extent)).await;
-    assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT did not arrive");
+    assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT arrives");
     let kept_in = kept_in(&scene.home.data_dir());
 
     scene.link.join().await;
@@ -167,15 +168,15 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     held.release(&scene.provider).await;
     journal_has(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
-    // Dropping it sends SIGKILL.
+    // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
     held.ended().await;
     let refused = scene.home.run(&["serve"]);
-    assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);
+    assert_eq!(refused.code, Some(1), "the gateway must not start without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
     pass(away(extent)).await;
     let kept_in = kept_in(&scene.home.data_dir());
-    assert_eq!(kept_in, "escrow", "the token that was received is gone");
+    assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
     scene.recover(Fault::Gone).await;
     let returned = clock();

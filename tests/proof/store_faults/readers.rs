@@ -1,4 +1,4 @@
-//! Clients that read through the gateway continuously and count the results.
+//! Clients that continuously send requests through the gateway and count the results.
 
 use std::sync::{
     Arc,
@@ -14,17 +14,17 @@ use crate::{
 };
 
 const READERS: usize = 3;
-/// The pause between two requests of a reader: short, but it leaves the machine to others too.
+/// The pause between two requests of a reader. It leaves CPU time to other processes.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
 struct Counted {
     all: AtomicU64,
     served: AtomicU64,
-    enough: AtomicBool,
+    is_stopped: AtomicBool,
 }
 
-/// Running readers; dropping this stops them.
+/// Running readers. Dropping them stops them.
 pub(super) struct Readers {
     tasks: JoinSet<()>,
     counted: Arc<Counted>,
@@ -38,7 +38,7 @@ impl Readers {
             let url = format!("{}/v1/proxy/openai/wham/usage", gateway.base);
             let token = gateway.token.clone();
             tasks.spawn(async move {
-                while !counted.enough.load(Ordering::Relaxed) {
+                while !counted.is_stopped.load(Ordering::Relaxed) {
                     let answer = client().get(&url).bearer_auth(&token).send().await;
                     let served = answer.is_ok_and(|answer| answer.status().is_success());
                     counted.all.fetch_add(1, Ordering::Relaxed);
@@ -50,9 +50,9 @@ impl Readers {
         Self { tasks, counted }
     }
 
-    /// Returns the number of requests and of successful ones.
+    /// Stops the readers. Returns the number of all and of successful requests.
     pub(super) async fn stop(self) -> (u64, u64) {
-        self.counted.enough.store(true, Ordering::Relaxed);
+        self.counted.is_stopped.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;
         (self.counted.all.load(Ordering::Relaxed), self.counted.served.load(Ordering::Relaxed))
     }

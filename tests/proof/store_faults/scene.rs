@@ -1,4 +1,4 @@
-//! A login whose refresh is held right after the provider's rotation.
+//! The scene of each case: a login whose refresh is held right after the provider's rotation.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ pub(super) struct Held {
     call: JoinSet<()>,
 }
 
-/// Logs in, starts a refresh, and returns once the provider has rotated.
+/// Connects the account, starts a refresh, and returns once the provider has rotated the token.
 pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) -> Held {
     let page = gateway.sign_in().await;
     assert_eq!(page.status, 200, "{}", page.text);
@@ -36,9 +36,9 @@ pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) ->
     call.spawn(async move {
         let url = format!("{}/v1/auth/openai/refresh", caller.base);
         let token = caller.token.clone();
-        // A caller must not keep a killed gateway waiting.
+        // Do not keep the gateway alive, because the test may kill it.
         drop(caller);
-        // The caller's result does not matter: the gateway may be killed, or the call may time out.
+        // Ignore the result, because the gateway may be killed, or the call may time out.
         let _ = client().post(url).bearer_auth(token).json(&json!({})).send().await;
     });
     provider.post_control("/stops/await", json!({"step": "rotated"})).await;
@@ -57,33 +57,34 @@ impl Held {
     }
 }
 
-/// Returns for each file of a journal that waits for the database whether it holds a complete record, whatever its name.
-/// What the journal remembers besides does not count.
+/// Returns, for each journal file with unsaved tokens, whether it contains a complete record. Committed records, marks,
+/// presentations and ends do not count.
 fn journal(data_dir: &Path) -> Vec<bool> {
     let is_complete =
         |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok_and(|record| record["refresh_token"].is_string());
     let files = fs::read_dir(data_dir.join("escrow")).expect("the journal").map(|file| file.expect("a file").path());
-    let waits = |path: &PathBuf| {
+    let is_unsaved = |path: &PathBuf| {
         let path = path.to_string_lossy();
         ![".committed.json", ".seen", ".sent", ".ended"].iter().any(|end| path.ends_with(end))
     };
-    let files = files.filter(waits);
-    // A missing file was committed or moved meanwhile.
+    let files = files.filter(is_unsaved);
+    // A file that is missing now was committed or renamed in between.
     files.filter_map(|path| fs::read(path).ok().map(is_complete)).collect()
 }
 
-/// Returns the number of complete records in a journal.
+/// Returns the number of complete unsaved records in a journal.
 pub(super) fn journal_files(data_dir: &Path) -> usize {
     journal(data_dir).into_iter().filter(|is_complete| *is_complete).count()
 }
 
-/// Waits until the journal has exactly this many complete records and no other files.
+/// Waits until the journal has exactly this many complete unsaved records, and no incomplete one.
 pub(super) async fn journal_has(data_dir: &Path, files: usize) {
     let look = || std::future::ready((journal(data_dir) == vec![true; files]).then_some(()));
     eventually(&format!("{files} files in the journal"), look).await;
 }
 
-/// Returns where the received token is, judging by the folder. With an empty folder, only the gateway's memory has it.
+/// Returns where the received token is, according to the journal's folder. If the folder is empty, only the gateway's
+/// memory has it.
 pub(super) fn kept_in(data_dir: &Path) -> &'static str {
     match journal(data_dir).as_slice() {
         [] => "memory",
@@ -96,7 +97,7 @@ pub(super) async fn generation(gateway: &Gateway) -> Value {
     status(gateway).await["generation"].clone()
 }
 
-/// Checks that the stored token works for one more refresh. Returns the ledger from before that.
+/// Checks that the stored token works for one more refresh. Returns the counts from before that refresh.
 pub(super) async fn prove_it_lives(gateway: &Gateway, provider: &Provider) -> Ledger {
     let before = Ledger::of(provider).await;
     let answer = gateway.post("/v1/auth/openai/refresh", json!({})).await;

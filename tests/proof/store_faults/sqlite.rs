@@ -1,5 +1,5 @@
-//! SQLite: a full disk, with the journal elsewhere or on it; a disk without any working write; a disk that is read-only
-//! at the gateway's start; and a database locked by another process.
+//! The faults of SQLite: a full disk, with the journal elsewhere or on it, a disk on which no write succeeds, a disk
+//! that is read-only at the gateway's start, and a database locked by another process.
 
 use std::{
     fs,
@@ -44,7 +44,7 @@ pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     ]
 }
 
-/// A gateway whose database, and possibly whole data directory, is on a separate disk.
+/// A gateway whose database, or whole data folder, is on a separate disk.
 struct Scene {
     provider: Provider,
     home: Home,
@@ -84,13 +84,13 @@ impl Scene {
     }
 }
 
-/// Returns `ok`, or the problem: damaged pages, or tokens of another generation than the expected one.
+/// Returns `ok`, or the problem: damaged pages, or other contents than one account with generation 2.
 fn integrity_of(database: &Path) -> String {
     let mut database = SqliteConnection::establish(&database.display().to_string()).expect("a database");
     let mut ask = |query: &str| sql::<Text>(query).get_result::<String>(&mut database).expect("an answer");
-    let stands =
+    let contents =
         ask("SELECT generation || ' ' || state || ' ' || (SELECT count(*) FROM config_secrets) FROM llm_providers");
-    if stands == "2 active 1" { ask("PRAGMA integrity_check") } else { format!("it holds {stands}") }
+    if contents == "2 active 1" { ask("PRAGMA integrity_check") } else { format!("it contains {contents}") }
 }
 
 /// Returns the time from `returned` until the received token is in the database.
@@ -115,7 +115,7 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
         journal_has(&scene.data_dir, 1).await;
     }
     pass(away(extent)).await;
-    assert_eq!(generation(&gateway).await, json!(0), "the disk was not full");
+    assert_eq!(generation(&gateway).await, json!(0), "the full disk prevents the commit");
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
 
@@ -129,7 +129,7 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     outcome(reads, kept_in, after, ledger, integrity)
 }
 
-/// Only the gateway's memory has the token when SIGTERM comes, so it must not exit before the disk has room.
+/// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
 async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome {
     let scene = Scene::new(true);
     let gateway = Arc::new(scene.start().await);
@@ -145,7 +145,7 @@ async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome
     let mut gateway = Arc::into_inner(gateway).expect("no other reference");
     gateway.terminate();
     pass(away(extent)).await;
-    assert!(gateway.is_running(), "it stopped with the only live token");
+    assert!(gateway.is_running(), "the gateway must not exit with the only live token");
 
     scene.disk.free();
     let returned = clock();
@@ -160,16 +160,16 @@ async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome
     outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
 }
 
-/// A process limit makes every write fail, the journal's too, as on a disk that became read-only.
+/// A process limit makes every write fail, also the journal's, as on a disk that has become read-only.
 async fn unwritable(extent: Extent) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let plain = home.command(&[]);
     let mut command = Command::new("sh");
-    // Ignore the limit's signal, as a service manager does; the write error matters.
+    // Ignore the limit's signal, as a service manager does, so that writes fail with an error.
     command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    // The log would be affected too.
+    // Discard the log, because the limit would also apply to it.
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let gateway = Arc::new(home.answering(child).await);
     let held = hold_refresh(&gateway, &provider).await;
@@ -177,7 +177,7 @@ async fn unwritable(extent: Extent) -> Outcome {
     limit_files(&gateway, "0");
     held.release(&provider).await;
     pass(away(extent)).await;
-    assert_eq!(generation(&gateway).await, json!(0), "writes went through");
+    assert_eq!(generation(&gateway).await, json!(0), "the limit prevents the commit");
     let kept_in = kept_in(&home.data_dir());
     assert_eq!(kept_in, "memory");
 
@@ -191,14 +191,11 @@ async fn unwritable(extent: Extent) -> Outcome {
     outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
-/// Limits the file size of this gateway from now on.
+/// Sets the limit of the gateway's file size.
 fn limit_files(gateway: &Gateway, most: &str) {
     let (process, limit) = (format!("--pid={}", gateway.process_id()), format!("--fsize={most}:"));
     let status = Command::new("prlimit").args([process, limit]).status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "this machine has no prlimit, so failing writes cannot be tried"
-    );
+    assert!(status.is_ok_and(|status| status.success()), "prlimit failed, which the tests need to make writes fail");
 }
 
 async fn read_only_at_start(extent: Extent) -> Outcome {
@@ -210,17 +207,17 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     held.release(&scene.provider).await;
     journal_has(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
-    // Dropping it sends SIGKILL.
+    // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
     held.ended().await;
     scene.disk.free();
     scene.disk.remount("ro");
     let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
-    assert_eq!(refused.code, Some(1), "it started on a read-only disk: {}", refused.stderr);
-    assert_eq!(refused.stderr.trim().lines().count(), 1, "not one clear sentence: {}", refused.stderr);
+    assert_eq!(refused.code, Some(1), "the gateway must not start on a read-only disk: {}", refused.stderr);
+    assert_eq!(refused.stderr.trim().lines().count(), 1, "one line of error text: {}", refused.stderr);
     pass(away(extent)).await;
     let kept_in = kept_in(&scene.data_dir);
-    assert_eq!(kept_in, "escrow", "the token that was received is gone");
+    assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
     scene.disk.remount("rw");
     let returned = clock();
@@ -243,10 +240,10 @@ async fn held_by_another(extent: Extent) -> Outcome {
     held.release(&provider).await;
     journal_has(&home.data_dir(), 1).await;
     pass(away(extent)).await;
-    assert_eq!(generation(&gateway).await, json!(0), "the database was not held");
+    assert_eq!(generation(&gateway).await, json!(0), "the lock prevents the commit");
     let kept_in = kept_in(&home.data_dir());
 
-    other.batch_execute("ROLLBACK").expect("the lock is given back");
+    other.batch_execute("ROLLBACK").expect("a rollback");
     let after = committed_after(&gateway, clock()).await;
     drop(other);
     let reads = readers.stop().await;

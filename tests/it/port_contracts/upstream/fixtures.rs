@@ -1,4 +1,4 @@
-//! The upstreams under test, each with a provider that plays a script.
+//! Fixtures of the `Upstream` contract: the fake, and the HTTP adapter with a server that plays a script.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ pub(super) trait Fixture {
     /// Starts a provider that responds to every request with `script`.
     async fn playing(script: ScriptedResponse) -> Self;
 
-    /// Configures a provider that accepts no connection.
+    /// Creates an upstream whose provider refuses connections.
     async fn unreachable() -> Self;
 
     /// Returns the headers that the provider sends.

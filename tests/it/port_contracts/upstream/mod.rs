@@ -17,8 +17,8 @@ use crate::support::fakes::{End, Framing, ScriptedResponse, within};
 use crate::support::outbound::account;
 use fixtures::{Fake, Fixture, Http, Http2};
 
-// HTTP/2 switches no protocols.
-contract!(fake: Fake, http: Http; [another_protocol_is_an_error]);
+// HTTP/2 has no 101 Switching Protocols.
+contract!(fake: Fake, http: Http; [a_101_response_is_an_error]);
 contract!(fake_upstream: Fake, http1: Http, http2: Http2; [
     a_body_yields_nothing_after_its_end,
     a_body_yields_nothing_after_an_error,
@@ -31,7 +31,7 @@ contract!(fake_upstream: Fake, http1: Http, http2: Http2; [
     the_token_is_sent_as_a_bearer_token,
     a_failing_request_body_is_reported_as_a_body_error,
     an_invalid_request_is_not_sent,
-    a_provider_without_a_connection_is_unreachable,
+    a_refused_connection_is_an_unreachable_error,
 ]);
 
 const TOKEN: &str = "token-1";
@@ -120,7 +120,7 @@ async fn a_lost_response_is_an_error_and_is_not_retried<F: Fixture>() {
     assert_eq!(fixture.seen(), [TOKEN]);
 }
 
-async fn another_protocol_is_an_error<F: Fixture>() {
+async fn a_101_response_is_an_error<F: Fixture>() {
     let fixture = F::playing(ScriptedResponse::whole(StatusCode::SWITCHING_PROTOCOLS, "")).await;
     let switched = send(&fixture).await.map(drop);
     assert!(matches!(switched, Err(UpstreamError::Lost(_))), "{switched:?}");
@@ -217,7 +217,7 @@ async fn an_invalid_request_is_not_sent<F: Fixture>() {
     assert!(fixture.seen().is_empty());
 }
 
-async fn a_provider_without_a_connection_is_unreachable<F: Fixture>() {
+async fn a_refused_connection_is_an_unreachable_error<F: Fixture>() {
     let fixture = F::unreachable().await;
     let refused = send(&fixture).await.map(drop);
     assert!(

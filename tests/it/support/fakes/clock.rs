@@ -35,7 +35,7 @@ impl FakeClock {
         self.elapsed.send_modify(|elapsed| *elapsed += by);
     }
 
-    /// Reports a skew of this machine's clock; 0 for none.
+    /// Sets the skew that the clock reports. 0 reports none.
     pub(crate) fn set_skew(&self, millis: i64) {
         self.skew_millis.store(millis, Ordering::SeqCst);
     }

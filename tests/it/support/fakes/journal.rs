@@ -1,4 +1,4 @@
-//! A token journal in memory. It survives a restart of the gateway.
+//! A token journal in memory. A test can pass it to a restarted gateway.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -42,7 +42,7 @@ impl MemoryJournal {
         self.lock().logins.clone()
     }
 
-    /// Lets every write of a login fail, or succeed again.
+    /// Makes every write of a login fail, or succeed again.
     pub(crate) fn set_full(&self, is_full: bool) {
         self.lock().is_full = is_full;
     }
@@ -53,7 +53,8 @@ impl MemoryJournal {
 }
 
 impl Contents {
-    /// Removes what an account's new committed version replaces. Returns whether a later generation of it is there.
+    /// Removes what a newly committed `version` replaces. Returns true, and removes nothing, if a later generation of
+    /// its login is stored.
     fn make_room(&mut self, name: &AccountName, version: &TokenVersion) -> bool {
         let is_later = |kept: &TokenVersion| kept.login_id == version.login_id && kept.generation > version.generation;
         let is_committed = |entry: &JournalRecord| entry.name == *name && entry.state == RecordState::Committed;
@@ -88,7 +89,7 @@ impl TokenJournal for MemoryJournal {
 
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
-        // One lock, so a reader sees the old entry or the new one.
+        // Readers see either the old or the new entry, because the lock is held across both steps.
         let mut contents = self.lock();
         contents.entries.retain(|other| other.name != entry.name || other.rotation.version != entry.rotation.version);
         contents.entries.push(entry.clone());

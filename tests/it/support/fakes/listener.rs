@@ -1,4 +1,4 @@
-//! A callback listener without a socket. The test plays the browser.
+//! A callback listener without a socket. The test sends the browser's requests.
 
 use std::{
     collections::BTreeSet,
@@ -18,11 +18,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::within;
 
-/// More than the browsers of any test.
+/// More requests than any test sends.
 const QUEUE: usize = 128;
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// One port. It is in use while a [`BoundCallback`] lives, or while another program holds it.
+/// Simulates one port, which is in use while a [`BoundCallback`] exists or another program holds it.
 #[derive(Default)]
 pub(crate) struct FakeListener {
     port: Arc<Mutex<Port>>,
@@ -57,7 +57,7 @@ impl FakeListener {
         lock(&self.port).times_opened
     }
 
-    /// Simulates a browser redirect with this query. Without a well-formed state it causes no event.
+    /// Simulates the provider's redirect with this query. A query without a well-formed state causes no event.
     pub(crate) fn browser_returns(&self, query: &str) -> Page {
         let (show, page) = oneshot::channel();
         let Ok(response) = AuthorizationResponse::from_query(query) else {
@@ -75,7 +75,7 @@ impl FakeListener {
         Page(page)
     }
 
-    /// Simulates a browser that fetches the outcome page. Before a login has ended there is no page.
+    /// Simulates a browser that fetches the outcome page. Returns `None` if no login has ended yet.
     pub(crate) fn browser_fetches_outcome(&self) -> Option<LoginOutcome> {
         let outcome = lock(&self.port).last?;
         self.send(CallbackEvent::OutcomeShown);
@@ -97,7 +97,7 @@ impl Page {
         within(self.0).await.unwrap_or(CallbackReply::Unavailable)
     }
 
-    /// Whether the browser is still waiting.
+    /// Returns whether the browser is still waiting.
     pub(crate) fn is_waiting(&mut self) -> bool {
         self.0.is_empty() && !self.0.is_terminated()
     }

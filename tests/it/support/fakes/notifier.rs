@@ -44,7 +44,7 @@ impl FakeNotifier {
 #[async_trait]
 impl Notifier for FakeNotifier {
     async fn notify(&self, event: &CredentialEvent) -> Result<(), NotifyError> {
-        // Lets other tasks run first, as a network call does.
+        // Let other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         let reception = *self.reception.lock().expect("no test panics while it holds the reception");
         if reception != Reception::Gone {

@@ -1,5 +1,5 @@
-//! An OAuth provider in memory (RFC 6749, RFC 7636). It redeems each code once, and only with the matching verifier,
-//! redirect URI and client.
+//! An OAuth provider in memory. It redeems each code once, and only with the matching verifier, redirect URI and
+//! client.
 
 use std::{
     collections::BTreeMap,
@@ -67,7 +67,7 @@ struct State {
     revoked: Vec<String>,
     revocation_requests: usize,
     refreshes: IssuedTokens,
-    /// The user and workspace of the next sign-ins.
+    /// The user and workspace of the next logins.
     identity: (Option<String>, String),
 }
 
@@ -100,7 +100,7 @@ impl FakeProvider {
         }
     }
 
-    /// Approves an authorization request and returns the redirect address.
+    /// Approves an authorization request and returns the redirect URL.
     pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
         let request = AuthorizationRequest::read(auth_url);
         let mut state = self.state();
@@ -112,7 +112,7 @@ impl FakeProvider {
         back
     }
 
-    /// Denies an authorization request and returns the redirect address.
+    /// Denies an authorization request and returns the redirect URL.
     pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
         AuthorizationRequest::read(auth_url).back("error=access_denied")
     }
@@ -121,7 +121,7 @@ impl FakeProvider {
         self.state().reply = reply;
     }
 
-    /// Signs in as this user in this workspace from now on.
+    /// Sets the user and workspace of all later logins.
     pub(crate) fn sign_in_as(&self, user: &str, workspace: &str) {
         self.state().identity = (Some(user.to_owned()), workspace.to_owned());
     }
@@ -130,7 +130,6 @@ impl FakeProvider {
         self.state().revocation_fails = fails;
     }
 
-    /// Counts the revocation requests.
     pub(crate) fn revocation_requests(&self) -> usize {
         self.state().revocation_requests
     }
@@ -156,7 +155,6 @@ impl FakeProvider {
         self.state().called.extend(endpoint.map(ToString::to_string));
     }
 
-    /// Counts the code exchanges.
     pub(crate) fn exchanges(&self) -> usize {
         self.state().exchanges
     }
@@ -166,17 +164,15 @@ impl FakeProvider {
         self.state().refreshes.faults.extend(faults);
     }
 
-    /// Invalidates every refresh token issued so far.
     pub(crate) fn invalidate_all(&self) {
         self.state().refreshes.invalidate_all();
     }
 
-    /// Counts the callers that wait for a provider that hangs.
+    /// Counts the callers that wait because the provider hangs.
     pub(crate) fn calls_under_way(&self) -> usize {
         self.hanging.receiver_count()
     }
 
-    /// Returns the presented refresh tokens, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
         self.state().refreshes.presented.clone()
     }
@@ -186,7 +182,6 @@ impl FakeProvider {
         self.state().refreshes.reused
     }
 
-    /// Returns the revoked refresh tokens, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
         self.state().revoked.clone()
     }
@@ -198,27 +193,26 @@ impl FakeProvider {
         sessions.until = until;
     }
 
-    /// Replaces the presented cookie with the next responses.
+    /// Makes each of the next responses replace the presented cookie with one of `new`.
     pub(crate) fn replace_cookie(&self, new: &[&str]) {
         self.sessions().replacements.extend(new.iter().map(|cookie| (*cookie).to_owned()));
     }
 
-    /// Lets the next responses to cookies be errors with these statuses.
+    /// Makes the next session responses errors with these statuses.
     pub(crate) fn session_failures(&self, statuses: &[u16]) {
         self.sessions().failures.extend(statuses);
     }
 
-    /// Returns the cookies that were presented, in order.
     pub(crate) fn cookies_presented(&self) -> Vec<String> {
         self.sessions().presented.clone()
     }
 
-    /// Lets the next refreshes of session tokens time out.
+    /// Makes the next `timeouts` refreshes of session tokens time out.
     pub(crate) fn session_timeouts(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;
     }
 
-    /// Returns the sessions that refreshes named, in order.
+    /// Returns the session ids in the refreshes, in order.
     pub(crate) fn sessions_refreshed(&self) -> Vec<Option<String>> {
         self.sessions().refreshed.clone()
     }
@@ -228,7 +222,7 @@ impl FakeProvider {
         self.sessions().is_gone = true;
     }
 
-    /// Signs a browser out.
+    /// Signs out the browser with this cookie.
     pub(crate) fn remove_browser(&self, cookie: &str) {
         self.sessions().cookies.retain(|known| known != cookie);
     }
@@ -307,7 +301,7 @@ impl OAuthEndpoint for FakeProvider {
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
         self.note_call(Some(&client.token_url));
-        // Lets other tasks run first, as a network call does.
+        // Let other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         let refreshed = {
             let mut state = self.state();
@@ -374,18 +368,19 @@ impl AuthorizationRequest {
     fn read(auth_url: &SecretString) -> Self {
         let url = Url::parse(auth_url.expose_secret()).expect("an address");
         let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let the = |wanted: &str| {
+        let parameter = |wanted: &str| {
             let mut values = parameters.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value.clone());
             let value = values.next().unwrap_or_else(|| panic!("the request has no {wanted}"));
-            assert_eq!(values.next(), None, "{wanted} is there twice");
+            assert_eq!(values.next(), None, "the request has {wanted} twice");
             value
         };
-        assert_eq!((the("response_type").as_str(), the("code_challenge_method").as_str()), ("code", "S256"));
+        assert_eq!(parameter("response_type"), "code");
+        assert_eq!(parameter("code_challenge_method"), "S256");
         Self {
-            challenge: the("code_challenge"),
-            redirect_uri: the("redirect_uri"),
-            client_id: the("client_id"),
-            state: the("state"),
+            challenge: parameter("code_challenge"),
+            redirect_uri: parameter("redirect_uri"),
+            client_id: parameter("client_id"),
+            state: parameter("state"),
         }
     }
 
@@ -394,9 +389,9 @@ impl AuthorizationRequest {
     }
 }
 
-/// Returns the query of a redirect address.
+/// Returns the query of a redirect URL.
 pub(crate) fn query_of(redirect_url: &str) -> &str {
-    redirect_url.split_once('?').expect("an address with a query").1
+    redirect_url.split_once('?').expect("a URL with a query").1
 }
 
 /// Returns a JWT with these claims and an invalid signature.

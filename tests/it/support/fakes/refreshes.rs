@@ -1,4 +1,4 @@
-//! Refresh token rotation: each token works once, and reuse ends its login.
+//! The fake provider's refresh token rotation: each token works once, and reuse ends its family.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +13,18 @@ use serde_json::json;
 
 use super::jwt;
 
-/// A fault of the next refresh.
+/// A fault that a refresh can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefreshFault {
     /// The provider rotates the token and its response is lost.
     AnswerLost,
-    /// The request is lost before it reaches the provider. The caller cannot tell this from a lost response.
+    /// The request does not reach the provider. To the caller this looks like a lost response.
     RequestLost,
     RateLimited,
     NotReached,
     /// The new tokens belong to another account.
     OtherAccount,
-    /// The response has no new refresh token; the old one remains valid.
+    /// The response has no new refresh token, and the old one remains valid.
     NotRotated,
     /// The response has a new refresh token and no access token.
     NoAccessToken,
@@ -32,7 +32,7 @@ pub(crate) enum RefreshFault {
 
 #[derive(Default)]
 pub(super) struct IssuedTokens {
-    /// The login of each refresh token.
+    /// The number of each refresh token's login.
     families: BTreeMap<String, usize>,
     unused: BTreeSet<String>,
     ended: BTreeSet<usize>,
@@ -43,7 +43,7 @@ pub(super) struct IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// Records a refresh token of a login.
+    /// Records a new refresh token of a login.
     pub(super) fn issue(&mut self, token: &str, family: usize) {
         self.families.insert(token.to_owned(), family);
         self.unused.insert(token.to_owned());

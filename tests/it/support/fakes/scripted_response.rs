@@ -1,5 +1,5 @@
-//! A scripted API response, down to its framing and its end. The fake plays it in memory, the contract suite's server
-//! over TCP.
+//! A scripted response of a provider's API, with its framing and its end. The fake plays it in memory, the contract
+//! suite's servers over TCP.
 
 use std::{collections::VecDeque, future::pending, sync::Arc};
 
@@ -13,13 +13,13 @@ use super::within;
 
 #[derive(Debug, Clone)]
 pub(crate) struct ScriptedResponse {
-    /// None: there is no head, and only `end` happens.
+    /// `None` sends no head, so that only `end` happens.
     pub(crate) status: Option<StatusCode>,
     /// All headers except the framing headers.
     pub(crate) headers: HeaderMap,
     pub(crate) framing: Framing,
     pub(crate) pieces: Vec<Bytes>,
-    /// Whether each piece but the first waits for [`Exchange::send_piece`].
+    /// Whether each piece after the first waits for [`Exchange::send_piece`].
     pub(crate) is_paced: bool,
     pub(crate) end: End,
 }
@@ -57,7 +57,7 @@ impl ScriptedResponse {
         }
     }
 
-    /// Returns all headers, including framing. A body that breaks off announces one byte more than it has.
+    /// Returns all headers, including framing. Unless the end is `Complete`, the content length is one byte too long.
     pub(crate) fn all_headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         match self.framing {
@@ -98,7 +98,7 @@ impl ScriptedResponse {
     }
 }
 
-/// A response in progress. Dropping it before its end counts as a disconnect of the caller.
+/// A response in progress. Dropping it before its end counts as a disconnect by the caller.
 struct Playing {
     pieces: VecDeque<Bytes>,
     is_paced: bool,

@@ -1,5 +1,5 @@
-//! The identity provider of browser sessions. A valid cookie refreshes a session token any number of times, unless the
-//! provider replaces it: the old one is refused then.
+//! The fake session provider. A signed-in browser's cookie gets session tokens any number of times, until the provider
+//! replaces the cookie.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{FakeProvider, jwt};
 
-/// The only session.
+/// The id of the only session.
 const SESSION: &str = "sess_1";
 
 #[derive(Default)]
@@ -27,11 +27,11 @@ pub(super) struct Sessions {
     pub(super) cookies: Vec<String>,
     /// The cookies that replace the presented one, for the next responses.
     pub(super) replacements: VecDeque<String>,
-    /// The number of next requests that time out.
+    /// How many of the next requests time out.
     pub(super) timeouts: usize,
-    /// The statuses of the next responses, which are errors.
+    /// The error statuses of the next responses.
     pub(super) failures: VecDeque<u16>,
-    /// The sessions that requests named, in order.
+    /// The session ids in the requests, in order.
     pub(super) refreshed: Vec<Option<String>>,
     /// The cookies that were presented, in order.
     pub(super) presented: Vec<String>,

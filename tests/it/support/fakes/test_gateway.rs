@@ -31,13 +31,13 @@ use super::{
 
 /// The time at which every test starts.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
-/// The account of most tests.
+/// The account that most tests use.
 pub(crate) const OPENAI: &str = "openai-codex";
-/// More accounts than any test connects, unless it sets another number.
+/// More accounts than a test connects, unless it sets its own number.
 const TOKENS_IN_MEMORY: usize = 5_000;
-/// Limit for every wait in a test.
+/// The time limit of every wait in a test.
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
-/// The number of yields after which all tasks count as idle. No chain of wake-ups is nearly as long.
+/// The number of yields after which all tasks count as idle. No chain of wake-ups is that long.
 const TURNS: usize = 200;
 
 pub(crate) fn alice() -> Principal {
@@ -52,7 +52,7 @@ pub(crate) fn name(text: &str) -> AccountName {
     account_name(text).expect("the name of an account")
 }
 
-/// Runs all other tasks until each waits for the test. With fakes and one thread this is deterministic.
+/// Yields until all other tasks wait for the test. On one thread and with fakes, this is deterministic.
 pub(crate) async fn settle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
@@ -65,12 +65,12 @@ pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
     tokio::spawn(work)
 }
 
-/// Awaits `work`; panics after [`TEST_DEADLINE`].
+/// Awaits `work`. Panics after [`TEST_DEADLINE`].
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(TEST_DEADLINE, work).await.expect("it did not end in time")
+    tokio::time::timeout(TEST_DEADLINE, work).await.expect("the work ends in time")
 }
 
-/// The fakes around a gateway. They outlive its restart.
+/// The fakes around a gateway, which keep their contents when it restarts.
 pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) store: Arc<MemoryStore>,
@@ -134,12 +134,12 @@ impl TestGateway {
         Self { world, app, settings }
     }
 
-    /// Builds another replica with changed ports; it is not started.
+    /// Builds another replica with changed ports, without starting it.
     pub(crate) fn gateway_with(&self, change: impl FnOnce(Ports) -> Ports) -> Arc<App> {
         App::new(change(self.world.ports(1)), self.settings.clone())
     }
 
-    /// Builds another replica on the same stores; it is not started. The gateway itself uses `key` 1.
+    /// Builds another replica on the same stores, without starting it. The gateway itself uses `key` 1.
     pub(crate) fn another_gateway(&self, key: u8) -> Arc<App> {
         App::new(self.world.ports(key), self.settings.clone())
     }
@@ -163,7 +163,7 @@ impl TestGateway {
 
     async fn start_with(&self, principal: Principal, options: StartOptions) -> StartedLogin {
         let started = self.app.logins.start(name(OPENAI), principal, options).await;
-        // Lets the callback listener bind first.
+        // Let the callback listener bind first.
         settle().await;
         match started.expect("it starts") {
             StartOutcome::Pending(login) => login,
@@ -176,7 +176,7 @@ impl TestGateway {
         self.listener.browser_returns(query_of(&self.provider.approve(&login.auth_url)))
     }
 
-    /// Pastes a redirect address for the ChatGPT account.
+    /// Pastes a redirect URL for the ChatGPT account.
     pub(crate) async fn paste(&self, redirect_url: &str, principal: Principal) -> Result<Connected, AppError> {
         let redirect_url = SecretString::from(redirect_url);
         let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal };
@@ -189,7 +189,7 @@ impl TestGateway {
         self.paste(&self.provider.approve(&login.auth_url), alice()).await.expect("it connects")
     }
 
-    /// Connects another ChatGPT account of this name as alice.
+    /// Connects a ChatGPT account with this name as alice.
     pub(crate) async fn connect_as(&self, account: &str) {
         let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
         let started = self.app.logins.start(name(account), alice(), options).await.expect("it starts");

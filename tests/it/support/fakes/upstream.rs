@@ -36,7 +36,7 @@ struct State {
     seen: Vec<String>,
     /// The hosts of all requests, in order.
     hosts: Vec<String>,
-    /// The bodies of all requests that had one in memory, in order.
+    /// The buffered bodies of all requests, in order.
     bodies: Vec<Bytes>,
     /// The headers of the last request.
     headers: HeaderMap,
@@ -82,7 +82,7 @@ impl FakeUpstream {
         state.hosts.iter().cloned().zip(state.seen.iter().cloned()).collect()
     }
 
-    /// Returns the last body as JSON.
+    /// Returns the last buffered body as JSON, or null.
     pub(crate) fn last_body(&self) -> Value {
         self.state().bodies.last().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
     }
@@ -118,7 +118,7 @@ impl FakeUpstream {
 #[async_trait]
 impl Upstream for FakeUpstream {
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
-        // Lets other tasks run first, as a network call does.
+        // Let other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         check(&request, bearer).map_err(UpstreamError::Unsendable)?;
         if self.state().is_unreachable {
@@ -135,7 +135,7 @@ impl Upstream for FakeUpstream {
     }
 }
 
-/// Rejects a URL or a token that no request can carry.
+/// Rejects a relative URL, and a token that is not a valid header value.
 fn check(request: &UpstreamRequest, bearer: &AccessToken) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let url: Uri = request.url.parse()?;
     if url.scheme().is_none() || url.authority().is_none() {

@@ -1,4 +1,4 @@
-//! The change feed in memory: each mark is made of what it stands for.
+//! The change feed in memory. A mark is the debug text of the data it stands for.
 
 use async_trait::async_trait;
 use goclaw::ports::{ChangeFeed, ChangeMark, ChangeMarks, StoreError};

@@ -90,14 +90,14 @@ impl TokenStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         let mut tables = self.tables_to("refresh an account").await?;
-        let is_mended = |rotation: &Rotation| {
+        let repairs_row = |rotation: &Rotation| {
             let stored = tables.credentials.get(name).map(|account| &account.refresh.version);
             let is_newer = |stored: &TokenVersion| {
                 stored.login_id == rotation.version.login_id && stored.generation < rotation.version.generation
             };
             rotation.same_account && stored.is_some_and(is_newer)
         };
-        if matches!(event, RefreshEvent::Succeeded(rotation) if is_mended(rotation)) {
+        if matches!(event, RefreshEvent::Succeeded(rotation) if repairs_row(rotation)) {
             tables.unreadable.remove(name);
         }
         let account = tables.find(name)?;
@@ -167,19 +167,19 @@ impl TokenStore for MemoryStore {
         Ok(self.tables_to("read the feedback of providers").await?.feedback.values().cloned().collect())
     }
 
-    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
+    async fn put_feedback(&self, new: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
         let mut tables = self.tables_to("store the feedback of a provider").await?;
-        let account = tables.credentials.get(&said.name).filter(|account| *account.login_id() == said.login_id);
+        let account = tables.credentials.get(&new.name).filter(|account| *account.login_id() == new.login_id);
         let Some(refresh) = account.map(|account| account.refresh.clone()) else { return Ok(None) };
-        let before = tables.feedback.insert(said.name.clone(), said.clone());
-        let before = before.filter(|before| before.login_id == said.login_id).map(|before| before.feedback);
-        let refusal = said.feedback.new_refusal(&before.unwrap_or_default());
+        let before = tables.feedback.insert(new.name.clone(), new.clone());
+        let before = before.filter(|before| before.login_id == new.login_id).map(|before| before.feedback);
+        let refusal = new.feedback.new_refusal(&before.unwrap_or_default());
         let Some(code) = refusal.map(|refusal| refusal.code.clone()) else { return Ok(None) };
-        let is_same = |event: &&CredentialEvent| event.login_id == said.login_id && event.code.as_ref() == Some(&code);
+        let is_same = |event: &&CredentialEvent| event.login_id == new.login_id && event.code.as_ref() == Some(&code);
         let newest = tables.events.iter().rev().find(is_same).map(|event| event.at);
-        let is_known = newest > Some(now.minus(ANNOUNCED_FOR));
-        let event = CredentialEvent::refused(&said.name, &code, &refresh, now);
-        Ok((!is_known).then(|| tables.number(event)))
+        let is_recent = newest > Some(now.minus(ANNOUNCED_FOR));
+        let event = CredentialEvent::refused(&new.name, &code, &refresh, now);
+        Ok((!is_recent).then(|| tables.number(event)))
     }
 }
 

@@ -47,7 +47,7 @@ impl Tables {
         account
     }
 
-    /// Deletes an account.
+    /// Deletes an account and its feedback.
     pub(super) fn delete(&mut self, name: &AccountName) {
         self.credentials.remove(name);
         self.feedback.remove(name);

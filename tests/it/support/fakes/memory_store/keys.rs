@@ -80,19 +80,19 @@ impl Tables {
         match value.column {
             SealedColumn::AccessToken => {
                 let account = accounts.find(|account| account.name.as_str() == value.row);
-                account.expect("it was found").access_token = new;
+                account.expect("`holds` found the row").access_token = new;
             }
             SealedColumn::RefreshToken => {
                 let account = accounts.find(|account| refresh_token_key(&account.name) == value.row);
-                account.expect("it was found").refresh_token = Some(new);
+                account.expect("`holds` found the row").refresh_token = Some(new);
             }
             SealedColumn::Revocation => {
                 let queued = self.revocations.iter_mut().find(|(queued, _)| queued.id.as_str() == value.row);
-                queued.expect("it was found").0.token = new;
+                queued.expect("`holds` found the row").0.token = new;
             }
             SealedColumn::ApiToken => {
                 let stored = self.api_tokens.iter_mut().find(|stored| stored.token.id.as_str() == value.row);
-                stored.expect("it was found").mac = Some(new);
+                stored.expect("`holds` found the row").mac = Some(new);
             }
         }
     }

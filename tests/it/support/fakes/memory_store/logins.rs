@@ -50,8 +50,8 @@ impl LoginStore for MemoryStore {
 
     async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let tables = self.tables_to("find the latest login").await?;
-        let theirs = tables.logins.iter().filter(|login| is_of(login, name, principal));
-        Ok(theirs.max_by_key(|login| (login.session.started_at, login.session.id.as_str())).cloned())
+        let candidates = tables.logins.iter().filter(|login| is_of(login, name, principal));
+        Ok(candidates.max_by_key(|login| (login.session.started_at, login.session.id.as_str())).cloned())
     }
 
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
@@ -141,7 +141,7 @@ impl LoginStore for MemoryStore {
 }
 
 impl Tables {
-    /// Ends a login as completed if it has the required progress. Returns the outcome that prevents this, if any.
+    /// Ends a login as completed if it has the required progress. Otherwise returns the outcome that prevents this.
     pub(super) fn complete(&mut self, id: &LoginId, replaces: &Replaces, now: Timestamp) -> Option<LoginOutcome> {
         let login = self.logins.iter().find(|login| login.session.id == *id)?;
         let (name, claimed_at) = (login.session.name.clone(), login.progress_since);
@@ -160,7 +160,7 @@ impl Tables {
         None
     }
 
-    /// Ends overdue logins as of their expiry.
+    /// Ends expired logins at their expiry time.
     fn expire(&mut self, now: Timestamp) -> usize {
         let is_overdue =
             |login: &&mut SealedLogin| login.progress == LoginProgress::Pending && login.session.expires_at <= now;
@@ -192,7 +192,7 @@ fn has_ended(login: &SealedLogin) -> bool {
     matches!(login.progress, LoginProgress::Ended(_))
 }
 
-/// Whether the login is pending or exchanging.
+/// Returns whether the login is pending or exchanging.
 fn is_open(login: &SealedLogin) -> bool {
     matches!(login.progress, LoginProgress::Pending | LoginProgress::Exchanging)
 }

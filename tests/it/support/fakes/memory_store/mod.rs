@@ -1,4 +1,4 @@
-//! All stores in memory, under one lock, with injectable failures.
+//! An in-memory implementation of all store ports, under one lock, with injectable failures.
 
 mod api_tokens;
 mod audit;
@@ -39,7 +39,7 @@ use tokio::sync::watch;
 
 pub(crate) struct MemoryStore {
     tables: Mutex<Tables>,
-    /// While true, saving a login waits.
+    /// While true, `save_login` waits.
     saves_blocked: watch::Sender<bool>,
 }
 
@@ -79,17 +79,17 @@ impl MemoryStore {
         Self { tables: Mutex::default(), saves_blocked: watch::Sender::new(false) }
     }
 
-    /// Fails the next calls.
+    /// Makes the next `calls` calls fail.
     pub(crate) fn fail_next(&self, calls: usize) {
         self.tables().failing = Failing::Next(calls);
     }
 
-    /// Fails all calls of one operation until [`MemoryStore::repair`].
+    /// Makes all calls of one operation fail until [`MemoryStore::repair`].
     pub(crate) fn fail_to(&self, doing: &'static str) {
         self.tables().failing = Failing::Only(doing);
     }
 
-    /// Fails all calls until [`MemoryStore::repair`].
+    /// Makes all calls fail until [`MemoryStore::repair`].
     pub(crate) fn fail_all(&self) {
         self.tables().failing = Failing::Everything;
     }
@@ -117,12 +117,12 @@ impl MemoryStore {
         self.tables().revocations.len()
     }
 
-    /// Stores an account unchanged, like a restored backup.
+    /// Stores an account without an event, as a restored backup does.
     pub(crate) fn put(&self, account: SealedCredential) {
         self.tables().credentials.insert(account.name.clone(), account);
     }
 
-    /// Deletes all key checks, as somebody with write access can.
+    /// Deletes all key checks, as a person with write access to the database can.
     pub(crate) fn delete_key_checks(&self) {
         self.tables().key_checks.clear();
     }
@@ -132,7 +132,7 @@ impl MemoryStore {
         self.tables().api_tokens.iter_mut().for_each(|stored| stored.mac = None);
     }
 
-    /// Damages the row of an account.
+    /// Makes an account's row unreadable.
     pub(crate) fn damage(&self, name: &AccountName) {
         let mut tables = self.tables();
         let provider_type = tables.credentials.get(name).map(|account| account.provider_type);
@@ -146,7 +146,7 @@ impl MemoryStore {
         self.tables().unreadable.remove(name);
     }
 
-    /// Adds a foreign member to an account's settings.
+    /// Adds a member that the gateway does not use to an account's settings.
     pub(crate) fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         let mut tables = self.tables();
         let account = tables.credentials.get_mut(name).expect("an account");
