@@ -1,4 +1,4 @@
-//! A test that request records reach the database although a reader of the records disconnects.
+//! Tests that request records reach the database although a reader disconnects, or the database is slow.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use goclaw::{
         request_record::{Asked, RequestEnd, RequestRecord, UsageKey, UsageSums},
         time::Timestamp,
     },
-    ports::{NumberedRecord, RequestLog, StoreError},
+    ports::{NumberedRecord, RequestLog, StoreError, StoreTrouble},
 };
 use tokio::sync::Semaphore;
 
@@ -19,16 +19,23 @@ use crate::support::{
     gateway::eventually,
 };
 
-/// Records only when the test permits it.
+/// Records only when the test permits it, and fails for more records than a slow database stores in time.
 struct SlowLog {
     log: Arc<MemoryStore>,
     permits: Arc<Semaphore>,
 }
 
+/// The records that the database stores in time.
+const IN_TIME: usize = 1_000;
+
 #[async_trait]
 impl RequestLog for SlowLog {
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError> {
         self.permits.acquire().await.expect("open").forget();
+        if records.len() > IN_TIME {
+            let (doing, source) = ("record requests", "it did not answer in time".into());
+            return Err(StoreError::Unavailable { doing, trouble: StoreTrouble::Unavailable, source });
+        }
         self.log.record(records, sums).await
     }
 
@@ -75,4 +82,16 @@ async fn a_reader_that_disconnects_loses_no_record() {
     let usage = || async { store.usage(day, day).await.expect("readable").pop() };
     let (key, sums) = eventually("the record", usage).await;
     assert_eq!((key.program.as_str(), sums.requests), ("laptop", 1));
+}
+
+#[tokio::test]
+async fn a_backlog_that_takes_longer_than_one_operation_is_saved_in_steps() {
+    let (store, permits) = (Arc::new(MemoryStore::new()), Arc::new(Semaphore::new(100)));
+    let log = Arc::new(SlowLog { log: Arc::clone(&store), permits });
+    let gateway = TestGateway::with_ports(|ports| Ports { requests: log, ..ports }).await;
+    for _ in 0..5_000 {
+        gateway.app.requests.record(asked_by_laptop());
+    }
+    gateway.app.requests.usage(1).await.expect("all is saved");
+    assert_eq!(store.recent(None, 10_000).await.expect("readable").len(), 5_000);
 }

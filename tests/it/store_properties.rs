@@ -152,6 +152,6 @@ async fn apply(
     Ok(None)
 }
 
-fn works<T>(response: Result<T, impl Debug>) -> Result<T, TestCaseError> {
+fn or_fail<T>(response: Result<T, impl Debug>) -> Result<T, TestCaseError> {
     response.map_err(|error| TestCaseError::fail(format!("{error:?}")))
 }

@@ -15,6 +15,7 @@ use super::{
 
 contract!(
     records_are_read_back_unchanged_newest_first,
+    thousands_of_records_are_stored_in_one_call,
     sums_of_one_key_are_added_across_writers,
     usage_returns_the_sums_of_the_given_days,
     old_records_and_sums_are_deleted,
@@ -72,6 +73,14 @@ async fn records_are_read_back_unchanged_newest_first(fixture: impl Fixture) {
     assert!(all.is_sorted_by(|newer, older| newer.number > older.number), "{all:?}");
     assert_eq!(store.recent(None, 1).await.unwrap(), all[..1]);
     assert_eq!(store.recent(Some(all[0].number), 10).await.unwrap(), all[1..]);
+}
+
+async fn thousands_of_records_are_stored_in_one_call(fixture: impl Fixture) {
+    let store = fixture.store();
+    let records: Vec<_> = (0..2_500).map(|second| record("a", second)).collect();
+    store.record(&records, &[]).await.unwrap();
+    let all = store.recent(None, 10_000).await.unwrap();
+    assert!(all.iter().rev().map(|known| &known.record).eq(&records));
 }
 
 async fn sums_of_one_key_are_added_across_writers(fixture: impl Fixture) {
