@@ -1,11 +1,11 @@
 //! Tests that request records reach the database although a reader disconnects, or the database is slow.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use goclaw::{
-    app::Ports,
+    app::{App, AppSettings, Ports},
     domain::{
         request_record::{Asked, RequestEnd, RequestRecord, UsageKey, UsageSums},
         time::Timestamp,
@@ -63,7 +63,7 @@ fn asked_by_laptop() -> RequestRecord {
         end: RequestEnd::Complete,
         asked: Asked { program: Some("laptop".to_owned()), account: Some(name(OPENAI)), ..Asked::default() },
         first_byte: None,
-        total: std::time::Duration::from_millis(1),
+        total: Duration::from_millis(1),
         sent_bytes: 1,
     }
 }
@@ -88,10 +88,12 @@ async fn a_reader_that_disconnects_loses_no_record() {
 async fn a_backlog_that_takes_longer_than_one_operation_is_saved_in_steps() {
     let (store, permits) = (Arc::new(MemoryStore::new()), Arc::new(Semaphore::new(100)));
     let log = Arc::new(SlowLog { log: Arc::clone(&store), permits });
-    let gateway = TestGateway::with_ports(|ports| Ports { requests: log, ..ports }).await;
+    let gateway = TestGateway::open().await;
+    let settings = AppSettings { keep_requests: Duration::from_secs(60), ..gateway.settings.clone() };
+    let app = App::new(Ports { requests: log, ..gateway.ports(1) }, settings);
     for _ in 0..5_000 {
-        gateway.app.requests.record(asked_by_laptop());
+        app.requests.record(asked_by_laptop());
     }
-    gateway.app.requests.usage(1).await.expect("all is saved");
+    app.requests.usage(1).await.expect("all records are saved");
     assert_eq!(store.recent(None, 10_000).await.expect("readable").len(), 5_000);
 }
