@@ -7,26 +7,27 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use reqwest::{Client, header};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use sha2::Sha256;
 
 use crate::{
     adapters::outbound::{Outbound, PerWay, Ways},
-    domain::{history::CredentialEvent, oauth_client::EndpointUrl, provider_feedback::ProviderCode, refresh::Cause},
+    domain::{
+        history::CredentialEvent, oauth_client::EndpointUrl, provider_feedback::ProviderCode, refresh::Cause,
+        signing_key::SigningKey,
+    },
     ports::{Clock, Notifier, NotifyError},
 };
 
 /// Time limit for a request, from connecting to the head of the response.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Prefix of a base64 secret, as Standard Webhooks defines it.
-const BASE64_SECRET: &str = "whsec_";
 
 pub struct Webhook {
     clients: PerWay<Client>,
     ways: Ways,
     url: EndpointUrl,
-    secret: SecretString,
+    key: SigningKey,
     clock: Arc<dyn Clock>,
 }
 
@@ -38,21 +39,18 @@ impl Webhook {
     pub fn new(
         outbound: &Outbound,
         url: EndpointUrl,
-        secret: SecretString,
+        key: SigningKey,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
         let clients = outbound.clients(|client| client.timeout(TIMEOUT))?;
-        Ok(Self { clients, ways: outbound.ways().clone(), url, secret, clock })
+        Ok(Self { clients, ways: outbound.ways().clone(), url, key, clock })
     }
 }
 
 /// Returns the value of `webhook-signature`.
-pub fn signature(secret: &SecretString, id: &str, timestamp: i64, body: &str) -> String {
-    let text = secret.expose_secret();
-    let decoded = text.strip_prefix(BASE64_SECRET).and_then(|base64| STANDARD.decode(base64).ok());
-    let key = decoded.unwrap_or_else(|| text.as_bytes().to_vec());
+pub fn signature(key: &SigningKey, id: &str, timestamp: i64, body: &str) -> String {
     // HMAC accepts a key of any length (RFC 2104 section 3), so this does not fail.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose_secret()) else { return String::new() };
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
@@ -76,7 +74,7 @@ impl Notifier for Webhook {
         })
         .to_string();
         let timestamp = self.clock.now().unix_seconds();
-        let signature = signature(&self.secret, &id, timestamp, &body);
+        let signature = signature(&self.key, &id, timestamp, &body);
         let unreachable = |error: reqwest::Error| NotifyError::Unreachable(error.without_url().into());
         let client = self.clients.of(self.ways.to_text(self.url.as_str(), None));
         let request = client.post(self.url.as_str()).header(header::CONTENT_TYPE, "application/json");

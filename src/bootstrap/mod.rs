@@ -70,8 +70,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Serve => {
             let config = cli.config;
             let settings = Settings::load(config.clone(), environment)?;
-            let filter = environment.text("RUST_LOG").unwrap_or(&settings.log.filter);
-            let log = telemetry::start(filter, settings.log.format == LogFormat::Json);
+            let is_json = settings.log.format == LogFormat::Json;
+            let log = telemetry::start(&settings.log.filter, environment.text("RUST_LOG"), is_json);
             keep_memory_private();
             prometheus::start(|| {
                 describe_metrics();

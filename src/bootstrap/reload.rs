@@ -34,7 +34,7 @@ pub(super) fn listen(
             }
             match explained(&config, &environment) {
                 Ok(now) => {
-                    apply(&known, &now, &environment, &log);
+                    apply(&known, &now, &log);
                     known = now;
                 }
                 Err(error) => tracing::error!("the configuration is not valid and nothing was changed: {error}"),
@@ -48,16 +48,18 @@ fn explained(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<
     Settings::explain(config.clone(), environment).map_err(|error| error.to_string())
 }
 
-fn apply(before: &[Explained], now: &[Explained], environment: &Environment, log: &LogFilter) {
+fn apply(before: &[Explained], now: &[Explained], log: &LogFilter) {
     // The shown values of secrets are all the same.
     let is_known =
         |now: &Explained| before.iter().any(|known| known.key == now.key && known.fingerprint == now.fingerprint);
     let changed: Vec<&Explained> = now.iter().filter(|setting| !is_known(setting)).collect();
     for filter in changed.iter().filter(|setting| setting.key == FILTER).map(|setting| &setting.value) {
-        match environment.text("RUST_LOG") {
-            Some(_) => tracing::warn!("RUST_LOG overrides log.filter, which was not applied"),
-            None if log.apply(filter) => tracing::info!("log.filter was applied: {filter}"),
-            None => tracing::error!("log.filter was not applied"),
+        if log.is_overridden() {
+            tracing::warn!("RUST_LOG overrides log.filter, which was not applied");
+        } else if log.apply(filter) {
+            tracing::info!("log.filter was applied: {filter}");
+        } else {
+            tracing::error!("log.filter was not applied");
         }
     }
     let gone = before.iter().filter(|setting| now.iter().all(|known| known.key != setting.key));

@@ -89,7 +89,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let request_ids = RequestIds::new(random.as_ref())?;
     let upstream = HttpUpstream::new(&outbound, Timeouts::default(), clock.clone()).map_err(StartError::HttpClient)?;
     let webhook = settings.webhook.clone();
-    let webhook = webhook.map(|hook| Webhook::new(&outbound, hook.url, hook.secret, clock.clone())).transpose();
+    let webhook = webhook.map(|hook| Webhook::new(&outbound, hook.url, hook.key, clock.clone())).transpose();
     let webhook = webhook.map_err(StartError::http_client)?;
     let ports = decorate(Ports {
         credentials: stores.credentials,

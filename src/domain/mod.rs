@@ -50,6 +50,7 @@ pub mod sealed;
 pub mod sealed_secret;
 pub mod secret;
 pub mod session_client;
+pub mod signing_key;
 pub mod time;
 pub mod token_response;
 pub mod unreadable;

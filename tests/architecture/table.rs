@@ -284,6 +284,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/domain/pasted_response.rs",
     "src/domain/pkce.rs",
     "src/domain/secret.rs",
+    "src/domain/signing_key.rs",
     "src/app/tokens/login_tokens.rs",
     "src/app/tokens/vault.rs",
     "src/adapters/archive/",

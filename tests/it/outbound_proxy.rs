@@ -18,6 +18,7 @@ use goclaw::{
         outbound_proxy::{ProxyUrl, WayOut},
         refresh::Failure,
         secret::{AccessToken, RefreshToken},
+        signing_key::SigningKey,
     },
     ports::{
         ConnectProblem, Notifier, OAuthEndpoint, RequestBody, TokenEndpointError, Upstream, UpstreamError,
@@ -168,7 +169,8 @@ async fn a_request_that_was_lost_behind_the_proxy_may_have_been_sent() {
 async fn the_webhook_goes_through_the_proxy_too() {
     let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
     let (outbound, url) = (outbound_through(&proxy.url("http")), EndpointUrl::parse("https://hook.example/x").unwrap());
-    let webhook = Webhook::new(&outbound, url, "secret".into(), Arc::new(SystemClock)).unwrap();
+    let key = SigningKey::parse("a secret of 24 characters").unwrap();
+    let webhook = Webhook::new(&outbound, url, key, Arc::new(SystemClock)).unwrap();
     webhook.notify(&event(1, 0, 1)).await.unwrap_err();
     assert_eq!(proxy.asked(), ["hook.example:443"]);
 }

@@ -1,7 +1,7 @@
 //! Tests against a PostgreSQL server with TLS, set up as on Debian: the effect of each `sslmode`, and the wait at
 //! start.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use goclaw::{
     adapters::{
@@ -9,6 +9,10 @@ use goclaw::{
         system::SystemClock,
     },
     ports::chain,
+};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
 };
 
 use crate::support::{
@@ -104,7 +108,10 @@ async fn each_sslmode_protects_as_documented() {
         assert!(found.contains(expected), "{host}/{rest}: {found}");
     }
     let socket = server.path("").display().to_string().replace('/', "%2F");
-    assert_eq!(opened(&server, &server.url(&socket, "postgres?sslmode=require"), None).await, "plain goclaw");
+    for parameters in ["sslmode=require", "sslmode=verify-full&sslrootcert=system", "sslcert=/some&sslkey=/other"] {
+        let found = opened(&server, &server.url(&socket, &format!("postgres?{parameters}")), None).await;
+        assert_eq!(found, "plain goclaw", "TLS parameters are ignored, as in libpq: {parameters}");
+    }
     let trusted = Some(server.path("server.pem"));
     let url = server.url("localhost", "postgres?sslmode=verify-full");
     assert_eq!(
@@ -112,6 +119,24 @@ async fn each_sslmode_protects_as_documented() {
         "tls goclaw",
         "tls.ca_file is trusted in addition to the system's authorities"
     );
+}
+
+/// A host that drops packets, such as a primary that was cut off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_host_is_tried_if_the_first_one_does_not_answer() {
+    let server = server().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let silent = socket.listen(1).unwrap();
+    let address = silent.local_addr().unwrap();
+    // Once the queue of the listener is full, Linux drops further packets.
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queued.push(stream);
+    }
+    let url = server.url("localhost", "postgres?sslmode=disable");
+    let url = url.replace("@localhost", &format!("@{address},localhost"));
+    assert_eq!(opened(&server, &url, None).await, "plain goclaw");
 }
 
 #[test]

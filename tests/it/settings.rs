@@ -186,6 +186,7 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
         ("GOCLAW_SERVER__ALLOWED_ORIGINS", "HTTPS://App.example"),
         ("GOCLAW_WEBHOOK__URL", "http://hooks.example/"),
         ("GOCLAW_WEBHOOK__SECRET", "canary"),
+        ("GOCLAW_WEBHOOK__SECRET", "whsec_canary, which is not base64"),
         ("GOCLAW_PROVIDERS__WORK__TYPE", "other"),
         ("GOCLAW_PROVIDERS__SUNO__TYPE", "dashscope"),
         ("GOCLAW_PROVIDERS__SUNO__ENABLED", "yes"),
@@ -222,7 +223,8 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
     invalid setting server.allowed_origins = "file:///app": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
     invalid setting server.allowed_origins = "HTTPS://App.example": it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080
     invalid setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
-    invalid setting webhook.secret = (not shown): it must have at least 24 characters
+    invalid setting webhook.secret = (not shown): it must have at least 24 characters, and valid base64 after whsec_
+    invalid setting webhook.secret = (not shown): it must have at least 24 characters, and valid base64 after whsec_
     invalid setting providers.work.type = "other": it must be one of openai-codex, suno, dashscope
     invalid setting providers.suno.type = "dashscope": the built-in provider suno always has the type suno
     invalid setting providers.suno.enabled = "yes": it must be true or false

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use goclaw::adapters::webhook::signature;
+use goclaw::{adapters::webhook::signature, domain::signing_key::SigningKey};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -112,8 +112,9 @@ async fn doubt_and_its_end_are_reported_with_signature_and_retries() {
 #[test]
 fn the_signature_matches_the_vector_of_standard_webhooks() {
     // From the test suites of the specification's libraries.
-    let (secret, id) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), "msg_p5jXN8AQM9LWM0D4loKWxJek");
-    let signature = signature(&secret, id, 1_614_265_330, r#"{"test": 2432232314}"#);
+    let key = SigningKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
+    let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+    let signature = signature(&key, id, 1_614_265_330, r#"{"test": 2432232314}"#);
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
     runtime.block_on(async {
         let environment = Environment::of_process();
         let settings = Settings::load(None, &environment).expect("valid settings");
-        telemetry::start(environment.text("RUST_LOG").unwrap_or("info"), false);
+        telemetry::start("info", environment.text("RUST_LOG"), false);
         let started = serve::start_with(&settings, |ports| changes.decorate(ports)).await.expect("it starts");
         println!("{READY}");
         serve::run(started, serve::Stop::default()).await;

@@ -14,7 +14,7 @@ use super::{
     SettingsError,
     values::{
         LogFormat, duration_or_zero, flag, header_token, hosts, ip, log_filter, log_format, login_lifetime, model,
-        model_name, networks, origins, port, positive_duration, public_url, secret_lines, url, webhook_secret,
+        model_name, networks, origins, port, positive_duration, public_url, secret_lines, signing_key, url,
     },
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         provider::openai_codex,
         public_url::PublicUrl,
         refresh::{InvalidPolicy, RefreshPolicy},
+        signing_key::SigningKey,
     },
     ports::CallbackAddress,
 };
@@ -215,7 +216,7 @@ impl RefreshSettings {
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     pub url: EndpointUrl,
-    pub secret: SecretString,
+    pub key: SigningKey,
 }
 
 #[derive(Default, Deserialize)]
@@ -223,8 +224,8 @@ pub struct WebhookSettings {
 pub(super) struct WebhookSection {
     #[serde(deserialize_with = "url")]
     url: Option<EndpointUrl>,
-    #[serde(deserialize_with = "webhook_secret")]
-    secret: Option<SecretString>,
+    #[serde(deserialize_with = "signing_key")]
+    secret: Option<SigningKey>,
 }
 
 impl WebhookSection {
@@ -232,8 +233,8 @@ impl WebhookSection {
     pub(super) fn settings(self) -> Result<Option<WebhookSettings>, SettingsError> {
         let Some(url) = self.url else { return Ok(None) };
         let why = "it signs the calls, so that the receiver can verify their origin";
-        let secret = self.secret.ok_or_else(|| SettingsError::missing("webhook.secret", why))?;
-        Ok(Some(WebhookSettings { url, secret }))
+        let key = self.secret.ok_or_else(|| SettingsError::missing("webhook.secret", why))?;
+        Ok(Some(WebhookSettings { url, key }))
     }
 }
 

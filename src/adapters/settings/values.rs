@@ -20,6 +20,7 @@ use crate::domain::{
     proxy::ProxyRule,
     public_url::PublicUrl,
     refresh::RevocationScope,
+    signing_key::SigningKey,
 };
 
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
@@ -105,9 +106,9 @@ pub(super) fn header_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     secret(deserializer, allowed, |text| text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| text.into()))
 }
 
-/// Reads a signing key that is long enough to resist guessing.
-pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    secret(deserializer, "it must have at least 24 characters", |text| (text.len() >= 24).then(|| text.into()))
+pub(super) fn signing_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SigningKey>, D::Error> {
+    let allowed = "it must have at least 24 characters, and valid base64 after whsec_";
+    secret(deserializer, allowed, SigningKey::parse)
 }
 
 /// Reads the address of a proxy, which may hold a password, or `none`.

@@ -127,7 +127,11 @@ impl OriginPool {
             Opened::Http2(connection) => {
                 let connection = Arc::new(connection);
                 let lease = Lease::on(&connection);
-                self.lock().push(connection);
+                let mut connections = self.lock();
+                // Others may have been opened meanwhile. Without room, only this request uses the connection.
+                if connections.len() < CONNECTIONS {
+                    connections.push(connection);
+                }
                 lease.map(Connection::Http2).ok_or_else(|| UpstreamError::Lost("the provider allows no request".into()))
             }
         }

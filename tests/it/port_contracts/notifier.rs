@@ -9,6 +9,7 @@ use goclaw::{
         ids::{Generation, LoginId},
         oauth_client::EndpointUrl,
         refresh::Cause,
+        signing_key::SigningKey,
     },
     ports::{Notifier, NotifyError},
 };
@@ -93,7 +94,8 @@ impl Fixture for Hook {
             server.base.clone()
         };
         let url = EndpointUrl::parse(&format!("{base}/hook")).expect("a loopback address");
-        let webhook = Webhook::new(&outbound(), url, SECRET.into(), Arc::new(SystemClock)).expect("a client");
+        let webhook = Webhook::new(&outbound(), url, SigningKey::parse(SECRET).expect("a key"), Arc::new(SystemClock))
+            .expect("a client");
         Self { server, webhook }
     }
 

@@ -74,15 +74,15 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn parse(url: &SecretString) -> Result<Self, InvalidAddress> {
-        let UrlParts { url, mut mode, root, cert, key, sets_channel_binding, sets_application_name } =
+        let UrlParts { url, mut mode, mut root, mut cert, mut key, sets_channel_binding, sets_application_name } =
             UrlParts::of(url)?;
         let mut config: Config = url.parse()?;
         if !sets_application_name {
             config.application_name(APPLICATION_NAME);
         }
         if config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_))) && config.get_hostaddrs().is_empty() {
-            // As in libpq, connections over a Unix socket do not use TLS.
-            mode = Some(Mode::Disable);
+            // As in libpq, connections over a Unix socket do not use TLS and ignore its parameters.
+            (mode, root, cert, key) = (Some(Mode::Disable), None, None, None);
         }
         let is_system = root.as_deref() == Some("system");
         let root = root.filter(|_| !is_system).map(PathBuf::from);

@@ -13,6 +13,8 @@ use super::{
 use crate::ports::Clock;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit for one address, so that a second one can be tried within [`CONNECT_TIMEOUT`].
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Idle time before the first TCP keepalive probe.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The pause between two attempts to connect to a server that is not up.
@@ -37,7 +39,7 @@ impl Server {
     pub(super) fn new(mut address: Address, ca_file: Option<&Path>) -> Result<Self, InvalidTls> {
         let tls = tls::connector(&address, ca_file)?;
         let config = &mut address.config;
-        config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
+        config.connect_timeout(ADDRESS_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
         Ok(Self { address, tls })
     }
 

@@ -91,8 +91,10 @@ async function used() {
 	if (over) return end(over);
 	if (current.expires_at - now() > REFRESH_BELOW || current.expires_at >= current.ends_at) return;
 	refreshing = true;
+	const { token } = current;
 	try {
-		keep({ ...current, ...(await api.refreshSession()) });
+		const fresh = await api.refreshSession();
+		if (current?.token === token) keep({ ...current, ...fresh });
 	} catch { /* a 401 has ended the session already; states.js shows offline */ }
 	refreshing = false;
 }

@@ -70,13 +70,13 @@ export function snippets(call, name = null) {
 	const base = `${root}/v1`;
 	const group = uid("lang");
 	const languages = call ? LANGUAGES : [["curl", () => proxy(base, name)]];
-	let [language, write] = languages[0];
+	let [, write] = languages[0];
 	let current = call;
 	const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "The same call as code" });
 	const draw = () => say(pre, write(base, current));
 	const copier = button("Copy", () => copy(copier, pre.textContent), { kind: "btn-text" });
 	const tab = ([label, writer], index) => h("label", null, h("input.vh", { type: "radio", name: group, checked: index === 0,
-		onchange: () => { language = label; write = writer; draw(); } }), label);
+		onchange: () => { write = writer; draw(); } }), label);
 	const node = h("div.snip", null,
 		h("div.snip-top", null, h("div.tabs", { role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
 		h("p.small.gap", null, "Make an API token: ", code(`export GOCLAW_API_TOKEN=$(goclaw tokens create app${call ? "" : ` --scope proxy:${name}`})`)));

@@ -8,6 +8,7 @@ let order = null;
 let problem = null;
 let loading = null;
 let again = false;
+let epoch = 0;
 const turns = new Map();
 const usageAsked = new Map();
 const waitingUsage = new Map();
@@ -26,6 +27,7 @@ export const store = {
 		accounts.clear();
 		order = null;
 		problem = null;
+		epoch++;
 	},
 	loadAll,
 	loadOne,
@@ -53,11 +55,12 @@ function loadAll() {
 }
 
 async function readAll() {
+	const begun = epoch;
 	try {
 		const { providers } = await api.providers();
 		const details = await Promise.all(providers.map((provider) => readOne(provider)));
+		if (begun !== epoch) return;
 		problem = null;
-		// ChatGPT accounts come first.
 		const later = ({ provider_type: type }) => Number(type !== "openai-codex");
 		order = providers.sort((a, b) => later(a) - later(b)).map(({ name }) => name);
 		for (const name of accounts.keys()) if (!order.includes(name)) accounts.delete(name);
@@ -94,7 +97,8 @@ async function loadOne(name) {
 		const provider = providers.find((found) => found.name === name);
 		if (!provider || !known) return loadAll();
 		const account = await readOne(provider);
-		if (account) accounts.set(name, account);
+		if (!account || !accounts.has(name)) return;
+		accounts.set(name, account);
 		notify(name);
 		loadUsageSoon(name);
 	} catch (error) {
