@@ -1,7 +1,7 @@
 //! Compares the accounts of a backup with this machine's token journal, before the backup is restored.
 //!
-//! A refresh token may have been spent since the backup. A gateway that starts repairs accounts from its journal.
-//! Accounts whose tokens the journal lacks may keep spent tokens, so they are reported.
+//! A refresh token may have been spent since the backup. A starting gateway repairs the accounts that are in its
+//! journal. All others may keep spent tokens, so `goclaw restore` reports them.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,8 +1,8 @@
 //! Polls the database for changes of other replicas (refreshes, logins, logouts, API tokens, encryption keys) and
 //! passes them to the services within about half a second.
 //!
-//! The change feed shows which tables have changed, and only those are read. The follower also detects a restored older
-//! database: it lacks the last event that the follower read, or an event that this gateway wrote.
+//! The change feed shows what has changed, and only that is read. The follower also detects that an older database was
+//! restored: it lacks the last event that the follower read, or an event that this gateway wrote.
 
 use std::{
     collections::BTreeMap,
@@ -125,7 +125,7 @@ impl Follower {
         }
     }
 
-    /// Passes each change to its service. A mark whose service fails stays unseen, so the next poll tries it again.
+    /// Passes each change to its service. If the service fails, the next poll passes the change again.
     async fn catch_up(&self, seen: &mut Position) -> Result<(), AppError> {
         let marks = self.changes.marks().await?;
         let outcomes = [

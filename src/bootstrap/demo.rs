@@ -60,8 +60,7 @@ async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Res
     ))
 }
 
-/// Returns the settings. Uses free ports if the default ones are taken, because the simulator accepts any redirect
-/// port.
+/// Returns the settings, with free ports if the default ones are taken. The simulator accepts any redirect port.
 fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> {
     let default_or_free = |port| default_or_free(port).map(|port| port.to_string()).map_err(StartError::Runtime);
     let (port, callback_port) = (default_or_free(3577)?, default_or_free(1455)?);

@@ -163,8 +163,7 @@ fn open_files() -> Finding {
     Finding::problem("open files", format!("at most {files}"), remedy)
 }
 
-/// Checks the database and its encryption key. Does not create a missing SQLite file, because that is left to the first
-/// start.
+/// Checks the database and its encryption key. Does not create a missing SQLite file, unlike the first start.
 async fn database_and_key(settings: &Settings) -> Vec<Finding> {
     if let DatabaseSettings::Sqlite(path) = &settings.database
         && !path.exists()
@@ -203,7 +202,6 @@ async fn key(settings: &Settings, stores: &Stores) -> Finding {
     }
 }
 
-/// Lists the configured proxies.
 fn proxies(settings: &OutboundSettings) -> Vec<Finding> {
     let from = settings.proxy_variable.unwrap_or("outbound.proxy");
     let common = settings.proxy.iter().map(|proxy| Finding::fine("outbound proxy", format!("{proxy} ({from})")));

@@ -41,8 +41,7 @@ use crate::{
 /// Number of open files reserved for the database, the journal, the log and the listeners.
 const RESERVED_FILES: usize = 64;
 
-/// Number of access tokens that the start loads into memory, about 2 KiB each. More accounts are hardly ever in use at
-/// once.
+/// Number of access tokens that the start loads into memory, about 2 KiB each. More are hardly ever in use at once.
 const TOKENS_IN_MEMORY: usize = 5_000;
 
 /// A gateway that listens but does not serve yet.
@@ -71,8 +70,7 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     start_with(settings, |ports| ports).await
 }
 
-/// Builds the gateway like [`start`], but with the ports that `decorate` returns. Tests use it to replace or wrap
-/// ports.
+/// Builds the gateway like [`start`], with the ports that `decorate` returns. Tests replace or wrap ports this way.
 pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
     let certificate = settings.server.tls_files().map(|(certificate, key)| ServerCertificate::read(certificate, key));
     let certificate = certificate.transpose()?.map(Arc::new);

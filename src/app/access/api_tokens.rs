@@ -100,7 +100,7 @@ impl Access {
     }
 
     /// Gives a program's token a new secret. The old secret stays valid for `overlap`, but never longer than the token.
-    /// A secret that an earlier rotation left valid ends now.
+    /// A still valid secret from an earlier rotation ends now.
     ///
     /// # Errors
     /// [`AppError::UnknownToken`], also if a concurrent call rotated the token; [`AppError::AmbiguousToken`].

@@ -1,5 +1,4 @@
-//! Counts requests with a wrong token and logs the number at most once a minute, so that an attack does not fill the
-//! log.
+//! Counts requests with a wrong token and logs the number once a minute, so that an attack does not fill the log.
 
 use std::{
     sync::{

@@ -47,7 +47,7 @@ impl Accounts {
     pub async fn events(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, AppError> {
         let events = self.history.of(name, limit).await?;
         if events.is_empty() {
-            // Fail if there are no events because the account is unknown.
+            // An unknown account is an error.
             self.directory.check_known(name).await?;
         }
         Ok(events)

@@ -13,7 +13,7 @@ pub struct LoggedOut {
     pub name: AccountName,
     /// Whether there was an account to remove.
     pub removed: bool,
-    /// Whether the provider revoked the refresh token.
+    /// The result of revoking the refresh token.
     pub revocation: Revocation,
 }
 

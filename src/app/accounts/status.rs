@@ -81,7 +81,7 @@ pub struct AccountStatus {
     /// Other names under which the same user and workspace is connected.
     pub other_names: Vec<AccountName>,
     pub pending: Option<WaitingLogin>,
-    /// What the owner must answer, if the principal's last login is unconfirmed.
+    /// The question to the owner, if the principal's last login is unconfirmed.
     pub confirmation: Option<Confirmation>,
     pub last_login: Option<LastLogin>,
 }
@@ -161,8 +161,7 @@ impl Accounts {
         Some(AccountStatus { reason: Some(with_store_down(trouble, status.reason)), ..status })
     }
 
-    /// Returns the status of a connected account. `mismatch` is set if a refresh returned the tokens of another
-    /// account.
+    /// Returns the status of a connected account. `mismatch` is set if a refresh returned another account's tokens.
     fn status_of(
         &self,
         definition: &ProviderDefinition,

@@ -33,8 +33,7 @@ struct Walk {
 }
 
 impl Audit {
-    /// Verifies the whole log. A `checkpoint` from outside the database also reveals that the newest entries were
-    /// removed.
+    /// Verifies the whole log. With a `checkpoint` from outside the database, also detects removed newest entries.
     ///
     /// # Errors
     /// [`AppError::Store`].

@@ -5,9 +5,8 @@
 //! check. The other cannot open it and stops.
 //!
 //! A database without key checks is new or has the first format. In that format, secrets were bound to fewer values,
-//! and API tokens had no marks. Adopting such a database reseals its secrets in one transaction. Afterwards, secrets of
-//! the first format no longer open. Deleting the key checks does not undo this, because values of the current format
-//! remain.
+//! and API tokens had no marks. Adoption reseals the secrets in one transaction. After that, the first format no longer
+//! opens. Deleting the key checks does not undo this, because values of the current format remain.
 
 use std::collections::BTreeSet;
 
@@ -122,7 +121,7 @@ impl Keys {
             Adoption::No | Adoption::IfASecretOpens => return Ok(Plan::default()),
         }
         let plan = self.plan_to_adopt().await?;
-        // A new mark opens nothing, so it does not prove the key. Values that do not open stay unchanged.
+        // Any key can make a mark, so marks do not prove the key. Values that do not open stay unchanged.
         let opens = plan.replacements.iter().any(|value| value.column != SealedColumn::ApiToken);
         if opens || plan.unopened.is_empty() { Ok(plan) } else { Err(self.wrong_key(used.into_iter())) }
     }

@@ -2,8 +2,7 @@
 //!
 //! One listener serves all pending logins, because the `state` of a callback identifies its login. The window opens
 //! with the first pending login and closes when none is left. If the last login was cancelled or expired, it closes at
-//! once. After a callback it closes 1 s after the browser has fetched the result page, or after 10 s if the browser
-//! does not.
+//! once. After a callback, it closes 1 s after the browser has fetched the result page, or after 10 s without that.
 
 use std::{future, sync::Arc, time::Duration};
 

@@ -30,7 +30,7 @@ impl Logins {
             return Ok(true);
         }
         let Some(login) = latest.filter(|login| login.is_open(self.now())) else {
-            // Fail if there is no login because the account is unknown.
+            // An unknown account is an error.
             self.directory.check_known(&name).await?;
             return Ok(false);
         };

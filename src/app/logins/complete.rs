@@ -101,7 +101,7 @@ impl Logins {
         if self.store.latest(name, principal).await?.is_some_and(|login| login.is_open(self.now())) {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
         }
-        // Fail if no login is pending because the account is unknown.
+        // An unknown account is another error.
         self.directory.check_known(name).await?;
         Ok(AppError::NoPendingLogin)
     }

@@ -25,8 +25,7 @@ pub struct Answer {
 }
 
 impl Logins {
-    /// Replaces the connected account with the one that signed in, or keeps it. Returns the new account if it was
-    /// replaced.
+    /// Replaces the connected account with the one that signed in, or keeps it. Returns the account if it was replaced.
     ///
     /// # Errors
     /// [`AppError::NoPendingLogin`], [`AppError::OtherPrincipal`], [`AppError::LoginEnded`];
@@ -123,8 +122,7 @@ impl Logins {
         Ok(logins)
     }
 
-    /// Returns the error for an unconfirmed login: the question, or [`AppError::LoginEnded`] once the time to answer is
-    /// over.
+    /// Returns the error for an unconfirmed login: the question, or [`AppError::LoginEnded`] if it is overdue.
     pub(super) fn question_of(&self, login: &SealedLogin) -> AppError {
         match self.confirmation_of(login) {
             Some(question) => AppError::ConfirmationNeeded(Box::new(question)),

@@ -18,7 +18,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(120);
 impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
         self.decline_overdue().await?;
-        // A login whose tokens are not saved yet is still in the state of exchanging. Do not end it.
+        // A login whose tokens are not saved yet is still exchanging. Do not end it.
         let is_waiting = self.unsaved.load(Ordering::Relaxed) > 0;
         let stuck_after = if is_waiting { KEPT_FOR } else { STUCK_AFTER };
         let ended = self.store.sweep(self.now(), stuck_after, KEPT_FOR).await?;

@@ -37,7 +37,7 @@ use crate::{
 /// Maximum size of a provider's JSON response.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long to read a stream after its last event, so that its connection can be reused.
+/// How long to read on for a stream's end after its last event, so that the connection can be reused.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The provider's error code for encrypted reasoning that it cannot decrypt.
@@ -55,7 +55,7 @@ pub struct ModelRequest {
     pub caller: Principal,
 }
 
-/// Parses a body as far as its model's name. Returns the body without lone surrogates, and the name.
+/// Checks a request body. Returns the body without lone surrogates, and the name of its model.
 pub(super) fn checked(
     body: Bytes,
     model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,

@@ -58,8 +58,7 @@ impl Models {
         match listed {
             Some(Some(model)) => Ok(model),
             Some(None) => Err(AppError::UnknownModel(name.as_str().to_owned())),
-            // The list is unknown. Use the named model, so that the request fails with the account's or provider's
-            // error.
+            // The list is unknown. Use the named model; the request then fails with the actual reason.
             None if rights.permits_model(account, &target.model.name) => Ok(target.model.clone()),
             None => Err(lacking(account, &target.model.name)),
         }

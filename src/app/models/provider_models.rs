@@ -81,12 +81,11 @@ impl Models {
         (last.login_id == account.refresh.version.login_id).then_some(last.models)
     }
 
-    /// Returns the `ETag` of an account's last known list.
     pub(super) fn list_etag(&self, name: &AccountName) -> Option<HeaderValue> {
         self.lists.last(name, self.now())?.etag
     }
 
-    /// Searches the models of an account. Returns None if no models are known, and `Some(None)` if the search fails.
+    /// Searches the models of an account. Returns None if no models are known, and `Some(None)` if none matches.
     /// Requests the list only if the last known list has no result, so that most callers do not wait.
     pub(super) async fn search_models<T>(
         &self,

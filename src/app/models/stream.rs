@@ -99,8 +99,7 @@ impl Events {
         loop {
             let frame = match self.next_arrived() {
                 Some(arrived) => arrived,
-                // Start the timer only here: often all events have arrived, and a timer costs as much as several
-                // events.
+                // Start a timer only now: it costs as much as several events, and often all have arrived.
                 None => select! {
                     biased;
                     frame = self.next() => frame,

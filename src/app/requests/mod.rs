@@ -1,5 +1,4 @@
-//! Records finished requests: writes the access log, keeps the newest records, and sums up the usage of each program
-//! and day.
+//! Records finished requests: the access log, the newest records, and the usage of each program and day.
 
 mod running;
 

@@ -138,7 +138,6 @@ impl Tokens {
         Ok(())
     }
 
-    /// Starts the task that stores changed feedback.
     pub(in crate::app) fn start_saving_feedback(self: &Arc<Self>) {
         let (tokens, stopping) = (Arc::clone(self), self.tasks.stopping().clone());
         self.tasks.start(async move {

@@ -32,7 +32,6 @@ impl FollowedLogins {
         self.add(stored);
     }
 
-    /// Adds stored accounts.
     pub(super) fn add<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
         let followed = |account: &SealedCredential| {
             let login_id = Some(account.login_id().clone());

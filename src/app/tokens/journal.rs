@@ -57,7 +57,7 @@ impl Tokens {
             if let Some(definition) = self.needs_replay(&record, account.as_ref()) {
                 due.push((definition, record));
             } else if let Some(account) = account.filter(|account| account.refresh.version != record.rotation.version) {
-                // Another replica has stored a later version.
+                // Another replica has stored another version.
                 self.note_seen(&account).await;
             }
         }
@@ -157,8 +157,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// Records a presentation in the journal, unless the token is reusable. A failure does not prevent the
-    /// presentation.
+    /// Records a presentation in the journal, unless the token is reusable. Only logs a failure.
     pub(super) async fn note_presentation(&self, account: &SealedCredential) {
         self.note_attempts(account, account.refresh.attempt).await;
     }

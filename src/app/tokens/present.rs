@@ -105,8 +105,7 @@ impl CookieOutcome {
             Self::Replaced(response, Err(error)) => {
                 let name = &definition.name;
                 tracing::warn!(provider.name = %name, error = %error, "a failed request replaced the cookie");
-                // If only the old cookie was refused, continue with the new one. After another failure, the next
-                // refresh presents it.
+                // If the old cookie was refused, present the new one now. Else the next refresh presents it.
                 let is_refusal = matches!(error.failure(), Failure::Rejected(_));
                 Presented { response, rest: is_refusal.then_some(Rest { session: None }) }
             }

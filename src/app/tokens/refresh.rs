@@ -127,7 +127,7 @@ impl Tokens {
     /// Opens the refresh token of a row under its lease.
     ///
     /// # Errors
-    /// The cause why the token is not presented.
+    /// The reason for not presenting the token.
     fn open_refresh_token(&self, credential: &SealedCredential, is_late: bool) -> Result<RefreshToken, Cause> {
         match self.vault.open_refresh_token(credential) {
             // The store was slow or this process was paused, so another replica may consider the lease lapsed.

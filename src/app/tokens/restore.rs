@@ -1,8 +1,8 @@
 //! Handles an older copy of the database that was restored while this gateway runs.
 //!
 //! If this gateway has seen a later generation of an account, the restored refresh token is spent. The newest tokens
-//! are written back from the journal. If the journal lacks them, the account is in doubt, and only a request by the
-//! owner presents the old token.
+//! are written back from the journal. If the journal lacks them, the account is in doubt, and the old token is
+//! presented only if the owner requests it.
 
 use std::{collections::HashSet, sync::Arc};
 

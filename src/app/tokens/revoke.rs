@@ -2,8 +2,7 @@
 //!
 //! The transaction that takes a token out of use also queues its revocation, so neither a crash nor an outage leaves a
 //! valid token behind. With some providers, a revocation ends everything that the user has granted to the client
-//! ([`RevocationScope::Grant`]). Before such a revocation, the gateway checks that no account and no login uses the
-//! grant.
+//! ([`RevocationScope::Grant`]). Before such a revocation, the gateway checks that no account or login uses the grant.
 
 use std::{sync::Arc, time::Duration};
 

@@ -65,8 +65,7 @@ impl Tokens {
                 self.revoke_login(definition, &sealed).await?;
                 Err(AppError::TypeConflict { name, existing })
             }
-            // An earlier attempt, or another process that replayed the journal, has saved the tokens or asked the
-            // owner.
+            // An earlier attempt, or another process that replayed the journal, has saved the tokens or kept them.
             SaveOutcome::LoginEnded(outcome @ (LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded)) => {
                 let account = self.store.load(&name).await?;
                 match account.filter(|account| *account.login_id() == sealed.login_id) {

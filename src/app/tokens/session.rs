@@ -1,4 +1,4 @@
-//! Exchanges a browser's cookie for a session token, in up to a few requests. If a response replaces the cookie, the
+//! Exchanges a browser's cookie for a session token, with one or more requests. If a response replaces the cookie, the
 //! requests stop, because the new cookie must be stored before it is presented.
 
 use std::time::Duration;

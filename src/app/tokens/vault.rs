@@ -272,8 +272,7 @@ impl Vault {
         Ok(self.cipher.seal(context, opened.expose_secret())?)
     }
 
-    /// Reseals the tokens of a journal record. Returns None if the first key has already sealed them in the current
-    /// format.
+    /// Reseals the tokens of a journal record. Returns None if they already have the first key and the current format.
     pub fn reseal_rotation(
         &self,
         name: &AccountName,

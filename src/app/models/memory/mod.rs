@@ -236,7 +236,6 @@ impl Memory {
         Self { store, vault, lifetime, readers, room, batch: Arc::default(), upkeep: Arc::default() }
     }
 
-    /// Returns the limits of one recall.
     fn limits(&self, now: Timestamp) -> ReadLimits {
         ReadLimits { oldest: now.minus(self.lifetime), responses: MAX_RESPONSES, bytes: MAX_BYTES }
     }
