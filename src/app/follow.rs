@@ -19,13 +19,13 @@ use crate::{
     ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory, NewEvents, StoreTrouble},
 };
 
-/// Pause between two reads.
+/// Pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Number of events read at a time.
 const PAGE: usize = 500;
 /// Number of events kept: those of several weeks, for a few accounts.
 const KEPT_EVENTS: usize = 10_000;
-/// Number of reads in an hour.
+/// Number of polls in an hour.
 const HOURLY: u32 = 7_200;
 
 #[derive(Clone)]
@@ -42,7 +42,7 @@ pub(super) struct Follower {
     trouble: Arc<Mutex<Option<StoreTrouble>>>,
 }
 
-/// How far this replica has read.
+/// The last changes that this replica has read.
 pub(super) struct Position {
     marks: ChangeMarks,
     event: Option<CredentialEvent>,

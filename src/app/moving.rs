@@ -53,7 +53,7 @@ pub struct Departure {
     versions: Vec<(AccountName, TokenVersion)>,
 }
 
-/// Why an account cannot be moved. Nothing was changed.
+/// Why an account cannot be moved.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
     #[error("no account {0} is connected here")]

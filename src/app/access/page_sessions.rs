@@ -78,7 +78,7 @@ impl Access {
     /// Ends a session or a link, and the sessions and links that come from it.
     ///
     /// # Errors
-    /// [`AppError::UnknownSession`], also for the id of a program's token and for a text that cannot be an id.
+    /// [`AppError::UnknownSession`], also for an invalid id and for the id of a program's token.
     #[tracing::instrument(name = "access.end_page_session", skip_all)]
     pub async fn end_page_session(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
         let id = ApiTokenId::parse(id).ok_or(AppError::UnknownSession)?;

@@ -66,8 +66,8 @@ impl Models {
     /// Sends a call with the account's token. Returns when the response's head is read, whatever its status.
     ///
     /// # Errors
-    /// [`AppError::Upstream`], [`AppError::RetryRequest`] if a large body was sent with a dead token, and those of
-    /// [`Tokens::usable`](crate::app::Tokens::usable).
+    /// [`AppError::Upstream`], [`AppError::RetryRequest`] if the token was refused and the body cannot be sent again,
+    /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
     pub(super) async fn call(&self, name: &AccountName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
         Ok(self.send_authorized(name, call).await?.1)
     }

@@ -148,7 +148,7 @@ impl Tokens {
         Ok(None)
     }
 
-    /// Refreshes refused tokens unless that would not help. Returns whether they have been replaced.
+    /// Refreshes refused tokens, unless a refresh cannot help. Returns whether they have been replaced.
     async fn refresh_refused(
         self: &Arc<Self>,
         name: &AccountName,
