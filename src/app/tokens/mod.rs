@@ -308,7 +308,7 @@ impl Tokens {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether any account has a usable access token in memory.
+    /// Whether the access token of any registered account is usable.
     pub(super) fn has_usable(&self) -> bool {
         let now = self.now();
         self.registry.any(|account| account.is_usable(now))
