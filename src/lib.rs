@@ -1,13 +1,13 @@
 //! `goclaw`: a self-hosted gateway that logs in to AI providers for its owner and never loses the login.
 //!
-//! The layers of the hexagon. Imports point one way, `adapters -> app -> ports -> domain`; only `bootstrap` imports
-//! all:
+//! The crate has the layers of a hexagonal architecture. Imports point one way, `adapters -> app -> ports -> domain`.
+//! Only `bootstrap` imports all layers.
 //!
-//! - [`domain`]: values and rules of logins, accounts and providers. Pure: no I/O, no clock, no randomness.
-//! - [`ports`]: the traits that the core needs from the outside, one a file.
-//! - [`app`]: the use cases, one a file.
+//! - [`domain`]: values and rules of logins, accounts and providers, without I/O, clock or randomness.
+//! - [`ports`]: the traits through which the core uses the outside, one in each file.
+//! - [`app`]: the use cases, one in each file.
 //! - `adapters`: HTTP, CLI, SQLite, PostgreSQL, the provider's token endpoint and so on.
-//! - `bootstrap`: builds adapters, services and routes from the settings; orders start and shutdown.
+//! - `bootstrap`: builds adapters, services and routes from the settings, and orders start and shutdown.
 //!
 //! `cargo check --lib --no-default-features` builds the first three layers without any I/O crate.
 

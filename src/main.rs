@@ -1,8 +1,8 @@
-//! The program. All code is in the library, so that tests start the same gateway.
+//! The executable. All other code is in the library, so that tests start the same gateway.
 
 use std::process::ExitCode;
 
-/// Requests allocate on one thread and free on another, which makes the system's allocator contend for its locks
+/// Requests allocate on one thread and free on another, where the system's allocator suffers from lock contention
 /// (`docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,5 +1,5 @@
-//! The actor of the current task, for the audit log. It is a task-local value, like a tracing span, so that use cases
-//! do not pass it on.
+//! The actor of the current task: who makes the changes that the audit log records. It is a task-local value, so that
+//! use cases need not pass it as an argument.
 
 use crate::domain::audit::Actor;
 
@@ -12,7 +12,7 @@ pub async fn acting_as<F: Future>(actor: Actor, work: F) -> F::Output {
     CURRENT.scope(actor, work).await
 }
 
-/// Returns the actor of the current task; the gateway itself if none was set.
+/// Returns the actor of the current task, or the gateway itself if none was set.
 pub(super) fn current() -> Actor {
     CURRENT.try_with(Actor::clone).unwrap_or_else(|_| Actor::gateway())
 }

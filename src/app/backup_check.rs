@@ -1,7 +1,7 @@
-//! Compares the accounts of a backup with this machine's token journal, before a gateway runs on them.
+//! Compares the accounts of a backup with this machine's token journal, before the backup is restored.
 //!
-//! A refresh token in a backup may have been presented since. The start of a gateway compares the database with its
-//! journal, so it handles the accounts that the journal knows. All others may have spent tokens.
+//! A refresh token may have been spent since the backup. A starting gateway repairs the accounts that are in its
+//! journal. All others may keep spent tokens, so `goclaw restore` reports them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,18 +17,18 @@ use crate::{
 /// What the journal says about an account of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupCoverage {
-    /// The account has no refresh token, or one that is not spent when it is presented.
+    /// The account has no refresh token, or one that can be presented again.
     Reusable,
-    /// The journal knows no newer tokens of the login.
+    /// The journal's newest version of the login is the one in the backup.
     Newest,
-    /// The journal has newer tokens of the login, which the next start writes back.
+    /// The journal has newer tokens of the login. The next start writes them to the database.
     NewerTokens,
     /// The journal knows a newer version without its tokens, or a later presentation. The next start puts the account
     /// in doubt.
     InDoubt,
-    /// The login has ended since. The next start ends it again.
+    /// The journal records that the login has ended. The next start ends it again.
     Ended,
-    /// The journal has nothing of the login, or only older versions.
+    /// The journal has no version of the login, or only older ones.
     Unknown,
 }
 
@@ -40,7 +40,7 @@ struct Known {
     has_tokens: bool,
 }
 
-/// The content of a token journal, for the comparison.
+/// The logins that a token journal records.
 pub struct BackupCheck {
     known: HashMap<AccountName, Vec<Known>>,
     ended: HashSet<LoginId>,
@@ -50,7 +50,7 @@ impl BackupCheck {
     /// Reads the journal.
     ///
     /// # Errors
-    /// [`JournalError`]: the journal cannot be read, and nothing should be restored without it.
+    /// [`JournalError`] if the journal cannot be read. The caller should then not restore.
     pub async fn of(journal: &dyn TokenJournal) -> Result<Self, JournalError> {
         let with_tokens = |version| Known { version, attempt: 0, has_tokens: true };
         let without = |version, attempt| Known { version, attempt, has_tokens: false };

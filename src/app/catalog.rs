@@ -1,4 +1,4 @@
-//! The built-in and configured providers with their endpoints.
+//! The definitions of all built-in and configured providers.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,12 @@ impl ProviderCatalog {
         self.0.values()
     }
 
-    /// Returns the definition of an account: the configured one, else as [`ProviderCatalog::like_built_in`].
+    /// Returns the configured definition of an account, else that of [`ProviderCatalog::like_built_in`].
     pub fn of_account(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         self.get(name).cloned().or_else(|| self.like_built_in(name, provider_type))
     }
 
-    /// Returns a definition for an account that is not configured: the built-in provider of its type, with its `name`.
+    /// Returns the built-in definition of a provider type under another `name`, for an account that is not configured.
     pub fn like_built_in(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         let built_in = self.0.values().find(|definition| definition.name.as_str() == provider_type.as_str())?;
         Some(ProviderDefinition { name: name.clone(), ..built_in.clone() })

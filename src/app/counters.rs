@@ -1,5 +1,5 @@
-//! The names of all metrics that the core records. The values go to the recorder that the process has installed (the
-//! crate `metrics` is a facade like `tracing`); without a recorder they cost nothing.
+//! Names, describes and records the metrics of the core. The crate `metrics` is a facade like `tracing`: without an
+//! installed recorder, nothing is recorded.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -33,8 +33,8 @@ const PLAN: &str = "goclaw_plan_window_used_ratio";
 const REFUSED_TOKENS: &str = "goclaw_auth_failures_total";
 const WEBHOOK: &str = "goclaw_webhook_failures_total";
 
-/// Maximum number of distinct names (programs, accounts and models together) in labels. Further ones are counted as
-/// `other`, because a time series costs memory as long as the process lives.
+/// Maximum number of distinct values of each label for programs, accounts and models. Further values are counted as
+/// `other`, because a time series is never removed from memory.
 const MAX_NAMES: usize = 100;
 const OTHER: &str = "other";
 
@@ -66,7 +66,7 @@ pub fn describe() {
     describe_counter!(WEBHOOK, "Calls of the webhook that were not accepted.");
 }
 
-/// Counts a request while it is being answered.
+/// Counts a request as in flight until this value is dropped.
 #[derive(Debug)]
 pub struct InFlight(());
 
@@ -86,8 +86,8 @@ impl Drop for InFlight {
 pub(super) fn request_ended(record: &RequestRecord) {
     let asked = &record.asked;
     let route = record.route.clone();
-    let program = known("program", asked.program.as_deref().unwrap_or_default());
-    let account = known("account", asked.account.as_ref().map(AccountName::as_str).unwrap_or_default());
+    let program = label_value("program", asked.program.as_deref().unwrap_or_default());
+    let account = label_value("account", asked.account.as_ref().map(AccountName::as_str).unwrap_or_default());
     counter!(REQUESTS, "route" => route.clone(), "method" => record.method.clone(), "code" => record.status.to_string(),
         "program" => program.clone(), "account" => account.clone())
     .increment(1);
@@ -99,7 +99,7 @@ pub(super) fn request_ended(record: &RequestRecord) {
         counter!(BROKEN, "route" => route, "end" => record.end.as_str()).increment(1);
     }
     if let Some(tokens) = asked.tokens {
-        let model = known("model", asked.model.as_deref().unwrap_or_default());
+        let model = label_value("model", asked.model.as_deref().unwrap_or_default());
         for (kind, count) in [("input", tokens.input), ("cached", tokens.cached), ("output", tokens.output)] {
             counter!(TOKENS, "kind" => kind, "program" => program.clone(), "account" => account.clone(),
                 "model" => model.clone())
@@ -108,8 +108,8 @@ pub(super) fn request_ended(record: &RequestRecord) {
     }
 }
 
-/// Returns a name for a label, or `other` if the label has too many.
-fn known(label: &'static str, name: &str) -> String {
+/// Returns `name`, or `other` if the label already has [`MAX_NAMES`] other values.
+fn label_value(label: &'static str, name: &str) -> String {
     static NAMES: Mutex<BTreeMap<&str, HashSet<String>>> = Mutex::new(BTreeMap::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let names = names.entry(label).or_default();
@@ -157,7 +157,7 @@ pub(super) struct AccountGauges {
     pub(super) name: AccountName,
     pub(super) expires_at: Option<i64>,
     pub(super) circuit_open: bool,
-    /// The windows of the plan, and the used part of each.
+    /// The windows of the plan, with the used part of each; 1.0 is all of it.
     pub(super) windows: Vec<(&'static str, f64)>,
 }
 

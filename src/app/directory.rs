@@ -1,5 +1,5 @@
-//! Resolves an account's name to its provider definition and to what is stored under it. An unreadable account is a
-//! value here, not an error, so that it affects no other account.
+//! Finds an account's provider definition and its stored credential by name. An unreadable row is returned as a value,
+//! not as an error, so that it affects no other account.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(AccountName, O
     Ok((name, Some(known.ok_or_else(|| AppError::UnknownProviderType(new_type.to_owned()))?)))
 }
 
-/// Accounts read at a time, so that very many accounts do not fill the memory.
+/// Number of accounts read at a time, to bound the memory.
 const PAGE: usize = 1_000;
 
 /// What is stored under a name.
@@ -53,11 +53,11 @@ impl StoredAccount {
     }
 }
 
-/// An account with its definition and what is stored under its name.
+/// An account's definition with its stored credential.
 pub(super) struct Resolved {
     pub(super) definition: ProviderDefinition,
     pub(super) credential: Option<SealedCredential>,
-    /// Why there is no credential, if its row is unreadable.
+    /// Set, with no credential, if the account's row is unreadable.
     pub(super) unreadable: Option<UnreadableAccount>,
 }
 
@@ -75,7 +75,7 @@ impl Directory {
         Self { store: Arc::clone(&ports.credentials), vault, catalog: Arc::new(catalog) }
     }
 
-    /// Reads an account, and checks that its secrets open.
+    /// Reads an account. It is unreadable if one of its secrets does not open.
     pub(super) async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
         match self.store.load(name).await {
             Ok(found) => Ok(found.map(|credential| self.checked(credential))),
@@ -93,7 +93,7 @@ impl Directory {
         Ok(readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect())
     }
 
-    /// Reads the accounts after a name, as [`TokenStore::list_after`] does.
+    /// Reads one page of accounts, as [`TokenStore::list_after`] does.
     pub(super) async fn after(&self, name: Option<&str>) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
         let (stored, last) = self.store.list_after(name, PAGE).await?;
         let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
@@ -107,11 +107,11 @@ impl Directory {
         }
     }
 
-    /// Finds an account. A name that is neither configured nor stored needs `new_type`.
+    /// Finds an account. `new_type` is required for a name that is neither configured nor stored.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account has another type,
-    /// [`AppError::AccountUnreadable`] if only the account's own row could say what its type is, [`AppError::Store`].
+    /// [`AppError::AccountUnreadable`] if the type of an unreadable account is unknown, [`AppError::Store`].
     pub(super) async fn resolve(
         &self,
         name: &AccountName,
@@ -151,7 +151,7 @@ impl Directory {
         }
     }
 
-    /// Returns the definition of an account. Every type has a built-in provider, so this never returns None.
+    /// Returns the definition of an account. Never None, because every type has a built-in provider.
     pub(super) fn definition_of(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         self.catalog.of_account(name, provider_type)
     }

@@ -1,4 +1,4 @@
-//! The errors of all use cases, independent of the transport. HTTP maps each of them to a response.
+//! The errors of all use cases. `adapters/http/app_errors.rs` maps each of them to a response.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{
 
 use super::{KeyError, VaultError};
 
-/// `Display` does not print the source. The HTTP adapter turns an error into the text for the caller.
+/// An error of a use case. `Display` omits the source.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error("unknown provider: {0}")]
@@ -36,14 +36,14 @@ pub enum AppError {
     UnknownProviderType(String),
     #[error("provider \"{name}\" already exists as type \"{existing}\"")]
     TypeConflict { name: AccountName, existing: ProviderType },
-    /// The account uses another authentication method than the request.
+    /// The account connects with another authentication method than the one in the request.
     #[error("provider {name} connects with {}", method.in_words())]
     AuthMethodMismatch { name: AccountName, method: AuthMethod },
     #[error("provider {0} is not connected")]
     NotConnected(AccountName),
     #[error("the stored account {} cannot be read ({})", .0.name, .0.row)]
     AccountUnreadable(Box<UnreadableAccount>),
-    /// The configuration switches the provider off. A request cannot switch it on.
+    /// The configuration switches the account off. A request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
     DisabledByConfiguration(AccountName),
     #[error("provider {0} is switched off")]
@@ -51,28 +51,28 @@ pub enum AppError {
     /// The account has no refresh token or cookie.
     #[error("provider {0} has no refresh token")]
     NothingToRefresh(AccountName),
-    /// The consent names tokens that have been replaced.
+    /// The owner consented for tokens that have been replaced since.
     #[error("the tokens of provider {0} have changed")]
     StaleConsent(AccountName),
-    /// There is no usable access token, and only a new login can bring one.
+    /// There is no usable access token. The owner must log in again.
     #[error("the access token of provider {0} has expired and cannot be refreshed")]
     NeedsReauth(AccountName),
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
-    /// The path is not among the account's `proxy_paths`.
+    /// The account's `proxy_paths` do not include the path.
     #[error("the path {path} is not allowed for provider {name}")]
     PathNotAllowed { name: AccountName, path: ProxyPath },
-    /// The method and path are not among the account's `program_paths`, and the caller is a program.
+    /// The caller is a program, and the account's `program_paths` do not include the method and path.
     #[error("{method} {path} is not allowed for programs at provider {name}")]
     PathOfOwner { name: AccountName, method: String, path: ProxyPath },
-    /// The provider could not be reached or its response failed.
+    /// The provider could not be reached, or its response broke off.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),
     #[error("the provider's API responded with a redirect")]
     UpstreamRedirect,
     #[error("the provider refused the request: {}", .0.code)]
     ProviderRefused(Box<ProviderRefusal>),
-    /// The provider's response cannot be used. The text is the reason.
+    /// The provider's response cannot be used, for this reason.
     #[error("the provider's API failed: {0}")]
     InvalidUpstreamResponse(&'static str),
     /// The request cannot be translated for the provider.
@@ -96,43 +96,42 @@ pub enum AppError {
     TokenNameTaken(String),
     #[error(transparent)]
     InvalidScope(#[from] InvalidScope),
-    /// A remembered response that is not there, or not for this caller. The text is the message of OpenAI's API.
+    /// The response is not remembered, or belongs to another caller. The text is that of OpenAI's API.
     #[error("{0}")]
     ResponseNotFound(String),
-    /// A reference to an item that is not remembered. The text is the message of OpenAI's API.
+    /// The referenced item is not remembered. The text is that of OpenAI's API.
     #[error("{0}")]
     ItemNotFound(String),
-    /// The text is the scope that the caller's token lacks.
+    /// The caller's token lacks this scope.
     #[error("this token lacks the scope {0}")]
     InsufficientScope(String),
     #[error("no session or link of the page has this id, or it has ended")]
     UnknownSession,
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),
-    /// The retry with consent cannot begin yet.
+    /// The retry that the owner consented to cannot begin yet.
     #[error("the refresh of provider {name} can be retried in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: AccountName, wait: Duration },
     /// There is no usable access token now. A later request may succeed.
     #[error("the tokens of provider {name} cannot be refreshed now")]
     RefreshNotBegun {
         name: AccountName,
-        /// How long no refresh begins, if that is known.
+        /// The time until a refresh may begin, if it is known.
         wait: Option<Duration>,
     },
-    /// The provider refused the token after a streamed body was sent, which cannot be repeated. The token is refreshed
-    /// now.
+    /// The provider refused the token, but the gateway cannot repeat the streamed body. The token has been refreshed.
     #[error("the token of provider {0} was refreshed while the request was sent; send it again")]
     RetryRequest(AccountName),
     #[error(transparent)]
     InvalidSecret(#[from] InvalidSecret),
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
-    /// The provider does not accept the pasted secret. Nothing was saved.
+    /// The provider refused the pasted secret. Nothing was saved.
     #[error("the provider of {name} rejected this {what}")]
     SecretRefused {
         name: AccountName,
         what: &'static str,
-        /// Why it may be refused.
+        /// A possible reason, for the owner.
         hint: Option<String>,
     },
     /// The pasted secret could not be checked. Nothing was saved.
@@ -145,8 +144,8 @@ pub enum AppError {
     /// Another account than the connected one signed in, and its tokens wait for the owner's answer.
     #[error("another account signed in")]
     ConfirmationNeeded(Box<Confirmation>),
-    /// The code is spent. Its tokens are saved when the database is back. `is_safe`: the journal has them, so that they
-    /// survive a restart.
+    /// The database failed after the code exchange. The tokens are saved once it works again. If `is_safe` is set, they
+    /// are in the token journal and survive a restart.
     #[error("the tokens of the login are not saved yet")]
     TokensUnsaved { is_safe: bool, source: Box<AppError> },
     /// The callback was rejected. The login is still pending.
@@ -164,7 +163,7 @@ pub enum AppError {
     LoginFailed(LoginEnd),
     #[error("the store failed")]
     Store(#[from] StoreError),
-    /// The store failed a moment ago, for this request or another one.
+    /// The store failed a moment ago, during this request or another one.
     #[error("{}", .0.in_words())]
     StoreDown(StoreTrouble),
     #[error(transparent)]
@@ -175,13 +174,13 @@ pub enum AppError {
     Vault(#[from] VaultError),
     #[error("the random source failed")]
     Random(#[from] RandomError),
-    /// The task panicked, which is a bug. The panic is in the log.
+    /// The task of the use case panicked. The panic was logged.
     #[error("the task panicked")]
     TaskDied,
 }
 
 impl AppError {
-    /// Returns what is wrong with the store, if that is the error.
+    /// Returns the store's trouble, if the store is down.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
         if let Self::Store(error) = self { error.trouble() } else { None }
     }

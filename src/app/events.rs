@@ -1,5 +1,4 @@
-//! Emits account events: a log line for every row of the history, with fields for metrics, and a call to the webhook if
-//! the owner has to act.
+//! Emits account events: logs and counts each one, and calls the webhook if the owner has to act.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +14,7 @@ use crate::{
     ports::{Clock, Notifier},
 };
 
-/// Pauses between tries to call the webhook. After the last try, only the log and the status report the event.
+/// Pauses between attempts to call the webhook. After the last attempt, the event is only in the history and the log.
 const PAUSES: [Duration; 6] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
@@ -25,7 +24,7 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(60 * 60),
 ];
 
-/// Events that wait for the webhook. Further ones are in the history only.
+/// Maximum number of events that wait for the webhook. It is not called for further ones.
 const MAX_WAITING: usize = 1_000;
 
 #[derive(Clone)]
@@ -50,7 +49,7 @@ impl Events {
         let CredentialEvent { name, login_id, generation, kind, .. } = event;
         counters::account_event(event);
         let (cause, code) = (event.cause.map(Cause::as_str), event.code.as_ref().map(ProviderCode::as_str));
-        /// tracing's macros need the level as a constant.
+        /// A macro, because tracing's macros need a constant level.
         macro_rules! line {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
@@ -76,7 +75,7 @@ impl Events {
         }
     }
 
-    /// Calls the webhook in a task that a shutdown cancels: the event is in the history.
+    /// Calls the webhook in the background. A shutdown cancels the call; the event stays in the history.
     fn notify(&self, event: CredentialEvent) {
         let Some(notifier) = self.notifier.clone() else { return };
         let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {

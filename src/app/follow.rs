@@ -1,8 +1,8 @@
-//! Follows the changes of other replicas on the same database and passes them to the services within half a second:
-//! refreshes, logins, logouts, API tokens and encryption keys.
+//! Polls the database for changes of other replicas (refreshes, logins, logouts, API tokens, encryption keys) and
+//! passes them to the services within about half a second.
 //!
-//! The change feed says what has changed; only that is read. The follower remembers the last event that it has read. If
-//! the database no longer has this event, or one that this gateway has written itself, an older copy was restored.
+//! The change feed shows what has changed, and only that is read. The follower also detects that an older database was
+//! restored: it lacks the last event that the follower read, or an event that this gateway wrote.
 
 use std::{
     collections::BTreeMap,
@@ -19,13 +19,13 @@ use crate::{
     ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory, NewEvents, StoreTrouble},
 };
 
-/// Pause between two reads.
+/// Pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// Events read at a time.
+/// Number of events read at a time.
 const PAGE: usize = 500;
-/// Events kept, enough for weeks with a few accounts.
+/// Number of events kept: those of several weeks, for a few accounts.
 const KEPT_EVENTS: usize = 10_000;
-/// Number of reads in an hour.
+/// Number of polls in an hour.
 const HOURLY: u32 = 7_200;
 
 #[derive(Clone)]
@@ -38,11 +38,11 @@ pub(super) struct Follower {
     access: Arc<Access>,
     keys: Arc<Keys>,
     tasks: Tasks,
-    /// Why the last read of the database failed; None if it succeeded.
+    /// Why the last poll failed; None if it succeeded.
     trouble: Arc<Mutex<Option<StoreTrouble>>>,
 }
 
-/// How far this replica has read.
+/// The last changes that this replica has read.
 pub(super) struct Position {
     marks: ChangeMarks,
     event: Option<CredentialEvent>,
@@ -70,12 +70,12 @@ impl Follower {
         }
     }
 
-    /// Returns why the last read of the database failed, at most half a second ago; None if it succeeded.
+    /// Returns why the last poll of the database failed; None if it succeeded.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the current position. What is read afterwards includes everything before it.
+    /// Returns the current position. Call it before reading the database: following from it then misses no change.
     pub(super) async fn position(&self) -> Result<Position, AppError> {
         Ok(Position { marks: self.changes.marks().await?, event: self.newest_event().await? })
     }
@@ -84,7 +84,7 @@ impl Follower {
         Ok(self.history.newest(1).await?.pop())
     }
 
-    /// Starts to follow after `seen`.
+    /// Starts to follow from the position `seen`.
     pub(super) fn start(&self, mut seen: Position) {
         let follower = self.clone();
         self.tasks.start(async move {
@@ -94,7 +94,7 @@ impl Follower {
                     () = follower.clock.sleep(POLL_INTERVAL) => {}
                     () = follower.tasks.stopping().cancelled() => return,
                 }
-                // After an error the next read tries again. Cached tokens stay usable. A store logs its own trouble.
+                // After an error, cached tokens stay usable and the next poll tries again. The store has logged it.
                 let read = follower.catch_up(&mut seen).await;
                 let trouble = read.as_ref().err().and_then(AppError::store_trouble);
                 *follower.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
@@ -109,13 +109,13 @@ impl Follower {
         });
     }
 
-    /// Runs [`Self::keep_house`] in the background, because the journal of very many accounts takes seconds to read.
+    /// Runs [`Self::keep_house`] in the background, because reading a large token journal takes seconds.
     pub(super) fn keep_house_soon(&self) {
         let follower = self.clone();
         self.tasks.start(async move { follower.keep_house().await });
     }
 
-    /// Prunes the history and reports the journal's keys. Runs every hour, so a failure is only logged.
+    /// Deletes old events, and reports which keys the journal needs. Only logs a failure, because it runs every hour.
     pub(super) async fn keep_house(&self) {
         if self.history.prune(KEPT_EVENTS).await.is_err() {
             tracing::debug!("old events could not be pruned");
@@ -125,7 +125,7 @@ impl Follower {
         }
     }
 
-    /// Passes each change to the service that it concerns. A mark counts as seen once its change was passed on.
+    /// Passes each change to its service. If the service fails, the next poll passes the change again.
     async fn catch_up(&self, seen: &mut Position) -> Result<(), AppError> {
         let marks = self.changes.marks().await?;
         let outcomes = [
@@ -149,7 +149,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Reloads every account that changed after `seen`, and sets it to the newest event read.
+    /// Reloads every account that changed after `seen`, and sets `seen` to the newest event.
     async fn read_events(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
         let known = self.tokens.registry().newest_revision();
         loop {
@@ -168,7 +168,7 @@ impl Follower {
             let Some(newest) = events.last().cloned() else { break };
             self.reload_changed(&events).await?;
             *seen = Some(newest);
-            // A page that is not full was the last one.
+            // A page that is not full is the last one.
             if events.len() < PAGE - 1 {
                 break;
             }
@@ -185,7 +185,7 @@ impl Follower {
         for (name, events) in changed {
             self.tokens.note_ends(name, &events).await;
             let Some(last) = events.last() else { continue };
-            // This replica's own changes are registered already.
+            // The changes of this replica are already registered.
             let is_known = self.tokens.registry().get(name).is_some_and(|known| known.revision >= last.revision);
             if !is_known {
                 self.tokens.reload(name, &last.login_id).await?;
@@ -202,7 +202,7 @@ impl Follower {
     }
 }
 
-/// Runs `pass_on` if the mark of a subject is new.
+/// Runs `pass_on` if the mark has changed since `seen`.
 async fn see(
     seen: &mut ChangeMark,
     current: ChangeMark,

@@ -1,4 +1,4 @@
-//! Sets the gauges of accounts and of the journal. Called for each read of the metrics, not in the background.
+//! Sets the gauges of accounts and of the token journal, whenever the metrics are read.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{App, counters};
 use crate::domain::{credential::AccountState, provider::ProviderType};
 
 impl App {
-    /// Sets the gauges. Reads nothing but this process's memory and the journal's folder.
+    /// Sets the gauges. Reads only this process's memory and the folder of the token journal, not the database.
     pub async fn set_gauges(&self) {
         let (now, registry) = (self.requests.now(), self.tokens.registry());
         let mut states: BTreeMap<(&'static str, &'static str), usize> = BTreeMap::new();

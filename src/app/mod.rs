@@ -1,9 +1,9 @@
-//! The use cases: eight services that use the ports.
+//! The use cases: eight services on top of the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no
-//! other service. [`follow`] passes the changes of other replicas to the services. Every use case is a method in a file
-//! named after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
+//! [`Logins`]. Calls never go in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no other
+//! service. [`follow`] passes the changes of other replicas to the services. Each use case is a method in a file named
+//! after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
 
 mod access;
 mod accounts;
@@ -86,25 +86,25 @@ pub struct Ports {
     pub random: Arc<dyn Random>,
 }
 
-/// The configuration that use cases need.
+/// The configuration of the services.
 #[derive(Debug, Clone)]
 pub struct AppSettings {
     pub catalog: ProviderCatalog,
     pub models: ModelNames,
-    /// How long a response is remembered after its last use; zero: not at all.
+    /// How long a response is remembered after its last use. Zero turns this off.
     pub remember: Duration,
-    /// How long records of requests are kept in the database; zero: only the newest, in memory.
+    /// How long request records are kept in the database. If zero, only the newest are kept, in memory.
     pub keep_requests: Duration,
     pub callback_address: CallbackAddress,
     /// How long a login waits for its callback.
     pub login_lifetime: Duration,
     /// Whether tokens are refreshed before a caller needs them.
     pub proactive: bool,
-    /// Number of accounts whose access tokens are opened at the start. All others are opened on their first use.
+    /// Number of accounts whose access tokens are opened at the start. Other accounts are opened on their first use.
     pub tokens_in_memory: usize,
-    /// Whether the start adopts a database of the first format.
+    /// Whether [`App::start`] adopts a database of the first format.
     pub adoption: Adoption,
-    /// The digest of the gateway's token.
+    /// The digest of the gateway token.
     pub gateway_token: TokenDigest,
 }
 
@@ -148,10 +148,10 @@ impl App {
     }
 
     /// Checks the encryption keys, registers every account, replays the token journal, opens the callback window for
-    /// pending logins, and starts the loops.
+    /// pending logins, and starts the background loops.
     ///
     /// # Errors
-    /// [`AppError::Key`] if the keys open nothing in the database, before anything is written; [`AppError::Store`].
+    /// [`AppError::Key`] if the keys do not fit the database, before anything is written; [`AppError::Store`].
     pub async fn start(&self) -> Result<(), AppError> {
         self.keys.check(self.adoption).await?;
         let seen = self.follower.position().await?;
@@ -173,12 +173,12 @@ impl App {
         Ok(())
     }
 
-    /// Returns a token. Cancelling it ends the streams of callers, each with an error event.
+    /// Returns a cancellation token. Cancelling it ends the streams of callers, each with an error event.
     pub fn streams_end(&self) -> CancellationToken {
         self.tasks.streams_end().clone()
     }
 
-    /// Ends all loops and waits for every task that changes state, without a time limit.
+    /// Stops all background loops and waits, without a time limit, for every task that changes state.
     pub async fn shut_down(&self) {
         self.tasks.finish().await;
     }

@@ -1,5 +1,5 @@
-//! Moves accounts between installations. Only one installation may hold a single-use refresh token, so the accounts end
-//! here before the file with their tokens can be used there.
+//! Moves accounts between installations. Only one installation may hold a single-use refresh token. So an account is
+//! removed here before the file with its tokens can be imported there.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The ports of this service. It works on the database directly, while gateways may run.
+/// The use cases of `goclaw export` and `goclaw import`. They work on the database directly, even while gateways run.
 pub struct Moving {
     pub store: Arc<dyn TokenStore>,
     pub revocations: Arc<dyn RevocationQueue>,
@@ -46,14 +46,14 @@ pub struct MovingAccount {
     pub metadata: TokenMetadata,
 }
 
-/// Accounts that can leave.
+/// Accounts that are ready to be moved to another installation.
 #[derive(Debug, Default)]
 pub struct Departure {
     pub accounts: Vec<MovingAccount>,
     versions: Vec<(AccountName, TokenVersion)>,
 }
 
-/// Why an account cannot be moved. Nothing was changed.
+/// Why an account cannot be moved.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
     #[error("no account {0} is connected here")]
@@ -100,10 +100,11 @@ impl From<JournalError> for MoveError {
 }
 
 impl Moving {
-    /// Opens the accounts `names`, or without them all accounts that can leave. Also returns why others cannot leave.
+    /// Opens the tokens of the accounts `names`, or of all accounts if it is None. In the latter case, also returns why
+    /// some accounts cannot be moved.
     ///
     /// # Errors
-    /// [`MoveError`] if one that is named cannot leave.
+    /// [`MoveError`] if an account in `names` cannot be moved.
     pub async fn open(&self, names: Option<&[AccountName]>) -> Result<(Departure, Vec<MoveError>), MoveError> {
         let journal = BackupCheck::of(self.journal.as_ref()).await?;
         let stored = self.store.list().await?;
@@ -156,11 +157,11 @@ impl Moving {
         Ok(())
     }
 
-    /// Ends the accounts here, without revoking their tokens. Returns false, and changes nothing, if one of them has
-    /// other tokens by now or is being refreshed.
+    /// Removes the accounts here, without revoking their tokens. Returns false and changes nothing if the tokens of one
+    /// have changed, or if it is being refreshed.
     ///
     /// # Errors
-    /// [`AppError::Store`]: whether they have ended is not known.
+    /// [`AppError::Store`]. Whether the accounts were removed is then unknown.
     pub async fn end(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
         let order = MoveOrder {
             accounts: departure.versions.clone(),
@@ -173,7 +174,7 @@ impl Moving {
         for (name, version) in &departure.versions {
             let login_id = version.login_id.clone();
             let ended = EndedLogin { name: name.clone(), login_id, successor: Some(LoginId::elsewhere()) };
-            // The account is removed all the same. Without the journal's note, a restored database could bring it back.
+            // The account is removed all the same. But a restored database could bring it back, unnoticed.
             if let Err(error) = self.journal.end(&ended).await {
                 tracing::warn!(provider.name = %name, error = %error, "the tokens of a moved account stay in the journal");
             }
@@ -181,7 +182,8 @@ impl Moving {
         Ok(true)
     }
 
-    /// Returns the queued revocations that would end the grant of a leaving account. They waited while it was here.
+    /// Returns the queued revocations that would end the grant of a moved account. They were held back as long as the
+    /// account was connected here.
     async fn revocations_that_would_end(&self, departure: &Departure) -> Result<Vec<RevocationId>, StoreError> {
         let queued = self.revocations.all().await?;
         let would_end = |account: &MovingAccount| {
@@ -200,7 +202,8 @@ impl Moving {
     /// Connects a moved account under a new login id. `source` describes its origin in the audit log.
     ///
     /// # Errors
-    /// [`MoveError::Connected`] unless it may `replace` one, [`MoveError::OtherType`], [`MoveError::App`].
+    /// [`MoveError::Connected`] if the name is connected and `replace` is false, [`MoveError::OtherType`],
+    /// [`MoveError::App`].
     pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
         let MovingAccount { name, provider_type, .. } = &account;
         let definition = self.catalog.of_account(name, *provider_type);
@@ -212,7 +215,7 @@ impl Moving {
             name: name.clone(),
             provider_type: definition.provider_type,
             display_name: display_name.map_err(AppError::from)?.map(DisplayName::into_string),
-            // Tokens go where this installation's settings say.
+            // Use the API base of this installation's settings, so that the file cannot redirect tokens.
             api_base: definition.api_base,
             login_id: LoginId::from_bytes(random_bytes(self.random.as_ref()).map_err(AppError::from)?),
             access_token: account.access_token,

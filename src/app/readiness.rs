@@ -1,23 +1,23 @@
-//! Whether this gateway can serve requests, for load balancers and probes.
+//! Reports to load balancers and probes whether this gateway can serve requests.
 
 use super::App;
 use crate::ports::StoreTrouble;
 
-/// Whether to send requests here.
+/// Whether this gateway can serve requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
     Ready,
-    /// The database fails, but tokens in memory are usable. All replicas share the database, so none would be left if
-    /// this counted as down.
+    /// The database fails, but there are usable tokens in memory. This counts as up: all replicas share the database,
+    /// so otherwise all would be down.
     Degraded(StoreTrouble),
     /// The database fails, and there is no usable token in memory.
     Unavailable(StoreTrouble),
-    /// The gateway shuts down.
+    /// The gateway is shutting down.
     Stopping,
 }
 
 impl App {
-    /// Returns whether this gateway can serve requests. Waits for nothing.
+    /// Returns whether this gateway can serve requests, without calling the database.
     pub fn readiness(&self) -> Readiness {
         if self.tasks.stopping().is_cancelled() {
             return Readiness::Stopping;

@@ -9,9 +9,9 @@ use tracing::Instrument;
 
 use super::{AppError, actor};
 
-/// The input size from which a computation counts as long. A body of this size takes about a millisecond.
+/// Input size in bytes from which a computation counts as long. Parsing a body of this size takes about a millisecond.
 const LONG_BYTES: usize = 128 * 1024;
-/// Maximum number of long computations at a time, because each holds its input and its result in memory.
+/// Maximum number of concurrent long computations. Each holds its input and its result in memory.
 const COMPUTATIONS: usize = 2;
 
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// Runs `work` to its end, even if the caller disconnects. It has the caller's actor.
+    /// Runs `work` to its end as the caller's actor, even if the caller disconnects.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, AppError>> + Send + 'static,
@@ -48,7 +48,8 @@ impl Tasks {
         }
     }
 
-    /// Computes something from an input of `bytes`. A long computation leaves the async workers to other requests.
+    /// Runs a computation on an input of `bytes` bytes. A long computation runs on a blocking thread, so that it does
+    /// not delay other requests.
     pub async fn compute<T: Send + 'static, E: Into<AppError> + Send + 'static>(
         &self,
         bytes: usize,
@@ -57,9 +58,9 @@ impl Tasks {
         if bytes < LONG_BYTES {
             return work().map_err(Into::into);
         }
-        let turn = Arc::clone(&self.computations).acquire_owned().await;
-        // The turn ends with the work, also if the caller has left.
-        let work = move || (work(), turn).0;
+        let permit = Arc::clone(&self.computations).acquire_owned().await;
+        // Hold the permit until the work ends, even if the caller disconnects.
+        let work = move || (work(), permit).0;
         match self.tracker.spawn_blocking(work).await {
             Ok(result) => result.map_err(Into::into),
             Err(panic) => {
@@ -69,10 +70,10 @@ impl Tasks {
         }
     }
 
-    /// Starts a background task, which a shutdown waits for. A loop must end when [`Tasks::stopping`] is cancelled. The
-    /// task's log lines carry the span of its caller.
+    /// Starts a background task in the caller's span. A shutdown waits for the task, so a loop must end when
+    /// [`Tasks::stopping`] is cancelled.
     pub fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // The tracker keeps the task, so its handle is not needed.
+        // The tracker waits for the task, so its handle is not needed.
         drop(self.tracker.spawn(work.in_current_span()));
     }
 
@@ -81,7 +82,7 @@ impl Tasks {
         &self.stopping
     }
 
-    /// Returns a token that is cancelled when the streams of callers are not waited for any longer.
+    /// Returns a token that is cancelled when a shutdown no longer waits for the streams of callers.
     pub fn streams_end(&self) -> &CancellationToken {
         &self.streams_end
     }

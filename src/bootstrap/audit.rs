@@ -1,4 +1,4 @@
-//! `goclaw audit verify`: verifies the audit log in the database itself, with the configured keys. Needs no running
+//! `goclaw audit verify`: verifies the audit log directly in the database, with the configured keys. Needs no running
 //! gateway.
 
 use std::{process::ExitCode, sync::Arc};
@@ -14,7 +14,7 @@ use crate::{
     domain::audit::Checkpoint,
 };
 
-/// Exits with 1 if the log was changed.
+/// Prints the findings. The exit code is 1 if there are problems.
 pub(super) async fn verify(checkpoint: Option<Checkpoint>, settings: &Settings) -> Result<ExitCode, StartError> {
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
     let vault = Vault::new(cipher);

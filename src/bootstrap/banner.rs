@@ -1,5 +1,5 @@
-//! Announces that the gateway listens: on a terminal with its addresses, files, the state of ChatGPT and the next
-//! command, else with one line in the log.
+//! Announces that the gateway is running. On a terminal, prints its addresses and files, the state of ChatGPT, and the
+//! next command. Otherwise writes one line to the log.
 
 use std::{
     io::{self, IsTerminal},
@@ -24,7 +24,7 @@ use crate::{
 /// Announces a gateway that listens on `address`.
 ///
 /// # Errors
-/// The terminal cannot be written to.
+/// Writing to the terminal failed.
 pub(super) async fn announce(
     settings: &Settings,
     config: Option<&Path>,
@@ -65,13 +65,13 @@ async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, a
     )
 }
 
-/// Returns the address of the page, with a link that opens it once. Only a terminal may show it.
+/// Returns the address of the page, with a link that opens it once. The link is a secret, so it must not be logged.
 async fn page(base: &str, goclaw: &str, app: &App) -> String {
     match app.access.create_page_link(None).await {
         Ok(IssuedToken { secret, .. }) => {
             format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret())
         }
-        Err(_told_by_the_status) => format!("{base}/ (a link that opens it: {goclaw} open)"),
+        Err(_shown_by_status) => format!("{base}/ (a link that opens it: {goclaw} open)"),
     }
 }
 

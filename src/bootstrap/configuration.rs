@@ -1,4 +1,4 @@
-//! `goclaw config`: shows the configuration with its origins, and lists what is wrong with it.
+//! `goclaw config`: shows each setting with its origin, and lists the problems of the configuration.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -15,7 +15,7 @@ pub(super) fn show(file: Option<PathBuf>, environment: &Environment) -> Result<(
     render::table(&table(["SETTING", "VALUE", "FROM"], rows)).map_err(StartError::Output)
 }
 
-/// Prints everything that is wrong. The exit code is [`INVALID`] if something is.
+/// Prints all problems of the configuration. The exit code is [`INVALID`] if there are any.
 pub(super) fn check(file: Option<PathBuf>, environment: &Environment) -> Result<ExitCode, StartError> {
     let problems = problems(file, environment);
     if problems.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn check(file: Option<PathBuf>, environment: &Environment) -> Result<
     Ok(INVALID.into())
 }
 
-/// Returns what would prevent a start, as far as settings and files can say it.
+/// Returns the problems that would prevent a start, as far as settings and files show them.
 pub(super) fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<String> {
     let invalid = Settings::problems(file.clone(), environment);
     if !invalid.is_empty() {

@@ -1,6 +1,6 @@
-//! Finds the gateway and its token for a client command. The URL is `GOCLAW_GATEWAY_URL`, else it is built from
-//! `GOCLAW_HOST` and `GOCLAW_PORT`, else from the settings. The token is `GOCLAW_TOKEN`, else for a gateway on this
-//! machine the one in the settings or in the token file.
+//! Finds the gateway and its token for a client command. The URL is `GOCLAW_GATEWAY_URL`, or else it is built from
+//! `GOCLAW_HOST` and `GOCLAW_PORT`, or else from the settings. The token is `GOCLAW_TOKEN`. For a gateway on this
+//! machine, it may also come from the settings or the token file.
 
 use std::{
     fmt::Display,
@@ -26,7 +26,7 @@ pub(super) fn resolve(
         let ca_file = environment.path("GOCLAW_TLS__CA_FILE");
         return Ok(Connection { url: url.to_owned(), token, insecure, ca_file, ..Connection::default() });
     }
-    // For the CLI, these three variables describe the gateway to connect to, not one to start.
+    // For client commands, these three variables describe the gateway to connect to, not one to start.
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
@@ -44,13 +44,13 @@ pub(super) fn resolve(
     Ok(Connection { token, token_file, insecure, ..own })
 }
 
-/// Returns how this machine reaches the gateway with these settings at `port`, without a token.
+/// Returns the connection, without a token, to the gateway of this machine with these settings at `port`.
 pub(super) fn to_gateway_of(settings: &Settings, port: &str) -> Connection {
     let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
     Connection { public_url, ..to_listener(settings, reachable(settings.server.host), port) }
 }
 
-/// Returns how to reach a gateway like the one with these settings, on the machine that `GOCLAW_HOST` names.
+/// Returns the connection to a gateway with these settings on the machine that `GOCLAW_HOST` names.
 fn to_host(settings: &Settings, host: &str, port: &str) -> Connection {
     let address = host.parse::<IpAddr>();
     let has_tls = settings.server.tls_files().is_some();
@@ -64,8 +64,8 @@ fn to_host(settings: &Settings, host: &str, port: &str) -> Connection {
     }
 }
 
-/// Returns how to reach a listener of this machine. Connects to the listener itself, because the public name may lead
-/// to a proxy or another replica, or may not resolve here.
+/// Returns the connection to a listener of this machine. Connects to its address, because the public name may lead to a
+/// proxy or another replica, or may not resolve here.
 fn to_listener(settings: &Settings, ip: IpAddr, port: &str) -> Connection {
     let server = &settings.server;
     if server.tls_files().is_none() {
@@ -87,7 +87,7 @@ pub(super) fn local_url(server: &ServerSettings, host: IpAddr, port: impl Displa
     format!("{scheme}://{}:{port}", in_url(reachable(host)))
 }
 
-/// Returns an address as the host of a URL: IPv6 in brackets.
+/// Formats an address as the host of a URL, with IPv6 in brackets.
 fn in_url(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -95,8 +95,8 @@ fn in_url(ip: IpAddr) -> String {
     }
 }
 
-/// Returns the address at which this machine reaches a server that listens on `host`: not 0.0.0.0, which
-/// is no address to connect to.
+/// Returns the address at which this machine reaches a server that listens on `host`: the loopback address if `host` is
+/// unspecified, such as 0.0.0.0.
 pub(super) fn reachable(host: IpAddr) -> IpAddr {
     if host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host }
 }

@@ -1,5 +1,5 @@
-//! `goclaw demo`: a simulated provider and a gateway in a temporary folder, with a guide to try them. It uses only this
-//! machine, reads no configuration, and deletes its files at the end.
+//! `goclaw demo`: runs a simulated provider and a gateway in a temporary folder, and prints a guide to try them. Uses
+//! only this machine, reads no configuration, and deletes its files at the end.
 
 use std::{io, net::TcpListener, time::Duration};
 
@@ -24,7 +24,7 @@ pub(super) async fn run() -> Result<(), StartError> {
     let provider = provider.map_err(|error| StartError::Demo(Box::new(error)))?;
     provider.update_settings(|settings| {
         settings.approval = Approval::Ask;
-        // As with a real model, the response takes a moment and uses part of the plan.
+        // Simulate a real model: the response takes a moment and uses part of the plan.
         settings.speech = Speech::Sentences;
         settings.stream_pause = Duration::from_millis(60);
         settings.percent_per_response = UsedPercent { primary: 3, secondary: 1 };
@@ -40,7 +40,7 @@ pub(super) async fn run() -> Result<(), StartError> {
     Ok(())
 }
 
-/// Returns what to try, in order.
+/// Returns the guide: the steps to try.
 async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Result<String, StartError> {
     let link = gateway.app.access.create_page_link(None).await.map_err(StartError::App)?.secret;
     let (issuer, base, link) = (provider.issuer(), format!("http://{}", gateway.address), link.expose_secret());
@@ -60,7 +60,7 @@ async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Res
     ))
 }
 
-/// Returns the settings, with free ports if the default ones are in use: the simulator accepts any redirect port.
+/// Returns the settings, with free ports if the default ones are taken. The simulator accepts any redirect port.
 fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> {
     let default_or_free = |port| default_or_free(port).map(|port| port.to_string()).map_err(StartError::Runtime);
     let (port, callback_port) = (default_or_free(3577)?, default_or_free(1455)?);

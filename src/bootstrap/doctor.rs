@@ -1,5 +1,5 @@
-//! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, if that is a
-//! problem, what to do. One problem hides no other, but with an invalid configuration nothing else is checked.
+//! `goclaw doctor`: checks what the gateway needs on this machine. Each finding says what was found and, for a problem,
+//! what to do. All checks run despite problems, except that an invalid configuration prevents the other checks.
 
 use std::{
     collections::BTreeMap,
@@ -30,22 +30,22 @@ use crate::{
     ports::{BindError, CallbackListener, Clock},
 };
 
-/// With fewer files, fewer than 500 requests fit: each may need a connection to its provider as well.
-const FEWEST_FILES: usize = 1_024;
-/// With more skew, the expiry of tokens and sessions is misjudged.
-const MOST_SKEW: Duration = Duration::from_secs(60);
+/// Recommended minimum of open files, for about 500 requests. Each may need a second connection, to its provider.
+const MIN_FILES: usize = 1_024;
+/// Maximum clock skew. With more, the gateway misjudges the expiry of tokens and sessions.
+const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// Days that a certificate should still be valid. Automatic renewal happens a month before expiry.
-const FEWEST_DAYS: i64 = 14;
+/// Minimum number of days that a certificate should still be valid. Automatic renewal happens a month before expiry.
+const MIN_DAYS: i64 = 14;
 
-/// A gateway answers at once; another program may accept the connection and never answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Timeout of the health check. A program that is not a gateway may accept the connection and never respond.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What was found about one thing.
+/// The result of one check.
 struct Finding {
     subject: String,
     found: String,
-    /// What to do; None if nothing is wrong.
+    /// What to do about a problem; None if there is none.
     remedy: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Finding {
 pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) -> Result<ExitCode, StartError> {
     let invalid = configuration::problems(file.clone(), environment);
     let findings = if invalid.is_empty() {
-        everything(&Settings::load(file, environment)?).await
+        check_all(&Settings::load(file, environment)?).await
     } else {
         let remedy = "Correct it; goclaw config show prints where each value comes from. Nothing else was checked.";
         invalid.into_iter().map(|problem| Finding::problem("configuration", problem, remedy)).collect()
@@ -84,13 +84,13 @@ pub(super) async fn examine(file: Option<PathBuf>, environment: &Environment) ->
     Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn everything(settings: &Settings) -> Vec<Finding> {
+async fn check_all(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::fine("configuration", "valid"), api_port(settings).await];
     findings.extend(settings.server.tls_files().map(certificate));
     findings.push(callback_port(settings).await);
     findings.push(open_files());
     findings.extend(database_and_key(settings).await);
-    findings.extend(ways_out(&settings.outbound));
+    findings.extend(proxies(&settings.outbound));
     findings.extend(providers(settings).await);
     findings
 }
@@ -107,7 +107,7 @@ async fn api_port(settings: &Settings) -> Finding {
     }
     let gateway = to_gateway_of(settings, &port.to_string());
     let answers = async { GatewayClient::new(&gateway)?.health().await };
-    if let Ok(Ok(_)) = timeout(ANSWERS_WITHIN, answers).await {
+    if let Ok(Ok(_)) = timeout(HEALTH_TIMEOUT, answers).await {
         return Finding::fine(subject, "a gateway answers there");
     }
     let remedy =
@@ -119,7 +119,7 @@ fn certificate((certificate, key): (&Path, &Path)) -> Finding {
     match ServerCertificate::read(certificate, key) {
         Ok(read) => {
             let days = (read.ends_at() - SystemClock.now().unix_seconds()).div_euclid(24 * 60 * 60);
-            if days >= FEWEST_DAYS {
+            if days >= MIN_DAYS {
                 return Finding::fine("certificate", format!("it has its key; days left: {days}"));
             }
             let found =
@@ -156,14 +156,14 @@ fn held_by(port: u16) -> String {
 
 fn open_files() -> Finding {
     let files = raise_open_files();
-    if files >= FEWEST_FILES {
+    if files >= MIN_FILES {
         return Finding::fine("open files", format!("at most {files}"));
     }
-    let remedy = format!("Raise the limit to {FEWEST_FILES} or more: LimitNOFILE in the unit, or ulimit -n.");
+    let remedy = format!("Raise the limit to {MIN_FILES} or more: LimitNOFILE in the unit, or ulimit -n.");
     Finding::problem("open files", format!("at most {files}"), remedy)
 }
 
-/// Opens the database only if it exists or is a server: the first start creates it, not this command.
+/// Checks the database and its encryption key. Does not create a missing SQLite file, unlike the first start.
 async fn database_and_key(settings: &Settings) -> Vec<Finding> {
     if let DatabaseSettings::Sqlite(path) = &settings.database
         && !path.exists()
@@ -202,8 +202,7 @@ async fn key(settings: &Settings, stores: &Stores) -> Finding {
     }
 }
 
-/// Shows the proxies in force.
-fn ways_out(settings: &OutboundSettings) -> Vec<Finding> {
+fn proxies(settings: &OutboundSettings) -> Vec<Finding> {
     let from = settings.proxy_variable.unwrap_or("outbound.proxy");
     let common = settings.proxy.iter().map(|proxy| Finding::fine("outbound proxy", format!("{proxy} ({from})")));
     let own = settings
@@ -239,12 +238,12 @@ async fn providers(settings: &Settings) -> Vec<Finding> {
         let accounts = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         let through = outbound.ways().proxy(*way).map(|proxy| format!(", through {}", proxy.address()));
         let subject = format!("{origin} (for {accounts}{})", through.unwrap_or_default());
-        Some(provider(&outbound, subject, url, names.first()?))
+        Some(check_server(&outbound, subject, url, names.first()?))
     });
     join_all(servers).await
 }
 
-async fn provider(outbound: &Outbound, subject: String, url: &Url, account: &AccountName) -> Finding {
+async fn check_server(outbound: &Outbound, subject: String, url: &Url, account: &AccountName) -> Finding {
     let server = match probe(outbound, account, url).await {
         Ok(server) => server,
         Err(error) => {
@@ -255,7 +254,7 @@ async fn provider(outbound: &Outbound, subject: String, url: &Url, account: &Acc
     let now = SystemClock.now();
     let Some(time) = server.time else { return Finding::fine(subject, "can be reached; it did not tell its time") };
     let skew = now.until(time).max(time.until(now));
-    if skew <= MOST_SKEW {
+    if skew <= MAX_SKEW {
         return Finding::fine(subject, "can be reached, and agrees on the time");
     }
     let side = if now > time { "ahead of" } else { "behind" };

@@ -1,4 +1,4 @@
-//! `goclaw migrate` and `goclaw openapi`.
+//! `goclaw migrate` and `goclaw openapi`, which need no running gateway.
 
 use super::{StartError, first_start, stores::Stores};
 use crate::adapters::{cli::render, http, secret_file::create_private_folder, settings::Settings};

@@ -1,9 +1,10 @@
 //! Starts and stops the gateway process.
 //!
-//! The start binds the port first, so that a second gateway fails before it changes anything. On SIGTERM or SIGINT the
-//! gateway accepts no new connections and waits for running requests for `server.drain` at most (`serving::serve`). A
-//! second signal ends the wait. Then streams end with an error event (`App::streams_end`, `app/models/stream.rs`).
-//! Last, it waits for every task that changes state (`App::shut_down`). Those tasks have time limits of their own.
+//! The start binds the port first, so that a second gateway fails before it changes anything.
+//!
+//! On SIGTERM or SIGINT, the gateway accepts no new connections and waits for running requests, at most `server.drain`
+//! (`serving::serve`). A second signal ends this wait. Then streams end with an error event (`App::streams_end`,
+//! `app/models/stream.rs`). Last, the gateway waits for every task that changes state (`App::shut_down`).
 
 use std::{
     io,
@@ -37,10 +38,10 @@ use crate::{
     domain::networks::TrustedProxies,
 };
 
-/// Files for the database, the journal, the log and the listeners.
+/// Number of open files reserved for the database, the journal, the log and the listeners.
 const RESERVED_FILES: usize = 64;
 
-/// Access tokens that a start keeps in memory, 2 KiB each. More accounts than that are hardly ever in use at once.
+/// Number of access tokens that the start loads into memory, about 2 KiB each. More are hardly ever in use at once.
 const TOKENS_IN_MEMORY: usize = 5_000;
 
 /// A gateway that listens but does not serve yet.
@@ -55,12 +56,12 @@ pub struct Started {
     drain: Duration,
 }
 
-/// How the gateway is asked to stop.
+/// The signals to stop the gateway.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    /// Cancelled: it accepts no new requests.
+    /// When cancelled, the gateway accepts no new requests.
     pub begin: CancellationToken,
-    /// Cancelled: it ends running streams instead of waiting for them.
+    /// When cancelled, the gateway ends running streams instead of waiting for them.
     pub hurry: CancellationToken,
 }
 
@@ -69,7 +70,7 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     start_with(settings, |ports| ports).await
 }
 
-/// Does the same as [`start`] with the ports that `decorate` returns, so that tests can replace or wrap ports.
+/// Builds the gateway like [`start`], with the ports that `decorate` returns. Tests replace or wrap ports this way.
 pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
     let certificate = settings.server.tls_files().map(|(certificate, key)| ServerCertificate::read(certificate, key));
     let certificate = certificate.transpose()?.map(Arc::new);
@@ -77,7 +78,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let address = port.local_addr().map_err(StartError::Runtime)?;
     let listener = Listener { port, certificate: certificate.clone() };
     warn_if_exposed(settings);
-    tell_ways_out(&settings.outbound);
+    log_proxies(&settings.outbound);
     let random = Arc::new(SystemRandom);
     let Storage { stores, journal, cipher } = Storage::open(settings, random.clone()).await?;
     let token = first_start::gateway_token(settings, random.as_ref())?;
@@ -141,7 +142,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     Ok(Started { address, app, certificate, listener, token, accepted, request_ids, drain })
 }
 
-/// Reads the trusted authorities, and sets up the ways out.
+/// Builds the outbound connections: reads the trusted authorities, and sets up the proxies.
 pub(super) fn outbound(settings: &OutboundSettings) -> Result<Outbound, StartError> {
     let OutboundSettings { proxy, proxy_variable: _, no_proxy, no_proxy_variable: _, accounts, ca_file, http2 } =
         settings;
@@ -154,7 +155,8 @@ pub(super) fn outbound(settings: &OutboundSettings) -> Result<Outbound, StartErr
     })?)
 }
 
-/// A database file belongs to one machine; on PostgreSQL, gateways of the earlier version may run.
+/// Returns whether the start may adopt a database of the first format. On PostgreSQL it may not, because gateways of
+/// the earlier version may still be running.
 pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
     match database {
         DatabaseSettings::Sqlite(_) => Adoption::IfASecretOpens,
@@ -162,27 +164,28 @@ pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
     }
 }
 
-/// Serves until it is asked to stop, then waits for requests and tasks as described above.
+/// Serves until `stop`, then waits for requests and tasks as described in the module's documentation.
 pub async fn run(started: Started, stop: Stop) {
     let page = web_ui::endpoint();
     let Started { app, listener, token, accepted, request_ids, drain, .. } = started;
     let known = accepted.proxies.clone();
     let endpoint = http::endpoint(&app, token, accepted, request_ids, page, stop.begin.clone());
     let is_shared = move |peer: IpAddr| peer.is_loopback() || known.contain(peer);
-    let limits = within(http::limits(drain), raise_open_files());
+    let limits = limit_connections(http::limits(drain), raise_open_files());
     let ending = Ending { stop: stop.begin, hurry: stop.hurry, cut: app.streams_end(), ..Ending::default() };
     serving::serve(vec![listener], endpoint, limits, is_shared, ending).await;
     app.shut_down().await;
     tracing::info!("stopped");
 }
 
-/// Fits the connections to the number of files that this process may open: each may need another one to a provider.
-fn within(limits: Limits, open_files: usize) -> Limits {
-    let most = open_files.saturating_sub(RESERVED_FILES) / 2;
-    if most < limits.connections {
-        tracing::warn!(open_files, connections = most, "the limit of open files leaves room for few connections");
+/// Limits the connections by the number of files that this process may open. Each connection of a caller may need
+/// another one to a provider.
+fn limit_connections(limits: Limits, open_files: usize) -> Limits {
+    let max = open_files.saturating_sub(RESERVED_FILES) / 2;
+    if max < limits.connections {
+        tracing::warn!(open_files, connections = max, "the limit of open files leaves room for few connections");
     }
-    Limits { connections: limits.connections.min(most).max(1), ..limits }
+    Limits { connections: limits.connections.min(max).max(1), ..limits }
 }
 
 /// Logs a warning for each listener that other machines may reach, and for each secret that other users may read.
@@ -205,8 +208,8 @@ fn warn_if_exposed(settings: &Settings) {
     }
 }
 
-/// Logs the proxies in force, without their credentials.
-fn tell_ways_out(settings: &OutboundSettings) {
+/// Logs the configured proxies, without their credentials.
+fn log_proxies(settings: &OutboundSettings) {
     if let Some(proxy) = &settings.proxy {
         let from = settings.proxy_variable.unwrap_or("outbound.proxy");
         let except = if settings.no_proxy.is_empty() {
@@ -228,8 +231,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// The first SIGTERM or SIGINT begins the stop, the second one ends the streams of callers. No signal interrupts a
-/// save.
+/// Listens for SIGTERM and SIGINT. The first signal begins the stop, and the second ends the streams of callers. No
+/// signal interrupts a save.
 pub(super) fn stop_signal() -> Result<Stop, StartError> {
     let listen = |kind| signal(kind).map_err(StartError::Runtime);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);

@@ -28,10 +28,10 @@ pub(super) struct Storage {
 }
 
 impl Storage {
-    /// Opens the storage. Creates its folders, and the encryption key if there is none.
+    /// Opens the storage. Creates missing folders, and an encryption key if there is none.
     pub(super) async fn open(settings: &Settings, random: Arc<SystemRandom>) -> Result<Self, StartError> {
         first_start::check_data_folder(settings)?;
-        // An invalid key fails before anything is created.
+        // Read the keys now, so that an invalid key fails before anything is created.
         first_start::existing_keys(settings)?;
         let journal = settings.data_dir.join(JOURNAL_FOLDER);
         create_private_folder(&settings.data_dir)?;
@@ -52,7 +52,7 @@ pub(super) fn check(settings: &DatabaseSettings) -> Result<(), StartError> {
     }
 }
 
-/// The database as the ports that it implements.
+/// The ports that the database implements.
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn TokenStore>,
     pub(super) changes: Arc<dyn ChangeFeed>,
@@ -65,21 +65,21 @@ pub(super) struct Stores {
     pub(super) keys: Arc<dyn KeyStore>,
     pub(super) audit: Arc<dyn AuditLog>,
     pub(super) tables: Arc<dyn TableCopy>,
-    /// The same as `tables`, or the file beside it.
+    /// The tables of the responses: `tables` itself on PostgreSQL, a separate file with SQLite.
     pub(super) response_tables: Arc<dyn TableCopy>,
-    /// The clock of all replicas on this database.
+    /// The clock: with PostgreSQL, the same for all replicas on the database.
     pub(super) clock: Arc<dyn Clock>,
     /// The database's name for messages, without a password.
     pub(super) name: String,
 }
 
 impl Stores {
-    /// Opens the database and migrates its schema. Waits for a server that is not up yet, as configured.
+    /// Opens the database and migrates its schema. Waits as configured for a server that is not up yet.
     pub(super) async fn open(settings: &DatabaseSettings) -> Result<Self, StartError> {
         Self::open_within(settings, None).await
     }
 
-    /// Does the same as [`Stores::open`] without waiting.
+    /// Opens the database like [`Stores::open`], but does not wait for the server.
     pub(super) async fn open_now(settings: &DatabaseSettings) -> Result<Self, StartError> {
         Self::open_within(settings, Some(Duration::ZERO)).await
     }
@@ -89,7 +89,7 @@ impl Stores {
         Ok(match settings {
             DatabaseSettings::Sqlite(path) => {
                 let store = SqliteStore::open(path, local.clone()).await?;
-                // In a separate file with the same schema, so that no refresh waits for its writer.
+                // Responses have a file of their own, so that no refresh waits for their writer.
                 let responses =
                     SqliteStore::open_for_responses(&path.with_extension("responses.db"), local.clone()).await?;
                 let responses = Arc::new(responses);
@@ -144,7 +144,7 @@ impl Stores {
         }
     }
 
-    /// Returns whether the database holds anything that only an existing key opens.
+    /// Whether the database has anything that only an existing key opens.
     pub(super) async fn need_a_key(&self) -> Result<bool, StoreError> {
         Ok(!self.keys.key_checks().await?.is_empty() || !self.keys.sealed_values().await?.is_empty())
     }

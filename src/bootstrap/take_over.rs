@@ -1,4 +1,4 @@
-//! `goclaw import --from`: takes over the sign-ins of another program, which must not use them again.
+//! `goclaw import --from`: takes over the logins of another program, which must not use them again.
 
 use std::{
     fs,
@@ -23,10 +23,10 @@ use crate::{
     ports::Clock,
 };
 
-/// How a SQLite file begins.
+/// The first bytes of a SQLite file.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
-/// Takes over the sign-in of the Codex CLI, and moves its file out of the way.
+/// Takes over the login of the Codex CLI, and renames its file.
 pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
     let file = &options.file;
     let text = secret_in(file)?;
@@ -38,7 +38,7 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
     if !options.take_over {
         return Err(StartError::WouldShare("the Codex CLI"));
     }
-    // Rename first, so that the Codex CLI never has a sign-in that is connected here.
+    // Rename the file first, so that the Codex CLI never uses a login that is connected here.
     let aside = with_suffix(file, ".taken-over");
     fs::rename(file, &aside).map_err(|source| StartError::SetAside { file: file.clone(), source })?;
     match connect(vec![account], options.replace, "the Codex CLI", settings).await {

@@ -1,4 +1,4 @@
-//! Tokens for programs: creates, lists, rotates and revokes them.
+//! Creates, lists, rotates and revokes the API tokens of programs.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -18,29 +18,29 @@ use crate::{
     ports::TokenStored,
 };
 
-/// Maximum number of program tokens, and of links and sessions of the page.
+/// Maximum number of program tokens. The same limit applies to links and page sessions together.
 const MAX_TOKENS: usize = 1_000;
-/// Minimum length of a prefix of an id that names a token.
-const SHORT_ID: usize = 6;
+/// Minimum length of an id prefix that is accepted in place of the id.
+const MIN_ID_PREFIX: usize = 6;
 
-/// How long the old secret of a rotated token may stay valid.
+/// Maximum time for which a rotated token's old secret stays valid.
 pub const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A token with a new secret, and the end of the old one.
+/// A rotated token with its new secret. The old secret expires at `old_until`.
 #[derive(Debug)]
 pub struct RotatedToken {
     pub issued: IssuedToken,
     pub old_until: Timestamp,
 }
 
-/// A program's token. `old` is the token before its last rotation, while that is still valid.
+/// A program's token. After a rotation, `old` is the replaced token until it expires.
 #[derive(Debug, Clone)]
 pub struct ProgramToken {
     pub token: ApiToken,
     pub old: Option<ApiToken>,
 }
 
-/// A new token with its secret, which is not stored and cannot be shown again.
+/// A new token with its secret. Only a digest of the secret is stored, so it cannot be shown again.
 #[derive(Debug)]
 pub struct IssuedToken {
     pub token: ApiToken,
@@ -48,7 +48,7 @@ pub struct IssuedToken {
 }
 
 impl Access {
-    /// Creates a token for a program. Without a `lifetime` it is valid until it is revoked.
+    /// Creates a token for a program. A token without `lifetime` is valid until it is revoked.
     ///
     /// # Errors
     /// [`AppError::InvalidDisplayName`], [`AppError::InvalidScope`], [`AppError::TokenNameTaken`],
@@ -69,12 +69,12 @@ impl Access {
     }
 
     pub(super) async fn store_new(self: Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
-        let _alone = self.issuing.lock().await;
+        let _guard = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
         let is_of_page = new.grant.is_of_page();
-        let alike = self.stored().await?.into_iter().filter(|token| token.grant.is_of_page() == is_of_page);
-        let alike = alike.filter(|token| !token.is_replaced());
-        if alike.count() >= MAX_TOKENS {
+        let same_kind = self.stored().await?.into_iter().filter(|token| token.grant.is_of_page() == is_of_page);
+        let same_kind = same_kind.filter(|token| !token.is_replaced());
+        if same_kind.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
@@ -99,14 +99,14 @@ impl Access {
         Ok(tokens.into_iter().map(|token| ProgramToken { old: old_of(&token), token }).collect())
     }
 
-    /// Gives a program's token a new secret. The old one stays valid for `overlap`, at most until the token expires.
-    /// Ends the secret that an earlier rotation left valid.
+    /// Gives a program's token a new secret. The old secret stays valid for `overlap`, but never longer than the token.
+    /// A still valid secret from an earlier rotation ends now.
     ///
     /// # Errors
-    /// [`AppError::UnknownToken`], also if another caller has just rotated it; [`AppError::AmbiguousToken`].
+    /// [`AppError::UnknownToken`], also if a concurrent call rotated the token; [`AppError::AmbiguousToken`].
     #[tracing::instrument(name = "access.rotate_token", skip_all)]
-    pub async fn rotate_token(self: &Arc<Self>, named: &str, overlap: Duration) -> Result<RotatedToken, AppError> {
-        let token = self.named(named).await?;
+    pub async fn rotate_token(self: &Arc<Self>, id_or_name: &str, overlap: Duration) -> Result<RotatedToken, AppError> {
+        let token = self.resolve(id_or_name).await?;
         let access = Arc::clone(self);
         let rotate = async move {
             let (id, entropy) = (random_bytes(access.random.as_ref())?, random_bytes(access.random.as_ref())?);
@@ -124,13 +124,14 @@ impl Access {
         self.tasks.run(rotate).await
     }
 
-    /// Revokes a token by its id, its name, or the first six or more digits of its id. Its running streams end too.
+    /// Revokes a program's token and ends its running streams. Accepts the token's id, its name, or six or more leading
+    /// digits of its id.
     ///
     /// # Errors
     /// [`AppError::UnknownToken`], [`AppError::AmbiguousToken`].
     #[tracing::instrument(name = "access.revoke_token", skip_all)]
-    pub async fn revoke_token(self: &Arc<Self>, named: &str) -> Result<(), AppError> {
-        let (access, id) = (Arc::clone(self), self.named(named).await?.id);
+    pub async fn revoke_token(self: &Arc<Self>, id_or_name: &str) -> Result<(), AppError> {
+        let (access, id) = (Arc::clone(self), self.resolve(id_or_name).await?.id);
         let revoke = async move {
             if !access.store.remove(&id, &access.author()).await? {
                 return Err(AppError::UnknownToken);
@@ -142,24 +143,25 @@ impl Access {
         self.tasks.run(revoke).await
     }
 
-    /// Returns the program's token with this id, this name, or an id that begins with it.
-    async fn named(&self, named: &str) -> Result<ApiToken, AppError> {
+    /// Finds a program's token by its id, else by its name, else by a prefix of its id.
+    async fn resolve(&self, id_or_name: &str) -> Result<ApiToken, AppError> {
         let tokens = self.list_tokens().await?;
         let with = |matches: &dyn Fn(&ApiToken) -> bool| {
             let tokens = tokens.iter().map(|program| &program.token);
             tokens.filter(|token| matches(token)).cloned().collect::<Vec<_>>()
         };
-        let by_id = with(&|token| token.id.as_str() == named);
-        let by_name = with(&|token| token.name.as_str() == named);
-        let by_short_id = with(&|token| named.len() >= SHORT_ID && token.id.as_str().starts_with(named));
-        match [by_id, by_name, by_short_id].into_iter().find(|found| !found.is_empty()).as_deref() {
+        let by_id = with(&|token| token.id.as_str() == id_or_name);
+        let by_name = with(&|token| token.name.as_str() == id_or_name);
+        let is_prefix = id_or_name.len() >= MIN_ID_PREFIX;
+        let by_id_prefix = with(&|token| is_prefix && token.id.as_str().starts_with(id_or_name));
+        match [by_id, by_name, by_id_prefix].into_iter().find(|found| !found.is_empty()).as_deref() {
             None | Some([]) => Err(AppError::UnknownToken),
             Some([token]) => Ok(token.clone()),
             Some(several) => Err(AppError::AmbiguousToken(several.len())),
         }
     }
 
-    /// Notes the use of a token in the background, at most once an hour.
+    /// Records in the background that a token was used, at most once an hour for each token.
     pub fn note_use(self: &Arc<Self>, known: &KnownToken) {
         let (now, id) = (self.now(), known.token.id.clone());
         if known.token.grant.is_of_page() || !known.token.is_use_news(now) {

@@ -1,5 +1,5 @@
-//! Access to the gateway's own API: tokens for programs, links and sessions of the page. All of them are API tokens
-//! with different scopes. Every request looks one up in memory.
+//! Access to the gateway's own API. Issues and revokes API tokens: those of programs, and the links and sessions of the
+//! page. The HTTP API looks up the token of each request here, in memory.
 
 mod api_tokens;
 mod page_sessions;
@@ -26,14 +26,14 @@ use crate::{
     ports::{ApiTokenStore, Author, Clock, Random},
 };
 
-/// Maximum number of tokens that are logged as refused.
+/// Maximum number of tokens without a valid mark that are logged.
 const MAX_REPORTED: usize = 1_000;
 
-/// A token in memory.
+/// A stored token, as kept in memory.
 #[derive(Debug)]
 pub struct KnownToken {
     pub token: ApiToken,
-    /// Cancelled when the token is revoked, here or on another replica. The token's streams end then.
+    /// Cancelled when the token is revoked on any replica. Its running streams then end.
     pub revoked: CancellationToken,
 }
 
@@ -42,17 +42,17 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     vault: Vault,
-    /// The digest of the gateway token. The page's tokens end when it changes.
+    /// Digest of the gateway token. Links and sessions issued under another gateway token are not valid.
     gateway_token: TokenDigest,
-    /// The stored tokens by digest, at most half a second behind other replicas.
+    /// The stored tokens by digest. Changes of other replicas arrive within about half a second.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<KnownToken>>>,
-    /// Held while the store is read, so that an older result never replaces a newer one.
+    /// Held during a reload, so that an older result never replaces a newer one.
     reading: Mutex<()>,
-    /// Tokens without a valid mark that were logged already.
+    /// Tokens without a valid mark that were already logged.
     reported: std::sync::Mutex<HashSet<ApiTokenId>>,
     /// Held while a token is issued, so that concurrent calls cannot exceed the limit together.
     issuing: Mutex<()>,
-    /// The uses that are being noted.
+    /// Tokens whose use is being recorded.
     noting: std::sync::Mutex<HashSet<ApiTokenId>>,
     refused: RefusedRequests,
     tasks: Tasks,
@@ -76,14 +76,14 @@ impl Access {
         }
     }
 
-    /// Returns the token with that digest from memory if it is valid now.
+    /// Returns the token with this digest from memory, if it is valid now.
     pub fn find(&self, digest: &TokenDigest) -> Option<Arc<KnownToken>> {
         self.tokens.load().get(digest).filter(|known| known.token.is_good(self.now())).cloned()
     }
 
-    /// Replaces the tokens in memory by those in the store.
+    /// Reloads the tokens from the store, and ends the streams of removed ones.
     pub(super) async fn reload(&self) -> Result<(), AppError> {
-        let _alone = self.reading.lock().await;
+        let _guard = self.reading.lock().await;
         let (before, stored) = (self.tokens.load_full(), self.stored().await?);
         let known = |token: ApiToken| {
             let revoked = before.get(&token.digest).map(|known| known.revoked.clone()).unwrap_or_default();
@@ -93,18 +93,19 @@ impl Access {
         let gone = before.iter().filter(|(digest, _)| !tokens.contains_key(*digest));
         let gone: Vec<_> = gone.map(|(_, known)| known.revoked.clone()).collect();
         self.tokens.store(Arc::new(tokens));
-        // Cancelled last: a stream that ends then no longer finds its token.
+        // Cancel after the swap, so that a client that reconnects at once is refused.
         gone.iter().for_each(CancellationToken::cancel);
         Ok(())
     }
 
-    /// Returns the stored tokens with a valid mark, oldest first. Logs each other one once.
+    /// Returns the stored tokens with a valid mark, oldest first, without those of an earlier gateway token. Logs each
+    /// token without a valid mark once.
     async fn stored(&self) -> Result<Vec<ApiToken>, AppError> {
         let mut tokens = Vec::new();
         for sealed in self.store.list().await? {
             let id = sealed.token.id.clone();
             match self.vault.open_api_token(sealed) {
-                Ok((token, gateway_token)) => tokens.extend(self.is_of_now(&token, gateway_token).then_some(token)),
+                Ok((token, gateway_token)) => tokens.extend(self.is_current(&token, gateway_token).then_some(token)),
                 Err(error) => {
                     let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
                     if reported.len() < MAX_REPORTED && reported.insert(id.clone()) {
@@ -118,12 +119,12 @@ impl Access {
         Ok(tokens)
     }
 
-    /// Whether the token is a program's, or one of the page that was issued under the current gateway token.
-    fn is_of_now(&self, token: &ApiToken, gateway_token: Option<TokenDigest>) -> bool {
+    /// Whether the token is a program's, or was issued under the current gateway token.
+    fn is_current(&self, token: &ApiToken, gateway_token: Option<TokenDigest>) -> bool {
         !token.grant.is_of_page() || gateway_token.as_ref() == Some(&self.gateway_token)
     }
 
-    /// Returns a token with its mark.
+    /// Adds the mark that authenticates the token's row.
     fn marked(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
         let mac = Some(self.vault.mark(token, token.grant.is_of_page().then_some(&self.gateway_token))?);
         Ok(SealedApiToken { token: token.clone(), mac })

@@ -1,8 +1,8 @@
-//! Sessions of the page. The gateway's token or a single-use link starts one, use extends it, signing out ends it. They
-//! are API tokens, so every replica accepts them.
+//! Sessions of the page. The gateway token or a single-use link starts a session, use extends it, and signing out ends
+//! it. Sessions are API tokens, so every replica accepts them.
 //!
-//! A session can make a link. What starts from it ends with that session, at the latest when the session would have
-//! ended. All of them end when the gateway's token changes.
+//! A session can create a link for another browser. The link and the session that it starts never outlive the session
+//! that created the link. All links and sessions end when the gateway token changes.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Access {
-    /// Creates a link that starts one session within ten minutes. `session` is the session that asks for it; None if
-    /// the caller has the gateway token.
+    /// Creates a link that can start one session within ten minutes. `session` is the caller's session, or None if the
+    /// caller used the gateway token.
     ///
     /// # Errors
     /// [`AppError::UnknownToken`] if the session has ended.
@@ -26,13 +26,13 @@ impl Access {
         self.issue(NewToken::link(label()?, session.map(ApiToken::lineage).unwrap_or_default())).await
     }
 
-    /// Starts a session for a caller with the gateway token.
+    /// Starts a session for a caller that used the gateway token.
     #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
         self.issue(NewToken::session(label()?, Lineage::default())).await
     }
 
-    /// Starts a session for a link. Only one caller can use a link, also with several replicas.
+    /// Exchanges a link for a session. Only one caller succeeds, also across replicas.
     ///
     /// # Errors
     /// [`AppError::LinkUsed`], also if the session that made the link has ended.
@@ -78,7 +78,7 @@ impl Access {
     /// Ends a session or a link, and the sessions and links that come from it.
     ///
     /// # Errors
-    /// [`AppError::UnknownSession`], also for the id of a program's token and for a text that cannot be an id.
+    /// [`AppError::UnknownSession`], also for an invalid id and for the id of a program's token.
     #[tracing::instrument(name = "access.end_page_session", skip_all)]
     pub async fn end_page_session(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
         let id = ApiTokenId::parse(id).ok_or(AppError::UnknownSession)?;
@@ -93,7 +93,7 @@ impl Access {
         self.tasks.run(end).await
     }
 
-    /// Ends all sessions and links, and revokes the tokens of programs too if `with_programs`. Returns their number.
+    /// Ends all sessions and links, and if `with_programs` is set, revokes all program tokens. Returns how many ended.
     #[tracing::instrument(name = "access.end_all_sessions", skip_all)]
     pub async fn end_all_sessions(self: &Arc<Self>, with_programs: bool) -> Result<usize, AppError> {
         let access = Arc::clone(self);
@@ -107,7 +107,7 @@ impl Access {
     }
 }
 
-/// The name of the page's tokens.
+/// Returns the display name of links and sessions.
 fn label() -> Result<DisplayName, AppError> {
     Ok(DisplayName::parse("page")?)
 }

@@ -1,4 +1,4 @@
-//! Logs how many requests had a wrong token: one line a minute instead of one for each request.
+//! Counts requests with a wrong token and logs the number once a minute, so that an attack does not fill the log.
 
 use std::{
     sync::{
@@ -13,15 +13,15 @@ use tokio::select;
 use super::Access;
 use crate::app::counters;
 
-/// The time that one log line sums up.
+/// The period that one log line covers.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The refused requests since the last log line.
+/// Number of refused requests since the last log line.
 #[derive(Debug, Default)]
 pub(super) struct RefusedRequests(AtomicU64);
 
 impl Access {
-    /// Counts a request whose token is unknown.
+    /// Counts a request with an unknown token. The first one after a log line starts the next period.
     pub fn note_refused_token(self: &Arc<Self>) {
         counters::token_refused();
         if self.refused.0.fetch_add(1, Ordering::Relaxed) > 0 {

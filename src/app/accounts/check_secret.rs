@@ -1,4 +1,4 @@
-//! Checks with the provider that it accepts a pasted secret, before the secret is saved.
+//! Asks the provider whether it accepts a pasted secret, before the secret is saved.
 
 use http_message::{HeaderMap, Method, StatusCode};
 
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Checks that the provider accepts the pasted secrets. Returns those to save: the provider may have exchanged
-    /// them.
+    /// Checks the pasted secrets with the provider. Returns the secrets to save, because the provider may have replaced
+    /// the cookie or issued a session token.
     pub(super) async fn check_secrets(
         &self,
         definition: &ProviderDefinition,
@@ -64,8 +64,8 @@ impl Accounts {
         }
     }
 
-    /// Gets a session token with a browser's cookie. If the provider replaced the cookie, it accepted it, even without
-    /// a token. Returns None if the provider has no session endpoint.
+    /// Exchanges a browser's cookie for a session token. A cookie that the provider replaced counts as accepted, even
+    /// if no token was issued. Returns None if the provider has no session endpoint.
     async fn exchange_cookie(
         &self,
         definition: &ProviderDefinition,

@@ -1,4 +1,4 @@
-//! Passes on the owner's answer about an unconfirmed login, and returns the status afterwards.
+//! Applies the owner's answer about an unconfirmed login, and returns the account's new status.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::{
 };
 
 impl Accounts {
-    /// Replaces the connected account by the one that signed in, or keeps it.
+    /// Replaces the connected account with the one that signed in, or keeps it, as `answer` says.
     ///
     /// # Errors
     /// [`AppError::NoPendingLogin`], [`AppError::OtherPrincipal`], [`AppError::LoginEnded`];
-    /// [`AppError::StaleConsent`] if another login is connected by now; [`AppError::Store`].
+    /// [`AppError::StaleConsent`] if the connected login has changed since the question; [`AppError::Store`].
     #[tracing::instrument(name = "accounts.confirm", skip_all, fields(provider.name = %name))]
     pub async fn confirm(
         self: &Arc<Self>,

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// More logins than end in a week, which is how long ended logins are kept.
+/// Maximum number of ended logins that are read. Ended logins are deleted after a week.
 const MAX_LOGINS: usize = 10_000;
 
 /// One entry of the activity list.
@@ -39,25 +39,25 @@ impl ActivityEntry {
 }
 
 impl Accounts {
-    /// Returns the `newest` events of one account, also of one that was removed.
+    /// Returns the newest `limit` events of an account, even if the account was removed.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
     #[tracing::instrument(name = "accounts.events", skip_all, fields(provider.name = %name))]
-    pub async fn events(&self, name: &AccountName, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
-        let events = self.history.of(name, newest).await?;
+    pub async fn events(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, AppError> {
+        let events = self.history.of(name, limit).await?;
         if events.is_empty() {
-            // An unknown account is reported as such.
+            // An unknown account is an error.
             self.directory.check_known(name).await?;
         }
         Ok(events)
     }
 
-    /// Returns the `newest` events of all accounts, and the logins that ended without tokens. A completed login shows
-    /// as its account's event.
+    /// Returns the newest `limit` events of all accounts, and all kept logins that ended without tokens. A completed
+    /// login is an event of its account.
     #[tracing::instrument(name = "accounts.activity", skip_all)]
-    pub async fn activity(&self, newest: usize) -> Result<Vec<ActivityEntry>, AppError> {
-        let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);
+    pub async fn activity(&self, limit: usize) -> Result<Vec<ActivityEntry>, AppError> {
+        let events = self.history.newest(limit).await?.into_iter().map(ActivityEntry::Account);
         let logins = self.login_store.ended(MAX_LOGINS).await?.into_iter().filter_map(|login| match login.progress {
             LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::Login {
                 end: LoginEnd::explained(outcome, login.detail.as_ref(), &login.session.name),
@@ -71,7 +71,7 @@ impl Accounts {
             | LoginProgress::Unconfirmed => None,
         });
         let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
-        // The sort is stable: entries with the same time keep their order.
+        // The stable sort keeps the order of events that have the same time.
         all.sort_by_key(|entry| Reverse(entry.at()));
         Ok(all)
     }

@@ -15,11 +15,12 @@ use crate::{
     },
 };
 
+/// An account as the list shows it.
 #[derive(Debug, Clone)]
 pub struct ProviderView {
     pub name: AccountName,
     pub display_name: String,
-    /// None if the account is unreadable and its row names no known type. The same holds for `category` and `api_base`.
+    /// None, like `category` and `api_base`, if the account is unreadable and its row names no known type.
     pub provider_type: Option<ProviderType>,
     pub category: Option<Category>,
     pub auth_methods: Vec<AuthMethod>,
@@ -66,7 +67,7 @@ impl Accounts {
         Ok(views)
     }
 
-    /// Returns an account whose row cannot be used, and takes the account out of use here too.
+    /// Returns the view of an unreadable account, and quarantines the account in this process.
     fn view_of_unreadable(&self, account: UnreadableAccount, definition: Option<ProviderDefinition>) -> ProviderView {
         self.tokens.quarantine(account.clone());
         let definition = definition.as_ref();

@@ -1,4 +1,4 @@
-//! Logs out: removes both tokens, asks the provider to revoke the refresh token, and reports the result.
+//! Logs an account out: removes its tokens and asks the provider to revoke the refresh token.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub struct LoggedOut {
     pub name: AccountName,
     /// Whether there was an account to remove.
     pub removed: bool,
-    /// The result of the revocation at the provider.
+    /// The result of revoking the refresh token.
     pub revocation: Revocation,
 }
 
@@ -34,12 +34,12 @@ impl Accounts {
             }
             resolved => resolved?.definition,
         };
-        // Pending logins first: a login that is saved after the removal would connect the account again.
+        // Cancel pending logins first. One that completes after the removal would connect the account again.
         self.logins.cancel_all(&definition.name).await?;
         let removed = self.tokens.remove(&definition).await?;
         let revocation = match &removed {
             Some((_, Some(queued))) => self.tokens.revoke_queued(queued).await,
-            // The stored token cannot be opened.
+            // No revocation was queued, because the stored token cannot be opened.
             Some((account, None)) if account.refresh_token.is_some() && definition.revoking_client().is_some() => {
                 Revocation::Failed
             }

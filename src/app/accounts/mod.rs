@@ -1,4 +1,4 @@
-//! Accounts as their owner sees them: status, list, profile, pasted secrets, refresh on demand, logout, history.
+//! The owner's use cases on accounts: status, list, profile, pasted secrets, refresh on demand, logout, history.
 
 mod check_secret;
 mod confirm;

@@ -1,4 +1,4 @@
-//! The sentences of a status: what is wrong with an account, and the next step.
+//! Writes the `reason` of a status: what is wrong with an account, and what the owner can do about it.
 
 use super::Accounts;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answer. Refreshes pause until it does.";
 
 impl Accounts {
-    /// Returns all problems of an account, as sentences.
+    /// Describes all problems of an account; None if there are none.
     pub(super) fn reason(
         &self,
         definition: &ProviderDefinition,
@@ -29,7 +29,7 @@ impl Accounts {
             None if is_dead => {
                 Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
             }
-            _ => of_tokens(state, refresh, mismatch, self.now()),
+            _ => token_problem(state, refresh, mismatch, self.now()),
         };
         let trouble = self.tokens.store_trouble();
         let is_refreshed = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
@@ -44,7 +44,7 @@ impl Accounts {
     }
 }
 
-/// Adds that a status comes from memory.
+/// Puts a note before `reason`: the status comes from memory, because the store is down.
 pub(super) fn with_store_down(trouble: StoreTrouble, reason: Option<String>) -> String {
     let trouble = trouble.in_words();
     let from_memory = format!("This status comes from memory: {trouble}. Tokens cannot be refreshed meanwhile.");
@@ -72,8 +72,13 @@ fn skewed(millis: i64) -> String {
     )
 }
 
-/// Returns the problem and the next step, if the state has a problem.
-fn of_tokens(state: AccountState, refresh: &RefreshState, mismatch: Option<String>, now: Timestamp) -> Option<String> {
+/// Describes the problem of an account's tokens and the next step; None if the tokens have no problem.
+fn token_problem(
+    state: AccountState,
+    refresh: &RefreshState,
+    mismatch: Option<String>,
+    now: Timestamp,
+) -> Option<String> {
     let cause = mismatch.or_else(|| refresh.cause.map(|cause| cause.in_words().to_owned()));
     let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let has_expired = refresh.has_ended(now);

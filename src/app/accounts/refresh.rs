@@ -1,4 +1,4 @@
-//! Refreshes an account on demand: joins a refresh that is running, and retries one in doubt only with the owner's
+//! Refreshes an account on demand. Joins a running refresh, and retries a refresh in doubt only with the owner's
 //! consent.
 
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::{
 };
 
 impl Accounts {
-    /// Waits for the refresh and returns the status after it. `consent` names the tokens in doubt that the owner agreed
-    /// to retry.
+    /// Refreshes an account and returns its status afterwards. `consent` is the version of the tokens in doubt that the
+    /// owner agreed to retry. An account that needs a new login is not refreshed.
     ///
     /// # Errors
     /// [`AppError::NotConnected`], [`AppError::NothingToRefresh`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::StaleConsent`] if `consent` names other tokens, [`AppError::RefreshNotYet`] and
-    /// [`AppError::StoreDown`] where a later call may succeed.
+    /// [`AppError::StaleConsent`] if the tokens have another version than `consent`, [`AppError::RefreshNotYet`] and
+    /// [`AppError::StoreDown`] if a later call may succeed.
     #[tracing::instrument(name = "accounts.refresh", skip_all, fields(provider.name = %name))]
     pub async fn refresh(
         self: &Arc<Self>,
@@ -60,7 +60,7 @@ impl Accounts {
     ) -> Result<(), AppError> {
         let mut outcome = self.tokens.refresh(definition, version, trigger).await;
         if let (RefreshOutcome::Waiting(until), RefreshTrigger::Consented) = (outcome, trigger) {
-            // The first call may still be running. The retry begins when it must have ended.
+            // The request in doubt may still be running. Retry once it must have timed out.
             let wait = self.now().until(until);
             if wait <= definition.refresh.longest_call() {
                 self.clock.sleep(wait).await;

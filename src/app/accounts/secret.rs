@@ -1,4 +1,4 @@
-//! Connects an account with an API key or a session token that its owner pastes, after a check with the provider.
+//! Connects an account with a pasted API key, session token or client cookie, after a check with the provider.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ use crate::{
 pub struct PastedSecret {
     pub secret: Secret,
     pub display_name: Option<String>,
-    /// The provider type of a name that is neither configured nor stored.
+    /// Required for a name that is neither configured nor stored.
     pub provider_type: Option<ProviderType>,
-    /// Save the secret without asking the provider whether it accepts it.
+    /// Saves the secret without asking the provider whether it accepts it.
     pub unchecked: bool,
 }
 
@@ -39,9 +39,9 @@ pub enum Secret {
     },
 }
 
-/// The parsed secrets of an account that is to be saved.
+/// The parsed secrets of an account before it is saved.
 pub(super) struct Secrets {
-    /// None if only the cookie is known. A refresh with the cookie then brings the token.
+    /// None if only a cookie was pasted. A refresh with the cookie gets the token.
     pub(super) access_token: Option<AccessToken>,
     pub(super) cookie: Option<RefreshToken>,
     pub(super) cookie_rotates: bool,
@@ -60,7 +60,7 @@ impl Secret {
             Self::ApiKey(token) | Self::SessionToken(token) => (Some(token), None),
             Self::ClientCookie { cookie, session_token } => (session_token.as_ref(), Some(cookie)),
         };
-        // A provider without session endpoint has no cookie name, and is never sent a cookie.
+        // A provider without a session endpoint has no cookie name. It is never sent a cookie.
         let name = definition.sessions.as_ref().map_or("", |client| client.cookie);
         Ok(Secrets {
             access_token: token.map(AccessToken::from_pasted).transpose()?,
@@ -76,8 +76,7 @@ impl Accounts {
     /// # Errors
     /// [`AppError::InvalidSecret`], [`AppError::ExpiredSecret`], [`AppError::SecretRefused`], [`AppError::NotChecked`]
     /// if the check failed, [`AppError::AuthMethodMismatch`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. With each of them nothing is
-    /// saved.
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. Nothing is saved on any error.
     #[tracing::instrument(name = "accounts.register_secret", skip_all, fields(provider.name = %name))]
     pub async fn register_secret(
         self: &Arc<Self>,
@@ -108,7 +107,7 @@ impl Accounts {
         }
         let mut metadata = metadata_of(&secrets)?;
         metadata.cookie_rotates = secrets.cookie_rotates;
-        let is_unfinished = secrets.access_token.is_none() && !pasted.unchecked;
+        let needs_token = secrets.access_token.is_none() && !pasted.unchecked;
         let credential = NewCredential {
             name: definition.name.clone(),
             provider_type: definition.provider_type,
@@ -123,7 +122,7 @@ impl Accounts {
         let mut connected = self.tokens.save(credential, &definition).await?;
         tracing::info!(provider.name = %connected.name, method = method.as_str(), unchecked = pasted.unchecked,
             "secret saved");
-        if is_unfinished {
+        if needs_token {
             connected.authenticated = self.tokens.usable(&connected.name).await.is_ok();
         }
         Ok(connected)

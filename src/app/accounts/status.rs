@@ -1,4 +1,4 @@
-//! Reports the status of an account, from the store and from memory. Sends no request to the provider.
+//! Reports an account's status from the store and from memory, without a request to the provider.
 
 use super::{Accounts, reasons::with_store_down};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     ports::StoreTrouble,
 };
 
-/// The last login that the principal started, if it has ended.
+/// The outcome of the last login that the principal started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastLogin {
     pub login_id: LoginId,
@@ -40,7 +40,7 @@ impl From<&SealedLogin> for WaitingLogin {
     }
 }
 
-/// The side that switched an account off.
+/// Who switched an account off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum SwitchedOffBy {
@@ -62,18 +62,18 @@ pub struct AccountStatus {
     pub authenticated: bool,
     /// The problem and the next step; None if the account works.
     pub reason: Option<String>,
-    /// The row that cannot be used, in the state `Unreadable`.
+    /// The unreadable row; set in the state `Unreadable`.
     pub unreadable: Option<UnreadableRow>,
-    /// Set while the plan is used up. It ends without an action of the owner.
+    /// Set while the plan is used up. The provider resets the plan without any action of the owner.
     pub limited: Option<PlanLimit>,
     /// `Configuration` if both did; None if the account is switched on.
     pub switched_off_by: Option<SwitchedOffBy>,
     pub login_id: Option<LoginId>,
     pub generation: Option<Generation>,
     pub expires_at: Option<Timestamp>,
-    /// When the access token was last refreshed; None if it was not refreshed since the login.
+    /// When the tokens were last refreshed; None if not since the login.
     pub last_refresh_at: Option<Timestamp>,
-    /// When the next refresh is scheduled; None if only a new login helps.
+    /// The earliest time of the next refresh; None if the tokens cannot be refreshed.
     pub next_refresh_at: Option<Timestamp>,
     /// The granted scopes (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
@@ -81,7 +81,7 @@ pub struct AccountStatus {
     /// Other names under which the same user and workspace is connected.
     pub other_names: Vec<AccountName>,
     pub pending: Option<WaitingLogin>,
-    /// The question about the principal's last login, if it is unconfirmed.
+    /// The question to the owner, if the principal's last login is unconfirmed.
     pub confirmation: Option<Confirmation>,
     pub last_login: Option<LastLogin>,
 }
@@ -107,8 +107,8 @@ impl Accounts {
         let now = self.now();
         let latest = self.login_store.latest(name, principal).await?;
         let resolved = match (self.directory.resolve(name, None).await, &latest) {
-            // Nothing is stored before the first login of a new account completes, so the login names its type.
             (Err(AppError::AccountUnreadable(account)), _) => return Ok(self.status_of_unreadable(*account, latest)),
+            // A new account has no row until its first login completes, so the login provides the type.
             (Err(AppError::UnknownProvider(_)), Some(login)) => {
                 self.directory.resolve(name, Some(login.session.provider_type)).await?
             }
@@ -136,7 +136,7 @@ impl Accounts {
         })
     }
 
-    /// Returns the status of an account whose row cannot be used, and takes the account out of use here too.
+    /// Returns the status of an unreadable account, and quarantines the account in this process.
     fn status_of_unreadable(&self, account: UnreadableAccount, latest: Option<SealedLogin>) -> AccountStatus {
         self.tokens.quarantine(account.clone());
         let (UnreadableAccount { name, row }, now) = (account, self.now());
@@ -154,14 +154,14 @@ impl Accounts {
         }
     }
 
-    /// Returns the status from memory, without the parts that only the store has.
+    /// Returns the status from memory, without the fields that only the store has.
     fn remembered_status(&self, name: &AccountName, trouble: StoreTrouble) -> Option<AccountStatus> {
         let known = self.tokens.registry().get(name)?;
         let status = self.status_of(&known.definition, known.enabled, &known.refresh, None);
         Some(AccountStatus { reason: Some(with_store_down(trouble, status.reason)), ..status })
     }
 
-    /// Returns the status of a connected account. `mismatch` names the other account whose tokens its refresh returned.
+    /// Returns the status of a connected account. `mismatch` is set if a refresh returned another account's tokens.
     fn status_of(
         &self,
         definition: &ProviderDefinition,
@@ -210,7 +210,7 @@ impl AccountStatus {
         }
     }
 
-    /// Returns the status of an account of which only the name is known.
+    /// Returns the status of an account with nothing but its name.
     fn unknown(name: AccountName) -> Self {
         Self {
             name,
@@ -235,8 +235,7 @@ impl AccountStatus {
     }
 }
 
-/// Returns the state of an account, its configuration and the provider's last refusal included; `stored` is the state
-/// of its row.
+/// Combines the state of an account's row, `stored`, with its configuration and the provider's last refusal.
 pub(super) fn state_of(
     definition: &ProviderDefinition,
     stored: Option<AccountState>,
@@ -245,7 +244,7 @@ pub(super) fn state_of(
     match stored {
         None => AccountState::Absent,
         Some(_) if !definition.enabled => AccountState::Disabled,
-        // Doubt and a refused refresh token have next steps of their own.
+        // The other states have their own next step for the owner, so a refusal does not replace them.
         Some(AccountState::Active | AccountState::Refreshing) if feedback.refusal().is_some() => AccountState::Refused,
         Some(state) => state,
     }

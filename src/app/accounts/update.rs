@@ -10,12 +10,12 @@ use crate::{
 };
 
 impl Accounts {
-    /// Applies a change and returns the account as it is then.
+    /// Applies a change and returns the changed account.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`],
-    /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] for an account that only the configuration can
-    /// switch on.
+    /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] if the change would switch on an account that the
+    /// configuration switches off.
     #[tracing::instrument(name = "accounts.update", skip_all, fields(provider.name = %name))]
     pub async fn update(self: &Arc<Self>, name: AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
         self.tasks.run(Arc::clone(self).change_profile(name, change)).await

@@ -1,5 +1,5 @@
-//! The audit log: reads and verifies it, and writes its checkpoints to the gateway's own log. The stores append the
-//! entries, each in the transaction of its change.
+//! Reads and verifies the audit log, and writes checkpoints of it to the gateway's own log. The stores append each
+//! entry in the transaction of the change that it records.
 
 mod verify;
 mod watch;
@@ -14,7 +14,7 @@ use crate::{
     ports::{AuditLog, Clock},
 };
 
-/// The ports of this service. The command that verifies the log uses it alone.
+/// The audit service. Its fields are public because the command that verifies the log builds it without an `App`.
 pub struct Audit {
     pub log: Arc<dyn AuditLog>,
     pub clock: Arc<dyn Clock>,

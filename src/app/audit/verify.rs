@@ -1,4 +1,4 @@
-//! Verifies the audit log: every entry follows the one before it, and a mark covers it.
+//! Verifies the audit log: the digests, which chain each entry to the previous one, and the marks.
 
 use super::Audit;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     ports::OpenError,
 };
 
-/// Entries read at a time.
+/// Number of entries read at a time.
 const PAGE: usize = 500;
 /// Maximum number of reported problems.
 const MAX_PROBLEMS: usize = 100;
@@ -17,24 +17,23 @@ const MAX_PROBLEMS: usize = 100;
 pub struct AuditFindings {
     pub entries: usize,
     pub newest: Option<Checkpoint>,
-    /// The signs that entries were changed, removed or added; empty if there are none.
+    /// Signs that entries were changed, removed or added.
     pub problems: Vec<String>,
 }
 
-/// What is known of the entries read so far.
+/// The state of a verification after the entries read so far.
 #[derive(Default)]
 struct Walk {
     findings: AuditFindings,
     first: Option<AuditEntry>,
-    /// The last deleted entry, as the entry about the deletion names it.
+    /// The last deleted entry, as recorded by the entry about the deletion.
     deleted: Option<Checkpoint>,
-    /// The entries since the last valid mark, and the key of their marks.
+    /// Number of entries since the last valid mark, and the unknown key of their marks.
     unproven: Option<(usize, String)>,
 }
 
 impl Audit {
-    /// Verifies the whole log. With a checkpoint that was kept outside of the database, also detects that the newest
-    /// entries were cut off.
+    /// Verifies the whole log. With a `checkpoint` from outside the database, also detects removed newest entries.
     ///
     /// # Errors
     /// [`AppError::Store`].
@@ -63,7 +62,7 @@ impl Walk {
         }
     }
 
-    /// Checks a mark, which proves all entries up to its own.
+    /// Records whether an entry's mark is valid. A valid mark proves all entries up to its own.
     fn check_mark(&mut self, entry: &AuditEntry, mark: Result<(), OpenError>) {
         match mark {
             Ok(()) => self.unproven = None,
@@ -77,7 +76,7 @@ impl Walk {
         }
     }
 
-    /// Checks that the entry follows the one before it.
+    /// Checks the entry against the previous one and against the checkpoint.
     fn follow(&mut self, entry: AuditEntry, checkpoint: Option<&Checkpoint>) {
         let id = entry.id;
         if let Some(last) = &self.findings.newest {

@@ -1,5 +1,5 @@
-//! Once an hour: writes a checkpoint of the audit log to the gateway's own log, checks that the one before it still
-//! holds, and deletes entries that are too old.
+//! Watches the audit log. Every hour, checks that the previous checkpoint still holds, deletes old entries, and writes
+//! a new checkpoint to the gateway's own log.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ impl Audit {
         });
     }
 
-    /// Returns the new checkpoint.
+    /// Runs one check. `last` is the previous checkpoint. Returns the new one.
     async fn watch(&self, last: Option<Checkpoint>) -> Result<Option<Checkpoint>, AppError> {
         if let Some(checkpoint) = &last {
             let found = self.log.oldest(checkpoint.id - 1, 1).await?;

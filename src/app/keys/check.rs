@@ -1,12 +1,12 @@
-//! Checks, before anything else is written, that this gateway has a key of its database.
+//! Checks that this gateway has a key of its database, before anything else is written.
 //!
-//! The database holds a sealed constant for each key in use, the key check. A gateway that opens none of them has the
-//! wrong key and does not start. This holds on an empty database too: if two gateways with different keys add the first
-//! check at once, one wins, and the other finds a check that it cannot open.
+//! The database has a key check, a sealed constant, for each key in use. A gateway that can open none of them has the
+//! wrong key and does not start. If two gateways with different keys start on an empty database, one adds the first key
+//! check. The other cannot open it and stops.
 //!
-//! A database without any check is new, or has the first format, whose secrets were bound to fewer values and whose API
-//! tokens had no marks. It is adopted in one transaction. From then on the first format does not open. Deleted checks
-//! do not change that, because values of the current format remain.
+//! A database without key checks is new or has the first format. In that format, secrets were bound to fewer values,
+//! and API tokens had no marks. Adoption reseals the secrets in one transaction. After that, the first format no longer
+//! opens. Deleting the key checks does not undo this, because values of the current format remain.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Attempts to add this gateway's check while other gateways add theirs.
+/// Attempts to add this gateway's key check while other gateways add theirs.
 const TRIES: usize = 5;
 
 /// Why the keys of this gateway do not fit its database.
@@ -40,19 +40,19 @@ pub enum KeyError {
     Contended,
 }
 
-/// When a database of the first format may be adopted.
+/// Whether a database of the first format may be adopted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adoption {
-    /// Never: other gateways may share it.
+    /// Never. Other gateways may share the database.
     No,
-    /// If one of its secrets opens: only a holder of the key can have written that one.
+    /// Only if one of its secrets opens, which proves that a holder of the key wrote it.
     IfASecretOpens,
-    /// Yes: the owner asked for it.
+    /// Always. The owner requested it.
     Ordered,
 }
 
 impl Keys {
-    /// Checks the keys and adds the check of this gateway's first key. Returns what was adopted.
+    /// Checks the configured keys and adds the key check of the first one. Returns the values that were adopted.
     ///
     /// # Errors
     /// [`AppError::Key`], [`AppError::Store`]. Nothing was written.
@@ -72,7 +72,7 @@ impl Keys {
         Err(KeyError::Contended.into())
     }
 
-    /// Reads the key file again, for keys that another process has added. Warns of each key check whose key it lacks.
+    /// Reloads the key file, and warns of each key check whose key this gateway lacks.
     pub(in crate::app) async fn meet_new_keys(&self) -> Result<(), AppError> {
         if self.cipher.reload() {
             tracing::info!(key.id = %self.cipher.key_id(), "the encryption keys have changed");
@@ -88,14 +88,14 @@ impl Keys {
         checks.iter().any(|check| check.key_id == self.cipher.key_id())
     }
 
-    /// Adds the check of the first key to `seen`, and carries out the plan. Returns false if another gateway was
-    /// faster.
+    /// Adds the key check of the first key and carries out the plan in one transaction. Returns false if the checks in
+    /// the database are no longer those of `seen`.
     async fn add_own(&self, seen: &[KeyCheck], plan: &Plan) -> Result<bool, AppError> {
         let check = self.vault.key_check()?;
         let is_added = self.store.add_key_check(&check, seen, &plan.replacements, &self.author()).await?;
         if is_added && !plan.replacements.is_empty() {
             tracing::info!(values = plan.replacements.len(), "adopted a database of the first format");
-            // Pending logins have secrets of the first format too, and live for minutes only.
+            // Pending logins also have secrets of the first format. They would expire within minutes, so cancel them.
             for login in self.logins.open_logins(self.now()).await? {
                 self.logins.end(&login.session.id, LoginOutcome::Cancelled, None, &self.author()).await?;
             }
@@ -103,7 +103,7 @@ impl Keys {
         Ok(is_added)
     }
 
-    /// Returns the plan to adopt a database without checks; an empty one if there is nothing to adopt.
+    /// Plans the adoption of a database without key checks. The plan is empty if there is nothing to adopt.
     async fn plan_for_unchecked(&self, adoption: Adoption) -> Result<Plan, AppError> {
         let values = self.store.sealed_values().await?;
         let used: BTreeSet<KeyId> = values.iter().filter_map(|value| value.value.as_ref()?.key_id()).collect();
@@ -117,11 +117,11 @@ impl Keys {
             Adoption::Ordered => {}
             Adoption::IfASecretOpens if has_secrets => {}
             Adoption::No if has_secrets => return Err(KeyError::NotAdopted.into()),
-            // API tokens without marks prove nothing; they stay refused.
+            // API tokens without marks are not adopted, because anybody could have written them.
             Adoption::No | Adoption::IfASecretOpens => return Ok(Plan::default()),
         }
         let plan = self.plan_to_adopt().await?;
-        // A mark needs no key to be made. Values that do not open stay as they are, and harm only themselves.
+        // Any key can make a mark, so marks do not prove the key. Values that do not open stay unchanged.
         let opens = plan.replacements.iter().any(|value| value.column != SealedColumn::ApiToken);
         if opens || plan.unopened.is_empty() { Ok(plan) } else { Err(self.wrong_key(used.into_iter())) }
     }

@@ -1,4 +1,4 @@
-//! Lists the encryption keys, with the values that each has sealed in the database and in the journals of all gateways.
+//! Lists the encryption keys, and counts what each has sealed in the database and in the journals of all gateways.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,26 +9,25 @@ use crate::{
     ports::JournalError,
 };
 
-/// How long a gateway's report about its journal is used.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a gateway's report about its journal is valid.
+const REPORT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One key and its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUse {
     pub key_id: KeyId,
-    /// Whether it seals new values.
+    /// Whether this gateway seals new values with the key.
     pub is_first: bool,
-    /// Whether this gateway has it.
+    /// Whether this gateway has the key.
     pub is_configured: bool,
     /// Values in the database that only this key opens.
     pub values: usize,
-    /// Records that only this key opens, by journal: that of this gateway, and those that were reported in the last 24
-    /// hours.
+    /// Records that only this key opens, by journal: this gateway's, and those reported in the last 24 hours.
     pub journal_records: BTreeMap<String, usize>,
 }
 
 impl Keys {
-    /// Returns the configured keys and all keys that sealed something, the first key first.
+    /// Returns all configured and all used keys: the first key, then the other configured ones, then the rest.
     ///
     /// # Errors
     /// [`AppError::Store`], [`AppError::Journal`].
@@ -60,17 +59,17 @@ impl Keys {
         Ok(uses)
     }
 
-    /// Reports to the other gateways which keys this gateway's journal needs.
+    /// Writes to the database which keys this gateway's journal needs, and deletes outdated reports.
     pub(in crate::app) async fn report_journal(&self) -> Result<(), AppError> {
         let own = self.own_journal().await?;
-        Ok(self.store.report_journal(&own, own.seen_at.minus(KEPT)).await?)
+        Ok(self.store.report_journal(&own, own.seen_at.minus(REPORT_LIFETIME)).await?)
     }
 
-    /// Returns the use of this gateway's journal, and of the journals that were reported lately.
+    /// Returns the key use of this gateway's journal, and that of other journals from their valid reports.
     async fn journals(&self) -> Result<Vec<JournalUse>, AppError> {
         let own = self.own_journal().await?;
         let mut journals = self.store.journals().await?;
-        journals.retain(|other| other.place != own.place && other.seen_at > own.seen_at.minus(KEPT));
+        journals.retain(|other| other.place != own.place && other.seen_at > own.seen_at.minus(REPORT_LIFETIME));
         journals.push(own);
         Ok(journals)
     }

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// The ports of this service. Commands that need no running gateway use it alone.
+/// The service for encryption keys. Its fields are public because commands build it without an `App`.
 pub struct Keys {
     pub store: Arc<dyn KeyStore>,
     pub credentials: Arc<dyn TokenStore>,

@@ -1,4 +1,4 @@
-//! Plans which stored values are sealed again, each with its new value.
+//! Plans which stored values are replaced by newly sealed ones, for `reseal.rs` and for adoption in `check.rs`.
 
 use super::Keys;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) replacements: Vec<Replacement>,
-    /// The values that do not open, each with its place and the reason.
+    /// A description of each value that does not open: its place and the reason.
     pub(super) unopened: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl Plan {
 }
 
 impl Keys {
-    /// Plans to seal every value again that another key than the first has sealed.
+    /// Plans to reseal every value that is not sealed with the first key.
     pub(super) async fn plan_to_reseal(&self) -> Result<Plan, AppError> {
         let first = self.cipher.key_id();
         let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(&first);
@@ -71,7 +71,7 @@ impl Keys {
         Ok(plan)
     }
 
-    /// Plans to seal all secrets of the first format again, and to mark all API tokens.
+    /// Plans to reseal all secrets of a database of the first format, and to mark all API tokens.
     pub(super) async fn plan_to_adopt(&self) -> Result<Plan, AppError> {
         let mut plan = Plan::default();
         for account in self.credentials.list().await?.readable {

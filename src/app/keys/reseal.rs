@@ -1,6 +1,5 @@
-//! Seals every value again that another key than the first has sealed. Each value in the database is replaced on its
-//! own, and only if it is still the one that was read, so that the work can be interrupted and repeated while gateways
-//! run.
+//! Reseals with the first key every value that another key has sealed. Each value is replaced separately, and only if
+//! it has not changed since it was read. So gateways may run meanwhile, and an interrupted reseal can be repeated.
 
 use super::{Keys, check::Adoption, plan::Plan};
 use crate::{
@@ -9,12 +8,12 @@ use crate::{
     ports::{RecordState, StoreError},
 };
 
-/// The result of sealing again.
+/// The result of resealing or adopting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resealed {
     pub values: usize,
     pub journal_records: usize,
-    /// The values that did not open, each with its place and the reason. They are unchanged.
+    /// A description of each value that did not open: its place and the reason. These values are unchanged.
     pub unopened: Vec<String>,
 }
 
@@ -25,7 +24,7 @@ impl From<Plan> for Resealed {
 }
 
 impl Keys {
-    /// Seals the values again, in the database and in this gateway's journal.
+    /// Reseals the values in the database and in this gateway's journal.
     ///
     /// # Errors
     /// [`AppError::Key`] if the keys do not fit the database, [`AppError::Store`], [`AppError::Journal`]. Values that
@@ -35,20 +34,20 @@ impl Keys {
         let plan = self.plan_to_reseal().await?;
         let mut done = Resealed { unopened: plan.unopened, ..Resealed::default() };
         for value in plan.replacements {
-            // False if the value has changed meanwhile. The first key has then sealed it.
+            // False if a gateway has replaced the value since it was read.
             done.values += usize::from(self.store.reseal(&value).await?);
         }
         for mut record in self.journal.list().await? {
             let account = match self.credentials.load(&record.name).await {
                 Ok(Some(account)) => account,
-                // An unreadable account was reported.
+                // The plan has already reported an unreadable account.
                 Ok(None) | Err(StoreError::Unreadable(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
             match self.vault.reseal_rotation(&record.name, account.provider_type, &record.rotation) {
                 Ok(Some(rotation)) => {
                     record.rotation = rotation;
-                    // A gateway may have confirmed a later version meanwhile, and `confirm` keeps that one.
+                    // If a gateway has confirmed a later version meanwhile, `confirm` keeps that one.
                     match record.state {
                         RecordState::Committed => self.journal.confirm(&record).await?,
                         RecordState::Unsaved => self.journal.put(&record).await?,
@@ -64,8 +63,8 @@ impl Keys {
         Ok(done)
     }
 
-    /// Appends an audit entry. Its mark, by the first key, proves all earlier entries, so that verifying them no longer
-    /// needs the other keys.
+    /// Appends an audit entry. The first key seals its mark, which proves all earlier entries, so verifying the log no
+    /// longer needs the other keys.
     async fn note_resealed(&self, done: &Resealed) -> Result<(), AppError> {
         let counts = format!("{} values, {} journal records", done.values, done.journal_records);
         let (key, author) = (self.cipher.key_id(), self.author());

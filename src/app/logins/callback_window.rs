@@ -1,8 +1,8 @@
-//! The callback window: the time in which the callback port is open.
+//! The callback window: the time during which the callback port is open.
 //!
-//! One listener serves all pending logins, because a callback's `state` says which login it belongs to. The window
-//! opens with the first pending login. It closes when none is left: at once after a cancellation or a time-out; after a
-//! callback, 1 s after the browser has fetched the result page, or 10 s if it does not.
+//! One listener serves all pending logins, because the `state` of a callback identifies its login. The window opens
+//! with the first pending login and closes when none is left. If the last login was cancelled or expired, it closes at
+//! once. After a callback, it closes 1 s after the browser has fetched the result page, or after 10 s without that.
 
 use std::{future, sync::Arc, time::Duration};
 
@@ -19,12 +19,12 @@ use crate::{
 
 /// How long the listener stays open after the result page was fetched.
 const AFTER_PAGE: Duration = Duration::from_secs(1);
-/// How long it waits for that page to be fetched.
+/// How long the listener waits for the browser to fetch the result page.
 const FOR_PAGE: Duration = Duration::from_secs(10);
 /// Pause after a failed read of the store.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
-/// The callback port is not open. The redirect URL can be pasted instead.
+/// The callback port could not be opened. The owner can paste the redirect URL instead.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to start OAuth flow (is port {port} available?): {source}")]
 pub struct CallbackUnavailable {
@@ -35,7 +35,7 @@ pub struct CallbackUnavailable {
 pub(super) struct CallbackWindow {
     listener: Arc<dyn CallbackListener>,
     address: CallbackAddress,
-    /// Whether a listener runs. The lock is held while it opens or closes, so that a login that starts then waits.
+    /// Whether the listener runs. The lock is held while it opens or closes, so a login that starts meanwhile waits.
     open: Mutex<bool>,
     /// Notified when a login starts, or ends without a callback.
     changed: Notify,
@@ -75,7 +75,7 @@ impl Logins {
     /// Opens the window again if logins were pending when the gateway stopped.
     pub(in crate::app) async fn reopen_callback_window(self: &Arc<Self>) -> Result<(), AppError> {
         if !self.store.open_logins(self.now()).await?.is_empty() {
-            // The error was logged. The logins can still be finished by pasting.
+            // The error was logged. The redirect URL can still be pasted.
             let _ = self.open_callback_window().await;
         }
         Ok(())
@@ -109,11 +109,11 @@ impl Logins {
                 () = self.tasks.stopping().cancelled() => break,
             }
         }
-        // The exchanges are tracked tasks. This wait only shows their results in the browsers.
+        // The logins finish in tracked tasks in any case. Wait here so that the browsers get their result pages.
         while replies.next().await.is_some() {}
     }
 
-    /// Returns the time until the next pending login ends; None if none is pending.
+    /// Returns the time until the next pending login expires; None if none is pending.
     async fn next_login_end(&self) -> Result<Option<Duration>, StoreError> {
         let now = self.now();
         let open = self.store.open_logins(now).await.inspect_err(|error| {
@@ -122,13 +122,13 @@ impl Logins {
         Ok(open.iter().map(|login| now.until(login.session.expires_at)).min())
     }
 
-    /// Closes the window. If a login has started meanwhile, the listener is returned and stays open.
+    /// Closes the window. If a login is pending after all, keeps the listener open and returns it.
     async fn close_if_idle(&self, bound: Box<dyn BoundCallback>) -> Option<Box<dyn BoundCallback>> {
         let mut open = self.window.open.lock().await;
         if !matches!(self.next_login_end().await, Ok(None)) {
             return Some(bound);
         }
-        // The port is free before the window counts as closed, so that the next login can bind it.
+        // Free the port before the window counts as closed, so that the next login can bind the port.
         bound.close().await;
         *open = false;
         None
@@ -139,7 +139,7 @@ impl Logins {
         Box::pin(async move { clock.sleep(duration).await })
     }
 
-    /// Completes the login and returns the reply for the browser after the login has ended.
+    /// Completes the login of a callback and returns the reply for the browser.
     async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
         match acting_as(Actor::named("callback"), self.complete(Callback::Received(response))).await {
             Ok(connected) => CallbackReply::Ended(LoginEnd::completed(&connected.other_names)),
@@ -148,13 +148,13 @@ impl Logins {
             Err(AppError::TokensUnsaved { .. }) => CallbackReply::Unsaved,
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
             Err(AppError::CallbackRejected(_)) => CallbackReply::Rejected,
-            // All other errors are failures of the gateway, and the log has the reason.
+            // The gateway failed, and the error was logged.
             Err(_) => CallbackReply::Unavailable,
         }
     }
 }
 
-/// Waits for the timer, or forever without one.
+/// Waits for the timer, or forever if there is none.
 async fn or_never(timer: Option<impl Future<Output = ()> + Unpin>) {
     match timer {
         Some(timer) => timer.await,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Logins {
-    /// Cancels the login that this principal has pending for the account. Returns whether there was one.
+    /// Cancels the pending or unconfirmed login of this principal for the account. Returns false if there is none.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
@@ -24,13 +24,13 @@ impl Logins {
     async fn cancel_pending(self: Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
         let latest = self.store.latest(&name, &principal).await?;
         if let Some(waiting) = latest.as_ref().filter(|login| login.confirm_until(self.now()).is_some()) {
-            // The login is unconfirmed, and cancelling it declines its tokens.
+            // The login is unconfirmed. Cancelling it revokes its tokens.
             self.decline(waiting, LoginOutcome::Cancelled).await?;
             self.notify_changed();
             return Ok(true);
         }
         let Some(login) = latest.filter(|login| login.is_open(self.now())) else {
-            // An unknown account is reported as such.
+            // An unknown account is an error.
             self.directory.check_known(&name).await?;
             return Ok(false);
         };
@@ -40,7 +40,7 @@ impl Logins {
         Ok(cancelled)
     }
 
-    /// Cancels every login of an account that has not ended, of all principals.
+    /// Cancels all logins of an account that have not ended, whoever started them.
     pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
         self.decline_all(name).await?;
         if self.store.cancel_all(name, &self.author()).await? > 0 {

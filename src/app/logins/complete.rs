@@ -1,4 +1,4 @@
-//! Completes a login: accepts the callback that belongs to it, exchanges the code once, and settles the tokens.
+//! Completes a login: validates its callback, exchanges the code exactly once, and saves the tokens.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ use crate::{
 /// How a callback reached the gateway.
 #[derive(Debug)]
 pub enum Callback {
-    /// The gateway's own listener received it. The state authenticates it.
+    /// The gateway's own listener received the callback. Its `state` authenticates it.
     Received(AuthorizationResponse),
-    /// The owner pasted the address. It must belong to a login of this account that this principal started.
+    /// The owner pasted the redirect URL. It must belong to a login of this account that this principal started.
     Pasted { name: AccountName, redirect_url: SecretString, principal: Principal },
 }
 
@@ -35,8 +35,8 @@ impl Logins {
     /// # Errors
     /// - [`AppError::CallbackRejected`]: the login is still pending.
     /// - [`AppError::LoginFailed`]: this call ended the login without tokens.
-    /// - [`AppError::ConfirmationNeeded`]: the tokens wait for the owner's answer.
-    /// - [`AppError::TokensUnsaved`]: the tokens are saved later.
+    /// - [`AppError::ConfirmationNeeded`]: the login is unconfirmed, and its tokens wait for the owner's answer.
+    /// - [`AppError::TokensUnsaved`]: the database failed, and the tokens are saved later.
     /// - [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
     ///   [`AppError::OtherPrincipal`], [`AppError::InvalidRedirect`]: nothing was changed.
     #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
@@ -81,7 +81,7 @@ impl Logins {
         }
     }
 
-    /// Returns the response in a pasted text, with its login; None if it belongs to no login of this account.
+    /// Parses a pasted text and finds its login; None if it belongs to no login of this account.
     async fn login_of(
         &self,
         name: &AccountName,
@@ -96,19 +96,19 @@ impl Logins {
         Ok(None)
     }
 
-    /// Returns why a pasted address matches no login: none is pending, or the address belongs to another one.
+    /// Returns the error for a pasted redirect URL without a login: none is pending, or the URL belongs to another one.
     async fn no_such_login(&self, name: &AccountName, principal: &Principal) -> Result<AppError, AppError> {
         if self.store.latest(name, principal).await?.is_some_and(|login| login.is_open(self.now())) {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
         }
-        // An unknown account is reported as such.
+        // An unknown account is another error.
         self.directory.check_known(name).await?;
         Ok(AppError::NoPendingLogin)
     }
 
     async fn exchange(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
         let session = login.session;
-        // Looked up before the code is sent: nothing may fail between the exchange and the save.
+        // Look up the definition before the code is sent, so that nothing can fail between the exchange and the save.
         let definition = self
             .directory
             .definition_of(&session.name, session.provider_type)
@@ -124,7 +124,7 @@ impl Logins {
             }
         };
         let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
-        // Without a refresh token the account would stop working when its first access token expires.
+        // Without a refresh token, the account would stop working when its access token expires.
         let (Some(access_token), Some(refresh_token)) = (response.access_token, response.refresh_token) else {
             return Err(self.fail(&session, LoginOutcome::InvalidResponse, None).await?);
         };
@@ -133,7 +133,7 @@ impl Logins {
         self.settle(exchanged).await
     }
 
-    /// Ends a login without tokens and returns the error that says so.
+    /// Ends a login without tokens and returns the error to report.
     async fn fail(
         &self,
         session: &LoginSession,

@@ -13,23 +13,23 @@ use crate::{
     },
 };
 
-/// The owner's answer.
+/// The owner's answer about an unconfirmed login.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The login that waits.
+    /// The unconfirmed login.
     pub login_id: LoginId,
-    /// The login that the owner saw as connected; None for the one that the question named.
+    /// The connected login that the owner agreed to replace; None for the one that the question named.
     pub replaces: Option<LoginId>,
     /// Whether the new account replaces the connected one.
     pub replace: bool,
 }
 
 impl Logins {
-    /// Replaces the connected account by the one that signed in, or keeps it. Returns the account if it was replaced.
+    /// Replaces the connected account with the one that signed in, or keeps it. Returns the account if it was replaced.
     ///
     /// # Errors
     /// [`AppError::NoPendingLogin`], [`AppError::OtherPrincipal`], [`AppError::LoginEnded`];
-    /// [`AppError::StaleConsent`] if another login is connected by now; [`AppError::Store`].
+    /// [`AppError::StaleConsent`] if the connected login has changed since the question; [`AppError::Store`].
     pub(in crate::app) async fn confirm(
         self: &Arc<Self>,
         name: AccountName,
@@ -100,7 +100,7 @@ impl Logins {
         Ok(())
     }
 
-    /// Ends the unconfirmed logins of an account at its logout.
+    /// Declines the unconfirmed logins of an account, at its logout.
     pub(super) async fn decline_all(&self, name: &AccountName) -> Result<(), AppError> {
         for login in self.unconfirmed().await?.iter().filter(|login| login.session.name == *name) {
             self.decline(login, LoginOutcome::Cancelled).await?;
@@ -108,7 +108,7 @@ impl Logins {
         Ok(())
     }
 
-    /// Ends the unconfirmed logins whose owners did not answer in time.
+    /// Declines the unconfirmed logins that were not answered in time.
     pub(super) async fn decline_overdue(&self) -> Result<(), AppError> {
         for login in self.unconfirmed().await?.iter().filter(|login| login.confirm_until(self.now()).is_none()) {
             self.decline(login, LoginOutcome::Expired).await?;
@@ -122,7 +122,7 @@ impl Logins {
         Ok(logins)
     }
 
-    /// Returns the error for an unconfirmed login: the question, or [`AppError::LoginEnded`] after the time to answer.
+    /// Returns the error for an unconfirmed login: the question, or [`AppError::LoginEnded`] if it is overdue.
     pub(super) fn question_of(&self, login: &SealedLogin) -> AppError {
         match self.confirmation_of(login) {
             Some(question) => AppError::ConfirmationNeeded(Box::new(question)),
@@ -130,7 +130,7 @@ impl Logins {
         }
     }
 
-    /// Returns the question about a login; None if the login waits for no answer.
+    /// Returns the question about a login; None if the login does not wait for an answer.
     pub(in crate::app) fn confirmation_of(&self, login: &SealedLogin) -> Option<Confirmation> {
         let expires_at = login.confirm_until(self.now())?;
         let tokens = self.vault.open_unconfirmed(login)?;

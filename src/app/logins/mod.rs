@@ -1,4 +1,4 @@
-//! Logins: starts, completes, cancels and sweeps them. A login belongs to the principal that started it.
+//! Starts, completes, cancels and sweeps logins. A login belongs to the principal that started it.
 
 mod callback_window;
 mod cancel;
@@ -36,7 +36,7 @@ pub struct Logins {
     tokens: Arc<Tokens>,
     window: CallbackWindow,
     lifetime: Duration,
-    /// Logins whose tokens wait for the database.
+    /// Number of logins of this process whose tokens are not saved yet, because the database fails.
     unsaved: AtomicUsize,
     tasks: Tasks,
 }

@@ -1,7 +1,7 @@
-//! Settles the tokens that a code exchange returned: saves them, asks the owner first, or revokes them.
+//! Settles the tokens of a code exchange: saves them, asks the owner whether to save them, or revokes them.
 //!
-//! A code works once, so its tokens are treated like those of a refresh: they are in the journal before the database is
-//! called. If the database fails they stay there, and are settled when it is back, or at the next start.
+//! An authorization code works only once, so its tokens must not be lost. They are written to the token journal before
+//! the database is called. If the database fails, they are settled once it works again, or at the next start.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -21,10 +21,10 @@ use crate::{
     ports::LoginRecord,
 };
 
-/// Pauses between attempts while the database fails: the first and the longest.
+/// Pauses between attempts while the database fails: the shortest and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// The tokens that a code exchange returned, sealed, with their login.
+/// The sealed tokens of a code exchange, with their login.
 pub(super) struct Exchanged {
     pub(super) session: LoginSession,
     pub(super) definition: ProviderDefinition,
@@ -58,7 +58,7 @@ impl Logins {
         exchanged
     }
 
-    /// Writes the record to the journal, unless it is there.
+    /// Writes the record to the journal, unless it was already written.
     async fn make_safe(&self, exchanged: &mut Exchanged) {
         if exchanged.is_safe {
             return;
@@ -75,7 +75,7 @@ impl Logins {
     /// [`AppError::TokensUnsaved`].
     pub(super) async fn settle(self: &Arc<Self>, exchanged: Exchanged) -> Result<Connected, AppError> {
         match self.settle_once(&exchanged).await {
-            Err(source) if may_pass(&source) => {
+            Err(source) if is_transient(&source) => {
                 tracing::error!(provider.name = %exchanged.session.name, login.id = %exchanged.session.id, error = %source,
                     "the tokens of a login wait for the database");
                 let error = AppError::TokensUnsaved { is_safe: exchanged.is_safe, source: Box::new(source) };
@@ -97,12 +97,12 @@ impl Logins {
             loop {
                 tokio::select! {
                     () = logins.clock.sleep(pause) => {}
-                    // The next start settles what is in the journal.
+                    // The next start settles tokens that are in the journal.
                     () = logins.tasks.stopping().cancelled(), if exchanged.is_safe => break,
                 }
                 logins.make_safe(&mut exchanged).await;
                 let settled = logins.settle_once(&exchanged).await;
-                if !settled.as_ref().is_err_and(may_pass) {
+                if !settled.as_ref().is_err_and(is_transient) {
                     logins.note_settled(&exchanged, settled.as_ref().err()).await;
                     break;
                 }
@@ -136,7 +136,7 @@ impl Logins {
                     continue;
                 }
             };
-            // An older copy of the database may bring the login back, but it has ended since.
+            // The login has ended. A restored older database still has it.
             if ended.iter().any(|ended| ended.login_id == record.login_id) {
                 self.tokens.revoke_unsaved(&exchanged.session, &tokens).await?;
                 self.note_settled(&exchanged, Some(&AppError::LoginEnded(LoginOutcome::Interrupted.into()))).await;
@@ -157,7 +157,7 @@ impl Logins {
             let account = self.directory.find(&session.name).await?;
             let replaces = match account {
                 _ if session.replace => Replaces::Any,
-                // Signing in again replaces an account that cannot be read.
+                // A new login replaces an unreadable account.
                 Some(StoredAccount::Unreadable(_)) => Replaces::Any,
                 Some(StoredAccount::Readable(other)) if is_other_account(&other, session, &tokens) => {
                     return Err(self.ask_owner(exchanged, tokens, &other).await?);
@@ -167,15 +167,15 @@ impl Logins {
             };
             let saved = self.tokens.save(credential_of(session, definition, tokens, replaces), definition).await;
             match saved {
-                // Another login has replaced the account since it was read.
+                // Another login has replaced the account since it was read, so decide again.
                 Err(AppError::StaleConsent(_)) => {}
                 saved => return saved,
             }
         }
     }
 
-    /// Keeps the tokens in the login's row until the owner has answered. Returns the error to report, usually
-    /// [`AppError::ConfirmationNeeded`].
+    /// Makes the login unconfirmed: stores its tokens in its row until the owner has answered. Returns the error to
+    /// report, usually [`AppError::ConfirmationNeeded`].
     async fn ask_owner(
         &self,
         exchanged: &Exchanged,
@@ -187,7 +187,7 @@ impl Logins {
             Some(Replaced { login_id: connected.login_id().clone(), account: connected.metadata.account.clone() });
         let sealed = self.vault.seal_login_tokens(session, &tokens)?;
         self.store.keep_unconfirmed(&session.id, &sealed, self.now()).await?;
-        // An earlier attempt, or another process that replays the journal, may have asked already. Its question stays.
+        // If an earlier attempt, or another process that replays the journal, has asked already, its question stays.
         let login = self.store.by_id(&session.id).await?;
         let question = login.as_ref().and_then(|login| self.confirmation_of(login));
         match (question, login.map(|login| login.progress)) {
@@ -212,7 +212,7 @@ impl Logins {
         }
     }
 
-    /// Deletes the journal record, and ends a login whose tokens are not saved.
+    /// Deletes the journal record. Ends the login if its tokens could not be saved.
     async fn note_settled(&self, exchanged: &Exchanged, error: Option<&AppError>) {
         let session = &exchanged.session;
         if let Err(error) = self.journal.remove_login(&session.name, &session.id).await {
@@ -226,7 +226,7 @@ impl Logins {
             Some(error) => {
                 tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
                     "the tokens of a login could not be saved");
-                // If this fails too, the sweep ends the login.
+                // If this fails, a sweep ends the login later.
                 let _ = self.store.end(&session.id, LoginOutcome::NotSaved, None, &self.author()).await;
             }
         }
@@ -234,18 +234,18 @@ impl Logins {
     }
 }
 
-/// Whether a later attempt may succeed: the database, the random source or the cipher failed.
-fn may_pass(error: &AppError) -> bool {
+/// Whether a later attempt may succeed, because the database, the random source or the cipher failed.
+fn is_transient(error: &AppError) -> bool {
     matches!(error, AppError::Store(_) | AppError::Vault(_) | AppError::Random(_))
 }
 
-/// Whether the account belongs to another user or workspace than the login. Another provider type is not checked here:
-/// saving the tokens fails with [`AppError::TypeConflict`].
+/// Whether the account belongs to another user or workspace than the login. Ignores an account of another provider
+/// type, because saving the tokens then fails with [`AppError::TypeConflict`].
 fn is_other_account(account: &SealedCredential, session: &LoginSession, tokens: &LoginTokens) -> bool {
     account.provider_type == session.provider_type && !tokens.metadata.account.covers(&account.metadata.account)
 }
 
-/// Returns the tokens of a login as the account's new credential.
+/// Returns the credential to save for the tokens of a login.
 pub(super) fn credential_of(
     session: &LoginSession,
     definition: &ProviderDefinition,

@@ -1,4 +1,4 @@
-//! Starts a login: stores a PKCE verifier and a state, opens the callback window, and returns the authorize URL.
+//! Starts a login: stores a new PKCE verifier and `state`, opens the callback window, and returns the authorize URL.
 
 use std::sync::Arc;
 
@@ -23,13 +23,12 @@ use crate::{
 
 #[derive(Debug, Clone, Default)]
 pub struct StartOptions {
-    /// Start a login even if the account is connected. The old tokens stay in use until the new ones are saved.
+    /// Starts a login even if the account is connected. The old tokens stay in use until the new ones are saved.
     pub force: bool,
-    /// Replace the account even if another user or workspace signs in.
+    /// Replaces the account without confirmation, even if another user or workspace signs in.
     pub replace: bool,
-    /// The account's display name.
     pub display_name: Option<String>,
-    /// The provider type of a name that is neither configured nor stored.
+    /// Required for a name that is neither configured nor stored.
     pub provider_type: Option<ProviderType>,
 }
 
@@ -39,22 +38,22 @@ pub enum StartOutcome {
     Pending(StartedLogin),
 }
 
-/// A login that waits for its owner's approval.
+/// A pending login.
 #[derive(Debug)]
 pub struct StartedLogin {
     pub name: AccountName,
-    /// The authorize URL. It contains the state: show it only to the person who started the login, and never log it.
+    /// The authorize URL. It contains the `state`, so only the person who started the login may see it. Never log it.
     pub auth_url: SecretString,
     pub login_id: LoginId,
-    /// Earlier than this call if the login was pending already.
+    /// Before this call if the login was already pending.
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Why the browser cannot reach the callback port, if it cannot. The redirect URL can be pasted then.
+    /// Why the callback port could not be opened; None if it is open. The redirect URL can be pasted instead.
     pub callback_error: Option<CallbackUnavailable>,
 }
 
 impl Logins {
-    /// Starts a login, or returns the one that this principal has pending for this account.
+    /// Starts a login, or returns the one that is pending for this account and principal.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::DisabledByConfiguration`],
@@ -86,10 +85,10 @@ impl Logins {
             let method = definition.provider_type.descriptor().pasted.unwrap_or(AuthMethod::ApiKey);
             return Err(AppError::AuthMethodMismatch { name, method });
         };
-        let is_sound = |credential: &SealedCredential| {
-            is_sound(credential, now) && self.tokens.feedback(&name, credential.login_id()).refusal().is_none()
+        let works = |credential: &SealedCredential| {
+            has_valid_tokens(credential, now) && self.tokens.feedback(&name, credential.login_id()).refusal().is_none()
         };
-        if !options.force && resolved.credential.as_ref().is_some_and(is_sound) {
+        if !options.force && resolved.credential.as_ref().is_some_and(works) {
             return Ok(StartOutcome::AlreadyAuthenticated { name });
         }
         let fresh = PendingLogin {
@@ -119,14 +118,14 @@ impl Logins {
         }))
     }
 
-    /// Stores a fresh login, or opens the pending one.
+    /// Stores a fresh login, or opens the pending one if it can be used instead.
     async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
         let (sealed, author) = (self.vault.seal_login(&fresh)?, &self.vault.author(now));
         if let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, author).await? {
             let id = earlier.session.id.clone();
             match self.vault.open_login(*earlier) {
-                Ok(login) if serves(&login.session, &fresh.session) => return Ok(login),
-                // The configuration has changed, or only the fresh login may replace another account without asking.
+                Ok(login) if can_stand_in(&login.session, &fresh.session) => return Ok(login),
+                // The OAuth client has changed, or only the fresh login may replace an account without confirmation.
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
@@ -142,14 +141,14 @@ impl Logins {
     }
 }
 
-/// Whether a pending login can stand in for a fresh one: it has the same OAuth client, and does not ask for a
-/// confirmation where the fresh one would not.
-fn serves(pending: &LoginSession, fresh: &LoginSession) -> bool {
+/// Whether a pending login can be used instead of a fresh one: it has the same OAuth client, and needs no confirmation
+/// that the fresh one would not need.
+fn can_stand_in(pending: &LoginSession, fresh: &LoginSession) -> bool {
     pending.client.is_equivalent_to(&fresh.client) && (pending.replace || !fresh.replace)
 }
 
-/// Whether the account works, so that no new login is needed. An account in doubt may have lost its login.
-fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
+/// Whether the account has a usable token and no new login is needed. An account in doubt may need one.
+fn has_valid_tokens(credential: &SealedCredential, now: Timestamp) -> bool {
     match credential.state(now) {
         AccountState::Active | AccountState::Refreshing => credential.is_usable(now),
         AccountState::Absent

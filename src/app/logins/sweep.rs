@@ -1,4 +1,4 @@
-//! Sweeps logins: ends those that are overdue and deletes those that ended long ago.
+//! Sweeps the logins every minute: ends overdue ones, and deletes those that ended long ago.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -10,15 +10,15 @@ use crate::app::AppError;
 
 /// Pause between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How long an ended login is kept for `last_login`.
+/// How long an ended login is kept, for `last_login` in the account's status.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// When an exchange counts as interrupted by a crash. The time limit of a code exchange is 20 s.
+/// When an exchange is considered interrupted by a crash. A code exchange times out after 20 s.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 
 impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
         self.decline_overdue().await?;
-        // A login whose tokens wait for the database is still exchanging, and is not interrupted.
+        // A login whose tokens are not saved yet is still exchanging. Do not end it.
         let is_waiting = self.unsaved.load(Ordering::Relaxed) > 0;
         let stuck_after = if is_waiting { KEPT_FOR } else { STUCK_AFTER };
         let ended = self.store.sweep(self.now(), stuck_after, KEPT_FOR).await?;

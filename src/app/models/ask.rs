@@ -1,5 +1,5 @@
-//! The common part of the model APIs: resolves a model's name to an account, checks that the caller may ask it, and
-//! sends the request.
+//! The common part of the model APIs: resolves the model's name to an account, checks the caller's rights, and sends
+//! the request.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -37,10 +37,10 @@ use crate::{
 /// Maximum size of a provider's JSON response.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long a stream may stay open after its last event, so that its connection can be reused.
+/// How long to read on for a stream's end after its last event, so that the connection can be reused.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The provider's code for reasoning whose encrypted content it cannot read.
+/// The provider's error code for encrypted reasoning that it cannot decrypt.
 const UNREADABLE: &str = "invalid_encrypted_content";
 
 /// A caller's request to a model API.
@@ -51,25 +51,25 @@ pub struct ModelRequest {
     /// The JSON body as received.
     pub body: Bytes,
     pub rights: Rights,
-    /// Whose conversations the request may continue.
+    /// The caller, whose own conversations the request may continue.
     pub caller: Principal,
 }
 
-/// Checks a body. Returns it without lone surrogates, and the model that it names.
+/// Checks a request body. Returns the body without lone surrogates, and the name of its model.
 pub(super) fn checked(
     body: Bytes,
     model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
 ) -> Result<(Bytes, ModelName), InvalidRequest> {
-    let mended = match without_lone_surrogates(&body) {
+    let replaced = match without_lone_surrogates(&body) {
         Cow::Borrowed(_) => None,
-        Cow::Owned(mended) => Some(mended),
+        Cow::Owned(replaced) => Some(replaced),
     };
-    let body = mended.map_or(body, Bytes::from);
+    let body = replaced.map_or(body, Bytes::from);
     let model = model_of(&body)?;
     Ok((body, model))
 }
 
-/// The model that a request is for.
+/// The model that a request is for, with its account.
 pub(super) struct Target {
     pub(super) definition: Arc<ProviderDefinition>,
     pub(super) api: &'static ModelApi,
@@ -77,14 +77,14 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Returns the error of an API that the provider's models do not support.
+    /// Returns the error for an API that the provider's models do not support. `instead` names one that they do.
     pub(super) fn unsupported(&self, instead: &'static str) -> AppError {
         AppError::UnsupportedApi { name: self.definition.name.clone(), instead }
     }
 }
 
 impl Models {
-    /// Checks a body, and that the caller may ask the model that it names.
+    /// Checks a request's body, resolves its model, and checks that the caller may use the model.
     pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
         let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
@@ -96,23 +96,23 @@ impl Models {
         Ok((body, name, target))
     }
 
-    /// Resolves the name of a model. If the account does not list a model that clients ask for by themselves, the
-    /// configured fallback answers for it.
+    /// Resolves the name of a model. Some clients send certain names on their own, for example for titles. If the
+    /// account does not list such a model, the configured fallback is used.
     pub(super) async fn target(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
         let target = self.target_named(asked, rights).await;
         let Some(fallback) = self.names.fallback_for(asked) else { return target };
         if let Ok(target) = target {
-            let is_it =
+            let has_model =
                 |models: &[ProviderModel]| models.iter().find(|known| known.name == target.model.name).map(drop);
-            if let Some(Some(())) = self.search_models(&target.definition.name, is_it).await {
+            if let Some(Some(())) = self.search_models(&target.definition.name, has_model).await {
                 return Ok(target);
             }
         }
         self.target_named(fallback, rights).await
     }
 
-    /// Returns the model of an account, and what the suffixes of its name ask for. A suffix counts as part of the name
-    /// if the account lists a model of this whole name, or no model of a shorter one.
+    /// Splits a model's name into the account's model and its suffixes, such as the reasoning effort. A suffix is part
+    /// of the name if the account lists a model with this whole name, or no model with a shorter one.
     async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {
@@ -131,7 +131,7 @@ impl Models {
         }
     }
 
-    /// Resolves the name of a model.
+    /// Resolves the name of a model, without the fallback.
     ///
     /// # Errors
     /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`],
@@ -149,15 +149,15 @@ impl Models {
         let found = self.names.resolve(asked, |_| unknown.is_none());
         let definition = self.definition(&found.provider).await?;
         let api = definition.model_api().ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
-        // ChatGPT's models have no slash in their names, so the part before it is an unknown account. The prompt must
-        // not go to another account.
+        // ChatGPT's models have no slash in their names, so the part before the slash is an unknown account. Do not
+        // send the prompt to another account.
         if api.dialect == Dialect::Codex && found.model.contains('/') {
             if let Some(error @ AppError::Store(_)) = unknown {
                 return Err(error);
             }
             return Err(AppError::UnknownModel(asked.as_str().to_owned()));
         }
-        // The provider is asked for its models only for a caller that may use the account.
+        // Check this first, so that only callers with access to the account make the gateway request its models.
         if !rights.permits(Permission::Models, &definition.name) {
             return Err(lacking(&definition.name, &found.model));
         }
@@ -165,7 +165,7 @@ impl Models {
         Ok(Target { definition, api, model })
     }
 
-    /// Sends the prompt. Returns the response and the account that sent it. A non-2xx response becomes an error.
+    /// Sends the prompt. Returns the response and the account that was used. A non-2xx response becomes an error.
     pub(super) async fn prompt(
         &self,
         target: &Target,
@@ -176,7 +176,8 @@ impl Models {
         self.post(target, target.api.prompt_path, from_caller, body, accept).await
     }
 
-    /// Sends a body to a path of the provider, as [`Self::prompt`] does.
+    /// Sends a body to a path of the provider. Otherwise like [`Self::prompt`]. If the provider cannot decrypt the
+    /// reasoning in the body, sends the body once more without it.
     pub(super) async fn post(
         &self,
         target: &Target,
@@ -200,7 +201,7 @@ impl Models {
         if !sent.as_ref().err().is_some_and(refused) {
             return sent;
         }
-        // The conversation began with another account or workspace, so every further turn would be refused too.
+        // The reasoning comes from another account or workspace, so every later turn would be refused too.
         let without = self.tasks.compute(body.len(), move || Ok::<_, AppError>(without_reasoning(&body))).await?;
         match without {
             Some(body) => {
@@ -227,22 +228,22 @@ impl Models {
     }
 }
 
-/// Returns the error of a caller that may not ask a model.
+/// Returns the error for a caller that may not use a model.
 pub(super) fn lacking(account: &AccountName, model: &str) -> AppError {
     AppError::InsufficientScope(format!("models:{account}/{model}"))
 }
 
-/// Returns the JSON of a short response, or null if it is not JSON or exceeds a limit.
+/// Reads a response of at most [`MAX_JSON_BYTES`] as JSON. Returns null if it is longer or not JSON.
 pub(super) async fn json_of(response: UpstreamResponse) -> Result<Value, AppError> {
     Ok(json::parse_tree(&read_start(response.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
 }
 
-/// Whether a response is an event stream. A proxy in front of the provider may send a page instead.
+/// Whether a response is an event stream. A proxy in front of the provider may send an HTML page instead.
 pub(super) fn is_event_stream(response: &UpstreamResponse) -> bool {
     has_media_type(response, "text/event-stream")
 }
 
-/// Whether a response has a media type (RFC 9110 section 8.3.1: case-insensitive).
+/// Whether a response has a media type. Media types are case-insensitive (RFC 9110 section 8.3.1).
 pub(super) fn has_media_type(response: &UpstreamResponse, wanted: &str) -> bool {
     let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))

@@ -1,9 +1,9 @@
 //! Sends a request to a provider with an account's token.
 //!
-//! After a 401 the token is refreshed, whatever its expiry, unless that would not help
-//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). The request is then sent once more if its body
-//! is still available, and the caller does not see the 401. Concurrent refusals of one token version cause one refresh.
-//! A 403 does not trigger a refresh.
+//! After a 401, the token is refreshed even if it has not expired, unless a refresh cannot help
+//! ([`Tokens::replace_refused`](crate::app::Tokens::replace_refused)). If the request's body is still available, the
+//! request is sent once more, and the caller does not see the 401. Concurrent 401 responses for one token version cause
+//! one refresh. A 403 does not trigger a refresh.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use crate::{
     ports::{RequestBody, UpstreamRequest, UpstreamResponse},
 };
 
-/// Error codes which say that the token is dead, and not only refused for this request.
+/// Error codes of a 401 that mean that the token is invalid for every request, not only for this one.
 const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
-/// A request to a provider, before the account's own headers and token.
+/// A request to a provider, without the headers and token of the account.
 #[derive(Debug)]
 pub(super) struct ProviderCall {
     pub(super) method: Method,
@@ -63,17 +63,17 @@ impl Models {
         }
     }
 
-    /// Sends a call as the account `name` and returns the response with any status once its head is read.
+    /// Sends a call with the account's token. Returns when the response's head is read, whatever its status.
     ///
     /// # Errors
-    /// [`AppError::Upstream`], [`AppError::RetryRequest`] if a large body was sent with a dead token, and those of
-    /// [`Tokens::usable`](crate::app::Tokens::usable).
+    /// [`AppError::Upstream`], [`AppError::RetryRequest`] if the token was refused and the body cannot be sent again,
+    /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
     pub(super) async fn call(&self, name: &AccountName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
-        Ok(self.exchange(name, call).await?.1)
+        Ok(self.send_authorized(name, call).await?.1)
     }
 
-    /// Does the same as [`Self::call`]. Also returns the account with the token that was used last.
-    async fn exchange(
+    /// Sends a call, as described for [`Self::call`]. Also returns the account with the token that was used last.
+    async fn send_authorized(
         &self,
         name: &AccountName,
         call: ProviderCall,
@@ -109,15 +109,15 @@ impl Models {
         Ok((account, response))
     }
 
-    /// Sends a call. Converts a non-2xx response into an error and notes its cause for the account's status. The caller
-    /// notes a success, because a stream may still fail.
+    /// Sends a call. A non-2xx response becomes an error and is noted for the account's status. The caller must note a
+    /// success, because a stream may still fail.
     pub(super) async fn call_successfully(
         &self,
         name: &AccountName,
         call: ProviderCall,
         source: FeedbackSource,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
-        let (account, response) = self.exchange(name, call).await?;
+        let (account, response) = self.send_authorized(name, call).await?;
         if response.status.is_success() {
             return Ok((account, response));
         }
@@ -154,13 +154,13 @@ pub(in crate::app) fn set_user_agent(headers: &mut HeaderMap, definition: &Provi
     }
 }
 
-/// Returns the headers whose names pass the filter.
+/// Returns the headers whose names are listed.
 pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> HeaderMap {
     let kept = headers.iter().filter(|(name, _)| is_listed(name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Returns a 401 response with its whole body, and what it says about the token.
+/// Classifies a 401 response by its code. Returns the response with its whole body.
 async fn read_unauthorized(
     response: UpstreamResponse,
     now: Timestamp,

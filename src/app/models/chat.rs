@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions`: OpenAI's Chat Completions API, and the legacy `POST /v1/completions`. Requests to the
-//! Codex backend are translated to the Responses API; to other providers a chat is forwarded with the provider's model
-//! name.
+//! Codex backend are translated to the Responses API. Chats for other providers are forwarded with the provider's name
+//! of the model.
 
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ use crate::{
     },
 };
 
-/// A checked request without its body: the model it is for, its headers and its caller.
-struct Asked {
+/// A checked request without its body.
+struct CheckedRequest {
     target: Target,
     headers: HeaderMap,
     caller: Principal,
@@ -38,17 +38,17 @@ struct Asked {
 impl Models {
     #[tracing::instrument(name = "models.create_chat_completion", level = "debug", skip_all)]
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let (asked, body) = self.asked(request).await?;
-        match asked.target.api.dialect {
+        let (checked, body) = self.check_request(request).await?;
+        match checked.target.api.dialect {
             Dialect::Codex => {
-                let (chat, room) = self.translate_chat(&body, &asked).await?;
-                self.translated(chat, ChatForm::Chat, asked, room).await
+                let (chat, room) = self.translate_chat(&body, &checked).await?;
+                self.send_translated(chat, ChatForm::Chat, checked, room).await
             }
             Dialect::ChatCompletions => {
-                let (model, size) = (asked.target.model.name.clone(), body.len());
-                let rename = move || ChatRequest::of_checked(&body).map(|asked| asked.with_model(&model));
+                let (model, size) = (checked.target.model.name.clone(), body.len());
+                let rename = move || ChatRequest::of_checked(&body).map(|chat| chat.with_model(&model));
                 let renamed = self.tasks.compute(size, rename).await?;
-                let (account, response) = self.prompt(&asked.target, &asked.headers, renamed.into(), "*/*").await?;
+                let (account, response) = self.prompt(&checked.target, &checked.headers, renamed.into(), "*/*").await?;
                 self.note_answered(&account, FeedbackSource::Prompt);
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
@@ -60,31 +60,31 @@ impl Models {
 
     #[tracing::instrument(name = "models.create_completion", level = "debug", skip_all)]
     pub async fn create_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let (asked, body) = self.asked(request).await?;
-        match asked.target.api.dialect {
+        let (checked, body) = self.check_request(request).await?;
+        match checked.target.api.dialect {
             Dialect::Codex => {}
-            Dialect::ChatCompletions => return Err(asked.target.unsupported("/v1/chat/completions")),
+            Dialect::ChatCompletions => return Err(checked.target.unsupported("/v1/chat/completions")),
         }
-        let (model, size) = (asked.target.model.clone(), body.len());
+        let (model, size) = (checked.target.model.clone(), body.len());
         let translate = move || ChatRequest::of_checked(&body)?.prompt_into_backend(model);
         let chat = self.tasks.compute(size, translate).await?;
-        self.translated(chat, ChatForm::Text, asked, None).await
+        self.send_translated(chat, ChatForm::Text, checked, None).await
     }
 
     /// Checks a request, and resolves its model.
-    async fn asked(&self, request: ModelRequest) -> Result<(Asked, Bytes), AppError> {
+    async fn check_request(&self, request: ModelRequest) -> Result<(CheckedRequest, Bytes), AppError> {
         let ModelRequest { headers, body, rights, caller } = request;
         let (body, _name, mut target) = self.checked(body, &rights).await?;
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
-        Ok((Asked { target, headers, caller }, body))
+        Ok((CheckedRequest { target, headers, caller }, body))
     }
 
-    /// Translates a chat, and puts back the remembered reasoning before its calls. Also returns the memory permit of
-    /// that reasoning.
+    /// Translates a chat, and inserts the remembered reasoning before its tool calls. Also returns the permit for the
+    /// memory of that reasoning.
     async fn translate_chat(
         &self,
         body: &Bytes,
-        Asked { target, caller, .. }: &Asked,
+        CheckedRequest { target, caller, .. }: &CheckedRequest,
     ) -> Result<(TranslatedChat, Option<OwnedSemaphorePermit>), AppError> {
         let model = BackendModel { reasons: self.reasons(target).await, ..target.model.clone() };
         let translate = async |recalled: Recalled| {
@@ -101,7 +101,7 @@ impl Models {
         Ok((chat, found.room))
     }
 
-    /// Whether the model is known to summarize its reasoning. The account's list is read once for each login.
+    /// Whether the account's list says that the model summarizes its reasoning. Uses the last known list.
     async fn reasons(&self, target: &Target) -> bool {
         let account = &target.definition.name;
         let models = match self.last_models(account) {
@@ -112,18 +112,18 @@ impl Models {
     }
 
     /// Sends a translated chat, and translates its response.
-    async fn translated(
+    async fn send_translated(
         self: &Arc<Self>,
         chat: TranslatedChat,
         form: ChatForm,
-        asked: Asked,
+        checked: CheckedRequest,
         room: Option<OwnedSemaphorePermit>,
     ) -> Result<ProxyResponse, AppError> {
         let TranslatedChat { request: BackendRequest { body, stream, session, ignored }, options, .. } = chat;
-        let Asked { target, mut headers, caller } = asked;
+        let CheckedRequest { target, mut headers, caller } = checked;
         add_session(&mut headers, session.as_deref());
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
-        // The conversation has been sent.
+        // The recalled reasoning has been sent, so its memory is free.
         drop(room);
         let part = Part::Reasoning(target.definition.name.clone());
         let unremembered = self.memory.is_on().then_some(Unremembered { owner: caller, part });

@@ -1,4 +1,4 @@
-//! `POST /v1/embeddings`: embeddings of a provider that has them.
+//! `POST /v1/embeddings`: forwards the request to a provider that offers embeddings.
 
 use std::sync::Arc;
 

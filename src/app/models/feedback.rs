@@ -1,5 +1,5 @@
-//! Notes what a provider's refusals say about an account, for its status. Proxied requests do not count, because their
-//! paths are the caller's choice.
+//! Notes provider feedback on an account, for the account's status. Proxied requests are not noted, because the caller
+//! chooses their paths.
 
 use super::Models;
 use crate::{
@@ -13,19 +13,19 @@ use crate::{
 };
 
 impl Models {
-    /// Notes that the provider has answered.
+    /// Notes that the provider accepted a request of this kind.
     pub(super) fn note_answered(&self, account: &ProviderRegistration, source: FeedbackSource) {
         self.tokens.note_answered(&account.definition.name, &account.refresh.version.login_id, source);
     }
 
-    /// Returns the refusal that a stream reports, and notes it.
+    /// Notes the failure that a stream reports, and returns it as a refusal.
     pub(super) fn failed(&self, account: &ProviderRegistration, failure: ResponseFailure) -> ProviderRefusal {
         let refusal = ProviderRefusal::of_failure(failure, self.now());
         self.note_refusal(account, &refusal, FeedbackSource::Prompt);
         refusal
     }
 
-    /// Notes a refusal of a prompt or of the usage.
+    /// Notes a refusal of a prompt or of a usage request.
     pub(super) fn note_refusal(
         &self,
         account: &ProviderRegistration,
@@ -54,7 +54,7 @@ impl Models {
         }
     }
 
-    /// Whether no refresh helps against a refused access token.
+    /// Whether a refresh cannot help after the provider refused the access token.
     fn is_incurable(&self, account: &ProviderRegistration) -> bool {
         let refresh = &account.refresh;
         !refresh.refreshable

@@ -1,4 +1,4 @@
-//! `POST /v1/images/generations`: images that a model of the account generates with the backend's image tool.
+//! `POST /v1/images/generations`: generates images through a model that calls the backend's image tool.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl Models {
             Dialect::ChatCompletions => return Err(target.unsupported("the provider's own API below /v1/proxy/")),
         }
         RunningRequest::current().note_model(&target.definition.name, &target.model.name);
-        let (model, size) = (self.caller_of_the_tool(&target, &name, &rights).await?, body.len());
+        let (model, size) = (self.model_with_tool(&target, &name, &rights).await?, body.len());
         let translate = move || ImageRequest::of_checked(&body)?.into_backend(&model);
         let (body, ignored, mut reader) = self.tasks.compute(size, translate).await?;
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
@@ -40,9 +40,9 @@ impl Models {
         Ok(response.with_json(images).with_ignored(&ignored))
     }
 
-    /// Returns the model that calls the tool: the named one, or, if that is an image model, the account's first model
-    /// that the caller may ask.
-    async fn caller_of_the_tool(
+    /// Returns the model that calls the image tool: the named one, or if that is an image model, the account's first
+    /// model that the caller may use.
+    async fn model_with_tool(
         &self,
         target: &Target,
         name: &ModelName,
@@ -58,7 +58,7 @@ impl Models {
         match listed {
             Some(Some(model)) => Ok(model),
             Some(None) => Err(AppError::UnknownModel(name.as_str().to_owned())),
-            // Without a list, the provider or the account's state says what is wrong.
+            // The list is unknown. Use the named model; the request then fails with the actual reason.
             None if rights.permits_model(account, &target.model.name) => Ok(target.model.clone()),
             None => Err(lacking(account, &target.model.name)),
         }

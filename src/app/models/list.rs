@@ -1,5 +1,5 @@
-//! `GET /v1/models`: the models of the connected accounts, each under all of its names. An account whose list cannot be
-//! read now contributes its last known list, and is named in `incomplete`.
+//! `GET /v1/models`: the models of the connected accounts, each under all of its names. If the list of an account
+//! cannot be read, its last known list is used, and `incomplete` names the account.
 
 use std::sync::Arc;
 
@@ -18,30 +18,30 @@ use crate::{
     },
 };
 
-/// What callers can use.
+/// The models that a caller may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelListing {
     pub models: Vec<ListedModel>,
-    /// The same models in the form of the Codex backend's catalogue, if it describes them. Each name has its own entry,
-    /// because the Codex CLI looks up the name that it sends.
+    /// The models that the Codex backend describes, in the form of its catalogue. Each name has its own entry, because
+    /// the Codex CLI looks up the name that it sends.
     pub catalog: Vec<Value>,
-    /// The version of the default provider's list. The Codex CLI compares it with `x-models-etag` of each response, and
-    /// reads the catalogue again if they differ.
+    /// The `ETag` of the default provider's list. The Codex CLI compares it with the `x-models-etag` of each response,
+    /// and reloads the catalogue if they differ.
     pub etag: Option<HeaderValue>,
-    /// The accounts whose own list could not be read. Their last known models are listed.
+    /// The accounts whose list could not be read. Their last known models are listed.
     pub incomplete: Vec<AccountName>,
 }
 
-/// A model that a caller can use.
+/// A model that a caller may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModel {
     /// `<provider>/<model>`, a model of the default provider, or the key of an agent.
     pub id: String,
     /// The provider's name, or the gateway's for an agent.
     pub owned_by: String,
-    /// When it was created, in Unix seconds; 0 if the provider does not say.
+    /// When the model was created, in Unix seconds; 0 if the provider does not report it.
     pub created: i64,
-    /// The tokens that fit into a conversation, if the provider says it.
+    /// The size of the context window in tokens, if the provider reports it.
     pub context_length: Option<u64>,
 }
 
@@ -51,19 +51,18 @@ impl ListedModel {
     }
 }
 
-/// The models of an account, and whether they are what its provider lists now.
+/// The models of an account. `is_current` is false if the provider's list could not be read.
 struct AccountModels {
     name: AccountName,
     models: Arc<[ProviderModel]>,
     is_current: bool,
 }
 
-/// How many accounts are asked for their models at a time.
+/// Number of accounts whose models are requested concurrently.
 const AT_ONCE: usize = 32;
 
 impl Models {
-    /// Returns the agents, then the models of every account that is switched on, without those that the caller may not
-    /// ask.
+    /// Returns the agents, then the models of all enabled accounts. Omits models that the caller may not use.
     #[tracing::instrument(name = "models.list", skip_all)]
     pub async fn list(&self, rights: &Rights) -> ModelListing {
         let accounts = self.accounts_with_models(rights).await;
@@ -83,20 +82,20 @@ impl Models {
         listing
     }
 
-    /// Returns the accounts that the caller may ask, sorted by name.
+    /// Returns the accounts that the caller may use for models, sorted by name.
     async fn accounts_with_models(&self, rights: &Rights) -> Vec<AccountModels> {
         let registry = self.tokens.registry();
         let mut names: Vec<_> = registry.names().into_iter().chain(registry.unreadable_names()).collect();
         names.retain(|name| rights.permits(Permission::Models, name));
         names.sort();
-        // Made before the stream: rustc does not see that a closure for it is general enough over lifetimes.
+        // Collect the futures first: with a closure inside the stream, rustc reports that it is "not general enough".
         let asked: Vec<_> = names.iter().map(|name| self.models_of(name)).collect();
         let lists: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
         let with_models = |(name, (models, is_current))| AccountModels { name, models, is_current };
         names.into_iter().zip(lists).map(with_models).collect()
     }
 
-    /// Adds the models of an account. Those of the default provider have two names; the shorter ones come first.
+    /// Adds the models of an account. Models of the default provider have two names, of which the shorter comes first.
     fn add_account(&self, listing: &mut ModelListing, account: &AccountModels, rights: &Rights) {
         let name = &account.name;
         let is_default = *name == self.names.default_provider;
@@ -117,7 +116,7 @@ impl Models {
         }
     }
 
-    /// Whether the name of a model of the default provider, alone, names this model and nothing else.
+    /// Whether the model's name without a provider resolves to this model of the default provider.
     fn is_default_name_of(&self, model: &ProviderModel) -> bool {
         let is_account = |name: &AccountName| self.tokens.registry().get(name).is_some();
         ModelName::parse(&model.name).is_ok_and(|name| {
@@ -132,7 +131,7 @@ impl Models {
     /// [`AppError::UnknownModel`].
     #[tracing::instrument(name = "models.find", skip_all)]
     pub async fn find(&self, id: &str, rights: &Rights) -> Result<ListedModel, AppError> {
-        // The id may have the account's alias.
+        // The id may use an alias of the account.
         let canonical = ModelRef::parse(id).map(|named| format!("{}/{}", named.provider, named.model));
         let mut models = self.list(rights).await.models.into_iter();
         let found = models.find(|model| model.id == id || canonical.as_ref() == Ok(&model.id));

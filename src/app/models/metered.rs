@@ -1,4 +1,4 @@
-//! Reads the token usage of a chat whose response is forwarded unchanged.
+//! Reads the token usage of a chat from a response that is forwarded unchanged.
 
 use std::collections::VecDeque;
 
@@ -9,19 +9,20 @@ use http_message::header::CONTENT_TYPE;
 use super::ProxyResponse;
 use crate::{app::RunningRequest, domain::dialect::SseDecoder};
 
-/// The longest JSON response whose usage is read.
+/// Maximum size of a JSON response whose usage is read, in bytes.
 const MAX_JSON: usize = 1024 * 1024;
 
-/// What has been read of the response.
+/// The state of reading the usage.
 enum Meter {
-    /// Any chunk of a stream may have the usage; usually the last one does.
+    /// An event stream. Any of its chunks may have the usage.
     Chunks(SseDecoder),
+    /// The JSON document so far.
     Whole(Vec<u8>),
-    /// The response is too large or not readable.
+    /// The response is too large or invalid.
     Off,
 }
 
-/// Returns the response, whose usage is noted while it is sent.
+/// Wraps a response so that its usage is recorded while it is sent.
 pub(super) fn metered(mut response: ProxyResponse) -> ProxyResponse {
     let content_type = response.headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     let mut meter = if content_type.starts_with(b"text/event-stream") {

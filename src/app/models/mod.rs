@@ -1,4 +1,4 @@
-//! Requests to providers: models through OpenAI's APIs, the list of models, plan usage, and the proxy.
+//! Requests to providers: OpenAI's model APIs, the list of models, plan usage, and the proxy.
 
 mod ask;
 mod call;

@@ -1,5 +1,5 @@
-//! The models of each account, as its provider lists them. A list is cached and revalidated by its `ETag`. If it cannot
-//! be read, the last list or the configured one is used.
+//! The models that each account's provider lists. A list is cached and revalidated by its `ETag`. If the provider's
+//! list cannot be read, the last known list is used, else the configured one.
 
 use std::{
     collections::HashMap,
@@ -25,39 +25,39 @@ use crate::{
     },
 };
 
-/// How long a provider may take to list its models. OpenAI's own client waits as long.
+/// How long a provider may take to list its models: the timeout of OpenAI's own client.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a list is served without revalidation: after a success, and after a failure.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// How long the last list of a provider stands in for one that cannot be read.
+/// How long the last known list is used while the provider's list cannot be read.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The last list of each provider.
+/// The last known list of each account.
 #[derive(Debug, Default)]
 pub(super) struct ModelLists {
     known: Mutex<HashMap<AccountName, ModelList>>,
-    /// Held while a provider is asked, so that concurrent callers share the result.
+    /// A lock for each account, held while its list is requested, so that concurrent callers share the result.
     asking: Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Debug, Clone)]
 struct ModelList {
-    /// The login it belongs to: plans differ in their models.
+    /// The login that the list belongs to. Another login may have a plan with other models.
     login_id: LoginId,
     etag: Option<HeaderValue>,
     models: Arc<[ProviderModel]>,
-    /// When the provider sent it.
+    /// When the provider sent the list.
     listed_at: Timestamp,
-    /// Whether the provider's last response was a list.
+    /// Whether the last request to the provider succeeded.
     is_current: bool,
-    /// End of the time in which it is served without revalidation.
+    /// Until when the list is served without revalidation.
     fresh_until: Timestamp,
 }
 
 impl ModelLists {
-    /// Returns the last list of an account, unless it is too old.
+    /// Returns the last known list of an account, unless it is too old.
     fn last(&self, name: &AccountName, now: Timestamp) -> Option<ModelList> {
         let lists = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         lists.get(name).filter(|list| now < list.listed_at.plus(KEPT_FOR)).cloned()
@@ -74,20 +74,19 @@ impl ModelLists {
 }
 
 impl Models {
-    /// Returns the last known models of an account without asking its provider; none after another login.
+    /// Returns the last known models of an account, without a request. None if they belong to an earlier login.
     pub(super) fn last_models(&self, name: &AccountName) -> Option<Arc<[ProviderModel]>> {
         let account = self.tokens.registry().get(name)?;
         let last = self.lists.last(name, self.now())?;
         (last.login_id == account.refresh.version.login_id).then_some(last.models)
     }
 
-    /// Returns the `ETag` of an account's last list.
     pub(super) fn list_etag(&self, name: &AccountName) -> Option<HeaderValue> {
         self.lists.last(name, self.now())?.etag
     }
 
-    /// Searches the models of an account; None if they are not known. Asks the provider only if the last known list has
-    /// no result, so that most requests do not wait for it.
+    /// Searches the models of an account. Returns None if no models are known, and `Some(None)` if none matches.
+    /// Requests the list only if the last known list has no result, so that most callers do not wait.
     pub(super) async fn search_models<T>(
         &self,
         name: &AccountName,
@@ -100,7 +99,7 @@ impl Models {
         (!models.is_empty()).then(|| search(&models))
     }
 
-    /// Returns the models of an account, and whether they are what its provider lists now.
+    /// Returns the models of an account, and whether they are current. They are not if the list could not be read.
     pub(super) async fn models_of(&self, name: &AccountName) -> (Arc<[ProviderModel]>, bool) {
         let none = || Arc::from([]);
         let Some(account) = self.tokens.registry().get(name) else {
@@ -111,7 +110,7 @@ impl Models {
         let is_on = account.enabled && definition.enabled;
         let Some(api) = definition.model_api().filter(|_| is_on) else { return (none(), true) };
         let turn = self.lists.turn(name);
-        let _one_at_a_time = turn.lock().await;
+        let _guard = turn.lock().await;
         let login_id = &account.refresh.version.login_id;
         let known = self.lists.last(name, self.now()).filter(|list| list.login_id == *login_id);
         if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
@@ -150,7 +149,7 @@ impl Models {
         (list.models, list.is_current)
     }
 
-    /// Asks the provider for its list and the list's `ETag`.
+    /// Requests the list, conditionally if `known` has an `ETag`. Returns the list with its `ETag`.
     async fn ask_for_models(
         &self,
         definition: &ProviderDefinition,

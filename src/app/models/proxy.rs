@@ -20,7 +20,7 @@ use crate::{
     ports::{ByteStream, RequestBody, UpstreamResponse},
 };
 
-/// A caller's request.
+/// A caller's request to a provider's own API.
 #[derive(Debug)]
 pub struct ProxyRequest {
     pub name: AccountName,
@@ -34,12 +34,12 @@ pub struct ProxyRequest {
     pub body: RequestBody,
 }
 
-/// A provider's response, as the caller receives it.
+/// A response as the caller receives it.
 pub struct ProxyResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: ByteStream,
-    /// The bytes that the gateway keeps in memory until the body has been sent.
+    /// Number of bytes that the gateway holds in memory until the body has been sent.
     pub kept: usize,
 }
 
@@ -56,7 +56,7 @@ impl Models {
         let definition = self.definition(&name).await?;
         RunningRequest::current().note_account(&definition.name);
         let path = ProxyPath::parse(&path)?;
-        // Checked before the token is looked up, because a rejected path must not start a refresh.
+        // Check the path before the token is looked up, so that a rejected path does not start a refresh.
         let is_covered = |rules: &[ProxyRule]| rules.iter().any(|rule| rule.covers(method.as_str(), &path));
         if !is_covered(&definition.proxy_paths) {
             return Err(AppError::PathNotAllowed { name, path });
@@ -90,7 +90,7 @@ impl Models {
 }
 
 impl ProxyResponse {
-    /// Creates the response with the headers in `headers::is_forwarded_to_caller`.
+    /// Converts a provider's response. Keeps the headers in `headers::is_forwarded_to_caller`.
     ///
     /// # Errors
     /// [`AppError::UpstreamRedirect`].

@@ -14,7 +14,7 @@ use crate::{
     ports::{ByteStream, UpstreamResponse},
 };
 
-/// Bytes of a refusal that are read for its code and message.
+/// Number of bytes of a refusal that are read for its code and message.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
 /// Converts a non-2xx response into an error.
@@ -42,7 +42,7 @@ pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timest
     ProviderRefusal::read(refused, now)
 }
 
-/// Reads the beginning of a response's body. Returns the response with its whole body, and the beginning.
+/// Reads the beginning of a response's body. Returns the response, still with its whole body, and that beginning.
 pub(super) async fn peek(response: UpstreamResponse) -> Result<(UpstreamResponse, Bytes), AppError> {
     let UpstreamResponse { status, headers, body } = response;
     let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;

@@ -1,4 +1,4 @@
-//! `POST /v1/responses`: OpenAI's Responses API. Without `stream` the caller gets the response as one JSON document.
+//! `POST /v1/responses`: OpenAI's Responses API. Without `stream`, the response is one JSON document.
 
 use std::sync::Arc;
 
@@ -33,13 +33,13 @@ use crate::{
     ports::{ByteStream, UpstreamError, UpstreamResponse},
 };
 
-/// Maximum size of a stream that is collected into one response.
+/// Maximum size in bytes of a stream that is collected into one response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The response header that names the dropped parameters of a request, separated by commas.
 pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 
-/// The parameters that the header names, and the characters of each.
+/// Maximum number of parameters that the header names, and of characters of each name.
 const MAX_NAMES: usize = 64;
 const MAX_NAME: usize = 64;
 
@@ -71,7 +71,7 @@ impl Models {
         let part = Part::Whole { input: own_input, previous };
         let unremembered = is_stored.then_some(Unremembered { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
-        // The conversation has been sent.
+        // The recalled items have been sent, so their memory is free.
         drop(room);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
@@ -90,8 +90,8 @@ impl Models {
         Ok(response.with_model(&target.model.name, &name).with_ignored(&ignored))
     }
 
-    /// Translates a request, with the items of earlier responses that it refers to. Also returns the response that it
-    /// continues, and the memory permits of the recalled items.
+    /// Translates a request, and inserts the items of earlier responses that it refers to. Also returns the response
+    /// that it continues, and the permits for the memory of the recalled items.
     async fn translate_response(
         &self,
         body: Bytes,
@@ -127,8 +127,8 @@ impl Models {
         }
     }
 
-    /// Returns the response as a stream, which keeps `kept` bytes in memory. A response that fails before any output is
-    /// an error.
+    /// Returns the response as a stream, for which `kept` bytes stay in memory. A response that fails before its first
+    /// output becomes an error.
     pub(super) async fn streamed(
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
@@ -136,7 +136,7 @@ impl Models {
         unremembered: Option<Unremembered>,
         kept: usize,
     ) -> Result<ProxyResponse, AppError> {
-        let (mut response, body) = of_events(response)?;
+        let (mut response, body) = split_event_stream(response)?;
         response.kept = kept;
         let mut events = Events::of(body);
         events.await_news(self).await.map_err(|broken| self.broken(&account, broken))?;
@@ -146,14 +146,14 @@ impl Models {
         Ok(response)
     }
 
-    /// Collects a stream into one JSON document. `read` returns it at the last event, and whether the rest of the
-    /// stream is to be cancelled.
+    /// Collects a stream into one JSON document. At the last event, `read` returns the document, and whether to cancel
+    /// the rest of the stream instead of draining it.
     pub(super) async fn collect(
         &self,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         mut read: impl FnMut(&SseEvent<'_>) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<(ProxyResponse, String), AppError> {
-        let (response, body) = of_events(response)?;
+        let (response, body) = split_event_stream(response)?;
         let (mut events, mut size) = (Events::of(body), 0);
         let broken = |error: BrokenEvents| self.broken(&account, error);
         while let Some(frame) = events.next().await {
@@ -176,7 +176,7 @@ impl Models {
         Err(broken(ResponseFailure::ended_early().into()))
     }
 
-    /// Converts the early end of a response into an error.
+    /// Returns the error for a response that ended early.
     fn broken(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
         match error {
             BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.failed(account, failure))),
@@ -187,8 +187,8 @@ impl Models {
     }
 }
 
-/// Splits a response with events into its head and its body.
-fn of_events(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), AppError> {
+/// Checks that a response is an event stream, and splits it into its head and its body.
+fn split_event_stream(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), AppError> {
     if !is_event_stream(&response) {
         return Err(AppError::InvalidUpstreamResponse("its response is not an event stream"));
     }
@@ -199,7 +199,7 @@ fn of_events(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), 
 }
 
 impl ProxyResponse {
-    /// Replaces the body by a JSON document.
+    /// Replaces the body with a JSON document.
     pub(super) fn with_json(mut self, whole: String) -> Self {
         self.kept = whole.len();
         self.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
@@ -207,15 +207,15 @@ impl ProxyResponse {
         self
     }
 
-    /// Sets the type of a body that the gateway created.
+    /// Sets the media type of a body that the gateway wrote, and removes headers that described the provider's body.
     pub(super) fn set_content_type(&mut self, content_type: &'static str) {
         self.headers.remove(CONTENT_LENGTH);
         self.headers.remove(CONTENT_ENCODING);
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
 
-    /// Replaces the provider's name of the model by the caller's: the Codex CLI reports any other name as a rerouted
-    /// request.
+    /// Replaces the provider's name of the model with the caller's, because the Codex CLI reports any other name as a
+    /// rerouted request.
     fn with_model(mut self, requested: &str, name: &ModelName) -> Self {
         if let Some(value) = self.headers.get_mut(MODEL)
             && value == requested
@@ -226,7 +226,7 @@ impl ProxyResponse {
         self
     }
 
-    /// Adds the header that names the dropped parameters. Callers may send any name, so the header is bounded.
+    /// Adds the header that names the dropped parameters. Its length is bounded, because callers may send any names.
     pub(super) fn with_ignored(mut self, parameters: &[String]) -> Self {
         let shown = |name: &String| name.chars().take(MAX_NAME).map(visible).collect::<String>();
         let names: Vec<String> = parameters.iter().take(MAX_NAMES).map(shown).collect();
@@ -239,7 +239,7 @@ impl ProxyResponse {
     }
 }
 
-/// Replaces a character that a header or its list cannot hold.
+/// Replaces a character that is not allowed in a header or that separates its list.
 fn visible(char: char) -> char {
     if char.is_ascii_graphic() && char != ',' { char } else { '?' }
 }

@@ -1,7 +1,7 @@
-//! The stream of a model's response: the provider's events, in the form of the caller's API.
+//! Streams a model's response: the provider's events, translated for the caller's API.
 //!
-//! A stream ends after its last event, although the provider may leave it open. If the provider's stream ends or breaks
-//! before that, the caller gets an error event and a broken connection, never a silent end.
+//! The caller's stream ends after the last event, even if the provider keeps its stream open. If the provider's stream
+//! ends or breaks earlier, the caller receives an error event and a broken connection, never a normal end.
 
 use std::{
     collections::VecDeque,
@@ -28,26 +28,26 @@ use crate::{
     ports::{ByteStream, UpstreamError},
 };
 
-/// How long the head of the caller's response waits: for the first event, and then for the first event with output. A
-/// failure until then becomes an HTTP status.
+/// How long the head of the caller's response waits for the first event, and after that for the first event with
+/// output. A failure before the head is sent becomes an HTTP status.
 const FIRST_EVENT: Duration = Duration::from_secs(10);
-const FIRST_NEWS: Duration = Duration::from_millis(100);
+const FIRST_OUTPUT: Duration = Duration::from_millis(100);
 
-/// The size in bytes from which no more frames are added to a piece.
+/// Size in bytes from which no more frames are added to a piece of the body.
 const MAX_PIECE: usize = 64 * 1024;
 
-/// Maximum number and size of the frames that are held while the head waits.
+/// Maximum number of the frames that are held back while the head waits, and their maximum size in bytes.
 const MAX_HELD: usize = 1000;
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
-/// The provider's events.
+/// The events of a provider's stream.
 pub(super) struct Events {
     body: ByteStream,
     decoder: SseDecoder,
     ready: VecDeque<SseFrame>,
 }
 
-/// Why the events end without their last one.
+/// Why a provider's stream ended before its last event.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BrokenEvents {
     #[error(transparent)]
@@ -56,7 +56,7 @@ pub(super) enum BrokenEvents {
     TooLong(#[from] EventTooLong),
     #[error("the gateway stops; send the request again")]
     GatewayStops,
-    /// An event says so.
+    /// An event reported that the response failed.
     #[error(transparent)]
     Failed(#[from] ResponseFailure),
 }
@@ -66,7 +66,7 @@ impl Events {
         Self { body, decoder: SseDecoder::default(), ready: VecDeque::new() }
     }
 
-    /// Returns the next frame; None at the end. May be cancelled.
+    /// Returns the next frame; None at the end. This method is cancel safe.
     pub(super) async fn next(&mut self) -> Option<Result<SseFrame, BrokenEvents>> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
@@ -79,7 +79,7 @@ impl Events {
         }
     }
 
-    /// Returns the next frame if it has arrived already.
+    /// Returns the next frame if it has already arrived.
     fn next_arrived(&mut self) -> Option<Option<Result<SseFrame, BrokenEvents>>> {
         self.next().now_or_never()
     }
@@ -88,18 +88,18 @@ impl Events {
         self.body
     }
 
-    /// Reads until the first event with output, as [`is_news`] defines it, or until the time is over. The frames stay
+    /// Reads until the first event with output ([`is_news`]), or until the time or a limit is reached. The frames stay
     /// queued.
     ///
     /// # Errors
-    /// The response failed before that.
+    /// [`BrokenEvents`] if the response fails before that.
     pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), BrokenEvents> {
         let (mut held, mut size) = (VecDeque::new(), 0);
         let (mut has_begun, mut deadline) = (false, None);
         loop {
             let frame = match self.next_arrived() {
                 Some(arrived) => arrived,
-                // Often all of it has arrived, and a timer costs as much as several events.
+                // Start a timer only now: it costs as much as several events, and often all have arrived.
                 None => select! {
                     biased;
                     frame = self.next() => frame,
@@ -117,7 +117,7 @@ impl Events {
                 break;
             }
             if is_news == Some(false) && !mem::replace(&mut has_begun, true) {
-                deadline = Some(models.clock.sleep(FIRST_NEWS));
+                deadline = Some(models.clock.sleep(FIRST_OUTPUT));
             }
         }
         held.append(&mut self.ready);
@@ -126,13 +126,13 @@ impl Events {
     }
 }
 
-/// The form of the caller's API.
+/// The API whose events the caller receives.
 pub(super) enum Form {
     Chat(Box<ChatStream>, ChatForm),
     Responses(Box<ResponseReader>),
 }
 
-/// The form of a chat's response.
+/// The API of a chat's response.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ChatForm {
     Chat,
@@ -141,7 +141,7 @@ pub(super) enum ChatForm {
 }
 
 impl ChatForm {
-    /// Returns a whole completion in this form.
+    /// Converts a whole completion to this form.
     pub(super) fn whole(self, completion: Value) -> Value {
         match self {
             Self::Chat => completion,
@@ -196,7 +196,7 @@ impl Form {
         }
     }
 
-    /// Writes an error, which OpenAI's clients raise.
+    /// Writes an error event, which OpenAI's clients raise as an exception.
     fn write_error(&self, kind: &str, code: &str, message: &str, out: &mut Vec<u8>) {
         let text = match self {
             Self::Chat(..) => {
@@ -211,7 +211,7 @@ impl Form {
         out.extend_from_slice(text.as_bytes());
     }
 
-    /// Whether the rest of the provider's response is not wanted.
+    /// Whether the rest of the provider's response is not needed.
     fn has_stopped(&self) -> bool {
         match self {
             Self::Chat(chat, _) => chat.has_stopped(),
@@ -220,20 +220,20 @@ impl Form {
     }
 }
 
-/// What was written.
+/// What [`Form::write`] has written.
 enum Written {
     More,
     Last,
-    /// The last event, and what may be remembered of the response.
+    /// The last event of a response that can be remembered.
     Whole(Complete),
-    /// The last event, which tells the caller that the response failed.
+    /// The last event, which reports that the response failed.
     Failure(ResponseFailure),
 }
 
-/// What follows what was sent.
+/// What the stream does next.
 enum Next {
     Events,
-    /// The last event, after the response was remembered.
+    /// Stores the response, then sends these bytes, which contain its last event.
     Remember(Unremembered, Complete, Vec<u8>),
     Break(UpstreamError),
     End,
@@ -245,14 +245,14 @@ struct Answer {
     events: Events,
     form: Form,
     next: Next,
-    /// Set if the response is to be remembered.
+    /// Set if the response will be stored.
     unremembered: Option<Unremembered>,
     request: RunningRequest,
-    /// The request's span, for log lines while the body streams.
+    /// The request's span, for log lines while the body is streamed.
     span: tracing::Span,
 }
 
-/// Returns the response in the caller's form.
+/// Returns the body of the caller's response.
 pub(super) fn answer(
     models: Arc<Models>,
     account: Arc<ProviderRegistration>,
@@ -273,12 +273,12 @@ pub(super) fn answer(
                     }
                 }
                 Next::Remember(unremembered, complete, last) => {
-                    // The next turn may reach another gateway before this one has sent the last event.
+                    // Store the response first: the caller's next request may reach another gateway at once.
                     answer.models.remember(unremembered, complete).await;
                     return Some((Ok(Bytes::from(last)), answer));
                 }
                 Next::Break(error) => {
-                    sent().await;
+                    yield_once().await;
                     return Some((Err(error), answer));
                 }
                 Next::End => {
@@ -293,8 +293,8 @@ pub(super) fn answer(
     Box::pin(stream.fuse())
 }
 
-/// Yields once, so that the connection sends the last piece: an error of the body would discard it.
-async fn sent() {
+/// Yields once, so that the connection sends the last piece. An error of the body would discard an unsent piece.
+async fn yield_once() {
     let mut has_waited = false;
     let once = |context: &mut Context<'_>| {
         if mem::replace(&mut has_waited, true) {
@@ -307,8 +307,8 @@ async fn sent() {
 }
 
 impl Answer {
-    /// Returns all frames that have arrived, in the caller's form. A burst is sent as one piece, because each piece
-    /// costs more than the frames in it.
+    /// Translates all frames that have arrived. A burst is sent as one piece, because each piece costs more than the
+    /// frames in it.
     async fn piece(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut frame = select! {

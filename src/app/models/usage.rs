@@ -1,4 +1,4 @@
-//! Usage of an account's plan. It comes from headers of the provider's responses, or from a request of its own if those
+//! The usage of an account's plan. It is read from the headers of responses, or requested from the provider if those
 //! are too old.
 
 use std::{
@@ -25,18 +25,18 @@ use crate::{
 /// How long a known usage is served without a request.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
-/// How long a provider may take to respond.
+/// How long a provider may take to report the usage.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The last known usage of each account, with the login it belongs to.
+/// The last known usage of each account, with its login.
 #[derive(Debug, Default)]
 pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
-    /// Takes the usage from a response's headers. Without them the known usage is dropped, because this call has
+    /// Stores the usage from a response's headers. If they have none, drops the known usage, because the request has
     /// changed it.
     pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
-        // Most responses have no usage, so one header is checked first.
+        // Check one header first, because most responses have no usage.
         if headers.contains_key("x-codex-primary-used-percent")
             && let Some(usage) = Usage::of_headers(|name| headers.get(name)?.to_str().ok(), now)
         {
@@ -58,7 +58,7 @@ impl Usages {
 }
 
 impl Models {
-    /// Returns the last known windows of an account's plan, and the used part of each.
+    /// Returns the last known windows of an account's plan, with the used part of each; 1.0 is all of it.
     pub(in crate::app) fn plan_windows(&self, name: &AccountName, login_id: &LoginId) -> Vec<(&'static str, f64)> {
         let windows = self.usages.get(name, login_id).map(|usage| usage.windows).unwrap_or_default();
         windows.iter().map(|window| (window.name, window.used_percent / 100.0)).collect()

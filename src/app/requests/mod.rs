@@ -1,4 +1,4 @@
-//! Requests and their cost: the access log, the newest records, and what each program has used on each day.
+//! Records finished requests: the access log, the newest records, and the usage of each program and day.
 
 mod running;
 
@@ -25,21 +25,21 @@ use crate::{
 
 /// Number of records that are kept in memory.
 const RECENT: usize = 1_000;
-/// Maximum number of records, and of sums, that wait for the database. Further ones are dropped.
+/// Maximum number of records, and of usage sums, that wait to be saved. Further ones are dropped.
 const MAX_UNSAVED: usize = 10_000;
 /// Maximum number of records, and of sums, that are saved in one step, which the database must finish in seconds.
 const PER_STEP: usize = 500;
-/// How often they are saved.
-const SAVE: Duration = Duration::from_secs(5);
-/// How often old ones are forgotten.
-const SWEEP: Duration = Duration::from_secs(60 * 60);
-/// How long sums are kept, in days.
+/// Pause between two saves of records and sums.
+const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Pause between two deletions of old records and sums.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// How long usage sums are kept, in days.
 const KEEP_USAGE: i64 = 400;
 
 pub struct Requests {
     log: Arc<dyn RequestLog>,
     clock: Arc<dyn Clock>,
-    /// How long records are kept in the database. Zero: only the newest are kept, in memory.
+    /// How long records are kept in the database. If zero, only the newest are kept, in memory.
     keep: Duration,
     state: Mutex<State>,
     tasks: Tasks,
@@ -47,7 +47,7 @@ pub struct Requests {
 
 #[derive(Default)]
 struct State {
-    /// The number of the newest record.
+    /// Number of the newest record.
     count: i64,
     /// Oldest first.
     recent: VecDeque<NumberedRecord>,
@@ -87,17 +87,17 @@ impl Requests {
         state.recent.push_back(NumberedRecord { number, record });
     }
 
-    /// Returns the time for a record.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Whether the records of earlier starts and of other replicas are in the database.
+    /// Whether records are kept in the database, so that they survive a restart and include other replicas.
     pub fn are_kept(&self) -> bool {
         !self.keep.is_zero()
     }
 
-    /// Returns the newest records with a number below `before`, newest first.
+    /// Returns at most `limit` records with numbers below `before`, newest first.
     ///
     /// # Errors
     /// [`AppError::Store`].
@@ -111,7 +111,7 @@ impl Requests {
         Ok(older.take(limit).cloned().collect())
     }
 
-    /// Returns what programs have used on the last `days` days, today included, in UTC; oldest day first.
+    /// Returns the usage of programs in the last `days` days (UTC), including today, oldest day first.
     ///
     /// # Errors
     /// [`AppError::Store`].
@@ -121,7 +121,7 @@ impl Requests {
         Ok(self.log.usage(today.saturating_sub(days.saturating_sub(1)), today).await?)
     }
 
-    /// Saves in the background what was recorded, at the latest when the gateway stops.
+    /// Starts to save records and sums, also once when the gateway stops, and to delete old ones.
     pub(super) fn start_saving(self: &Arc<Self>) {
         let requests = Arc::clone(self);
         self.tasks.start(async move {
@@ -129,7 +129,7 @@ impl Requests {
             let mut is_down = false;
             loop {
                 select! {
-                    () = requests.clock.sleep(SAVE) => {}
+                    () = requests.clock.sleep(SAVE_INTERVAL) => {}
                     () = stopping.cancelled() => {}
                 }
                 let saved = requests.save().await;
@@ -150,14 +150,14 @@ impl Requests {
             loop {
                 requests.sweep().await;
                 select! {
-                    () = requests.clock.sleep(SWEEP) => {}
+                    () = requests.clock.sleep(SWEEP_INTERVAL) => {}
                     () = stopping.cancelled() => return,
                 }
             }
         });
     }
 
-    /// Saves for a caller, who may leave meanwhile: what is being saved is in nobody else's hands.
+    /// Saves in a task. If a caller that disconnects could cancel the save, the records in it would be lost.
     async fn save_now(self: &Arc<Self>) -> Result<(), AppError> {
         let requests = Arc::clone(self);
         self.tasks.run(async move { requests.save().await }).await

@@ -1,5 +1,5 @@
-//! The request of the current task, for its record. It is a task-local value, like a tracing span, so that use cases do
-//! not pass it on.
+//! The request that the current task answers. Use cases note in it what its record shows. It is a task-local value, so
+//! that use cases need not pass it as an argument.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ tokio::task_local! {
     static CURRENT: RunningRequest;
 }
 
-/// What is known so far of a request that is being answered.
+/// What was noted so far about a request that is being answered.
 #[derive(Debug, Clone, Default)]
 pub struct RunningRequest(Arc<Mutex<Asked>>);
 
@@ -22,12 +22,12 @@ impl RunningRequest {
         CURRENT.scope(self, work).await
     }
 
-    /// Returns the current request. Outside of one, notes are lost.
+    /// Returns the current request. Outside of a request, returns a new one that nobody reads.
     pub fn current() -> Self {
         CURRENT.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Notes the caller: the name of a program's token, `gateway token` or `page`.
+    /// Notes the caller: the display name of a program's token, `gateway token` or `page`.
     pub fn note_program(&self, name: &str) {
         self.lock().program = Some(name.to_owned());
     }
@@ -41,14 +41,14 @@ impl RunningRequest {
         self.lock().set_model(model);
     }
 
-    /// Notes the tokens that a response, a chunk or an event names, if it names any.
+    /// Notes the token usage in the JSON of a response, chunk or event, if it has any.
     pub(in crate::app) fn note_usage(&self, json: &[u8]) {
         if let Some(tokens) = TokenUsage::of_json(json) {
             self.lock().tokens = Some(tokens);
         }
     }
 
-    /// Returns what is known.
+    /// Returns what was noted.
     pub fn asked(&self) -> Asked {
         self.lock().clone()
     }

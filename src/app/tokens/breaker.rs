@@ -1,4 +1,4 @@
-//! Circuit breakers, one for each token endpoint: refreshes pause for a server that does not answer.
+//! Circuit breakers, one for each token endpoint. Refreshes pause while the server does not answer.
 
 use std::{
     collections::HashMap,
@@ -24,35 +24,35 @@ impl Breakers {
 }
 
 impl Tokens {
-    /// Takes permission to call the provider for a refresh.
+    /// Gets the breaker's permission to call the token endpoint.
     ///
     /// # Errors
-    /// The time before which it must not be called.
+    /// The time before which the endpoint must not be called.
     pub(super) fn admit(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
         let Some(method) = self.method_of(definition) else { return Ok(()) };
         self.breakers.with(method, |breaker| breaker.admit(definition.refresh.backoff_max, self.now()))
     }
 
-    /// Returns until when no refresh calls the provider; None if its server works.
+    /// Returns until when the breaker is open; None if it is closed.
     pub(in crate::app) fn breaker_open_until(&self, definition: &ProviderDefinition) -> Option<Timestamp> {
         self.breakers.with(self.method_of(definition)?, |breaker| breaker.open_until(self.now()))
     }
 
-    /// Returns how long no refresh of these tokens begins.
+    /// Returns the time until these tokens can be refreshed, if it is known.
     pub(super) fn pause_before(&self, definition: &ProviderDefinition, refresh: &RefreshState) -> Option<Duration> {
         let now = self.now();
         let ready_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         ready_at.max(self.breaker_open_until(definition)).map(|at| now.until(at))
     }
 
-    /// Gives permission back if the provider was not called.
+    /// Returns the permission to the breaker if the endpoint was not called.
     pub(super) fn give_back(&self, definition: &ProviderDefinition) {
         if let Some(method) = self.method_of(definition) {
             self.breakers.with(method, |breaker| breaker.give_back(self.now()));
         }
     }
 
-    /// Counts an outcome for the breaker of its server. A definite refusal of one account shows that the server works.
+    /// Reports the outcome of a call to the breaker. A refused refresh token shows that the server works.
     pub(super) fn note_outcome<T>(&self, definition: &ProviderDefinition, outcome: &Result<T, Failure>) {
         let Some(method) = self.method_of(definition) else { return };
         match outcome {
@@ -64,14 +64,14 @@ impl Tokens {
         }
         let pause = definition.refresh.backoff_max;
         let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
-        let alike = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
-        let is_one = alike.take(2).count() < 2;
-        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_one, pause, self.now())) {
+        let same_type = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
+        let is_only = same_type.take(2).count() < 2;
+        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_only, pause, self.now())) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }
     }
 
-    /// Returns the address of the server that refreshes an account; empty if none does.
+    /// Returns the URL of the endpoint that refreshes an account; empty if there is none.
     pub(super) fn endpoint_of(&self, definition: &ProviderDefinition) -> String {
         self.method_of(definition).map(server).unwrap_or_default().to_owned()
     }
@@ -82,7 +82,7 @@ impl Tokens {
     }
 }
 
-/// Whether a cause is a fault of the server, not of the request or of a proxy in between.
+/// Whether the server caused the failure, and not the request or a proxy in between.
 fn is_fault(cause: Cause) -> bool {
     cause.is_unreachable() || matches!(cause, Cause::TimedOut | Cause::ConnectionLost | Cause::ServerError)
 }

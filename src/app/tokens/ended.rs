@@ -1,5 +1,5 @@
-//! Logins that have ended. If a restored database brings one back, it is removed again, or replaced by its successor,
-//! so that a restore undoes neither a logout nor a newer login.
+//! Ends logins again that a restored database has brought back: removes such a login, or replaces it with its
+//! successor. So a restore undoes neither a logout nor a newer login.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,16 +17,16 @@ use crate::{
     ports::{Advanced, EndedLogin, JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
-/// Maximum number of successors that are followed, so that a cycle in the files ends.
-const MOST_SUCCESSORS: usize = 100;
+/// Maximum number of successors that are followed, in case the journal has a cycle.
+const MAX_SUCCESSORS: usize = 100;
 
-/// What the journal remembers of tokens and logins, possibly from after the backup that was restored.
+/// The contents of the token journal, which may be newer than a restored database.
 pub(super) struct Remembered {
     committed: HashMap<AccountName, Rotation>,
-    /// The newest version of each account whose tokens another gateway keeps.
+    /// The newest version of each account whose tokens are in the journal of another gateway.
     marks: HashMap<AccountName, TokenVersion>,
     presented: Vec<PresentedToken>,
-    /// The successor of each ended login.
+    /// The successor of each ended login; None if the owner logged out.
     ended: HashMap<LoginId, Option<LoginId>>,
 }
 
@@ -40,7 +40,7 @@ impl Remembered {
         self.committed_of(name).map(|rotation| rotation.version.clone()).or_else(|| self.marks.get(name).cloned())
     }
 
-    /// Returns the newest token of a login that this gateway has presented, and how often.
+    /// Returns the newest version of a login that this gateway has presented, and how often.
     pub(super) fn presented_of(&self, name: &AccountName, login_id: &LoginId) -> Option<(TokenVersion, u32)> {
         let of_login = self.presented.iter().filter(|it| it.name == *name && it.version.login_id == *login_id);
         let newest = of_login.max_by_key(|it| (it.version.generation, it.attempt))?;
@@ -62,11 +62,11 @@ impl Remembered {
         Some(newest.map_or(Ending::ReplacedByUnknown, |newest| Ending::ReplacedBy(Box::new(newest.clone()))))
     }
 
-    /// Returns the last login that replaced an ended one, directly or not: `Some(None)` if the owner logged out of it.
-    /// None if the login has not ended.
+    /// Follows the successors of an ended login and returns the last one, or `Some(None)` if the owner logged out.
+    /// Returns None if the login has not ended.
     fn successor(&self, login_id: &LoginId) -> Option<Option<&LoginId>> {
         let mut successor = self.ended.get(login_id)?.as_ref();
-        for _ in 0..MOST_SUCCESSORS {
+        for _ in 0..MAX_SUCCESSORS {
             match successor.and_then(|login_id| self.ended.get(login_id)) {
                 Some(next) => successor = next.as_ref(),
                 None => break,
@@ -77,7 +77,7 @@ impl Remembered {
 }
 
 impl Tokens {
-    /// Reads the journal, or nothing if that fails.
+    /// Reads the whole journal. Parts that cannot be read count as empty.
     pub(super) async fn remembered_now(&self) -> Remembered {
         let records = self.journal.list().await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the token journal cannot be read");
@@ -86,7 +86,7 @@ impl Tokens {
         self.remembered(&records).await
     }
 
-    /// Returns what the records, and the rest of the journal, remember.
+    /// Reads the rest of the journal and combines it with `records`.
     pub(super) async fn remembered(&self, records: &[JournalRecord]) -> Remembered {
         let committed = records.iter().filter(|record| record.state == RecordState::Committed);
         let ended = self.journal.ended().await.unwrap_or_else(|error| {
@@ -101,13 +101,13 @@ impl Tokens {
         }
     }
 
-    /// Removes or replaces every account whose login has ended, and registers the result.
+    /// Removes or replaces every account whose login has ended according to the journal.
     pub(super) async fn end_all_again(self: &Arc<Self>, remembered: &Remembered) -> Result<(), AppError> {
         let names = self.registry.versions().into_iter().filter(|(_, version)| remembered.has_ended(&version.login_id));
         for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
             let account = match self.store.load(&name).await {
                 Ok(Some(account)) => account,
-                // An unreadable account cannot be compared. Its status gives the reason.
+                // An unreadable account cannot be compared. Its status shows the reason.
                 Ok(None) | Err(StoreError::Unreadable(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -145,7 +145,7 @@ impl Tokens {
         Ok(ended)
     }
 
-    /// Queues the refresh token of an account whose owner had logged out: a late response may have made it a live one.
+    /// Queues the restored refresh token for revocation after a logout, because it may still be valid.
     async fn queue_revocation(
         &self,
         definition: &ProviderDefinition,
@@ -156,8 +156,8 @@ impl Tokens {
         Ok(Some(order.revocation.id))
     }
 
-    /// Stores the tokens of a login in place of those of its predecessor, if a restored database has brought that one
-    /// back. Returns None if it has not.
+    /// Replaces `account` with the login of `rotation`, if a restored database has brought back that login's
+    /// predecessor. Returns None if `account` is not the predecessor.
     pub(super) async fn replace_again(
         &self,
         definition: &ProviderDefinition,
@@ -173,14 +173,14 @@ impl Tokens {
         Ok(Some(self.advance(definition, &returned).await?))
     }
 
-    /// Remembers the ends of logins in an account's events, which are given oldest first.
+    /// Records in the journal which logins have ended with an account's events, given oldest first.
     pub(in crate::app) async fn note_ends(&self, name: &AccountName, events: &[&CredentialEvent]) {
         for (login_id, successor) in self.followed.ends(name, events) {
             self.note_end(name, login_id, successor).await;
         }
     }
 
-    /// Remembers that a login has ended, and deletes its tokens from the journal.
+    /// Records in the journal that a login has ended. The journal deletes the login's tokens.
     pub(super) async fn note_end(&self, name: &AccountName, login_id: LoginId, successor: Option<LoginId>) {
         let ended = EndedLogin { name: name.clone(), login_id, successor };
         if let Err(error) = self.journal.end(&ended).await {

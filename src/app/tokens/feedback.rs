@@ -1,7 +1,7 @@
-//! What the providers said last about the accounts, for their status.
+//! Provider feedback on the accounts, for their status.
 //!
-//! A request notes it in memory and does not wait for the store. One task stores what has changed, in the order of the
-//! changes, and the other replicas learn of it from the change feed.
+//! Requests change the feedback in memory and do not wait for the store. One task stores the changes. Other replicas
+//! read them when the change feed reports them.
 
 use std::{
     collections::HashMap,
@@ -24,13 +24,13 @@ use crate::{
     ports::StoredFeedback,
 };
 
-/// The pause after the store has failed.
+/// Pause before the next attempt after the store has failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Feedback {
     known: Mutex<HashMap<AccountName, Known>>,
-    /// Whether `known` has entries. Saves a lock for every success.
+    /// Whether `known` has entries, so that most requests need not lock it.
     any: AtomicBool,
     unsaved: Notify,
 }
@@ -59,8 +59,8 @@ impl Feedback {
         true
     }
 
-    /// Replaces all saved entries by the stored ones. Unsaved entries are newer, and stay. Returns whether anything may
-    /// have changed.
+    /// Replaces all saved entries with the stored ones. Keeps unsaved entries, which are newer. Returns whether
+    /// anything may have changed.
     fn replace(&self, stored: Vec<StoredFeedback>) -> bool {
         let mut known = self.lock();
         let was = known.len();
@@ -110,14 +110,14 @@ impl Tokens {
         known.map(|known| known.feedback.clone()).unwrap_or_default()
     }
 
-    /// Notes that the provider has answered.
+    /// Notes that the provider accepted a request of this kind.
     pub(in crate::app) fn note_answered(&self, name: &AccountName, login_id: &LoginId, source: FeedbackSource) {
         if self.feedback.any.load(Ordering::Relaxed) {
             self.note_feedback(name, login_id, |feedback| feedback.note_accepted(source));
         }
     }
 
-    /// Notes what the provider said about a login, unless another one has replaced it.
+    /// Changes the feedback on a login, unless another login has replaced it.
     pub(in crate::app) fn note_feedback(
         &self,
         name: &AccountName,
@@ -130,7 +130,7 @@ impl Tokens {
         }
     }
 
-    /// Reads the stored feedback, which other replicas may have changed.
+    /// Reloads the stored feedback, which other replicas may have changed.
     pub(in crate::app) async fn load_feedback(&self) -> Result<(), AppError> {
         if self.feedback.replace(self.store.feedback().await?) {
             self.registry.notify_changed();
@@ -138,7 +138,6 @@ impl Tokens {
         Ok(())
     }
 
-    /// Starts the task that stores what has changed.
     pub(in crate::app) fn start_saving_feedback(self: &Arc<Self>) {
         let (tokens, stopping) = (Arc::clone(self), self.tasks.stopping().clone());
         self.tasks.start(async move {

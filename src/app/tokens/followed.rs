@@ -1,5 +1,5 @@
-//! The login of each account, as of the last event that was followed. The registry cannot show which logins have ended:
-//! it may be ahead of the events, because a refresh registers what it finds in the store.
+//! Finds out from the events of accounts which logins have ended. The registry cannot show this, because it may be
+//! ahead of the events: a refresh registers the account as it is in the store.
 
 use std::{
     collections::HashMap,
@@ -12,6 +12,7 @@ use crate::domain::{
     ids::{AccountName, LoginId},
 };
 
+/// The login of each account, as of the last event that was read.
 #[derive(Debug, Default)]
 pub(super) struct FollowedLogins(Mutex<HashMap<AccountName, Followed>>);
 
@@ -21,17 +22,16 @@ struct Followed {
     login_id: Option<LoginId>,
 }
 
-/// The end of a login, and the login that replaced it; None if the owner logged out.
+/// An ended login, and the login that replaced it; None if the owner logged out.
 pub(super) type End = (LoginId, Option<LoginId>);
 
 impl FollowedLogins {
-    /// Begins again with the accounts as stored.
+    /// Replaces all accounts with these stored ones.
     pub(super) fn reset<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
         self.lock().clear();
         self.add(stored);
     }
 
-    /// Follows more accounts, as stored.
     pub(super) fn add<'a>(&self, stored: impl Iterator<Item = &'a SealedCredential>) {
         let followed = |account: &SealedCredential| {
             let login_id = Some(account.login_id().clone());
@@ -40,7 +40,7 @@ impl FollowedLogins {
         self.lock().extend(stored.map(followed));
     }
 
-    /// Returns the logins that ended with an account's events, which are given oldest first.
+    /// Returns the logins that have ended with an account's events, given oldest first.
     pub(super) fn ends(&self, name: &AccountName, events: &[&CredentialEvent]) -> Vec<End> {
         let mut logins = self.lock();
         let followed = logins.entry(name.clone()).or_default();

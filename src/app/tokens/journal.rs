@@ -1,7 +1,7 @@
-//! Replays the token journal at the start, and keeps the newest tokens of each login in it.
+//! Replays the token journal at the start, and keeps the journal up to date.
 //!
-//! A start commits the tokens that an earlier process received and could not store. It also writes back committed
-//! tokens that a restored database lacks.
+//! The replay commits tokens that an earlier process received but could not store. It also writes committed tokens back
+//! to a restored database that lacks them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,21 +14,22 @@ use crate::{
     ports::{JournalRecord, PresentedToken, RecordState, StoreError},
 };
 
-/// How long a start waits for the replay, which then continues in the background.
+/// How long the start waits for the replay. After that, the replay continues in the background.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Records that are committed at the same time.
+/// Number of records that are committed concurrently.
 const CONCURRENT: usize = 8;
 
 impl Tokens {
-    /// Counts the journal's records; None if it cannot be read.
+    /// Counts the unsaved records of the journal; None if it cannot be read.
     pub(in crate::app) async fn journal_entries(&self) -> Option<usize> {
         let records = self.journal.list().await.ok()?;
         Some(records.iter().filter(|record| record.state == RecordState::Unsaved).count())
     }
 
-    /// Commits the journal's records. A journal that cannot be read is logged, and the gateway starts without it.
+    /// Commits the records of the journal that the database lacks. If the journal cannot be read, the gateway logs this
+    /// and starts without it.
     pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
-        // Committed records of versions that the database has are not opened; their file names suffice.
+        // Do not open committed records of versions that the database has. Their file names suffice.
         let registered = self.registry.versions();
         let records = match self.journal.list_without(registered.clone()).await {
             Ok(records) => records,
@@ -56,7 +57,7 @@ impl Tokens {
             if let Some(definition) = self.needs_replay(&record, account.as_ref()) {
                 due.push((definition, record));
             } else if let Some(account) = account.filter(|account| account.refresh.version != record.rotation.version) {
-                // Another replica has refreshed the account meanwhile.
+                // Another replica has stored another version.
                 self.note_seen(&account).await;
             }
         }
@@ -72,7 +73,7 @@ impl Tokens {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }
             }
-            // The start may have stopped waiting.
+            // The receiver is gone if the start has stopped waiting.
             let _ = done.send(());
         });
         tokio::select! {
@@ -82,13 +83,13 @@ impl Tokens {
         Ok(())
     }
 
-    /// Returns the provider of a record that the database lacks.
+    /// Returns the account's definition if the record must be replayed.
     fn needs_replay(&self, record: &JournalRecord, account: Option<&SealedCredential>) -> Option<ProviderDefinition> {
         let version = &record.rotation.version;
         match (record.state, account) {
-            // The account was removed, so its tokens are revoked at the provider that is configured for the name.
+            // The account was removed. The replay revokes the tokens at the provider that is configured for the name.
             (RecordState::Unsaved, None) => self.directory.catalog.get(&record.name).cloned(),
-            // Committed tokens do not bring an absent account back.
+            // The account was removed after its tokens were committed. Do not bring it back.
             (RecordState::Committed, None) => None,
             (RecordState::Committed, Some(account))
                 if *account.login_id() != version.login_id || account.generation() >= version.generation =>
@@ -117,12 +118,12 @@ impl Tokens {
         self.commit(&definition, record, true).await;
     }
 
-    /// Keeps a record as committed if the store has its tokens (`is_stored`), or deletes it.
+    /// Marks a record as committed if the store has its tokens (`is_stored`), or else deletes it.
     pub(super) async fn settle_record(&self, record: &JournalRecord, is_stored: bool) {
         let settled = match record.state {
             _ if is_stored => self.journal.confirm(record).await,
             RecordState::Unsaved => self.journal.remove(&record.name, &record.rotation.version).await,
-            // The account has newer tokens, and their record replaces this one.
+            // The account has newer tokens, whose record replaces this one.
             RecordState::Committed => Ok(()),
         };
         if let Err(error) = settled {
@@ -130,15 +131,14 @@ impl Tokens {
         }
     }
 
-    /// Returns the versions that the journal knows without their tokens, and how often each was presented.
+    /// Returns the versions that the journal names without their tokens, and how often each was presented.
     async fn known_versions(&self) -> Vec<PresentedToken> {
         let marks = self.journal.marks().await.unwrap_or_default();
         let marks = marks.into_iter().map(|(name, version)| PresentedToken { name, version, attempt: 0 });
         marks.chain(self.journal.presented().await.unwrap_or_default()).collect()
     }
 
-    /// Puts an account in doubt if this gateway has seen a later generation, or a later presentation, than the database
-    /// has.
+    /// Puts an account in doubt if the journal has a later generation, or more presentations, than the database.
     async fn compare_with(&self, known: &PresentedToken) -> Result<(), AppError> {
         let PresentedToken { name, version, attempt } = known;
         let Some(account) = self.store.load(name).await? else { return Ok(()) };
@@ -157,14 +157,13 @@ impl Tokens {
         Ok(())
     }
 
-    /// Remembers that an account's token is presented, unless the token is reusable. If this fails, the token is
-    /// presented all the same.
+    /// Records a presentation in the journal, unless the token is reusable. Only logs a failure.
     pub(super) async fn note_presentation(&self, account: &SealedCredential) {
         self.note_attempts(account, account.refresh.attempt).await;
     }
 
-    /// Forgets the last presentation of a token that was not consumed. The row forgets it afterwards, so that only a
-    /// restored row has fewer presentations than the journal.
+    /// Removes the last presentation from the journal, because the token was not consumed. Must run before the row
+    /// drops the presentation, so that only a restored row has fewer presentations than the journal.
     pub(super) async fn take_back_presentation(&self, account: &SealedCredential) {
         self.note_attempts(account, account.refresh.attempt.saturating_sub(1)).await;
     }
@@ -180,15 +179,15 @@ impl Tokens {
         }
     }
 
-    /// Keeps the tokens of a saved login in the journal.
+    /// Writes the tokens of a saved login to the journal, as committed.
     pub(super) async fn keep_login(&self, account: &SealedCredential) {
         let (name, rotation) = (account.name.clone(), account.rotation());
         let record = JournalRecord { name, rotation, state: RecordState::Committed };
         self.settle_record(&record, true).await;
     }
 
-    /// Remembers the version that another replica has stored. Returns false if the journal knows a later one of the
-    /// same login, which means that an older copy of the database was restored.
+    /// Records in the journal the version that another replica has stored. Returns false if the journal has a later
+    /// version of the login, because an older copy of the database was restored.
     pub(super) async fn note_seen(&self, account: &SealedCredential) -> bool {
         let noted = self.journal.mark(&account.name, &account.refresh.version).await;
         noted.unwrap_or_else(|error| {

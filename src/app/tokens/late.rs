@@ -1,5 +1,5 @@
-//! Awaits the response to a presentation beyond its timeout. The account is in doubt by then, but the response may
-//! still have the only valid tokens.
+//! Waits for the response to a presentation beyond its timeout. The account is already in doubt, but the response may
+//! still bring the only valid tokens.
 
 use std::{
     collections::HashMap,
@@ -19,25 +19,25 @@ use crate::domain::{
 
 /// Time for a cancelled call to close its connection.
 const CLOSING: Duration = Duration::from_millis(100);
-/// How much longer than `http_timeout` a stop waits for a late response.
+/// How much longer than `http_timeout` a shutdown waits for a late response.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
-/// A presentation that was not answered in time.
+/// A presentation whose response did not arrive in time.
 pub(super) struct LateCall {
     pub(super) presented: SealedCredential,
     pub(super) lease: LeaseId,
     pub(super) call: Presentation,
 }
 
-/// The late call of each account that has one, with the lease under which it began.
+/// The late calls by account, each with the lease under which it began.
 #[derive(Debug, Default)]
 pub(super) struct LateCalls(Mutex<HashMap<AccountName, (LeaseId, CancellationToken)>>);
 
 impl LateCalls {
     fn put(&self, name: &AccountName, lease: &LeaseId) -> CancellationToken {
-        let hung_up = CancellationToken::new();
-        self.lock().insert(name.clone(), (lease.clone(), hung_up.clone()));
-        hung_up
+        let cancelled = CancellationToken::new();
+        self.lock().insert(name.clone(), (lease.clone(), cancelled.clone()));
+        cancelled
     }
 
     fn remove(&self, name: &AccountName, lease: &LeaseId) {
@@ -47,11 +47,11 @@ impl LateCalls {
         }
     }
 
-    /// Ends the account's late call if it began under another lease. Returns whether there was one.
+    /// Cancels the account's late call if it began under another lease. Returns whether there was one.
     fn cancel_other(&self, name: &AccountName, lease: &LeaseId) -> bool {
         let calls = self.lock();
         let other = calls.get(name).filter(|(known, _)| known != lease);
-        other.inspect(|(_, hung_up)| hung_up.cancel()).is_some()
+        other.inspect(|(_, cancelled)| cancelled.cancel()).is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, (LeaseId, CancellationToken)>> {
@@ -60,18 +60,18 @@ impl LateCalls {
 }
 
 impl Tokens {
-    /// Awaits a late response and applies it like one in time: new tokens are stored if the row still has the presented
-    /// version. Gives up at the limit of the call, at the next presentation of the token, or `http_timeout` plus
-    /// [`GRACE_AT_STOP`] after a stop began.
+    /// Waits for a late response and applies it like a timely one: stores new tokens if the row still has the presented
+    /// version. Gives up when the call times out, when the token is presented again, or `http_timeout` plus
+    /// [`GRACE_AT_STOP`] after a shutdown began.
     pub(super) async fn await_late(&self, definition: &ProviderDefinition, late: LateCall) {
         let LateCall { presented, lease, mut call } = late;
         let name = &definition.name;
-        let hung_up = self.late_calls.put(name, &lease);
+        let cancelled = self.late_calls.put(name, &lease);
         let response = tokio::select! {
-            // A response that has arrived takes precedence.
+            // Poll the call first, so that a response that has arrived is used.
             biased;
             response = &mut call => Some(response),
-            () = hung_up.cancelled() => None,
+            () = cancelled.cancelled() => None,
             () = self.stop_is_over(definition) => None,
         };
         self.late_calls.remove(name, &lease);
@@ -95,15 +95,15 @@ impl Tokens {
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }
 
-    /// Ends the account's late call before its token is presented again under this lease: two presentations of one
-    /// token must not be under way at once.
+    /// Cancels the account's late call before the token is presented again under `lease`, so that two presentations of
+    /// a token are never in flight at once.
     pub(super) async fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
             self.clock.sleep(CLOSING).await;
         }
     }
 
-    /// Ends the late call of an account whose token another replica presents.
+    /// Cancels the late call of an account whose token another replica presents.
     pub(super) fn hang_up_for_other_replica(&self, credential: &SealedCredential) {
         if let TokenState::Refreshing(lease) = &credential.refresh.state {
             self.late_calls.cancel_other(&credential.name, &lease.id);

@@ -1,5 +1,5 @@
-//! Seals and opens the tokens of a login that are not saved yet, with their account labels as one text. The owner
-//! decides by these labels, so nobody with access to the database may change them.
+//! Seals and opens the tokens of a login that are not saved yet. They are sealed together with their account labels.
+//! The owner decides by these labels, so nobody with access to the database may be able to change them.
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ struct Text<'a> {
     access_token: Cow<'a, str>,
     #[serde(borrow)]
     refresh_token: Cow<'a, str>,
-    /// As in an account's row.
+    /// The token metadata, in the form of an account's `settings`.
     settings: Value,
     replaces: Option<ReplacedText>,
 }
@@ -88,7 +88,7 @@ impl Vault {
         })
     }
 
-    /// Opens the tokens of an unconfirmed login; None for any other login, and if they do not open.
+    /// Opens the tokens of an unconfirmed login. Returns None if the login has no tokens, or if they do not open.
     pub fn open_unconfirmed(&self, login: &SealedLogin) -> Option<LoginTokens> {
         let tokens = self.open_login_tokens(&login.session, login.tokens.as_ref()?);
         let warn = |error: &VaultError| {

@@ -1,5 +1,5 @@
-//! Looks up accounts that are not registered here: another replica may have connected them a moment ago, or their row
-//! can be read again. Requests for one account ask the store together, at most once a second.
+//! Looks up accounts that are not registered in this process. Another replica may have just connected them, or their
+//! row may be readable again. Concurrent requests share the lookup of an account, which runs at most once a second.
 
 use std::{
     collections::HashMap,
@@ -16,18 +16,18 @@ use crate::{
 
 /// Pause between two lookups of one name.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Maximum number of remembered names. Callers choose the names.
+/// Maximum number of names that are remembered. Callers may send any name.
 const MAX_NAMES: usize = 1_000;
 
-/// The last lookup of each name. Its lock is held while the store is asked.
+/// The last lookup of each name. Its lock is held while the store is read.
 #[derive(Debug, Default)]
 pub(super) struct Lookups(Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<Option<Lookup>>>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Lookup {
-    /// When it ended, since the machine's start.
+    /// When the lookup ended, as the time since the machine's boot.
     at: Duration,
-    /// Why it failed, if the store did.
+    /// Why the store failed, if it did.
     trouble: Option<StoreTrouble>,
 }
 
@@ -57,7 +57,7 @@ impl Tokens {
         self.registry.get(name).ok_or_else(|| self.not_registered(name))
     }
 
-    /// Returns why no account is registered under a name that was looked up.
+    /// Returns the error for a name that is not registered after a lookup.
     pub(super) fn not_registered(&self, name: &AccountName) -> AppError {
         let unreadable = self.registry.unreadable(name);
         unreadable.map_or_else(|| AppError::NotConnected(name.clone()), |found| UnreadableAccount::clone(&found).into())

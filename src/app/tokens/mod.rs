@@ -1,8 +1,8 @@
-//! The tokens of accounts: hands out access tokens from memory, refreshes them once over all replicas, and never loses
-//! a token that it received. The only service that opens refresh tokens.
+//! Hands out access tokens from memory, refreshes them exactly once across all replicas, and never loses a token that
+//! it received. No other service opens refresh tokens.
 //!
-//! A refresh: `schedule` or `source` starts it, `run` joins concurrent callers and takes a slot, `refresh` presents the
-//! token under a lease and commits the response. The rules are [`crate::domain::refresh`].
+//! `schedule` or `source` starts a refresh. `run` joins concurrent callers and takes a slot. `refresh` presents the
+//! token under a lease and commits the response. The rules are in [`crate::domain::refresh`].
 
 mod breaker;
 mod ended;
@@ -90,13 +90,13 @@ pub struct Tokens {
     breakers: Breakers,
     refused: RefusedTokens,
     feedback: Feedback,
-    /// Why the last refresh could not be begun or recorded.
+    /// Why the store failed during the last refresh; None if it did not.
     store_trouble: Mutex<Option<StoreTrouble>>,
     followed: FollowedLogins,
     schedule: RefreshSchedule,
     slots: RefreshSlots,
     proactive: bool,
-    /// Accounts whose access tokens are opened at the start.
+    /// Number of accounts whose access tokens are opened at the start.
     tokens_in_memory: usize,
     tasks: Tasks,
 }
@@ -160,7 +160,7 @@ impl Tokens {
         }
     }
 
-    /// Registers or quarantines what was read from the store.
+    /// Registers or quarantines an account that was read from the store.
     pub(super) fn meet(&self, account: StoredAccount) {
         match account {
             StoredAccount::Readable(credential) => self.register(&credential),
@@ -178,8 +178,8 @@ impl Tokens {
         }
     }
 
-    /// Registers an account whose tokens open, without its access token: the tokens of very many accounts, most of them
-    /// unused, would fill the memory.
+    /// Registers an account without its access token, which is opened on the first use. The tokens of very many
+    /// accounts, most of them unused, would fill the memory.
     fn register_resting(&self, credential: &SealedCredential) {
         if let Some(account) = self.registration_with(credential, AccessToken::new("")) {
             self.register_as(credential, ProviderRegistration { is_resting: true, ..account });
@@ -197,7 +197,7 @@ impl Tokens {
         }
     }
 
-    /// Takes an account out of use until its row can be read. No other account is affected.
+    /// Takes an account out of use until its row is readable. No other account is affected.
     pub(in crate::app) fn quarantine(&self, account: UnreadableAccount) {
         let (name, row) = (account.name.clone(), account.row.clone());
         if self.registry.quarantine(account) {
@@ -206,7 +206,7 @@ impl Tokens {
         }
     }
 
-    /// Registers an account that was quarantined and can be read again.
+    /// Registers an account again if it was quarantined.
     pub(in crate::app) fn end_quarantine(&self, credential: &SealedCredential) {
         if self.registry.unreadable(&credential.name).is_some() {
             self.register(credential);
@@ -221,7 +221,7 @@ impl Tokens {
         }
     }
 
-    /// Opens an account's access token. None if no provider is configured for the account.
+    /// Opens an account's access token and returns the registration; None if the account has no provider definition.
     fn registration_of(&self, credential: &SealedCredential) -> Result<Option<ProviderRegistration>, UnreadableRow> {
         Ok(self.registration_with(credential, self.vault.check(credential)?))
     }
@@ -267,7 +267,7 @@ impl Tokens {
         Ok(stored.map(|account| self.meet(account)).is_some())
     }
 
-    /// Reads the quarantined accounts again: their key, or a backup of their rows, may have arrived.
+    /// Reads the quarantined accounts again, because their key may have been added or their rows restored.
     pub(in crate::app) async fn retry_unreadable(self: &Arc<Self>) -> Result<(), AppError> {
         for name in self.registry.unreadable_names() {
             if !self.read(&name).await? {
@@ -277,7 +277,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// Registers what the store has, and unregisters what it does not have.
+    /// Registers all stored accounts, and unregisters those that are no longer stored.
     pub(in crate::app) async fn compare_all(&self) -> Result<(), AppError> {
         let before: Vec<_> = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name)).collect();
         let stored = self.directory.all().await?;
@@ -290,7 +290,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// Registers what a step left in the store, or unregisters the login if it left nothing.
+    /// Registers an account as a step has stored it, or unregisters the login if the step has removed it.
     fn adopt(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
         match stored {
             Some(credential) => self.register(&credential),
@@ -298,17 +298,17 @@ impl Tokens {
         }
     }
 
-    /// Whether the provider said that these access tokens are dead.
+    /// Whether the provider refuses the access token of this version.
     pub(super) fn are_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.refused.are_dead(name, version)
     }
 
-    /// Returns why the last refresh could not be begun or recorded, if it could not.
+    /// Returns why the store failed during the last refresh; None if it did not.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a request could be sent now with a token in memory.
+    /// Whether the access token of any registered account is usable.
     pub(super) fn has_usable(&self) -> bool {
         let now = self.now();
         self.registry.any(|account| account.is_usable(now))

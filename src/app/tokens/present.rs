@@ -13,9 +13,9 @@ use crate::domain::{
 };
 use crate::ports::TokenEndpointError;
 
-/// The total time that a token response is awaited. After `http_timeout` it counts as late.
+/// How long to wait for a token response in total. After `http_timeout`, the response counts as late.
 const LISTEN_FOR: Duration = Duration::from_secs(10 * 60);
-/// Time to read a response after a timeout: a process that was paused finds it in its socket.
+/// Extra time to read a response after the timeout. If the process was paused, the response may be in its socket.
 const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// A call that presents a refresh token.
@@ -24,12 +24,13 @@ pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<Presented, Fai
 /// The response to a presentation.
 pub(super) struct Presented {
     pub(super) response: TokenResponse,
-    /// The session for which the new refresh token is presented next, if the refresh continues.
+    /// Set if the refresh continues by presenting the new cookie.
     pub(super) rest: Option<Rest>,
 }
 
-/// The rest of a refresh whose response was a new cookie without a token.
+/// The second step of a refresh whose first response was a new cookie without a token.
 pub(super) struct Rest {
+    /// The session for which a token is requested; None for the browser's last session.
     pub(super) session: Option<SessionId>,
 }
 
@@ -46,7 +47,7 @@ impl Tokens {
         Box::pin(async move { tokens.call(&definition, &credential, &token, rest).await })
     }
 
-    /// Returns the outcome of a presentation; None if there is none in time.
+    /// Waits for the outcome of a presentation until the timeout; None after that.
     pub(super) async fn in_time(
         &self,
         definition: &ProviderDefinition,
@@ -69,7 +70,7 @@ impl Tokens {
         token: &RefreshToken,
         rest: Option<Rest>,
     ) -> Result<Presented, Failure> {
-        // The endpoint may have been removed from the configuration.
+        // The configuration may no longer have the endpoint.
         let no_endpoint = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
         let method = definition.refresh_method(credential.metadata.auth_method).ok_or(no_endpoint)?;
         let outcome = match method {
@@ -89,7 +90,7 @@ impl Tokens {
         outcome
     }
 
-    /// Returns the session of the current token. If that does not open, the provider uses the browser's last session.
+    /// Returns the session of the current token; None if the token does not open.
     fn session_of(&self, credential: &SealedCredential) -> Option<SessionId> {
         let current = self.vault.open_access_token(credential).ok()?;
         SessionId::of(&current)
@@ -104,7 +105,7 @@ impl CookieOutcome {
             Self::Replaced(response, Err(error)) => {
                 let name = &definition.name;
                 tracing::warn!(provider.name = %name, error = %error, "a failed request replaced the cookie");
-                // Only the old cookie was refused. After another failure, the next refresh presents the new one.
+                // If the old cookie was refused, present the new one now. Else the next refresh presents it.
                 let is_refusal = matches!(error.failure(), Failure::Rejected(_));
                 Presented { response, rest: is_refusal.then_some(Rest { session: None }) }
             }
@@ -112,13 +113,12 @@ impl CookieOutcome {
     }
 }
 
-/// Returns what a failure means for the presented secret. A cookie that was never replaced is not spent.
+/// Adjusts a failure for a secret that can be presented again, such as a cookie that the provider never replaced.
 pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
     if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 
-/// Returns what an error means for the presented token. The row keeps only the kind of the error, so its text is
-/// logged.
+/// Classifies an error of the token endpoint, and logs its text, because the row keeps only the class.
 fn failure(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
     tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
     error.failure()

@@ -1,10 +1,10 @@
-//! One refresh from the lease to the commit. The domain's `step` decides what each outcome means for the row; this file
+//! One refresh from the lease to the commit. The domain's `step` decides what each outcome means for the row. This file
 //! keeps the order:
 //!
-//! 1. The lease is durable before the token is presented, and the journal remembers the presentation.
-//! 2. The response is in the journal before the store is called.
-//! 3. The commit is retried until the store responds. Only then is the journal record settled: kept as committed, or
-//!    removed if the store did not take its tokens.
+//! 1. Before the token is presented, the lease is in the store and the presentation is in the journal.
+//! 2. Before the store is called with the response, the response is in the journal.
+//! 3. The commit is retried until the store responds. Only then is the journal record marked as committed, or deleted
+//!    if the store did not accept its tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,24 +28,24 @@ use crate::{
     ports::{Advanced, JournalRecord, StoreError},
 };
 
-/// Pauses between attempts to commit: the first and the longest.
+/// Pauses between attempts to commit: the shortest and the longest.
 const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Attempts of a step that may be given up, and the pause between them.
+/// Number of attempts of a step that may be given up, and the pause between them.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// An account whose token may be presented.
+/// A granted lease: the account whose token may be presented, and how.
 struct Leased {
     credential: SealedCredential,
     lease: LeaseId,
-    /// When the lease was asked for, as the time since boot.
+    /// When the lease was requested, as the time since boot.
     asked_at: Duration,
     rest: Option<Rest>,
     slot: Slot,
 }
 
 impl Tokens {
-    /// Presents the refresh token once, under a lease of its own.
+    /// Acquires a lease and presents the refresh token once.
     pub(super) async fn acquire_and_present(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -55,7 +55,7 @@ impl Tokens {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
-        // A retry uses the same lease id, so a lease that a failed attempt was granted belongs to this refresh.
+        // Retries use the same lease id. If an attempt failed after the store had granted the lease, it is ours.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.give_back(definition))?;
         match (begun.effect, begun.credential) {
@@ -76,7 +76,7 @@ impl Tokens {
         }
     }
 
-    /// Presents the token of a row whose lease was granted, and stores or records the result.
+    /// Presents the token under its lease. Commits the response, or records the failure.
     async fn present_and_settle(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -95,7 +95,7 @@ impl Tokens {
                 let mut call = self.present(definition, &credential, token, rest);
                 match self.in_time(definition, &mut call).await {
                     Some(Ok(Presented { response, rest })) => {
-                        // The slot is released before the commit, unless the endpoint is called again.
+                        // Release the slot before the commit, unless the endpoint is called again.
                         let next = rest.map(|rest| Next::after(seen, rest, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
                             (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
@@ -124,13 +124,13 @@ impl Tokens {
         Ok(Progress::Ended(RefreshOutcome::Settled))
     }
 
-    /// Opens the refresh token of a row whose lease was granted.
+    /// Opens the refresh token of a row under its lease.
     ///
     /// # Errors
-    /// Why the token is not sent.
+    /// The reason for not presenting the token.
     fn open_refresh_token(&self, credential: &SealedCredential, is_late: bool) -> Result<RefreshToken, Cause> {
         match self.vault.open_refresh_token(credential) {
-            // The store was slow or this process was paused: another replica may treat the lease as lapsed.
+            // The store was slow or this process was paused, so another replica may consider the lease lapsed.
             Ok(Some(_)) if is_late => Err(Cause::HeldUp),
             Ok(Some(token)) => Ok(token),
             Ok(None) => Err(Cause::DecryptionFailed),
@@ -142,7 +142,7 @@ impl Tokens {
     }
 
     /// Records why a presentation failed. If the store does not respond, the lease lapses and the account is in doubt,
-    /// which is correct.
+    /// which is safe.
     pub(super) async fn record_failure(
         &self,
         definition: &ProviderDefinition,
@@ -195,8 +195,8 @@ impl Tokens {
         self.commit(definition, record, journaled.is_ok()).await
     }
 
-    /// Commits a journal record. Retries until the store responds, or until the gateway stops if the record `is_safe`
-    /// in the journal: the next start commits it then.
+    /// Commits a journal record. Retries until the store responds. If the record is in the journal (`is_safe`), retries
+    /// only until the gateway stops, because the next start commits it.
     pub(super) async fn commit(
         &self,
         definition: &ProviderDefinition,
@@ -226,7 +226,7 @@ impl Tokens {
             self.clock.sleep(pause).await;
             pause = (pause * 2).min(longest);
         };
-        // Stored now, by an earlier attempt, or by another process that replayed the record.
+        // Whether the tokens are stored: by this call, by an earlier attempt, or by another process that replayed them.
         let is_there = committed.credential.as_ref().is_some_and(|there| there.has_tokens_of(&record.rotation));
         if committed.effect == Effect::Revoke {
             let user_id = record.rotation.metadata.account.user_id.as_deref();
@@ -268,7 +268,7 @@ impl Tokens {
         Ok(advanced)
     }
 
-    /// Applies a step that may be given up: if it is, the lease lapses.
+    /// Applies a step, and gives up after [`TRIES`] attempts. The lease then lapses.
     async fn try_to_advance(
         &self,
         definition: &ProviderDefinition,

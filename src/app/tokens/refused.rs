@@ -1,10 +1,10 @@
 //! Replaces access tokens that a provider refused before they expired.
 //!
-//! If the provider refuses the new tokens too, refreshes do not help: after two such refreshes, the next waits for
-//! hours.
+//! If the provider refuses the new tokens too, refreshes do not help. After two such futile refreshes, the next one
+//! waits for hours.
 //!
-//! A 401 without a reason may come from a proxy in between, and a retry out of doubt may end a login whose token is
-//! valid. Such a retry therefore needs a second 401 some time after the first, without a success of the token in
+//! A 401 without a known code may come from a proxy in between, and a retry out of doubt may end a login whose token is
+//! valid. So such a 401 permits a retry out of doubt only if it repeats after a while, with no accepted request in
 //! between.
 
 use std::{
@@ -27,35 +27,36 @@ use crate::{
     },
 };
 
-/// The refused token of each account that has one.
+/// The refused access tokens, by account.
 #[derive(Debug, Default)]
 pub(super) struct RefusedTokens {
     refused: Mutex<HashMap<AccountName, Refused>>,
-    /// Whether `refused` has entries. Saves a lock for every success.
+    /// Whether `refused` has entries, so that most requests need not lock it.
     any: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Refused {
     version: TokenVersion,
-    /// When they were first refused. None if these tokens have replaced refused ones and were not refused themselves.
+    /// When the token was first refused. None if it has replaced a refused one and was not refused itself.
     since: Option<Timestamp>,
     is_dead: bool,
     replaced_refused: bool,
 }
 
-/// What a 401 says about the access token.
+/// The reason of a 401, according to its error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Unauthorized {
+    /// The access token is expired, invalidated or revoked.
     Dead,
     Unexplained,
-    /// It speaks of the account or of a scope, so the token is not to blame.
+    /// The account or a scope is refused, not the token.
     AccountRefused,
 }
 
 impl RefusedTokens {
-    /// Records a refusal; `is_dead` if the provider said that the token is dead. Returns whether the tokens were
-    /// already refused a `pause` ago and not accepted since.
+    /// Records a refusal. `is_dead` is set if the provider named the token as the reason. Returns whether the token was
+    /// already refused at least `pause` ago, and not accepted since.
     pub(super) fn note(
         &self,
         name: &AccountName,
@@ -79,7 +80,7 @@ impl RefusedTokens {
         }
     }
 
-    /// Notes the tokens that have replaced refused ones.
+    /// Records that the tokens of `version` have replaced refused ones.
     fn replace(&self, name: &AccountName, version: &TokenVersion) {
         let newer = Refused { version: version.clone(), since: None, is_dead: false, replaced_refused: true };
         let mut refused = self.lock();
@@ -89,12 +90,12 @@ impl RefusedTokens {
         self.any.store(true, Ordering::Relaxed);
     }
 
-    /// Whether these tokens have replaced refused ones and were not accepted since.
+    /// Whether these tokens have replaced refused ones, and were not accepted yet.
     fn have_replaced(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.lock().get(name).is_some_and(|known| known.replaced_refused && known.version == *version)
     }
 
-    /// Removes the refusals of an account after the provider has accepted its token.
+    /// Removes the refusals of an account, because the provider has accepted its token.
     pub(super) fn forget(&self, name: &AccountName) {
         if self.any.load(Ordering::Relaxed) {
             let mut refused = self.lock();
@@ -103,7 +104,7 @@ impl RefusedTokens {
         }
     }
 
-    /// Whether the provider said that these tokens are dead.
+    /// Whether the provider named the access token of this version as expired, invalidated or revoked.
     pub(super) fn are_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.any.load(Ordering::Relaxed)
             && self.lock().get(name).is_some_and(|known| known.is_dead && known.version == *version)
@@ -128,8 +129,8 @@ impl Tokens {
         });
     }
 
-    /// Returns the account with another access token than the refused one, after a refresh if necessary. None: there is
-    /// no other token, so the caller gets the 401. Concurrent refusals of one token cause one refresh.
+    /// Returns the account with another access token than the refused one, after a refresh if necessary. Returns None
+    /// if there is no other token. Concurrent refusals of one token cause one refresh.
     ///
     /// # Errors
     /// Those of [`Tokens::usable`] if the refused token has been replaced and its successor is not usable.
@@ -147,7 +148,7 @@ impl Tokens {
         Ok(None)
     }
 
-    /// Refreshes refused tokens unless that would not help. Returns whether they have been replaced.
+    /// Refreshes refused tokens, unless a refresh cannot help. Returns whether they have been replaced.
     async fn refresh_refused(
         self: &Arc<Self>,
         name: &AccountName,
@@ -169,14 +170,14 @@ impl Tokens {
         if self.refused.have_replaced(name, version) {
             self.note_retry(name, &known, false);
         }
-        // A token this new was not refused because of its age, so a refresh would not help.
+        // A token this new was not refused because of its age, so a refresh cannot help.
         let is_new = refresh.obtained_at.until(self.now()) < pause;
         let is_paused = self.feedback(name, &version.login_id).refreshes_pause_until() > Some(self.now());
         if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || is_new || is_paused {
             return false;
         }
-        // In doubt, only a dead access token justifies a retry: the provider called it dead, or has refused it for a
-        // while.
+        // For an account in doubt, only a dead access token justifies a retry: the provider named it as the reason, or
+        // has refused it for a while.
         let trigger = if is_dead || was_refused_before { RefreshTrigger::AccessDead } else { RefreshTrigger::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; refreshing it");
         if let RefreshOutcome::Waiting(_) = self.refresh(definition, version, trigger).await

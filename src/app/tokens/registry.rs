@@ -1,8 +1,8 @@
 //! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
 //!
 //! A lookup takes no lock and copies nothing. A change copies the map of one shard, which is small even with very many
-//! accounts, and registers a new snapshot. Snapshots may arrive in any order: one that is older than the registered
-//! one, or belongs to a login that has ended, is ignored.
+//! accounts. Registrations may arrive in any order. One that is older than the registered one, or that belongs to a
+//! signed-out login, is ignored.
 
 use std::{
     collections::HashMap,
@@ -26,45 +26,45 @@ use crate::domain::{
     unreadable::UnreadableAccount,
 };
 
-/// A connected account at one moment.
+/// A snapshot of a connected account.
 #[derive(Debug, Clone)]
 pub struct ProviderRegistration {
-    /// Its provider, as configured.
+    /// The account's provider, as configured.
     pub definition: Arc<ProviderDefinition>,
     pub enabled: bool,
-    /// How it was connected, which decides how it is refreshed.
+    /// How the account was connected, which decides how it is refreshed.
     pub auth_method: AuthMethod,
     pub refresh: RefreshState,
     pub revision: Revision,
     pub access_token: AccessToken,
-    /// Whether the access token is empty here, and opened on the account's first use after the start.
+    /// Whether `access_token` is still empty. It is then opened on the account's first use.
     pub is_resting: bool,
-    /// Its user and workspace. ChatGPT's backend requires the workspace id beside the token.
+    /// The account's user and workspace. ChatGPT's backend requires the workspace id beside the token.
     pub account: AccountLabels,
-    /// Until when the access token is used; None means without a limit.
+    /// Until when requests may use the access token; None if there is no limit.
     pub served_until: Option<Timestamp>,
 }
 
 impl ProviderRegistration {
-    /// Whether a request may be sent with it at `now`.
+    /// Whether a request may use the access token at `now`.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.enabled && self.definition.enabled && self.served_until.is_none_or(|until| now < until)
     }
 }
 
 #[derive(Debug, Clone, Default)]
-struct Slot {
+struct Entry {
     account: Option<Arc<ProviderRegistration>>,
-    /// Why there is no account, if its row is unreadable.
+    /// Set, with no `account`, if the account's row is unreadable.
     unreadable: Option<Arc<UnreadableAccount>>,
-    /// The login that was signed out last; it is never registered again.
+    /// The login that was signed out last. It is not registered again.
     signed_out: Option<LoginId>,
 }
 
-/// Shards of the registry: 100,000 accounts are about a hundred in each.
+/// Number of shards. With 100,000 accounts, each has about a hundred.
 const SHARDS: usize = 1_024;
 
-type Shard = ArcSwap<HashMap<AccountName, Slot>>;
+type Shard = ArcSwap<HashMap<AccountName, Entry>>;
 
 #[derive(Debug)]
 pub struct ProviderRegistry {
@@ -88,7 +88,7 @@ impl ProviderRegistry {
     }
 
     pub fn names(&self) -> Vec<AccountName> {
-        self.names_where(|slot| slot.account.is_some())
+        self.names_where(|entry| entry.account.is_some())
     }
 
     /// Returns the version of each account.
@@ -96,21 +96,21 @@ impl ProviderRegistry {
         let mut versions = HashMap::new();
         for shard in &self.shards {
             let shard = shard.load();
-            let accounts = shard.iter().filter_map(|(name, slot)| Some((name, slot.account.as_ref()?)));
+            let accounts = shard.iter().filter_map(|(name, entry)| Some((name, entry.account.as_ref()?)));
             versions.extend(accounts.map(|(name, account)| (name.clone(), account.refresh.version.clone())));
         }
         versions
     }
 
-    /// Whether any account fulfils a condition.
+    /// Whether the condition holds for any account.
     pub(super) fn any(&self, holds: impl Fn(&ProviderRegistration) -> bool) -> bool {
-        self.shards.iter().any(|shard| shard.load().values().any(|slot| slot.account.as_deref().is_some_and(&holds)))
+        self.shards.iter().any(|shard| shard.load().values().any(|entry| entry.account.as_deref().is_some_and(&holds)))
     }
 
-    fn names_where(&self, holds: impl Fn(&Slot) -> bool) -> Vec<AccountName> {
+    fn names_where(&self, holds: impl Fn(&Entry) -> bool) -> Vec<AccountName> {
         let mut names = Vec::new();
         for shard in &self.shards {
-            names.extend(shard.load().iter().filter(|(_, slot)| holds(slot)).map(|(name, _)| name.clone()));
+            names.extend(shard.load().iter().filter(|(_, entry)| holds(entry)).map(|(name, _)| name.clone()));
         }
         names
     }
@@ -129,36 +129,36 @@ impl ProviderRegistry {
 
     /// Returns the names of the quarantined accounts.
     pub fn unreadable_names(&self) -> Vec<AccountName> {
-        self.names_where(|slot| slot.unreadable.is_some())
+        self.names_where(|entry| entry.unreadable.is_some())
     }
 
-    /// Unregisters an account whose row is unreadable. It is registered again when the row can be read. Returns whether
-    /// this is new.
+    /// Unregisters an account whose row is unreadable, until its row is readable again. Returns false if the account
+    /// was already quarantined for the same reason.
     pub(super) fn quarantine(&self, account: UnreadableAccount) -> bool {
         let account = Arc::new(account);
         if self.unreadable(&account.name).is_some_and(|known| known == account) {
             return false;
         }
-        self.change(&account.name, |slot| {
-            (slot.account, slot.unreadable) = (None, Some(Arc::clone(&account)));
+        self.change(&account.name, |entry| {
+            (entry.account, entry.unreadable) = (None, Some(Arc::clone(&account)));
         });
         true
     }
 
-    /// Returns the other names of an account: those with the same user and workspace.
+    /// Returns the names of other accounts with the same user and workspace.
     pub fn other_names(&self, name: &AccountName) -> Vec<AccountName> {
         let Some(known) = self.get(name) else { return Vec::new() };
         let is_same = |other: &ProviderRegistration| {
             other.definition.provider_type == known.definition.provider_type && other.account.is(&known.account)
         };
-        let mut names = self.names_where(|slot| slot.account.as_deref().is_some_and(is_same));
+        let mut names = self.names_where(|entry| entry.account.as_deref().is_some_and(is_same));
         names.retain(|other| other != name);
         names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         names
     }
 
-    /// Returns the [`ProviderRegistry::other_names`] of every account that has some, in one search: one for each
-    /// account would take minutes for 100,000 accounts.
+    /// Returns the [`ProviderRegistry::other_names`] of all accounts that have some, in one search. A search for each
+    /// account would take minutes with 100,000 accounts.
     pub fn all_other_names(&self) -> HashMap<AccountName, Vec<AccountName>> {
         let accounts: Vec<_> = self.names().into_iter().filter_map(|name| Some((self.get(&name)?, name))).collect();
         let mut owners: HashMap<_, Vec<&AccountName>> = HashMap::new();
@@ -178,45 +178,45 @@ impl ProviderRegistry {
         others
     }
 
-    /// Registers a snapshot, unless it is out of date.
+    /// Registers an account, unless `account` is out of date.
     pub fn register(&self, name: &AccountName, account: ProviderRegistration) {
         let account = Arc::new(account);
         self.newest.fetch_max(account.revision.0, Ordering::Relaxed);
-        self.change(name, |slot| {
-            let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
-                || slot.account.as_ref().is_some_and(|there| there.revision > account.revision);
+        self.change(name, |entry| {
+            let is_late = entry.signed_out.as_ref() == Some(&account.refresh.version.login_id)
+                || entry.account.as_ref().is_some_and(|there| there.revision > account.revision);
             if !is_late {
-                (slot.account, slot.unreadable) = (Some(Arc::clone(&account)), None);
+                (entry.account, entry.unreadable) = (Some(Arc::clone(&account)), None);
             }
         });
     }
 
-    /// Returns the newest revision that was registered. The history has it, unless an older copy of the database was
+    /// Returns the newest revision that was registered. If the history lacks it, an older copy of the database was
     /// restored.
     pub(in crate::app) fn newest_revision(&self) -> Revision {
         Revision(self.newest.load(Ordering::Relaxed))
     }
 
-    /// Forgets the revisions of a database that an older copy has replaced.
+    /// Resets the newest revision, after an older copy of the database was restored.
     pub(super) fn forget_revisions(&self) {
         self.newest.store(0, Ordering::Relaxed);
     }
 
-    /// Registers what a restored database has, although it is older.
+    /// Registers an account as a restored database has it, even if that is older. None removes the account.
     pub(super) fn reset(&self, name: &AccountName, account: Option<ProviderRegistration>) {
         let account = account.map(Arc::new);
-        self.change(name, |slot| *slot = Slot { account: account.clone(), ..Slot::default() });
+        self.change(name, |entry| *entry = Entry { account: account.clone(), ..Entry::default() });
     }
 
-    /// Unregisters a login for good.
+    /// Unregisters a login. It is not registered again.
     pub fn unregister(&self, name: &AccountName, login_id: &LoginId) {
-        self.change(name, |slot| {
-            slot.account = slot.account.take().filter(|account| account.refresh.version.login_id != *login_id);
-            (slot.unreadable, slot.signed_out) = (None, Some(login_id.clone()));
+        self.change(name, |entry| {
+            entry.account = entry.account.take().filter(|account| account.refresh.version.login_id != *login_id);
+            (entry.unreadable, entry.signed_out) = (None, Some(login_id.clone()));
         });
     }
 
-    /// Notifies subscribers of a change that is not part of a snapshot.
+    /// Notifies subscribers of a change outside of the registry.
     pub(in crate::app) fn notify_changed(&self) {
         self.changes.send_replace(());
     }
@@ -226,12 +226,12 @@ impl ProviderRegistry {
         self.changes.subscribe()
     }
 
-    fn change(&self, name: &AccountName, change: impl Fn(&mut Slot)) {
+    fn change(&self, name: &AccountName, change: impl Fn(&mut Entry)) {
         let Some(shard) = self.shard(name) else { return };
-        shard.rcu(|slots| {
-            let mut slots = HashMap::clone(slots);
-            change(slots.entry(name.clone()).or_default());
-            slots
+        shard.rcu(|entries| {
+            let mut entries = HashMap::clone(entries);
+            change(entries.entry(name.clone()).or_default());
+            entries
         });
         self.notify_changed();
     }

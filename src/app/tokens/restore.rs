@@ -1,7 +1,8 @@
 //! Handles an older copy of the database that was restored while this gateway runs.
 //!
-//! The refresh tokens in it are spent where this gateway has seen a later generation. Their successors are written back
-//! from the journal; without them the account is in doubt, and only its owner may risk the old token.
+//! If this gateway has seen a later generation of an account, the restored refresh token is spent. The newest tokens
+//! are written back from the journal. If the journal lacks them, the account is in doubt, and the old token is
+//! presented only if the owner requests it.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -16,7 +17,7 @@ use crate::{
 };
 
 impl Tokens {
-    /// Compares every account with what this gateway knows, and registers what the database has afterwards.
+    /// Compares every account with the registry and the journal, repairs it, and registers the result.
     pub(in crate::app) async fn meet_restored_database(self: &Arc<Self>) -> Result<(), AppError> {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
         let remembered = self.remembered_now().await;
@@ -34,12 +35,12 @@ impl Tokens {
                 StoredAccount::Unreadable(account) => self.quarantine(account),
             }
         }
-        // Forgotten last, so that a failed comparison is repeated.
+        // Do this last, so that the follower repeats a failed comparison.
         self.registry.forget_revisions();
         Ok(())
     }
 
-    /// Compares one account with what this gateway knows, and registers what the database has afterwards.
+    /// Compares one account with the registry and the journal, repairs it, and registers the result.
     pub(super) async fn meet_restored_account(
         self: &Arc<Self>,
         account: SealedCredential,
@@ -50,11 +51,11 @@ impl Tokens {
             self.registry.reset(&name, None);
             return Ok(());
         };
-        let healed = self.heal(account, remembered).await?;
-        match self.registration_of(&healed) {
+        let repaired = self.repair(account, remembered).await?;
+        match self.registration_of(&repaired) {
             Ok(registration) => {
                 if let Some(account) = &registration {
-                    self.schedule_refresh(&account.definition, &healed);
+                    self.schedule_refresh(&account.definition, &repaired);
                 }
                 self.registry.reset(&name, registration);
             }
@@ -63,8 +64,8 @@ impl Tokens {
         Ok(())
     }
 
-    /// Returns an account with the newest tokens that are known, or in doubt if they are not.
-    async fn heal(&self, account: SealedCredential, remembered: &Remembered) -> Result<SealedCredential, AppError> {
+    /// Writes back the newest tokens of an account, or puts it in doubt if they are unknown. Returns the account.
+    async fn repair(&self, account: SealedCredential, remembered: &Remembered) -> Result<SealedCredential, AppError> {
         let (name, own) = (account.name.clone(), account.refresh.version.clone());
         let Some(definition) = self.directory.definition_of(&name, account.provider_type) else { return Ok(account) };
         let is_of_login = |version: &TokenVersion| version.login_id == own.login_id;

@@ -1,9 +1,8 @@
-//! Revokes refresh tokens that are no longer used (RFC 7009): at once, and after a failure for up to a day.
+//! Revokes refresh tokens that are no longer used (RFC 7009). Retries for up to a day if the provider does not respond.
 //!
-//! The transaction that takes a token out of use puts it into the queue, so neither a crash nor an outage leaves a live
-//! token behind. Some providers end everything that a user has granted to the client
-//! ([`RevocationScope::Grant`]). Before each such revocation the gateway checks that no account and no login uses the
-//! grant, under any name.
+//! The transaction that takes a token out of use also queues its revocation, so neither a crash nor an outage leaves a
+//! valid token behind. With some providers, a revocation ends everything that the user has granted to the client
+//! ([`RevocationScope::Grant`]). Before such a revocation, the gateway checks that no account or login uses the grant.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +26,7 @@ use crate::{
 const RETRY_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Pause between two sweeps of the queue.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// Maximum number of revocations in one sweep.
+/// Maximum number of revocations that one sweep tries.
 const MAX_PER_SWEEP: usize = 20;
 
 /// The result of a revocation.
@@ -36,13 +35,13 @@ const MAX_PER_SWEEP: usize = 20;
 pub enum Revocation {
     /// The provider confirmed the revocation.
     Revoked,
-    /// The provider did not respond; the revocation is retried for up to a day.
+    /// The provider did not respond. The revocation is retried for up to a day.
     Pending,
-    /// It would end another login of the same user, so it waits for up to a day.
+    /// The revocation would end another login of the same user. It waits for up to a day.
     Waiting,
-    /// The token cannot be revoked and lives at the provider until it expires.
+    /// The token cannot be revoked. It stays valid at the provider until it expires.
     Failed,
-    /// There was no token, or this provider has no revocation endpoint.
+    /// There was no token, or the provider has no revocation endpoint.
     NotApplicable,
 }
 
@@ -53,8 +52,8 @@ impl Revocation {
 }
 
 impl Tokens {
-    /// Returns an order to revoke the account's refresh token. None if it has none that opens, or if the provider has
-    /// no revocation endpoint.
+    /// Returns an order to revoke the account's refresh token. None if the account has none, if the token does not
+    /// open, or if the provider has no revocation endpoint.
     pub(super) fn revocation_order(
         &self,
         definition: &ProviderDefinition,
@@ -96,7 +95,7 @@ impl Tokens {
         });
     }
 
-    /// Returns the revocation of the tokens of a login that was never saved. None if they cannot be revoked.
+    /// Returns the revocation for the tokens of a login that was never saved; None if they cannot be revoked.
     pub(in crate::app) fn revocation_of_login(
         &self,
         session: &LoginSession,
@@ -120,7 +119,7 @@ impl Tokens {
     /// Revokes the tokens of a login that was never saved.
     ///
     /// # Errors
-    /// [`AppError::Store`]: they are not in the queue.
+    /// [`AppError::Store`] if the revocation could not be queued.
     pub(in crate::app) async fn revoke_unsaved(
         &self,
         session: &LoginSession,
@@ -136,7 +135,7 @@ impl Tokens {
     /// Revokes tokens that arrived after their login ended.
     ///
     /// # Errors
-    /// [`AppError::Store`]: they are not in the queue.
+    /// [`AppError::Store`] if the revocation could not be queued.
     pub(super) async fn revoke_surplus(
         &self,
         definition: &ProviderDefinition,
@@ -153,11 +152,11 @@ impl Tokens {
         Ok(())
     }
 
-    /// Tries a queued revocation.
+    /// Tries a queued revocation now, and removes it from the queue if it is settled.
     pub(in crate::app) async fn revoke_queued(&self, id: &RevocationId) -> Revocation {
         let revocation = match self.revocations.take(id, self.now(), RETRY_PAUSE).await {
             Ok(Some(revocation)) => revocation,
-            // Another replica has taken it.
+            // Another replica is trying it.
             Ok(None) => return Revocation::Pending,
             Err(error) => {
                 tracing::warn!(error = %error, "a revocation waits for the database");
@@ -208,7 +207,7 @@ impl Tokens {
             let user_id = account.metadata.account.user_id.as_deref();
             client.is_some_and(|client| revocation.may_share_grant(client, user_id))
         });
-        // The user of an unreadable account is unknown.
+        // The user of an unreadable account is unknown, so any user may be the same.
         let is_unreadable = stored.unreadable.iter().any(|account| {
             let definition = self.directory.catalog.get(&account.name);
             let client = definition.and_then(ProviderDefinition::revoking_client);
@@ -237,7 +236,7 @@ impl Tokens {
         });
     }
 
-    /// Tries the revocations that are due and gives up those that are too old.
+    /// Tries the revocations that are due, and gives up those that are too old.
     async fn sweep_revocations(&self) -> Result<(), AppError> {
         let given_up = self.revocations.delete_queued_before(self.now().minus(KEPT_FOR)).await?;
         if given_up > 0 {

@@ -21,10 +21,11 @@ use crate::{
     ports::{StoreError, StoreTrouble},
 };
 
-/// Maximum number of presentations in one refresh. Each but the last replaces a browser's cookie and returns no token.
+/// Maximum number of presentations in one refresh. It needs more than one if the provider replaces the cookie without
+/// returning a token.
 const MAX_PRESENTATIONS: usize = 4;
 
-/// A presentation that is to be made. All those of one refresh use one slot.
+/// The next presentation of a refresh. All presentations of a refresh use the same slot.
 pub(super) struct Next {
     pub(super) seen: TokenVersion,
     pub(super) trigger: RefreshTrigger,
@@ -38,17 +39,18 @@ impl Next {
     }
 }
 
-/// How far a presentation has brought a refresh.
+/// The state of a refresh after a presentation.
 pub(super) enum Progress {
     Ended(RefreshOutcome),
     /// The response did not arrive in time.
     Late(RefreshOutcome, Box<LateCall>),
-    /// The response was a new refresh token alone, which is stored.
+    /// The response was only a new refresh token, which was committed.
     Replaced(Next),
 }
 
 impl Tokens {
-    /// Joins the refresh of these tokens or starts it, and returns its outcome. It goes on if the caller disconnects.
+    /// Joins the running refresh of these tokens or starts one, and returns its outcome. The refresh continues if the
+    /// caller disconnects.
     pub(in crate::app) fn refresh(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -58,7 +60,7 @@ impl Tokens {
         self.join_refresh(definition, seen, trigger, true)
     }
 
-    /// Does the same as [`Tokens::refresh`] for the schedule. Callers get a slot before the schedule does.
+    /// Refreshes tokens for the schedule, like [`Tokens::refresh`]. Refreshes that callers wait for get a slot first.
     pub(super) fn refresh_on_schedule(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -104,7 +106,7 @@ impl Tokens {
         trigger: RefreshTrigger,
         is_awaited: &IsAwaited,
     ) -> (RefreshOutcome, Option<LateCall>) {
-        // The slot comes before the lease, whose time must not pass in a queue.
+        // Take the slot before the lease, so that the lease does not lapse in the queue.
         let Some(slot) = self.slot(definition, is_awaited).await else {
             return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
         };
@@ -122,7 +124,7 @@ impl Tokens {
         let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
         self.note_store(trouble);
         refreshed.unwrap_or_else(|error| {
-            // A store logs its own trouble, once and not with every attempt.
+            // The store logs its trouble itself, once for all attempts.
             if trouble.is_some() {
                 tracing::debug!(provider.name = %definition.name, error = %error, "a refresh waits for the database");
             } else {
@@ -132,7 +134,7 @@ impl Tokens {
         })
     }
 
-    /// Presents the refresh token, and each new one that came without an access token.
+    /// Presents the refresh token, and then each new one that came without an access token.
     async fn present_until_settled(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
@@ -152,7 +154,7 @@ impl Tokens {
     }
 }
 
-/// Returns the outcome of a refresh whose step was not stored.
+/// Returns the outcome of a refresh if a step could not be stored.
 pub(super) fn down(error: AppError) -> RefreshOutcome {
     RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }

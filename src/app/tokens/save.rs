@@ -21,14 +21,14 @@ use crate::{
 /// Attempts to queue the revocation of an account's refresh token while refreshes replace it.
 const TRIES: usize = 5;
 
-/// An account whose tokens are saved.
+/// An account whose tokens were saved.
 #[derive(Debug, Clone)]
 pub struct Connected {
     pub name: AccountName,
     pub id: ProviderId,
     /// Whether there is a usable access token.
     pub authenticated: bool,
-    /// Other names of the same user and workspace.
+    /// Other names under which the same user and workspace is connected.
     pub other_names: Vec<AccountName>,
 }
 
@@ -36,9 +36,9 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// Nothing is changed: [`AppError::LoginEnded`] if the login has ended meanwhile and [`AppError::TypeConflict`]
-    /// (the tokens are revoked), [`AppError::StaleConsent`] if the tokens may not replace the account's current login,
-    /// [`AppError::Store`].
+    /// [`AppError::LoginEnded`] if the login has ended meanwhile, and [`AppError::TypeConflict`]: the tokens are then
+    /// revoked. [`AppError::StaleConsent`] if the tokens may not replace the account's current login;
+    /// [`AppError::Store`]. No error changes the account.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
         new: NewCredential,
@@ -65,7 +65,7 @@ impl Tokens {
                 self.revoke_login(definition, &sealed).await?;
                 Err(AppError::TypeConflict { name, existing })
             }
-            // An earlier attempt, or another process that replayed the journal, has saved these tokens or kept them.
+            // An earlier attempt, or another process that replayed the journal, has saved the tokens or kept them.
             SaveOutcome::LoginEnded(outcome @ (LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded)) => {
                 let account = self.store.load(&name).await?;
                 match account.filter(|account| *account.login_id() == sealed.login_id) {
@@ -85,7 +85,7 @@ impl Tokens {
         }
     }
 
-    /// Returns a saved account. Logs a warning if it is connected under other names too.
+    /// Returns a saved account. Logs a warning if the same user and workspace has other names.
     fn connected(&self, account: &SealedCredential) -> Connected {
         let other_names = self.registry.other_names(&account.name);
         if !other_names.is_empty() {
@@ -103,8 +103,8 @@ impl Tokens {
         self.revoke_surplus(definition, &version, new.refresh_token.as_ref(), user_id).await
     }
 
-    /// Stores a credential with an order to revoke the refresh token that it replaces. Returns also the replaced login, as
-    /// the store had it: another gateway may have saved that one a moment ago.
+    /// Stores a credential with an order to revoke the refresh token that it replaces. Also returns the replaced login,
+    /// read from the store, because another gateway may have saved it after this one last read the account.
     async fn save_and_supersede(
         &self,
         sealed: &mut NewSealedCredential,
@@ -122,20 +122,19 @@ impl Tokens {
             let outcome = self.store.save_login(sealed, &author).await?;
             let is_unreadable = self.registry.unreadable(&sealed.name).is_some();
             if is_unreadable && matches!(outcome, SaveOutcome::TypeConflict(_)) {
-                // The provider type of an unreadable row is not authenticated, so it does not count as a conflict.
+                // The provider type in an unreadable row is not authenticated, so it does not count as a conflict.
                 self.remove_unreadable(&sealed.name).await?;
             } else if outcome != SaveOutcome::Changed {
                 return Ok((outcome, replaced));
             }
-            // Otherwise a refresh was committed in between.
+            // Try again: the unreadable row was removed, or a refresh was committed in between.
         }
-        // The new tokens matter more than the revocation of the old ones.
+        // Save the new tokens without revoking the old ones.
         sealed.superseded = None;
         Ok((self.store.save_login(sealed, &author).await?, replaced))
     }
 
-    /// Returns the account as stored. A failure to read it must not lose new tokens, so the old ones are then left to
-    /// expire.
+    /// Reads the account. If this fails, returns None, so that the new tokens are saved without revoking the old ones.
     async fn current_of(&self, definition: &ProviderDefinition) -> Option<SealedCredential> {
         self.store.load(&definition.name).await.unwrap_or_else(|error| {
             tracing::warn!(provider.name = %definition.name, error = %error, "the replaced refresh token is left to expire");
@@ -176,8 +175,8 @@ impl Tokens {
         Ok(changed)
     }
 
-    /// Removes an account's tokens, queues the refresh token for revocation if that is possible, and unregisters the
-    /// account. Returns what was stored, and the queued revocation.
+    /// Removes an account with its tokens, and queues the revocation of its refresh token if possible. Returns the
+    /// removed account and the queued revocation.
     ///
     /// # Errors
     /// [`AppError::Store`]. Nothing is changed.
@@ -203,7 +202,7 @@ impl Tokens {
         Err(changes_too_often("remove an account"))
     }
 
-    /// Removes an unreadable account. None of its tokens is revoked.
+    /// Removes an unreadable account, without revoking its tokens.
     pub(in crate::app) async fn remove_unreadable(&self, name: &AccountName) -> Result<(), AppError> {
         if let Removal::Removed(removed) = self.store.remove(name, None, &self.vault.author(self.now())).await? {
             self.note_end(name, removed.login_id().clone(), None).await;

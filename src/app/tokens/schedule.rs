@@ -1,8 +1,8 @@
-//! Refreshes tokens before a caller needs them, also those of idle accounts. When a refresh is due is decided by
-//! [`RefreshState::ready_at`](crate::domain::refresh::RefreshState::ready_at).
+//! Refreshes tokens before a caller needs them, even those of idle accounts.
+//! [`RefreshState::ready_at`](crate::domain::refresh::RefreshState::ready_at) decides when a refresh is due.
 //!
-//! A heap holds one time for each change of an account, so that idle accounts cost nothing. An entry may be out of
-//! date, so the current registration decides whether the account is due.
+//! A heap has an entry for each change of an account, so idle accounts cost nothing. An entry may be out of date, so
+//! the current registration is checked before a refresh starts.
 
 use std::{
     cmp::Reverse,
@@ -21,11 +21,11 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The longest sleep, because the wall clock may be set meanwhile.
+/// Maximum sleep, because the wall clock may be set during it.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a refresh that could not be begun.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-/// The shortest wait before the next attempt.
+/// Minimum pause before the next attempt.
 pub(super) const MIN_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -88,13 +88,13 @@ impl Tokens {
         self.tasks.start(async move {
             let name = &definition.name;
             match tokens.refresh_on_schedule(&definition, &version).await {
-                // Registering the result has scheduled the account's next refresh. One that is due at once may have
-                // joined this refresh instead of starting.
+                // The account's next refresh was scheduled when the result was registered. If it was due at once, it
+                // may have joined this refresh instead of starting.
                 RefreshOutcome::Settled if tokens.is_due(name) => {
                     tokens.schedule.put(tokens.now().plus(MIN_WAIT), name);
                 }
                 RefreshOutcome::Settled => {}
-                // The store's clock may be behind this replica's.
+                // Wait at least a moment, because the store's clock may be behind this replica's.
                 RefreshOutcome::Waiting(until) => {
                     tokens.schedule.put(until.max(tokens.now().plus(MIN_WAIT)), name);
                 }
@@ -103,7 +103,7 @@ impl Tokens {
         });
     }
 
-    /// Returns when the registered tokens of an account are due; None if they never are.
+    /// Returns when the registered tokens of an account are due; None if they are not refreshed.
     fn due(&self, name: &AccountName) -> Option<(Arc<ProviderDefinition>, TokenVersion, Timestamp)> {
         let (now, account) = (self.now(), self.registry.get(name)?);
         let definition = Arc::clone(&account.definition);

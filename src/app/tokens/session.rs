@@ -1,5 +1,5 @@
-//! Gets a session token with the browser's cookie, in a few requests. Any response may replace the cookie: the requests
-//! then stop, because the new cookie must be durable before it is presented.
+//! Exchanges a browser's cookie for a session token, with one or more requests. If a response replaces the cookie, the
+//! requests stop, because the new cookie must be stored before it is presented.
 
 use std::time::Duration;
 
@@ -16,15 +16,17 @@ use crate::{
 
 /// The outcome of presenting a cookie.
 pub(in crate::app) enum CookieOutcome {
-    /// A session token, perhaps with a new cookie.
+    /// A session token, possibly with a new cookie.
     Token(TokenResponse),
-    /// A new cookie alone, with the session to present it for; or why the request failed that replaced it.
+    /// A new cookie without a token. Also the session to continue with, or the error of the request that replaced the
+    /// cookie.
     Replaced(TokenResponse, Result<Option<SessionId>, TokenEndpointError>),
 }
 
 impl Tokens {
-    /// Presents a cookie until there is a token. `known` is the session of the current token; without it, or if it has
-    /// ended, the browser's last active session is used. A request may take `limit`; none begins later than `in_time`.
+    /// Presents a cookie until there is a token. `known` is the session of the current token. If it is None or has
+    /// ended, the browser's last active session is used. Each request may take `limit`. No request begins after
+    /// `in_time`.
     pub(in crate::app) async fn ask_session(
         &self,
         account: &AccountName,

@@ -1,5 +1,4 @@
-//! Joins concurrent refreshes of the same tokens in this process: the first caller leads, the others wait for its
-//! outcome.
+//! Joins concurrent refreshes of the same tokens in this process. The first caller leads, and all wait for its outcome.
 
 use std::{
     collections::HashMap,
@@ -14,12 +13,12 @@ use crate::{
     ports::StoreTrouble,
 };
 
-/// How a refresh ended.
+/// The outcome of a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum RefreshOutcome {
-    /// The account's row has the result.
+    /// The refresh has ended, successfully or not. The account's row has the result.
     Settled,
-    /// Nothing can be done before this time. Another replica may hold the lease.
+    /// No refresh can begin before this time, for example because another replica holds the lease.
     Waiting(Timestamp),
     /// The store failed.
     StoreDown(StoreTrouble),
@@ -31,14 +30,14 @@ type Outcome = watch::Receiver<Option<RefreshOutcome>>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, (Outcome, IsAwaited)>>>);
 
-/// A caller's part in a refresh.
+/// A caller's role in a refresh.
 pub(super) enum Role {
-    /// No refresh was under way: this caller runs it.
+    /// No refresh was running, so this caller must run it.
     Leader(Leader, Follower),
     Follower(Follower),
 }
 
-/// The right to run a refresh, until it is dropped.
+/// The right to run a refresh. It ends when this value is dropped.
 pub(super) struct Leader {
     single_flight: SingleFlight,
     key: Key,
@@ -46,11 +45,11 @@ pub(super) struct Leader {
     pub(super) is_awaited: IsAwaited,
 }
 
-/// Waits for the end of a refresh.
+/// Waits for the outcome of a refresh.
 pub(super) struct Follower(watch::Receiver<Option<RefreshOutcome>>);
 
 impl SingleFlight {
-    /// Joins or begins a refresh. `is_caller` if a caller waits for it, instead of the schedule.
+    /// Joins or begins a refresh. `is_caller` is set for a caller, and not for the schedule.
     pub(super) fn join(&self, name: &AccountName, version: &TokenVersion, is_caller: bool) -> Role {
         let key = (name.clone(), version.clone());
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +63,7 @@ impl SingleFlight {
         Role::Leader(Leader { single_flight: self.clone(), key, outcome, is_awaited }, Follower(receiver))
     }
 
-    /// Whether a refresh of these tokens is under way in this process.
+    /// Whether a refresh of these tokens is running in this process.
     pub(super) fn is_running(&self, name: &AccountName, version: &TokenVersion) -> bool {
         let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         running.contains_key(&(name.clone(), version.clone()))
@@ -78,14 +77,14 @@ impl Leader {
 }
 
 impl Drop for Leader {
-    /// Runs also if the refresh panicked, so that no follower waits for it.
+    /// Also runs if the refresh panics, so that later callers do not join it.
     fn drop(&mut self) {
         self.single_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
 impl Follower {
-    /// Returns the outcome. A refresh that panicked counts as settled: the account's row says what happened.
+    /// Returns the outcome. A refresh that panicked counts as settled, because the account's row shows its result.
     pub(super) async fn outcome(mut self) -> RefreshOutcome {
         match self.0.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.unwrap_or(RefreshOutcome::Settled),

@@ -1,5 +1,5 @@
 //! Limits the concurrent refreshes at each token endpoint, so that many accounts that are due at once do not flood it.
-//! Callers that wait for a token go before scheduled refreshes.
+//! Refreshes that callers wait for get a slot before scheduled ones.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,9 +15,9 @@ use super::Tokens;
 use crate::domain::{ids::AccountName, provider::ProviderDefinition};
 
 /// Maximum number of concurrent refreshes at one endpoint.
-const MOST_AT_ONCE: usize = 5;
+const MAX_CONCURRENT: usize = 5;
 
-/// Whether a caller waits for a refresh. It is set when the first caller joins.
+/// Whether a caller waits for a refresh. Set when the first caller joins.
 pub(super) type IsAwaited = Arc<AtomicBool>;
 
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ struct Waiting {
     turn: oneshot::Sender<Slot>,
 }
 
-/// The right to call an endpoint. Dropping it passes it on.
+/// The right to call an endpoint. When it is dropped, the next queued refresh gets it.
 #[derive(Debug)]
 pub(super) struct Slot(Option<(RefreshSlots, String)>);
 
@@ -59,13 +59,13 @@ impl RefreshSlots {
     ) -> Result<Slot, oneshot::Receiver<Slot>> {
         let mut endpoints = self.lock();
         let queue = endpoints.entry(endpoint.to_owned()).or_default();
-        if queue.taken < MOST_AT_ONCE {
+        if queue.taken < MAX_CONCURRENT {
             queue.taken += 1;
             return Ok(self.slot(endpoint));
         }
         let (turn, receiver) = oneshot::channel();
         let waiting = Waiting { name: name.clone(), turn };
-        // Read under the lock, so that a caller who joins now finds the entry.
+        // Read the flag under the lock, so that `hurry` finds the entry if a caller joins now.
         let queue = if is_awaited.load(Ordering::SeqCst) { &mut queue.awaited } else { &mut queue.scheduled };
         queue.push_back(waiting);
         Err(receiver)
@@ -83,13 +83,13 @@ impl RefreshSlots {
         while let Some(next) = self.next(endpoint) {
             match next.turn.send(self.slot(endpoint)) {
                 Ok(()) => return,
-                // That refresh has stopped waiting. The slot goes to the next one.
+                // This refresh has stopped waiting. Give the slot to the next one.
                 Err(mut slot) => slot.0 = None,
             }
         }
     }
 
-    /// Returns the next queued refresh. If there is none, the slot becomes free.
+    /// Returns the next queued refresh. If there is none, frees the slot.
     fn next(&self, endpoint: &str) -> Option<Waiting> {
         let mut endpoints = self.lock();
         let queue = endpoints.get_mut(endpoint)?;
@@ -110,7 +110,7 @@ impl RefreshSlots {
 }
 
 impl Tokens {
-    /// Waits for a slot at the endpoint that refreshes an account. Returns None after the time of the longest call.
+    /// Waits for a slot at the endpoint that refreshes an account. Returns None after the maximum time of a call.
     pub(super) async fn slot(&self, definition: &ProviderDefinition, is_awaited: &IsAwaited) -> Option<Slot> {
         let endpoint = self.endpoint_of(definition);
         match self.slots.take(&endpoint, &definition.name, is_awaited) {

@@ -1,7 +1,7 @@
-//! The token source: returns the access token that a request is sent with.
+//! The token source: returns the access token for a request to the provider.
 //!
-//! A usable token comes from memory, without a lock or a wait. Otherwise the caller waits for the refresh for a limited
-//! time, and gets an error that says whether to retry or to sign in again.
+//! A usable token comes from memory, without a lock or a wait. Otherwise the caller waits a limited time for a refresh.
+//! If that brings no token, the error says whether to retry or to sign in again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_REFRESHES: usize = 3;
 
 impl Tokens {
-    /// Returns the account if its access token in memory is usable.
+    /// Returns the account if its access token is in memory and usable.
     pub fn cached(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
         self.registry.get(name).filter(|account| !account.is_resting && account.is_usable(self.now()))
     }
@@ -30,8 +30,8 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::NeedsReauth`] if only a new login helps; [`AppError::RefreshNotBegun`] and [`AppError::StoreDown`]
-    /// if a later call may succeed.
+    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshNotBegun`] and [`AppError::StoreDown`] if
+    /// a later call may succeed.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.cached(name) {
             return Ok(account);
@@ -40,7 +40,7 @@ impl Tokens {
             self.wake(name).await?;
         }
         let mut waited_for = None;
-        // Further rounds are needed only if the refreshed token has expired again: its lifetime may be seconds.
+        // More than one refresh is needed only if the new token expires within seconds.
         for _ in 0..MAX_REFRESHES {
             if let Some(account) = self.cached(name) {
                 return Ok(account);
@@ -53,8 +53,7 @@ impl Tokens {
             if !definition.enabled {
                 return Err(AppError::DisabledByConfiguration(name.clone()));
             }
-            let is_hopeless = needs_owner(refresh);
-            if is_hopeless || waited_for.as_ref() == Some(&refresh.version) {
+            if needs_owner(refresh) || waited_for.as_ref() == Some(&refresh.version) {
                 break;
             }
             match self.refresh(definition, &refresh.version, RefreshTrigger::Due).await {
@@ -69,7 +68,7 @@ impl Tokens {
         self.cached(name).ok_or_else(|| self.without_token(name))
     }
 
-    /// Opens the tokens of an account that nobody has used since the start.
+    /// Loads the access token of an account that was registered without it, on the account's first use.
     async fn wake(self: &Arc<Self>, name: &AccountName) -> Result<(), AppError> {
         if self.read(name).await? {
             return Ok(());
@@ -78,7 +77,7 @@ impl Tokens {
         Err(AppError::NotConnected(name.clone()))
     }
 
-    /// Returns why there is no usable token.
+    /// Returns the error for an account without a usable token.
     fn without_token(&self, name: &AccountName) -> AppError {
         let Some(account) = self.registry.get(name) else { return self.not_registered(name) };
         let refresh = account.refresh.clone().at(self.now());
@@ -88,15 +87,15 @@ impl Tokens {
         AppError::RefreshNotBegun { name: name.clone(), wait: self.pause_before(&account.definition, &refresh) }
     }
 
-    /// Waits until another replica's refresh of these tokens has ended, or the time for it is over. Returns whether
-    /// there was one.
+    /// Waits until another replica's refresh of these tokens has ended, at most for twice `http_timeout`. Returns
+    /// whether such a refresh was running.
     pub(in crate::app) async fn wait_for_other_replica(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
     ) -> Result<bool, AppError> {
         let mut was_running = false;
-        // The time limit of the call, and as long again for the commit.
+        // Allow one timeout for the call, and as long again for the commit.
         let mut polls = 2 * definition.refresh.http_timeout.as_millis() / POLL_INTERVAL.as_millis() + 1;
         loop {
             self.reload(&definition.name, &seen.login_id).await?;
@@ -113,7 +112,7 @@ impl Tokens {
     }
 }
 
-/// Whether no refresh begins until the owner acts.
+/// Whether no refresh can begin until the owner acts.
 fn needs_owner(refresh: &RefreshState) -> bool {
     !refresh.refreshable || refresh.state == TokenState::NeedsReauth || refresh.is_restored()
 }

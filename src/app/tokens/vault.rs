@@ -1,4 +1,4 @@
-//! Seals and opens secrets; `login_tokens` adds those of unsaved logins. No other code of `app` does.
+//! The vault: the only code of `app` that seals and opens secrets. `login_tokens` has its methods for unsaved logins.
 
 use std::{error::Error, sync::Arc};
 
@@ -58,7 +58,7 @@ impl Vault {
         self.cipher.open(&SealContext::AuditEntry(&entry.digest), &entry.mark).map(drop)
     }
 
-    /// Seals the tokens of a login. Takes them by value, so that only the sealed form remains.
+    /// Seals the tokens of a new credential. Takes them by value, so that only the sealed form remains.
     pub fn seal_credential(
         &self,
         new: NewCredential,
@@ -93,7 +93,7 @@ impl Vault {
     }
 
     /// Seals the response to a refresh for the next token version. A token that the response lacks stays valid and is
-    /// sealed again. Borrows the response, so that the caller still has the only copy after an error.
+    /// resealed. Borrows the response, so that after an error the caller still has the only copy of the tokens.
     pub fn seal_rotation(
         &self,
         presented: &SealedCredential,
@@ -108,7 +108,7 @@ impl Vault {
         let access_token = match (&response.access_token, self.open_access_token(presented)) {
             (Some(token), _) => seal_access(token)?,
             (None, Ok(kept)) => seal_access(&kept)?,
-            // It did not open before and will not open later.
+            // It does not open, so it cannot be resealed.
             (None, Err(_)) => presented.access_token.clone(),
         };
         let refresh_token = match &response.refresh_token {
@@ -127,7 +127,7 @@ impl Vault {
         token.map(|token| self.open_refresh_token_at(sealed.token_place(), token)).transpose()
     }
 
-    /// Seals a refresh token for the revocation queue, bound to the client that it is sent to.
+    /// Seals a refresh token for the revocation queue, bound to the OAuth client that revokes it.
     pub fn seal_revocation(
         &self,
         id: RevocationId,
@@ -156,7 +156,7 @@ impl Vault {
         self.cipher.seal(&SealContext::RefreshToken(place), token.expose_secret())
     }
 
-    /// Opens a refresh token that was sealed for that account and version.
+    /// Opens a refresh token that was sealed for the account and version of `place`.
     pub fn open_refresh_token_at(
         &self,
         place: TokenPlace<'_>,
@@ -197,7 +197,7 @@ impl Vault {
     /// Checks that every secret of an account opens, and returns its access token.
     ///
     /// # Errors
-    /// The row whose secret does not open.
+    /// [`UnreadableRow`] for the secret that does not open.
     pub fn check(&self, sealed: &SealedCredential) -> Result<AccessToken, UnreadableRow> {
         let unreadable = |table, column, row: String| {
             move |error: VaultError| {
@@ -210,14 +210,14 @@ impl Vault {
         self.open_access_token(sealed).map_err(unreadable("llm_providers", "api_key", sealed.name.to_string()))
     }
 
-    /// Returns the mark of an API token, which authenticates all its values. For the page's tokens, which end with the
-    /// gateway token, the mark also seals that token's digest.
+    /// Returns the mark of an API token, which authenticates all its values. The mark of a link or session also seals
+    /// the digest of the gateway token under which it was issued.
     pub fn mark(&self, token: &ApiToken, gateway_token: Option<&TokenDigest>) -> Result<SealedSecret, VaultError> {
         let hidden = gateway_token.map_or("", TokenDigest::as_str);
         Ok(self.cipher.seal(&SealContext::ApiToken(token), hidden)?)
     }
 
-    /// Returns an API token whose mark is valid, and the digest that the mark seals.
+    /// Checks the mark of an API token. Returns the token, and the digest of the gateway token if the mark seals one.
     pub fn open_api_token(&self, sealed: SealedApiToken) -> Result<(ApiToken, Option<TokenDigest>), VaultError> {
         let SealedApiToken { token, mac } = sealed;
         let opened = match &mac {
@@ -229,7 +229,7 @@ impl Vault {
         Ok((token, hidden.map(|digest| TokenDigest::from_stored(digest.to_owned()))))
     }
 
-    /// Seals the content of a response to remember.
+    /// Seals the content of a remembered response.
     pub fn seal_response(
         &self,
         id: &ResponseId,
@@ -240,7 +240,7 @@ impl Vault {
         Ok(self.cipher.seal(&SealContext::Response { id, owner, previous }, content)?)
     }
 
-    /// Returns the content of a remembered response; None if it does not open, and so counts as forgotten.
+    /// Opens the content of a remembered response. None if it does not open; the response then counts as forgotten.
     pub fn open_response(&self, response: &RememberedResponse) -> Option<String> {
         let RememberedResponse { id, owner, previous, content, .. } = response;
         let context = SealContext::Response { id, owner, previous: previous.as_ref() };
@@ -248,7 +248,7 @@ impl Vault {
         Some(opened.expose_secret().to_owned())
     }
 
-    /// Returns the check of the first key.
+    /// Creates the key check of the first key.
     pub fn key_check(&self) -> Result<KeyCheck, VaultError> {
         let value = self.cipher.seal(&SealContext::KeyCheck, KEY_CHECK)?;
         Ok(KeyCheck { key_id: self.cipher.key_id(), value })
@@ -258,21 +258,21 @@ impl Vault {
         self.cipher.open(&SealContext::KeyCheck, &check.value).is_ok_and(|text| text.expose_secret() == KEY_CHECK)
     }
 
-    /// Seals a value again, with the first key.
+    /// Reseals a value with the first key.
     pub fn reseal(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SealedSecret, VaultError> {
         let opened = self.cipher.open(context, sealed);
         let opened = opened.map_err(|source| VaultError::Open { what: "sealed value", source })?;
         Ok(self.cipher.seal(context, opened.expose_secret())?)
     }
 
-    /// Seals a value of the first format again, in the current one.
+    /// Reseals a value of the first format in the current format.
     pub fn adopt(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SealedSecret, VaultError> {
         let opened = self.cipher.open_first_format(context, sealed);
         let opened = opened.map_err(|source| VaultError::Open { what: "sealed value", source })?;
         Ok(self.cipher.seal(context, opened.expose_secret())?)
     }
 
-    /// Seals the tokens of a journal record again. Returns None if the first key has sealed them in the current format.
+    /// Reseals the tokens of a journal record. Returns None if they already have the first key and the current format.
     pub fn reseal_rotation(
         &self,
         name: &AccountName,
@@ -285,13 +285,13 @@ impl Vault {
         if is_current(&rotation.access_token) && rotation.refresh_token.as_ref().is_none_or(is_current) {
             return Ok(None);
         }
-        let again = |context: SealContext<'_>, sealed: &SealedSecret| {
+        let reseal = |context: SealContext<'_>, sealed: &SealedSecret| {
             if sealed.is_first_format() { self.adopt(&context, sealed) } else { self.reseal(&context, sealed) }
         };
         let refresh_token = rotation.refresh_token.as_ref();
         Ok(Some(Rotation {
-            access_token: again(SealContext::AccessToken(place), &rotation.access_token)?,
-            refresh_token: refresh_token.map(|token| again(SealContext::RefreshToken(place), token)).transpose()?,
+            access_token: reseal(SealContext::AccessToken(place), &rotation.access_token)?,
+            refresh_token: refresh_token.map(|token| reseal(SealContext::RefreshToken(place), token)).transpose()?,
             ..rotation.clone()
         }))
     }

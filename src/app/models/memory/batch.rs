@@ -1,5 +1,5 @@
-//! Stores responses that end at the same moment in one batch, because storing each of them alone costs a busy gateway
-//! more than proxying them. A single response is stored at once.
+//! Stores responses that end at about the same time in one batch. On a busy gateway, storing each response separately
+//! costs more than proxying it. A response that ends alone is stored at once.
 
 use std::{
     error::Error,
@@ -30,7 +30,7 @@ type Stored = Result<(), Arc<StoreError>>;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     waiting: Mutex<Waiting>,
-    /// Held by the task that stores a batch.
+    /// Locked by the task that stores a batch.
     turn: Turn<()>,
 }
 
@@ -46,7 +46,7 @@ impl Waiting {
         self.callers.push(caller);
     }
 
-    /// Takes the oldest responses, at most [`AT_ONCE`]. The rest stay for the next batch.
+    /// Takes the [`AT_ONCE`] oldest responses. The rest waits for the next batch.
     fn take(&mut self) -> Self {
         let count = self.responses.len().min(AT_ONCE);
         let rest = Self { responses: self.responses.split_off(count), callers: self.callers.split_off(count) };
@@ -55,8 +55,8 @@ impl Waiting {
 }
 
 impl Batch {
-    /// Stores a response, together with those that arrived while another batch was stored. The future must run to its
-    /// end.
+    /// Stores a response, together with those that arrived while another batch was stored. Do not drop the future
+    /// before it completes, because it also stores the responses of other callers.
     pub(super) async fn store(&self, memory: &dyn ResponseMemory, response: RememberedResponse) -> Stored {
         let (caller, mut stored) = oneshot::channel();
         self.lock().put(response, caller);
@@ -78,7 +78,7 @@ impl Batch {
         let Waiting { responses, callers } = self.lock().take();
         let outcome = memory.remember(&responses).await.map_err(Arc::new);
         for caller in callers {
-            // The caller may be gone.
+            // A caller that is gone does not need the outcome.
             let _ = caller.send(outcome.clone());
         }
     }
@@ -88,7 +88,7 @@ impl Batch {
     }
 }
 
-/// Returns the outcome for a response whose batch was not completed, because its task panicked.
+/// Returns the outcome for a response whose batch was lost, because the task that stored it panicked.
 fn died(lost: impl Error + Send + Sync + 'static) -> Stored {
     let (doing, trouble) = ("remember responses", StoreTrouble::Unavailable);
     Err(Arc::new(StoreError::Unavailable { doing, trouble, source: Box::new(lost) }))

@@ -1,5 +1,5 @@
 //! The memory of responses. Clients continue a conversation with `previous_response_id` or refer to single items, but
-//! the backend stores nothing. If the memory fails, a response is not remembered, but it is sent.
+//! the backend stores neither. If storing fails, the response is still sent, but not remembered.
 
 mod batch;
 mod reasoning;
@@ -29,20 +29,20 @@ use crate::{
     ports::{BodyError, ResponseMemory, UpstreamError},
 };
 
-/// Maximum size of the memory in bytes, for each token and in all.
+/// Maximum size of all remembered responses in bytes: for each owner, and in total.
 const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 20 };
-/// Limits of what one request recalls: responses, and bytes of their sealed content.
+/// Limits of one recall: the number of responses, and the bytes of their sealed content.
 const MAX_RESPONSES: usize = 1_000;
 const MAX_BYTES: i64 = 16 << 20;
-/// Limits of all recalls together: how many read at a time, how long others wait for that, and the KiB of recalled conversations in memory until they
-/// have been sent. A conversation counts three times, for its translation and its copies.
+/// Limits of all recalls together: how many read concurrently, how long others wait for their turn, and the KiB of
+/// recalled content in memory until it has been sent. Content counts [`COPIES`] times, because translation copies it.
 const READERS: usize = 2;
 const TURN_WAIT: Duration = Duration::from_secs(10);
 const ROOM_KIB: usize = 96 << 10;
 const COPIES: i64 = 3;
 /// Maximum number of items that one request recalls by their ids.
 const MAX_REFERENCES: usize = 1_000;
-/// How long a response waits to be remembered before its last event, and a chat for its recalled reasoning.
+/// How long the last event of a response waits until the response is stored, and a chat for its recalled reasoning.
 const WAIT: Duration = Duration::from_millis(250);
 
 /// The store of remembered responses, with the limits of its use.
@@ -50,7 +50,7 @@ const WAIT: Duration = Duration::from_millis(250);
 pub(super) struct Memory {
     store: Arc<dyn ResponseMemory>,
     vault: Vault,
-    /// How long a response is remembered after its last use. Zero: nothing is remembered.
+    /// How long a response is remembered after its last use. Zero turns the memory off.
     lifetime: Duration,
     readers: Arc<Semaphore>,
     room: Arc<Semaphore>,
@@ -58,7 +58,7 @@ pub(super) struct Memory {
     upkeep: Arc<Upkeep>,
 }
 
-/// What is kept of a response, before it is sealed.
+/// A response to store, before its content is sealed.
 struct Kept {
     id: String,
     previous: Option<ResponseId>,
@@ -66,7 +66,7 @@ struct Kept {
     content: String,
 }
 
-/// Items of earlier responses, and the room that they take in memory.
+/// Items of earlier responses, with the permit for the memory that they occupy.
 #[derive(Default)]
 pub(super) struct RecalledItems<T> {
     pub(super) items: T,
@@ -78,7 +78,7 @@ pub(super) struct RecalledItems<T> {
 struct Content<'a> {
     #[serde(borrow)]
     input: &'a RawValue,
-    /// The response as its caller got it.
+    /// The response as its caller received it.
     #[serde(borrow)]
     response: &'a RawValue,
 }
@@ -101,11 +101,11 @@ impl Opened {
 }
 
 impl Models {
-    /// Returns the items of the response `previous` and of those before it, oldest first.
+    /// Returns the items of the response `previous` and of all responses before it in the conversation, oldest first.
     ///
     /// # Errors
     /// [`AppError::InvalidModelRequest`] if the response is not remembered for this caller, or the conversation is too
-    /// long; [`AppError::Upstream`] if there is no room now; [`AppError::Store`].
+    /// long; [`AppError::Upstream`] if the memory for recalls is used up; [`AppError::Store`].
     pub(super) async fn recall(
         &self,
         caller: &Principal,
@@ -127,7 +127,7 @@ impl Models {
         Ok(RecalledItems { items, room: Some(room) })
     }
 
-    /// Returns those of the missing items that are remembered for this caller.
+    /// Returns the missing items that are remembered for this caller.
     pub(super) async fn recall_items(
         &self,
         caller: &Principal,
@@ -147,12 +147,12 @@ impl Models {
         Ok(RecalledItems { items, room })
     }
 
-    /// Returns the error of a reference to an item that is not remembered.
+    /// Returns the error for a reference to an item that is not remembered.
     pub(super) fn item_not_found(&self, id: &str) -> AppError {
         AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shown(id), self.memory.rule()))
     }
 
-    /// Returns a remembered response, as its caller got it.
+    /// Returns a remembered response as its caller received it.
     ///
     /// # Errors
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
@@ -161,7 +161,7 @@ impl Models {
         self.remembered(caller, id).await.map(|known| known.response)
     }
 
-    /// Forgets a response. Those that continue it cannot be continued any more.
+    /// Deletes a response. Responses that continue it can then no longer be continued.
     ///
     /// # Errors
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
@@ -194,10 +194,10 @@ impl Models {
         Ok(items)
     }
 
-    /// Waits for one of the turns to read, at most [`TURN_WAIT`].
+    /// Waits for a permit to read, at most [`TURN_WAIT`].
     ///
     /// # Errors
-    /// [`AppError::Upstream`].
+    /// [`AppError::Upstream`] after that time.
     async fn turn_to_read(&self) -> Result<OwnedSemaphorePermit, AppError> {
         select! {
             Ok(turn) = Arc::clone(&self.memory.readers).acquire_owned() => Ok(turn),
@@ -205,8 +205,8 @@ impl Models {
         }
     }
 
-    /// Reads a response and those before it, and notes their use. Returns also the turn, which lasts until they have
-    /// been opened.
+    /// Reads a response and those before it, and records their use. Also returns the permit to read. Hold it until the
+    /// responses have been opened.
     async fn chain(
         &self,
         id: ResponseId,
@@ -214,7 +214,7 @@ impl Models {
     ) -> Result<(Vec<RememberedResponse>, OwnedSemaphorePermit), AppError> {
         let turn = self.turn_to_read().await?;
         let (store, now) = (Arc::clone(&self.memory.store), self.now());
-        // It writes, so it must not end halfway when the caller leaves.
+        // This writes, so run it to its end even if the caller disconnects.
         self.tasks.run(async move { Ok((store.chain(&id, limits, now).await?, turn)) }).await
     }
 
@@ -236,12 +236,11 @@ impl Memory {
         Self { store, vault, lifetime, readers, room, batch: Arc::default(), upkeep: Arc::default() }
     }
 
-    /// Returns the limits of what one request recalls.
     fn limits(&self, now: Timestamp) -> ReadLimits {
         ReadLimits { oldest: now.minus(self.lifetime), responses: MAX_RESPONSES, bytes: MAX_BYTES }
     }
 
-    /// Takes room for the content of these responses, until the request has been sent.
+    /// Reserves memory for the content of these responses. Hold the permit until the request has been sent.
     fn room_for(&self, read: &[RememberedResponse]) -> Result<OwnedSemaphorePermit, AppError> {
         let bytes = read.iter().map(RememberedResponse::size).sum::<i64>().saturating_mul(COPIES);
         let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
@@ -253,12 +252,12 @@ impl Memory {
         !self.lifetime.is_zero()
     }
 
-    /// Opens a response for its owner; None for other callers, and if it was sealed with a key that is gone.
+    /// Opens a response. Returns None if the caller may not read it, or if its key is gone.
     fn open(&self, response: &RememberedResponse, caller: &Principal) -> Option<Opened> {
         may_read(response, caller).then(|| Opened::of(&self.vault.open_response(response)?)).flatten()
     }
 
-    /// Returns the rule by which responses are remembered, as a sentence for a "not found" error.
+    /// Explains in a "not found" error which responses are remembered.
     fn rule(&self) -> String {
         if !self.is_on() {
             return "The setting models.remember is 0, so no response is stored: send the whole conversation in `input`."
@@ -276,7 +275,7 @@ fn may_read(response: &RememberedResponse, caller: &Principal) -> bool {
     response.owner == *caller || *caller == Principal::gateway_token()
 }
 
-/// Shortens a caller's id for a message.
+/// Shortens an id from a request for a message.
 fn shown(id: &str) -> String {
     id.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

@@ -1,6 +1,6 @@
-//! The reasoning in tool loops of Chat Completions. It is remembered by the ids of the calls that it led to, and put
-//! back before them when the caller sends their outputs. It is encrypted by the provider, for the account that it came
-//! from.
+//! Remembers the model's reasoning in tool loops of Chat Completions, whose messages cannot carry it. It is stored
+//! under the ids of the tool calls that follow it, and inserted before them when the caller sends their outputs. The
+//! provider encrypts reasoning for one account, so it is only sent back to that account.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,13 +18,13 @@ use crate::{
     },
 };
 
-/// How long reasoning is put back. After a tool that takes longer, the model reasons again.
+/// How long reasoning is remembered. If a tool takes longer, the model reasons again.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Reasoning items by the ids of the calls that follow them.
+/// Reasoning items by the ids of the tool calls that follow them.
 type ByCall = BTreeMap<String, Vec<Value>>;
 
-/// The sealed content.
+/// The content that is sealed and stored.
 #[derive(Serialize, Deserialize)]
 struct Content {
     account: String,
@@ -39,8 +39,8 @@ pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Ke
 }
 
 impl Models {
-    /// Returns the reasoning that led to the newest of these calls, if it is remembered for this caller and account.
-    /// After a failure or [`WAIT`] it returns none.
+    /// Returns the reasoning before the newest of these tool calls, as far as it is remembered for this caller and
+    /// account. Returns none after an error, or after [`WAIT`].
     pub(in crate::app::models) async fn recall_reasoning(
         &self,
         caller: &Principal,
@@ -72,7 +72,7 @@ impl Models {
         let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.limits(self.now()) };
         let mut found = self.memory.store.with_items(calls, limits).await?;
         found.retain(|response| may_read(response, caller));
-        // Of two calls with one id, the newer one counts.
+        // Of two calls with the same id, the newer one is used.
         found.sort_by_key(|response| response.used_at);
         let room = Some(self.memory.room_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.vault.open_response(response));

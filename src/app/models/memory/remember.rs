@@ -1,4 +1,5 @@
-//! Remembers responses for later requests that refer to them, before the caller gets the end of the response.
+//! Stores complete responses, so that later requests can refer to them. A response is stored before its caller receives
+//! its end.
 
 use std::sync::Arc;
 
@@ -15,33 +16,33 @@ use crate::{
     },
 };
 
-/// A response that is to be remembered when it is complete.
+/// A running response that is stored when it is complete.
 #[derive(Debug)]
 pub(in crate::app::models) struct Unremembered {
     pub(in crate::app::models) owner: Principal,
     pub(in crate::app::models) part: Part,
 }
 
-/// What is remembered of it.
+/// The part of a response that is stored.
 #[derive(Debug)]
 pub(in crate::app::models) enum Part {
-    /// All of it, with the items of its request as a JSON array, and the response that it continues.
+    /// The whole response, with the input items of its request as a JSON array, and the response that it continues.
     Whole { input: String, previous: Option<ResponseId> },
-    /// The reasoning of this account's model that led to calls.
+    /// Only the reasoning before tool calls, for this account.
     Reasoning(AccountName),
 }
 
-/// A response that is complete.
+/// A complete response.
 #[derive(Debug)]
 pub(in crate::app::models) enum Complete {
-    /// A response as its caller got it, as JSON.
+    /// A response of the Responses API, as JSON.
     Response(String),
-    /// A chat.
+    /// The tool calls of a chat, with the reasoning before them.
     Chat(ReasonedCalls),
 }
 
 impl Part {
-    /// Returns what is kept of a complete response; None if it has no id.
+    /// Returns what to store of a complete response; None if it has no id.
     fn of(self, complete: &Complete) -> Option<Kept> {
         match (self, complete) {
             (Self::Whole { input, previous }, Complete::Response(response)) => {
@@ -57,7 +58,7 @@ impl Part {
 }
 
 impl Models {
-    /// Remembers a complete response. Returns when it is stored, at the latest after [`WAIT`].
+    /// Stores a complete response. Waits until it is stored, at most [`WAIT`].
     pub(in crate::app::models) async fn remember(self: &Arc<Self>, unremembered: Unremembered, complete: Complete) {
         let models = Arc::clone(self);
         let stored = self.tasks.run(async move { models.store_response(unremembered, &complete).await });
@@ -75,7 +76,7 @@ impl Models {
         let Unremembered { owner, part } = unremembered;
         let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
-        // It would exceed the limit of a recall, so no request could use it.
+        // Sealed, it would exceed the limit of a recall, so no request could use it.
         if content.len() / 3 * 4 > usize::try_from(MAX_BYTES).unwrap_or(usize::MAX) {
             tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
             return Ok(());

@@ -1,5 +1,5 @@
-//! Decides when room is made in the memory of responses. Making room adds up the sizes of all responses, which is too
-//! slow to do after each of them.
+//! Decides when expired and surplus responses are deleted. The deletion adds up the sizes of all responses, which is
+//! too slow to do after each response.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,13 +9,13 @@ use std::{
 use super::LIMITS;
 use crate::domain::time::Timestamp;
 
-/// The bytes after which room is made, by which a token may exceed its limit.
+/// New bytes after which responses are deleted. An owner may exceed its limit by this much.
 const BYTES: i64 = LIMITS.per_owner / 64;
-/// The longest time between two clean-ups while responses are remembered. An expired response is not recalled
-/// meanwhile.
+/// Maximum time between two deletions while responses are stored. Expired responses are never recalled, even if they
+/// have not been deleted yet.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// What was remembered since room was made. None: nothing yet.
+/// What was stored since the last deletion; None before the first response.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep(Mutex<Option<Since>>);
 
@@ -26,7 +26,7 @@ struct Since {
 }
 
 impl Upkeep {
-    /// Notes a remembered response. Returns whether it is time to make room.
+    /// Notes a stored response. Returns whether it is time to delete responses.
     pub(super) fn note(&self, bytes: i64, now: Timestamp) -> bool {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(since) = &mut *since {
