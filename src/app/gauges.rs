@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strum::VariantArray;
 
-use super::{App, counters};
+use super::{App, accounts::state_of, counters};
 use crate::domain::{credential::AccountState, provider::ProviderType};
 
 impl App {
@@ -16,14 +16,18 @@ impl App {
             let counted = AccountState::VARIANTS.iter().filter(|state| **state != AccountState::Absent);
             states.extend(counted.map(|state| ((provider.as_str(), state.as_str()), 0)));
         }
+        for name in registry.unreadable_names() {
+            let Some(account) = registry.unreadable(&name) else { continue };
+            let provider = account.row.provider_type.map_or("unknown", ProviderType::as_str);
+            *states.entry((provider, AccountState::Unreadable.as_str())).or_default() += 1;
+        }
         let mut names = registry.names();
         names.sort();
         for (index, name) in names.into_iter().enumerate() {
             let Some(account) = registry.get(&name) else { continue };
             let feedback = self.tokens.feedback(&name, &account.refresh.version.login_id);
-            let state = AccountState::of(account.enabled, &account.refresh.clone().at(now), now);
-            let is_refused = state == AccountState::Active && feedback.refusal().is_some();
-            let state = if is_refused { AccountState::Refused } else { state };
+            let stored = AccountState::of(account.enabled, &account.refresh.clone().at(now), now);
+            let state = state_of(&account.definition, Some(stored), &feedback);
             *states.entry((account.definition.provider_type.as_str(), state.as_str())).or_default() += 1;
             if index < counters::MAX_ACCOUNTS {
                 counters::set_account(counters::AccountGauges {

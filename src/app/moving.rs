@@ -17,8 +17,8 @@ use crate::{
         secret::{AccessToken, RefreshToken},
     },
     ports::{
-        AuditLog, Clock, EndedLogin, JournalError, JournalRecord, MoveOrder, ProfileChange, Random, RecordState,
-        RevocationQueue, SaveOutcome, StoreError, TokenJournal, TokenStore,
+        AuditLog, Author, Clock, EndedLogin, JournalError, JournalRecord, MoveOrder, ProfileChange, Random,
+        RecordState, RevocationQueue, SaveOutcome, StoreError, TokenJournal, TokenStore,
     },
 };
 
@@ -71,12 +71,18 @@ pub enum MoveError {
         "the token journal has newer tokens of {0} than the database; start the gateway once, which writes them back"
     )]
     Outdated(AccountName),
+    #[error(
+        "the login of {0} has ended according to the token journal; start the gateway once, which ends it here too"
+    )]
+    Ended(AccountName),
     #[error("the account {0} is connected here; log it out first, or run this again with --replace")]
     Connected(AccountName),
     #[error("an account {0} of type {1} is connected here")]
     OtherType(AccountName, &'static str),
     #[error("the accounts changed with every attempt; try again")]
     Contended,
+    #[error("{name} is connected here, but its record is incomplete; see: goclaw auth status {name}")]
+    Incomplete { name: AccountName, source: StoreError },
     #[error(transparent)]
     App(#[from] AppError),
 }
@@ -142,7 +148,8 @@ impl Moving {
         }
         match journal.coverage(account) {
             BackupCoverage::NewerTokens | BackupCoverage::InDoubt => return Err(MoveError::Outdated(name)),
-            BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Ended | BackupCoverage::Unknown => {}
+            BackupCoverage::Ended => return Err(MoveError::Ended(name)),
+            BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Unknown => {}
         }
         departure.accounts.push(MovingAccount {
             name: name.clone(),
@@ -203,7 +210,7 @@ impl Moving {
     ///
     /// # Errors
     /// [`MoveError::Connected`] if the name is connected and `replace` is false, [`MoveError::OtherType`],
-    /// [`MoveError::App`].
+    /// [`MoveError::Incomplete`] if the tokens were saved, [`MoveError::App`] if that is possibly so.
     pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
         let MovingAccount { name, provider_type, .. } = &account;
         let definition = self.catalog.of_account(name, *provider_type);
@@ -232,17 +239,28 @@ impl Moving {
             SaveOutcome::OtherLogin => return Err(MoveError::Connected(name)),
             SaveOutcome::LoginEnded(_) | SaveOutcome::Changed => return Err(MoveError::Contended),
         };
-        let imported = AuditEvent::done(AuditAction::Imported, name.as_str(), Some(source.to_owned()));
-        self.audit.append(imported, &author).await?;
         let record = JournalRecord { name: name.clone(), rotation: saved.rotation(), state: RecordState::Committed };
         if let Err(error) = self.journal.confirm(&record).await {
             tracing::warn!(provider.name = %name, error = %error, "the token journal is out of date");
         }
+        let completed = self.complete(&name, enabled, source, &author).await;
+        completed.map_err(|source| MoveError::Incomplete { name, source })
+    }
+
+    /// Switches a connected account off if it was off before, and appends the audit entry.
+    async fn complete(
+        &self,
+        name: &AccountName,
+        enabled: bool,
+        source: &str,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         if !enabled {
             let off = ProfileChange { display_name: None, enabled: Some(false) };
-            self.store.change_profile(&name, &off, &author).await?;
+            self.store.change_profile(name, &off, author).await?;
         }
-        Ok(())
+        let imported = AuditEvent::done(AuditAction::Imported, name.as_str(), Some(source.to_owned()));
+        self.audit.append(imported, author).await
     }
 
     /// Returns whether an account is connected, readable or not.

@@ -138,6 +138,11 @@ pub enum StartError {
     Foreign { file: PathBuf, source: ForeignError },
     #[error("{} cannot be moved out of the way", file.display())]
     SetAside { file: PathBuf, source: io::Error },
+    #[error(
+        "the login may be connected here already, so its file stays out of the way in {}; see: goclaw auth status. If the \
+         account is not connected, rename the file back and try again", file.display()
+    )]
+    PossiblyTakenOver { file: PathBuf, source: MoveError },
     #[error("the account {0} is not in the archive")]
     NotInArchive(AccountName),
     #[error("the account {name:?} in {} has values that this version does not know", file.display())]

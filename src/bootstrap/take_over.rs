@@ -18,7 +18,7 @@ use crate::{
         store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
         system::SystemClock,
     },
-    app::{MovingAccount, account_name},
+    app::{MoveError, MovingAccount, account_name},
     domain::{ids::AccountName, provider::openai_codex},
     ports::Clock,
 };
@@ -47,6 +47,9 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
             names.join(", "),
             aside.display()
         )),
+        Err(StartError::Move(error @ (MoveError::App(_) | MoveError::Incomplete { .. }))) => {
+            Err(StartError::PossiblyTakenOver { file: aside, source: error })
+        }
         Err(error) => {
             fs::rename(&aside, file).map_err(|source| StartError::SetAside { file: aside, source })?;
             Err(error)

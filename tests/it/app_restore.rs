@@ -3,13 +3,13 @@
 use std::{mem, time::Duration};
 
 use goclaw::{
-    app::{AppError, BackupCheck, BackupCoverage},
+    app::{AppError, BackupCheck, BackupCoverage, MoveError, Moving, Vault},
     domain::{
         credential::AccountState,
         ids::Generation,
         refresh::{Cause, TokenState, TokenVersion},
     },
-    ports::{Clock, PresentedToken, ProfileChange, TokenJournal, TokenStore},
+    ports::{Clock, EndedLogin, PresentedToken, ProfileChange, TokenJournal, TokenStore},
 };
 
 use crate::{
@@ -93,4 +93,44 @@ async fn a_backup_from_before_a_presentation_does_not_have_the_newest_tokens() {
     let token = PresentedToken { name: name(OPENAI), version: account.refresh.version.clone(), attempt: 1 };
     gateway.journal.note_presented(&token).await.expect("a note");
     assert_eq!(coverage().await, BackupCoverage::InDoubt);
+}
+
+fn moving(gateway: &TestGateway) -> Moving {
+    let ports = gateway.ports(1);
+    Moving {
+        store: ports.credentials,
+        revocations: ports.revocations,
+        journal: ports.journal,
+        audit: ports.audit,
+        clock: ports.clock,
+        random: ports.random,
+        vault: Vault::new(ports.cipher),
+        catalog: gateway.settings.catalog.clone(),
+    }
+}
+
+/// An older database brings an exported account back until the next start. Exporting it again would give two
+/// installations the same refresh token.
+#[tokio::test]
+async fn a_login_that_has_ended_according_to_the_journal_is_not_exported() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let account = gateway.account(OPENAI).await.expect("an account");
+    let ended = EndedLogin { name: name(OPENAI), login_id: account.login_id().clone(), successor: None };
+    gateway.journal.end(&ended).await.expect("a note");
+    let refused = moving(&gateway).open(Some(&[name(OPENAI)])).await.map(|_| ());
+    assert!(matches!(refused, Err(MoveError::Ended(_))), "{refused:?}");
+}
+
+/// The caller must not use the tokens elsewhere then.
+#[tokio::test]
+async fn an_import_that_fails_after_the_save_says_that_the_account_is_connected() {
+    let (from, to) = (TestGateway::open().await, TestGateway::open().await);
+    from.connect().await;
+    let (mut departure, _) = moving(&from).open(None).await.expect("an account");
+    to.store.fail_to("append to the audit log");
+    let account = departure.accounts.pop().expect("an account");
+    let connected = moving(&to).connect(account, false, "a file").await;
+    assert!(matches!(connected, Err(MoveError::Incomplete { .. })), "{connected:?}");
+    assert!(to.account(OPENAI).await.is_some());
 }

@@ -152,6 +152,26 @@ async fn metrics_require_their_scope_and_count_refreshes_requests_and_accounts()
 }
 
 #[tokio::test]
+async fn the_gauge_of_account_states_agrees_with_their_status() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let home = home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false");
+    for (state, settings) in [("disabled", "settings"), ("unreadable", "'[]'")] {
+        home.change_database(&format!("UPDATE llm_providers SET settings = {settings}"));
+        let gateway = home.start().await;
+        let metrics = gateway.get("/metrics").await.text;
+        let labels = [&format!("state=\"{state}\""), "openai-codex"];
+        assert_eq!(metric(&metrics, "goclaw_credential_state", &labels), Some(1.0), "{metrics}");
+        let status = gateway.get("/v1/auth/openai/status").await.json();
+        assert_eq!(status["state"], state, "{status}");
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn the_command_line_lists_requests_and_usage() {
     let home = Home::without_provider();
     let gateway = home.start().await;

@@ -17,6 +17,7 @@ pub use events::ActivityEntry;
 pub use list::ProviderView;
 pub use logout::LoggedOut;
 pub use secret::{PastedSecret, Secret};
+pub(super) use status::state_of;
 pub use status::{AccountStatus, LastLogin, SwitchedOffBy};
 
 use super::{Logins, Ports, Tasks, Tokens, directory::Directory};

@@ -236,7 +236,7 @@ impl AccountStatus {
 }
 
 /// Combines the state of an account's row, `stored`, with its configuration and the provider's last refusal.
-pub(super) fn state_of(
+pub(in crate::app) fn state_of(
     definition: &ProviderDefinition,
     stored: Option<AccountState>,
     feedback: &ProviderFeedback,

@@ -197,9 +197,11 @@ impl Logins {
                 Ok(AppError::ConfirmationNeeded(Box::new(question)))
             }
             // An earlier attempt, or another process, has settled these tokens.
-            (None, Some(LoginProgress::Ended(LoginOutcome::Completed) | LoginProgress::Unconfirmed)) => {
+            (None, Some(LoginProgress::Ended(LoginOutcome::Completed))) => {
                 Ok(AppError::LoginEnded(LoginOutcome::Completed.into()))
             }
+            // Its question is overdue, or its tokens do not open. The sweep declines it.
+            (None, Some(LoginProgress::Unconfirmed)) => Ok(AppError::LoginEnded(LoginOutcome::Expired.into())),
             (None, progress) => {
                 self.tokens.revoke_unsaved(session, &tokens).await?;
                 let ended = if let Some(LoginProgress::Ended(outcome)) = progress {

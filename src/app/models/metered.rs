@@ -55,7 +55,7 @@ impl Meter {
             Self::Whole(whole) if whole.len() + piece.len() <= MAX_JSON => {
                 whole.extend_from_slice(piece);
                 // Only a whole document can be parsed.
-                if whole.ends_with(b"}") {
+                if whole.trim_ascii_end().ends_with(b"}") {
                     request.note_usage(whole);
                 }
             }

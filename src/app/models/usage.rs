@@ -81,12 +81,15 @@ impl Models {
         }
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
-        let (account, response) = select! {
-            response = self.call_successfully(name, call, FeedbackSource::Usage) => response?,
+        let read = async {
+            let (account, response) = self.call_successfully(name, call, FeedbackSource::Usage).await?;
+            self.note_answered(&account, FeedbackSource::Usage);
+            json_of(response).await
+        };
+        let json = select! {
+            json = read => json?,
             () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
-        self.note_answered(&account, FeedbackSource::Usage);
-        let json = json_of(response).await?;
         let usage = Usage::of_json(&json, self.now())
             .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;
         self.usages.put(name, login_id, usage.clone());

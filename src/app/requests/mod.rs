@@ -191,7 +191,9 @@ impl Requests {
         records.truncate(MAX_UNSAVED);
         state.unsaved = records;
         for (key, sum) in sums {
-            state.sums.entry(key).or_default().add(sum);
+            if state.sums.len() < MAX_UNSAVED || state.sums.contains_key(&key) {
+                state.sums.entry(key).or_default().add(sum);
+            }
         }
     }
 

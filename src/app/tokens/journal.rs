@@ -22,8 +22,10 @@ const CONCURRENT: usize = 8;
 impl Tokens {
     /// Counts the unsaved records of the journal; None if it cannot be read.
     pub(in crate::app) async fn journal_entries(&self) -> Option<usize> {
-        let records = self.journal.list().await.ok()?;
-        Some(records.iter().filter(|record| record.state == RecordState::Unsaved).count())
+        // The committed records of versions that the database has are not read: there is one for each account.
+        let records = self.journal.list_without(self.registry.versions()).await.ok()?;
+        let unsaved = records.iter().filter(|record| record.state == RecordState::Unsaved).count();
+        Some(unsaved + self.journal.logins().await.ok()?.len())
     }
 
     /// Commits the records of the journal that the database lacks. If the journal cannot be read, the gateway logs this

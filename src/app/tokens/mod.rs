@@ -214,6 +214,9 @@ impl Tokens {
     }
 
     fn schedule_refresh(&self, definition: &ProviderDefinition, credential: &SealedCredential) {
+        if !self.proactive {
+            return;
+        }
         let now = self.now();
         let refresh = credential.refresh.clone().at(now);
         if let Some(at) = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now) {
@@ -308,10 +311,10 @@ impl Tokens {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the access token of any registered account is usable.
+    /// Whether the access token of any registered account is usable without the database.
     pub(super) fn has_usable(&self) -> bool {
         let now = self.now();
-        self.registry.any(|account| account.is_usable(now))
+        self.registry.any(|account| !account.is_resting && account.is_usable(now))
     }
 
     fn note_store(&self, trouble: Option<StoreTrouble>) {
