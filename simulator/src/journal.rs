@@ -48,7 +48,7 @@ pub struct JournalEntry {
     pub body_sha256: Option<String>,
     /// The SHA-256 prefix of the presented code, token or cookie.
     pub token_sha256: Option<String>,
-    /// The token's status without any fault. Only for requests to the backend and the music API.
+    /// The status of the token or API key before any fault. Only for the backend, the music API and DashScope.
     pub token_status: Option<TokenStatus>,
     /// The `grant_type` at the token endpoint.
     pub grant_type: Option<String>,

@@ -15,7 +15,7 @@ use crate::{
 const PRIMARY: u64 = 18_000;
 const SECONDARY: u64 = 604_800;
 
-/// The usage added by responses, by account, window and the window's number.
+/// The usage added by responses, by account, window name and window number.
 #[derive(Debug, Default)]
 pub(super) struct Spent(HashMap<(String, &'static str, u64), u32>);
 
@@ -62,7 +62,7 @@ impl<'a> Quota<'a> {
         Self { account, windows, now }
     }
 
-    /// Returns the exhausted window; of two, the longer one.
+    /// Returns the exhausted window; the longer one if both are exhausted.
     fn reached(&self) -> Option<&Window> {
         self.windows.iter().rfind(|window| window.used_percent >= 100)
     }

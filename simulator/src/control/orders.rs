@@ -1,4 +1,4 @@
-//! The control requests with several members, and those that wait.
+//! Control requests that have their own body type or wait.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Faults that change a response after the commit, and custom responses: the client's view differs from the provider's
-//! state.
+//! Faults that change a response after the provider has committed, and custom responses.
 
 use std::time::Duration;
 
@@ -98,12 +97,12 @@ async fn the_status_is_replaced_after_the_commit() {
 }
 
 #[tokio::test]
-async fn a_hang_after_the_commit() {
+async fn a_hang_after_the_commit_has_redeemed_the_code() {
     let party = Party::new().await;
     let code = party.code().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::HangAfterCommit));
     tokio::select! {
-        answer = party.exchange(&code) => panic!("an answer came: {}", answer.status),
+        answer = party.exchange(&code) => panic!("got a response: {}", answer.status),
         () = until("the code is redeemed", || !party.simulator.ledger().is_empty()) => {}
     }
     assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
@@ -141,7 +140,7 @@ async fn a_stream_fault_also_cuts_other_responses() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let cut = party.struck(&tokens, stream(Interruption::Cut)).await;
-    assert!(cut.text().await.is_err(), "the answer ended as if it were whole");
+    assert!(cut.text().await.is_err(), "a truncated response ended normally");
     assert_eq!(party.rotations(), 1);
 }
 
@@ -176,5 +175,5 @@ async fn every_fault_can_be_queued_over_http() {
     let order = json!({"endpoint": "refresh", "fault": {"kind": "answer", "status": 418, "headers": []}});
     party.change("/faults", order).await;
     assert_eq!(party.refresh(&tokens.refresh).await.status, 418);
-    assert_eq!(party.look("/faults").await, json!([]), "a fault that has struck is still on order");
+    assert_eq!(party.look("/faults").await, json!([]), "a fault that was applied is still queued");
 }

@@ -1,4 +1,4 @@
-//! DashScope: API keys, chat as one response or in chunks, and image tasks.
+//! Tests DashScope: API keys, chat as one response or in chunks, embeddings and image tasks.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Site, StreamCounts, TokenStatus};
 use reqwest::{RequestBuilder, Response};

@@ -1,4 +1,4 @@
-//! Refreshes: rotation, the reuse policies, and every refusal.
+//! Tests refreshes: rotation, the reuse policies, and every refusal.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ async fn responses_can_omit_members_or_belong_to_another_account() {
     let tokens = party.sign_in().await;
     party.simulator.update_settings(|settings| settings.omit_refresh_token = true);
     assert!(party.refresh(&tokens.refresh).await.json().get("refresh_token").is_none());
-    assert_eq!(party.refresh(&tokens.refresh).await.status, 200, "without a new one the old one stays");
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200, "without a rotation the refresh token stays valid");
 
     party.simulator.update_settings(|settings| settings.answer_for_account = Some(1));
     let foreign = party.refresh(&tokens.refresh).await.tokens();
