@@ -1,6 +1,5 @@
-//! Converts the table of settings in the README into a configuration file with a comment for each setting. A test
-//! compares the README with the fields of the settings, and packaging/release.sh compares the committed file with this
-//! output.
+//! Converts the table of settings in the README into a configuration file with a comment for each setting. Tests
+//! compare the README with the fields of the settings, and the committed file with this output.
 
 const HEADER: &str = "\
 # The settings of goclaw. All but the first are commented out, so their defaults apply. The gateway reads this file at
