@@ -51,7 +51,7 @@ pub(super) fn ask(
     page(200, &format!("Let {client} use this account?"), &content)
 }
 
-/// Renders the reason of a refusal. The page has no links, because the request is not trustworthy.
+/// Renders the reason of a refusal. The page has no links, because nothing in the request can be trusted.
 pub(super) fn refusal(why: &str) -> Reply {
     let why = escape(why);
     let title = "This sign-in cannot continue";

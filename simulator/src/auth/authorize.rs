@@ -20,7 +20,7 @@ pub(super) const DECISION_PATH: &str = "/oauth/authorize/decision";
 /// The length of an S256 challenge: base64url of 32 bytes (RFC 7636 section 4.2).
 const CHALLENGE_LENGTH: usize = 43;
 
-/// The scopes that the client requires.
+/// The scopes that every request must contain.
 const REQUIRED_SCOPES: [&str; 2] = ["openid", "offline_access"];
 
 /// The real provider's text for an ended session.

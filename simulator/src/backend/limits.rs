@@ -1,5 +1,5 @@
 //! The usage of a plan. Headers, `GET /wham/usage`, the refusal of an exhausted plan and optionally the stream all
-//! report the same values, because clients read any of them.
+//! report the same values, because each client reads another one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -20,7 +20,7 @@ const SECONDARY: u64 = 604_800;
 pub(super) struct Spent(HashMap<(String, &'static str, u64), u32>);
 
 impl Spent {
-    /// Adds a response.
+    /// Adds the usage of one response.
     pub(super) fn add(&mut self, account: &Account, percent: UsedPercent, now: Duration) {
         for (name, seconds, percent) in
             [("primary", PRIMARY, percent.primary), ("secondary", SECONDARY, percent.secondary)]

@@ -58,7 +58,7 @@ impl BackendOrigin {
         entry.body(&body);
         let admitted = admission::admit(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
-        // Keep this a separate statement: inside the `match` below, the lock would be held while the arms lock again.
+        // A separate statement: as an argument of `in_the_middle`, which locks the state too, this would deadlock.
         let struck = self.provider.state().faults.strike(endpoint);
         let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
         let decide = || match (admitted, endpoint) {

@@ -1,7 +1,7 @@
 //! A connection's byte stream. It can end in a reset, and it hides the client's disconnect while a request is unread.
 //!
-//! Real servers cannot see a disconnect either before they have read the request, and process the request anyway. Hyper
-//! reads ahead and would drop such a request.
+//! A real server that has not read a request cannot see that the client disconnected, and processes the request anyway.
+//! Hyper reads ahead and would drop the request.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! The authorization endpoint: refusals, the approval page and the redirect.
+//! Tests the authorization endpoint: refusals, the approval page and the redirect.
 
 use std::time::Duration;
 

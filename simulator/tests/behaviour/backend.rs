@@ -1,4 +1,4 @@
-//! The backend: authentication and responses.
+//! Tests the backend: authentication, validation, and its endpoints.
 
 use goclaw_simulator::{AccessTokenForm, Account, Endpoint, Fault, FaultOrder, Site, TokenStatus};
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
@@ -163,7 +163,7 @@ async fn zstd_bodies_have_the_size_limit_of_uncompressed_ones() {
 }
 
 #[tokio::test]
-async fn the_error_shows_who_ended_the_session() {
+async fn reuse_and_revoke_all_invalidate_access_tokens_with_their_own_code() {
     let party = Party::new().await;
     let reused = party.sign_in().await;
     let current = party.refresh(&reused.refresh).await.tokens();
@@ -205,7 +205,7 @@ async fn the_journal_shows_backend_requests_without_secrets() {
 }
 
 #[tokio::test]
-async fn usage_and_models_are_answered_in_json() {
+async fn usage_and_models_are_json_and_models_have_an_etag() {
     let party = Party::with(|settings| settings.used_percent = 100).await;
     let tokens = party.sign_in().await;
     let usage = party.usage_of(&tokens.access).await.json();
@@ -244,7 +244,7 @@ async fn the_model_list_requires_a_client_version() {
 }
 
 #[tokio::test]
-async fn unknown_requests_are_refused() {
+async fn invalid_requests_and_unknown_paths_are_refused() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (member, value, detail) in [

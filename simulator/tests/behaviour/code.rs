@@ -31,7 +31,7 @@ async fn a_code_redeems_only_if_everything_matches() {
 }
 
 #[tokio::test]
-async fn a_second_use_of_a_code_kills_the_family_of_the_first() {
+async fn a_second_use_of_a_code_revokes_the_family_of_the_first() {
     let party = Party::new().await;
     let code = party.code().await;
     let tokens = party.exchange(&code).await.tokens();

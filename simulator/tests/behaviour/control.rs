@@ -56,7 +56,7 @@ async fn approval_settings_and_faults_can_be_set_over_http() {
 }
 
 #[tokio::test]
-async fn secrets_and_token_statuses_are_available() {
+async fn the_control_api_returns_secrets_and_token_statuses() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     assert_eq!(party.look("/issued").await, json!(party.simulator.issued_secrets()));

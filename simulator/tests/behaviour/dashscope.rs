@@ -178,7 +178,7 @@ async fn each_query_advances_an_image_task() {
 }
 
 #[tokio::test]
-async fn embeddings_are_lists_of_numbers_only() {
+async fn embeddings_accept_only_texts_and_return_numbers() {
     let party = Party::new().await;
     let embed = async |members: Value| {
         let mut body = json!({"model": "text-embedding-v4", "input": ["a", "four"]});

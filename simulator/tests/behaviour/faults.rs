@@ -52,7 +52,7 @@ const NAMED: [(&str, u16, &str); 23] = [
 ];
 
 #[tokio::test]
-async fn backend_errors_are_queued_by_name() {
+async fn faults_can_be_queued_by_name() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (name, status, says) in NAMED {

@@ -33,7 +33,7 @@ async fn a_refresh_accepts_a_form() {
 }
 
 #[tokio::test]
-async fn reuse_kills_the_family_with_its_access_tokens() {
+async fn reuse_revokes_the_family_with_its_access_tokens() {
     let party = Party::new().await;
     let first = party.sign_in().await;
     let bystander = party.sign_in().await;
@@ -47,7 +47,7 @@ async fn reuse_kills_the_family_with_its_access_tokens() {
 }
 
 #[tokio::test]
-async fn refuse_only_leaves_the_family_alive() {
+async fn refuse_only_keeps_the_family_valid() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -56,7 +56,7 @@ async fn refuse_only_leaves_the_family_alive() {
 }
 
 #[tokio::test]
-async fn reuse_works_within_the_grace_window_and_kills_after_it() {
+async fn reuse_works_within_the_grace_window_and_revokes_the_family_after_it() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::Grace(Duration::from_secs(60))).await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
