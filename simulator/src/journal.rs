@@ -1,5 +1,5 @@
-//! The provider's records: a journal entry for each request and a ledger for each token family. Tests judge the gateway by
-//! them. They contain no tokens, only SHA-256 prefixes.
+//! The provider's records: a journal entry for each request and a ledger for each token family. Tests judge the gateway
+//! by them. They contain no tokens, only SHA-256 prefixes.
 
 use std::{
     collections::BTreeMap,
