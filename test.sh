@@ -27,8 +27,8 @@ start_postgres
 export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}
 
 say "running all tests of the workspace"
-# Most tests wait for processes and timeouts, so there are twice as many as cores at once. `--tests` skips the programs
-# of the benches, which have no tests and are checked by clippy.
+# Most tests wait for processes and timeouts, so twice as many threads as cores run them. `--tests` skips the programs of
+# the benches, which have no tests and are checked by clippy.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc) + 1))} cargo test --workspace --locked --tests
 cargo test --workspace --locked --doc
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs real API clients against a gateway, with the simulator as its provider, and prints a table of the results. Installs
-# missing tools and the clients; safe to repeat.
+# Runs real API clients against a gateway, with the simulator as its provider, and prints a table of the results.
+# Installs missing tools and the clients; safe to repeat.
 #
 # Usage: tests/clients/run.sh             all clients; rewrites the table in docs/clients.md
 #        tests/clients/run.sh CLIENT...   these clients
