@@ -23,12 +23,12 @@ export TEST_NODE_FOLDER
 
 start_postgres
 
-# The result depends on the code alone, not on the inputs that the property tests draw; `tests/full.sh properties` draws others.
+# A fixed seed: the property tests try the same inputs in every run. `tests/full.sh properties` tries others.
 export PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-1}
 
 say "running all tests of the workspace"
-# Most tests wait for processes and timeouts, so more than two of them fit on a core. `--tests` leaves out the
-# programs of the benches, which have no tests and which clippy has checked.
+# Most tests wait for processes and timeouts, so twice as many threads as cores run them. `--tests` skips the programs of
+# the benches, which have no tests and are checked by clippy.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc) + 1))} cargo test --workspace --locked --tests
 cargo test --workspace --locked --doc
 

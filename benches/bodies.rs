@@ -1,5 +1,5 @@
 //! Measures the memory that the translation of a request allocates in addition to the body. Compare "max alloc" in the
-//! output with the size in the benchmark's name: bodies of many small values must not grow.
+//! output with the size in the benchmark's name: a body of many small values must not need a multiple of its size.
 //!
 //!     cargo bench --bench bodies
 

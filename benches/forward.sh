@@ -24,7 +24,7 @@ say "building (some minutes the first time)"
 cargo build --quiet --release --locked --example forward
 cargo build --quiet --release --locked
 
-# Two connections for each of a thousand streams.
+# Each of the thousand streams needs two connections.
 ulimit -n 8192 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 
 exec target/release/examples/forward measure target/release/goclaw "$litellm/bin/litellm" "$@"

@@ -1,5 +1,5 @@
-//! Measures the start of the gateway with very many accounts: its time and its memory, on a SQLite file with a token
-//! journal, as a process of its own; and one refresh pass over the 1 % of the accounts whose access tokens have expired.
+//! Measures the time and the memory of a gateway's start with very many accounts, on a SQLite file with a token
+//! journal. Then measures one refresh pass over the 1 % of the accounts whose access tokens have expired.
 //!
 //!     cargo bench --bench many_accounts            # 100,000 accounts
 //!     cargo bench --bench many_accounts -- 10000
@@ -39,10 +39,10 @@ use goclaw_simulator::{Options, Settings, Simulator};
 use serde_json::{Value, json};
 use url::Url;
 
-/// As long as ChatGPT's access tokens, which are JWTs, and its refresh tokens.
+/// The lengths of ChatGPT's access tokens, which are JWTs, and refresh tokens, in bytes.
 const ACCESS_TOKEN: usize = 1_900;
 const REFRESH_TOKEN: usize = 90;
-/// One of so many accounts is due.
+/// One in this many accounts is due for a refresh.
 const DUE: usize = 100;
 /// The PKCE pair of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -60,7 +60,7 @@ fn main() {
     let accounts = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(100_000);
     let folder = tempfile::tempdir().expect("a folder");
     let begun = Instant::now();
-    // Another version of the program can be measured with the same folder.
+    // With a second argument the folder remains, so that another version of the program can be started on it.
     let folder = std::env::args().nth(2).map_or_else(|| folder.path().to_owned(), PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
@@ -76,7 +76,7 @@ fn main() {
     });
     populate(&folder, accounts, &tokens);
     println!("{accounts} accounts made in {:?}", begun.elapsed());
-    // The first start reads files that are not in the system's cache, if there is not enough memory for it.
+    // The first start may read files that do not fit into the page cache.
     for _ in 0..3 {
         Gateway::start(&folder, provider.issuer(), false).stop();
     }
@@ -117,25 +117,26 @@ async fn sign_in(provider: &Simulator, count: usize) -> Vec<TokenPair> {
     tokens
 }
 
-/// Starts the gateway, and measures until every due account has been refreshed.
+/// Starts the gateway and measures the time until every due account has been refreshed.
 fn refresh_pass(folder: &Path, provider: &Simulator, due: usize) {
     let gateway = Gateway::start(folder, provider.issuer(), true);
     let begun = Instant::now();
     while provider.presentation_totals().rotated < u32::try_from(due).expect("a count") {
         assert!(
             begun.elapsed() < Duration::from_mins(5),
-            "the pass does not end: {:?}",
+            "the refresh pass does not end: {:?}",
             provider.presentation_totals()
         );
         std::thread::sleep(Duration::from_millis(10));
     }
     let (took, totals) = (begun.elapsed(), provider.presentation_totals());
-    assert_eq!(totals.presentations, totals.rotated, "each is presented once: {totals:?}");
+    assert_eq!(totals.presentations, totals.rotated, "each refresh token is presented once: {totals:?}");
     println!("{due} due accounts refreshed in {took:?}, {:?} each", took / u32::try_from(due).expect("a count"));
     gateway.stop();
 }
 
-/// Makes a data folder with accounts, of which those with `tokens` are due, and a journal that knows them.
+/// Fills a data folder: a database with accounts, and a token journal with their tokens. The accounts with an entry in
+/// `tokens` are due.
 fn populate(folder: &Path, accounts: usize, tokens: &[TokenPair]) {
     let key = EncryptionKey::from_bytes([7; 32]);
     fs::write(folder.join("encryption.key"), secrecy::ExposeSecret::expose_secret(&key.to_text())).expect("a key");
@@ -181,7 +182,7 @@ fn account(
     let refresh = cipher.seal(&SealContext::RefreshToken(place), &refresh).expect("it is sealed");
     let now = SystemClock.now().unix_seconds();
     let expires_at = if due.is_some() { now } else { now + 864_000 };
-    // As the simulator numbers its accounts.
+    // The simulator numbers its accounts from 1.
     let owner = number + 1;
     let settings = json!({
         "auth_method": "oauth", "obtained_at": now, "expires_at": expires_at, "scopes": "openid profile email",
@@ -211,11 +212,11 @@ fn account(
     file.and_then(|mut file| file.write_all(record.to_string().as_bytes())).expect("a record");
 }
 
-/// A gateway as a process of its own.
+/// A gateway process.
 struct Gateway(Child);
 
 impl Gateway {
-    /// Starts it, waits until it is ready, and prints what that took.
+    /// Starts a gateway, waits until it is ready, and prints the time and the memory.
     fn start(folder: &Path, issuer: &str, refreshes: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("a port").port();
         let begun = Instant::now();

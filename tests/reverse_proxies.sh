@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Puts real reverse proxies with TLS in front of a real gateway, each as packaging/proxies has it: the page and its files load,
-# a response streams, events arrive, 8 MiB go up, and the audit log has the caller's address. Installs nginx, Caddy and
-# HAProxy if they are missing (Debian's packages).
+# Runs real reverse proxies with TLS in front of a real gateway, each with its configuration in packaging/proxies.
+# Checks that the page and its files load, a response streams, events arrive, a body of 8 MiB is accepted, and the audit
+# log has the caller's address. Installs nginx, Caddy and HAProxy if they are missing (Debian's packages).
 #
 # Usage: tests/reverse_proxies.sh
 set -euo pipefail
@@ -49,7 +49,7 @@ running+=($!)
 wait_for 'the start of the gateway' curl -fs "http://127.0.0.1:$port/readyz"
 token=$(cat "$folder/data/gateway.token")
 
-# ask PATH [OPTION...]: through the proxy, from another address than the proxy's.
+# ask PATH [OPTION...]: sends a request through the proxy, from an address that is not the proxy's.
 ask() {
     local path=$1
     shift
@@ -64,11 +64,11 @@ times = [time.monotonic() for line in sys.stdin if line.startswith("data:")]
 print(times[-1] - times[0])'
 }
 
-# check PROXY: everything that is promised of it.
+# check PROXY: checks everything that docs/remote.md promises of a proxy.
 check() {
     local link file spread
     ask / | grep -q '<title>goclaw</title>' || fail "$1: no page"
-    # Without the slash too, by a redirect of the proxy or of the gateway.
+    # The address without a slash works too: the proxy or the gateway redirects it.
     ask '' --location | grep -q '<title>goclaw</title>' || fail "$1: no page without a slash"
     for file in page/app.js page/style.css docs openapi.json; do
         ask "/$file" >/dev/null || fail "$1: no $file"
@@ -77,7 +77,7 @@ check() {
     link=$(ask /v1/session/link --request POST | jq -r .link)
     [ -n "$link" ] || fail "$1: no link"
     spread=$(ask /v1/responses --no-buffer --json '{"model": "gpt-5.5", "input": "Hi", "stream": true}' | spread)
-    # The provider takes two seconds.
+    # The simulator sends the response over two seconds.
     awk "BEGIN {exit !($spread > 1)}" || fail "$1: the events of a response arrived within $spread s"
     timeout 3 curl -fsSN --resolve "gateway.example:$tls:127.0.0.1" --cacert "$folder/fullchain.pem" \
         --header "Authorization: Bearer $token" "https://gateway.example:$tls/goclaw/v1/events" >"$folder/events" || true
@@ -103,7 +103,7 @@ run() {
     unset 'running[-1]'
 }
 
-# recipe FILE: the recipe with the ports and files of this run.
+# recipe FILE: prints a configuration from packaging/proxies with the ports and files of this run.
 recipe() {
     sed "s|127.0.0.1:3577|127.0.0.1:$port|; s|/etc/ssl/goclaw|$folder|g; s|listen 443|listen 127.0.0.1:$tls|; \
          s|bind :443|bind 127.0.0.1:$tls|; s|^gateway.example {|gateway.example:$tls {|" "packaging/proxies/$1"
@@ -114,7 +114,7 @@ curl -fsSL "$(curl -fsS --header "Authorization: Bearer $token" --json '{}' "htt
     >/dev/null
 
 {
-    # Workers of another user may not write into the folder.
+    # As root, nginx starts its workers as another user, which may not write into the folder.
     [ "$(id -u)" -ne 0 ] || printf 'user root;\n'
     printf 'daemon off;\npid %s/nginx.pid;\nerror_log %s/nginx-error.log;\nevents {}\nhttp {\naccess_log off;\n' "$folder" "$folder"
     for kind in client_body proxy fastcgi uwsgi scgi; do printf '%s_temp_path %s/%s;\n' "$kind" "$folder" "$kind"; done
@@ -122,7 +122,7 @@ curl -fsSL "$(curl -fsS --header "Authorization: Bearer $token" --json '{}' "htt
     printf '}\n'
 } >"$folder/nginx.conf"
 run nginx nginx -c "$folder/nginx.conf" -e "$folder/nginx-start.log"
-# As many have it: with a slash at its end, nginx removes the path.
+# A common variant: with a slash at the end of proxy_pass, nginx removes the path.
 sed -i "s|proxy_pass http://127.0.0.1:$port;|proxy_pass http://127.0.0.1:$port/;|" "$folder/nginx.conf"
 run nginx-that-removes-the-path nginx -c "$folder/nginx.conf" -e "$folder/nginx-start.log"
 

@@ -8,7 +8,7 @@ set -euo pipefail
 venv=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Checks of a start, one every 0.1 s, before the script fails.
+# How often a start is checked, every 0.1 s, before the script fails.
 readonly start_checks=300
 
 folder=$(mktemp -d)
@@ -140,7 +140,7 @@ if seen != {401, 429}:
 PYTHON
 }
 
-# Built with the tests, so that features are the same and nothing is rebuilt after a test run.
+# Builds the tests too, so that the features are the same and nothing is rebuilt after a test run.
 cargo build --quiet --locked --workspace --bins --tests
 
 # Local requests must not use the machine's proxy.
@@ -163,9 +163,9 @@ with_token() {
 
 without_token() {
     call_each_operation_without_token || fail "an operation does not require a token"
-    # The excluded check accepts only a 401 for a missing token, but the rate limit correctly responds with 429. The calls
-    # above and the check below replace it. The warnings are off because all operations return the same errors here, as
-    # intended.
+    # The excluded check accepts only a 401 for a missing token, but the rate limit correctly responds with 429. The
+    # calls above and the check below replace it. The warnings are off because all operations return the same errors
+    # here, as intended.
     run_schemathesis without-token schemathesis.toml --generation-with-security-parameters true \
         --exclude-checks missing_required_header --warnings off
     check_responses_without_token || fail "a request under /v1 was accepted without a token"
@@ -173,7 +173,7 @@ without_token() {
 
 start_simulator
 
-# Both runs at once. The subshells must not run the trap: it would stop the gateway of the other one.
+# Both runs at once. The subshells must not run the trap, which would stop the other run's gateway.
 start_gateway with-token
 (trap - EXIT INT TERM && with_token) &
 with_token=$!

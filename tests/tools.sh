@@ -1,11 +1,11 @@
-# Functions that install missing programs, for other scripts to source. Call them in the root of the repository.
-# Messages go to stderr.
+# Functions for the other scripts, mainly to install missing programs. Source this file, and call the functions in the
+# root of the repository. Messages go to stderr.
 
 say() { printf '==> %s\n' "$*" >&2; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# wait_for WHAT COMMAND...: at most a minute.
+# wait_for WHAT COMMAND...: repeats the command until it succeeds, for about a minute.
 wait_for() {
     local what=$1 try
     shift
@@ -19,10 +19,10 @@ wait_for() {
 # Debian packages to install.
 packages=()
 
-# need PROGRAM PACKAGE...
+# need PROGRAM PACKAGE...: adds the packages to the list if the program is missing.
 need() { has "$1" || packages+=("${@:2}"); }
 
-# A test makes certificates for a server of its own.
+# openssl makes the certificates of a test with its own server.
 need_postgres() { [ -n "$(postgres_programs)" ] || packages+=(postgresql); need openssl openssl; }
 
 need_cargo() { has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run this again."; }
@@ -70,7 +70,8 @@ cargo_tool() {
     printf '%s\n' "$folder/bin/$name"
 }
 
-# The folder's name is a checksum of the tools and versions, so a new version gets a new folder.
+# in_folder KIND INSTALL TOOL...: installs tools into a folder and prints its path. The folder's name contains a
+# checksum of the tools and versions, so a new version gets a new folder.
 in_folder() {
     local kind=$1 install=$2 folder
     shift 2
@@ -91,7 +92,7 @@ with_pip() {
 }
 
 with_npm() {
-    # Node has its own certificates. Adds those that this machine trusts.
+    # Node has its own list of certificate authorities. Adds those that this machine trusts.
     local trusted=/etc/ssl/certs/ca-certificates.crt
     if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r "$trusted" ]; then
         export NODE_EXTRA_CA_CERTS=$trusted
@@ -117,7 +118,7 @@ start_postgres() {
         chown postgres "$folder"
     fi
     say "starting a temporary PostgreSQL server"
-    # The other user may not be allowed to enter the current folder.
+    # The user postgres may not be allowed to enter the current folder.
     (
         cd /
         "${as_owner[@]}" bash -c 'umask 077; printf "%s\n" "$1" >"$2"' - "$password" "$folder/password"

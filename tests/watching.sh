@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Lets a real Prometheus watch a real gateway: the metrics are well formed, the alert rules load and are evaluated, and the
-# dashboard asks only for metrics that there are. Installs Prometheus if it is missing (Debian's package).
+# Lets a real Prometheus scrape a real gateway. Checks that the metrics are well formed, that the alert rules load and
+# are evaluated, and that the dashboard uses only existing metrics. Installs Prometheus if it is missing (Debian's
+# package).
 #
 # Usage: tests/watching.sh
 set -euo pipefail

@@ -1,4 +1,4 @@
-//! The contestants: the upstream itself and the proxies, each started as its users would.
+//! Starts the contestants of the comparison: the upstream itself and the proxies, each configured as its users would.
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
@@ -22,11 +22,11 @@ pub(crate) struct Contestant {
 
 /// The paths of a contestant.
 enum Paths {
-    /// The upstream's own.
+    /// The same as the upstream's.
     Plain,
-    /// Those of goclaw's pass-through.
-    PassThrough,
-    /// Those of OpenAI's API, for prompts only.
+    /// Below goclaw's `/v1/proxy`.
+    Proxy,
+    /// OpenAI's API, for prompts only.
     OpenAi,
 }
 
@@ -47,8 +47,8 @@ impl Contestant {
     pub(crate) fn path(&self, upstream: &str) -> Option<String> {
         match self.paths {
             Paths::Plain => Some(upstream.to_owned()),
-            Paths::PassThrough if upstream == PROMPT => Some(format!("/v1/proxy/openai{upstream}")),
-            Paths::PassThrough => Some(format!("/v1/proxy/dashscope{upstream}")),
+            Paths::Proxy if upstream == PROMPT => Some(format!("/v1/proxy/openai{upstream}")),
+            Paths::Proxy => Some(format!("/v1/proxy/dashscope{upstream}")),
             Paths::OpenAi => (upstream == PROMPT).then(|| "/v1/responses".to_owned()),
         }
     }
@@ -71,7 +71,7 @@ fn upstream() -> Outcome<Contestant> {
     Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Paths::Plain))
 }
 
-/// The practical baseline: no logs, no disk buffers, and connections are reused without limit.
+/// The practical baseline: responses are not buffered, and connections are reused without limit.
 fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let here = folder.display();
@@ -137,7 +137,7 @@ fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     };
     let redirect = serde_json::json!({"redirect_url": format!("{redirect_uri}?code=c&state={state}")});
     call("POST", "/v1/auth/openai/callback", &redirect.to_string())?;
-    Ok(Contestant::new(GOCLAW, process, &authorization, Paths::PassThrough))
+    Ok(Contestant::new(GOCLAW, process, &authorization, Paths::Proxy))
 }
 
 /// Starts LiteLLM, a widely used gateway, with its default of one worker.

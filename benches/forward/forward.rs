@@ -1,6 +1,6 @@
 //! Measures the cost of forwarding. `benches/forward.sh` builds and runs it.
 //!
-//! One program contains the upstream, the bare proxy and the measurement. For cargo it is an example: a bench would
+//! One program contains the upstream, the bare proxy and the measurement. It is a cargo example, because a bench would
 //! build the gateway again with the features of the tests.
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and its servers run until they are killed")]
@@ -26,7 +26,7 @@ mod upstream;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The account's key. The upstream rejects requests without it, to detect a proxy that skips its work.
+/// The account's key. The upstream rejects requests without it, to detect a proxy that does not insert it.
 const KEY: &str = "Bearer sk-bench";
 
 /// Returns the Unix time in microseconds, for the upstream and the measurement.

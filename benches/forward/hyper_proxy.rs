@@ -1,5 +1,5 @@
-//! The baseline in Rust: a hyper server and hyper-util's client that set the key. It checks no token, looks up no
-//! account, filters no headers and has no deadlines. The difference to goclaw is the cost of goclaw's own work.
+//! The baseline in Rust: a hyper server that sets the key and forwards with hyper-util's client. It checks no token,
+//! looks up no account, filters no headers and has no deadlines. The difference to goclaw is the cost of goclaw's work.
 
 use std::net::SocketAddr;
 

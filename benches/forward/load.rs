@@ -89,7 +89,7 @@ impl Load {
         contestant.path(self.path).is_some()
     }
 
-    /// Fails unless a contestant responds as the upstream does.
+    /// Fails if a contestant's response differs from the upstream's.
     pub(crate) fn check(&self, contestant: &Contestant) -> Outcome {
         let path = contestant.path(self.path).ok_or("the contestant does not support this load")?;
         let response = ask(contestant.process.port, self.method, &path, &contestant.authorization, &self.body())?;

@@ -56,8 +56,8 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
     }
     for (contestant, streamed) in proxies().zip(&mut streamed) {
         report::say(&format!("disconnects and a thousand open streams: {}", contestant.name));
-        streams::leave_early(contestant, &contestants, streamed)?;
-        streams::weigh_open(contestant, streamed)?;
+        streams::measure_disconnects(contestant, &contestants, streamed)?;
+        streams::measure_open_streams(contestant, streamed)?;
     }
     let turns = turns::run(&contestants, rounds)?;
     report::loads(&cells, rounds, seconds, load_before.trim())?;

@@ -1,4 +1,4 @@
-//! Starts a measured program, reads its CPU time and memory, and ends it with the bench.
+//! Starts a measured program, reads its CPU time and memory, and stops it when the bench ends.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::Outcome;
 
-/// How long a program may take to start.
+/// The longest start of a program, and the longest wait for a response.
 const TEST_DEADLINE: Duration = Duration::from_secs(60);
 /// The unit of times in `/proc/PID/stat`: `USER_HZ` is 100 on current Linux.
 const TICK_US: u64 = 10_000;

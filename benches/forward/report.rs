@@ -88,7 +88,7 @@ fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
             speed(goclaw) / speed(hyper),
             speed(goclaw) / speed(nginx),
             cpu(goclaw) / cpu(nginx),
-            // No ratio if nginx adds less than the noise.
+            // No ratio if nginx is not slower than the upstream itself: that difference is noise.
             if added(nginx) > 0.0 { format!("{:.2}", added(goclaw) / added(nginx)) } else { "-".to_owned() },
         )?;
     }

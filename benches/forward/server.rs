@@ -26,7 +26,7 @@ where
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         loop {
             let (stream, _) = listener.accept().await?;
-            // Otherwise each small write waits for the acknowledgement of the previous one.
+            // Without TCP_NODELAY, each small write waits for the acknowledgement of the previous one.
             stream.set_nodelay(true)?;
             let handler = handler.clone();
             let service = service_fn(move |request| {

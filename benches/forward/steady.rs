@@ -1,5 +1,5 @@
 //! Measures the latency that a proxy adds, with callers that send requests at a steady pace and leave the machine
-//! mostly idle. Under full load the wait for a core would hide it.
+//! mostly idle. Under full load, the wait for a core would hide this latency.
 
 use std::{
     io::{Read, Write},
@@ -25,7 +25,7 @@ pub(crate) fn run(contestant: &Contestant) -> Outcome<Vec<f64>> {
     let request = request.as_bytes();
     let begin = Instant::now() + Duration::from_millis(50);
     let called: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
-        // The callers start spread over one interval.
+        // The starts of the callers are spread over one interval.
         let callers = (0..CALLERS).map(|number| begin + EVERY * number / CALLERS);
         let callers: Vec<_> = callers.map(|begin| scope.spawn(move || call(port, request, begin))).collect();
         callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()

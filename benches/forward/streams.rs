@@ -23,7 +23,7 @@ const SILENT: &str = "/compatible-mode/v1/silent";
 pub(crate) const MANY: usize = 1_000;
 pub(crate) const OPEN_FOR: Duration = Duration::from_secs(15);
 /// Number of disconnects that are measured.
-const LEAVES: usize = 20;
+const DISCONNECTS: usize = 20;
 /// How long a response may take.
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -73,34 +73,34 @@ pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Ou
     }
 }
 
-/// Disconnects before the first byte and asks the upstream when it noticed, repeatedly.
-pub(crate) fn leave_early(contestant: &Contestant, all: &[Contestant], streamed: &mut Streamed) -> Outcome {
+/// Disconnects repeatedly before the first byte, and asks the upstream each time when it noticed.
+pub(crate) fn measure_disconnects(contestant: &Contestant, all: &[Contestant], streamed: &mut Streamed) -> Outcome {
     let upstream = all.iter().find(|contestant| contestant.name == DIRECT).ok_or("no upstream")?;
-    let left_at = || -> Outcome<u64> {
-        let response = ask(upstream.process.port, "GET", "/left", &upstream.authorization, "")?;
+    let disconnected_at = || -> Outcome<u64> {
+        let response = ask(upstream.process.port, "GET", "/disconnected", &upstream.authorization, "")?;
         Ok(response.rsplit("\r\n").next().unwrap_or_default().parse()?)
     };
-    for _ in 0..LEAVES {
+    for _ in 0..DISCONNECTS {
         let stream = request(contestant, SILENT)?;
         thread::sleep(Duration::from_millis(50));
-        let (before, leaving) = (left_at()?, unix_us());
+        let (before, disconnected) = (disconnected_at()?, unix_us());
         drop(stream);
         let begun = Instant::now();
-        let mut noticed = left_at()?;
+        let mut noticed = disconnected_at()?;
         while noticed == before {
             if begun.elapsed() > TEST_DEADLINE {
                 return Err(format!("{} does not end the request of a disconnected caller", contestant.name).into());
             }
             thread::sleep(Duration::from_millis(1));
-            noticed = left_at()?;
+            noticed = disconnected_at()?;
         }
-        streamed.cancelled.push(noticed.saturating_sub(leaving) as f64 / 1e3);
+        streamed.cancelled.push(noticed.saturating_sub(disconnected) as f64 / 1e3);
     }
     Ok(())
 }
 
 /// Opens a thousand endless streams with one event a second, and measures the memory that they use.
-pub(crate) fn weigh_open(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
+pub(crate) fn measure_open_streams(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
     let before = contestant.process.resident_kib()?;
     let mut open = Vec::with_capacity(MANY);
     for _ in 0..MANY {

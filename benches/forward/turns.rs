@@ -15,17 +15,17 @@ use crate::{
     report,
 };
 
-/// Callers at once, and the turns of each in one round.
+/// Concurrent callers, and the turns of each in one round.
 pub(crate) const CALLERS: usize = 100;
 const TURNS: usize = 4;
-/// Turns of one caller without pauses, for the first output.
+/// Turns of a single caller, which measure the time to the first output.
 const FIRSTS: usize = 200;
-/// The upstream writes slowly if a prompt has this word.
+/// The upstream pauses between events if a prompt contains this word.
 pub(crate) const SLOWLY: &str = "slowly";
 const OUTPUT: &[u8] = b"response.output_text.delta";
 const END: &[u8] = b"0\r\n\r\n";
 
-/// The results of one way to ask.
+/// The results of one contestant, with or without remembered responses.
 pub(crate) struct Turns {
     pub(crate) name: &'static str,
     through: &'static str,
@@ -36,7 +36,7 @@ pub(crate) struct Turns {
     pub(crate) first: Vec<f64>,
 }
 
-/// Runs all rounds of all ways to ask, in rotating order.
+/// Runs all rounds, in each with another order of the contestants.
 pub(crate) fn run(contestants: &[Contestant], rounds: usize) -> Outcome<Vec<Turns>> {
     let way = |name, through, is_stored| Turns { name, through, is_stored, cpu_us: Vec::new(), first: Vec::new() };
     let mut ways = [

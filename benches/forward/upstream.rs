@@ -38,7 +38,7 @@ struct Bodies {
     /// The events of a response in OpenAI's Responses API.
     response: Arc<[Bytes]>,
     /// When a caller last disconnected before its response, in microseconds of Unix time.
-    left_at: Arc<AtomicU64>,
+    disconnected_at: Arc<AtomicU64>,
     /// The number of responses.
     number: Arc<AtomicU64>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn run(port: u16) -> Outcome {
         )),
         events: (0..EVENTS).map(delta).collect(),
         response: response().into(),
-        left_at: Arc::default(),
+        disconnected_at: Arc::default(),
         number: Arc::default(),
     };
     server::serve(port, move |request| respond(request, bodies.clone()))
@@ -101,10 +101,10 @@ async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse
         return whole(StatusCode::BAD_REQUEST, Bytes::new());
     };
     let is_slow = body.windows(SLOWLY.len()).any(|word| word == SLOWLY.as_bytes());
-    let Bodies { document, tokens, events, response, left_at, number } = bodies;
+    let Bodies { document, tokens, events, response, disconnected_at, number } = bodies;
     let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |index| events.get(index).cloned()));
     match path.rsplit('/').next() {
-        // A login has no key yet.
+        // The token request of a login has no key.
         Some("token") => whole(StatusCode::OK, tokens),
         _ if !is_authorized => whole(StatusCode::UNAUTHORIZED, Bytes::new()),
         Some("completions") => events_of(pieces(events)),
@@ -124,15 +124,15 @@ async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse
             event
         })),
         Some("silent") => {
-            let _on_disconnect = RecordDisconnect(left_at);
+            let _on_disconnect = RecordDisconnect(disconnected_at);
             std::future::pending().await
         }
-        Some("left") => whole(StatusCode::OK, left_at.load(Ordering::Relaxed).to_string().into()),
+        Some("disconnected") => whole(StatusCode::OK, disconnected_at.load(Ordering::Relaxed).to_string().into()),
         _ => whole(StatusCode::OK, document),
     }
 }
 
-/// Gives a response an id of its own: it could not be remembered otherwise.
+/// Gives a response a unique id, which the gateway needs to remember it.
 fn numbered(response: &[Bytes], number: &AtomicU64) -> Arc<[Bytes]> {
     let id = format!("resp_{:09}", number.fetch_add(1, Ordering::Relaxed));
     let last = response.len().saturating_sub(1);

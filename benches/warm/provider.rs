@@ -29,7 +29,7 @@ const EVENT: &[u8] =
 pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/provider_ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../../tests/it/support/tls/provider.pem");
 const KEY: &[u8] = include_bytes!("../../tests/it/support/tls/provider.key");
-/// What the provider answers at the end of these paths.
+/// The paths of a small response, of a burst of events, and of a large body.
 pub(crate) const SMALL: &str = "/compatible-mode/v1/small";
 pub(crate) const BURST: &str = "/compatible-mode/v1/burst";
 pub(crate) const LARGE: &str = "/compatible-mode/v1/large";
@@ -37,7 +37,7 @@ pub(crate) const LARGE_BYTES: usize = 4 * 1024 * 1024;
 
 type Body = BoxBody<Bytes, Infallible>;
 
-/// Serves until the process ends.
+/// Starts the provider, which serves until the process ends.
 pub(crate) async fn start() -> Outcome<SocketAddr> {
     let key = PrivateKeyDer::from_pem_slice(KEY)?;
     let config = ServerConfig::builder().with_no_client_auth();
@@ -82,7 +82,7 @@ async fn respond(request: Request<Incoming>, large: Bytes) -> Result<Response<Bo
     Ok(Response::builder().header("content-type", "application/json").body(body).unwrap_or_default())
 }
 
-/// A client that keeps one connection, without anything between.
+/// A client with one connection to the provider, without a gateway in between.
 pub(crate) enum Direct {
     Http1(client::conn::http1::SendRequest<Empty<Bytes>>),
     Http2(client::conn::http2::SendRequest<Empty<Bytes>>),
@@ -115,7 +115,7 @@ impl Direct {
         })
     }
 
-    /// Asks and reads the response to its end.
+    /// Sends a GET, reads the response to its end, and returns the size of its body.
     pub(crate) async fn get(&mut self, path: &str) -> Outcome<usize> {
         let response = match self {
             Self::Http1(requests) => {

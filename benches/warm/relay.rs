@@ -1,4 +1,4 @@
-//! A stretch of network: passes bytes on after a delay, each way.
+//! Simulates a distant network: forwards bytes after a delay, in both directions.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,7 +24,7 @@ pub(crate) async fn start(target: SocketAddr, delay: Duration) -> Outcome<u16> {
 }
 
 async fn relay(stream: TcpStream, target: SocketAddr, delay: Duration) -> Outcome {
-    // The kernel has accepted the connection at once; over a distance that takes a round trip.
+    // The local kernel accepts a connection at once; over a distance this takes a round trip.
     sleep(delay * 2).await;
     let other = TcpStream::connect(target).await?;
     stream.set_nodelay(true)?;

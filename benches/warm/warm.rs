@@ -1,5 +1,5 @@
-//! Measures what connections to a provider cost that stays away: the first request, the next one, one after a rest, and
-//! what each HTTP version costs. `benches/warm.sh` builds and runs it.
+//! Measures requests to a distant provider over each HTTP version: the first request, later ones, and one after a
+//! pause. `benches/warm.sh` builds and runs it.
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and its servers run until they are killed")]
 #![expect(clippy::print_stdout, reason = "it prints the tables of docs/benchmarks.md")]
@@ -26,9 +26,9 @@ use provider::{AUTHORITY, BURST, Direct, LARGE, LARGE_BYTES, SMALL};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The delay each way.
+/// The delay in each direction.
 const DELAY: Duration = Duration::from_millis(20);
-/// Connections, or gateways, of each contestant.
+/// Number of connections (or gateways) of each contestant.
 const COPIES: usize = 5;
 const WARM_REQUESTS: usize = 10;
 const LARGE_REQUESTS: usize = 5;
@@ -54,7 +54,7 @@ impl Version {
     }
 }
 
-/// A way to ask the provider over the relay.
+/// A route to the provider through the relay.
 enum Way {
     Direct(Direct),
     Gateway(Gateway),
@@ -62,11 +62,11 @@ enum Way {
 
 struct Contestant {
     name: &'static str,
-    /// Several, because each rest gives one measurement of each.
+    /// Several, because each pause gives one measurement of each.
     ways: Vec<Way>,
     cold: Vec<f64>,
     warm: Vec<f64>,
-    /// The median of milliseconds after each rest.
+    /// The median in milliseconds after each pause.
     rested: Vec<f64>,
     /// MiB/s of a large body.
     large: Vec<f64>,
@@ -213,7 +213,7 @@ impl Gateway {
         Ok(Self { process, authorization, _folder: folder })
     }
 
-    /// Asks on a new connection, which costs nothing on this machine.
+    /// Sends a GET to the gateway on a new local connection, which takes almost no time.
     fn get(&self, account: &str, path: &str) -> Outcome<usize> {
         let answered = ask(self.process.port, "GET", &format!("/v1/proxy/{account}{path}"), &self.authorization, "")?;
         if answered.starts_with("HTTP/1.1 200") { Ok(answered.len()) } else { Err(answered.into()) }
@@ -234,7 +234,7 @@ impl Gateway {
         })
     }
 
-    /// Asks for bursts one after another over one connection.
+    /// Requests bursts one after another over one connection.
     fn bursts(&self, requests: usize) -> Outcome {
         let mut stream = TcpStream::connect(("127.0.0.1", self.process.port))?;
         stream.set_nodelay(true)?;

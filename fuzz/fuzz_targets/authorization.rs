@@ -1,4 +1,4 @@
-//! `Authorization` headers: no panic, and the token is a part of the header without spaces around it.
+//! `Authorization` headers: no panic, and an accepted token is the end of the header, without spaces around it.
 #![no_main]
 
 use goclaw::adapters::http::bearer_token;

@@ -1,4 +1,4 @@
-//! Sealed secrets as somebody could write them into the database: none opens.
+//! Sealed secrets that an attacker could write into the database: no forged one opens.
 #![no_main]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Tokens that are read for their labels and expiry: no panic, and no invisible or long label.
+//! JWTs, whose labels and expiry are read: no panic, and no label that is long or has control characters.
 #![no_main]
 
 use goclaw::domain::{claims::UnverifiedClaims, provider::ProviderType, secret::IdToken};

@@ -1,4 +1,4 @@
-//! Bodies of prompts: no panic, and each translation is JSON.
+//! Bodies of prompts: no panic, and every translation is valid JSON.
 #![no_main]
 
 use goclaw::domain::dialect::{ChatRequest, NOTHING, ResponsesRequest, TranslatedChat, TranslatedResponse, model_of, without_lone_surrogates};

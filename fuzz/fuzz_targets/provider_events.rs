@@ -1,4 +1,4 @@
-//! Events of a provider, one a line: no panic, and what is sent for them is JSON.
+//! A provider's events, one per line: no panic, and every repaired event is valid JSON.
 #![no_main]
 
 use goclaw::domain::dialect::{

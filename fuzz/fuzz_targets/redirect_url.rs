@@ -1,4 +1,4 @@
-//! Queries of callbacks and pasted texts: no panic, and what is accepted has a state.
+//! Queries of callbacks and pasted texts: no panic, and every accepted one has a `state`.
 #![no_main]
 
 use goclaw::domain::authorization_response::AuthorizationResponse;

@@ -1,4 +1,4 @@
-//! Event streams: the events, and the bytes that are passed on, do not depend on how the stream is cut.
+//! Event streams: the decoded events do not depend on how the stream is cut, and forwarded bytes are unchanged.
 #![no_main]
 
 use std::collections::VecDeque;

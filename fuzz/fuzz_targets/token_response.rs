@@ -1,4 +1,4 @@
-//! Bodies of token responses: no panic, and what is accepted has a token.
+//! Bodies of token responses: no panic, and every accepted one has a token.
 #![no_main]
 
 use goclaw::{

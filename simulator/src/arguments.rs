@@ -1,4 +1,4 @@
-//! The program's flags. The approval page asks by default because a person usually runs the program.
+//! Parses the program's flags. `--approval` is `ask` by default, because a person usually runs the program.
 
 use goclaw_simulator::{Approval, Options, RedirectPorts, ReusePolicy, Settings, parse_duration};
 

@@ -1,5 +1,5 @@
-//! Requests whose client disconnected before the whole response was sent. They show a test that the gateway frees its
-//! upstream requests when its own client disconnects.
+//! Requests whose client disconnected before the whole response was sent. Tests use them to check that the gateway
+//! cancels an upstream request when its own client disconnects.
 
 use serde::{Deserialize, Serialize};
 

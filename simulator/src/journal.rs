@@ -1,5 +1,5 @@
-//! What the provider recorded: one journal entry per request and one ledger per token family. Tests check the gateway
-//! against them. They contain no tokens, only SHA-256 prefixes.
+//! The provider's records: a journal entry for each request and a ledger for each token family. Tests judge the gateway
+//! by them. They contain no tokens, only SHA-256 prefixes.
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +48,7 @@ pub struct JournalEntry {
     pub body_sha256: Option<String>,
     /// The SHA-256 prefix of the presented code, token or cookie.
     pub token_sha256: Option<String>,
-    /// The token's status without any fault. Only for requests to the backend and the music API.
+    /// The status of the token or API key before any fault. Only for the backend, the music API and DashScope.
     pub token_status: Option<TokenStatus>,
     /// The `grant_type` at the token endpoint.
     pub grant_type: Option<String>,

@@ -65,9 +65,9 @@
 //!
 //! `http` owns the sockets. `auth`, `backend`, `sessions`, `studio` and `dashscope` are the origins, each on its own
 //! port. `provider` holds their shared state (keys, codes, token families, browsers, journal). `model` generates the
-//! output and `performance` writes it. A response travels back as plain data, and `interference` applies the queued
-//! [`Fault`]. A [`Step`] stops a refresh; an outage takes a whole origin ([`Site`]) off the network. `control` offers
-//! the methods of [`Simulator`] over HTTP. README.md lists its routes and the program's flags.
+//! output and `performance` writes it. An origin returns its response as plain data, and `interference` applies the
+//! queued [`Fault`]. A refresh can be stopped at each [`Step`]. An outage takes a whole origin ([`Site`]) off the
+//! network. `control` offers the methods of [`Simulator`] over HTTP. README.md lists its routes and the program's flags.
 
 // A match on a value behind the provider's lock holds the lock in its arms; locking again there deadlocks.
 #![deny(clippy::significant_drop_in_scrutinee)]

@@ -1,5 +1,5 @@
-//! Writes streams, step by step. The code that decides the content touches no socket, and an interruption is just
-//! another list of moves.
+//! Writes streams. An API describes a stream as a list of moves, without a socket; an interruption only changes that
+//! list.
 
 use std::time::Duration;
 
@@ -59,8 +59,8 @@ pub(crate) fn moves(
     writes.chain(last).collect()
 }
 
-/// Returns the number of frames up to this delta; for delta 0, those before the first. Without deltas it returns all
-/// frames but the last.
+/// Returns the number of frames that end with this delta. For 0 it counts the frames before the first delta; without
+/// deltas, all frames but the last.
 fn until_delta(frames: &[Frame], deltas: usize) -> usize {
     let mut places = frames.iter().enumerate().filter(|(_, frame)| frame.is_delta).map(|(place, _)| place);
     let place = match deltas.checked_sub(1) {
@@ -74,7 +74,7 @@ fn until_delta(frames: &[Frame], deltas: usize) -> usize {
 pub(crate) fn delivery(moves: Vec<Move>, pause: Duration, open: &OpenStream) -> Delivery {
     let ending = open.ending();
     Delivery::written(move |writer, _| {
-        // Until the writer sets another end, a stream that ends was abandoned.
+        // A stream that ends before the writer sets another end was abandoned by the client.
         ending.is(StreamEnd::Abandoned);
         perform(writer, moves, pause, ending)
     })

@@ -1,5 +1,5 @@
-//! Every presented refresh token with its time and outcome. Tests use it to check that each generation is presented
-//! once and that presentations never overlap. It contains no tokens.
+//! The history of presented refresh tokens: times and outcomes, but no tokens. Tests use it to check that each
+//! generation is presented once and that presentations never overlap.
 
 use serde::{Deserialize, Serialize};
 
@@ -130,7 +130,7 @@ impl Presentations {
         totals
     }
 
-    // Search from the end, where those in flight are.
+    // Presentations in flight are near the end.
     fn find(&mut self, sequence: u64) -> Option<&mut Presentation> {
         self.0.iter_mut().rev().find(|presentation| presentation.sequence == sequence)
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::faults::Times;
 
 /// The default error code of a failure.
-const ANY_CODE: &str = "server_error";
+const DEFAULT_CODE: &str = "server_error";
 
 /// The content and form of a response. What a script does not change is as in [`Script::Auto`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl TryFrom<String> for Script {
     type Error = UnknownScript;
 
     fn try_from(text: String) -> Result<Self, UnknownScript> {
-        let (name, code) = text.split_once(':').unwrap_or((&text, ANY_CODE));
+        let (name, code) = text.split_once(':').unwrap_or((&text, DEFAULT_CODE));
         match name {
             "failed" => Ok(Self::Failed(code.to_owned())),
             "error_event" => Ok(Self::ErrorEvent(code.to_owned())),

@@ -86,7 +86,7 @@ impl SessionsOrigin {
     fn reply(&self, operation: &Operation<'_>, cookie: Option<&str>) -> Reply {
         match operation {
             Operation::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
-            Operation::Client if cookie.is_some_and(|cookie| !self.provider.state().browsers.knows(cookie)) => {
+            Operation::Client if cookie.is_some_and(|cookie| !self.provider.state().browsers.has_cookie(cookie)) => {
                 refresh(Err(RefreshRefusal::Unauthenticated))
             }
             Operation::Client => {

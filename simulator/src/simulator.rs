@@ -128,7 +128,7 @@ impl Simulator {
         Ok(Self { provider, outages, addresses, listeners })
     }
 
-    /// All addresses.
+    /// Returns all addresses.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses

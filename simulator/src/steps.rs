@@ -1,5 +1,5 @@
-//! The steps of a refresh request. A test can stop a request at each step, held or cut off. A harness kills its client
-//! at an exact moment by queueing a stop, waiting until it is reached, and killing the process.
+//! The steps of a refresh request. A test can hold the request at each step, or cut its connection there. To kill a
+//! gateway at an exact moment, a test queues a stop, waits until it is reached, and kills the process.
 
 use std::{
     collections::VecDeque,
@@ -173,7 +173,7 @@ impl Steps {
     }
 
     /// Returns whether a queued stop may apply while the response is sent.
-    pub(crate) fn concern_the_answer(&self) -> bool {
+    pub(crate) fn may_stop_the_response(&self) -> bool {
         self.inner().orders.iter().any(|order| order.step >= Step::HeadersSent && order.times != Times::Next(0))
     }
 
@@ -230,8 +230,8 @@ impl Steps {
             Stop::Close => (Stopping::Cut(ConnectionCut::Close), None),
             Stop::Reset => (Stopping::Cut(ConnectionCut::Reset), None),
             Stop::Hold => {
-                let (verdict, told) = oneshot::channel();
-                (Stopping::Held(Held { number, steps: Arc::clone(self) }, told), Some(verdict))
+                let (verdict, receiver) = oneshot::channel();
+                (Stopping::Held(Held { number, steps: Arc::clone(self) }, receiver), Some(verdict))
             }
         };
         let state = if verdict.is_some() { StoppedState::Held } else { StoppedState::Cut };

@@ -1,4 +1,5 @@
-//! The open streams of the backend and DashScope. They show a test whether a client's disconnect reaches the upstream.
+//! Counts the streams of the backend and DashScope. A test can check that a disconnect of the gateway's client reaches
+//! the provider.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +38,7 @@ pub(crate) enum StreamEnd {
     Abandoned,
 }
 
-/// A stream, open until the last clone held by the response is dropped.
+/// A stream. It counts as open until the response drops this value.
 pub(crate) struct OpenStream {
     provider: Arc<Provider>,
     entry: Entry,
@@ -58,7 +59,7 @@ impl OpenStream {
     pub(crate) fn new(provider: &Arc<Provider>, entry: &Entry) -> Self {
         provider.state().streams.open += 1;
         entry.outcome("streaming");
-        // Only a fault prevents a stream from beginning.
+        // The writer changes this when it starts; only a fault prevents that.
         let end = Arc::new(Mutex::new(StreamEnd::Broken));
         Self { provider: Arc::clone(provider), entry: entry.clone(), end }
     }

@@ -1,4 +1,4 @@
-//! A music API modelled on Suno's: a valid session token may query the remaining credits. Its paths are below
+//! A music API modelled on Suno's: a valid session token gives access to the remaining credits. Its paths are below
 //! [`BASE_PATH`], as at the real host.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The program: one line when it is ready, and a clean end.
+//! Tests the program: it prints its addresses in one line when it is ready, and stops cleanly.
 #![expect(clippy::unwrap_used, reason = "a step that fails here is a failed test")]
 
 use std::{
@@ -13,8 +13,8 @@ use tokio::{
     time::timeout,
 };
 
-/// The start includes generating keys on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough to generate the signing keys on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn program(flags: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_goclaw-simulator"))
@@ -32,9 +32,9 @@ async fn run(flags: &[&str], stop: impl AsyncFnOnce(&Value, &mut Child)) -> (Str
     let mut child = program(flags);
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    timeout(PATIENCE, stdout.read_line(&mut line)).await.unwrap().unwrap();
+    timeout(TIMEOUT, stdout.read_line(&mut line)).await.unwrap().unwrap();
     stop(&serde_json::from_str(&line).unwrap(), &mut child).await;
-    let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    let status = timeout(TIMEOUT, child.wait()).await.unwrap().unwrap();
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).await.unwrap();
     (rest, status)
@@ -43,7 +43,7 @@ async fn run(flags: &[&str], stop: impl AsyncFnOnce(&Value, &mut Child)) -> (Str
 /// Requests a URL. Returns the status, and the body if it is JSON.
 async fn get(url: &str) -> (u16, Value) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().unwrap();
     let response = http.get(url).send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap_or_default())
 }
@@ -70,11 +70,11 @@ async fn it_prints_every_address_and_listens_there() {
         let metadata = get(&format!("{}/.well-known/openid-configuration", address(ready, "issuer"))).await.1;
         assert_eq!(metadata["issuer"], ready["issuer"]);
         let settings = get(&format!("{}/settings", address(ready, "control_url"))).await.1;
-        assert_eq!(settings["approval"], json!({"mode": "ask"}), "a person is expected");
+        assert_eq!(settings["approval"], json!({"mode": "ask"}), "the approval page is on by default");
         drop(child.stdin.take());
     })
     .await;
-    assert_eq!((rest.as_str(), status.code()), ("", Some(0)), "it ends with its stdin if asked to");
+    assert_eq!((rest.as_str(), status.code()), ("", Some(0)), "it must stop when its stdin closes");
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ async fn flags_become_settings() {
 }
 
 #[tokio::test]
-async fn it_ends_at_sigterm_and_not_with_its_stdin() {
+async fn sigterm_stops_it_and_a_closed_stdin_does_not() {
     let (rest, status) = run(&["--approval", "auto"], async |_, child| {
         drop(child.stdin.take());
-        assert!(timeout(Duration::from_millis(200), child.wait()).await.is_err(), "it ended with its stdin");
+        assert!(timeout(Duration::from_millis(200), child.wait()).await.is_err(), "it stopped when its stdin closed");
         let kill = format!("kill -TERM {}", child.id().unwrap());
         assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
     })
@@ -130,7 +130,7 @@ async fn invalid_flags_are_refused_with_a_sentence() {
         (&["--settings", r#"{"no_such": 1}"#], r#"--settings does not take `{"no_such": 1}`"#),
         (&["--port"], "--port needs a value"),
     ] {
-        let output = timeout(PATIENCE, program(flags).wait_with_output()).await.unwrap().unwrap();
+        let output = timeout(TIMEOUT, program(flags).wait_with_output()).await.unwrap().unwrap();
         assert_eq!(output.status.code(), Some(1), "{flags:?}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("goclaw-simulator: {why}\n"));
     }

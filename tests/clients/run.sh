@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs real API clients against a gateway, with the simulator as its provider, and prints a table of what works. Installs
-# missing tools and the clients; safe to repeat.
+# Runs real API clients against a gateway, with the simulator as its provider, and prints a table of the results.
+# Installs missing tools and the clients; safe to repeat.
 #
-# Usage: tests/clients/run.sh [CLIENT...]   these clients; without names all, and then the table in docs/clients.md is rewritten
-#        tests/clients/run.sh --fast        the clients of ./test.sh
+# Usage: tests/clients/run.sh             all clients; rewrites the table in docs/clients.md
+#        tests/clients/run.sh CLIENT...   these clients
+#        tests/clients/run.sh --fast      the clients of ./test.sh
 #
 # PROGRAMS names a folder with the gateway and the simulator; if it is unset, both are built.
 set -euo pipefail
@@ -24,10 +25,10 @@ install_packages
 
 if [ -z "${PROGRAMS:-}" ]; then
     say "building the gateway and the simulator"
-    # With the tests, so that features are the same and nothing is rebuilt after a test run.
+    # Builds the tests too, so that the features are the same and nothing is rebuilt after a test run.
     cargo build --quiet --locked --workspace --bins --tests
     PROGRAMS=$PWD/target/debug
 fi
-# Leaves nothing in the working folder.
+# Writes no bytecode files into the working folder.
 export PYTHONDONTWRITEBYTECODE=1
 exec python3 tests/clients/runner.py "$PROGRAMS" "$@"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Generates API clients from openapi/v1.json with five public generators, compiles each, and calls a gateway with each; lints the
-# document as well. The provider is the simulator. Installs what is missing; safe to repeat.
+# Generates API clients from openapi/v1.json with five public generators, compiles each, and calls a gateway with each.
+# Also lints the document. The provider is the simulator. Installs missing tools; safe to repeat.
 #
-# Usage: tests/generated_clients/run.sh [STEP...]: with names of steps, only those: lint, typescript, python, go, java, rust.
+# Usage: tests/generated_clients/run.sh [STEP...]; the default is all steps: lint, typescript, python, go, java, rust.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -47,7 +47,7 @@ compile_python() {
     # The generator runs ruff from PATH.
     PATH=$python:$PATH openapi-python-client generate --path "$contract" --meta none --output-path api --fail-on-warning
     cp "$sources/python/calls.py" .
-    # client.py is the same for every document and doesn't pass: report errors in all other files.
+    # client.py is the same for every document and has type errors: report errors in all other files.
     "$python/mypy" --follow-imports silent api/api api/models calls.py
 }
 
@@ -82,7 +82,7 @@ compile_rust() {
 
 call_rust() { "$root/target/generated-clients/debug/calls"; }
 
-# The dependencies stay compiled in target/.
+# Keeps the compiled dependencies in target/.
 rust_cargo() { env -u CARGO_BUILD_BUILD_DIR CARGO_TARGET_DIR="$root/target/generated-clients" cargo "$@"; }
 
 # --- A gateway, and a provider behind it.
@@ -122,11 +122,11 @@ address() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# start_gateway FOLDER: starts a gateway without accounts; exports how to call it.
+# start_gateway FOLDER: starts a gateway without accounts, and exports GOCLAW_URL and GOCLAW_TOKEN.
 start_gateway() {
     local port
     port=$(free_port)
-    # Without the rest of the environment: the caller may have GOCLAW_ variables.
+    # An empty environment: the caller's GOCLAW_ variables must not configure this gateway.
     env -i GOCLAW_DATA_DIR="$1/data" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$(free_port)" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER="$(address issuer)" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE="$(address backend_url)" target/debug/goclaw >"$1/gateway.log" 2>&1 &
@@ -141,8 +141,8 @@ start_gateway() {
 
 failed=0
 
-# attempt STEP WHAT FUNCTION: runs the function in the step's folder and sets `result`. Never call it in a condition: `set -e`
-# doesn't hold there, not even inside the function.
+# attempt STEP WHAT FUNCTION: runs the function in the step's folder and sets `result`. Never call it in a condition,
+# where `set -e` has no effect, not even inside the function.
 attempt() {
     local log=$folder/$1.log
     (cd "$folder/$1" && "$3") >"$log" 2>&1 </dev/null &
@@ -160,7 +160,7 @@ run_lint() {
     [ "$result" -ne 0 ] || printf '%s: no findings\n' "$(title_lint)"
 }
 
-# run_client STEP
+# run_client STEP: compiles a client and calls a gateway with it.
 run_client() {
     attempt "$1" compile "compile_$1"
     [ "$result" -eq 0 ] || return 0
@@ -171,7 +171,7 @@ run_client() {
     gateway=
 }
 
-# All clients send the same prompt, and none may lose a member of it: compares what arrived at the provider.
+# All clients send the same prompt, and none may lose a member: compares the sizes that arrived at the provider.
 check_prompts() {
     curl --silent --fail "$(address control_url)/journal" >"$folder/journal.json"
     python3 - "$folder/journal.json" <<'PYTHON'
@@ -232,7 +232,7 @@ fi
 if [ "${selected[*]}" != lint ]; then
     say "building the gateway and the simulator"
     cargo build --quiet --locked --workspace --bins
-    # No proxy of the machine comes between.
+    # Local requests must not use the machine's proxy.
     export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
     start_simulator
 fi

@@ -1,4 +1,4 @@
-# The life of the Debian package on a machine with systemd, for tests/packaging.sh to source.
+# Installs, upgrades and removes the Debian package on a machine with systemd. tests/packaging.sh sources this file.
 
 step_debian() {
     local deb newer
@@ -29,7 +29,7 @@ newer_package() {
 
 goclaw() { inside goclaw --config /etc/goclaw/config.toml "$@"; }
 
-# is WHAT EXPECTED ACTUAL
+# is WHAT EXPECTED ACTUAL: fails unless both are equal.
 is() {
     [ "$2" = "$3" ] || fail "$1: expected \"$2\", found \"$3\""
     say "$1: $3"
@@ -64,7 +64,7 @@ install_and_use() {
         'journalctl --unit=goclaw --output=cat --no-pager | grep -E "WARN|ERROR" || { echo no entries; exit 1; }'
 }
 
-# Exit code 2 does not restart, so that the reason stays the last line of the log.
+# systemd does not restart the service after exit code 2, so the reason stays the last line of the log.
 configure_wrongly() {
     is "crashes since the installation" 0 "$(property NRestarts)"
     inside sed -i '1i server.prot = 1' /etc/goclaw/config.toml

@@ -1,19 +1,19 @@
-# A Debian machine for one test: a container with systemd and without a network, for tests/packaging.sh to source.
+# A Debian machine for one test: a container with systemd and without a network. tests/packaging.sh sources this file.
 
-# What a minimal installation of Debian has; bash-completion and man-db are what an administrator adds.
+# The packages of a minimal Debian installation, and bash-completion and man-db, which administrators usually add.
 readonly machine_release=bookworm
 readonly machine_packages=systemd,ca-certificates,adduser,bash-completion,man-db
 # Seconds for the machine to boot.
 readonly boot_deadline=60
 
-# Starts a new machine. A trap on EXIT ends it.
+# Starts a new machine. A trap on EXIT stops it.
 start_machine() {
     local image
-    # The checksum is of the packages' names, so that another list gets another image.
+    # The name contains a checksum of the packages, so that another list gets another image.
     image=$PWD/target/machine-$machine_release-$(cksum <<<"$machine_packages" | cut -d' ' -f1).tar
     if [ ! -e "$image" ]; then
         say "making a Debian $machine_release machine"
-        # The sources of this machine, which it can reach.
+        # Uses the package sources of the host, because the host can reach them.
         mmdebstrap --quiet --format=tar --variant=minbase --include="$machine_packages" "$machine_release" "$image.draft" \
             /etc/apt/sources.list.d/debian.sources >&2 || fail "the machine could not be made; see the output above."
         mv "$image.draft" "$image"
@@ -26,7 +26,7 @@ start_machine() {
     trap stop_machine EXIT
     for ((i = 0; i < boot_deadline * 5; i++)); do
         leader=$(pgrep --parent "$container" || true)
-        # `degraded` is common without devices: the test looks at the units that it is about.
+        # Without devices, systemd is often `degraded`. The test checks the units it needs itself.
         if [ -n "$leader" ] && inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then return; fi
         sleep 0.2
     done
@@ -35,7 +35,7 @@ start_machine() {
 }
 
 stop_machine() {
-    # systemd powers off at this signal.
+    # This signal makes systemd power off.
     [ -z "${leader:-}" ] || kill -s RTMIN+4 "$leader" 2>/dev/null || true
     for ((i = 0; i < 100; i++)); do kill -0 "$container" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$container" 2>/dev/null || true

@@ -1,12 +1,12 @@
-# What compose.yaml describes, without containers: a gateway with the variables of the file, PostgreSQL, and nginx with the
-# file's configuration. For tests/packaging.sh to source.
+# Runs the services of compose.yaml without containers: a gateway with the file's variables, PostgreSQL, and nginx with
+# its configuration. tests/packaging.sh sources this file.
 
 readonly public_name=gateway.example
 
 run_stack() {
     [ -x target/release/goclaw ] || cargo build --release --locked --bin goclaw
     start_postgres
-    # A subshell of its own, because the server's trap must stay.
+    # A subshell, so that its EXIT trap does not replace the one that stops PostgreSQL.
     (call_gateway_through_nginx)
 }
 

@@ -1,5 +1,5 @@
-//! Turns the table of settings in the README into a configuration file with a comment for each setting. The README is the
-//! only list: a test compares it with the fields of the settings, and another one compares the committed file with this.
+//! Converts the table of settings in the README into a configuration file with a comment for each setting. Tests
+//! compare the README with the fields of the settings, and the committed file with this output.
 
 const HEADER: &str = "\
 # The settings of goclaw. All but the first are commented out, so their defaults apply. The gateway reads this file at
@@ -9,17 +9,17 @@ const HEADER: &str = "\
 # Made from README.md with: cargo run --package goclaw-package-files FOLDER
 ";
 
-/// The package's own folder. It is the home of the user `goclaw`, and the unit makes it.
+/// The package's data folder: the home of the user `goclaw`, created by the systemd unit.
 const DATA_DIR: &str = "/var/lib/goclaw";
 
-/// The longest line of a comment.
+/// The maximum length of a comment line, in characters.
 const WIDTH: usize = 120;
 
 /// Returns the file for the settings in the table of `readme`.
 ///
 /// # Errors
 ///
-/// The README has no table of settings, or a row has another form.
+/// Fails if the README has no table of settings, or a row does not have four cells.
 pub(super) fn text(readme: &str) -> Result<String, &'static str> {
     let section = readme.split("\n## Settings\n").nth(1).and_then(|rest| rest.split("\n## ").next());
     let rows = section.ok_or("the README has no section on settings")?.lines().filter(|line| line.starts_with("| `"));
@@ -30,7 +30,7 @@ pub(super) fn text(readme: &str) -> Result<String, &'static str> {
     Ok(format!("{HEADER}\n{}", settings.join("\n")))
 }
 
-/// Returns the lines of one row: `| key | short variable | default | meaning |`.
+/// Returns the lines of one setting, from its row `| key | short variable | default | meaning |`.
 fn setting(row: &str) -> Result<String, &'static str> {
     let cells: Vec<&str> = row.trim_matches(['|', ' ']).splitn(4, " |").map(str::trim).collect();
     let [key, _variable, default, meaning] = cells.as_slice() else { return Err("a setting without four cells") };
@@ -46,13 +46,13 @@ fn setting(row: &str) -> Result<String, &'static str> {
     Ok(format!("{comment}\n#{} = {}\n", example_key(key), literal(default).unwrap_or_default()).replace("= \n", "=\n"))
 }
 
-/// Replaces each `*` by a name that is valid there.
+/// Replaces each `*` in a key by a valid name.
 fn example_key(key: &str) -> String {
     let key = key.replace("providers.*", "providers.openai-codex").replace("agents.*", "agents.0");
     key.replace("extra_authorize_params.*", "extra_authorize_params.prompt")
 }
 
-/// Returns a default as a value of TOML, unless it is a description in words.
+/// Returns a default as a TOML value, or None if the default is a description in words.
 fn literal(default: &str) -> Option<String> {
     let value = default.strip_prefix('`')?.strip_suffix('`')?;
     let is_description = value.contains('`') || value.contains('<') || value.contains('$');
@@ -60,7 +60,7 @@ fn literal(default: &str) -> Option<String> {
     (!is_description).then(|| if is_bare { value.to_owned() } else { format!("\"{value}\"") })
 }
 
-/// Removes the Markdown: the backticks of code, and links except for their addresses.
+/// Removes backticks, and replaces each Markdown link by its label and its address in parentheses.
 fn plain(markdown: &str) -> String {
     let mut text = String::new();
     let mut rest = markdown;
@@ -80,7 +80,7 @@ fn first_link(text: &str) -> Option<(&str, &str, &str, &str)> {
     Some((before, label, address, after))
 }
 
-/// Breaks a text into comments.
+/// Breaks a text into comment lines.
 fn wrapped(text: &str) -> String {
     let mut lines = vec!["#".to_owned()];
     for word in text.split_whitespace() {

@@ -1,10 +1,10 @@
-//! Writes the files of the packages that are made from the code: `goclaw.1` and one manual page for each command, and
-//! the example configuration `config.toml`.
+//! Writes the files that the packages need and that are generated from the code: `goclaw.1` and one manual page for
+//! each command, and the example configuration `config.toml`.
 //!
 //!     cargo run --package goclaw-package-files FOLDER
 //!
-//! This is not a command of `goclaw`, because only somebody who builds a package needs it: the program stays without the
-//! generator and without the README. Completions are a command, because `cargo install` brings none.
+//! This is not a command of `goclaw`: only packagers need it, and `goclaw` would have to contain the generator and the
+//! README. Completions are a command of `goclaw`, because `cargo install` does not install them.
 
 mod config_file;
 

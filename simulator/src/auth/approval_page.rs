@@ -1,11 +1,11 @@
-//! The approval page and the error page. Plain HTML without scripts works in any browser and in any test.
+//! The approval page and the error page, in plain HTML that a test can read and submit without a browser.
 
 use crate::{http::Reply, provider::AuthorizationRequest, settings::Account};
 
 const STYLE: &str = include_str!("approval_page.css");
 
-/// Allows only inline style. It has no `form-action`: browsers apply that to the redirect after the form, and the
-/// redirect leads to the client.
+/// Allows only inline styles. Omits `form-action`: browsers also apply it to the redirect after the form, which leads
+/// to the client.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -51,7 +51,7 @@ pub(super) fn ask(
     page(200, &format!("Let {client} use this account?"), &content)
 }
 
-/// Renders the reason of a refusal. The page has no links, because the request is not trustworthy.
+/// Renders the reason of a refusal. The page has no links, because nothing in the request can be trusted.
 pub(super) fn refusal(why: &str) -> Reply {
     let why = escape(why);
     let title = "This sign-in cannot continue";

@@ -20,7 +20,7 @@ pub(super) const DECISION_PATH: &str = "/oauth/authorize/decision";
 /// The length of an S256 challenge: base64url of 32 bytes (RFC 7636 section 4.2).
 const CHALLENGE_LENGTH: usize = 43;
 
-/// The scopes that the client requires.
+/// The scopes that every request must contain.
 const REQUIRED_SCOPES: [&str; 2] = ["openid", "offline_access"];
 
 /// The real provider's text for an ended session.
@@ -65,8 +65,8 @@ pub(crate) fn approve(provider: &Provider, authorize_url: &str, account: usize) 
         NotApproved::Shown { why, .. } => ApprovalRefused(why),
         NotApproved::Redirected { description, .. } => ApprovalRefused(description.to_owned()),
     })?;
-    let nobody = || ApprovalRefused(format!("there is no account {account}"));
-    let account = settings.accounts.get(account).cloned().ok_or_else(nobody)?;
+    let missing = || ApprovalRefused(format!("there is no account {account}"));
+    let account = settings.accounts.get(account).cloned().ok_or_else(missing)?;
     Ok(callback::approved_url(provider, &request, account))
 }
 
@@ -131,7 +131,7 @@ async fn by_approval(
     }
 }
 
-/// Handles the form of the approval page. Each page decides once.
+/// Handles a submitted approval page. Each page can be submitted once.
 pub(super) fn decide(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -147,10 +147,10 @@ pub(super) fn decide(
         return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };
     let decision = parameters.get("decision").unwrap_or_default();
-    let somebody_else = || {
+    let other_account = || {
         provider.state().settings.accounts.get(decision.strip_prefix("approve as ")?.parse::<usize>().ok()?).cloned()
     };
-    if let Some(account) = (decision == "approve").then_some(account).or_else(somebody_else) {
+    if let Some(account) = (decision == "approve").then_some(account).or_else(other_account) {
         entry.outcome("code_issued");
         Ok(callback::approved(provider, &request, account))
     } else {

@@ -1,4 +1,4 @@
-//! The forms of an error response. The real provider uses several, so a client has to understand all of them.
+//! The forms of an error response. The real provider uses several, so a client must parse all of them.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ mod tests {
     use super::{Refusal, object};
 
     #[test]
-    fn the_object_form_matches_the_real_one() {
+    fn the_object_form_matches_the_real_providers_error() {
         let refusal = Refusal::RefreshTokenReused;
         let expected = concat!(
             r#"{"error":{"message":"Your refresh token has already been used to generate a new access token. "#,

@@ -26,7 +26,7 @@ use crate::{
 /// The token endpoint.
 const TOKEN_PATH: &str = "/oauth/token";
 
-/// The maximum request body, in bytes. No request of this protocol comes near it.
+/// The maximum request body, in bytes; OAuth requests are far smaller.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The authorization server as an origin.

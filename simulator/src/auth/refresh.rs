@@ -1,4 +1,4 @@
-//! The steps of a refresh, at each of which a test may stop it.
+//! Handles a refresh, and stops it at the steps that a test selected.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) async fn refresh(
         return Ok(reply);
     }
     provider.steps.pass(Step::Rotated, under_way.family).await?;
-    if reply.is_delivered() || !provider.steps.concern_the_answer() {
+    if reply.is_delivered() || !provider.steps.may_stop_the_response() {
         return Ok(reply);
     }
     let steps = Arc::clone(&provider.steps);
@@ -45,8 +45,8 @@ pub(super) async fn refresh(
     Ok(reply.delivered(by_steps, under_way))
 }
 
-/// Sends the body with stops after the head, in the middle and at the end. The length is not announced, so that a
-/// client with every byte still waits for the end.
+/// Sends the body with stops after the head, in the middle and at the end. Sends no `Content-Length`, so that a client
+/// that has every byte still waits for the end of the message.
 async fn deliver(mut writer: BodyWriter, mut body: Bytes, steps: &Arc<Steps>, family: Option<FamilyId>) {
     let half = body.split_to(body.len() / 2);
     for (step, next) in [(Step::HeadersSent, half), (Step::BodyHalf, body), (Step::BodySent, Bytes::new())] {

@@ -71,7 +71,7 @@ pub(super) async fn token(
         }
     };
     if let Ok(parameters) = &parameters {
-        // A redeemed code has a family only from here on.
+        // A code has a family only after it was redeemed.
         let family = parameters.get("code").and_then(|code| provider.state().codes.family_of(code));
         entry.note(|entry| entry.family = entry.family.or(family));
     }

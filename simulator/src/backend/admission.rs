@@ -1,4 +1,4 @@
-//! Authenticates requests: a valid access token of this provider, and the account it names.
+//! Authenticates requests: they need a valid access token and the header that names the token's account.
 
 use hyper::HeaderMap;
 
@@ -13,7 +13,7 @@ use crate::{
 /// The header that must name the token's own account.
 const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
-/// Returns the account of the bearer token, or the error response. Records the token's status in either case.
+/// Returns the account of the bearer token, or the error response. Records the token's status in the journal.
 pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
     let Some(token) = bearer(headers) else {
         entry.outcome("no_bearer");
@@ -34,7 +34,7 @@ pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> 
         Some(named) if named == account.account_id.as_bytes() => in_use(provider, entry, account),
         Some(_) => {
             entry.outcome("wrong_account");
-            // The token's age does not matter here: a client must not refresh for this error.
+            // The token is valid: a client must not refresh it for this error.
             let body = serde_json::json!({"detail": {"code": "invalid_workspace_selected"}});
             Err(Reply::json(403, &body))
         }

@@ -29,7 +29,7 @@ pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
     reply.header(ETAG.as_str(), &etag)
 }
 
-/// Returns the `ETag` of the whole list, which every response includes.
+/// Returns the `ETag` of the whole list, which every model response has in `x-models-etag`.
 pub(super) fn etag_of(slugs: &[String]) -> String {
     etag(&catalog(slugs))
 }

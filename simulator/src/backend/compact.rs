@@ -13,7 +13,7 @@ use crate::{
     settings::Account,
 };
 
-/// Returns the user's messages, and the rest as content that only the backend can read.
+/// Returns the user's messages unchanged, and one item with encrypted content in place of the rest.
 pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
     let (settings, now) = provider.state().at_this_moment();
     let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {

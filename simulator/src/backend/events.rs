@@ -1,5 +1,4 @@
-//! The events of one response, with the members of the real backend and a sequence number when sent. The last event
-//! summarizes the output.
+//! Builds the events of one response with the members that the real backend sends. `frame` adds the sequence number.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -29,7 +28,7 @@ impl Event {
         self.kind.starts_with("response.reasoning")
     }
 
-    /// Returns the frame. Its JSON repeats the event type, as at the real backend.
+    /// Returns the frame. Its JSON repeats the event type, as the real backend does.
     pub(super) fn frame(&self, number: usize) -> Bytes {
         let mut data =
             Map::from_iter([("type".to_owned(), json!(self.kind)), ("sequence_number".to_owned(), json!(number))]);
@@ -46,7 +45,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Begins the response to a request, of which it repeats how the model was asked.
+    /// Begins the response to a request. It repeats the request's `reasoning` and `service_tier`.
     pub(super) fn begin(request: &ModelRequest, now: Duration) -> Self {
         let (id, model) = (format!("resp_{}", random_text()), request.model());
         let members = json!({"id": id, "object": "response", "created_at": now.as_secs(), "model": model});
@@ -84,7 +83,7 @@ impl Events {
         self.output.push(item);
     }
 
-    /// Completes the response. The real backend lists no output.
+    /// Completes the response. The real backend sends an empty `output`; `listed` fills it.
     pub(super) fn complete(&mut self, input: InputTokens, listed: bool) {
         let output = if listed { self.output.as_slice() } else { &[] };
         let response = self.state("completed", json!({"output": output, "usage": self.usage(input)}));
@@ -107,7 +106,7 @@ impl Events {
         self.events.push(self.failure(code));
     }
 
-    /// Adds events as they are given.
+    /// Adds these events unchanged.
     pub(super) fn given(&mut self, events: &[Value]) {
         for event in events {
             let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -138,7 +137,7 @@ impl Events {
         self.events.iter().filter(|event| event.is_delta() && which(event)).count()
     }
 
-    /// Returns the response in a state, with that state's members.
+    /// Returns the response object with this status and these additional members.
     fn state(&self, status: &str, more: Value) -> Value {
         let mut members = self.response.clone();
         members.insert("status".to_owned(), json!(status));

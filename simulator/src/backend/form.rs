@@ -1,5 +1,5 @@
-//! The forms of frames on the wire. All except the garbage are the same events to a reader that follows the server-sent
-//! events standard.
+//! The forms of a stream on the wire. A reader that follows the standard of server-sent events receives the same events
+//! in every form except `Garbage`, which adds invalid ones.
 
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ pub(super) enum Form {
 
 impl Form {
     /// Returns the moves in this form.
-    pub(super) fn of(self, moves: Vec<Move>) -> Vec<Move> {
+    pub(super) fn apply(self, moves: Vec<Move>) -> Vec<Move> {
         match self {
             Self::Plain => moves,
             Self::Crlf => rewritten(moves, |frame| vec![with_crlf(&frame)]),
@@ -52,7 +52,7 @@ impl Form {
     }
 }
 
-/// Replaces each write by its rewritten form.
+/// Replaces each write by the writes that `rewrite` returns.
 fn rewritten(moves: Vec<Move>, rewrite: impl Fn(Bytes) -> Vec<Bytes>) -> Vec<Move> {
     let rewrite = |next: Move| match next {
         Move::Write(frame) => rewrite(frame).into_iter().map(Move::Write).collect(),
@@ -82,7 +82,7 @@ fn with_garbage(mut moves: Vec<Move>) -> Vec<Move> {
     moves
 }
 
-/// Merges all writes up to the next other move.
+/// Merges all writes up to the first move that is neither a write nor a pause.
 fn in_one_write(moves: Vec<Move>) -> Vec<Move> {
     let mut written = Vec::new();
     let mut others = Vec::new();

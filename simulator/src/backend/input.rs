@@ -1,5 +1,5 @@
-//! Validates the items and the tools of a request as strictly as the real backend: nothing is stored, so references
-//! lead nowhere, and schemas are complete.
+//! Validates the items and the tools of a request as strictly as the real backend. It refuses references to stored
+//! items, because it stores nothing, and incomplete schemas.
 
 use serde_json::Value;
 
@@ -7,13 +7,13 @@ use super::{refusal::Refusal, request::text};
 
 /// The maximum length of the id of a call or an item, in characters.
 const MAX_ID: usize = 64;
-/// How the ids of items begin. The backend stores nothing under them, but checks their form.
+/// The prefixes of item ids, by item type. The backend does not store items, but checks their ids.
 const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"), ("function_call", "fc")];
-/// The content of messages.
+/// The types of content parts that a message may have.
 const PARTS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "refusal"];
 
-/// The members of items and parts by type. The real backend refuses others in these types: the output has members that
-/// the input does not know, and SDKs add some.
+/// The allowed members of items and parts, by type. The real backend refuses others in these types. Clients send such
+/// members when they return output items unchanged or add their own.
 const MEMBERS: [(&str, &[&str]); 4] = [
     ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
     ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),
@@ -21,7 +21,7 @@ const MEMBERS: [(&str, &[&str]); 4] = [
     ("output_text", &["type", "text", "annotations", "logprobs"]),
 ];
 
-/// Checks one rule after another, as the real backend does.
+/// Checks the rules in the order of the real backend.
 pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
     if input.iter().any(|item| text(item, "role") == Some("system")) {
         return Err("System messages are not allowed".into());
@@ -47,7 +47,7 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
     input.iter().enumerate().try_for_each(|(index, item)| check_content(index, item))
 }
 
-/// Whether an item only names what a client believes to be stored.
+/// Whether an item only refers to an item that the client expects to be stored.
 fn is_reference(item: &Value) -> bool {
     match text(item, "type") {
         Some("reasoning") => text(item, "encrypted_content").is_none_or(str::is_empty),
@@ -87,7 +87,7 @@ fn check_members(path: &str, item: &Value) -> Result<(), Refusal> {
     parts.iter().enumerate().try_for_each(|(index, part)| check_members(&format!("{path}.content[{index}]"), part))
 }
 
-/// Whether a member is one of those that the Codex CLI sends to this backend only.
+/// Whether the Codex CLI sends this member to this backend only.
 fn is_private(name: &str) -> bool {
     name.starts_with("internal_")
 }
@@ -151,7 +151,7 @@ fn check_image_tool(index: usize, tool: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks that the parameters of each function are a complete object schema, and those of the image tool.
+/// Checks that each function's parameters are a complete object schema, and that the image tool's parameters are valid.
 pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     let mut images = tools.iter().enumerate().filter(|(_, tool)| text(tool, "type") == Some("image_generation"));
     images.try_for_each(|(index, tool)| check_image_tool(index, tool))?;

@@ -1,4 +1,4 @@
-//! The items of a response's output, each with its added, delta and done events.
+//! Adds the items of a response's output, each with its added, delta and done events.
 
 use serde_json::{Value, json};
 
@@ -40,17 +40,17 @@ impl Part {
     }
 }
 
-/// An assistant message, streamed in these pieces.
+/// Adds an assistant message, streamed in these pieces.
 pub(super) fn message(events: &mut Events, pieces: &[String]) {
     message_of(&TEXT, events, pieces, "completed");
 }
 
-/// An unfinished message.
+/// Adds an unfinished message.
 pub(super) fn unfinished_message(events: &mut Events, pieces: &[String]) {
     message_of(&TEXT, events, pieces, "incomplete");
 }
 
-/// A refusal by the model.
+/// Adds a refusal by the model.
 pub(super) fn refusal(events: &mut Events, pieces: &[String]) {
     message_of(&REFUSAL, events, pieces, "completed");
 }
@@ -70,7 +70,7 @@ fn message_of(kind: &Part, events: &mut Events, pieces: &[String], status: &str)
     events.item_done(item(status, json!([kind.of(&text)])));
 }
 
-/// Reasoning: a summary in clear text and the rest readable only by the backend, each only if it is requested.
+/// Adds reasoning: a summary in clear text and an encrypted part, each only if it is requested.
 pub(super) fn reasoning(events: &mut Events, is_summarized: bool, is_included: bool) {
     let part = |text: &str| json!({"type": "summary_text", "text": text});
     let id = format!("rs_{}", random_text());
@@ -94,7 +94,7 @@ pub(super) fn reasoning(events: &mut Events, is_summarized: bool, is_included: b
     events.item_done(item(json!([part(&text)])));
 }
 
-/// A call of one of the caller's functions.
+/// Adds a call of one of the caller's functions.
 pub(super) fn function_call(events: &mut Events, call: &Call) {
     let id = format!("fc_{}", random_text());
     let item = |status: &str, arguments: &str| {
@@ -109,7 +109,7 @@ pub(super) fn function_call(events: &mut Events, call: &Call) {
     events.item_done(item("completed", &call.arguments));
 }
 
-/// A call of a tool whose input is not JSON.
+/// Adds a call of a tool whose input is not JSON.
 pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]) {
     let (id, call_id) = (format!("ctc_{}", random_text()), format!("call_{}", random_text()));
     let item = |status: &str, input: &str| {
@@ -124,7 +124,7 @@ pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]
     events.item_done(item("completed", &input.concat()));
 }
 
-/// A web search by the backend.
+/// Adds a web search by the backend.
 pub(super) fn web_search(events: &mut Events, query: &str) {
     let id = format!("ws_{}", random_text());
     events.item_added(json!({"id": id, "type": "web_search_call", "status": "in_progress"}));
@@ -142,7 +142,7 @@ pub(super) fn web_search(events: &mut Events, query: &str) {
 /// An image of one pixel, as a PNG in base64.
 const IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/// An image for this prompt, with the members of the tool that asks for it.
+/// Adds an image for this prompt, with the parameters of the request's image tool.
 pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
     let id = format!("ig_{}", random_text());
     events.item_added(json!({"id": id, "type": "image_generation_call", "status": "in_progress"}));
@@ -161,7 +161,7 @@ pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
     events.item_done(item);
 }
 
-/// An unknown item with unknown events.
+/// Adds an unknown item with unknown events.
 pub(super) fn unknown_events(events: &mut Events) {
     let id = format!("tp_{}", random_text());
     let item = json!({"id": id, "type": "telepathy_call", "status": "completed", "thought": {"of": ["nobody"]}});

@@ -1,5 +1,5 @@
 //! The usage of a plan. Headers, `GET /wham/usage`, the refusal of an exhausted plan and optionally the stream all
-//! report the same values, because clients read any of them.
+//! report the same values, because each client reads another one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,12 +15,12 @@ use crate::{
 const PRIMARY: u64 = 18_000;
 const SECONDARY: u64 = 604_800;
 
-/// The usage added by responses, by account, window and the window's number.
+/// The usage added by responses, by account, window name and window number.
 #[derive(Debug, Default)]
 pub(super) struct Spent(HashMap<(String, &'static str, u64), u32>);
 
 impl Spent {
-    /// Adds a response.
+    /// Adds the usage of one response.
     pub(super) fn add(&mut self, account: &Account, percent: UsedPercent, now: Duration) {
         for (name, seconds, percent) in
             [("primary", PRIMARY, percent.primary), ("secondary", SECONDARY, percent.secondary)]
@@ -62,7 +62,7 @@ impl<'a> Quota<'a> {
         Self { account, windows, now }
     }
 
-    /// Returns the exhausted window; of two, the longer one.
+    /// Returns the exhausted window; the longer one if both are exhausted.
     fn reached(&self) -> Option<&Window> {
         self.windows.iter().rfind(|window| window.used_percent >= 100)
     }

@@ -58,7 +58,7 @@ impl BackendOrigin {
         entry.body(&body);
         let admitted = admission::admit(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
-        // A separate statement: in the match scrutinee the lock would be held in the arms, which take it again.
+        // A separate statement: as an argument of `in_the_middle`, which locks the state too, this would deadlock.
         let struck = self.provider.state().faults.strike(endpoint);
         let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
         let decide = || match (admitted, endpoint) {
@@ -67,12 +67,13 @@ impl BackendOrigin {
                 responses::responses(&self.provider, entry, &head, &body, &account, interrupted)
             }
             (Ok(account), Endpoint::Compact) => compact::compact(&self.provider, entry, &head, &body, &account),
-            (Ok(account), _) => self.look(endpoint, &head, &account),
+            (Ok(account), _) => self.answer_other(endpoint, &head, &account),
         };
         interference::around(fault, entry, (), decide).await
     }
 
-    fn look(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
+    /// Handles the list of models, the usage, and paths that the simulator does not serve.
+    fn answer_other(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
         let (settings, now) = self.provider.state().at_this_moment();
         if endpoint == Endpoint::Models {
             catalog::models(&settings.models, head)

@@ -1,4 +1,4 @@
-//! Validates requests for a response. Unknown parameters are refused, and every refusal has a reason.
+//! Validates requests for a model response or a compaction, and refuses unknown parameters.
 
 use std::{borrow::Cow, io::Read};
 
@@ -42,9 +42,9 @@ pub(super) const OF_COMPACTION: [&str; 9] = [
     "tools",
 ];
 
-/// The efforts of the reasoning.
+/// The values of `reasoning.effort`.
 const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
-/// The service tiers.
+/// The values of `service_tier`.
 const TIERS: [&str; 4] = ["auto", "default", "flex", "priority"];
 
 /// Decompresses zstd (RFC 8878), up to the limit of an uncompressed body.
@@ -117,7 +117,7 @@ impl ModelRequest {
         Ok(())
     }
 
-    /// Returns what the model reads before the input.
+    /// Returns the part of the prompt before the input: the tools and the instructions.
     pub(super) fn before_input(&self) -> Value {
         json!([self.get("tools"), self.get("instructions")])
     }

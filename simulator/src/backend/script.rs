@@ -20,10 +20,10 @@ use crate::{
 /// Characters of two, three and four bytes, and characters of several code points.
 const MULTIBYTE: [&str; 6] = ["Grüße, ", "日本語の", "テキスト ", "👩‍👩‍👧‍👦 ", "🏳️‍🌈 ", "한국어"];
 
-/// Stands between the first two events of every response.
+/// The comment between the first two events of every response.
 const COMMENT: &[u8] = b": keepalive\n\n";
 
-/// The words of a long text.
+/// The number of words in a long text.
 const MANY_WORDS: u32 = 2_000;
 
 /// A patch, the most common input of a plain-text tool.
@@ -46,13 +46,13 @@ struct Plan<'a> {
 enum Content<'a> {
     /// The output that follows from the request.
     Answer,
-    /// The same, after something else.
+    /// The same output, after additional events.
     AnswerAfter(fn(&ModelRequest, &mut Events)),
-    /// This instead of the output.
+    /// Other events instead of the output.
     Instead(fn(&ModelRequest, &mut Events)),
     /// Unfinished text.
     Unfinished,
-    /// These events.
+    /// The events of the script instead of the output.
     Given(&'a [Value]),
 }
 
@@ -134,7 +134,7 @@ pub(super) fn moves(
     };
     let frames = events.all().iter().enumerate().map(frame).collect();
     let moves = performance::moves(frames, last, interrupted, |code, sent| events.failure(code).frame(sent));
-    plan.form.of(moves)
+    plan.form.apply(moves)
 }
 
 fn answer(request: &ModelRequest, spoken: Vec<String>, events: &mut Events) {

@@ -1,6 +1,6 @@
-//! The token usage of a response. The numbers are invented but consistent. What a prompt repeats from the beginning of
-//! the last one with the same `prompt_cache_key` counts as cached, so that a test can check that a client sends the key
-//! and repeats the conversation unchanged.
+//! The token usage of a response. The numbers are invented but consistent. The common beginning of a prompt and the
+//! previous prompt with the same `prompt_cache_key` counts as cached, so that a test can check that a client sends the
+//! key and repeats the conversation unchanged.
 
 use std::{collections::HashMap, iter};
 
@@ -29,7 +29,7 @@ impl InputTokens {
     }
 }
 
-/// The last prompts by account and key: the text and the bytes of each of their parts.
+/// The last prompt of each account and key, as the JSON text of its parts.
 #[derive(Debug, Default)]
 pub(super) struct PromptCache(HashMap<(String, String), Vec<String>>);
 

@@ -1,4 +1,4 @@
-//! The control requests with several members, and those that wait.
+//! Control requests that have their own body type or wait.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long `/stops/await` waits by default.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// `POST /approve`.
 #[derive(Deserialize)]
@@ -102,7 +102,7 @@ fn one() -> usize {
 }
 
 fn patience() -> Duration {
-    PATIENCE
+    DEFAULT_PATIENCE
 }
 
 /// Responds when the step is reached, or with 408 if it is not.

@@ -31,7 +31,7 @@ pub(super) fn frames(completion: &Completion, with_usage: bool) -> Vec<Frame> {
     frames
 }
 
-/// Returns the new part of each chunk.
+/// Returns the `delta` of each chunk.
 fn deltas(answer: &Answer) -> Vec<Value> {
     match answer {
         Answer::Text(pieces) => pieces.iter().map(|piece| json!({"content": piece})).collect(),
@@ -41,7 +41,7 @@ fn deltas(answer: &Answer) -> Vec<Value> {
     }
 }
 
-/// Only the first delta contains the function's name.
+/// Returns the deltas of one call. Only the first contains the id and the function's name.
 fn deltas_of_call(index: usize, call: &Call) -> Vec<Value> {
     let delta = |(number, piece): (usize, String)| match number {
         0 => json!({"tool_calls": [called(index, call, &piece)]}),

@@ -56,7 +56,7 @@ impl Completion {
         }
     }
 
-    /// Counts one token per streamed piece.
+    /// Returns the usage. Each streamed piece counts as one completion token.
     pub(super) fn usage(&self) -> Value {
         let completion_tokens = match &self.answer {
             Answer::Text(pieces) => pieces.len(),

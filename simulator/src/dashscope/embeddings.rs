@@ -1,4 +1,4 @@
-//! `POST /embeddings`: a few numbers for each text. They follow from the text, so that a test can compare them.
+//! `POST /embeddings`: three numbers for each text. The first is its length, so that a test can predict them.
 
 use serde_json::{Map, Value, json};
 

@@ -123,8 +123,8 @@ impl DashscopeOrigin {
             Operation::Models => models(&self.provider.state().settings.dashscope_models),
             Operation::Chat => chat::completions(&self.provider, entry, body, interrupted),
             Operation::Embeddings => embeddings::embeddings(&self.provider.state().settings.embedding_models, body),
-            Operation::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
-            Operation::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
+            Operation::Synthesis => tasks::create(&mut self.provider.state(), head, body, key),
+            Operation::Task(id) => tasks::query(&mut self.provider.state().tasks, id, key),
             Operation::Unknown => refused(404, "The requested path does not exist.", "not_found"),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
 /// The required header and its value.
 const ASYNC: (&str, &str) = ("x-dashscope-async", "enable");
 
-/// The task status at creation and at the first and second query; then the task is done.
+/// The status at the first and the second query. From the third on, the task has succeeded.
 const UNDER_WAY: [&str; 2] = [PENDING, "RUNNING"];
 const PENDING: &str = "PENDING";
 
@@ -32,11 +32,11 @@ struct Task {
     /// The digest of the API key that created it.
     key_sha256: String,
     pictures: u64,
-    asked_after: usize,
+    queries: usize,
 }
 
 /// Handles `POST /services/aigc/text2image/image-synthesis`.
-pub(super) fn order(state: &mut State, head: &Parts, body: &Bytes, key: &str) -> Reply {
+pub(super) fn create(state: &mut State, head: &Parts, body: &Bytes, key: &str) -> Reply {
     let (name, value) = ASYNC;
     if head.headers.get(name).is_none_or(|given| given.as_bytes() != value.as_bytes()) {
         let why = "current user api does not support synchronous calls.";
@@ -52,17 +52,17 @@ pub(super) fn order(state: &mut State, head: &Parts, body: &Bytes, key: &str) ->
     }
     let pictures = request.pointer("/parameters/n").and_then(Value::as_u64).unwrap_or(1).min(MOST_PICTURES);
     let id = random_text();
-    state.tasks.0.insert(id.clone(), Task { key_sha256: token_sha256(key), pictures, asked_after: 0 });
+    state.tasks.0.insert(id.clone(), Task { key_sha256: token_sha256(key), pictures, queries: 0 });
     answered(json!({"task_id": id, "task_status": PENDING}), None)
 }
 
 /// Handles `GET /tasks/{id}`. A task of another key is reported as unknown.
-pub(super) fn ask_after(tasks: &mut Tasks, id: &str, key: &str) -> Reply {
+pub(super) fn query(tasks: &mut Tasks, id: &str, key: &str) -> Reply {
     let Some(task) = tasks.0.get_mut(id).filter(|task| task.key_sha256 == token_sha256(key)) else {
         return answered(json!({"task_id": id, "task_status": "UNKNOWN"}), None);
     };
-    let under_way = UNDER_WAY.get(task.asked_after);
-    task.asked_after += 1;
+    let under_way = UNDER_WAY.get(task.queries);
+    task.queries += 1;
     if let Some(status) = under_way {
         return answered(json!({"task_id": id, "task_status": status}), None);
     }

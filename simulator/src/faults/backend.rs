@@ -97,7 +97,7 @@ impl Fault {
         answer(429, &json!({"error": {"type": "usage_not_included", "message": message, "plan_type": "free"}}))
     }
 
-    /// 503 with `slow_down`: the server is overloaded, under another code.
+    /// 503 with `slow_down`, another code for an overloaded server.
     #[must_use]
     pub fn slow_down() -> Self {
         let message = refusals::failure("slow_down");

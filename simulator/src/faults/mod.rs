@@ -68,8 +68,8 @@ impl Endpoint {
     }
 }
 
-/// A fault. The first group acts before the provider changes anything. The second acts after it has rotated, redeemed
-/// or revoked, which makes it dangerous.
+/// A fault. The first group acts before the provider changes its state. The second acts after the provider has rotated,
+/// redeemed or revoked a secret, so it can lose a login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
@@ -152,7 +152,8 @@ pub enum Fault {
         /// The headers; a name may occur more than once.
         headers: Vec<(String, String)>,
     },
-    /// Interrupts a stream after this many deltas. Any other response is cut in half, or sent whole for `Fail`.
+    /// Interrupts a stream after this many deltas. Of any other response, `Hang` and `Cut` send only half, and `Fail`
+    /// has no effect.
     Stream {
         /// The number of deltas sent first.
         after: u32,

@@ -101,7 +101,7 @@ mod tests {
     use super::{Endpoint, Fault, FaultOrder, FaultQueue};
 
     #[test]
-    fn orders_strike_in_turn_and_only_where_they_belong() {
+    fn faults_apply_in_order_and_only_to_their_endpoint() {
         let mut queue = FaultQueue::default();
         queue.push(FaultOrder::next(2, Endpoint::Refresh, Fault::Hang));
         queue.push(FaultOrder::standing(Endpoint::Token, Fault::LoseAnswer));

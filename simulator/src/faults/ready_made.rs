@@ -1,4 +1,4 @@
-//! Ready-made faults of the real providers, in their words where known.
+//! Ready-made faults that imitate the real providers, with their texts where known.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! The ways to send a body other than whole: half, endless, byte by byte, or by a custom writer.
+//! Ways to send a body in pieces: half of it, endlessly, byte by byte, or by a custom writer.
 //!
 //! A separate task writes each body. The body owns that task and the held values, so both end when the last byte is
 //! sent or the client disconnects.
@@ -23,7 +23,7 @@ const HUGE_BODY: usize = 1 << 30;
 /// The chunk that a huge body repeats.
 static HUGE_PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
-/// Time for written bytes to leave before the connection is changed.
+/// The pause in which written bytes leave this machine, before the connection is held or cut.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
 /// A value that lives as long as the delivery.
@@ -32,7 +32,7 @@ pub(super) type Held = Box<dyn Send + Sync>;
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A piece of a body, or the cut that ends it. Both go through one queue: `http_body_util`'s `Channel` has two, and
-/// loses the last piece if its sender is dropped between the looks at them.
+/// loses the last piece if its sender is dropped after the first queue was polled and before the second one is.
 type Piece = Result<Frame<Bytes>, ConnectionCut>;
 
 /// The writer's end of a body. Dropping it ends the body normally.
@@ -59,7 +59,7 @@ impl BodyWriter {
 
 /// How a body is sent.
 pub(crate) struct Delivery {
-    /// The minimum length to announce; `None` for an unknown length.
+    /// The minimum `Content-Length`; `None` sends no `Content-Length`.
     pub(super) announced: Option<usize>,
     write: Box<dyn FnOnce(BodyWriter, Bytes) -> Writing + Send + Sync>,
 }
@@ -72,8 +72,8 @@ impl Delivery {
         Self { announced: None, write: Box::new(|writer, body| Box::pin(write(writer, body))) }
     }
 
-    /// Announces the full length, sends half of it and closes the connection. An empty body is announced as two bytes,
-    /// so that it is cut too.
+    /// Announces the full length, sends half of the body and closes the connection. An empty body is announced as two
+    /// bytes, so that it is cut too.
     pub(crate) fn half() -> Self {
         let half = Self::written(async |mut writer: BodyWriter, body: Bytes| {
             if writer.send(body.slice(..body.len() / 2)).await {

@@ -79,7 +79,7 @@ async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<im
 }
 
 async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
-    // Without it, small events wait for the client's delayed acknowledgements.
+    // Without TCP_NODELAY, small events wait for the client's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let line = Arc::new(Line::default());
     let wire = Wire::new(stream, &line);
@@ -88,7 +88,7 @@ async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
         return;
     }
     let service = service_fn(|request: Request<Incoming>| {
-        // Create this here, before the response is first polled: by then the connection's end would have been seen.
+        // Mark the request as unread here: hyper may see the end of the connection before it polls the response.
         let request = request.map(|body| UnreadBody::new(body, &line));
         let (origin, line) = (Arc::clone(&origin), Arc::clone(&line));
         async move {

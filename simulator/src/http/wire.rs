@@ -1,7 +1,7 @@
 //! A connection's byte stream. It can end in a reset, and it hides the client's disconnect while a request is unread.
 //!
-//! The second matches real sockets: a server that has not read a request cannot see that its client is gone, and
-//! processes the request anyway. Hyper reads ahead and would drop such a request.
+//! A real server that has not read a request cannot see that the client disconnected, and processes the request anyway.
+//! Hyper reads ahead and would drop the request.
 
 use std::{
     io,
@@ -71,8 +71,8 @@ impl UnreadBody {
     }
 }
 
-/// A TCP stream that can end in a reset. Zero linger is set only at the very end; earlier it would discard responses in
-/// transit.
+/// A TCP stream that can end in a reset. `SO_LINGER` becomes zero only when the stream is dropped; set earlier, it
+/// would discard responses in transit.
 pub(super) struct Wire {
     stream: TcpStream,
     line: Arc<Line>,
@@ -103,7 +103,7 @@ impl AsyncRead for Wire {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let mut attention = self.line.attention();
         if attention.unread && read.is_ready() && buffer.filled().len() == before {
-            // The end of the stream is still there at the next read.
+            // The next read reports the end of the stream again.
             attention.at_end = Some(context.waker().clone());
             return Poll::Pending;
         }

@@ -10,7 +10,7 @@ pub(crate) use tools::{Call, Tool, ToolChoice};
 /// Characters in one piece of generated JSON: few, so that even a short text has several pieces.
 const JSON_PIECE: usize = 6;
 
-/// The text for people who type a prompt.
+/// The text of `Speech::Sentences`.
 const SENTENCES: &str = "Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added \
                          the account's access token, which your program never saw, and passed each of these words on as \
                          soon as it arrived. Connect a real account, and a real model answers the same request.";
@@ -19,9 +19,9 @@ const SENTENCES: &str = "Hello! I am a simulated model, so I say the same to eve
 pub(crate) struct Question {
     /// The outputs of the last tool calls; empty if another message came last.
     pub(crate) tool_outputs: Vec<String>,
-    /// What the user said last.
+    /// The text of the last user message.
     pub(crate) user_text: String,
-    /// The names of the functions that were called since.
+    /// The names of the functions that were called since that message.
     pub(crate) called: Vec<String>,
     pub(crate) tools: Vec<Tool>,
     pub(crate) choice: ToolChoice,
@@ -37,7 +37,8 @@ pub(crate) enum Answer {
     Calls(Vec<Call>),
 }
 
-/// Calls the requested tools, repeats tool outputs, fills in a schema, or else returns the plain text `spoken`.
+/// Returns the first that applies: calls of the named tools, the tool outputs as text, the minimal JSON for the schema,
+/// or the plain text `spoken`.
 pub(crate) fn answer(question: &Question, spoken: Vec<String>) -> Answer {
     let calls = tools::called(question);
     if !calls.is_empty() {
@@ -48,7 +49,7 @@ pub(crate) fn answer(question: &Question, spoken: Vec<String>) -> Answer {
         return Answer::Text(pieces(&text));
     }
     match &question.schema {
-        Some(schema) => Answer::Text(json_pieces(&schema::least(schema).to_string())),
+        Some(schema) => Answer::Text(json_pieces(&schema::minimal_value(schema).to_string())),
         None => Answer::Text(spoken),
     }
 }
@@ -57,7 +58,7 @@ fn pieces(text: &str) -> Vec<String> {
     text.split_inclusive(' ').map(ToOwned::to_owned).collect()
 }
 
-/// Returns the words of the text for people.
+/// Returns the text of `Speech::Sentences`, word by word.
 pub(crate) fn sentences() -> Vec<String> {
     pieces(SENTENCES)
 }

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-/// The maximum nesting; an endless required value becomes null at this depth.
+/// The maximum depth of a schema. A recursive schema becomes null there.
 const DEPTH: u32 = 32;
 
 /// The text for strings without a known format.
 const TEXT: &str = "text";
 
 /// Returns the minimal value for a schema.
-pub(super) fn least(schema: &Value) -> Value {
+pub(super) fn minimal_value(schema: &Value) -> Value {
     value(schema, schema, DEPTH)
 }
 
@@ -45,7 +45,7 @@ fn kind(schema: &Value) -> Option<&str> {
         .or_else(|| schema.get("items").map(|_| "array"))
 }
 
-/// Returns only the required members, in the order of their descriptions.
+/// Returns only the required members: first in the order of `properties`, then those without a schema.
 fn object(root: &Value, schema: &Value, depth: u32) -> Value {
     let nothing = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
@@ -91,11 +91,11 @@ fn number(schema: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPTH, least};
+    use super::{DEPTH, minimal_value};
     use serde_json::{Value, json};
 
     #[test]
-    fn every_kind_of_schema_is_satisfied_by_the_least_there_is() {
+    fn every_kind_of_schema_gets_its_minimal_value() {
         for (schema, expected) in [
             (json!({"type": "string"}), json!("text")),
             (json!({"type": "string", "minLength": 6}), json!("textxx")),
@@ -119,12 +119,12 @@ mod tests {
             (json!({"properties": {"left_out": {"type": "string"}}}), json!({})),
             (json!({}), json!(null)),
         ] {
-            assert_eq!(least(&schema), expected, "{schema}");
+            assert_eq!(minimal_value(&schema), expected, "{schema}");
         }
     }
 
     #[test]
-    fn required_members_come_in_the_order_of_their_description() {
+    fn required_members_have_the_order_of_properties() {
         let schema = json!({
             "type": "object",
             "properties": {
@@ -135,13 +135,13 @@ mod tests {
             "required": ["first", "second", "undescribed"],
             "$defs": {"point": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}},
         });
-        assert_eq!(least(&schema).to_string(), r#"{"second":{"x":0},"first":0,"undescribed":null}"#);
+        assert_eq!(minimal_value(&schema).to_string(), r#"{"second":{"x":0},"first":0,"undescribed":null}"#);
     }
 
     #[test]
-    fn a_schema_without_an_end_is_given_up() {
+    fn a_recursive_schema_becomes_null_at_the_maximum_depth() {
         let schema = json!({"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]});
-        let (mut value, mut depth) = (least(&schema), 0);
+        let (mut value, mut depth) = (minimal_value(&schema), 0);
         while let Some(next) = value.get("next").cloned() {
             (value, depth) = (next, depth + 1);
         }

@@ -69,9 +69,9 @@ pub(super) fn called(question: &Question) -> Vec<Call> {
     tools.into_iter().take(most).map(|tool| Call::of(&tool.name, arguments(tool))).collect()
 }
 
-/// Returns an object, even for a tool without parameters.
+/// Returns the minimal arguments; `{}` for a tool without parameters.
 fn arguments(tool: &Tool) -> String {
-    Some(schema::least(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
+    Some(schema::minimal_value(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
 }
 
 /// Returns the named tools of this turn: those before the first "afterwards", or after tool outputs those of the first
@@ -119,7 +119,7 @@ mod tests {
     use super::position_of;
 
     #[test]
-    fn a_name_inside_another_word_is_not_a_name() {
+    fn names_match_only_whole_words() {
         for (name, text, position) in [
             ("read", "read it", Some(0)),
             ("read", "It is already `read`.", Some(15)),

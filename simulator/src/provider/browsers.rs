@@ -97,8 +97,8 @@ impl Browsers {
         browser.map(|browser| browser.rotation = rotation).is_some()
     }
 
-    /// Whether this is the current cookie of a browser, which may be signed out.
-    pub(crate) fn knows(&self, cookie: &str) -> bool {
+    /// Whether a browser has this cookie, even if the cookie is revoked.
+    pub(crate) fn has_cookie(&self, cookie: &str) -> bool {
         self.browsers.iter().any(|browser| browser.cookie == cookie)
     }
 

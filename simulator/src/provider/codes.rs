@@ -45,7 +45,7 @@ pub(crate) enum CodeRefused {
     Replayed(FamilyId),
 }
 
-/// All requests and codes, by their random names.
+/// The undecided requests by their random names, and the issued codes.
 #[derive(Default)]
 pub(crate) struct Codes {
     undecided: HashMap<String, (AuthorizationRequest, Account)>,
@@ -60,7 +60,7 @@ impl Codes {
         name
     }
 
-    /// Removes and returns a stored request. A second decision finds none.
+    /// Removes and returns a stored request, so that it can be decided only once.
     pub(crate) fn decided(&mut self, name: &str) -> Option<(AuthorizationRequest, Account)> {
         self.undecided.remove(name)
     }

@@ -71,7 +71,7 @@ impl Entry {
     }
 }
 
-/// Detects a disconnect: hyper drops the response future when the client disconnects, and this with it.
+/// Records a disconnect when it is dropped early: hyper drops the response future when the client disconnects.
 struct DisconnectGuard<'a> {
     entry: &'a Entry,
     over: bool,

@@ -179,7 +179,7 @@ impl Families {
         Ok(known.family)
     }
 
-    /// Marks a refresh token as replaced and returns whether it already was. A grace period starts at the first time.
+    /// Marks a refresh token as replaced and returns whether it already was. The grace period starts at the first call.
     pub(crate) fn spend(&mut self, token: &str, now: Duration) -> bool {
         let Some(spent) = self.refresh_tokens.get_mut(token) else { return false };
         let again = spent.spent_at.is_some();
@@ -206,7 +206,7 @@ impl Families {
     }
 
     /// Revokes a token for a client (RFC 7009 section 2.1): a refresh token with its family, an access token alone.
-    /// Returns false if the token is unknown.
+    /// With `ends_grant`, a refresh token ends all families of its user and client. Returns false for an unknown token.
     pub(crate) fn revoke_token(&mut self, token: &str, ends_grant: bool) -> bool {
         if let Some(family) = self.refresh_tokens.get(token).map(|token| token.family) {
             for ended in if ends_grant { self.families_of_grant(family) } else { vec![family] } {

@@ -90,7 +90,7 @@ impl KeyRing {
     }
 
     /// Returns the key ring in the file at `path` (PKCS#8 PEM, RFC 7468 section 10). Without a readable file it
-    /// generates one and writes it. Slow then; do not call from an async task.
+    /// writes the initial key ring there. May generate keys, which is slow; do not call from an async task.
     pub(crate) fn kept_in(path: &Path) -> Result<Self, KeysError> {
         let stored = fs::read_to_string(path).ok().and_then(|pem| Self::from_pem(&pem));
         if let Some(ring) = stored {

@@ -1,4 +1,4 @@
-//! The codes and tokens: random, marked with the canary, and recorded so that a test can search for each.
+//! Generates codes, tokens and cookies with the canary, and records them so that a test can search for each.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::rand_core::{OsRng, RngCore};
@@ -20,7 +20,7 @@ pub(crate) fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Every issued secret in clear text. Nothing else in the simulator keeps a list of them.
+/// Every issued secret in clear text.
 #[derive(Default)]
 pub(crate) struct IssuedSecrets(Vec<String>);
 
@@ -59,7 +59,7 @@ mod tests {
     use base64::Engine;
 
     #[test]
-    fn the_marker_of_jwts_is_how_their_claims_begin() {
+    fn encoded_claims_start_with_the_jwt_canary() {
         let encoded = URL_SAFE_NO_PAD.encode(format!("{{\"jti\":\"{CANARY}-whatever\"}}"));
         assert!(encoded.starts_with(CANARY_IN_JWT), "{encoded}");
     }

@@ -46,7 +46,7 @@ pub enum Approval {
 pub enum Speech {
     /// `stream_deltas` numbered words, so that a test notices a missing one.
     NumberedWords,
-    /// Sentences for people, a word in each delta.
+    /// A fixed text in sentences, one word per delta.
     Sentences,
 }
 

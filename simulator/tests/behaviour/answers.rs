@@ -1,4 +1,4 @@
-//! The model's output follows from the request: words, tool calls, a schema, and reasoning.
+//! Tests that the model's output follows from the request: words, tool calls, a schema, and reasoning.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn tools() -> Value {
     json!([function("get_weather", &parameters), function("get_time", &json!({"type": "object", "properties": {}})), {"type": "web_search"}])
 }
 
-/// Returns the finished items. The last event lists none.
+/// Returns the finished items. Checks that the last event lists none.
 pub(crate) fn output(frames: &[Value]) -> Vec<Value> {
     assert_eq!(frames.last().unwrap()["response"]["output"], json!([]));
     frames
@@ -226,19 +226,23 @@ async fn usage_adds_up_and_counts_cached_prompts() {
     let longer = json!({"prompt_cache_key": "thread-1", "input": [user("Count to five."), user("And on.")]});
     let (second, cached) = usage(longer).await;
     assert!(second > first && cached == first, "{second} {cached}");
-    assert_eq!(usage(json!({"prompt_cache_key": "thread-1"})).await, (first, first), "more is cached than was asked");
+    assert_eq!(
+        usage(json!({"prompt_cache_key": "thread-1"})).await,
+        (first, first),
+        "more is cached than the prompt contains"
+    );
     let other = json!({"prompt_cache_key": "thread-1", "input": [user("Count to six.")]});
-    assert!(usage(other).await.1 < first, "another beginning is cached");
+    assert!(usage(other).await.1 < first, "a different beginning counts as cached");
     let instructed =
         json!({"prompt_cache_key": "thread-1", "instructions": "Be brief.", "input": [user("Count to six.")]});
-    assert_eq!(usage(instructed).await.1, 0, "what follows other instructions is cached");
+    assert_eq!(usage(instructed).await.1, 0, "input after other instructions is cached");
     assert_eq!(usage(json!({"prompt_cache_key": "thread-2"})).await, (first, 0));
     assert_eq!(usage(json!({})).await, (first, 0));
     assert_eq!(usage(json!({})).await, (first, 0));
 }
 
 #[tokio::test]
-async fn a_required_image_is_drawn_and_the_way_of_asking_is_repeated() {
+async fn a_required_image_is_returned_and_the_response_repeats_effort_and_tier() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let asked = json!({

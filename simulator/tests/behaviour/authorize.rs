@@ -1,4 +1,4 @@
-//! The authorization endpoint: refusals, the approval page and the redirect.
+//! Tests the authorization endpoint: refusals, the approval page and the redirect.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ async fn the_page_names_client_scopes_and_account_and_decides_once() {
         assert!(page.contains(shown), "{shown} is not on {page}");
     }
     assert!(!page.contains("<script"));
-    assert!(party.simulator.issued_secrets().is_empty(), "asked only");
+    assert!(party.simulator.issued_secrets().is_empty(), "the page was shown and nothing was issued");
 
     let action = format!("{}{}", party.simulator.issuer(), between(&page, "action=\"", "\""));
     let form = [("request", between(&page, "name=\"request\" value=\"", "\"")), ("decision", "approve")];

@@ -1,4 +1,4 @@
-//! The backend: authentication and responses.
+//! Tests the backend: authentication, validation, and its endpoints.
 
 use goclaw_simulator::{AccessTokenForm, Account, Endpoint, Fault, FaultOrder, Site, TokenStatus};
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
@@ -33,8 +33,8 @@ impl Party {
 }
 
 impl Party {
-    /// Checks the refusals of items and tools.
-    async fn refused_items(&self, access_token: &str) {
+    /// Checks that invalid items, tools and parameters are refused.
+    async fn check_refused_items(&self, access_token: &str) {
         let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
         let output = |output: Value| json!({"type": "function_call_output", "call_id": "call_1", "output": output});
         let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
@@ -140,7 +140,7 @@ async fn only_valid_tokens_for_their_own_account_are_accepted() {
 }
 
 #[tokio::test]
-async fn zstd_bodies_have_the_limit_of_plain_ones() {
+async fn zstd_bodies_have_the_size_limit_of_uncompressed_ones() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let large = json!({"instructions": "x".repeat(33 << 20)});
@@ -163,7 +163,7 @@ async fn zstd_bodies_have_the_limit_of_plain_ones() {
 }
 
 #[tokio::test]
-async fn the_error_shows_who_ended_the_session() {
+async fn reuse_and_revoke_all_invalidate_access_tokens_with_their_own_code() {
     let party = Party::new().await;
     let reused = party.sign_in().await;
     let current = party.refresh(&reused.refresh).await.tokens();
@@ -205,7 +205,7 @@ async fn the_journal_shows_backend_requests_without_secrets() {
 }
 
 #[tokio::test]
-async fn usage_and_models_are_answered_in_json() {
+async fn usage_and_models_are_json_and_models_have_an_etag() {
     let party = Party::with(|settings| settings.used_percent = 100).await;
     let tokens = party.sign_in().await;
     let usage = party.usage_of(&tokens.access).await.json();
@@ -244,7 +244,7 @@ async fn the_model_list_requires_a_client_version() {
 }
 
 #[tokio::test]
-async fn unknown_requests_are_refused() {
+async fn invalid_requests_and_unknown_paths_are_refused() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (member, value, detail) in [
@@ -263,7 +263,7 @@ async fn unknown_requests_are_refused() {
         let answer = Answer::of(party.responses(&tokens.access, &body).await.unwrap()).await;
         assert_eq!((answer.status, why(&answer).as_str()), (400, detail));
     }
-    party.refused_items(&tokens.access).await;
+    party.check_refused_items(&tokens.access).await;
     let url = format!("{}/codex/nothing", party.simulator.backend_url());
     let nothing = party.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     assert_eq!(nothing.send().await.unwrap().status(), 404);
@@ -274,7 +274,7 @@ async fn unknown_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn instructions_may_be_missing_or_any_text_and_the_body_is_plain_json() {
+async fn instructions_are_optional_and_content_headers_must_match_the_body() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let mut without = prompt();
@@ -315,8 +315,8 @@ async fn a_turn_stays_with_its_account() {
     let begun = asked(&first.access, &accounts[0], "nobody-issued-this").await;
     let turn = header(begun.headers(), "x-codex-turn-state");
     assert!(begun.status() == 200 && turn.len() > 20);
-    let goes_on = asked(&first.access, &accounts[0], &turn).await;
-    assert_eq!((goes_on.status().as_u16(), header(goes_on.headers(), "x-codex-turn-state")), (200, turn.clone()));
+    let continued = asked(&first.access, &accounts[0], &turn).await;
+    assert_eq!((continued.status().as_u16(), header(continued.headers(), "x-codex-turn-state")), (200, turn.clone()));
     let moved = Answer::of(asked(&second.access, &accounts[1], &turn).await).await;
     assert_eq!((moved.status, why(&moved).as_str()), (400, "The turn state belongs to another account"));
     let other = asked(&second.access, &accounts[1], "nobody-issued-this").await;

@@ -1,5 +1,4 @@
-//! Counts of requests whose client disconnected, before the first byte and mid-stream. Requests ended by the provider
-//! do not count.
+//! Tests the counts of requests whose client disconnected, before the first byte and mid-stream.
 
 use std::time::Duration;
 
@@ -16,20 +15,20 @@ use crate::{
 };
 
 /// Longer than any test, so effectively forever.
-const FOR_EVER: Duration = Duration::from_secs(3600);
+const FOREVER: Duration = Duration::from_secs(3600);
 
 impl Party {
     /// Sends a request and disconnects when it has arrived.
-    async fn leave_before_the_head(&self, tokens: &Tokens) {
+    async fn disconnect_before_the_head(&self, tokens: &Tokens) {
         let arrived = || self.simulator.journal().iter().filter(|entry| entry.body_bytes.is_some()).count();
         let (before, body) = (arrived(), prompt());
         tokio::select! {
-            answer = self.responses(&tokens.access, &body) => panic!("an answer came: {answer:?}"),
+            answer = self.responses(&tokens.access, &body) => panic!("got a response: {answer:?}"),
             () = until("the request arrives", || arrived() > before) => {}
         }
     }
 
-    async fn counts(&self, before_head: usize, mid_answer: usize) {
+    async fn await_counts(&self, before_head: usize, mid_answer: usize) {
         let expected = Cancellations { before_head, mid_answer };
         until(&format!("{expected:?}"), || self.simulator.cancellations() == expected).await;
     }
@@ -37,20 +36,19 @@ impl Party {
 
 #[tokio::test]
 async fn disconnected_clients_are_counted_at_every_stage() {
-    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let party = Party::with(|settings| settings.stream_pause = FOREVER).await;
     let tokens = party.sign_in().await;
-    for (number, fault) in [Fault::Hang, Fault::HangAfterCommit, Fault::Delay { by: FOR_EVER }].into_iter().enumerate()
-    {
+    for (number, fault) in [Fault::Hang, Fault::HangAfterCommit, Fault::Delay { by: FOREVER }].into_iter().enumerate() {
         party.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, fault));
-        party.leave_before_the_head(&tokens).await;
-        party.counts(number + 1, 0).await;
+        party.disconnect_before_the_head(&tokens).await;
+        party.await_counts(number + 1, 0).await;
     }
     assert_eq!(party.simulator.streams().abandoned, 0, "these were no streams yet");
     let entry = party.simulator.journal().into_iter().rfind(|entry| entry.site == Site::Backend).unwrap();
     assert_eq!((entry.status, entry.cancelled), (None, Some(Cancelled::BeforeHead)));
 
     drop(party.responses(&tokens.access, &prompt()).await.unwrap());
-    party.counts(3, 1).await;
+    party.await_counts(3, 1).await;
     let entry = party.simulator.journal().into_iter().rfind(|entry| entry.site == Site::Backend).unwrap();
     assert_eq!((entry.status, entry.cancelled), (Some(200), Some(Cancelled::MidAnswer)));
     assert_eq!(party.look("/cancellations").await, json!({"before_head": 3, "mid_answer": 1}));
@@ -73,10 +71,10 @@ async fn every_origin_counts_disconnects() {
     ];
     for (number, url) in urls.iter().enumerate() {
         tokio::select! {
-            answer = party.http.get(url).send() => panic!("an answer came: {answer:?}"),
+            answer = party.http.get(url).send() => panic!("got a response: {answer:?}"),
             () = until("the request arrives", || party.simulator.journal().len() > number) => {}
         }
-        party.counts(number + 1, 0).await;
+        party.await_counts(number + 1, 0).await;
     }
 }
 
@@ -107,5 +105,5 @@ async fn requests_ended_by_the_provider_are_not_counted() {
     let connection = party.send_refresh(&tokens.refresh).await;
     soon(party.simulator.reached(Step::BodyRead, 2)).await;
     drop(connection);
-    party.counts(1, 0).await;
+    party.await_counts(1, 0).await;
 }

@@ -1,4 +1,4 @@
-//! The client of these tests: a public client with PKCE and accessible secrets.
+//! The fixture of these tests: a simulator and a public OAuth client with PKCE.
 
 use std::{
     collections::HashMap,
@@ -23,11 +23,12 @@ pub(crate) const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters
 pub(crate) const STATE: &str = "the state, unchanged & escaped";
 
 /// Longer than any response of the simulator, unless it hangs on purpose.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The poll interval for conditions without a notification.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
+/// A simulator and an HTTP client that follows no redirect.
 pub(crate) struct Party {
     pub(crate) simulator: Simulator,
     pub(crate) http: Client,
@@ -39,7 +40,7 @@ impl Party {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        // Every test installs it; only the first call succeeds.
+        // Every test installs the TLS provider; only the first call succeeds.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut options = Options::default();
         change(&mut options.settings);
@@ -49,7 +50,7 @@ impl Party {
 
     /// Returns a client without open connections.
     pub(crate) fn fresh_client() -> Client {
-        Client::builder().redirect(Policy::none()).no_proxy().timeout(PATIENCE).build().unwrap()
+        Client::builder().redirect(Policy::none()).no_proxy().timeout(TIMEOUT).build().unwrap()
     }
 
     /// Returns the authorization URL with some parameters replaced; an empty value removes one.
@@ -114,11 +115,13 @@ impl Party {
         connection
     }
 
+    /// Sends a GET to the control API and returns the JSON.
     pub(crate) async fn look(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.simulator.control_url());
         Answer::of(self.http.get(url).send().await.unwrap()).await.json()
     }
 
+    /// Sends a POST to the control API.
     pub(crate) async fn change(&self, path: &str, body: Value) -> Answer {
         let url = format!("{}{path}", self.simulator.control_url());
         Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
@@ -135,17 +138,17 @@ pub(crate) fn host_and_port(url: &str) -> &str {
     url.strip_prefix("http://").unwrap().split('/').next().unwrap()
 }
 
-/// Waits with the common timeout.
+/// Waits for a future, at most `TIMEOUT`.
 pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, awaited).await.unwrap()
+    timeout(TIMEOUT, awaited).await.unwrap()
 }
 
-/// Polls until a condition holds.
+/// Polls until a condition holds, at most for `TIMEOUT`.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
-        assert!(began.elapsed() < PATIENCE, "never: {what}");
-        tokio::time::sleep(LOOK_AGAIN).await;
+        assert!(began.elapsed() < TIMEOUT, "never: {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Code exchange: its conditions, single use, and the issued tokens.
+//! Tests the code exchange: its conditions, single use, and the issued tokens.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw_simulator::{AccessTokenForm, CANARY, CANARY_IN_JWT, ErrorShape, ExpiresIn, RevocationCause, TokenStatus};
@@ -31,7 +31,7 @@ async fn a_code_redeems_only_if_everything_matches() {
 }
 
 #[tokio::test]
-async fn a_second_use_of_a_code_kills_the_family_of_the_first() {
+async fn a_second_use_of_a_code_revokes_the_family_of_the_first() {
     let party = Party::new().await;
     let code = party.code().await;
     let tokens = party.exchange(&code).await.tokens();
@@ -51,7 +51,7 @@ async fn an_expired_code_is_refused() {
 }
 
 #[tokio::test]
-async fn only_post_and_only_a_form() {
+async fn a_code_exchange_needs_a_post_with_a_form() {
     let party = Party::new().await;
     let url = format!("{}/oauth/token", party.simulator.issuer());
     assert_eq!(party.http.get(&url).send().await.unwrap().status(), 405);
@@ -100,7 +100,7 @@ async fn the_claims_contain_account_and_expiry() {
 }
 
 #[tokio::test]
-async fn expires_in_has_every_form() {
+async fn expires_in_and_access_tokens_have_the_configured_form() {
     let party = Party::new().await;
     for nonsense in [json!(0), json!(-1), json!(1e18), json!("3600")] {
         party.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Value(nonsense.clone()));
@@ -132,7 +132,7 @@ async fn every_secret_carries_its_canary_and_is_listed() {
 }
 
 #[tokio::test]
-async fn errors_have_every_shape() {
+async fn errors_have_the_configured_shape() {
     let party = Party::new().await;
     for (shape, expected) in [
         (ErrorShape::Object, "{\"error\":{\"message\":\"The auth"),

@@ -1,4 +1,4 @@
-//! The control API, and a journal without secrets.
+//! Tests the control API, and that the journal contains no secrets.
 
 use goclaw_simulator::{
     Approval, Endpoint, FamilyLedger, Fault, JournalEntry, Options, ReusePolicy, Settings, Simulator, TokenStatus,
@@ -31,7 +31,7 @@ async fn the_journal_shows_every_request_and_no_secret() {
 }
 
 #[tokio::test]
-async fn everything_can_be_set_over_http() {
+async fn approval_settings_and_faults_can_be_set_over_http() {
     let party = Party::new().await;
     assert_eq!(party.look("/healthz").await, json!({"status": "ok"}));
     assert_eq!(party.change("/approval", json!({"mode": "deny"})).await.status, 200);
@@ -56,7 +56,7 @@ async fn everything_can_be_set_over_http() {
 }
 
 #[tokio::test]
-async fn secrets_and_token_statuses_are_available() {
+async fn the_control_api_returns_secrets_and_token_statuses() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     assert_eq!(party.look("/issued").await, json!(party.simulator.issued_secrets()));

@@ -1,4 +1,4 @@
-//! DashScope: API keys, chat as one response or in chunks, and image tasks.
+//! Tests DashScope: API keys, chat as one response or in chunks, embeddings and image tasks.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Site, StreamCounts, TokenStatus};
 use reqwest::{RequestBuilder, Response};
@@ -178,7 +178,7 @@ async fn each_query_advances_an_image_task() {
 }
 
 #[tokio::test]
-async fn embeddings_are_lists_of_numbers_only() {
+async fn embeddings_accept_only_texts_and_return_numbers() {
     let party = Party::new().await;
     let embed = async |members: Value| {
         let mut body = json!({"model": "text-embedding-v4", "input": ["a", "four"]});

@@ -1,4 +1,4 @@
-//! Queued faults: the client's view of each, and whether the provider changed its state.
+//! Tests queued faults: what the client receives, and whether the provider changed its state.
 
 use std::{error::Error, io, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_lost_answer_has_rotated() {
+async fn a_lost_response_has_rotated_the_token() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::LoseAnswer));
@@ -24,7 +24,7 @@ async fn a_lost_answer_has_rotated() {
     assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
 }
 
-/// Every name, its status, and a part of its response.
+/// Names of faults, each with its status and a part of its response.
 const NAMED: [(&str, u16, &str); 23] = [
     ("bad_request", 400, r#"{"detail":"#),
     ("unauthorized", 401, r#"{"detail":"Unauthorized"}"#),
@@ -52,7 +52,7 @@ const NAMED: [(&str, u16, &str); 23] = [
 ];
 
 #[tokio::test]
-async fn backend_errors_are_queued_by_name() {
+async fn faults_can_be_queued_by_name() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (name, status, says) in NAMED {
@@ -95,13 +95,13 @@ async fn a_reset_changes_no_state() {
 }
 
 #[tokio::test]
-async fn a_hang_changes_no_state_and_ends_with_the_client() {
+async fn a_hang_ends_when_the_client_disconnects() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (fault, rotations) in [(Fault::Hang, 0), (Fault::HangAfterCommit, 1)] {
         party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
         let waited = tokio::time::timeout(Duration::from_millis(300), party.try_refresh(&tokens.refresh)).await;
-        assert!(waited.is_err(), "an answer came");
+        assert!(waited.is_err(), "got a response");
         let ended = async {
             while party.simulator.ledger()[0].refreshes_under_way > 0 {
                 tokio::task::yield_now().await;
@@ -113,7 +113,7 @@ async fn a_hang_changes_no_state_and_ends_with_the_client() {
 }
 
 #[tokio::test]
-async fn half_an_answer_has_rotated() {
+async fn a_truncated_response_has_rotated_the_token() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HalfJson));
@@ -127,13 +127,13 @@ async fn half_an_answer_has_rotated() {
             ended => break ended,
         }
     };
-    assert!(ended.is_err(), "the answer ended as if it were whole");
+    assert!(ended.is_err(), "the truncated response ended normally");
     assert!(received > 0 && received < announced, "{received} of {announced}");
     assert_eq!(party.simulator.ledger()[0].rotations, 1);
 }
 
 #[tokio::test]
-async fn a_huge_answer_does_not_end() {
+async fn a_huge_response_keeps_sending() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HugeBody));
@@ -148,7 +148,7 @@ async fn a_huge_answer_does_not_end() {
 }
 
 #[tokio::test]
-async fn a_dripping_answer_arrives_whole() {
+async fn a_slow_response_arrives_complete() {
     let party = Party::with(|settings| {
         settings.omit_id_token = true;
         settings.access_token_form = AccessTokenForm::Opaque;

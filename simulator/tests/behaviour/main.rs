@@ -4,8 +4,8 @@
 mod answers;
 mod authorize;
 mod backend;
-mod bent_answers;
 mod cancellations;
+mod changed_responses;
 mod client;
 mod code;
 mod control;

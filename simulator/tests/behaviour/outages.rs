@@ -1,4 +1,4 @@
-//! Outages: an origin that is down refuses connections and closes open ones; its state survives.
+//! Tests outages: an origin that is down refuses connections and closes open ones, and keeps its state.
 
 use std::io;
 
@@ -40,7 +40,7 @@ async fn an_origin_refuses_while_down_and_returns_on_its_port() {
                 // Connections from before the outage are closed too.
                 assert!(asked(&party, site).await.unwrap_err().is_connect(), "{site:?}");
             } else {
-                assert!(connected.is_ok(), "{site:?} went with {down:?}");
+                assert!(connected.is_ok(), "{site:?} is down together with {down:?}");
             }
         }
         party.simulator.bring_back(down).await;
@@ -71,7 +71,7 @@ async fn an_outage_ends_requests_in_flight() {
     party.simulator.take_down(Site::Auth).await;
     let mut received = Vec::new();
     soon(connection.read_to_end(&mut received)).await.unwrap();
-    assert!(received.is_empty(), "an answer came");
+    assert!(received.is_empty(), "got a response");
     until("the refresh ends", || party.simulator.presentation_totals().under_way == 0).await;
     assert_eq!(party.simulator.stopped()[0].state, StoppedState::ClientGone);
     assert_eq!(party.simulator.ledger()[0].rotations, 1);
@@ -97,7 +97,7 @@ async fn outages_are_controlled_over_http_and_end_with_a_reset() {
 }
 
 #[tokio::test]
-async fn opposite_requests_do_not_block_each_other() {
+async fn an_outage_and_its_end_at_once_do_not_block_each_other() {
     let party = Party::new().await;
     for _ in 0..20 {
         // Both are requested before the origin processes the first.

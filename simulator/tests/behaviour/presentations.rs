@@ -1,4 +1,4 @@
-//! The ledger of presentations, by which tests judge the gateway. It must be complete and accurate.
+//! Tests that the history of presentations is complete and accurate, because other tests judge the gateway by it.
 
 use goclaw_simulator::{
     Endpoint, Fault, FaultOrder, Presentation, PresentationOutcome, PresentationTotals, Release, ReusePolicy, Step,
@@ -101,7 +101,7 @@ async fn a_grace_window_starts_at_the_first_use() {
 }
 
 #[tokio::test]
-async fn outcomes_do_not_depend_on_the_clients_view() {
+async fn outcomes_do_not_depend_on_what_the_client_receives() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     for (fault, outcome) in [
         (Fault::internal_server_error(), PresentationOutcome::NotActed),
@@ -119,7 +119,7 @@ async fn outcomes_do_not_depend_on_the_clients_view() {
         tokio::select! {
             _ = party.try_refresh(&tokens.refresh) => {}
             // The client disconnects without waiting.
-            () = until("the fault strikes", || struck() && recorded() == Some(outcome.clone())) => {}
+            () = until("the fault is applied", || struck() && recorded() == Some(outcome.clone())) => {}
         }
         until("it ends", || party.simulator.presentation_totals().under_way == 0).await;
         let presentation = party.simulator.presentations().pop().unwrap();
@@ -157,7 +157,7 @@ async fn only_presentations_of_one_family_count_as_concurrent() {
     };
     let (one_again, other_again, ()) =
         tokio::join!(party.refresh(&one.refresh), party.refresh(&other.refresh), release);
-    assert_eq!(most(), 1, "two families, one each");
+    assert_eq!(most(), 1, "two families with one presentation each");
 
     let (one, other) = (one_again.tokens(), other_again.tokens());
     party.simulator.clear_stops();
@@ -167,7 +167,7 @@ async fn only_presentations_of_one_family_count_as_concurrent() {
         party.simulator.release(None, Release::Continue);
     };
     tokio::join!(party.refresh(&one.refresh), party.refresh(&one.refresh), party.refresh(&other.refresh), release);
-    assert_eq!(most(), 2, "one family, two");
+    assert_eq!(most(), 2, "one family with two presentations");
     let totals = party.simulator.presentation_totals();
     assert_eq!((totals.presentations, totals.rotated, totals.reuse_refused, totals.under_way), (5, 4, 1, 0));
 

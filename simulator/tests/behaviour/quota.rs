@@ -1,4 +1,4 @@
-//! Plan usage: headers, `/wham/usage` and refusals report the same values.
+//! Tests that headers, `/wham/usage` and refusals report the same plan usage.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -105,14 +105,14 @@ async fn responses_add_usage_until_the_windows_end() {
         settings.percent_per_response = UsedPercent { primary: 10, secondary: 1 };
     })
     .await;
-    // The middle of a five-hour window, so that no new one begins meanwhile.
+    // Start in the middle of a five-hour window, so that no new one begins during the test.
     let into = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
     let to_the_middle = 9_000_i64 - i64::try_from(into).unwrap();
     party.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
     let tokens = party.sign_in().await;
-    for told in [80.0, 90.0] {
+    for reported in [80.0, 90.0] {
         let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
-        assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, told));
+        assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, reported));
     }
     let refused = party.responses(&tokens.access, &prompt()).await.unwrap();
     assert_eq!((refused.status().as_u16(), windows(&refused)[0][0]), (429, 100.0));
@@ -120,7 +120,7 @@ async fn responses_add_usage_until_the_windows_end() {
     party.simulator.update_settings(|settings| settings.clock_offset_seconds += 18_000);
     let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
     assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, 80.0));
-    assert!((40.0..=42.0).contains(&windows(&answer)[1][0]), "the longer window goes on, unless it was over too");
+    assert!((40.0..=42.0).contains(&windows(&answer)[1][0]), "the longer window continues, unless it ended too");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_stream_can_report_the_windows_like_its_headers() {
     let party = Party::with(|settings| settings.rate_limits_in_stream = true).await;
     let tokens = party.sign_in().await;
     let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
-    let told = windows(&answer);
+    let reported = windows(&answer);
     let text = answer.text().await.unwrap();
     let event = text.split("\n\n").find_map(|frame| frame.strip_prefix("event: codex.rate_limits\ndata: ")).unwrap();
     let event: Value = serde_json::from_str(event).unwrap();
@@ -136,5 +136,5 @@ async fn a_stream_can_report_the_windows_like_its_headers() {
         let member = |member: &str| event["rate_limits"][name][member].as_f64().unwrap();
         vec![member("used_percent"), member("window_minutes") * 60.0, member("reset_at")]
     };
-    assert_eq!(vec![window("primary"), window("secondary")], told);
+    assert_eq!(vec![window("primary"), window("secondary")], reported);
 }

@@ -1,4 +1,4 @@
-//! Refreshes: rotation, the reuse policies, and every refusal.
+//! Tests refreshes: rotation, the reuse policies, and every refusal.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn a_refresh_accepts_a_form() {
 }
 
 #[tokio::test]
-async fn reuse_kills_the_family_with_its_access_tokens() {
+async fn reuse_revokes_the_family_with_its_access_tokens() {
     let party = Party::new().await;
     let first = party.sign_in().await;
     let bystander = party.sign_in().await;
@@ -47,7 +47,7 @@ async fn reuse_kills_the_family_with_its_access_tokens() {
 }
 
 #[tokio::test]
-async fn refuse_only_leaves_the_family_alive() {
+async fn refuse_only_keeps_the_family_valid() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -56,7 +56,7 @@ async fn refuse_only_leaves_the_family_alive() {
 }
 
 #[tokio::test]
-async fn reuse_works_within_the_grace_window_and_kills_after_it() {
+async fn reuse_works_within_the_grace_window_and_revokes_the_family_after_it() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::Grace(Duration::from_secs(60))).await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -104,7 +104,7 @@ async fn responses_can_omit_members_or_belong_to_another_account() {
     let tokens = party.sign_in().await;
     party.simulator.update_settings(|settings| settings.omit_refresh_token = true);
     assert!(party.refresh(&tokens.refresh).await.json().get("refresh_token").is_none());
-    assert_eq!(party.refresh(&tokens.refresh).await.status, 200, "without a new one the old one stays");
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200, "without a rotation the refresh token stays valid");
 
     party.simulator.update_settings(|settings| settings.answer_for_account = Some(1));
     let foreign = party.refresh(&tokens.refresh).await.tokens();

@@ -1,4 +1,4 @@
-//! The revocation endpoint: what each token revokes, and that responses reveal nothing.
+//! Tests the revocation endpoint: what each token revokes, and that responses reveal nothing.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, RevocationCause, TokenStatus};
 

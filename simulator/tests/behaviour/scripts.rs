@@ -1,4 +1,4 @@
-//! Scripts: the content and the form of scripted responses.
+//! Tests the content and the form of scripted responses.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn frames_have_the_scripted_form_and_the_same_meaning() {
     let kinds_of = |text: &str| kinds(&frames(text)).iter().map(ToString::to_string).collect::<Vec<_>>();
     let plain = party.writes(&tokens, Script::Auto).await;
     let expected = kinds_of(&text_of(&plain));
-    assert_eq!(plain.len(), expected.len(), "a frame is a write");
+    assert_eq!(plain.len(), expected.len(), "each frame is one write");
 
     let bytes = party.writes(&tokens, Script::TinyChunks).await;
     assert!(bytes.iter().all(|write| write.len() == 1));
@@ -269,7 +269,7 @@ async fn scripts_are_controlled_over_http_and_used_in_order() {
     party.change("/scripts", json!({"script": "incomplete"})).await;
     let mut refused = prompt();
     refused["store"] = json!(true);
-    assert_eq!(party.responses(&tokens.access, &refused).await.unwrap().status(), 400, "no script is spent on this");
+    assert_eq!(party.responses(&tokens.access, &refused).await.unwrap().status(), 400, "no script is used up");
     for kind in ["response.failed", "response.failed", "response.incomplete", "response.completed"] {
         assert_eq!(end(&party.answered(&tokens, json!({})).await).0, kind);
     }

@@ -1,4 +1,4 @@
-//! Browser sessions: the cookie refreshes a short-lived token, and the music API accepts only the token.
+//! Tests browser sessions: the cookie refreshes a short-lived token, and the music API accepts only the token.
 
 use goclaw_simulator::{CookieRotation, Endpoint, Fault, FaultOrder, SignedInBrowser, Site, TokenStatus};
 use reqwest::header::{AUTHORIZATION, COOKIE};
@@ -183,7 +183,7 @@ async fn a_replaced_cookie_is_refused_everywhere() {
         assert_eq!(session_refusal(&refused), (401, "authentication_invalid".to_owned()));
     }
     let again = party.refresh_session(&browser.session_id, &new).await;
-    assert_eq!((again.status, new_cookie(&again)), (200, None), "it was replaced once");
+    assert_eq!((again.status, new_cookie(&again)), (200, None), "the cookie was replaced a second time");
 
     let rotation = json!({"session_id": browser.session_id, "rotation": "always"});
     assert_eq!(party.change("/browsers/rotation", rotation).await.status, 200);

@@ -1,4 +1,4 @@
-//! Every setting can be set over the control API, in the format in which it is shown.
+//! Tests that every setting can be set over the control API, in the format in which it is shown.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn every_setting_can_be_set_alone_and_with_all_others() {
         let shown = party.change("/settings", json!({ &name: others[&name] })).await.json();
         assert_eq!(shown[&name], others[&name], "{name}");
         let expected: Vec<_> = names(&default).into_iter().filter(|other| *other != name).collect();
-        assert!(expected.iter().all(|other| shown[other] == default[other]), "{name} has changed another one");
+        assert!(expected.iter().all(|other| shown[other] == default[other]), "{name} has changed another setting");
         party.change("/reset", json!({})).await;
         assert_eq!(party.simulator.settings(), Settings::default(), "{name}");
     }

@@ -1,4 +1,4 @@
-//! Stops at each step of a refresh: the state at the stop, after the release, and after the client's death.
+//! Tests stops at each step of a refresh: the state at the stop, after the release, and after the client died.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use crate::client::{Answer, Party, Tokens, soon, until};
 
-/// All steps in order, with the client's part of the response at each: the head, and how much of the body.
+/// All steps in order, with what the client has received at each: whether the head, and how much of the body.
 const STEPS: [(Step, bool, Body); 7] = [
     (Step::Connected, false, Body::Nothing),
     (Step::Arrived, false, Body::Nothing),
@@ -110,7 +110,7 @@ async fn a_released_refresh_continues_normally() {
 }
 
 #[tokio::test]
-async fn a_refresh_cut_off_at_a_step_has_rotated_or_not() {
+async fn a_refresh_that_is_cut_off_changes_state_only_from_the_rotated_step_on() {
     for (step, ..) in STEPS {
         for stop in [Stop::Close, Stop::Reset] {
             let party = Party::new().await;
@@ -126,7 +126,7 @@ async fn a_refresh_cut_off_at_a_step_has_rotated_or_not() {
                 // Unread request bytes turn a close into a reset, as on any server.
                 assert!(ended.is_ok() || step < Step::BodyRead, "{step:?}: {ended:?}");
             }
-            assert!(!received.ends_with(b"0\r\n\r\n"), "the answer ended as if it were whole at {step:?}");
+            assert!(!received.ends_with(b"0\r\n\r\n"), "the truncated response ended normally at {step:?}");
             assert_eq!(states(&party), [StoppedState::Cut], "{step:?}");
             let rotations = u32::from(step >= Step::Rotated);
             assert_eq!(party.simulator.ledger()[0].rotations, rotations, "{step:?}");
@@ -143,7 +143,7 @@ async fn a_client_that_dies_while_held_is_detected() {
         let (party, _, connection) = held_at(step).await;
         assert_eq!(party.simulator.presentation_totals().under_way, 1, "{step:?}");
         drop(connection);
-        until("the client's death shows", || states(&party) == [StoppedState::ClientGone]).await;
+        until("the disconnect is detected", || states(&party) == [StoppedState::ClientGone]).await;
         until("the refresh ends", || party.simulator.presentation_totals().under_way == 0).await;
         let acted = [if step == Step::BodyRead { PresentationOutcome::NotActed } else { PresentationOutcome::Rotated }];
         assert_eq!(outcomes(&party), acted, "{step:?}");

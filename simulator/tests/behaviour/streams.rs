@@ -1,4 +1,4 @@
-//! The backend's stream: frames in order, interruptions, and the count of disconnected clients.
+//! Tests the backend's stream: the order of frames, interruptions, and the count of disconnected clients.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Longer than any test, so effectively forever.
-const FOR_EVER: Duration = Duration::from_secs(3600);
+const FOREVER: Duration = Duration::from_secs(3600);
 
 /// Returns the data of all frames but comments; each `event` line must match its data.
 pub(crate) fn frames(text: &str) -> Vec<Value> {
@@ -97,7 +97,7 @@ async fn the_frames_come_in_order_and_end_with_completed() {
 
 #[tokio::test]
 async fn every_frame_is_sent_after_its_pause() {
-    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let party = Party::with(|settings| settings.stream_pause = FOREVER).await;
     let tokens = party.sign_in().await;
     let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
     read_until(&mut response, "response.output_item.added").await;
@@ -107,14 +107,14 @@ async fn every_frame_is_sent_after_its_pause() {
 
 #[tokio::test]
 async fn a_client_that_disconnects_mid_stream_is_counted() {
-    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let party = Party::with(|settings| settings.stream_pause = FOREVER).await;
     let tokens = party.sign_in().await;
     let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
     read_until(&mut response, "response.created").await;
     drop(response);
     until("the stream ends", || party.simulator.streams().open == 0).await;
     assert_eq!(party.simulator.streams(), StreamCounts { abandoned: 1, ..StreamCounts::default() });
-    until("the journal knows", || outcome(&party) == "stream_abandoned").await;
+    until("the journal has the outcome", || outcome(&party) == "stream_abandoned").await;
     assert_eq!(party.look("/streams").await["abandoned"], 1);
 }
 
@@ -128,7 +128,7 @@ async fn stream_faults_cut_fail_or_hang() {
     };
 
     let (text, whole) = all_of(opened(Fault::stream_cut(2)).await).await;
-    assert!(!whole, "the stream ended as if it were whole");
+    assert!(!whole, "the truncated stream ended normally");
     let begun = ["created", "in_progress", "output_item.added", "content_part.added", "output_text.delta"];
     assert_eq!(kinds(&frames(&text)), [&begun[..], &["output_text.delta"]].concat());
     assert_eq!(outcome(&party), "stream_broken");
@@ -166,11 +166,11 @@ async fn a_stream_prevented_by_a_fault_is_not_abandoned() {
 
 #[tokio::test]
 async fn an_outage_ends_streams() {
-    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let party = Party::with(|settings| settings.stream_pause = FOREVER).await;
     let tokens = party.sign_in().await;
     let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
     read_until(&mut response, "response.created").await;
     soon(party.simulator.take_down(Site::Backend)).await;
-    assert!(!all_of(response).await.1, "the stream ended as if it were whole");
+    assert!(!all_of(response).await.1, "the truncated stream ended normally");
     assert_eq!(party.simulator.streams().open, 0);
 }

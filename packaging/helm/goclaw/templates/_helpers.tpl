@@ -1,4 +1,4 @@
-{{/* Names and labels, as `helm create` makes them. */}}
+{{/* Names and labels, as `helm create` generates them. */}}
 {{- define "goclaw.fullname" -}}
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
 {{- end }}
@@ -15,7 +15,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* Stops with one sentence before anything is installed that cannot work. */}}
+{{/* Fails with one sentence if the values cannot work, before anything is installed. */}}
 {{- define "goclaw.check" -}}
 {{- if not .Values.image.repository }}{{ fail "image.repository is empty: name the registry and image that you pushed" }}{{ end }}
 {{- if not .Values.existingSecret }}{{ fail "existingSecret is empty: name a secret with token and key (docs/install.md)" }}{{ end }}

@@ -1,5 +1,4 @@
-//! Faults that change a response after the commit, and custom responses: the client's view differs from the provider's
-//! state.
+//! Tests faults that change a response after the provider has committed, and custom responses.
 
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use serde_json::{Map, json};
 use crate::client::{Answer, Party, Tokens, refused, until};
 
 impl Party {
-    /// Refreshes under a fault.
-    async fn struck(&self, tokens: &Tokens, fault: Fault) -> reqwest::Response {
+    /// Queues a fault and refreshes.
+    async fn refresh_with_fault(&self, tokens: &Tokens, fault: Fault) -> reqwest::Response {
         self.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
         self.try_refresh(&tokens.refresh).await.unwrap()
     }
@@ -30,7 +29,7 @@ async fn only_the_given_members_are_replaced_added_or_removed() {
         ("expires_in".to_owned(), json!("soon")),
         ("surprise".to_owned(), json!([1])),
     ]);
-    let bent = Answer::of(party.struck(&tokens, Fault::Members { members }).await).await;
+    let bent = Answer::of(party.refresh_with_fault(&tokens, Fault::Members { members }).await).await;
     assert_eq!(bent.status, 200);
     let bent = bent.json();
     assert!(bent.get("refresh_token").is_none());
@@ -40,7 +39,7 @@ async fn only_the_given_members_are_replaced_added_or_removed() {
     assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
 
     // A genuine null stays in the response.
-    let refusal = Answer::of(party.struck(&tokens, Fault::member("request_id", json!("r"))).await).await;
+    let refusal = Answer::of(party.refresh_with_fault(&tokens, Fault::member("request_id", json!("r"))).await).await;
     assert_eq!((refusal.status, refusal.json()["request_id"].as_str()), (401, Some("r")));
     party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionClient, Fault::member("client", json!(1))));
     let url = format!("{}/v1/client", party.simulator.sessions_url());
@@ -52,7 +51,7 @@ async fn only_the_given_members_are_replaced_added_or_removed() {
 async fn headers_are_added_to_the_normal_response() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
-    let response = party.struck(&tokens, Fault::hostile_headers()).await;
+    let response = party.refresh_with_fault(&tokens, Fault::hostile_headers()).await;
     assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
     for (name, value) in [("location", "https://elsewhere.example/"), ("x-hop-by-hop", "hostile")] {
         assert_eq!(response.headers()[name], value);
@@ -67,7 +66,7 @@ async fn headers_are_added_to_the_normal_response() {
 async fn only_the_media_type_is_replaced() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
-    let response = party.struck(&tokens, Fault::Retyped { content_type: "text/html".to_owned() }).await;
+    let response = party.refresh_with_fault(&tokens, Fault::Retyped { content_type: "text/html".to_owned() }).await;
     let types: Vec<_> = response.headers().get_all(CONTENT_TYPE).iter().collect();
     assert_eq!(types, ["text/html"]);
     assert!(!Answer::of(response).await.tokens().refresh.is_empty());
@@ -79,13 +78,13 @@ async fn the_status_is_replaced_after_the_commit() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let fault = Fault::StatusAfterCommit { status: 502, body: "{\"bad\":1}".to_owned() };
-    let answer = Answer::of(party.struck(&tokens, fault).await).await;
+    let answer = Answer::of(party.refresh_with_fault(&tokens, fault).await).await;
     assert_eq!((answer.status, answer.text.as_str()), (502, "{\"bad\":1}"));
     assert_eq!(party.rotations(), 1);
     let entry = party.simulator.journal().pop().unwrap();
     assert_eq!((entry.outcome.as_str(), entry.status), ("tokens_issued", Some(502)));
 
-    // The same for a code exchange and a revocation.
+    // The fault works the same for a code exchange and a revocation.
     let code = party.code().await;
     let fault = Fault::internal_server_error_after_commit();
     party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, fault.clone()));
@@ -98,12 +97,12 @@ async fn the_status_is_replaced_after_the_commit() {
 }
 
 #[tokio::test]
-async fn a_hang_after_the_commit() {
+async fn a_hang_after_the_commit_has_redeemed_the_code() {
     let party = Party::new().await;
     let code = party.code().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::HangAfterCommit));
     tokio::select! {
-        answer = party.exchange(&code) => panic!("an answer came: {}", answer.status),
+        answer = party.exchange(&code) => panic!("got a response: {}", answer.status),
         () = until("the code is redeemed", || !party.simulator.ledger().is_empty()) => {}
     }
     assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
@@ -115,7 +114,8 @@ async fn a_custom_response_changes_no_state() {
     let tokens = party.sign_in().await;
     let headers = [("content-type", "text/plain"), ("x-one", "1"), ("x-one", "2"), ("bad name", "left out")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let response = party.struck(&tokens, Fault::Answer { status: 418, headers, body: "short".to_owned() }).await;
+    let response =
+        party.refresh_with_fault(&tokens, Fault::Answer { status: 418, headers, body: "short".to_owned() }).await;
     assert_eq!(response.headers().get_all("x-one").iter().collect::<Vec<_>>(), ["1", "2"]);
     assert_eq!(response.headers()[CONTENT_TYPE], "text/plain");
     let answer = Answer::of(response).await;
@@ -129,9 +129,10 @@ async fn a_stream_fault_also_cuts_other_responses() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let stream = |interruption| Fault::Stream { after: 1, interruption };
-    let whole = Answer::of(party.struck(&tokens, stream(Interruption::Fail("x".to_owned()))).await).await.tokens();
+    let whole =
+        Answer::of(party.refresh_with_fault(&tokens, stream(Interruption::Fail("x".to_owned()))).await).await.tokens();
 
-    let mut silent = party.struck(&whole, stream(Interruption::Hang)).await;
+    let mut silent = party.refresh_with_fault(&whole, stream(Interruption::Hang)).await;
     let announced = silent.content_length().unwrap();
     assert_eq!(silent.chunk().await.unwrap().unwrap().len() as u64, announced / 2);
     assert!(tokio::time::timeout(Duration::from_millis(60), silent.chunk()).await.is_err());
@@ -140,8 +141,8 @@ async fn a_stream_fault_also_cuts_other_responses() {
 
     let party = Party::new().await;
     let tokens = party.sign_in().await;
-    let cut = party.struck(&tokens, stream(Interruption::Cut)).await;
-    assert!(cut.text().await.is_err(), "the answer ended as if it were whole");
+    let cut = party.refresh_with_fault(&tokens, stream(Interruption::Cut)).await;
+    assert!(cut.text().await.is_err(), "a truncated response ended normally");
     assert_eq!(party.rotations(), 1);
 }
 
@@ -176,5 +177,5 @@ async fn every_fault_can_be_queued_over_http() {
     let order = json!({"endpoint": "refresh", "fault": {"kind": "answer", "status": 418, "headers": []}});
     party.change("/faults", order).await;
     assert_eq!(party.refresh(&tokens.refresh).await.status, 418);
-    assert_eq!(party.look("/faults").await, json!([]), "a fault that has struck is still on order");
+    assert_eq!(party.look("/faults").await, json!([]), "a fault that was applied is still queued");
 }
