@@ -145,8 +145,9 @@ fn copy(from: &Path, to: &Path) {
 fn run(path: &Path, statements: &[String]) {
     let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     for statement in statements {
-        // The schema may refuse a statement.
-        let _ = sql_query(statement).execute(&mut database);
+        let done = sql_query(statement).execute(&mut database);
+        // The schema may refuse a changed value, but an invented row must be there.
+        assert!(done.is_ok() || !statement.starts_with("INSERT"), "{statement}: {done:?}");
     }
 }
 
@@ -219,11 +220,14 @@ async fn invented_rows_grant_no_access() {
         r#"{{"issuer": "{EVIL}", "authorize_url": "{EVIL}", "token_url": "{EVIL}", "revoke_url": "{EVIL}", "body_format": "form", "client_id": "c", "scopes": [], "redirect_uri": "{EVIL}", "provider_params": [], "originator": null, "extra_params": []}}"#
     );
     let queued = format!(
-        "INSERT INTO revocations SELECT 'a1', name, provider_type, login_id, (SELECT value FROM config_secrets), '{client}', 0, 0
+        "INSERT INTO revocations (id, provider, provider_type, login_id, token, client, created_at, next_attempt_at)
+         SELECT 'a1', name, provider_type, login_id, (SELECT value FROM config_secrets), '{client}', 0, 0
          FROM llm_providers WHERE name = 'openai-codex'"
     );
     let token = |scope: &str, mac: &str| {
-        format!("INSERT INTO api_tokens VALUES ('b2', 'x', '{scope}', '{invented}', 0, NULL, {mac})")
+        format!(
+            "INSERT INTO api_tokens (id, name, scope, digest, created_at, mac) VALUES ('b2', 'x', '{scope}', '{invented}', 0, {mac})"
+        )
     };
     let forget_adoption = "DELETE FROM key_checks".to_owned();
     for statements in [

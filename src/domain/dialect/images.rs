@@ -154,7 +154,10 @@ impl ImageReader {
     /// Returns the caller's response.
     fn finish(&mut self, response: &Map<String, Value>) -> Result<Value, ResponseFailure> {
         let Some(mut item) = self.image.take() else {
-            let message = format!("The model generated no image. It said: {}", self.model_text);
+            let mut message = "The model generated no image.".to_owned();
+            if !self.model_text.is_empty() {
+                message += &format!(" It wrote: {}", self.model_text);
+            }
             let error = json!({"code": "no_image_generated", "message": message});
             return Err(ResponseFailure::of_error(error.as_object().unwrap_or(&Map::new())));
         };

@@ -128,7 +128,10 @@ async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
     };
     let mut writing = JoinSet::new();
     writing.spawn(writer);
-    while writing.try_join_next().is_none() {
+    let written = loop {
+        if let Some(written) = writing.try_join_next() {
+            break written;
+        }
         let loaded = store.load(&name("work")).await.unwrap().unwrap();
         let listed = store.list().await.unwrap().readable.remove(0);
         for account in [loaded, listed] {
@@ -138,7 +141,8 @@ async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
             assert_eq!((account.access_token, account.refresh_token), (whole.access_token, whole.refresh_token));
         }
         tokio::task::yield_now().await;
-    }
+    };
+    written.expect("all logins are saved");
 }
 
 async fn a_login_of_another_provider_type_is_a_conflict_and_changes_nothing(fixture: impl Fixture) {
