@@ -96,21 +96,25 @@ import json, re, sys, time, urllib.error, urllib.request
 
 url = sys.argv[1]
 closed = 0
+# In seconds: for one response, and for all.
+TIMEOUT, DEADLINE = 10, time.monotonic() + 300
 
 
 def rejection(place, request):
     try:
-        sys.exit(f"{place}: {urllib.request.urlopen(request).status} without a token")
+        sys.exit(f"{place}: {urllib.request.urlopen(request, timeout=TIMEOUT).status} without a token")
     except urllib.error.HTTPError as error:
         return error
 
 
-for path, operations in json.load(urllib.request.urlopen(url + "/openapi.json"))["paths"].items():
+for path, operations in json.load(urllib.request.urlopen(url + "/openapi.json", timeout=TIMEOUT))["paths"].items():
     for method in operations if path.startswith("/v1/") else ():
         place = f"{method.upper()} {path}"
         request = urllib.request.Request(url + re.sub(r"{\w+}", "openai-codex", path), method=method.upper())
         # The rate limit on wrong tokens may apply; Retry-After says how long.
         while (response := rejection(place, request)).status == 429:
+            if time.monotonic() > DEADLINE:
+                sys.exit(f"{place}: the rate limit does not end")
             time.sleep(int(response.headers["Retry-After"]))
         if response.status != 401 or response.headers["WWW-Authenticate"] != "Bearer":
             sys.exit(f"{place}: {response.status} {response.headers['WWW-Authenticate']} without a token")

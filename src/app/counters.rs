@@ -53,11 +53,8 @@ pub fn describe() {
     describe_counter!(PRESENTATIONS, "Refresh tokens presented to a provider, by provider type.");
     describe_counter!(EVENTS, "Events of accounts, such as refreshed, in_doubt or needs_reauth, by their cause.");
     describe_histogram!(LEASE_WAIT, Unit::Seconds, "From asking for the lease of a refresh to its token being sent.");
-    describe_counter!(COMMIT_RETRIES, "Tries to store new tokens that failed. They are in the journal meanwhile.");
-    describe_gauge!(
-        JOURNAL,
-        "Records in the token journal: the newest tokens of each account, and those that the database may not have."
-    );
+    describe_counter!(COMMIT_RETRIES, "Failed attempts to store new tokens. The tokens are in the journal meanwhile.");
+    describe_gauge!(JOURNAL, "Unsaved records in the token journal: tokens that the database may not have yet.");
     describe_gauge!(CIRCUIT_OPEN, "1 while refreshes pause because the provider's server does not answer.");
     describe_gauge!(STATE, "Accounts by provider type and state.");
     describe_gauge!(EXPIRES, Unit::Seconds, "When an account's access token expires, in Unix seconds.");

@@ -25,13 +25,17 @@ async fn a_lost_response_has_rotated_the_token() {
 }
 
 /// Names of faults, each with its status and a part of its response.
-const NAMED: [(&str, u16, &str); 23] = [
+const NAMED: [(&str, u16, &str); 27] = [
     ("bad_request", 400, r#"{"detail":"#),
     ("unauthorized", 401, r#"{"detail":"Unauthorized"}"#),
     ("token_expired", 401, r#""code":"token_expired""#),
     ("token_invalidated", 401, r#""code":"token_invalidated""#),
     ("token_revoked", 401, r#""code":"token_revoked""#),
+    ("account_deactivated", 401, r#""code":"account_deactivated""#),
+    ("missing_scope", 401, r#""code":"missing_scope""#),
     ("payment_required", 402, r#"{"detail":"#),
+    ("empty_payment_required", 402, ""),
+    ("deactivated_workspace", 402, r#"{"detail":{"code":"deactivated_workspace"}}"#),
     ("workspace_access_denied", 403, r#""code":"codex_workspace_access_denied""#),
     ("entitlement_missing", 403, r#""code":"codex_entitlement_missing""#),
     ("invalid_workspace_selected", 403, r#"{"detail":{"code":"invalid_workspace_selected"}}"#),
@@ -61,7 +65,8 @@ async fn faults_can_be_queued_by_name() {
         assert_eq!(party.simulator.faults()[0].fault, Fault::named(name).unwrap());
         let response = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
         let response = response.send().await.unwrap();
-        let is_page = response.headers()[CONTENT_TYPE].to_str().unwrap().starts_with("text/html");
+        let content_type = response.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap());
+        let is_page = content_type.is_some_and(|content_type| content_type.starts_with("text/html"));
         let by_cloudflare = response.headers().contains_key("cf-ray") && response.headers()["server"] == "cloudflare";
         let answer = Answer::of(response).await;
         assert!(answer.status == status && answer.text.contains(says), "{name}: {} {}", answer.status, answer.text);
