@@ -138,6 +138,17 @@ impl Follower {
         outcomes.into_iter().collect()
     }
 
+    /// Records the ends of logins that other replicas have ended while this one was down. Otherwise an older copy of
+    /// the database, restored later, could bring such a login back.
+    pub(super) async fn note_missed_ends(&self) -> Result<(), AppError> {
+        for name in self.tokens.names_with_other_logins().await {
+            let mut events = self.history.of(&name, PAGE).await?;
+            events.reverse();
+            self.tokens.note_missed_ends(&name, &events).await;
+        }
+        Ok(())
+    }
+
     async fn meet_new_keys(&self) -> Result<(), AppError> {
         self.keys.meet_new_keys().await?;
         self.keys.report_journal().await?;

@@ -158,6 +158,7 @@ impl App {
         self.tokens.register_all().await?;
         self.tokens.load_feedback().await?;
         self.access.reload().await?;
+        self.follower.note_missed_ends().await?;
         self.tokens.replay_journal().await?;
         self.logins.replay_journal().await?;
         self.logins.sweep().await?;

@@ -1,9 +1,9 @@
 //! Tests of accounts whose newest tokens are missing from the database after an older copy was restored.
 
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use goclaw::{
-    app::{AppError, BackupCheck, BackupCoverage, MoveError, Moving, Vault},
+    app::{AppError, BackupCheck, BackupCoverage, MoveError, Moving, Ports, Vault},
     domain::{
         credential::AccountState,
         ids::Generation,
@@ -14,7 +14,7 @@ use goclaw::{
 
 use crate::{
     store_contract::samples::author,
-    support::fakes::{OPENAI, TestGateway, alice, name, settle, within},
+    support::fakes::{MemoryJournal, OPENAI, TestGateway, alice, name, settle, within},
 };
 
 #[tokio::test]
@@ -80,6 +80,43 @@ async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login(
     let ended = gateway.journal.ended().await.expect("a journal");
     let end = ended.iter().find(|end| end.login_id == first).expect("the end of the first login");
     assert_eq!(end.successor, Some(second));
+}
+
+#[tokio::test]
+async fn a_start_records_the_logins_that_other_gateways_ended_meanwhile() {
+    let mut gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let first = gateway.account(OPENAI).await.expect("an account").login_id().clone();
+    within(gateway.app.shut_down()).await;
+    let mut other =
+        gateway.gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+    other.start().await.expect("the gateway starts");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.connect().await;
+    let second = gateway.account(OPENAI).await.expect("an account").login_id().clone();
+    within(gateway.app.accounts.logout(name(OPENAI))).await.expect("the logout succeeds");
+    mem::swap(&mut gateway.app, &mut other);
+    gateway.restart().await;
+    let ended = gateway.journal.ended().await.expect("a journal");
+    let ended: Vec<_> = ended.into_iter().map(|ended| (ended.login_id, ended.successor)).collect();
+    assert_eq!(ended, [(first, Some(second.clone())), (second, None)]);
+}
+
+/// The other gateway missed the end, so it takes its tokens for the successor of a restored login.
+#[tokio::test]
+async fn an_ended_login_that_another_gateway_brings_back_ends_again() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let ended = gateway.account(OPENAI).await.expect("an account");
+    within(gateway.app.accounts.logout(name(OPENAI))).await.expect("the logout succeeds");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    gateway.store.put(ended);
+    let change = ProfileChange { display_name: Some("Work".into()), enabled: None };
+    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("it is changed");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    assert_eq!(gateway.account(OPENAI).await, None);
 }
 
 /// The next start puts the account in doubt, so a restore may not report it as unchanged, and an export refuses it.

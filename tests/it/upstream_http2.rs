@@ -32,7 +32,6 @@ use tokio_rustls::server::TlsStream;
 
 use crate::support::{
     fakes::within,
-    gateway::eventually,
     outbound::{acceptor, account, outbound_to_front, serve},
 };
 

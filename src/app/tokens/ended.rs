@@ -1,9 +1,12 @@
 //! Ends logins again that a restored database has brought back: removes such a login, or replaces it with its
 //! successor. So a restore undoes neither a logout nor a newer login.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use super::Tokens;
+use super::{Tokens, followed::ends_among};
 use crate::{
     app::AppError,
     domain::{
@@ -171,6 +174,39 @@ impl Tokens {
         let ending = Ending::ReplacedBy(Box::new(rotation.clone()));
         let returned = RefreshEvent::Returned { ended: account.login_id().clone(), ending };
         Ok(Some(self.advance(definition, &returned).await?))
+    }
+
+    /// Returns the accounts of which the journal has another login than the database, and no end of it.
+    pub(in crate::app) async fn names_with_other_logins(&self) -> HashSet<AccountName> {
+        let registered = self.registry.versions();
+        let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();
+        let remembered = self.remembered(&records).await;
+        let with_tokens = records.iter().map(|record| (&record.name, &record.rotation.version));
+        let without = remembered.marks.iter();
+        let presented = remembered.presented.iter().map(|token| (&token.name, &token.version));
+        let known = with_tokens.chain(without).chain(presented);
+        let is_other = |(name, version): &(&AccountName, &TokenVersion)| {
+            registered.get(*name).is_none_or(|own| own.login_id != version.login_id)
+                && !remembered.has_ended(&version.login_id)
+        };
+        known.filter(is_other).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Records in the journal which logins of an account have ended while this gateway was down. `events` is the
+    /// account's history, oldest first.
+    pub(in crate::app) async fn note_missed_ends(&self, name: &AccountName, events: &[CredentialEvent]) {
+        let known = self.journal.ended().await.unwrap_or_default();
+        for (login_id, successor) in ends_among(events) {
+            if known.iter().all(|ended| ended.login_id != login_id) {
+                self.note_end(name, login_id, successor).await;
+            }
+        }
+    }
+
+    /// Whether a login has ended according to the journal.
+    pub(super) async fn has_ended(&self, login_id: &LoginId) -> bool {
+        let ended = self.journal.ended().await.unwrap_or_default();
+        ended.iter().any(|ended| ended.login_id == *login_id)
     }
 
     /// Records in the journal which logins have ended with an account's events, given oldest first.

@@ -22,6 +22,34 @@ struct Followed {
     login_id: Option<LoginId>,
 }
 
+impl Followed {
+    /// Returns the logins that have ended with an event: the replaced one, and the one that was logged out or moved.
+    fn advance(&mut self, event: &CredentialEvent) -> impl Iterator<Item = End> + use<> {
+        let replaced = self.login_id.replace(event.login_id.clone()).filter(|login| *login != event.login_id);
+        let replaced = replaced.map(|login| (login, Some(event.login_id.clone())));
+        let successor = match event.kind {
+            EventKind::SignedOut => Some(None),
+            EventKind::MovedAway => Some(Some(LoginId::elsewhere())),
+            EventKind::SignedIn
+            | EventKind::Changed
+            | EventKind::RefreshStarted
+            | EventKind::Refreshed
+            | EventKind::RefreshPostponed
+            | EventKind::InDoubt
+            | EventKind::NeedsReauth
+            | EventKind::Refused => None,
+        };
+        let ended = successor.and_then(|successor| Some((self.login_id.take()?, successor)));
+        replaced.into_iter().chain(ended)
+    }
+}
+
+/// Returns the logins of one account that have ended with these events, given oldest first.
+pub(super) fn ends_among(events: &[CredentialEvent]) -> Vec<End> {
+    let mut followed = Followed::default();
+    events.iter().flat_map(|event| followed.advance(event)).collect()
+}
+
 /// An ended login, and the login that replaced it; None if the owner logged out.
 pub(super) type End = (LoginId, Option<LoginId>);
 
@@ -44,16 +72,9 @@ impl FollowedLogins {
     pub(super) fn ends(&self, name: &AccountName, events: &[&CredentialEvent]) -> Vec<End> {
         let mut logins = self.lock();
         let followed = logins.entry(name.clone()).or_default();
-        let mut ends = Vec::new();
-        for event in events.iter().filter(|event| event.revision > followed.as_of) {
-            let replaced = followed.login_id.replace(event.login_id.clone()).filter(|login| *login != event.login_id);
-            ends.extend(replaced.map(|login| (login, Some(event.login_id.clone()))));
-            if event.kind == EventKind::SignedOut {
-                ends.extend(followed.login_id.take().map(|login| (login, None)));
-            } else if event.kind == EventKind::MovedAway {
-                ends.extend(followed.login_id.take().map(|login| (login, Some(LoginId::elsewhere()))));
-            }
-        }
+        let as_of = followed.as_of;
+        let new = events.iter().filter(|event| event.revision > as_of);
+        let ends = new.flat_map(|event| followed.advance(event)).collect();
         if let Some(last) = events.last() {
             followed.as_of = followed.as_of.max(last.revision);
         }

@@ -261,8 +261,12 @@ impl Tokens {
         let stored = self.directory.find(name).await?;
         if let Some(StoredAccount::Readable(account)) = &stored {
             let known = self.registry.get(name);
-            let is_new = known.is_none_or(|known| known.refresh.version != account.refresh.version);
-            if is_new && !self.note_seen(account).await {
+            let known = known.map(|known| known.refresh.version.clone());
+            let is_new = known.as_ref() != Some(&account.refresh.version);
+            let is_other_login = known.is_none_or(|known| known.login_id != *account.login_id());
+            // Another replica, which does not know the end, may have written an ended login back.
+            let has_returned = is_other_login && self.has_ended(account.login_id()).await;
+            if is_new && (has_returned || !self.note_seen(account).await) {
                 self.meet_restored_account((**account).clone(), &self.remembered_now().await).await?;
                 return Ok(true);
             }
