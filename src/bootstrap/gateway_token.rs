@@ -95,7 +95,7 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
     Ok(())
 }
 
-/// Sends a request with the new token to a gateway on this machine, which then rereads the files. Skips it if none runs.
+/// Sends a request with the new token to the gateway on this machine, if it runs, so that it rereads the files.
 async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
     let gateway = to_gateway_of(settings, &settings.server.port.to_string());
     let gateway = Connection { token: Some(token), ..gateway };

@@ -41,7 +41,7 @@ impl Connection {
 }
 
 /// Returns whether the provider has certainly not processed the request: it refused the stream, or its GOAWAY excludes
-/// the stream (RFC 9113 section 8.7). h2 reports a remote GOAWAY only for streams above the last id that the frame names.
+/// the stream (RFC 9113 section 8.7). h2 reports a remote GOAWAY only for streams above the frame's last id.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
     let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let error = causes.find_map(|cause| cause.downcast_ref::<h2::Error>());

@@ -34,7 +34,7 @@ export const why = (event, provider) => named(event?.reason, provider);
 /** Returns whether a cause is the provider's own error code. */
 export const isProvidersWord = (cause) => /^(refresh_token_|invalid_grant$)/.test(cause ?? "");
 
-/** Returns the tone of a login's outcome, the first sentence of its reason, and the rest. The provider's words are in (). */
+/** Returns the tone of a login's outcome, and the first sentence and the rest of its reason. Provider text is in (). */
 export function ending(outcome, reason, provider) {
 	const tone = ["denied", "expired", "cancelled"].includes(outcome) ? "off" : /^provider_(u|t)|^interr|^confirm/.test(outcome) ? "warn" : "bad";
 	const [, title, rest] = /^((?:\(.*\)|[^.])*)\.? ?(.*)/s.exec(named(reason, provider));
