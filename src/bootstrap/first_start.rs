@@ -23,7 +23,7 @@ pub(super) const PREVIOUS_TOKEN: &str = "gateway.token.previous";
 /// A file in the data folder: the configuration file of a restored backup.
 pub(super) const RESTORED_SETTINGS: &str = "restored-settings";
 
-/// Checks that nobody else could put files into the data folder.
+/// Checks that no other user can have put files into the data folder.
 pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
     // Files that the owner has configured are checked when they are read.
     let token = settings.server.token_file.is_none().then_some("gateway.token");
@@ -98,7 +98,7 @@ pub(super) fn encryption_keys(
     existing_keys(settings)?.ok_or(StartError::ConfiguredFileMissing(path))
 }
 
-/// Returns the token that callers present: the configured one, the one in the token file, or a new one.
+/// Returns the gateway token: the configured one, the one in the token file, or a new one.
 ///
 /// # Errors
 /// [`StartError::WeakToken`], [`StartError::ConfiguredFileMissing`], [`StartError::SecretFile`].

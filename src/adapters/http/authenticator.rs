@@ -144,7 +144,7 @@ impl Authenticator {
         Self { token, state, failed: FailedAttempts::default() }
     }
 
-    /// Returns the credential for a presented token; `None` if the token is unknown.
+    /// Returns the credential for a caller's token; `None` if the token is unknown.
     fn credential(&self, presented: &str) -> Option<Credential> {
         let presented = TokenDigest::of(presented);
         if self.token.matches(&presented) {

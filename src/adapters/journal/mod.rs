@@ -1,16 +1,16 @@
 //! The token journal as a folder: one file for each account, login and generation.
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed to
-//! `<account>.<login>.<generation>.committed.json`. The tokens in records are sealed, as in the database. The other
-//! files are empty, and their names are their content:
+//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in records are sealed,
+//! as in the database. A mark, a presented token and the end of a login are empty files, whose names are their content:
 //!
+//! - `<account>.<login>.<generation>.json` is a record; it ends in `.committed.json` after the commit.
 //! - `<account>.<login>.<generation>.seen` is a mark.
 //! - `<account>.<login>.<generation>-<attempt>.sent` is a presented token.
 //! - `<account>.<login>.<successor>.ended` or `<account>.<login>.ended` is the end of a login.
 //!
-//! The name of a record has the version that the record replaces, or `first` for the first tokens of a login. The names
-//! of all other files have their own version. `login_file` stores the tokens of unsaved logins.
+//! A record's name has the generation that the record replaces, or `first` for the first tokens of a login. The other
+//! names have the generation of the token itself. `login_file` stores the tokens of unsaved logins.
 
 mod ended;
 mod login_file;

@@ -56,10 +56,10 @@ pub struct ServerSettings {
     /// How long a stop waits for running requests.
     #[serde(deserialize_with = "duration_or_zero")]
     pub drain: Duration,
-    /// The token that callers present.
+    /// The gateway token.
     #[serde(deserialize_with = "header_token")]
     pub token: Option<SecretString>,
-    /// The file that holds the token. It must exist, because only the default file is created.
+    /// The file that holds the gateway token. It must exist, because only the default file is created.
     pub token_file: Option<PathBuf>,
 }
 
@@ -102,7 +102,7 @@ impl Default for ServerSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallbackSettings {
-    /// None: both loopback addresses.
+    /// The listen address. None: both loopback addresses.
     #[serde(deserialize_with = "ip")]
     pub bind: Option<IpAddr>,
     /// OpenAI's server accepts only the default port.

@@ -27,8 +27,9 @@ const OF_RESPONSES: [&str; 3] = ["responses", "response_items", "usage"];
 /// Which tables are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tables {
-    /// Everything except for the tables of `Responses`.
+    /// All copied tables except those of `Responses`.
     Main,
+    /// The tables of remembered responses and usage.
     Responses,
 }
 

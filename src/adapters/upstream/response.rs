@@ -20,8 +20,8 @@ use super::{
 };
 use crate::ports::{BodyError, UpstreamError, UpstreamResponse};
 
-/// The body of a response. Reading it drives its HTTP/1.1 connection. Dropping it early closes that connection, or resets
-/// the stream of a shared connection.
+/// The body of a response. Reading it drives its HTTP/1.1 connection. Dropping it early closes that connection, or
+/// resets the stream of a shared connection.
 struct ResponseBody {
     body: Incoming,
     /// None once the connection is back in the pool or has failed.
