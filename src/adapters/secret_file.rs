@@ -1,4 +1,4 @@
-//! Files that hold one secret. Those that the gateway makes are readable only by its user.
+//! Files that hold one secret. Only the gateway's user can read the files that the gateway creates.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata},
@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 use super::draft::create_draft;
 
-/// Bytes of a secret file that are read at most.
+/// Maximum number of bytes that are read from a secret file.
 const MAX_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -28,17 +28,16 @@ pub enum SecretFileError {
     Writable { path: PathBuf, mode: u32 },
 }
 
-/// Who decides who may read a secret file.
+/// Who manages a secret file. This decides which file modes are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretFileOf {
-    /// The gateway made it. Only its user may read it.
+    /// The gateway created the file. Only the gateway's user may read it.
     Gateway,
-    /// The owner configured it, e.g. as a mounted secret, which the group or the whole container may often read. Others
-    /// may not write it.
+    /// The owner configured the file, e.g. as a mounted secret. Others may read it, but not write it.
     Owner,
 }
 
-/// Returns the conversion of an I/O error to the error that says what failed.
+/// Returns a function that adds the action and the path to an I/O error.
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
     move |source| SecretFileError::Io { doing, path: path.to_owned(), source }
 }
@@ -62,12 +61,12 @@ pub fn create_secret_file(path: &Path, secret: &SecretString) -> Result<bool, Se
     Ok(is_new)
 }
 
-/// Replaces a secret file by one with mode 0600 and syncs it. A reader sees the old or the new secret.
+/// Replaces a secret file by one with mode 0600 and syncs it. Readers see either the old or the new secret.
 pub fn replace_secret_file(path: &Path, secret: &SecretString) -> Result<(), SecretFileError> {
     write_draft(path, secret, "replace", |draft| fs::rename(draft, path))
 }
 
-/// Writes a secret under another name, so that no reader sees a partial one, and calls `publish` with that name.
+/// Writes a secret to a draft, so that no reader sees a partial file, and calls `publish` with the draft's path.
 fn write_draft(
     path: &Path,
     secret: &SecretString,
@@ -80,7 +79,7 @@ fn write_draft(
     let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
     let published = written.and_then(|()| publish(&draft));
     match fs::remove_file(&draft) {
-        // `publish` has renamed it.
+        // `publish` has renamed the draft.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         removed => removed.map_err(failed("remove the draft of", path))?,
     }
@@ -112,7 +111,7 @@ pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretSt
         }
         SecretFileOf::Gateway | SecretFileOf::Owner => {}
     }
-    // A buffer that grew would leave copies behind.
+    // A growing buffer would leave copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize));
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
     match text.trim() {
@@ -121,7 +120,7 @@ pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretSt
     }
 }
 
-/// Returns the mode of a file that every user of the machine can read.
+/// Returns the mode of a file if every user of the machine can read the file.
 pub fn mode_if_public(path: &Path) -> Option<u32> {
     let mode = mode(&fs::metadata(path).ok()?);
     let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());

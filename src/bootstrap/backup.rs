@@ -1,4 +1,4 @@
-//! `goclaw backup`: writes a consistent copy of the database into an archive that is sealed to a passphrase.
+//! `goclaw backup`: writes a consistent copy of the database into an archive that is encrypted with a passphrase.
 //!
 //! Each database file is read in one transaction (`BEGIN_SNAPSHOT` in `adapters/store/*/tables.rs`), so gateways may
 //! run meanwhile.
@@ -36,7 +36,7 @@ use crate::{
     ports::Clock,
 };
 
-/// Rows between two lines of the progress.
+/// The number of rows between two progress lines.
 pub(super) const ROWS_A_REPORT: usize = 20_000;
 
 pub(super) async fn run(
@@ -52,7 +52,7 @@ pub(super) async fn run(
         return Err(StartError::NoDatabase(path.display().to_string()));
     }
     let passphrase = passphrase(&options.passphrase, PassphraseFor::New)?;
-    // Without a key that opens the database, the backup would be worthless.
+    // Without a key that opens the database, the backup could not be restored.
     keys::open(&settings).await?.check(Adoption::No).await?;
     let Storage { stores, cipher, .. } = Storage::open(&settings, Arc::new(SystemRandom)).await?;
     let mut header = Header::new(ArchiveKind::Backup, SystemClock.now().unix_millis());
@@ -62,7 +62,7 @@ pub(super) async fn run(
     let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
     let count = copy(&stores, &mut archive, !options.without_responses).await?;
     let draft = archive.finish()?;
-    // The entry comes first: no backup may exist that the audit log does not record.
+    // Append the entry before the file gets its name, so that the audit log has an entry for every backup.
     let author = Vault::new(cipher).author(SystemClock.now());
     let event = AuditEvent::done(AuditAction::BackedUp, stores.name.clone(), Some(format!("{count} rows")));
     stores.audit.append(event, &author).await?;
@@ -70,7 +70,7 @@ pub(super) async fn run(
     print(&done(options, &stores.name, count))
 }
 
-/// Copies all tables and closes the archive. Returns the number of rows.
+/// Copies all tables and writes the end line. Returns the number of rows.
 async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool) -> Result<usize, StartError> {
     let mut count = 0;
     let mut sink = |batch: TableRows| {
@@ -125,7 +125,7 @@ fn stored(check: KeyCheck) -> StoredCheck {
     StoredCheck { key_id: check.key_id.to_string(), value: check.value.into_string() }
 }
 
-/// Reads the passphrase from where the options say.
+/// Reads the passphrase from the file in the options, or else from the terminal or stdin.
 pub(super) fn passphrase(options: &PassphraseOptions, purpose: PassphraseFor) -> Result<SecretString, StartError> {
     match &options.passphrase_file {
         Some(path) if path.as_os_str() != "-" => {
@@ -133,7 +133,7 @@ pub(super) fn passphrase(options: &PassphraseOptions, purpose: PassphraseFor) ->
             let text = text.ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
             Ok(checked(&text, purpose)?)
         }
-        // Without a terminal, stdin is read anyway.
+        // `ask` reads stdin if there is no terminal, so `-` needs no other code.
         _ => Ok(ask(purpose)?),
     }
 }

@@ -1,4 +1,4 @@
-//! Errors that prevent the start. Each text says what to do where possible.
+//! Errors of the start, and of the commands that need no running gateway. Where possible, a text names the remedy.
 
 use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 

@@ -1,8 +1,8 @@
 //! `goclaw export` and `goclaw import`: move accounts between installations without a new sign-in.
 //!
-//! The order of an export: the sealed file is complete and on the disk under a draft's name; then the accounts end here
-//! in one transaction; then the file gets its name. A crash before the transaction leaves the accounts here and a draft
-//! that `import` refuses; a crash after it leaves the draft, which its owner renames.
+//! An export writes and syncs the encrypted file under a draft's name. Then it deletes the accounts in one transaction,
+//! and renames the file. A crash before the transaction leaves the accounts here, and a draft that `import` refuses.
+//! After a later crash, the owner renames the draft.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
     ports::Clock,
 };
 
-/// Tries while running gateways refresh the accounts.
+/// Maximum number of attempts while running gateways change the accounts.
 const TRIES: usize = 5;
 
 /// Opens the database and the journal with the configured keys.
@@ -60,7 +60,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         let count = u64::try_from(departure.accounts.len()).unwrap_or(u64::MAX);
         archive.write(&Line { end: Some(count), ..Line::default() })?;
         let mut draft = archive.finish()?;
-        // From here on it may be the only copy of the tokens.
+        // From here on, the draft may be the only copy of the tokens.
         draft.keep();
         let place = draft.name().to_owned();
         match moving.end(&departure, &options.file.display().to_string()).await {
@@ -102,7 +102,7 @@ fn carried(account: &MovingAccount) -> CarriedAccount {
     }
 }
 
-/// Connects the accounts in a file of [`export`].
+/// Connects the accounts in a file that [`export`] wrote.
 pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
     let file = &options.file;
     if file.file_name().is_some_and(|name| name.to_string_lossy().contains(".draft-")) {
@@ -134,7 +134,7 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     print(&text)
 }
 
-/// Connects accounts. Looks for those that are connected before it changes anything. Returns their names.
+/// Connects accounts and returns their names. Unless `replace`, first checks that none of them is connected already.
 pub(super) async fn connect(
     accounts: Vec<MovingAccount>,
     replace: bool,

@@ -1,4 +1,4 @@
-//! Creates the encryption key and the gateway's token at the first start, unless they are configured.
+//! Reads the encryption keys and the gateway token. The first start creates them, unless they are configured.
 
 use std::path::Path;
 
@@ -16,16 +16,16 @@ use crate::{
     ports::Random,
 };
 
-/// The folder of the token journal in the data folder.
+/// The name of the token journal's folder in the data folder.
 pub(super) const JOURNAL_FOLDER: &str = "escrow";
-/// In the data folder: the digest of the replaced token and its end in Unix seconds.
+/// A file in the data folder: the digest of the replaced gateway token, and its expiry in Unix seconds.
 pub(super) const PREVIOUS_TOKEN: &str = "gateway.token.previous";
-/// The configuration file of the archive, in the data folder.
+/// A file in the data folder: the configuration file of a restored backup.
 pub(super) const RESTORED_SETTINGS: &str = "restored-settings";
 
-/// Checks that nobody else could put files into the data folder.
+/// Checks that no other user can have put files into the data folder.
 pub(super) fn check_data_folder(settings: &Settings) -> Result<(), StartError> {
-    // Files that the owner has configured have rules of their own.
+    // Files that the owner has configured are checked when they are read.
     let token = settings.server.token_file.is_none().then_some("gateway.token");
     let key = settings.encryption.key_file.is_none().then_some("encryption.key");
     let secrets: Vec<&str> = token.into_iter().chain(key).chain([PREVIOUS_TOKEN]).collect();
@@ -65,7 +65,7 @@ pub(super) fn token_file_of(settings: &Settings) -> SecretFileOf {
     if settings.server.token_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
 }
 
-/// Returns a function that rereads the keys while the gateway runs. Only a file can have changed.
+/// Returns a function that rereads the keys while the gateway runs. Only keys in a file can change.
 pub(super) fn key_source(settings: &Settings) -> KeySource {
     let is_in_file = settings.encryption.key.is_none() && settings.encryption.keys.is_none();
     let (path, of) = (settings.key_file(), key_file_of(settings));
@@ -75,9 +75,7 @@ pub(super) fn key_source(settings: &Settings) -> KeySource {
     })
 }
 
-/// Returns the existing encryption keys, or creates the first one.
-///
-/// `database` is the store's name for messages.
+/// Returns the existing encryption keys, or creates the first one. `database` is the store's name for errors.
 ///
 /// # Errors
 /// [`StartError::KeyLost`] if there is no key, but there are `sealed_rows`, which a new key cannot open.
@@ -96,11 +94,11 @@ pub(super) fn encryption_keys(
     }
     create_secret_file(&path, &EncryptionKey::generate(random)?.to_text())?;
     tracing::info!(path = %path.display(), "encryption key created; keep a copy: without it the stored credentials are lost");
-    // Read back: another process may have created the file first.
+    // Read the file, because another process may have created it first.
     existing_keys(settings)?.ok_or(StartError::ConfiguredFileMissing(path))
 }
 
-/// Returns the token that callers present: the configured one, the one in the token file, or a new one.
+/// Returns the gateway token: the configured one, the one in the token file, or a new one.
 ///
 /// # Errors
 /// [`StartError::WeakToken`], [`StartError::ConfiguredFileMissing`], [`StartError::SecretFile`].

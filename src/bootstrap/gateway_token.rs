@@ -1,7 +1,7 @@
-//! `goclaw tokens rotate`: replaces the gateway's own token, whose old text stays valid for a while.
+//! `goclaw tokens rotate`: replaces the gateway token. The old token stays valid for a while.
 //!
-//! A second file has the digest of the old token and its end. A running gateway rereads both files when a caller
-//! presents an unknown token, so the command presents the new one to it.
+//! A second file has the digest and the expiry of the old token. A running gateway rereads both files when a request
+//! has an unknown token, so the command sends a request with the new token.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,16 +32,16 @@ use crate::{
     ports::{Clock, Random},
 };
 
-/// Attempts to present the new token to a running gateway, and the pause between them.
+/// Attempts to send the new token to a running gateway, and the pause between them.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1_100);
 
-/// Returns the digests of the present token and of the one that it replaced.
+/// Returns the digests of the current token and of the one that it replaced.
 pub(super) fn digests(settings: &Settings, token: &SecretString) -> GatewayTokens {
     GatewayTokens { current: TokenDigest::of(token.expose_secret()), previous: previous(settings) }
 }
 
-/// Returns a function that rereads the tokens while the gateway runs. Only files can have changed.
+/// Returns a function that rereads the tokens while the gateway runs. Only tokens in files can change.
 pub(super) fn source(settings: &Settings) -> TokenSource {
     let (path, of) = (settings.token_file(), token_file_of(settings));
     let (configured, previous_file) = (settings.server.token.clone(), previous_file(settings));
@@ -55,8 +55,8 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
     })
 }
 
-/// Writes a new token into the gateway's own file, and prints it. A configured token is replaced by its owner; this
-/// command keeps its present text valid afterwards.
+/// Writes a new token into the gateway's own file, and prints it. A configured token is not replaced: the command only
+/// keeps it valid for a while after its owner replaces it.
 pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(), StartError> {
     first_start::check_data_folder(settings)?;
     let old = match &settings.server.token {
@@ -91,12 +91,12 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
     replace_secret_file(&settings.token_file(), &new)?;
     print(new.expose_secret())?;
     render::error(&format!("It is in {}. The old token is valid until {in_words}.", settings.token_file().display()));
-    present(settings, new).await;
+    send_to_running_gateway(settings, new).await;
     Ok(())
 }
 
-/// Presents the new token to a gateway that runs here, which then rereads the files. Does nothing if none runs.
-async fn present(settings: &Settings, token: SecretString) {
+/// Sends a request with the new token to the gateway on this machine, if it runs, so that it rereads the files.
+async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
     let gateway = to_gateway_of(settings, &settings.server.port.to_string());
     let gateway = Connection { token: Some(token), ..gateway };
     let Ok(client) = GatewayClient::new(&gateway) else { return };
@@ -104,7 +104,7 @@ async fn present(settings: &Settings, token: SecretString) {
         if client.health().await.is_err() || client.audit(1).await.is_ok() {
             return;
         }
-        // It reads the files at most once a second.
+        // The gateway reads the files at most once a second.
         SystemClock.sleep(PAUSE).await;
     }
     render::error("The gateway that runs here did not take the new token; restart it.");

@@ -1,4 +1,4 @@
-//! `goclaw keys`: shows, replaces and adopts encryption keys, on the database itself. Needs no running gateway.
+//! `goclaw keys`: shows, replaces and adopts encryption keys. Uses the database directly and needs no running gateway.
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,15 +47,15 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
 }
 
 /// Writes a new key into the first line of the key file and seals everything again with it. A running gateway rereads
-/// the file when it needs the new key. Keys that are configured, or shared by several machines, must be changed by the
-/// owner.
+/// the file when it needs the new key. If the keys are configured or shared by several machines, prints instructions
+/// for the owner instead.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let encryption = &settings.encryption;
     let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();
     if is_configured || matches!(settings.database, DatabaseSettings::Postgres(_)) {
         return print(ROTATE_CONFIGURED);
     }
-    // A wrong key file must not become the second line of a new one.
+    // Check the old key first: a wrong key must not become the second line of the new file.
     open(settings).await?.check(Adoption::No).await?;
     let path = settings.key_file();
     let old = read_secret_file(&path, SecretFileOf::Gateway)?
@@ -70,7 +70,7 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     ))?;
     let keys = open(settings).await?;
     keys.check(Adoption::No).await?;
-    // A running gateway learns of the key check, and seals with the new key from then on.
+    // Running gateways notice the new key check, and seal with the new key from then on.
     keys.clock.sleep(NOTICED_WITHIN).await;
     print(&resealed(&keys.reseal().await?))
 }

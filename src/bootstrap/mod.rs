@@ -1,7 +1,7 @@
 //! The composition root: reads the settings, builds the adapters, passes them to the core, and runs the command.
 //!
-//! Only this module sees every layer. [`serve`] runs the gateway, and `connection` finds it for client commands. The
-//! other commands work on the database and the files themselves, one module each; `offline` has the shortest.
+//! Only this module imports every layer. [`serve`] runs the gateway, and `connection` finds it for client commands. The
+//! other commands use the database and the files directly. Each has its own module; `offline` has the shortest ones.
 
 mod audit;
 mod backup;
@@ -53,7 +53,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    // Fails only if a test has installed it before.
+    // Fails only if a provider is installed already, for example by a test.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

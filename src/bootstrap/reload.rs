@@ -1,8 +1,8 @@
 //! SIGHUP: rereads the configuration, applies what can change while the gateway runs, and logs what needs a restart. It
 //! never stops the gateway.
 //!
-//! The gateway's token and the encryption keys need no signal: their files are reread when an unknown one is presented
-//! or needed. A renewed certificate is noticed within seconds; with a signal it is in use at once.
+//! The files of the gateway token and the encryption keys need no signal: the gateway rereads them when it meets an
+//! unknown token or needs an unknown key. It uses a renewed certificate within seconds, and at once after the signal.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -49,7 +49,7 @@ fn explained(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<
 }
 
 fn apply(before: &[Explained], now: &[Explained], log: &LogFilter) {
-    // The shown values of secrets are all the same.
+    // Fingerprints are compared, because all secrets have the same shown value.
     let is_known =
         |now: &Explained| before.iter().any(|known| known.key == now.key && known.fingerprint == now.fingerprint);
     let changed: Vec<&Explained> = now.iter().filter(|setting| !is_known(setting)).collect();

@@ -1,8 +1,7 @@
-//! `goclaw restore`: fills a database from an archive, and says what becomes of each account.
+//! `goclaw restore`: fills a database from an archive, and reports what happens to each account.
 //!
-//! One transaction replaces the content, and puts accounts in doubt whose newest tokens this machine's token journal
-//! does not know. Remembered responses follow in a second one. Gateways may run meanwhile; they notice a restore by
-//! themselves.
+//! One transaction replaces the content. It puts an account in doubt if this machine's token journal does not cover its
+//! login. A second transaction replaces the remembered responses. Gateways may run meanwhile and notice the restore.
 
 use std::{
     fmt::Write,
@@ -33,7 +32,7 @@ use crate::{
     ports::{Clock, TokenJournal},
 };
 
-/// Names that are listed at most.
+/// Maximum number of names in a list.
 const MOST_NAMES: usize = 20;
 
 pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
@@ -94,14 +93,14 @@ async fn restore_responses(stores: &Stores, batches: &mut Batches<'_>) -> Result
     }
 }
 
-/// The archive's rows: those of the responses come last.
+/// The archive's batches of rows. Those of [`Tables::Responses`] come last.
 struct Batches<'a> {
     archive: &'a mut ArchiveReader,
     held_back: Option<TableRows>,
 }
 
 impl Batches<'_> {
-    /// Returns the next batch if it belongs to `which`.
+    /// Returns the next batch if it belongs to `which`; otherwise holds it back for the next call.
     fn next(&mut self, which: Tables) -> Result<Option<TableRows>, Box<dyn std::error::Error + Send + Sync>> {
         let batch = match self.held_back.take() {
             Some(batch) => batch,
@@ -119,8 +118,8 @@ impl Batches<'_> {
     }
 }
 
-/// Writes the keys, the token and the settings of the archive to their files, unless these exist. Returns notes for the
-/// owner.
+/// Writes the keys, the token and the configuration of the archive to files. Adds missing keys to the gateway's own key
+/// file, and keeps an existing token. Returns notes for the owner.
 fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, StartError> {
     let mut notes = Vec::new();
     if let Some(keys) = header.secrets.as_ref().and_then(|secrets| secrets.encryption_keys.as_ref()) {
@@ -160,7 +159,7 @@ fn key_place(settings: &Settings) -> String {
     settings.key_file().display().to_string()
 }
 
-/// Checks that this machine has a key of the archive, before anything is opened or created with another one.
+/// Checks that this machine has a key that opens the archive's values.
 fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
     let check = |check: &crate::adapters::archive::StoredCheck| KeyCheck {
         key_id: KeyId::new(check.key_id.clone()),
@@ -177,7 +176,7 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
     Err(StartError::KeyNeeded { needed: needed.join(" or "), place: key_place(settings) })
 }
 
-/// Says what becomes of the accounts.
+/// Describes what happens to the accounts.
 fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck) -> String {
     let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
     let names = |wanted: BackupCoverage| {
@@ -208,7 +207,7 @@ fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck)
     text
 }
 
-/// Says which tokens of programs work again.
+/// Lists the tokens of programs that are valid again.
 fn tokens_in_words(restored: &Restored, replaced: bool, made: &str) -> String {
     let names: Vec<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
     let sessions = "\nSessions of the page and links to it have ended.";

@@ -1,11 +1,11 @@
-//! No file imports one that imports it, on whatever way: of two files that belong together, a reader can begin with one.
-//! A folder's `mod.rs` is left out, because it declares what its files use, and hands their names on.
+//! Finds circular imports, direct or through other files. Without them, a reader can understand one file at a time.
+//! Ignores each `mod.rs`, because it declares modules and re-exports their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{module_of, scan};
 
-/// Returns a message for each file on a circle of imports.
+/// Returns a message for each file in a circle of imports.
 pub(crate) fn circles(sources: &[(String, String)]) -> Vec<String> {
     let single = || sources.iter().filter(|(file, _)| !file.ends_with("/mod.rs"));
     let files: BTreeMap<String, &str> =
@@ -26,7 +26,7 @@ pub(crate) fn circles(sources: &[(String, String)]) -> Vec<String> {
     imports.keys().filter(on_circle).map(message).collect()
 }
 
-/// Returns the file that declares a path.
+/// Returns the file of the innermost module in a path.
 fn file_of<'a>(files: &BTreeMap<String, &'a str>, path: &str) -> Option<&'a str> {
     let ends = path.match_indices("::").map(|(at, _)| at).chain([path.len()]);
     ends.filter_map(|end| files.get(path.get(..end)?)).last().copied()
@@ -41,7 +41,7 @@ fn reached_from<'a>(file: &'a str, imports: &BTreeMap<&'a str, BTreeSet<&'a str>
 }
 
 #[test]
-fn a_circle_of_two_and_of_three_is_found() {
+fn circles_of_two_and_of_three_files_are_found() {
     let source = |file: &str, text: &str| (format!("src/{file}.rs"), format!("//! x\n{text}"));
     let found = |sources: &[(String, String)]| circles(sources).len();
     let two = [source("domain/a", "use super::b::B;"), source("domain/b", "fn f() { super::a::g() }")];
@@ -54,5 +54,5 @@ fn a_circle_of_two_and_of_three_is_found() {
     ];
     assert_eq!(found(&three), 3);
     let folder = [source("app/x/mod", "mod b; use b::B;"), source("app/x/b", "use super::X;")];
-    assert_eq!(found(&folder), 0, "a folder and its files");
+    assert_eq!(found(&folder), 0, "a folder and its files are no circle");
 }

@@ -5,10 +5,10 @@
 //! a new dependency is denied until a line of the table allows it. Entries are paths, not only crates: the domain may
 //! use `std::time::Duration` but not `std::time::Instant`.
 //!
-//! It does not see methods (`path.exists()` reads the disk without naming `std::fs`; `clippy.toml` covers these) and
-//! paths in string literals (`#[serde(with = "..")]`).
+//! The check does not see methods (`path.exists()` reads the disk without naming `std::fs`; `clippy.toml` covers these)
+//! or paths in string literals (`#[serde(with = "..")]`).
 //!
-//! No files import each other ([`circles`]), and a few formatting rules complete it. [`cases`] tests every rule.
+//! [`circles`] finds circular imports, and `format_violations` checks the form of each file. [`cases`] tests all rules.
 
 #![cfg(test)]
 
@@ -25,7 +25,7 @@ use table::{LAYERS, Layer, SECRETS_ARE_OPENED_IN};
 
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 const MAX_LINES: usize = 400;
-/// Path roots that are not crates: primitive types, attribute tools, and the alias in proptest's prelude.
+/// First segments of paths that are not crates: primitive types, attribute tools, and the alias in proptest's prelude.
 const NO_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
                          clippy diagnostic rustdoc rustfmt prop";
 
@@ -109,7 +109,7 @@ fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Ve
             problems.push(format!("{file}:{line}: the name `{name}` is a dependency's: choose another name"));
         }
     }
-    // A name that this file binds. `use rand::{self, Rng}` binds none.
+    // Whether this file binds the name. `use rand::{self, Rng}` does not bind `rand`.
     let is_local =
         |root: &str| source.names.iter().any(|(_, name, of)| name == root && of.split("::").next() != Some(root));
     for path in &source.paths {
@@ -147,8 +147,8 @@ impl Layer {
         [own].into_iter().chain(written.map(|entry| (*entry).to_owned())).collect()
     }
 
-    /// Whether the longest matching entry allows the path. An import exposes everything below it, so no entry below may
-    /// deny.
+    /// Returns whether the longest matching entry allows the path. An import also exposes everything below its path, so
+    /// it is denied if an entry denies a part of that.
     fn allows(&self, path: &scan::Path) -> bool {
         let text = path.text.trim_end_matches("::*");
         let entries = self.entries(path.in_test);

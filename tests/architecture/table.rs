@@ -1,9 +1,9 @@
-//! The paths that each layer may use. Everything else is denied, so a change of the architecture changes this file.
+//! The paths that each layer may use. All others are denied, so a change of the architecture changes this file.
 //!
 //! An entry allows a path and everything below it, or denies it with a leading `!`. The longest matching entry decides:
 //! `"std", "!std::time", "std::time::Duration"` is std without the clock.
 
-/// A layer: the sources at `at` (a folder or a file) and the paths they may use. A layer may always use itself.
+/// A layer: the sources at `at` (a folder or a file) and the paths that they may use. A layer may always use itself.
 pub(crate) struct Layer {
     pub(crate) at: &'static str,
     /// Allowed modules of this crate.
@@ -50,8 +50,8 @@ const TRAITS: &[&str] = &["async_trait", "futures_util", "secrecy", "thiserror"]
 const MESSAGES: &[&str] = &["bytes", "http_message"];
 /// Tasks and locks. Time and sockets are ports.
 const TASKS: &[&str] = &["tokio::select", "tokio::sync", "tokio_util", "tracing"];
-/// Entries of every adapter. Process and environment are listed only with the adapters that own them; the process id is
-/// a plain value.
+/// Entries of every adapter. Only the adapters that need the process or the environment list them. The process id is a
+/// plain value.
 const ADAPTER: &[&str] = &[
     "core",
     "std",
@@ -72,7 +72,7 @@ const OUTBOUND: &[&str] = &[
     "crate::adapters::outbound",
 ];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
-/// The accept loop and the reasons of failed connections are all that adapters share.
+/// Modules for an outbound adapter with its own listener.
 const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
 
 const CORE_TESTS: &[&str] = &["mockall", "proptest", "tokio::join", "tokio::spawn", "tokio::task", "tokio::test"];
@@ -84,7 +84,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/domain",
         inside: &[],
-        // Dates as text; not its clock and time zones.
+        // From jiff only dates as text, without its clock and time zones.
         outside: &[PURE_STD, PURE, &["bytes", "httpdate", "ipnet", "jiff::Timestamp", "memchr"]],
         in_tests: &[],
     },
@@ -241,7 +241,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
         in_tests: ADAPTER_TESTS,
     },
-    // Its values are those that the use case for moving accounts takes.
+    // It returns the accounts that `app::moving` imports.
     Layer {
         at: "src/adapters/foreign",
         inside: &["crate::app", "crate::domain"],
@@ -249,7 +249,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         in_tests: ADAPTER_TESTS,
     },
     Layer { at: "src/adapters/mod", inside: &[], outside: &[], in_tests: &[] },
-    // The composition root uses every module but not the adapters' crates.
+    // The composition root uses every module, but not the crates of the adapters.
     Layer {
         at: "src/bootstrap",
         inside: &["crate"],

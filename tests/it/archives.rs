@@ -1,4 +1,4 @@
-//! Archives: the format of age, and what a reader refuses.
+//! Archives: the compatibility with age, and the files that a reader refuses.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -34,7 +34,7 @@ fn line(number: usize, size: usize) -> Line {
     }
 }
 
-/// Writes an archive of lines of this size.
+/// Writes an archive with this number of lines, each with a text of `size` bytes.
 fn write(path: &Path, lines: usize, size: usize) {
     let header = Header::new(ArchiveKind::Backup, 7);
     let mut archive = ArchiveWriter::create(path, &passphrase(), &SystemRandom, &header).expect("a file");
@@ -55,7 +55,7 @@ fn read(path: &Path) -> Result<usize, ArchiveError> {
 }
 
 #[test]
-fn a_file_that_age_made_opens() {
+fn a_file_made_by_age_opens() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("made-by.age");
     fs::write(&path, STANDARD.decode(MADE_BY_AGE.replace('\n', "")).expect("base64")).expect("a file");
@@ -63,9 +63,9 @@ fn a_file_that_age_made_opens() {
 }
 
 #[test]
-fn an_archive_comes_back_private_and_whole_at_every_length() {
+fn an_archive_of_any_length_is_private_and_reads_back_whole() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Around the chunks of 64 KiB.
+    // Sizes around the chunk size of 64 KiB.
     for (lines, size) in [(0, 0), (1, 65_536 - 260), (1, 65_536), (3, 65_536), (1_000, 300)] {
         let path = folder.path().join(format!("{lines}-{size}"));
         write(&path, lines, size);
@@ -73,11 +73,11 @@ fn an_archive_comes_back_private_and_whole_at_every_length() {
         assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
     }
     let names = fs::read_dir(folder.path()).expect("a folder").count();
-    assert_eq!(names, 5, "no draft stays");
+    assert_eq!(names, 5, "no draft is left");
 }
 
 #[test]
-fn an_archive_that_was_cut_off_or_changed_is_refused_at_every_place() {
+fn a_truncated_or_changed_archive_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("whole");
     write(&path, 3, 65_536);
@@ -98,7 +98,7 @@ fn an_archive_that_was_cut_off_or_changed_is_refused_at_every_place() {
 }
 
 #[test]
-fn another_passphrase_another_file_and_an_existing_name_are_refused() {
+fn a_wrong_passphrase_a_file_of_another_format_and_an_existing_name_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     write(&path, 1, 1);
@@ -113,7 +113,7 @@ fn another_passphrase_another_file_and_an_existing_name_are_refused() {
 }
 
 #[test]
-fn a_name_that_is_taken_meanwhile_is_not_replaced_and_a_draft_that_is_dropped_leaves_nothing() {
+fn publishing_replaces_no_file_and_a_dropped_draft_is_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     let header = Header::new(ArchiveKind::Backup, 7);
@@ -128,10 +128,10 @@ fn a_name_that_is_taken_meanwhile_is_not_replaced_and_a_draft_that_is_dropped_le
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
-/// After an export that was not completed, the draft is the only copy of the tokens. In a container, the next process often
+/// After an interrupted export, the draft may be the only copy of the tokens. In a container, the next process often
 /// has the same id.
 #[test]
-fn an_earlier_draft_is_not_touched() {
+fn an_earlier_draft_is_neither_deleted_nor_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     let header = Header::new(ArchiveKind::Accounts, 7);
@@ -147,7 +147,7 @@ fn an_earlier_draft_is_not_touched() {
 }
 
 #[test]
-fn an_archive_without_its_last_line_is_incomplete() {
+fn an_archive_without_its_end_line_is_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     let header = Header::new(ArchiveKind::Backup, 7);
@@ -158,7 +158,7 @@ fn an_archive_without_its_last_line_is_incomplete() {
 }
 
 #[test]
-fn an_archive_with_fewer_rows_than_its_end_says_is_damaged() {
+fn an_archive_with_fewer_rows_than_its_end_line_says_is_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     let header = Header::new(ArchiveKind::Backup, 7);
@@ -170,7 +170,7 @@ fn an_archive_with_fewer_rows_than_its_end_says_is_damaged() {
 }
 
 #[test]
-fn an_archive_that_cannot_get_its_name_does_not_occupy_it() {
+fn a_failed_rename_frees_the_reserved_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     let header = Header::new(ArchiveKind::Backup, 7);

@@ -1,5 +1,4 @@
-//! `goclaw backup` and `goclaw restore`, as their owner runs them: on both databases, between them, and on a machine that
-//! has no token journal.
+//! Tests `goclaw backup` and `goclaw restore`: on both databases, between them, and without a token journal.
 
 use std::{fs, path::PathBuf};
 
@@ -41,16 +40,16 @@ async fn models_with(gateway: &Gateway, token: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_new_machine_gets_everything_and_risks_no_token() {
+async fn a_restore_on_a_new_machine_presents_no_spent_token() {
     let provider = Provider::approving();
     let (old, new) = (Home::new(&provider), Home::new(&provider));
     let gateway = old.start().await;
     gateway.sign_in().await;
     let token = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json()["token"].clone();
     let session = gateway.post("/v1/session", json!({})).await.json()["token"].clone();
-    // The gateway runs, and what it has written is in the WAL.
+    // The gateway still runs, so its latest changes are in the WAL.
     let file = back_up(&old, &["--with-keys"]);
-    // The old machine is lost after one more refresh.
+    // The old machine refreshes once more and is lost.
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
     drop(gateway);
 
@@ -142,7 +141,7 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["authenticated"]), (&json!("in_doubt"), &json!(true)), "{status}");
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"][0]["scope"], "models proxy:suno");
-    // Events go on after the highest number, so the gateway can sign in.
+    // New events continue after the highest restored number, so a login can be saved.
     gateway.sign_in_again().await;
     assert_eq!(gateway.status().await["state"], "active");
     gateway.stop().await;
@@ -151,18 +150,18 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     let done = restore(&back, &back_up(&server_home, &[]), &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let gateway = back.start().await;
-    assert_eq!(gateway.status().await["login_id"], status_of(&database).await);
+    assert_eq!(gateway.status().await["login_id"], login_id_in(&database).await);
     assert_eq!(back.run(&["audit", "verify"]).code, Some(0));
     gateway.sign_in_again().await;
     assert_eq!(gateway.status().await["state"], "active");
 }
 
-async fn status_of(database: &Database) -> Value {
+async fn login_id_in(database: &Database) -> Value {
     json!(database.cell("login_id", "llm_providers").await)
 }
 
 #[tokio::test]
-async fn what_cannot_be_restored_changes_nothing() {
+async fn a_failed_backup_or_restore_changes_nothing() {
     let provider = Provider::approving();
     let (home, new) = (Home::new(&provider), Home::new(&provider));
     let gateway = home.start().await;
@@ -171,7 +170,7 @@ async fn what_cannot_be_restored_changes_nothing() {
     let path = home.path().join("backup.age").display().to_string();
     let short = home.run_with_input(&["backup", &path], "short\n");
     assert!(short.code == Some(1) && short.stderr.contains("12 characters"), "{short:?}");
-    // More than one chunk of an archive.
+    // The backup is longer than one chunk.
     home.change_database(
         "INSERT INTO credential_events (provider, login_id, generation, happening, at) \
          SELECT 'openai-codex', hex(randomblob(16)), value, 'refreshed', value FROM json_each('[' || \

@@ -1,4 +1,4 @@
-//! A data folder into which somebody else could have put files prevents the start, and nothing in it is used.
+//! The gateway refuses to start on a data folder into which another user could have put files.
 
 use std::{
     fs::{self, Permissions},
@@ -30,7 +30,7 @@ fn home_with(folder_mode: u32) -> Home {
     home
 }
 
-/// Asserts that the gateway does not start, and says this.
+/// Asserts that the start fails and that its error has these words.
 fn assert_refused(home: &Home, words: &[&str]) {
     let output = home.run(&["serve"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{}", output.stderr);
@@ -98,7 +98,7 @@ fn in_a_mount_of_another_user_the_gateway_makes_a_private_folder() {
     const USER: u32 = 12_345;
     const GROUP: u32 = 23_456;
     let folder = tempfile::tempdir().expect("a folder");
-    // A group of its own can only be set by root; others try the same with a folder of theirs.
+    // Only root can set this group; other users run the test with their own user and group.
     let is_root = chown(folder.path(), None, Some(GROUP)).is_ok();
     set_mode(folder.path(), 0o2775);
     let program = folder.path().join("goclaw");
@@ -120,7 +120,7 @@ fn in_a_mount_of_another_user_the_gateway_makes_a_private_folder() {
     assert_eq!(mode(&data) & 0o777, 0o700);
     assert_eq!(migrate().code, Some(0), "the next start accepts it");
     assert_eq!(mode(&data.join("goclaw.db")), 0o600);
-    // What `fsGroupChangePolicy: Always` would do at each mount.
+    // `fsGroupChangePolicy: Always` would set this mode at each mount.
     set_mode(&data, 0o2770);
     let output = migrate();
     assert_eq!(output.code, Some(1), "{}", output.stdout);
@@ -134,7 +134,7 @@ fn files_of_another_user_are_refused() {
         let file = home.data_dir().join(name);
         fs::write(&file, PLANTED).expect("a file");
         set_mode(&file, 0o600);
-        // Only root can give files away; others find a folder of root.
+        // Only root can change the owner of a file; other users run the test with a folder of root.
         if chown(&file, Some(12_345), None).is_err() {
             return assert_refused(&home.with("GOCLAW_DATA_DIR", "/usr"), &["/usr belongs to user 0"]);
         }

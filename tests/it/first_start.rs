@@ -303,7 +303,7 @@ async fn configured_files_may_be_read_by_others_with_a_warning_and_not_written()
     let home = Home::without_provider()
         .with("GOCLAW_ENCRYPTION__KEY_FILE", &key.display().to_string())
         .with("GOCLAW_SERVER__TOKEN_FILE", &token.display().to_string());
-    // Where the test's own client looks for the token.
+    // The test's own client reads the token from this file.
     fs::create_dir(home.data_dir()).unwrap();
     fs::copy(&token, home.data_dir().join("gateway.token")).unwrap();
     let gateway = home.start().await;
@@ -345,7 +345,7 @@ async fn a_token_of_32_characters_starts() {
 }
 
 #[tokio::test]
-async fn refused_tokens_are_told_once_with_their_number() {
+async fn refused_tokens_are_logged_once_with_their_number() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     for number in 0..40 {
@@ -366,7 +366,7 @@ async fn no_core_file_is_written_and_other_processes_cannot_read_the_memory() {
     let limits = fs::read_to_string(of_process("limits")).expect("the limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
-    // The kernel gives the files of a process that is not dumpable to root, whoever runs it (proc(5)).
+    // The files of a process that is not dumpable belong to root, whichever user runs the process (proc(5)).
     let mode = fs::metadata(of_process("mem")).expect("a file");
     assert_eq!((mode.uid(), mode.gid()), (0, 0));
 }

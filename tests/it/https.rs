@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::support::gateway::{CommandOutput, Home, TEST_DEADLINE, eventually};
 
-/// Writes a new certificate for localhost and 127.0.0.1, which it signed itself, and its key.
+/// Writes a new self-signed certificate for localhost and 127.0.0.1, and its key.
 fn certify(folder: &Path) {
     certify_for(folder, "DNS:localhost,IP:127.0.0.1", 30);
 }
@@ -28,7 +28,7 @@ fn certify_for(folder: &Path, names: &str, days: u16) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
-/// Returns a client that trusts the certificate in a folder only.
+/// Returns a client that trusts only the certificate in a folder.
 fn client(folder: &Path) -> Client {
     let certificate = Certificate::from_pem(&fs::read(folder.join("certificate.pem")).expect("a file")).expect("PEM");
     let client = Client::builder().no_proxy().tls_certs_only([certificate]).pool_max_idle_per_host(0);
@@ -36,7 +36,7 @@ fn client(folder: &Path) -> Client {
 }
 
 fn home() -> Home {
-    // Nothing listens there: `doctor` asks no real provider.
+    // Nothing listens at this address, so `doctor` calls no real provider.
     let home = Home::without_provider().with_providers_at("http://127.0.0.1:9");
     certify(home.path());
     let file = |name: &str| home.path().join(name).display().to_string();
@@ -84,7 +84,7 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     assert!(examined.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", examined.stdout);
 }
 
-/// The public name may lead to a proxy or to another replica, and need not be known on this machine.
+/// The public name may lead to a proxy or to another replica, and may not resolve on this machine.
 #[tokio::test]
 async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_name() {
     let home = home().with("GOCLAW_SERVER__PUBLIC_URL", "https://gateway.invalid/base");
@@ -96,7 +96,7 @@ async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_nam
     assert!(examined.stdout.contains("a gateway answers there"), "{}", examined.stdout);
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with("https://gateway.invalid/base/#link="), "{link}");
-    // As in a container whose variables are those of the gateway.
+    // In a container, the command has the variables of the gateway.
     let mut command = home.command(&["health"]);
     command.env("GOCLAW_HOST", "0.0.0.0");
     let asked = CommandOutput::of(command);
@@ -104,28 +104,28 @@ async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_nam
 }
 
 #[tokio::test]
-async fn a_hangup_takes_a_renewed_certificate_at_once() {
+async fn a_hangup_reloads_the_certificate_at_once() {
     let home = home();
     let (gateway, base) = start(&home).await;
     certify(home.path());
-    let is_told = || home.printed("gateway", "stderr").contains("the new certificate in");
-    assert!(!is_told());
+    let is_logged = || home.printed("gateway", "stderr").contains("the new certificate in");
+    assert!(!is_logged());
     let killed = Command::new("kill").args(["-s", "HUP", &gateway.0.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
-    // No connection looks for changed files meanwhile.
-    eventually("the certificate to be read", || std::future::ready(is_told().then_some(()))).await;
+    // No connection is opened meanwhile, so only the signal can reload the files.
+    eventually("the certificate to be read", || std::future::ready(is_logged().then_some(()))).await;
     assert!(client(home.path()).get(format!("{base}/healthz")).send().await.is_ok());
 }
 
 #[tokio::test]
-async fn plain_http_gets_an_answer_that_says_so() {
+async fn plain_http_gets_a_400_that_names_https() {
     let home = home();
     let (_gateway, _base) = start(&home).await;
     let mut stream = TcpStream::connect(("127.0.0.1", home.port)).expect("a connection");
     stream.set_read_timeout(Some(TEST_DEADLINE)).expect("a limit");
     stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is sent");
     let mut text = String::new();
-    // The rest of the request was not read, so the connection may be reset behind the answer.
+    // The gateway does not read the rest of the request, so the connection may be reset after the response.
     let _ = stream.read_to_string(&mut text);
     assert!(text.starts_with("HTTP/1.1 400 ") && text.ends_with("Use https:// on this port.\n"), "{text}");
 }

@@ -23,7 +23,7 @@ fn a_secret_file_is_private_and_only_replaced_on_request() {
     assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
     assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
     assert_eq!(read(&path), "one");
-    // A draft of a killed process with the same id is neither taken for the new secret nor in its way.
+    // A draft that a killed process with the same id left is neither used nor an obstacle.
     let stale = path.with_file_name(format!("encryption.key.draft-{}-0", std::process::id()));
     fs::write(&stale, "stale").unwrap();
     replace_secret_file(&path, &SecretString::from("three")).unwrap();
@@ -48,9 +48,9 @@ fn a_secret_file_that_others_may_read_is_refused() {
     assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::Empty { .. })));
 }
 
-/// A named pipe would be waited for, and a secret file is read more than once.
+/// Opening a named pipe would wait for a writer, and a secret file is read more than once.
 #[test]
-fn a_folder_and_a_named_pipe_are_no_secret_files() {
+fn a_folder_and_a_named_pipe_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());

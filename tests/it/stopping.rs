@@ -10,7 +10,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// A provider whose streams stop in the middle and stay open.
+/// Returns a provider whose streams stop in the middle and stay open.
 async fn hanging() -> Provider {
     let provider = Provider::approving();
     let hangs = json!({"kind": "stream", "after": 2, "interruption": "hang"});
@@ -18,7 +18,7 @@ async fn hanging() -> Provider {
     provider
 }
 
-/// Begins a stream, and returns it with what has arrived.
+/// Starts a stream and returns its response.
 async fn begin(gateway: &Gateway, path: &str) -> reqwest::Response {
     let mut body = json!({"model": "gpt-5.5", "stream": true});
     match path {
@@ -31,7 +31,7 @@ async fn begin(gateway: &Gateway, path: &str) -> reqwest::Response {
     response
 }
 
-/// Reads a stream until it breaks off.
+/// Reads the rest of a stream until it ends or breaks.
 async fn rest(mut stream: reqwest::Response) -> String {
     let mut text = String::new();
     while let Ok(Some(piece)) = stream.chunk().await {
@@ -66,14 +66,14 @@ async fn a_second_signal_ends_streams_at_once() {
     eventually("the stop to begin", || async { gateway.log().contains("a second signal ends them").then_some(()) })
         .await;
     pause(Duration::from_millis(100)).await;
-    assert!(gateway.is_running(), "it waits for the stream");
+    assert!(gateway.is_running(), "the gateway waits for the stream");
     gateway.terminate();
     assert!(rest(stream).await.contains("gateway_stopping"));
     assert!(gateway.ended().await.success());
 }
 
 #[tokio::test]
-async fn a_hangup_applies_the_log_filter_tells_the_rest_and_stops_nothing() {
+async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing() {
     let home = Home::without_provider();
     let file = home.path().join("goclaw.toml");
     std::fs::write(&file, "log.filter = \"info\"\n").expect("a file");
@@ -88,20 +88,20 @@ async fn a_hangup_applies_the_log_filter_tells_the_rest_and_stops_nothing() {
     std::fs::write(&file, "log.filter = \"info,access=off\"\nmodels.remember = \"1h\"\n").expect("a file");
     gateway.signal("HUP");
     eventually("the filter to be applied", || said("log.filter was applied: info,access=off")).await;
-    eventually("the rest to be told", || said("need a restart: models.remember")).await;
-    // Both values are hidden.
-    for (secret, told) in [("one", "webhook.url, webhook.secret"), ("other", "need a restart: webhook.secret")] {
+    eventually("the other change to be logged", || said("need a restart: models.remember")).await;
+    // The values of both settings are hidden in the log.
+    for (secret, logged) in [("one", "webhook.url, webhook.secret"), ("other", "need a restart: webhook.secret")] {
         let text = format!(
             "log.filter = \"info,access=off\"\nwebhook.url = \"http://127.0.0.1:9/\"\nwebhook.secret = \"whsec_{}\"\n",
             secret.repeat(12)
         );
         std::fs::write(&file, text).expect("a file");
         gateway.signal("HUP");
-        eventually("the changed secret to be told", || said(told)).await;
+        eventually("the changed secret to be logged", || said(logged)).await;
     }
     std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
     gateway.signal("HUP");
-    eventually("the mistake to be told", || said("the configuration is not valid and nothing was changed")).await;
+    eventually("the error to be logged", || said("the configuration is not valid and nothing was changed")).await;
     let lines = gateway.log().matches("route=").count();
     gateway.get("/v1/audit").await;
     assert_eq!(gateway.log().matches("route=").count(), lines, "the access log is off");

@@ -1,4 +1,4 @@
-//! `goclaw import --from`: sign-ins of the Codex CLI and of the GoClaw service in Go change their holder.
+//! `goclaw import --from`: takes over the logins of the Codex CLI and of the GoClaw service in Go.
 
 use std::{
     fs,
@@ -21,16 +21,16 @@ use crate::support::{
 };
 
 const PASSPHRASE: &str = "correct horse battery staple";
-/// The key of the other service.
+/// The encryption key of the GoClaw service in Go.
 const KEY: [u8; 32] = *b"a key of thirty-two bytes, as is";
 
-/// A sign-in as another program has it.
+/// The tokens of a login that another program has.
 struct SignIn {
     access_token: String,
     refresh_token: String,
 }
 
-/// Signs in at the provider, and takes the tokens out of the gateway.
+/// Logs in through a gateway, and exports the tokens from it.
 async fn signed_in_elsewhere(provider: &Provider) -> SignIn {
     let home = Home::new(provider);
     let gateway = home.start().await;
@@ -77,13 +77,13 @@ async fn the_sign_in_of_the_codex_cli_is_taken_over_only_if_its_owner_says_so() 
     assert!(file.exists() && !home.data_dir().join("goclaw.db").exists());
     let done = home.run(&["import", "--from", "codex", "--take-over", &path]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(!file.exists(), "the Codex CLI has no sign-in any more");
+    assert!(!file.exists(), "the Codex CLI is signed out");
     let gateway = home.start().await;
     assert_works(&gateway, &provider).await;
     let entries = gateway.get("/v1/audit").await.json();
     assert!(entries.to_string().contains("the Codex CLI"), "{entries}");
 
-    // A name that is taken: the file is where it was.
+    // The account is connected already, so the file stays in its place.
     private(&file, &auth.to_string());
     let refused = home.run(&["import", "--from", "codex", "--take-over", &path]);
     assert!(refused.code == Some(1) && refused.stderr.contains("is connected here") && file.exists(), "{refused:?}");
@@ -103,7 +103,7 @@ fn sealed(text: &str) -> String {
     format!("aes-gcm:{}", STANDARD.encode([[7; 12].as_slice(), &bytes].concat()))
 }
 
-/// The tables of that service, and its accounts.
+/// Returns SQL that creates the tables of that service with its accounts.
 fn rows(sign_in: &SignIn, seal: impl Fn(&str) -> String, types: [&str; 3]) -> String {
     let [id, json, bytes] = types;
     let (access, refresh) = (seal(&sign_in.access_token), seal(&sign_in.refresh_token));
@@ -131,7 +131,7 @@ async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
         let provider = Provider::approving();
         let sign_in = signed_in_elsewhere(&provider).await;
         let home = Home::new(&provider);
-        // What has a meaning in a URI has none in a path.
+        // Characters with a meaning in a URI are plain in a path.
         let file = home.path().join("100%25 theirs?#.db").display().to_string();
         let seal = |text: &str| if is_sealed { sealed(text) } else { text.to_owned() };
         let mut database = SqliteConnection::establish(&file).expect("a database");

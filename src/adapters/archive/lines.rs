@@ -1,4 +1,4 @@
-//! The lines of an archive: a header, then batches of rows or accounts, then a line that says that it is complete.
+//! The JSON lines of an archive: a header, then batches of table rows or accounts, then an end line with their number.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
@@ -6,7 +6,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::domain::secret::{AccessToken, RefreshToken};
 
-/// The version of the lines. A reader refuses a later one.
+/// The version of the format. A reader refuses a later version.
 pub(super) const FORMAT: u32 = 1;
 
 /// What an archive is for.
@@ -16,7 +16,7 @@ pub enum ArchiveKind {
     /// The whole database. `goclaw restore` reads it.
     #[default]
     Backup,
-    /// Accounts with open tokens, for another installation. `goclaw import` reads it.
+    /// Accounts with plaintext tokens, for another installation. `goclaw import` reads it.
     Accounts,
 }
 
@@ -24,14 +24,14 @@ pub enum ArchiveKind {
 pub struct Header {
     pub goclaw_archive: u32,
     pub kind: ArchiveKind,
-    /// In Unix milliseconds.
+    /// The time of creation, in Unix milliseconds.
     pub created_at: i64,
-    /// The version of the program that made it.
+    /// The version of goclaw that wrote the archive.
     pub made_by: String,
-    /// The checks of the keys that sealed the values in it.
+    /// The checks of the keys that sealed the archive's values.
     #[serde(default)]
     pub key_checks: Vec<StoredCheck>,
-    /// The configuration file, as it was.
+    /// The unchanged text of the configuration file.
     #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
     pub settings: Option<SecretString>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,10 +52,10 @@ pub struct StoredCheck {
     pub value: String,
 }
 
-/// The secrets that are in a backup only with `--with-keys`.
+/// Secrets that a backup contains only with `--with-keys`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct CarriedSecrets {
-    /// As in a key file: one per line, and the first one seals.
+    /// One key per line, as in a key file. The first key seals.
     #[serde(serialize_with = "exposed")]
     pub encryption_keys: Option<SecretString>,
     #[serde(serialize_with = "exposed")]
@@ -79,7 +79,7 @@ pub struct CarriedAccount {
 }
 
 impl CarriedAccount {
-    /// Copies the text of a secret into the account.
+    /// Copies the text of a secret.
     pub fn text_of(secret: &impl ExposeSecret<str>) -> SecretString {
         secret.expose_secret().into()
     }
@@ -93,7 +93,7 @@ impl CarriedAccount {
     }
 }
 
-/// A batch of rows of one table, an account, or the last line.
+/// A line after the header: rows of one table, one account, or the end of the archive.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ pub struct Line {
     pub rows: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<CarriedAccount>,
-    /// In the last line only: the number of rows, or of accounts.
+    /// Only in the end line: the total number of rows or accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
     /// The number of rows or accounts in this line. Set by the reader.

@@ -1,8 +1,8 @@
-//! Archives: backups and exported accounts, as lines of JSON in a file that is sealed to a passphrase.
+//! Archives: backups and exported accounts, as lines of JSON in a file that is encrypted with a passphrase.
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
-//! without goclaw. [`sealing`] has the header and the keys, [`chunks`] the encrypted content, and [`lines`] what is in
-//! it. A writer works on a draft beside the file, so a file under its final name is complete.
+//! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`] has
+//! its lines. A writer writes a draft beside the file, so a file under its final name is complete.
 
 mod chunks;
 mod lines;
@@ -24,7 +24,7 @@ pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, Store
 use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
 
-/// Maximum length of a line that is written and read.
+/// Maximum length of a line, in bytes.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum ArchiveError {
     Random(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Writes an archive as a [`Draft`]. Dropping it deletes the draft.
+/// Writes an archive as a [`Draft`]. Dropping the writer deletes the draft.
 pub struct ArchiveWriter {
     path: PathBuf,
     draft: Draft,
@@ -53,7 +53,7 @@ pub struct ArchiveWriter {
 }
 
 impl ArchiveWriter {
-    /// Begins an archive with its header.
+    /// Creates the draft and writes the header.
     ///
     /// # Errors
     /// [`ArchiveError::Exists`], [`ArchiveError::Io`], [`ArchiveError::Random`].
@@ -88,7 +88,7 @@ impl ArchiveWriter {
         written.map_err(failed("write", &self.path))
     }
 
-    /// Writes the rest, and syncs it. The file still has the draft's name.
+    /// Writes the rest of the content and syncs the file. The file keeps the draft's name.
     pub fn finish(self) -> Result<Draft, ArchiveError> {
         let Self { path, draft, content } = self;
         let synced = content.finish().and_then(|file| {
@@ -101,7 +101,7 @@ impl ArchiveWriter {
     }
 }
 
-/// An archive under a temporary name. Dropping it deletes the file, unless it was published or is to be kept.
+/// A complete archive under a temporary name. Dropping it deletes the file, except after `publish` or `keep`.
 pub struct Draft {
     draft: PathBuf,
     path: PathBuf,
@@ -114,19 +114,19 @@ impl Draft {
         &self.draft
     }
 
-    /// Keeps the file even if this value is dropped: it may be the only copy of its content.
+    /// Keeps the file when this value is dropped, because it may be the only copy of its content.
     pub fn keep(&mut self) {
         self.is_kept = true;
     }
 
-    /// Deletes the file, although it was to be kept.
+    /// Deletes the file, even after [`Draft::keep`].
     pub fn discard(mut self) {
         self.is_kept = false;
     }
 
-    /// Gives the file its name, unless another file has it.
+    /// Renames the file to its final name. Fails if another file has that name.
     pub fn publish(mut self) -> Result<(), ArchiveError> {
-        // Reserves the name, because a rename would replace an existing file.
+        // Reserve the name first, because a rename would replace an existing file.
         let reserved = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
         if let Err(error) = reserved {
             let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
@@ -135,7 +135,7 @@ impl Draft {
         }
         let renamed = fs::rename(&self.draft, &self.path);
         if renamed.is_err() {
-            // The name would stay taken. A failure here changes nothing about that.
+            // Free the reserved name. A failure is ignored, because the rename's error is returned anyway.
             let _ = fs::remove_file(&self.path);
         }
         renamed.and_then(|()| sync_folder_of(&self.path)).map_err(failed("write", &self.path))?;
@@ -147,7 +147,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.is_kept {
-            // An unpublished file is useless, so a failure here is not reported.
+            // A leftover draft does no harm, so a failure is ignored.
             let _ = fs::remove_file(&self.draft);
         }
     }
@@ -158,7 +158,7 @@ pub struct ArchiveReader {
     path: PathBuf,
     content: BufReader<ChunkReader<BufReader<File>>>,
     header: Header,
-    /// The number of rows and accounts that were read.
+    /// The number of rows and accounts read so far.
     count: usize,
     is_at_end: bool,
 }
@@ -191,7 +191,7 @@ impl ArchiveReader {
     /// Returns the next line; None after the last one.
     ///
     /// # Errors
-    /// [`ArchiveError::Damaged`], also if the end is missing, or names another number of rows and accounts.
+    /// [`ArchiveError::Damaged`] if a line is invalid, the end line is missing, or its number is wrong.
     pub fn next_line(&mut self) -> Result<Option<Line>, ArchiveError> {
         if self.is_at_end {
             return Ok(None);

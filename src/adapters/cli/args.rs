@@ -216,7 +216,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Returns the answer; `None` if it is to be asked for.
+    /// Returns the given answer; `None` if the user must be asked.
     pub fn replace(&self) -> Option<bool> {
         (self.replace || self.keep).then_some(self.replace)
     }
@@ -372,7 +372,7 @@ impl Cli {
     pub fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         Self::try_parse_from(&arguments).map_err(|error| {
-            // clap quotes unknown arguments, and here such an argument may be the secret.
+            // clap's message quotes unknown arguments, and such an argument may be the secret.
             let surplus = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
             if surplus && arguments.iter().any(|argument| argument == "set-secret") {
                 let message = "set-secret takes no secret as an argument: it is read from stdin or prompted for\n\n\

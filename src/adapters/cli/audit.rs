@@ -1,5 +1,5 @@
-//! `goclaw audit list` and `export`: the audit log of the running gateway. `verify` needs the keys, so the composition
-//! root runs it.
+//! `goclaw audit list` and `export`: prints the audit log of the running gateway. `verify` needs the encryption keys,
+//! so `bootstrap` runs it.
 
 use super::{
     client::GatewayClient,

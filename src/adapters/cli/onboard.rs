@@ -1,4 +1,4 @@
-//! `goclaw onboard`: writes `.env.local`, which sets the variables for clients of this gateway.
+//! `goclaw onboard`: writes `.env.local`, which exports the gateway's address and token for a shell.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -37,7 +37,7 @@ pub fn onboard(force: bool, connection: &Connection) -> Result<Exit, CliError> {
     Ok(Exit::Yes)
 }
 
-/// Returns the lines of the file. They are a secret because they contain the token.
+/// Returns the content of the file. It is a secret because it contains the token.
 pub fn exports(address: &GatewayAddress, token: &SecretString) -> SecretString {
     let (host, port) = address.host_and_port();
     let mut lines = format!("export GOCLAW_HOST={}\nexport GOCLAW_PORT={port}\n", quoted(host));
@@ -68,7 +68,7 @@ pub fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliE
     })
 }
 
-/// `create_new` is O_EXCL: it does not follow an existing symlink, and the mode applies from the start.
+/// Creates the file with O_EXCL: an existing symlink is not followed, and the mode applies from the start.
 fn create(path: &Path, text: &SecretString) -> io::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let written = fill(file, text);

@@ -13,8 +13,8 @@ use super::{
     words::TimeFormatter,
 };
 
-/// How long a browser may take to read the file that redirects to the page.
-const OPENING: Duration = Duration::from_secs(5);
+/// How long the file that redirects to the page is kept for the browser.
+const REDIRECT_FILE_LIFETIME: Duration = Duration::from_secs(5);
 
 pub async fn open(
     output: &Output,
@@ -35,10 +35,10 @@ pub async fn open(
         match browser::open(&address, &environment.own_variables) {
             Ok(page) => {
                 render::error("Opening it in your browser.");
-                environment.clock.sleep(OPENING).await;
+                environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
                 drop(page);
             }
-            Err(_none) => render::error("Cannot open a browser from here. Open the link yourself."),
+            Err(_no_browser) => render::error("Cannot open a browser from here. Open the link yourself."),
         }
     }
     Ok(Exit::Yes)

@@ -2,7 +2,7 @@
 //!
 //! A closed pipe (`goclaw providers list | head -1`) is not an error. Control characters are replaced, so text from the
 //! network cannot send escape sequences to the terminal. A terminal shows headings in bold and failures in red, unless
-//! `NO_COLOR` is set; `anstream` decides that.
+//! `NO_COLOR` is set; `anstream` checks both.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -32,7 +32,7 @@ pub fn line(text: &str) -> io::Result<()> {
     ignoring_closed_pipe(writeln!(io::stdout().lock(), "{}", printable(text)))
 }
 
-/// Prints a table, whose first line are its headings.
+/// Prints a table. Its first line has the headings.
 ///
 /// # Errors
 /// As for [`line`].
@@ -40,7 +40,7 @@ pub fn table(text: &str) -> io::Result<()> {
     ignoring_closed_pipe(with_first_line(anstream::stdout().lock(), HEADING, text))
 }
 
-/// Prints a result that the user has to do something about; the first line says what is wrong.
+/// Prints a result that needs the user's action. Its first line says what is wrong.
 ///
 /// # Errors
 /// As for [`line`].
@@ -56,7 +56,7 @@ fn with_first_line(mut output: impl Write, style: Style, text: &str) -> io::Resu
 
 /// Prints an error or a notice to stderr.
 pub fn error(text: &str) {
-    // There is no other place to report a failure of stderr.
+    // A failure to write to stderr cannot be reported anywhere.
     writeln!(io::stderr().lock(), "{}", printable(text)).ok();
 }
 
@@ -86,7 +86,7 @@ pub fn json(raw: &str) -> io::Result<()> {
 
 /// Prints an error and what to do about it.
 pub fn failure(failure: &CliError) {
-    // As for `error`.
+    // A failure to write to stderr cannot be reported anywhere.
     with_first_line(anstream::stderr().lock(), FAILURE, &failure.to_string()).ok();
     for advice in failure.advice() {
         error(&advice);
@@ -117,7 +117,7 @@ pub fn ask(question: &str) -> io::Result<Option<bool>> {
     Ok(Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")))
 }
 
-/// Shows the remaining time on stderr: on one line that is rewritten, or without a terminal a line every 30 s.
+/// Shows the remaining time on stderr: on a terminal in one line that is rewritten, otherwise in a line every 30 s.
 #[derive(Debug)]
 pub struct Countdown {
     on_terminal: bool,
@@ -151,8 +151,8 @@ impl Countdown {
     }
 }
 
-/// Moves to the beginning of the line, erases it (ECMA-48, EL 2) and writes the text, as much as fits: of a line that
-/// wraps, only the last row would be erased the next time.
+/// Erases the current line (ECMA-48, EL 2) and writes the text. Cuts the text to the width of the terminal, because the
+/// next call would erase only the last row of a wrapped line.
 fn rewrite_line(text: &str) {
     let mut stderr = io::stderr().lock();
     let columns = tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col));

@@ -1,4 +1,4 @@
-//! `goclaw requests` and `goclaw usage`: what callers asked, and what it cost.
+//! `goclaw requests` and `goclaw usage`: prints the records of requests, and the tokens that programs have used.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -33,10 +33,10 @@ pub enum RequestsCommand {
     },
 }
 
-/// How often `tail` asks for new requests, and for how many at first and at most.
-const PAUSE: Duration = Duration::from_secs(1);
-const AT_ONCE: usize = 500;
-const MOST_AT_ONCE: usize = 16 * AT_ONCE;
+/// Poll interval of `tail`, and the number of requests that a poll fetches at first and at most.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+const FIRST_LIMIT: usize = 500;
+const MAX_LIMIT: usize = 16 * FIRST_LIMIT;
 
 pub(super) async fn run(
     command: &RequestsCommand,
@@ -56,19 +56,19 @@ pub(super) async fn run(
         }
         RequestsCommand::Tail { json } => {
             let mut seen = client.requests(1).await?.requests.first().map_or(0, |newest| newest.number);
-            let mut is_away = false;
+            let mut is_unreachable = false;
             loop {
-                clock.sleep(PAUSE).await;
+                clock.sleep(POLL_INTERVAL).await;
                 let requests = match newer_than(seen, client).await {
                     Err(CliError::Unreachable { url, .. }) => {
-                        if !std::mem::replace(&mut is_away, true) {
+                        if !std::mem::replace(&mut is_unreachable, true) {
                             render::error(&format!("cannot reach gateway at {url}; waiting for it"));
                         }
                         continue;
                     }
                     found => found?,
                 };
-                is_away = false;
+                is_unreachable = false;
                 for request in requests.iter().rev() {
                     if *json {
                         render::json(&request.to_json_string())?;
@@ -85,15 +85,15 @@ pub(super) async fn run(
 
 /// Returns the requests with a number above `seen`, newest first.
 async fn newer_than(seen: i64, client: &GatewayClient) -> Result<Vec<RequestEntry>, CliError> {
-    let mut limit = AT_ONCE;
+    let mut limit = FIRST_LIMIT;
     loop {
         let mut requests = client.requests(limit).await?.requests;
-        // A gateway that keeps no records numbers its requests from 1 again after a restart.
+        // Without stored records, a restarted gateway numbers its requests from 1 again.
         if requests.first().is_some_and(|newest| newest.number < seen) {
             return Ok(requests);
         }
-        let is_cut = requests.len() >= limit && requests.last().is_some_and(|oldest| oldest.number > seen);
-        if !is_cut || limit >= MOST_AT_ONCE {
+        let is_truncated = requests.len() >= limit && requests.last().is_some_and(|oldest| oldest.number > seen);
+        if !is_truncated || limit >= MAX_LIMIT {
             requests.retain(|request| request.number > seen);
             return Ok(requests);
         }
@@ -138,7 +138,7 @@ fn row(request: &RequestEntry, times: &TimeFormatter) -> [String; 9] {
     ]
 }
 
-/// Returns the sums of all days, for each program and model.
+/// Returns a table of the sums of all days, by program, account and model.
 fn usage_text(usage: &[UsageEntry], times: &TimeFormatter) -> String {
     let mut sums: BTreeMap<[&str; 3], [u64; 5]> = BTreeMap::new();
     for entry in usage {

@@ -1,4 +1,4 @@
-//! `goclaw tokens`: creates, lists and revokes tokens for programs.
+//! `goclaw tokens`: creates, lists, rotates and revokes tokens for programs.
 
 use super::{
     args::TokensCommand,
@@ -13,7 +13,7 @@ use crate::{
     domain::scope::Scopes,
 };
 
-/// The digits of an id in the list: enough to tell tokens apart, and to revoke one.
+/// The number of digits of an id in the list. They are enough to name a token in `revoke`.
 const SHORT_ID: usize = 8;
 
 pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
@@ -56,7 +56,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
                 render::error(&format!("The new token is shown only once. The old one is valid until {until}."));
             }
         }
-        // The composition root rotates the gateway's own token: it is in a file.
+        // `bootstrap` rotates the gateway token, because that token is in a file.
         TokensCommand::Rotate { name: None, .. } => return Err(CliError::UnnamedToken),
         TokensCommand::Revoke { id, output } => {
             let response = client.revoke_token(id).await?;

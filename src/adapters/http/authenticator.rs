@@ -32,7 +32,7 @@ pub(super) struct AuthContext {
 }
 
 impl AuthContext {
-    /// Returns the id of the caller's token, by which its bodies are counted.
+    /// Returns the id of the caller's API token, for `large_body`; empty for the gateway token.
     pub(super) fn token_id(&self) -> &str {
         match &self.credential {
             Credential::GatewayToken => "",
@@ -40,7 +40,7 @@ impl AuthContext {
         }
     }
 
-    /// Returns a token that is cancelled when the caller's token is revoked; None for the gateway's own token.
+    /// Returns a token that is cancelled when the caller's API token is revoked; None for the gateway token.
     pub(super) fn revoked(&self) -> Option<CancellationToken> {
         match &self.credential {
             Credential::GatewayToken => None,
@@ -59,8 +59,8 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// Returns whose logins the caller may finish. The gateway token and the page's sessions belong to one owner, and each
-    /// program to another.
+    /// Returns the principal that the caller's logins belong to. The gateway token and the page share one, and each
+    /// program has its own.
     fn principal(&self) -> Principal {
         match self {
             Self::GatewayToken => Principal::gateway_token(),
@@ -71,7 +71,7 @@ impl Credential {
         }
     }
 
-    /// Returns the name of the caller for records.
+    /// Returns the caller's name for request records.
     fn program(&self) -> &str {
         match self {
             Self::GatewayToken => "gateway token",
@@ -115,7 +115,7 @@ async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthConte
 }
 
 impl AuthContext {
-    /// Returns the caller as the audit log names it.
+    /// Returns the caller in the form of the audit log.
     pub(super) fn actor(&self, address: IpAddr) -> Actor {
         let name = match &self.credential {
             Credential::GatewayToken => "gateway token".to_owned(),
@@ -144,7 +144,7 @@ impl Authenticator {
         Self { token, state, failed: FailedAttempts::default() }
     }
 
-    /// Returns the credential for a presented token; `None` if the token is unknown.
+    /// Returns the credential for a caller's token; `None` if the token is unknown.
     fn credential(&self, presented: &str) -> Option<Credential> {
         let presented = TokenDigest::of(presented);
         if self.token.matches(&presented) {
@@ -153,12 +153,12 @@ impl Authenticator {
         self.state.app.access.find(&presented).map(Credential::ApiToken)
     }
 
-    /// Accepts a request if its path is open, or if its token permits the path. Requests with a valid token are never
-    /// rate limited.
+    /// Accepts a request if its path needs no token, or if its token permits the path. Requests with a valid token are
+    /// never rate limited.
     ///
     /// # Errors
     ///
-    /// The token is missing, wrong or not for this path; the error is the response.
+    /// The token is missing, unknown or not valid for this path. The error is the response.
     pub(super) fn authenticate(&self, request: &mut Request, caller: CallerAddress) -> Result<(), Response> {
         let path = request.uri().path();
         if !paths::needs_token(path) {
@@ -193,7 +193,7 @@ impl Authenticator {
             Grant::Link if path == paths::SESSION => return Ok(()),
             Grant::Link => return Err(insufficient_scope("owner")),
             Grant::Program(_) => {
-                // No operation has the method of a WebSocket, and clients retry a 405.
+                // The check below would reject a WebSocket with a 405, which clients retry.
                 no_upgrade(request)?;
                 match self.state.operations.check(request.method(), path, rights) {
                     Ok(()) => return Ok(()),
@@ -213,7 +213,7 @@ impl Authenticator {
     }
 }
 
-/// Returns the 403 of RFC 6750 section 3.1 for a token without a scope.
+/// Returns the 403 of RFC 6750 section 3.1 for a token that lacks `scope`.
 fn insufficient_scope(scope: &str) -> Response {
     let detail = match scope {
         "owner" => "this needs the gateway's own token or a session of the page".to_owned(),

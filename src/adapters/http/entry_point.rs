@@ -1,8 +1,8 @@
 //! The entry point of every request: assigns an id, checks the host, authenticates, routes, and adds the common
 //! response headers.
 //!
-//! This is one endpoint and not a chain of middleware: each middleware's future holds the request and the inner future
-//! again, and copying them was a quarter of the cost of a forwarded request.
+//! This is one endpoint instead of a chain of middleware. The future of each middleware holds the request and the inner
+//! future, and copying them took a quarter of the time of a forwarded request.
 
 use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
@@ -82,7 +82,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(DEFAULT_CSP);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        // nginx would hold events back until its buffer is full.
+        // Without this header, nginx delays events until its buffer is full.
         if is_event_stream(headers) {
             headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         }
@@ -156,7 +156,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     }
 }
 
-/// Returns who makes this request, for the audit log. Requests to models change nothing, so they need none.
+/// Returns the actor of this request for the audit log; None for a request that changes nothing.
 fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
     let changes = *request.method() != Method::GET && !paths::changes_nothing(request.uri().path());
     request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))

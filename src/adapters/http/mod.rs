@@ -86,7 +86,7 @@ pub const fn limits(drain: Duration) -> Limits {
     }
 }
 
-/// What the operations share.
+/// The state that all operations share.
 struct ApiState {
     app: Arc<App>,
     bodies: LargeBodies,
@@ -132,8 +132,7 @@ fn document_of(server: &str) -> String {
     document::document(&service(server, Weak::new()).spec())
 }
 
-/// The host names, browser origins and reverse proxies that the API accepts requests for and from, and where it is
-/// reached.
+/// The host names, browser origins and reverse proxies that the API accepts, and its public URL.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     pub hosts: Hosts,

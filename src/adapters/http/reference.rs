@@ -1,10 +1,10 @@
-//! Writes the API reference: one HTML page of the OpenAPI document.
+//! Renders the OpenAPI document as one HTML page, for `/docs`.
 
 use serde_json::{Map, Value};
 
 pub(super) const STYLE: &str = include_str!("reference.css");
 
-/// Returns the page of a document.
+/// Renders a document as a page.
 pub(super) fn html(document: &str) -> String {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     let tags = list(&document, "tags");
@@ -78,7 +78,7 @@ fn schema_section(name: &str, schema: &Value) -> String {
     format!("<h3 id=\"schema-{name}\">{name}</h3>{about}{shape}{}", titled("Members", &properties))
 }
 
-/// Describes a type. A named one is a link to its section.
+/// Describes a type. A named type becomes a link to its section.
 fn type_of(schema: Option<&Value>) -> String {
     let Some(schema) = schema else { return "anything".to_owned() };
     if let Some(name) = name_of(schema, "$ref").strip_prefix("#/components/schemas/") {
@@ -111,7 +111,7 @@ fn link(to: &str, text: &str) -> String {
     format!("<a href=\"#{}\">{}</a> ", escaped(to), escaped(text))
 }
 
-/// Returns a text as a paragraph. What is between backticks is code.
+/// Renders a text as a paragraph. Text between backticks becomes `<code>`.
 fn paragraph(text: Option<&Value>) -> String {
     let text = escaped(text.and_then(Value::as_str).unwrap_or_default());
     if text.is_empty() {
@@ -150,7 +150,7 @@ fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     value.and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }
 
-/// Follows a reference.
+/// Resolves a `$ref`. Returns any other value unchanged.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = name_of(value, "$ref").strip_prefix('#');
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)

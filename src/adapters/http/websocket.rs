@@ -1,4 +1,4 @@
-//! Requests for a WebSocket, which this gateway does not offer.
+//! Rejects WebSocket upgrades, which the gateway does not support.
 
 use poem::{
     Request, Response,
@@ -8,10 +8,10 @@ use poem::{
 use super::{paths, problem_json::ProblemJson};
 use crate::adapters::contract::ProblemKind;
 
-/// Rejects WebSockets with a 426. Codex tries one first; after a 426 it uses plain HTTP at once, after other errors it
-/// retries.
+/// Rejects a WebSocket upgrade with a 426. The Codex CLI tries one first. After a 426 it uses plain HTTP at once; after
+/// other errors it retries the upgrade.
 pub(super) fn no_upgrade(request: &Request) -> Result<(), Response> {
-    // Other upgrades are optional and ignored: Java's client offers HTTP/2 this way.
+    // Ignore other upgrades, which are optional: Java's client offers HTTP/2 this way.
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
     let upgrades = request.headers().get_all(header::UPGRADE).iter().any(is_websocket);

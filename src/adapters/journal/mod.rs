@@ -1,14 +1,16 @@
 //! The token journal as a folder: one file for each account, login and generation.
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed
-//! once more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty
-//! files record everything else: `<account>.<login>.<generation>.seen` is a mark,
-//! `<account>.<login>.<generation>-<attempt>.sent` a presented token, and `<account>.<login>.<successor>.ended`, or
-//! `<account>.<login>.ended`, the end of a login. `login_file` is for the tokens of logins that are not saved yet.
+//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in records are sealed,
+//! as in the database. A mark, a presented token and the end of a login are empty files, whose names are their content:
 //!
-//! A record is named after the version that it replaces, `first` for the tokens of a login; all other files after their
-//! own version.
+//! - `<account>.<login>.<generation>.json` is a record; it ends in `.committed.json` after the commit.
+//! - `<account>.<login>.<generation>.seen` is a mark.
+//! - `<account>.<login>.<generation>-<attempt>.sent` is a presented token.
+//! - `<account>.<login>.<successor>.ended` or `<account>.<login>.ended` is the end of a login.
+//!
+//! A record's name has the generation that the record replaces, or `first` for the first tokens of a login. The other
+//! names have the generation of the token itself. `login_file` stores the tokens of unsaved logins.
 
 mod ended;
 mod login_file;
@@ -40,17 +42,17 @@ use login_file::is_login;
 use presented::SENT;
 use record_file::{RecordFile, read};
 
-/// The end of the name of a committed record.
+/// File name suffix of a committed record.
 const COMMITTED: &str = ".committed.json";
-/// The end of the name of a mark, an empty file.
+/// File name suffix of a mark.
 const MARK: &str = ".seen";
-/// Stands for the generation in the name of a record that replaces none.
+/// Replaces the generation in the name of a record that replaces no version.
 const FIRST: &str = "first";
 
 #[derive(Clone)]
 pub struct FolderJournal {
     folder: PathBuf,
-    /// Files that `list` found under names that `put` does not use, e.g. manual copies, each with its record's stem.
+    /// Files that `list` found under names that `put` does not use, such as manual copies, each with its record's stem.
     misnamed: Arc<Mutex<Vec<(String, PathBuf)>>>,
 }
 
@@ -98,8 +100,9 @@ impl FolderJournal {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Renames the record, or writes it if it is not there, and removes its other copies and the account's older
-    /// record. A newer record of the login stays instead: an older one may be replayed into a restored database.
+    /// Gives the record its committed name, or writes it if its file is missing. Removes its other copies and the
+    /// account's older records. If a newer record of the login exists, removes this one instead: it may come from a
+    /// restored database.
     fn confirm_record(&self, record: &JournalRecord) -> io::Result<()> {
         let (name, version) = (&record.name, &record.rotation.version);
         let stem = record_stem(name, version);
@@ -125,10 +128,10 @@ impl FolderJournal {
         if kept.iter().any(|kept| is_later(kept, version)) {
             return Ok(false);
         }
-        // The tokens of this version may be there already: another process on the same folder has stored them.
+        // Another process on the same folder may have stored the tokens of this version.
         if !kept.contains(version) {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-            // It replaces records that were on disk.
+            // Sync the mark before the records that it replaces are removed.
             File::open(&self.folder)?.sync_all()?;
             self.remove_where("", |other| *other != path && kept_version(other, name).is_some())?;
         }
@@ -150,7 +153,7 @@ impl FolderJournal {
         fs::read_dir(&self.folder)?.map(|file| Ok(file?.path())).collect()
     }
 
-    /// Reads the records, except for committed ones of the versions `known`: their names say enough.
+    /// Reads the records, except for committed ones with a version in `known`, whose content the caller does not need.
     fn read_all(&self, known: &HashMap<AccountName, TokenVersion>) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
         for path in self.paths()? {
@@ -160,7 +163,7 @@ impl FolderJournal {
             }
             match read(&path) {
                 Ok(record) => found.push((record_stem(&record.name, &record.rotation.version), path, record)),
-                // Its writer has committed or renamed it.
+                // The file was renamed or removed meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(_) if is_login(&path) => {}
                 Err(error) => {
@@ -173,7 +176,7 @@ impl FolderJournal {
         let misnamed = found.iter().filter(|(stem, path, _)| !is_named_after(path, stem));
         let misnamed = misnamed.map(|(stem, path, _)| (stem.clone(), path.clone())).collect();
         *self.misnamed.lock().unwrap_or_else(PoisonError::into_inner) = misnamed;
-        // Of several files of one version, the committed one is used, else the one with the final name.
+        // Of several files of a version, use the committed one, or else the one with the final name.
         found.sort_by_cached_key(|(stem, path, record)| {
             let is_other = *path != self.path(stem, RecordState::Unsaved);
             (stem.clone(), record.state == RecordState::Unsaved, is_other, path.clone())
@@ -182,11 +185,11 @@ impl FolderJournal {
         Ok(found.into_iter().map(|(_, _, record)| record).collect())
     }
 
-    /// Counts what each key has sealed, one file after the other.
+    /// Counts the records that each key has sealed. Reads one file at a time.
     fn count_by_key(&self) -> io::Result<BTreeMap<KeyId, usize>> {
         let mut counts = BTreeMap::new();
         for path in self.paths()?.into_iter().filter(|path| !is_marker(path)) {
-            // Other files are reported when they are listed.
+            // `read_all` reports files that are not records.
             let key_ids = read(&path).map(|record| record.rotation.key_ids()).unwrap_or_default();
             key_ids.into_iter().for_each(|key_id| *counts.entry(key_id).or_default() += 1);
         }
@@ -196,10 +199,10 @@ impl FolderJournal {
         Ok(counts)
     }
 
-    /// Removes the files that `is_meant`, and the misnamed files of a record.
-    fn remove_where(&self, stem: &str, is_meant: impl Fn(&PathBuf) -> bool) -> io::Result<()> {
+    /// Removes the files that `is_selected` accepts, and the misnamed files of the record `stem`.
+    fn remove_where(&self, stem: &str, is_selected: impl Fn(&PathBuf) -> bool) -> io::Result<()> {
         let mut paths = self.paths()?;
-        paths.retain(is_meant);
+        paths.retain(is_selected);
         let mut misnamed = self.misnamed.lock().unwrap_or_else(PoisonError::into_inner);
         paths.extend(misnamed.extract_if(.., |(of, _)| of == stem).map(|(_, path)| path));
         drop(misnamed);
@@ -288,7 +291,7 @@ impl TokenJournal for FolderJournal {
     }
 }
 
-/// Returns the beginning of the file names of a record, up to a dot.
+/// Returns the part that the names of a record's files share; a dot follows it.
 fn record_stem(name: &AccountName, version: &TokenVersion) -> String {
     let login_id = &version.login_id;
     match version.replaced() {
@@ -302,12 +305,12 @@ fn is_named_after(path: &Path, stem: &str) -> bool {
     name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether the file is empty and its name is the whole record.
+/// Whether this is one of the empty files, whose names are their content.
 fn is_marker(path: &Path) -> bool {
     path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end)))
 }
 
-/// Returns the account and the version of a committed record from the file's name.
+/// Parses the account and the version of a committed record from the file's name.
 fn committed_of(path: &Path) -> Option<(AccountName, TokenVersion)> {
     let file = path.file_name()?.to_str().filter(|file| file.ends_with(COMMITTED))?;
     let name = AccountName::parse(file.split_once('.')?.0).ok()?;
@@ -315,7 +318,7 @@ fn committed_of(path: &Path) -> Option<(AccountName, TokenVersion)> {
     Some((name, version))
 }
 
-/// Returns the version that an account's committed record or mark stands for, from the file's name.
+/// Parses the version of an account's committed record or mark from the file's name.
 fn kept_version(path: &Path, name: &AccountName) -> Option<TokenVersion> {
     let file = path.file_name()?.to_str()?.strip_prefix(name.as_str())?.strip_prefix('.')?;
     if let Some(record) = file.strip_suffix(COMMITTED) {

@@ -1,5 +1,5 @@
-//! The certificate of a TLS listener. New connections get changed files within a few seconds, and SIGHUP reloads them
-//! at once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
+//! The certificate of a TLS listener. New connections use changed files within a few seconds, and SIGHUP reloads the
+//! files at once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
 
 use std::{
     fs, io,
@@ -23,7 +23,7 @@ use x509_cert::{
 
 /// Minimum time between two checks for changed files.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// The application protocol in TLS (RFC 7301).
+/// The name of HTTP/1.1 in ALPN (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// Why a certificate cannot be used.
@@ -39,7 +39,7 @@ pub enum InvalidCertificate {
     Unfit { certificate: PathBuf, key: PathBuf, source: TlsError },
 }
 
-/// A certificate with its chain, and its key.
+/// A certificate with its chain and its key, which follows changes of their files.
 pub struct ServerCertificate {
     certificate: PathBuf,
     key: PathBuf,
@@ -49,7 +49,7 @@ pub struct ServerCertificate {
 struct Current {
     config: Arc<ServerConfig>,
     ends_at: i64,
-    changed: [Option<SystemTime>; 2],
+    modified: [Option<SystemTime>; 2],
     checked_at: Instant,
 }
 
@@ -61,20 +61,20 @@ impl ServerCertificate {
     #[expect(clippy::disallowed_methods, reason = "files change in real time")]
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, InvalidCertificate> {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        let changed = [&certificate, &key].map(|path| changed_at(path));
+        let modified = [&certificate, &key].map(|path| modified_at(path));
         let (config, ends_at) = read(&certificate, &key)?;
-        let current = Current { config, ends_at, changed, checked_at: Instant::now() };
+        let current = Current { config, ends_at, modified, checked_at: Instant::now() };
         Ok(Self { certificate, key, current: Mutex::new(current) })
     }
 
-    /// Returns the configuration of a new connection. If the files have changed and cannot be used, the previous ones
-    /// stay in use.
+    /// Returns the TLS configuration for a new connection. If the files have changed and cannot be used, the previous
+    /// ones stay in use.
     #[expect(clippy::disallowed_methods, reason = "files change in real time")]
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         let mut current = self.current();
         if current.checked_at.elapsed() >= CHECK_INTERVAL {
             current.checked_at = Instant::now();
-            if self.changed() != current.changed {
+            if self.modified() != current.modified {
                 self.reload_into(&mut current);
             }
         }
@@ -95,12 +95,12 @@ impl ServerCertificate {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changed(&self) -> [Option<SystemTime>; 2] {
-        [&self.certificate, &self.key].map(|path| changed_at(path))
+    fn modified(&self) -> [Option<SystemTime>; 2] {
+        [&self.certificate, &self.key].map(|path| modified_at(path))
     }
 
     fn reload_into(&self, current: &mut Current) {
-        current.changed = self.changed();
+        current.modified = self.modified();
         match read(&self.certificate, &self.key) {
             Ok((config, ends_at)) => {
                 (current.config, current.ends_at) = (config, ends_at);
@@ -113,11 +113,11 @@ impl ServerCertificate {
     }
 }
 
-fn changed_at(path: &Path) -> Option<SystemTime> {
+fn modified_at(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Returns the configuration of new connections, and when the certificate expires.
+/// Returns the TLS configuration, and when the certificate expires, in Unix seconds.
 fn read(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, i64), InvalidCertificate> {
     let text = |path: &Path| {
         let text = fs::read(path).map(Zeroizing::new);

@@ -15,7 +15,7 @@ use super::values::{DatabaseUrl, connections, database, duration_or_zero};
 pub(super) struct DatabaseSection {
     #[serde(deserialize_with = "database")]
     url: Option<DatabaseUrl>,
-    /// The most connections of one gateway.
+    /// The maximum number of connections of one gateway.
     #[serde(deserialize_with = "connections")]
     pool_size: usize,
     /// How long the start waits for a server that is not up yet; zero: not at all.
@@ -40,11 +40,11 @@ pub enum DatabaseSettings {
 
 #[derive(Debug)]
 pub struct PostgresSettings {
-    /// It may hold a password.
+    /// The URL, which may hold a password.
     pub url: SecretString,
     pub pool_size: usize,
     pub wait: Duration,
-    /// `tls.ca_file`.
+    /// The value of `tls.ca_file`.
     pub ca_file: Option<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! `goclaw config show` and `check`: each setting with its value and its origin, and everything that is wrong with it.
+//! `goclaw config show` and `check`: returns each setting with its value and origin, and all errors.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -15,18 +15,18 @@ use crate::domain::{outbound_proxy::WayOut, provider::ProviderDefinition};
 const HIDDEN: &str = "(set, not shown)";
 const NONE: &str = "(none)";
 
-/// One setting, for people.
+/// One setting, as `goclaw config show` prints it.
 #[derive(Debug)]
 pub struct Explained {
     pub key: String,
     /// The value without secrets.
     pub value: String,
-    /// Changes with the value, also with a hidden one.
+    /// Changes with the value, even if `value` hides it.
     pub fingerprint: Fingerprint,
     pub origin: Origin,
 }
 
-/// A hash of a value, to notice its change. It is never shown: a short secret could be guessed from it.
+/// A hash of a value, to detect changes. It is never shown, because a short secret could be guessed from it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
@@ -47,7 +47,7 @@ pub enum Origin {
     Default,
     File,
     Variable(String),
-    /// A file of the service manager.
+    /// A credential file that the service manager passes.
     Credential,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Origin {
 }
 
 impl Settings {
-    /// Returns every setting of the sections, and of each account what is configured and the most important defaults.
+    /// Returns all settings, but of each account only the configured ones and the most important defaults.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Settings {
         Ok(explained)
     }
 
-    /// Returns everything that is wrong: each invalid setting, or else the first contradiction between settings.
+    /// Returns all errors: each invalid setting, or else the first contradiction between settings.
     pub fn problems(file: Option<PathBuf>, environment: &Environment) -> Vec<SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let configured = match sources::configured(file.as_deref(), environment) {
@@ -121,7 +121,7 @@ impl Settings {
         if is_credential { Origin::Credential } else { Origin::Default }
     }
 
-    /// Returns the values in force, to be shown for settings that are not configured. The structs are taken apart, so
+    /// Returns the effective values, which are shown for settings that are not configured. Destructures the structs, so
     /// that the compiler reports a new field.
     fn effective(&self) -> Vec<(String, String)> {
         let ServerSettings {
@@ -196,7 +196,7 @@ impl Settings {
     }
 }
 
-/// Returns what decides where an account's secrets are sent.
+/// Returns the settings that are shown for every account.
 fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
     let key = |member: &str| format!("providers.{}.{member}", account.name);
     let mut shown = vec![
@@ -215,7 +215,7 @@ fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
 fn as_configured(setting: &Configured) -> Explained {
     let key = setting.key();
     let value = match key.rsplit('.').next() {
-        // It may hold a password; the rest is worth seeing.
+        // A proxy's URL may hold a password, which `WayOut` does not print.
         Some("proxy") => WayOut::parse(&setting.text()).map_or_else(|_| HIDDEN.to_owned(), |way| way.to_string()),
         _ if may_be_secret(&key, &setting.text()) => HIDDEN.to_owned(),
         _ => setting.text(),
@@ -224,14 +224,14 @@ fn as_configured(setting: &Configured) -> Explained {
     Explained { key, value, fingerprint: Fingerprint::of(&setting.text()), origin }
 }
 
-/// Decides by the name, so that a new secret is hidden by default. The `key` of an agent is its name and no secret.
+/// Decides by the name, so that a new secret is hidden by default. The `key` of an agent is a name, not a secret.
 fn may_be_secret(key: &str, value: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or_default();
     let sounds_secret = ["token", "key", "secret", "password"].iter().any(|word| name.contains(word));
     let is_place = name.ends_with("_file") || name.ends_with("_url") || key.starts_with("agent");
     match key {
         "database.url" => !value.starts_with("sqlite:"),
-        // Such addresses often hold a secret.
+        // The URL of a webhook often holds a secret.
         "webhook.url" => true,
         _ => sounds_secret && !is_place,
     }
@@ -249,7 +249,7 @@ fn duration(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-/// Returns address, pool size and wait.
+/// Returns the values of `database.url`, `database.pool_size` and `database.wait`.
 fn database(database: &DatabaseSettings) -> [String; 3] {
     match database {
         DatabaseSettings::Sqlite(path) => [format!("sqlite:{}", path.display()), NONE.to_owned(), NONE.to_owned()],

@@ -131,14 +131,14 @@ impl Settings {
     }
 }
 
-/// Returns the file in which a service manager passes this secret, if it does (systemd.exec(5), `LoadCredential=`).
-/// Only a file that exists counts, because a unit may name credentials that a machine does not have.
+/// Returns the file in which the service manager passes a secret (systemd.exec(5), `LoadCredential=`); None if the file
+/// does not exist, because a unit may name credentials that a machine does not have.
 fn credential(name: &str, environment: &Environment) -> Option<PathBuf> {
     environment.path("CREDENTIALS_DIRECTORY").map(|folder| folder.join(name)).filter(|file| file.is_file())
 }
 
-/// Checks that only one setting is set of those that configure the same secret. Replicas that share a database need the
-/// same secret, so none of them may create its own.
+/// Checks that at most one of the settings for one secret is set, and exactly one if replicas share the database. They
+/// need the same secret, so none of them may create its own.
 fn check_secret<const N: usize>(settings: [(&'static str, bool); N], is_shared: bool) -> Result<(), SettingsError> {
     let mut set = settings.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| (*key).to_owned());
     match (set.next(), set.next()) {

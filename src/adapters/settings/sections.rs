@@ -41,11 +41,12 @@ pub struct ServerSettings {
     /// Host names that the API accepts in addition to the loopback names and `host`, without ports.
     #[serde(deserialize_with = "hosts")]
     pub allowed_hosts: Vec<String>,
-    /// Where browsers and programs reach the gateway.
+    /// The gateway's address for browsers and programs.
     #[serde(deserialize_with = "public_url")]
     pub public_url: Option<PublicUrl>,
-    /// The certificate with its chain, and its key, of a listener with TLS. None: plain HTTP.
+    /// The certificate with its chain, for a listener with TLS. None: plain HTTP.
     pub tls_certificate_file: Option<PathBuf>,
+    /// The certificate's key.
     pub tls_key_file: Option<PathBuf>,
     /// The origins whose pages may call the model routes from a browser.
     #[serde(deserialize_with = "origins")]
@@ -56,10 +57,10 @@ pub struct ServerSettings {
     /// How long a stop waits for running requests.
     #[serde(deserialize_with = "duration_or_zero")]
     pub drain: Duration,
-    /// The token that callers present.
+    /// The gateway token.
     #[serde(deserialize_with = "header_token")]
     pub token: Option<SecretString>,
-    /// The file that holds it instead. It must exist: only the default file is created.
+    /// The file that holds the gateway token. It must exist, because only the default file is created.
     pub token_file: Option<PathBuf>,
 }
 
@@ -69,7 +70,7 @@ impl ServerSettings {
         self.tls_certificate_file.as_deref().zip(self.tls_key_file.as_deref())
     }
 
-    /// Checks that both files are set, or none.
+    /// Checks that both files of TLS are set, or none.
     pub(super) fn check_tls(&self) -> Result<(), SettingsError> {
         match (&self.tls_certificate_file, &self.tls_key_file) {
             (Some(_), None) => Err(SettingsError::missing("server.tls_key_file", "the certificate needs its key")),
@@ -102,7 +103,7 @@ impl Default for ServerSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallbackSettings {
-    /// None for both loopback addresses.
+    /// The listen address. None: both loopback addresses.
     #[serde(deserialize_with = "ip")]
     pub bind: Option<IpAddr>,
     /// OpenAI's server accepts only the default port.
@@ -128,11 +129,11 @@ impl CallbackSettings {
     }
 }
 
-/// The records of requests.
+/// The settings of the request records.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
-    /// How long they are kept in the database. Zero: only the newest, in memory.
+    /// How long records are kept in the database. Zero: only the newest are kept, in memory.
     #[serde(deserialize_with = "duration_or_zero")]
     pub keep: Duration,
 }
@@ -140,7 +141,7 @@ pub struct RequestSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
-    /// What is logged, in the syntax of `RUST_LOG`, which overrides it.
+    /// The filter in the syntax of `RUST_LOG`, which overrides it.
     #[serde(deserialize_with = "log_filter")]
     pub filter: String,
     #[serde(deserialize_with = "log_format")]
@@ -161,7 +162,7 @@ pub struct EncryptionSettings {
     /// Several keys, one per line: the first one seals, all of them open.
     #[serde(deserialize_with = "secret_lines")]
     pub keys: Option<SecretString>,
-    /// The file that holds one key or more instead. It must exist: only the default file is created.
+    /// The file that holds one key or more. It must exist, because only the default file is created.
     pub key_file: Option<PathBuf>,
 }
 
@@ -243,7 +244,7 @@ impl WebhookSection {
 pub(super) struct Agent {
     /// The name that callers use as `model`.
     key: Option<String>,
-    /// The account and model that serve it.
+    /// The account and model that serve the agent.
     #[serde(default, deserialize_with = "model")]
     provider: Option<ModelRef>,
 }
@@ -264,7 +265,7 @@ impl Default for ModelsSection {
     }
 }
 
-/// Collects the agents of both sections. `default_provider` may be an unknown name: its account can be connected later.
+/// Collects the agents of both sections. `default_provider` may be unknown: its account can be connected later.
 pub(super) fn model_names(
     single: Option<Agent>,
     listed: BTreeMap<String, Agent>,

@@ -26,10 +26,10 @@ use crate::domain::{
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
 const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// More would be a mistake: PostgreSQL allows 100 for all of its clients by default.
+/// Maximum of `database.pool_size`. By default, PostgreSQL allows 100 connections for all of its clients.
 const MOST_CONNECTIONS: usize = 500;
 
-/// Defines functions that read a text and parse it. The parser's error is what is allowed.
+/// Defines functions that read a text and parse it. The parser's error says what is allowed.
 macro_rules! kinds {
     ($($name:ident: $type:ty = $parse:expr;)*) => {$(
         pub(super) fn $name<'de, D: Deserializer<'de>, T: From<$type>>(deserializer: D) -> Result<T, D::Error> {
@@ -173,7 +173,7 @@ pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     parsed_list(deserializer, allowed, |rule| ProxyRule::parse(rule).ok()).map(Some)
 }
 
-/// A list, or one text with commas as in variables. The text of `expecting` has the form of `rejected_secret`.
+/// A list, or one text with commas, as in variables. The text of `expecting` has the form of `rejected_secret`.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "= (not shown): it must be a list of strings")]
 enum List {
@@ -193,11 +193,11 @@ fn parsed_list<'de, D: Deserializer<'de>, T>(
     items.iter().map(|item| parse(item).ok_or_else(|| D::Error::custom(rejected(item, allowed)))).collect()
 }
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
     /// One JSON object, for log collectors.

@@ -1,7 +1,7 @@
 //! Copies whole tables out of a database and into one, for backups.
 //!
-//! A row travels as a JSON object that the database itself writes and reads, so that SQLite and PostgreSQL exchange
-//! rows, and a table that a later version adds needs no code here.
+//! The database itself converts rows to JSON objects and back. Therefore SQLite and PostgreSQL can exchange rows, and a
+//! new table needs no code here.
 
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
@@ -12,23 +12,24 @@ use crate::{
     ports::{Author, StoreError},
 };
 
-/// Returns how many rows of a table are a batch, which becomes one line of an archive. A remembered response may have 16 MiB.
+/// Returns the number of rows in a batch, which becomes one line of an archive. A remembered response may have 16 MiB.
 pub(super) fn batch_of(table: &str) -> usize {
     if table == "responses" { 8 } else { 100 }
 }
 
-/// Tables that belong to the machine or the moment: what replicas tell each other, a clock, pending logins, records of
-/// requests, and the schema's version.
+/// Tables that are local to a machine or short-lived: changes and reports of replicas, a clock, pending logins, records
+/// of requests, and the schema's version.
 const NOT_COPIED: [&str; 6] =
     ["__diesel_schema_migrations", "change_feed", "login_sessions", "machine_clock", "replicas", "requests"];
-/// The remembered responses, and what programs have used. With SQLite they are in a separate file.
+/// Remembered responses and the usage of programs. With SQLite, these tables are in a separate file.
 const OF_RESPONSES: [&str; 3] = ["responses", "response_items", "usage"];
 
 /// Which tables are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tables {
-    /// Everything except for the tables of `Responses`.
+    /// All copied tables except those of `Responses`.
     Main,
+    /// The tables of remembered responses and usage.
     Responses,
 }
 
@@ -49,9 +50,9 @@ pub struct TableRows {
     pub rows: String,
 }
 
-/// Takes the rows, one batch after the other.
+/// Receives the rows, batch by batch.
 pub type Sink<'s> = dyn FnMut(TableRows) -> Result<(), Cause> + Send + 's;
-/// Returns the next batch.
+/// Returns the next batch; None after the last one.
 pub type Source<'s> = dyn FnMut() -> Result<Option<TableRows>, Cause> + Send + 's;
 
 /// Why tables cannot be copied. The transaction was rolled back.
@@ -78,7 +79,7 @@ impl From<TransactionError> for CopyError {
 
 /// How a database is restored.
 pub struct RestoreOrder<'a> {
-    /// Whether the account's refresh token may be spent, as far as this machine knows.
+    /// Returns whether an account's refresh token may be spent, so that the account is put in doubt.
     pub needs_doubt: &'a (dyn Fn(&SealedCredential) -> bool + Sync),
     pub author: &'a Author,
     /// How the audit log names the archive.
@@ -101,17 +102,17 @@ pub struct Restored {
 /// Contract: reading MUST see one consistent snapshot, also while gateways run. Writing MUST be one transaction.
 #[async_trait]
 pub trait TableCopy: Send + Sync {
-    /// Passes the rows of all tables on, in the order in which they can be written.
+    /// Passes the rows of the tables to `sink`, in an order in which they can be inserted.
     async fn read_tables(&self, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError>;
 
     /// Whether the database has accounts, tokens of programs, or pending revocations.
     async fn is_used(&self) -> Result<bool, StoreError>;
 
-    /// Replaces the content of all tables but the responses. Sessions of the page are left out, and accounts that
-    /// `order.needs_doubt` get the state in doubt with the cause `restored`.
+    /// Replaces the content of the tables of [`Tables::Main`], without the page's sessions. Accounts that
+    /// `order.needs_doubt` selects are put in doubt with the cause `restored`.
     async fn restore(&self, source: &mut Source<'_>, order: &RestoreOrder<'_>) -> Result<Restored, CopyError>;
 
-    /// Replaces the remembered responses, and what programs have used. Returns the number of rows.
+    /// Replaces the content of the tables of [`Tables::Responses`]. Returns the number of rows.
     async fn restore_responses(&self, source: &mut Source<'_>) -> Result<usize, CopyError>;
 }
 
@@ -126,7 +127,7 @@ pub(super) struct Column {
     pub(super) is_numbered: bool,
 }
 
-/// A row as JSON, with its place in the table if the database reads by it.
+/// A row as JSON, with its position in the table if the database reads by position.
 #[derive(Debug, diesel::QueryableByName)]
 pub(super) struct JsonRow {
     #[diesel(sql_type = diesel::sql_types::BigInt)]

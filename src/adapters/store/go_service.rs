@@ -16,12 +16,12 @@ use super::{
     postgres::is_on_this_machine,
 };
 
-/// The connection and the query of a small table.
+/// Time limit for connecting and reading.
 const READ_WITHIN: Duration = Duration::from_secs(30);
-/// What a path in a URI escapes: `?`, `#` and `%` have a meaning there.
+/// The bytes that are escaped in the path of a URI, such as `?`, `#` and `%`.
 const NOT_IN_A_PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
-/// A row of its `llm_providers`, with the refresh token in its `config_secrets`: sealed, or as it is.
+/// A row of that service's `llm_providers`, with the refresh token from `config_secrets`. Tokens may be sealed.
 #[derive(QueryableByName)]
 pub struct StoredGoAccount {
     #[diesel(sql_type = Text)]
@@ -48,8 +48,8 @@ impl StoredGoAccount {
     }
 }
 
-/// The secret is a blob in both databases; `value_as_text` converts it. The rows of several tenants can have the same
-/// name.
+/// Returns the query. `value_as_text` is SQL that converts the secret, a blob in both databases. Rows of different
+/// tenants can have the same name.
 fn query(value_as_text: &str) -> String {
     format!(
         "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \
@@ -68,7 +68,7 @@ pub fn read_sqlite(path: &Path) -> Result<Vec<StoredGoAccount>, OpenStoreError> 
     rows.map_err(|error| failed(Box::new(error)))
 }
 
-/// Reads a PostgreSQL database on this machine, or one that a tunnel leads to: the connection is not encrypted.
+/// Reads a PostgreSQL database on this machine or behind a tunnel. Refuses others, as the connection is not encrypted.
 pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, OpenStoreError> {
     let name = "of the GoClaw service".to_owned();
     let failed = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };

@@ -1,4 +1,4 @@
-//! A connection to a provider: one of HTTP/1.1, driven by the task that uses it, or a place on a shared one of HTTP/2.
+//! A connection to a provider: an HTTP/1.1 connection of its own, or a lease on a shared HTTP/2 connection.
 
 use std::{sync::OnceLock, task::Context};
 
@@ -31,7 +31,7 @@ impl Connection {
         }
     }
 
-    /// Reads and writes as much as possible without waiting. A shared connection does so in its own task.
+    /// Reads and writes as much as possible without waiting. A shared connection does this in its own task.
     pub(super) fn advance(&mut self, context: &mut Context<'_>) {
         match self {
             Self::Http1(connection) => connection.advance(context),
@@ -40,8 +40,8 @@ impl Connection {
     }
 }
 
-/// Whether the provider has not processed a request: it refused the stream, or had sent a GOAWAY before it (RFC 9113
-/// section 8.7). h2 reports a GOAWAY of the other side only for streams above the last one that it names.
+/// Returns whether the provider has certainly not processed the request: it refused the stream, or its GOAWAY excludes
+/// the stream (RFC 9113 section 8.7). h2 reports a remote GOAWAY only for streams above the frame's last id.
 pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
     let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let error = causes.find_map(|cause| cause.downcast_ref::<h2::Error>());
@@ -51,7 +51,7 @@ pub(super) fn was_not_processed(error: &hyper::Error) -> bool {
     })
 }
 
-/// Converts hyper's error. A failure of the request body is the caller's, not the provider's.
+/// Converts hyper's error. A failure of the request body is an error of the caller, not of the provider.
 pub(super) fn upstream_error(error: hyper::Error, body_error: &OnceLock<BodyError>) -> UpstreamError {
     match body_error.get() {
         Some(error) => UpstreamError::Body(*error),

@@ -1,4 +1,4 @@
-//! Opens connections: resolves names, tries all addresses, passes proxies, and verifies TLS.
+//! Opens connections: resolves names, tries all addresses, connects through proxies, and verifies TLS certificates.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::{
     ports::UpstreamError,
 };
 
-/// For name lookup, TCP, TLS and the HTTP handshake together.
+/// Time limit for name lookup, TCP, TLS and the HTTP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A new connection, of the version that the server has chosen (RFC 7301).
+/// A new connection of the HTTP version that the server chose (ALPN, RFC 7301).
 pub(super) enum Opened {
     Http1(Http1Connection),
     Http2(SharedConnection),
@@ -28,7 +28,7 @@ pub(super) enum Opened {
 
 #[derive(Debug)]
 pub(super) struct Connector {
-    /// Those that let the server choose the version.
+    /// Connectors that let the server choose the HTTP version.
     any: PerWay<HttpsConnector<Route>>,
     http1: PerWay<HttpsConnector<Route>>,
     pub(super) ways: Ways,
@@ -52,7 +52,7 @@ impl Connector {
         Ok(Self { any, http1, ways: outbound.ways().clone(), ping })
     }
 
-    /// Opens a connection, of HTTP/2 only if `may_share`.
+    /// Opens a connection. Offers HTTP/2 only if `may_share` is true.
     pub(super) async fn connect(&self, origin: &Origin, may_share: bool) -> Result<Opened, UpstreamError> {
         let connectors = if may_share { &self.any } else { &self.http1 };
         let connect = async {

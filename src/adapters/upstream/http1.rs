@@ -1,4 +1,4 @@
-//! A connection of HTTP/1.1, driven by the task that uses it.
+//! An HTTP/1.1 connection, driven by the task that uses it.
 
 use std::{
     fmt,
@@ -32,7 +32,7 @@ impl Http1Connection {
     }
 
     pub(super) fn advance(&mut self, context: &mut Context<'_>) {
-        // The response reports the connection's error, so it is ignored here.
+        // The response reports an error of the connection, so it is ignored here.
         self.is_closed = self.is_closed || self.driver.as_mut().poll(context).is_ready();
     }
 

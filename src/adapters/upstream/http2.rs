@@ -1,7 +1,7 @@
-//! A connection of HTTP/2, which concurrent requests share.
+//! An HTTP/2 connection, which concurrent requests share.
 //!
-//! It is driven by a task of its own, so that pings keep it open between requests: the next turn of an agent then pays for
-//! no handshake.
+//! A task of its own drives the connection, so that pings keep it open between requests. The next request of an agent
+//! then needs no handshake.
 
 use std::{
     future::poll_fn,
@@ -25,28 +25,28 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::{message::Payload, route::Stream};
 
-/// The most requests at once on one connection. A provider may allow fewer.
+/// Maximum number of concurrent requests on a connection. A provider may allow fewer.
 const STREAMS: usize = 8;
-/// What a provider may send of one response before its caller reads it. A large body takes no longer than over
-/// HTTP/1.1: 100 MiB/s at a round trip of 40 ms.
+/// The bytes of a response that a provider may send before the caller reads them. This window allows 100 MiB/s at a
+/// round trip of 40 ms, so a large body takes no longer than over HTTP/1.1.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 /// Enough for all streams, so that slow callers do not hold up others on the connection.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * STREAMS as u32;
-/// Longest list of headers of a response.
+/// Maximum size of a response's header list, in bytes.
 const MAX_HEADERS: u32 = 64 * 1024;
-/// How long a ping may stay unanswered. The connection then counts as lost.
+/// How long a ping may stay unanswered before the connection counts as lost.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection for several requests at once.
+/// A connection that several requests use at once.
 pub(super) struct SharedConnection {
     requests: SendRequest<Payload>,
     /// How many requests at once the provider allows.
     allowed: Arc<AtomicUsize>,
-    /// The requests that use it.
+    /// The number of requests that use the connection.
     active: AtomicUsize,
-    /// Whether it takes no further request.
+    /// Whether the connection accepts no further request.
     is_retired: AtomicBool,
-    /// The sweeps that found it without a request, in a row.
+    /// The number of consecutive sweeps that found the connection idle.
     idle_sweeps: AtomicU32,
 }
 
@@ -63,15 +63,15 @@ impl SharedConnection {
             .handshake::<Stream, Payload>(stream)
             .await?;
         let allowed = Arc::new(AtomicUsize::new(STREAMS));
-        let told = Arc::clone(&allowed);
+        let reported = Arc::clone(&allowed);
         let drive = poll_fn(move |context| {
             let ended = Pin::new(&mut driver).poll(context);
-            told.store(driver.current_max_send_streams(), Ordering::Relaxed);
+            reported.store(driver.current_max_send_streams(), Ordering::Relaxed);
             ended
         });
         #[expect(clippy::disallowed_methods, reason = "it ends with the connection; requests have their own tasks")]
         tokio::spawn(async move {
-            // The requests on it report its error.
+            // The requests on the connection report its error.
             if let Err(error) = drive.await {
                 tracing::debug!(error = %error, "an HTTP/2 connection ended");
             }
@@ -84,18 +84,18 @@ impl SharedConnection {
         !self.is_retired.load(Ordering::Relaxed) && !self.requests.is_closed()
     }
 
-    /// Counts a sweep that finds no request on it. Returns how many there were before, in a row.
+    /// Counts the sweep if the connection is idle. Returns the number of consecutive idle sweeps before this one.
     pub(super) fn count_idle_sweep(&self) -> u32 {
         let is_idle = self.active.load(Ordering::Relaxed) == 0;
         if is_idle { self.idle_sweeps.fetch_add(1, Ordering::Relaxed) } else { 0 }
     }
 }
 
-/// A place on a shared connection. Dropping it gives the place back; the stream ends with its response.
+/// The use of a shared connection by one request. Dropping the lease lets another request use the connection.
 pub(super) struct Lease(Arc<SharedConnection>);
 
 impl Lease {
-    /// Returns a place, unless all are taken.
+    /// Returns a lease, unless the connection has its maximum number of requests.
     pub(super) fn on(connection: &Arc<SharedConnection>) -> Option<Self> {
         let most = STREAMS.min(connection.allowed.load(Ordering::Relaxed));
         let is_free = |active: usize| (active < most).then_some(active.saturating_add(1));
@@ -111,7 +111,7 @@ impl Lease {
         self.0.requests.clone().try_send_request(message).await
     }
 
-    /// Keeps the connection from taking further requests.
+    /// Excludes the connection from further requests.
     pub(super) fn retire(&self) {
         self.0.is_retired.store(true, Ordering::Relaxed);
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{http1::Http1Connection, origin::Origin};
 
-/// Idle connections kept for one origin.
+/// Maximum number of idle connections to one origin.
 const MAX_IDLE: usize = 256;
 
 /// The idle connections by origin. A linear search is enough for a handful of origins.
@@ -29,7 +29,7 @@ impl IdlePool {
         }
     }
 
-    /// Keeps a connection after its response was read to the end.
+    /// Keeps a connection whose response was read to the end, unless the pool of its origin is full.
     pub(super) fn put(&self, origin: &Origin, mut connection: Http1Connection) {
         if !connection.is_ready() {
             return;

@@ -1,4 +1,4 @@
-//! Builds the HTTP message of a request.
+//! Builds the HTTP messages that are sent to providers.
 
 use std::{
     pin::Pin,
@@ -32,16 +32,16 @@ type Frames = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, BodyError>> + Send>
 /// A request to a provider.
 pub(super) struct Outgoing {
     pub(super) origin: Origin,
-    /// With the path as its URL; [`for_http1`] and [`for_http2`] complete it.
+    /// Its URL is only the path; [`for_http1`] and [`for_http2`] complete the message.
     pub(super) message: Request<Payload>,
     /// Why the caller's body ended early.
     pub(super) body_error: Arc<OnceLock<BodyError>>,
 }
 
-/// Returns a request with its token.
+/// Returns a request with the account's token.
 ///
 /// # Errors
-/// The URL or the token cannot be sent in a request.
+/// The URL or the token is not valid in an HTTP request.
 pub(super) fn of(request: UpstreamRequest, ways: &Ways, bearer: &AccessToken) -> Result<Outgoing, Error> {
     let url = Uri::try_from(request.url)?;
     let way = ways.to(&url, Some(&request.account));
@@ -58,11 +58,11 @@ pub(super) fn of(request: UpstreamRequest, ways: &Ways, bearer: &AccessToken) ->
     let payload = match request.body {
         RequestBody::Buffered(bytes) => Either::Left(Full::new(bytes)),
         RequestBody::Streamed { length, stream } => {
-            // Some servers reject a body of unknown length.
+            // Send the length if it is known, because some servers reject a body of unknown length.
             headers.extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length))));
             let note = Arc::clone(&body_error);
             let noted = stream.inspect_err(move |error| {
-                // A body ends with its first error.
+                // The cell is empty, because a body ends with its first error.
                 let _ = note.set(*error);
             });
             let frames: Frames = Box::pin(noted.map_ok(Frame::data));
@@ -86,10 +86,10 @@ pub(super) fn for_http1(mut message: Request<Payload>, origin: &Origin) -> Reque
     message
 }
 
-/// Returns a request whose URL has all that becomes pseudo-header fields (RFC 9113 section 8.3.1).
+/// Returns a request with an absolute URL, for the pseudo-header fields of HTTP/2 (RFC 9113 section 8.3.1).
 pub(super) fn for_http2(mut message: Request<Payload>, origin: &Origin) -> Request<Payload> {
     let url = Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone());
-    // All three parts are parsed already.
+    // This cannot fail, because all three parts are parsed already.
     if let Ok(url) = url.path_and_query(path_of(&message)).build() {
         *message.uri_mut() = url;
     }
@@ -97,7 +97,7 @@ pub(super) fn for_http2(mut message: Request<Payload>, origin: &Origin) -> Reque
     message
 }
 
-/// Returns a copy of a request with a buffered body.
+/// Copies a request with a buffered body. Returns None for a streamed body.
 pub(super) fn copy(message: &Request<Payload>) -> Option<Request<Payload>> {
     let Either::Left(body) = message.body() else { return None };
     let mut copy = Request::new(Either::Left(body.clone()));

@@ -1,4 +1,5 @@
-//! A provider's API over HTTP/2 or HTTP/1.1. Streams bodies unchanged, follows no redirects and sends no request twice.
+//! Calls a provider's API over HTTP/2 or HTTP/1.1. Streams bodies unchanged and follows no redirects. Sends a request
+//! again only if the provider has not processed it.
 //!
 //! An HTTP/1.1 connection belongs to the request that uses it and is polled in that request's task. Between requests it
 //! is in the idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`). An HTTP/2 connection is shared and
@@ -42,7 +43,7 @@ pub struct Timeouts {
     pub silence: Duration,
     /// Idle HTTP/1.1 connections are closed after this time at the earliest, and twice this time at the latest.
     pub rest: Duration,
-    /// HTTP/2 connections without a request are closed after about this time. Pings keep them open until then.
+    /// Idle HTTP/2 connections are closed after about this time. Pings keep them open until then.
     pub warm: Duration,
     /// The pause between two pings on an HTTP/2 connection.
     pub ping: Duration,
@@ -50,8 +51,9 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a
-    /// request sent at that moment is lost, so this adapter closes those of HTTP/1.1 earlier. An HTTP/2 server reports
-    /// which requests it has not processed. Many middleboxes forget a connection after a minute or less.
+    /// request sent at that moment is lost, so this adapter closes idle HTTP/1.1 connections earlier. An HTTP/2 server
+    /// reports which requests it has not processed. Many middleboxes drop a silent connection after a minute or less,
+    /// so pings are more frequent.
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(300),
@@ -69,7 +71,7 @@ pub struct HttpUpstream {
     timeouts: Timeouts,
 }
 
-/// The connections between requests.
+/// The open connections that further requests can use.
 #[derive(Debug, Default)]
 struct Pools {
     idle: IdlePool,
@@ -80,7 +82,7 @@ impl HttpUpstream {
     /// Creates the adapter. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The address or the credentials of a proxy cannot be sent.
+    /// The address or the credentials of a proxy are not valid in an HTTP request.
     pub fn new(outbound: &Outbound, timeouts: Timeouts, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let pools = Arc::<Pools>::default();
         sweep_while_used(&pools, timeouts, clock);
@@ -100,7 +102,7 @@ impl Upstream for HttpUpstream {
                 if is_pooled && matches!(connection, Connection::Http2(_)) { message::copy(&message) } else { None };
             let sent = timeout(self.timeouts.silence, connection.send(message, &origin));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
-                // The gateway requests no upgrade, and what follows is not HTTP (RFC 9110 section 7.8).
+                // The gateway requests no upgrade, and bytes after this response are not HTTP (RFC 9110 section 7.8).
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
                 }
@@ -115,8 +117,8 @@ impl Upstream for HttpUpstream {
                         lease.retire();
                     }
                     match unsent.or(copy.filter(|_| is_refused)) {
-                        // The pooled connection was stale, and the provider has not seen the request; retry on another
-                        // one.
+                        // The pooled connection was stale, and the provider has not processed the request: retry on
+                        // another connection.
                         Some(unsent) if is_pooled => message = unsent,
                         _ => return Err(upstream_error(error, &body_error)),
                     }
@@ -127,7 +129,7 @@ impl Upstream for HttpUpstream {
 }
 
 impl HttpUpstream {
-    /// Returns a connection, and whether it was open before.
+    /// Returns a connection, and whether it comes from a pool.
     async fn connection(&self, origin: &Origin) -> Result<(Connection, bool), UpstreamError> {
         if let Some(lease) = self.pools.shared.take(origin) {
             return Ok((Connection::Http2(lease), true));

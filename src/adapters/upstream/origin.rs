@@ -1,10 +1,10 @@
-//! What connections are pooled by.
+//! The key of the connection pools.
 
 use http_message::uri::{Authority, Scheme};
 
 use crate::adapters::outbound::Way;
 
-/// The server that a connection leads to, and its way.
+/// A server, and the way to it: direct or through a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,

@@ -1,4 +1,4 @@
-//! The response to a request. Its body holds the connection until it has been read.
+//! A provider's response. Its body holds the connection until the body has been read.
 
 use std::{
     future::poll_fn,
@@ -20,11 +20,11 @@ use super::{
 };
 use crate::ports::{BodyError, UpstreamError, UpstreamResponse};
 
-/// The body of a response. Reading it polls an HTTP/1.1 connection; dropping it before its end closes that connection,
-/// or resets its stream on a shared one.
+/// The body of a response. Reading it drives its HTTP/1.1 connection. Dropping it early closes that connection, or
+/// resets the stream of a shared connection.
 struct ResponseBody {
     body: Incoming,
-    /// None once it is back in the pool or has failed.
+    /// None once the connection is back in the pool or has failed.
     connection: Option<Connection>,
     origin: Origin,
     pools: Arc<Pools>,
@@ -91,7 +91,7 @@ impl ResponseBody {
         }
     }
 
-    /// Releases the connection with the last byte of a body of known length: the reader may not poll again.
+    /// Releases the connection after the last byte of a body of known length, because the reader may not poll again.
     fn release_at_end(&mut self) {
         if self.body.is_end_stream() {
             self.release();
@@ -102,7 +102,7 @@ impl ResponseBody {
     fn release(&mut self) {
         match self.connection.take() {
             Some(Connection::Http1(connection)) => self.pools.idle.put(&self.origin, connection),
-            // Dropping a place on a shared connection gives it back.
+            // Dropping the lease returns it.
             Some(Connection::Http2(_)) | None => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Opens the TCP connection below TLS: directly, or through a proxy.
+//! Opens the TCP connection below TLS, directly or through a proxy.
 
 use std::{
     pin::Pin,
@@ -29,24 +29,24 @@ pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// A way to other machines, as a connector of hyper.
+/// A connector of hyper, without a proxy or through one.
 #[derive(Debug, Clone)]
 pub(super) enum Route {
     Direct(HttpConnector),
     Tunnel(Tunnel<HttpConnector>),
     Socks {
         socks: SocksV5<HttpConnector>,
-        /// Whether this machine resolves names, and not the proxy.
+        /// Whether this machine resolves names instead of the proxy.
         resolves: bool,
     },
 }
 
 impl Route {
-    /// Returns the way through `proxy`, if there is one. Connecting to one machine takes `limit` at most.
+    /// Returns a connector through `proxy`, or a direct one if it is None. `limit` bounds each TCP connection attempt.
     pub(super) fn through(proxy: Option<&ProxyUrl>, limit: Duration) -> Result<Self, Error> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // Each write has all that is available of a request, so delaying it gains nothing.
+        // Each write has all available bytes of a request, so Nagle's algorithm would only delay it.
         tcp.set_nodelay(true);
         // hyper divides this time among the addresses of a host.
         tcp.set_connect_timeout(Some(limit));
@@ -96,7 +96,7 @@ impl Service<Uri> for Route {
     }
 }
 
-/// Returns an address with its port, which SOCKS needs, and with an IP address if this machine is to resolve it.
+/// Adds the port, which SOCKS needs. If `resolves` is true, replaces the host name by its IP address.
 async fn with_port(to: &Uri, resolves: bool) -> Result<Uri, Error> {
     let host = to.host().unwrap_or_default();
     let port = to.port_u16().unwrap_or(if to.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 });

@@ -1,4 +1,4 @@
-//! Calls the gateway with what progenitor generates, and prints how many calls succeeded.
+//! Calls the gateway with the client that progenitor generates, and prints how many calls succeeded.
 
 use std::{
     env,
@@ -27,7 +27,7 @@ fn client(token: &str) -> Result<Client, Box<dyn Error>> {
 const ACCOUNT: &str = "openai-codex";
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-/// Returns what a call returned, and counts it.
+/// Counts a successful call and returns its data.
 async fn succeeded<T, E>(call: impl Future<Output = Result<ResponseValue<T>, E>>) -> Result<T, E> {
     let data = call.await?.into_inner();
     CALLS.fetch_add(1, Relaxed);
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let absent = succeeded(gateway.get_auth_status(&ACCOUNT.parse()?)).await?;
     assert_eq!(absent.state, types::AccountState::Absent);
 
-    // This client has no call without a body.
+    // The generated function requires a body.
     let started = succeeded(gateway.start_login(&ACCOUNT.parse()?, &types::StartLoginRequest::default())).await?;
     assert_eq!(started.status, types::LoginStartStatus::Pending);
     // The simulated provider approves without asking.

@@ -95,9 +95,9 @@ pub(crate) struct Home {
     pub(crate) port: u16,
     pub(crate) callback_port: u16,
     variables: Vec<(String, String)>,
-    /// Another version of the program.
+    /// The path of another version of the program; None for the tested one.
     program: Option<PathBuf>,
-    /// Whether the test itself has put secrets into the files.
+    /// Whether the test itself writes secrets into files.
     pub(crate) is_planted: bool,
 }
 
@@ -130,7 +130,7 @@ impl Home {
         self
     }
 
-    /// Lets all accounts use one server. By default those of another provider than the test's use the real one's address.
+    /// Sends the requests of all accounts to one server. Accounts without a simulator use real addresses by default.
     pub(crate) fn with_providers_at(self, server: &str) -> Self {
         let variables = [
             "OPENAI_CODEX__ISSUER",
@@ -223,7 +223,7 @@ impl Home {
         command.stdout(log("stdout")).stderr(log("stderr")).spawn().expect("it starts")
     }
 
-    /// Returns the output so far of a program that [`Home::spawn`] started.
+    /// Returns the output of a program that [`Home::spawn`] started, up to now.
     pub(crate) fn printed(&self, name: &str, stream: &str) -> String {
         fs::read_to_string(self.path().join(format!("{name}.{stream}"))).unwrap_or_default()
     }
@@ -247,7 +247,7 @@ impl Home {
         self.query_database(|database| diesel::sql_query(statement).execute(database));
     }
 
-    /// Runs a statement on the file of the remembered responses.
+    /// Runs a statement on the database file of the remembered responses.
     pub(crate) fn change_responses(&self, statement: &str) {
         self.query_file("goclaw.responses.db", |file| diesel::sql_query(statement).execute(file));
     }
@@ -320,7 +320,7 @@ impl Gateway {
         self.approve(&self.start_login().await).await
     }
 
-    /// Does the same as [`Gateway::sign_in`] for an account that is connected.
+    /// Completes a new login for an account that is connected already.
     pub(crate) async fn sign_in_again(&self) -> HttpResponse {
         let started = self.post("/v1/auth/openai/start", serde_json::json!({"force": true})).await;
         self.approve(&started.json()).await

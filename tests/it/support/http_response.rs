@@ -1,4 +1,4 @@
-//! A whole HTTP response.
+//! An HTTP response that was read to its end.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;

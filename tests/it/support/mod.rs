@@ -1,4 +1,4 @@
-//! Shared test support.
+//! Support code that the tests share.
 
 pub(crate) mod browser;
 pub(crate) mod command_output;

@@ -1,7 +1,7 @@
 //! Reads and writes whole tables: see [`copying`](crate::adapters::store::copying).
 //!
-//! Transactions are begun and ended in plain SQL, because a copy may take minutes, longer than `run` and `write` allow.
-//! [`tables`] has the SQL of each database: `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
+//! Plain SQL begins and ends the transactions, because a copy may take minutes, longer than `run` and `write` allow.
+//! [`tables`] has the SQL of each database. Its `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
 
 use async_trait::async_trait;
 use diesel::{prelude::*, sql_query, sql_types::Text};
@@ -31,7 +31,7 @@ use crate::{
     ports::StoreError,
 };
 
-/// How many accounts in doubt are written between two reports of the progress.
+/// The number of accounts between two reports of the progress.
 const ACCOUNTS_A_REPORT: usize = 1_000;
 
 #[derive(QueryableByName)]
@@ -107,7 +107,7 @@ async fn read_all(connection: &mut Connection, which: Tables, sink: &mut Sink<'_
     Ok(())
 }
 
-/// Empties the tables and writes the rows of the source. Returns their number.
+/// Empties the tables and inserts the rows of `source`. Returns the number of rows.
 async fn replace_all(
     connection: &mut Connection,
     which: Tables,
@@ -127,7 +127,7 @@ async fn replace_all(
         if let Some(name) = batch.columns.iter().find(|name| !columns.iter().any(|column| column.name == **name)) {
             return Err(CopyError::Unknown(format!("the column {name} of the table {}", batch.table)));
         }
-        // A column that the archive lacks gets its default.
+        // A column that the archive lacks gets its default value.
         columns.retain(|column| batch.columns.contains(&column.name));
         sql_query(tables::insert(&batch.table, &columns)).bind::<Text, _>(&batch.rows).execute(connection).await?;
         count += batch.count;

@@ -4,7 +4,7 @@ use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
-/// Oldest first, so that a table comes after those that it refers to.
+/// Lists the oldest table first, so that a table comes after the tables that it references.
 pub(super) const LIST: &str =
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
 
@@ -16,7 +16,7 @@ pub(super) fn columns_of(table: &str) -> String {
     format!("SELECT name, type AS kind, FALSE AS is_numbered FROM pragma_table_info({}) ORDER BY cid", literal(table))
 }
 
-/// Nothing has to be opened: rows are read by their rowid.
+/// Returns None: rows are read by their rowid, without a cursor.
 pub(super) fn before_reading(_table: &str, _columns: &[Column]) -> Option<String> {
     None
 }
@@ -36,7 +36,7 @@ pub(super) fn after_reading() -> Option<&'static str> {
     None
 }
 
-/// Inserts the rows of the JSON array that is bound.
+/// Returns a statement that inserts the rows of a JSON array, its only parameter.
 pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let path = |column: &Column| literal(&format!("$.{}", quoted(&column.name)));
@@ -45,7 +45,7 @@ pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     format!("INSERT INTO {} ({}) SELECT {} FROM json_each(?)", quoted(table), names.join(", "), values.join(", "))
 }
 
-/// SQLite continues the numbers itself.
+/// Returns None: SQLite itself continues the numbers of rows.
 pub(super) fn after_writing(_table: &str, _columns: &[Column]) -> Option<String> {
     None
 }

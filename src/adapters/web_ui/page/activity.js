@@ -67,7 +67,7 @@ function days(happened) {
 	return groups.map(({ name, items }) => panel(name, h("ol.log", null, items.map((event) => {
 		const account = store.get(event.provider);
 		const who = code(event.provider);
-		// A deleted account has only its name left.
+		// Of a deleted account, only the name is left.
 		const provider = account?.provider ?? { name: event.provider, display_name: "The provider", auth_methods: [] };
 		return entry(event, provider, account ? h("a", { href: pathOf(event.provider) }, who) : who);
 	}))));

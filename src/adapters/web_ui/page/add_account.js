@@ -1,4 +1,4 @@
-// The form that adds an account under a name, by which programs select it.
+// The form that adds an account under a name. Programs select it by that name.
 import { startFromClick } from "./connect.js";
 import { button, fieldError, h, say, uid } from "./dom.js";
 import { store } from "./store.js";

@@ -9,13 +9,13 @@ import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
 import { hasModels, labels, methodName, pathOf, secretName, signsIn, vendor } from "./words.js";
 
-/** Returns everything a card shows as one string; a card with the same string is not rebuilt. */
+/** Returns everything a card shows as a string. A card is rebuilt when it changes. */
 export function signature(account) {
 	const { provider, status, events, usage, usageError } = account;
 	return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
 }
 
-/** Returns an account's buttons by state. `f` names each, so that the focus survives a rebuild. */
+/** Returns an account's buttons by state. `f` ids a button, so that a rebuild keeps the focus. */
 export function controls(account, display, slot, { detail = false } = {}) {
 	if (line.isOffline) return [];
 	const { name, provider, status } = account;
@@ -48,7 +48,7 @@ export function controls(account, display, slot, { detail = false } = {}) {
 	}
 }
 
-/** Returns the state label and sentence; while offline, with the time of the last response. */
+/** Returns the state's label and sentence; offline, with the time of the last response. */
 export function statement(account, display, heading = "p", id = null) {
 	if (line.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;

@@ -13,7 +13,7 @@ const back = (options = { kind: "btn-text" }) => link("Back to providers", "#/pr
 const POLL = 2000;
 let clicked = null;
 
-/** Records the user's click, so that the view may start the login and open the tab without another one. */
+/** Records a click, so that the view starts the login and opens the tab without a second click. */
 export function startFromClick(name) {
 	clicked = { name, at: performance.now() };
 }
@@ -172,7 +172,7 @@ export function connectView(name, provider, draft) {
 		destroy: () => { gone = true; clearInterval(timer); } };
 }
 
-/** Guards `open` against other schemes from the configuration. */
+/** Rejects other schemes, which a configured URL may have. */
 function isWebAddress(text) {
 	try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
 }

@@ -21,7 +21,7 @@ export const person = (account) => account?.email ?? account?.user_id ?? account
 
 export const whoLine = (account) => [person(account), plan(account?.plan_type)].filter(Boolean).join(", ");
 
-/** Returns what is known of an account: person, plan, workspace, and other names of the same account. */
+/** Returns an account's labels: person, plan, workspace, and other names of the same account. */
 export const labels = ({ account, same_account_as: others }) => [person(account), plan(account?.plan_type),
 	account?.account_id && account.account_id !== person(account) && `Workspace ${account.account_id}`,
 	others && `Same account as ${others.join(", ")}`].filter(Boolean);
@@ -34,7 +34,7 @@ export const why = (event, provider) => named(event?.reason, provider);
 /** Returns whether a cause is the provider's own error code. */
 export const isProvidersWord = (cause) => /^(refresh_token_|invalid_grant$)/.test(cause ?? "");
 
-/** Returns the tone of a login's outcome, the first sentence of its reason and the rest. A provider's words are in brackets. */
+/** Returns the tone of a login's outcome, and the first sentence and the rest of its reason. Provider text is in (). */
 export function ending(outcome, reason, provider) {
 	const tone = ["denied", "expired", "cancelled"].includes(outcome) ? "off" : /^provider_(u|t)|^interr|^confirm/.test(outcome) ? "warn" : "bad";
 	const [, title, rest] = /^((?:\(.*\)|[^.])*)\.? ?(.*)/s.exec(named(reason, provider));
@@ -74,7 +74,7 @@ export function describe(event, provider) {
 	}
 }
 
-/** Drops refresh starts that have a result. */
+/** Leaves out refresh starts whose result is known. */
 export function withoutFinishedStarts(list) {
 	return list.filter((event, index) => event.event !== "refresh_started" || index === 0);
 }
