@@ -1,7 +1,7 @@
 //! The current request, as a task-local value.
 //!
-//! The request id appears in log lines, in the `X-Request-Id` response header and in the `instance` of a problem. It
-//! leads from a reported error to its log lines.
+//! The request id appears in log lines, in the `X-Request-Id` response header and in the `instance` of a problem, so
+//! that a reported error can be found in the log.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},

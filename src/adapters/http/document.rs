@@ -30,8 +30,7 @@ pub(super) fn document(generated: &str) -> String {
     for probe in paths::PROBES {
         let probe = format!("/paths/{}/get", probe.replace('/', "~1"));
         set(&mut document, &probe, "security", json!([]));
-        // `adapters::serving` sends 431 without a body. progenitor, a client generator, rejects an operation with error
-        // responses both with and without a body, so `/readyz` does not list it.
+        // The server may send 431, without a body. progenitor rejects such a response beside an error with a body.
         if document.pointer(&format!("{probe}/responses/503")).is_none() {
             let too_large = json!({"description": "The request's headers are too large."});
             set(&mut document, &format!("{probe}/responses"), "431", too_large);
@@ -52,12 +51,9 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     paths.filter_map(|(_, item)| item.as_object_mut()).flatten().map(|(_, operation)| operation)
 }
 
-/// Makes schemas readable for client generators:
-///
-/// - Replaces the formats of unsigned integers, which OpenAPI does not define.
-/// - Writes whole bounds as integers, because generators derive a type from them.
-/// - Replaces `allOf`, in which poem-openapi wraps a reference with a description, by the reference. Some generators
-///   accept `allOf` only for objects.
+/// Adapts schemas to client generators. Replaces the formats of unsigned integers, which OpenAPI does not define.
+/// Writes whole bounds as integers, because generators derive a type from them. Replaces an `allOf` around one
+/// reference by the reference, because some generators accept `allOf` only for objects.
 fn standardize(value: &mut Value) {
     if let Some(reference) = value.pointer("/allOf/0/$ref").cloned() {
         *value = json!({"$ref": reference});
@@ -106,7 +102,7 @@ fn add_required_scope(operation: &mut Value) {
     }
 }
 
-/// Moves error responses with a shared schema to the components.
+/// Moves problems and OpenAI errors to the components, because they are the same for every operation.
 fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
@@ -130,8 +126,7 @@ fn share_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
     }
 }
 
-/// Replaces `part` by a reference to the component of this name, and adds the component if it does not exist. Leaves
-/// `part` unchanged if the component differs.
+/// Replaces `part` by a reference to the component of this name, unless a different component has the name.
 fn share(part: &mut Value, kind: &str, name: String, shared: &mut Map<String, Value>) {
     let reference = json!({"$ref": format!("#/components/{kind}/{name}")});
     let component = shared.entry(name).or_insert_with(|| part.clone());

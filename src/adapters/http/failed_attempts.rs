@@ -1,7 +1,6 @@
 //! Limits the rate of requests without a valid token.
 //!
-//! The limit bounds the load of scanners and misconfigured callers. It does not protect against guessing: a token has
-//! 256 bits.
+//! The limit bounds the load of scanners and misconfigured callers. A token has 256 bits and cannot be guessed.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 

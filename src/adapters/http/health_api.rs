@@ -1,5 +1,4 @@
-//! Health probes for service managers and load balancers. They reveal nothing about accounts, so they need no token and
-//! accept any host name.
+//! Health probes. They reveal nothing about accounts, so they need no token and accept any host name.
 
 use std::sync::Weak;
 

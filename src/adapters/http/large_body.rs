@@ -29,8 +29,7 @@ const BUDGET_KIB: usize = 256 * 1024;
 /// The cost of a body, as a multiple of its length. The body, its translation and the members that its response repeats
 /// are in memory at the same time.
 const COST: usize = 3;
-/// Returns one caller's share of the budget, so that no program can use it up. By default, it suffices for one body of
-/// [`MAX_BYTES`].
+/// Returns the part of the budget that one caller may use: by default, enough for one body of [`MAX_BYTES`].
 const fn share_of(kib: usize) -> usize {
     kib / 8 * 3
 }
@@ -64,7 +63,7 @@ impl LargeBodies {
         Self { all: Arc::new(Semaphore::new(kib)), share: share_of(kib), callers: Mutex::default() }
     }
 
-    /// Returns an empty reservation, which [`Room::extend_to`] extends.
+    /// Returns an empty reservation.
     fn room(&self, caller: &str) -> Result<Room, BodyError> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let in_use = callers.get(caller).and_then(Weak::upgrade);

@@ -1,5 +1,4 @@
-//! The body of a model request. The OpenAPI document describes its main members. The handler gets its bytes unparsed,
-//! and the use case parses them.
+//! The body of a model request: its schema for the OpenAPI document, and its unparsed bytes for the use case.
 
 use std::marker::PhantomData;
 

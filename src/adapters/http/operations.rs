@@ -1,5 +1,4 @@
-//! The operations of the API by path and method, and the permission that each needs. The authenticator checks callers
-//! against them.
+//! The operations of the API by path and method, and the rights that each needs. The authenticator checks them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Renders problems as `application/problem+json` (RFC 9457), or in OpenAI's form on the paths of OpenAI's clients.
+//! Renders problems as `application/problem+json` (RFC 9457), or in OpenAI's form where the caller expects it.
 
 use std::time::Duration;
 

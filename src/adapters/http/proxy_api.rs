@@ -77,9 +77,9 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
     Ok(streamed(forwarded.await.map_err(refused)?, room, &caller))
 }
 
-/// Converts a provider's response. The body is streamed unchanged, except for comments in a silent event stream. It
-/// fails when the caller's token is revoked. Until it ends, it holds the part of `room` that is still needed; `room` is
-/// the memory reserved for the request's body.
+/// Converts a provider's response. The body is streamed unchanged, except for comments in a silent event stream. The
+/// stream fails when the caller's token is revoked. It holds `room`, the memory reserved for the request's body, after
+/// shrinking it to the size that the response still needs.
 pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room, caller: &AuthContext) -> Response {
     room.shrink_to(forwarded.kept);
     // The body is streamed after the handler has returned, so its log lines need the request's span.

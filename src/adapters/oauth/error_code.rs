@@ -32,8 +32,7 @@ pub(super) fn known(body: &[u8]) -> &'static str {
     let members =
         [error, detail, Some(&body)].into_iter().flatten().flat_map(|part| [part.get("code"), part.get("type")]);
     let candidates = members.chain([error, detail]);
-    // The longest code is the most specific. OpenAI also sends `error: invalid_grant` with the reason in a top-level
-    // `code`.
+    // The longest is the most specific: OpenAI also sends `error: invalid_grant` with the reason in a top-level `code`.
     let found = candidates.flatten().filter_map(Value::as_str).filter_map(canonical);
     found.max_by_key(|code| code.len()).unwrap_or("unknown")
 }

@@ -64,11 +64,7 @@ pub(super) async fn send(
     finish(response, clock).await
 }
 
-/// Reads the body of a response whose head has arrived.
-///
-/// # Errors
-///
-/// The status is not 2xx, or the body cannot be read.
+/// Reads the body of a response whose head has arrived. Fails if the status is not 2xx.
 pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
     let status = response.status();
     if status.is_server_error() {

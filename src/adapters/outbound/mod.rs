@@ -23,7 +23,7 @@ use crate::domain::{
 /// The options of outbound connections.
 #[derive(Debug, Clone)]
 pub struct OutboundOptions {
-    /// The proxy of the gateway's own requests, and of accounts that `accounts` does not contain.
+    /// The proxy of all connections, except those of `accounts`.
     pub proxy: Option<ProxyUrl>,
     /// Hosts, domains and networks that `proxy` is not used for.
     pub no_proxy: Vec<String>,

@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// The first byte of a TLS handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
-/// The response to plain HTTP on a TLS port, for example to a browser that was given no `https://`.
+/// The response to plain HTTP on a TLS port, for example if the address in a browser lacks `https://`.
 const TLS_REQUIRED: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 27\r\n\r\n\
                        Use https:// on this port.\n";
@@ -30,7 +30,7 @@ impl CallerStream {
     /// Waits for the caller's first byte. Completes the TLS handshake if the listener has a certificate.
     ///
     /// # Errors
-    /// The caller disconnects or does not speak TLS. A caller that does not speak TLS gets a plain HTTP response, 400.
+    /// The caller disconnects, or does not speak TLS. In the second case, it gets a 400 in plain HTTP.
     pub(super) async fn open(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let Some(config) = tls else {
             stream.readable().await?;

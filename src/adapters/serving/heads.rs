@@ -15,7 +15,7 @@ pub(super) struct Heads(Mutex<Position>);
 
 #[derive(Debug)]
 enum Position {
-    /// A head. `last` has the four bytes before. As in hyper, the head begins after any empty lines.
+    /// A head. `last` holds the last four bytes that were read. Like hyper, skips empty lines before the request line.
     Head { has_begun: bool, last: u32 },
     /// The rest of a body of known length.
     Body(u64),

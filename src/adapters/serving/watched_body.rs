@@ -1,5 +1,4 @@
-//! Wraps the bodies of requests and responses. The wrappers update the connection's [`Activity`], limit the time of a
-//! request's body, and report a response's body to its observer.
+//! Wraps the bodies of requests, to limit their time, and of responses, to observe them. Both update [`Activity`].
 
 use std::{
     future::Future,
@@ -69,8 +68,7 @@ pub trait SentObserver: Send + Sync {
     /// Called when `bytes` have been passed to hyper.
     fn sent(&self, bytes: usize);
 
-    /// Called when the body has been passed to hyper completely, or has failed. Not called if the caller disconnects
-    /// before.
+    /// Called when the body has been passed to hyper completely, or has failed. Not called if the caller disconnects.
     fn ended(&self, is_complete: bool);
 }
 
@@ -78,7 +76,7 @@ pub trait SentObserver: Send + Sync {
 #[derive(Clone)]
 pub struct ObservedBy(pub Arc<dyn SentObserver>);
 
-/// A response's body. Its drop ends the request in the connection's activity.
+/// A response's body. Dropping it ends the request in the connection's [`Activity`].
 pub(super) struct SentBody {
     body: AnyBody,
     activity: Arc<Activity>,

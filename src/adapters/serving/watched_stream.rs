@@ -61,8 +61,7 @@ impl WatchedStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Watches a flush or shutdown, which sends bytes that TLS has buffered. On a plain connection it completes at once
-    /// and is no progress.
+    /// Watches a flush or shutdown, which sends the bytes that TLS has buffered. Completing at once is no progress.
     fn watch_rest(&mut self, cx: &mut Context<'_>, sent: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
         if sent.is_ready() && self.stalled.is_none() { sent } else { self.watch(cx, sent) }
     }

@@ -20,8 +20,7 @@ pub enum SettingsError {
     NoDataDir,
 }
 
-/// Begins a text of [`rejected`] or [`rejected_secret`]. Other messages of deserializers may contain a secret and are
-/// not shown.
+/// Begins a text of [`rejected`] or [`rejected_secret`]. Any other text may contain a secret and is not shown.
 const MARK: &str = "= ";
 
 /// Describes a rejected value and the allowed values.
@@ -52,7 +51,7 @@ impl SettingsError {
             if text.starts_with(MARK) {
                 return Self::InvalidValue { key, rejected: text.clone() };
             }
-            // The format of serde's text is: unknown field `prot`, expected one of `host`, `port`
+            // serde's text has the form: unknown field `prot`, expected one of `host`, `port`
             if let Some((_, fields)) =
                 text.strip_prefix("unknown field ").and_then(|text| text.rsplit_once("expected "))
             {

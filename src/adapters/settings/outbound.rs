@@ -25,7 +25,7 @@ const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OutboundSection {
-    /// The proxy of the gateway's own requests, and of accounts without a proxy setting. `None` applies the variables.
+    /// The proxy of all connections, except those of accounts with their own setting. `None` applies the variables.
     #[serde(deserialize_with = "way_out")]
     proxy: Option<WayOut>,
     /// Hosts, domains and networks that are reached directly.
@@ -52,13 +52,12 @@ pub(super) struct TlsSection {
 /// The settings of connections to other machines.
 #[derive(Debug)]
 pub struct OutboundSettings {
-    /// The proxy of the gateway's own requests, and of accounts that `accounts` does not contain. `None` for direct
-    /// connections.
+    /// The proxy of all connections, except those of `accounts`; `None` for direct connections.
     pub proxy: Option<ProxyUrl>,
-    /// The variable that `proxy` was read from, if it was no setting.
+    /// The environment variable that `proxy` was read from, or `None` for a setting.
     pub proxy_variable: Option<&'static str>,
     pub no_proxy: Vec<String>,
-    /// The variable that `no_proxy` was read from, if it was no setting.
+    /// The environment variable that `no_proxy` was read from, or `None` for a setting.
     pub no_proxy_variable: Option<&'static str>,
     /// The accounts with their own proxy, or with direct connections.
     pub accounts: BTreeMap<AccountName, WayOut>,

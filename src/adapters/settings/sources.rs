@@ -63,8 +63,7 @@ impl Environment {
         self.text(name).map(PathBuf::from)
     }
 
-    /// Returns the variables that are settings, by their long names. Fails if a short and a long name contradict each
-    /// other.
+    /// Returns the variables that are settings, by their long names.
     fn settings(&self) -> Result<Map<String, String>, SettingsError> {
         let mut settings = Map::new();
         for (name, value) in &self.0 {

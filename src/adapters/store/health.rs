@@ -9,7 +9,7 @@ use std::{
 use super::{error::is_rollback, timed::query_failed};
 use crate::ports::{Clock, StoreError, chain};
 
-/// After this time without a failure, the next failure is logged again.
+/// After this time without a failure, the next failure counts as new trouble and is logged.
 const NEW_TROUBLE_AFTER: Duration = Duration::from_secs(60);
 
 /// The current failures of a database.
