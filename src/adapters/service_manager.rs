@@ -2,7 +2,7 @@
 //! (sd_notify(3)). With `Type=notify`, systemd reports a failed start as failed, and starts dependent units only when
 //! the gateway is ready.
 //!
-//! A message is one datagram, so this needs no crate.
+//! Each message is one datagram, so no crate is needed.
 
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;

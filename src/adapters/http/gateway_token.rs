@@ -34,7 +34,7 @@ pub struct GatewayToken(Arc<Shared>);
 
 struct Shared {
     tokens: RwLock<GatewayTokens>,
-    /// None if the token cannot change.
+    /// The source to read again, and the clock; `None` if the token cannot change.
     files: Option<(TokenSource, Arc<dyn Clock>)>,
     /// The time of the last read, since the boot of the machine.
     read_at: Mutex<Option<Duration>>,

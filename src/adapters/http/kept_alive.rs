@@ -20,7 +20,7 @@ const MAX_END: usize = 4;
 struct KeptAlive {
     body: ByteStream,
     silence: Duration,
-    /// The last bytes that were sent.
+    /// The last bytes that were sent, at most [`MAX_END`].
     tail: Vec<u8>,
 }
 

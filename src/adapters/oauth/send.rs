@@ -81,7 +81,7 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
     if status.is_client_error() {
-        // A 4xx is a definite refusal, even if its body cannot be read.
+        // A 4xx whose body cannot be read counts as one without a known code.
         let code = error_code::known(&body.unwrap_or_default());
         return Err(TokenEndpointError::Rejected { status: status.as_u16(), code });
     }
