@@ -1,4 +1,4 @@
-//! The metrics of this process in Prometheus' text format. `app/counters.rs` and `store/timed.rs` name them.
+//! Records metrics and renders them in Prometheus' text format. `app/counters.rs` and `store/timed.rs` define them.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -12,19 +12,19 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const BUILD: &str = "goclaw_build_info";
 
-/// Upper bounds of all histograms, in seconds: from a query in memory to a response of a reasoning model.
+/// Upper bounds of the buckets of all histograms, in seconds: from a fast query to a response of a reasoning model.
 const BUCKETS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0];
-/// Gauges of removed accounts disappear after this time.
+/// A gauge that is not set for this long is dropped, such as that of a removed account.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
-/// How often the samples of histograms are aggregated. Otherwise they accumulate until the metrics are read.
+/// Interval at which samples of histograms are aggregated. Without it they accumulate until the next scrape.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// The recorder of this process, once there is one.
+/// The handle of the recorder that [`start`] installed.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Installs the recorder, and aggregates its samples from then on. `describe` registers the descriptions. Must be
-/// called within a tokio runtime.
+/// Installs the recorder and starts the aggregation of its samples. `describe` registers the descriptions of the
+/// metrics. Must be called within a tokio runtime.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub fn start(describe: impl FnOnce()) -> Result<(), BuildError> {
     let builder = PrometheusBuilder::new().set_buckets(&BUCKETS)?;
     let recorder = builder.idle_timeout(MetricKindMask::GAUGE, Some(FORGOTTEN_AFTER)).build_recorder();
     let handle = recorder.handle();
-    // Fails if a test has installed one before.
+    // Another test of this process has installed a recorder.
     if metrics::set_global_recorder(recorder).is_err() || RECORDER.set(handle.clone()).is_err() {
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub fn start(describe: impl FnOnce()) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Returns all metrics. Empty if no recorder is installed.
+/// Returns all metrics, or an empty text if no recorder is installed.
 pub fn render() -> String {
     let Some(handle) = RECORDER.get() else { return String::new() };
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1);

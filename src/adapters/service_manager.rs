@@ -1,8 +1,8 @@
-//! Tells systemd, or another service manager that set `NOTIFY_SOCKET`, when the gateway is ready and when it stops
-//! (sd_notify(3)). A unit with `Type=notify` then reports a start that fails as failed, and units that need the gateway
-//! wait.
+//! Notifies systemd, or another service manager that sets `NOTIFY_SOCKET`, when the gateway is ready and when it stops
+//! (sd_notify(3)). With `Type=notify`, systemd reports a failed start as failed, and starts dependent units only when
+//! the gateway is ready.
 //!
-//! The protocol is one datagram for each message, so a crate for it would be longer than this.
+//! Each message is one datagram, so no crate is needed.
 
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
@@ -12,12 +12,12 @@ use std::{
     os::unix::net::{SocketAddr as SocketPath, UnixDatagram},
 };
 
-/// The socket of the service manager; None if there is none.
+/// The socket of the service manager, or `None` if there is none.
 pub struct ServiceManager(Option<UnixDatagram>);
 
 impl ServiceManager {
-    /// Connects to the socket in `NOTIFY_SOCKET`. Without it, or if nobody listens there, messages are dropped; the
-    /// service manager then acts on its own timeout.
+    /// Connects to `socket`, the value of `NOTIFY_SOCKET`. If it is `None` or cannot be reached, messages are dropped,
+    /// and the service manager acts on its own timeout.
     pub fn at(socket: Option<&str>) -> Self {
         let connected = socket.map(connect).transpose();
         Self(connected.unwrap_or_else(|error| {
@@ -26,12 +26,12 @@ impl ServiceManager {
         }))
     }
 
-    /// Says that the store is open and the listener is bound.
+    /// Reports that the store is open and the listener is bound.
     pub fn ready(&self, address: SocketAddr) {
         self.send(&format!("READY=1\nSTATUS=Listening on {address}"));
     }
 
-    /// Says that the gateway stops: it accepts no connections and waits for running requests.
+    /// Reports that the gateway stops: it accepts no connections and waits for running requests.
     pub fn stopping(&self) {
         self.send("STOPPING=1\nSTATUS=Waiting for running requests");
     }
@@ -43,7 +43,7 @@ impl ServiceManager {
     }
 }
 
-/// The socket does not block: a full queue of the manager must not delay the gateway.
+/// Connects a non-blocking socket, so that a full queue of the service manager does not delay the gateway.
 fn connect(socket: &str) -> io::Result<UnixDatagram> {
     let datagrams = UnixDatagram::unbound()?;
     datagrams.set_nonblocking(true)?;
@@ -51,7 +51,7 @@ fn connect(socket: &str) -> io::Result<UnixDatagram> {
     Ok(datagrams)
 }
 
-/// An `@` stands for the NUL byte that begins a name in Linux's abstract namespace.
+/// Parses a path or a name in Linux's abstract namespace. In such a name, `@` stands for the NUL byte at its start.
 fn path(socket: &str) -> io::Result<SocketPath> {
     #[cfg(target_os = "linux")]
     if let Some(name) = socket.strip_prefix('@') {

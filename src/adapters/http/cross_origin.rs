@@ -1,6 +1,6 @@
-//! Requests of web applications on other origins (Fetch standard, section 3.2, "CORS protocol"). The pages of the
-//! configured origins may call the model routes from a browser, with a token as any other caller. The control API and
-//! the proxy have no such headers, so that no other page can manage accounts even with a token.
+//! CORS (Fetch standard, section 3.2): lets web applications on the configured origins call the model routes with a
+//! token. The control API and the proxy send no CORS headers, so a page on another origin cannot manage accounts even
+//! if it has a token.
 
 use poem::{
     Request, Response,
@@ -9,11 +9,11 @@ use poem::{
 
 use super::paths;
 
-/// The response headers that scripts may read, besides those that every script may.
+/// The response headers that scripts may read, in addition to the CORS-safelisted ones.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "goclaw-ignored-parameters, goclaw-incomplete-models, openai-model, retry-after, x-request-id, x-should-retry",
 );
-/// How long browsers may remember the response to a preflight request, in seconds.
+/// How long browsers may cache the response to a preflight request, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The origins whose pages may call the model routes.
@@ -21,12 +21,12 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// Allows these origins, each as browsers send it.
+    /// Allows these origins, each written as in an `Origin` header.
     pub fn new(listed: &[String]) -> Self {
         Self(listed.to_vec())
     }
 
-    /// Decides about the origin of a request.
+    /// Compares the `Origin` header of a request with the allowed origins.
     pub(super) fn decide(&self, request: &Request) -> CrossOrigin {
         if self.0.is_empty() || !paths::is_model_route(request.uri().path()) {
             return CrossOrigin::Unsupported;
@@ -38,22 +38,22 @@ impl Origins {
     }
 }
 
-/// Whether a script of another origin may read the response.
+/// Whether a script on another origin may read the response.
 pub(super) enum CrossOrigin {
-    /// The route has no CORS headers.
+    /// The route sends no CORS headers, or no origin is configured.
     Unsupported,
     NotAllowed,
-    /// This origin may.
+    /// The origin, as the request names it.
     Allowed(HeaderValue),
 }
 
 impl CrossOrigin {
-    /// Returns the response to a preflight request, which has no token; None if the request is not a preflight, or not
-    /// allowed. `methods` are those of the path.
+    /// Returns the response to a preflight request, which browsers send without a token. Returns `None` if the request
+    /// is not a preflight or its origin is not allowed. `methods` are the methods of the path.
     pub(super) fn preflight(&self, request: &Request, methods: Option<&str>) -> Option<Response> {
-        let wanted = |name| request.headers().get(name);
+        let requested = |name| request.headers().get(name);
         let is_preflight =
-            *request.method() == Method::OPTIONS && wanted(header::ACCESS_CONTROL_REQUEST_METHOD).is_some();
+            *request.method() == Method::OPTIONS && requested(header::ACCESS_CONTROL_REQUEST_METHOD).is_some();
         match self {
             Self::Allowed(_) if is_preflight => {}
             Self::Allowed(_) | Self::NotAllowed | Self::Unsupported => return None,
@@ -62,14 +62,14 @@ impl CrossOrigin {
         let headers = response.headers_mut();
         let methods = methods.and_then(|methods| HeaderValue::from_str(methods).ok());
         headers.extend(methods.map(|methods| (header::ACCESS_CONTROL_ALLOW_METHODS, methods)));
-        // Each SDK sends headers of its own, and none of them permits anything.
-        let names = wanted(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        // Allow every requested header: SDKs add their own, and the request itself still needs a valid token.
+        let names = requested(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
         headers.extend(names.map(|names| (header::ACCESS_CONTROL_ALLOW_HEADERS, names)));
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         Some(response)
     }
 
-    /// Adds the headers of every response. There are no cookies, so credentials are never allowed.
+    /// Adds the CORS headers of a response. The API uses no cookies, so credentials are never allowed.
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
         match self {
             Self::Unsupported => return,

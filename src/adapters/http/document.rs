@@ -1,14 +1,14 @@
-//! Completes the generated OpenAPI document with what the framework cannot express.
+//! Adds to the generated OpenAPI document what poem-openapi cannot express: examples, scopes and shared components.
 
 use poem::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{operations::Need, paths};
 
-/// Examples by operation: of the request and of the response.
+/// Example requests and responses, by `operationId`.
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// Completes the generated document.
+/// Returns the completed document, as indented JSON.
 pub(super) fn document(generated: &str) -> String {
     let mut document: Value = serde_json::from_str(generated).unwrap_or_default();
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
@@ -22,15 +22,15 @@ pub(super) fn document(generated: &str) -> String {
         share_parameters(operation, &mut parameters);
     }
     for (name, is_open) in bodies {
-        let further = if is_open { json!({}) } else { json!(false) };
-        set(&mut document, &format!("/components/schemas/{name}"), "additionalProperties", further);
+        let additional = if is_open { json!({}) } else { json!(false) };
+        set(&mut document, &format!("/components/schemas/{name}"), "additionalProperties", additional);
     }
     set(&mut document, "/components", "responses", responses.into());
     set(&mut document, "/components", "parameters", parameters.into());
     for probe in paths::PROBES {
         let probe = format!("/paths/{}/get", probe.replace('/', "~1"));
         set(&mut document, &probe, "security", json!([]));
-        // The listener may send it. Beside an error with a body, progenitor accepts none without.
+        // The server may send 431, without a body. progenitor rejects such a response beside an error with a body.
         if document.pointer(&format!("{probe}/responses/503")).is_none() {
             let too_large = json!({"description": "The request's headers are too large."});
             set(&mut document, &format!("{probe}/responses"), "431", too_large);
@@ -51,9 +51,9 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     paths.filter_map(|(_, item)| item.as_object_mut()).flatten().map(|(_, operation)| operation)
 }
 
-/// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers:
-/// generators choose a type by them. A reference with a description becomes the reference: the framework writes both as
-/// `allOf`, which some generators accept for objects only.
+/// Adapts schemas to client generators. Replaces the formats of unsigned integers, which OpenAPI does not define.
+/// Writes whole bounds as integers, because generators derive a type from them. Replaces an `allOf` around one
+/// reference by the reference, because some generators accept `allOf` only for objects.
 fn standardize(value: &mut Value) {
     if let Some(reference) = value.pointer("/allOf/0/$ref").cloned() {
         *value = json!({"$ref": reference});
@@ -76,8 +76,8 @@ fn standardize(value: &mut Value) {
     }
 }
 
-/// Returns the name of the body's schema, and whether unknown members are accepted: a request for a model may hold
-/// whatever OpenAI's API has.
+/// Returns the name of the request body's schema, and whether the body may have undocumented members. Requests of the
+/// model APIs may have any parameter of OpenAI's API.
 fn body_schema(operation: &Value) -> Option<(String, bool)> {
     let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
     let is_open = operation.pointer("/tags/0")? == "Models";
@@ -94,7 +94,7 @@ fn add_examples(operation: &mut Value, examples: &Value) {
     }
 }
 
-/// Names the scope that a program's token needs; `owner` if no scope suffices.
+/// Adds the scope that an API token needs. It is `owner` if no scope permits the operation.
 fn add_required_scope(operation: &mut Value) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
     if let Some(need) = Need::of_operation(id) {
@@ -102,7 +102,7 @@ fn add_required_scope(operation: &mut Value) {
     }
 }
 
-/// Moves the error responses, which are the same for every operation, to the components. Other ones stay.
+/// Moves problems and OpenAI errors to the components, because they are the same for every operation.
 fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
@@ -116,21 +116,21 @@ fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     }
 }
 
-/// Moves the parameters that several operations have to the components.
+/// Moves the parameters to the components.
 fn share_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
     for parameter in parameters {
-        // A suffix, because some generators make a type for each parameter and each schema.
+        // The suffix prevents a name clash: some generators make a type of each parameter and of each schema.
         let name = format!("{}Parameter", parameter.get("name").and_then(Value::as_str).unwrap_or_default());
         share(parameter, "parameters", name, shared);
     }
 }
 
-/// Replaces a part by a reference to the shared one of this name, unless that is another one.
+/// Replaces `part` by a reference to the component of this name, unless a different component has the name.
 fn share(part: &mut Value, kind: &str, name: String, shared: &mut Map<String, Value>) {
     let reference = json!({"$ref": format!("#/components/{kind}/{name}")});
-    let known = shared.entry(name).or_insert_with(|| part.clone());
-    if known == part {
+    let component = shared.entry(name).or_insert_with(|| part.clone());
+    if component == part {
         *part = reference;
     }
 }

@@ -1,4 +1,4 @@
-//! `/v1/events`: streams every change, so that clients need not poll.
+//! `/v1/events`: notifies clients of every change of accounts and logins, so that they need not poll.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use super::{
     tags::Tag,
 };
 
-/// Interval of heartbeats, so that no proxy closes the idle connection.
+/// The interval of heartbeats, which keep proxies from closing an idle connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) struct EventsApi;
@@ -33,7 +33,7 @@ impl EventsApi {
     /// caller's session or token.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
     async fn follow(&self, caller: Caller) -> Result<Changes, ErrorResponse<0>> {
-        // Never cancelled for the gateway's own token.
+        // The gateway token has no cancellation token; the default one is never cancelled.
         let revoked = caller.0.revoked().unwrap_or_default();
         let AuthContext { credential, state, .. } = caller.0;
         let changes = state.app.tokens.registry().changes();
@@ -55,7 +55,7 @@ struct Listener {
 }
 
 impl Listener {
-    /// Returns the next frame; `None` at the end of the stream.
+    /// Returns the next event or heartbeat, or `None` at the end of the stream.
     async fn next(&mut self) -> Option<&'static str> {
         if std::mem::take(&mut self.is_new) {
             return Some("event: ready\ndata: {}\n\n");
@@ -63,21 +63,21 @@ impl Listener {
         let frame = select! {
             changed = timeout(HEARTBEAT, self.changes.changed()) => match changed {
                 Ok(changed) => changed.ok().map(|()| "event: change\ndata: {}\n\n")?,
-                Err(_quiet) => ": \n\n",
+                Err(_elapsed) => ": \n\n",
             },
             () = self.state.stopping.cancelled() => return None,
             () = self.revoked.cancelled() => return None,
         };
-        // Revocation ends the stream at once, and expiry with the next frame.
+        // An expired token ends the stream here. A revoked token has ended it above, without waiting for a frame.
         let is_authorized = match &self.credential {
             Credential::GatewayToken => true,
-            Credential::ApiToken(known) => self.state.app.access.find(&known.token.digest).is_some(),
+            Credential::ApiToken(issued) => self.state.app.access.find(&issued.token.digest).is_some(),
         };
         is_authorized.then_some(frame)
     }
 }
 
-/// A stream of changes.
+/// A response with a stream of server-sent events.
 struct Changes(Response);
 
 impl IntoResponse for Changes {

@@ -1,6 +1,6 @@
 //! Limits the rate of requests without a valid token.
 //!
-//! A token of 256 bits cannot be guessed. The limit bounds the load that scanners and callers with a wrong token cause.
+//! The limit bounds the load of scanners and misconfigured callers. A token has 256 bits and cannot be guessed.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
@@ -9,13 +9,14 @@ use governor::{
     clock::{Clock, DefaultClock},
     state::{InMemoryState, NotKeyed, keyed::HashMapStateStore},
 };
+
 const PER_ADDRESS: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
-/// Above this number of addresses, idle ones are removed.
+/// The number of addresses above which idle ones are removed.
 const ADDRESSES: usize = 10_000;
 
-/// The attempts of each address and of all together.
+/// Counts failed attempts by IP address and in total.
 pub struct FailedAttempts {
     per_address: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
     in_all: RateLimiter<NotKeyed, InMemoryState, DefaultClock>,
@@ -37,7 +38,7 @@ impl FailedAttempts {
     ///
     /// # Errors
     ///
-    /// The rate exceeds a limit; the error is the time to wait.
+    /// A limit is exceeded. The error is the time to wait until the next attempt.
     pub fn count(&self, caller: IpAddr) -> Result<(), Duration> {
         if self.per_address.len() > ADDRESSES {
             self.per_address.retain_recent();

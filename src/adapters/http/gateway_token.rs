@@ -1,5 +1,5 @@
-//! The gateway's own token, as a digest: the token itself is not kept in memory. A replaced token stays valid until its
-//! end.
+//! Checks the gateway token. Only its digest is kept in memory. After a rotation, the replaced token stays valid until
+//! it expires.
 
 use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -14,29 +14,29 @@ use crate::{
     ports::Clock,
 };
 
-/// Minimum time between two reads of the files, however many unknown tokens are presented.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Minimum time between two reads of the token files. Unknown tokens trigger these reads.
+const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Rereads the tokens; None if that fails.
+/// Reads the tokens from their files. Returns `None` if that fails.
 pub type TokenSource = Box<dyn Fn() -> Option<GatewayTokens> + Send + Sync>;
 
-/// The tokens that are valid.
+/// The digests of the valid tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GatewayTokens {
     pub current: TokenDigest,
-    /// The replaced token, and its end.
+    /// The replaced token, and the time when it expires.
     pub previous: Option<(TokenDigest, Timestamp)>,
 }
 
-/// Shared by all who check tokens.
+/// The gateway token and its replaced predecessor. Clones share one state.
 #[derive(Clone)]
 pub struct GatewayToken(Arc<Shared>);
 
 struct Shared {
     tokens: RwLock<GatewayTokens>,
-    /// None if the token cannot change.
+    /// The source to read again, and the clock; `None` if the token cannot change.
     files: Option<(TokenSource, Arc<dyn Clock>)>,
-    /// When the files were read last, as time since the machine started.
+    /// The time of the last read, since the boot of the machine.
     read_at: Mutex<Option<Duration>>,
 }
 
@@ -51,37 +51,38 @@ impl GatewayToken {
         }))
     }
 
-    /// Creates tokens that `source` rereads when a caller presents an unknown one.
+    /// Creates tokens that are read again from `source` when a caller sends an unknown token.
     pub fn of(tokens: GatewayTokens, source: TokenSource, clock: Arc<dyn Clock>) -> Self {
         let files = Some((source, clock));
         Self(Arc::new(Shared { tokens: RwLock::new(tokens), files, read_at: Mutex::default() }))
     }
 
-    /// Returns the digest of the present token.
+    /// Returns the digest of the current token.
     pub fn digest(&self) -> TokenDigest {
         self.0.tokens.read().unwrap_or_else(PoisonError::into_inner).current.clone()
     }
 
     pub fn matches(&self, presented: &TokenDigest) -> bool {
-        self.is_known(presented) || (self.look_again() && self.is_known(presented))
+        self.is_known(presented) || (self.reread() && self.is_known(presented))
     }
 
-    /// Compares digests in constant time, so the timing of the response does not leak how much of a guess matches.
+    /// Compares digests in constant time, so that the response time does not reveal how much of a guess matches.
     fn is_known(&self, presented: &TokenDigest) -> bool {
         let tokens = self.0.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let is =
+        let equals =
             |token: &TokenDigest| -> bool { presented.as_str().as_bytes().ct_eq(token.as_str().as_bytes()).into() };
         let is_valid = |until: Timestamp| self.0.files.as_ref().is_some_and(|(_, clock)| clock.now() < until);
-        is(&tokens.current) || tokens.previous.as_ref().is_some_and(|(token, until)| is(token) && is_valid(*until))
+        equals(&tokens.current)
+            || tokens.previous.as_ref().is_some_and(|(token, until)| equals(token) && is_valid(*until))
     }
 
-    /// Rereads the files, at most once a second. Returns whether something has changed.
-    fn look_again(&self) -> bool {
+    /// Reads the files again, at most once per [`REREAD_INTERVAL`]. Returns whether a token has changed.
+    fn reread(&self) -> bool {
         let Some((source, clock)) = &self.0.files else { return false };
         {
             let (now, mut read_at) =
                 (clock.since_boot(), self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner));
-            if read_at.is_some_and(|read_at| now < read_at + LOOK_AGAIN) {
+            if read_at.is_some_and(|read_at| now < read_at + REREAD_INTERVAL) {
                 return false;
             }
             *read_at = Some(now);

@@ -1,4 +1,4 @@
-//! Probes. They reveal little, so they need no token and accept any host name.
+//! Health probes. They reveal nothing about accounts, so they need no token and accept any host name.
 
 use std::sync::Weak;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) struct HealthApi {
-    /// Dangling while the document is generated.
+    /// Empty when only the OpenAPI document is generated.
     pub(super) app: Weak<App>,
 }
 

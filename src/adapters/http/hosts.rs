@@ -1,6 +1,5 @@
-//! The host names that the gateway accepts, against DNS rebinding: an attacker's page can make its own host name
-//! resolve to 127.0.0.1, and the browser then treats the gateway as the same origin. The `Host` header still has the
-//! attacker's name.
+//! Checks the `Host` header against DNS rebinding: an attacker's page can make its own host name resolve to 127.0.0.1,
+//! and the browser then treats the gateway as the same origin. The `Host` header still has the attacker's name.
 
 use std::net::IpAddr;
 
@@ -9,15 +8,14 @@ use poem::http::{
     uri::{Authority, Uri},
 };
 
-/// The loopback names and addresses.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Names and addresses, without ports: a tunnel or a container may map the port.
+/// The accepted names and addresses, without ports, because a tunnel or a container may map the port.
 #[derive(Debug, Clone)]
 pub struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// Allows the loopback names, the listen address and the configured names.
+    /// Accepts the loopback names, the listen address and the configured names.
     pub fn new(listens_on: IpAddr, listed: &[String]) -> Self {
         let own = (!listens_on.is_unspecified()).then(|| match listens_on {
             IpAddr::V4(ip) => ip.to_string(),
@@ -26,8 +24,8 @@ impl Hosts {
         Self(LOOPBACK.map(str::to_owned).into_iter().chain(own).chain(listed.iter().cloned()).collect())
     }
 
-    /// Returns whether the single `Host` header (RFC 9112 section 3.2) names the gateway, and the target too if it is
-    /// in absolute form: a proxy may have chosen the gateway by either.
+    /// Returns whether the request has exactly one `Host` header (RFC 9112, section 3.2) and its name is accepted. A
+    /// target in absolute form must have an accepted name too, because a proxy may route by either.
     pub fn accept(&self, target: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

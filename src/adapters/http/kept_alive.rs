@@ -1,5 +1,5 @@
-//! Keeps a silent event stream alive. Proxies and clients close a stream that sends nothing for half a minute, while a
-//! model may think for longer.
+//! Sends comments in a silent event stream. Proxies and clients may close a stream after half a minute without data,
+//! and a model may think for longer.
 
 use std::time::Duration;
 
@@ -14,49 +14,49 @@ use crate::ports::{ByteStream, UpstreamError};
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 /// A comment, which clients ignore (WHATWG HTML, server-sent events).
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
-/// The longest end of an event.
-const END: usize = 4;
+/// The length of the longest blank line that ends an event, `\r\n\r\n`.
+const MAX_END: usize = 4;
 
-struct Kept {
+struct KeptAlive {
     body: ByteStream,
     silence: Duration,
-    /// The last bytes that were sent.
+    /// The last bytes that were sent, at most [`MAX_END`].
     tail: Vec<u8>,
 }
 
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    let is_meant = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
-    headers.get(header::CONTENT_TYPE).is_some_and(is_meant)
+    let is_media_type = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
+    headers.get(header::CONTENT_TYPE).is_some_and(is_media_type)
 }
 
-/// Whether a response is an event stream that is not compressed.
+/// Returns whether comments can be inserted: the response is an event stream and not compressed.
 pub(super) fn takes_comments(headers: &HeaderMap) -> bool {
     is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Adds a comment after each `silence`, between two events only. All other bytes are unchanged. Fused, as a
-/// [`ByteStream`] must be.
+/// Inserts a comment whenever `body` sends nothing for `silence`. Comments are inserted only between two events. All
+/// other bytes are unchanged. The stream is fused, as a [`ByteStream`] must be.
 pub fn kept_alive(body: ByteStream, silence: Duration) -> impl Stream<Item = Result<Bytes, UpstreamError>> + Send {
-    let kept = stream::unfold(Kept { body, silence, tail: Vec::new() }, |mut kept| async {
+    let kept = stream::unfold(KeptAlive { body, silence, tail: Vec::new() }, |mut kept| async {
         loop {
             match timeout(kept.silence, kept.body.next()).await {
                 Ok(Some(Ok(bytes))) => {
-                    kept.note(&bytes);
+                    kept.update_tail(&bytes);
                     return Some((Ok(bytes), kept));
                 }
                 Ok(end) => return end.map(|error| (error, kept)),
-                Err(_silence) if kept.is_between_events() => return Some((Ok(COMMENT), kept)),
-                Err(_silence) => {}
+                Err(_elapsed) if kept.is_between_events() => return Some((Ok(COMMENT), kept)),
+                Err(_elapsed) => {}
             }
         }
     });
     kept.fuse()
 }
 
-impl Kept {
-    fn note(&mut self, bytes: &[u8]) {
-        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(END)..).unwrap_or_default());
-        let surplus = self.tail.len().saturating_sub(END);
+impl KeptAlive {
+    fn update_tail(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(MAX_END)..).unwrap_or_default());
+        let surplus = self.tail.len().saturating_sub(MAX_END);
         self.tail.drain(..surplus);
     }
 

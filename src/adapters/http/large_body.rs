@@ -1,5 +1,5 @@
-//! Bodies of prompts and uploads. The size of each one, and the memory for those of one caller and for all of them, are
-//! bounded while they are read.
+//! Reads the bodies of model and proxy requests within limits: for the size of one body, for the memory of one caller's
+//! bodies, and for the memory of all bodies.
 
 use std::{
     collections::HashMap,
@@ -22,34 +22,34 @@ use crate::{
 
 /// The largest accepted body, enough for a long conversation with images.
 pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// The largest forwarded body that is buffered, so that it can be sent again after a refresh.
+/// The largest forwarded body that is buffered. A buffered body can be sent again after a refresh.
 const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
-/// The memory for all buffered bodies.
+/// The memory budget of all bodies.
 const BUDGET_KIB: usize = 256 * 1024;
-/// What a body costs, as a multiple of its length: it is in memory together with its translation, and with what its
-/// response repeats.
+/// The cost of a body, as a multiple of its length. The body, its translation and the members that its response repeats
+/// are in memory at the same time.
 const COST: usize = 3;
-/// One caller's part of the budget, so that no program keeps the others from sending bodies: one of the largest size.
+/// Returns the part of the budget that one caller may use: by default, enough for one body of [`MAX_BYTES`].
 const fn share_of(kib: usize) -> usize {
     kib / 8 * 3
 }
 
-/// The memory budget for bodies, in KiB.
+/// The memory budget for bodies. Each semaphore permit is 1 KiB.
 pub struct LargeBodies {
     all: Arc<Semaphore>,
-    /// The most for one caller.
+    /// The limit of each caller, in KiB.
     share: usize,
-    /// The shares in use, by caller.
+    /// The limits of the callers that have bodies in memory.
     callers: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
-/// A body and its part of the memory budget, which is returned on drop.
+/// A body and the memory that is reserved for it.
 pub struct BudgetedBody<T> {
     pub body: T,
     pub room: Room,
 }
 
-/// What a body uses of its caller's share and of the memory budget.
+/// The memory reserved for a body: permits of its caller's share and of the whole budget, returned on drop.
 pub struct Room([OwnedSemaphorePermit; 2]);
 
 impl Default for LargeBodies {
@@ -63,21 +63,21 @@ impl LargeBodies {
         Self { all: Arc::new(Semaphore::new(kib)), share: share_of(kib), callers: Mutex::default() }
     }
 
-    /// Returns the room of a body, still empty.
+    /// Returns an empty reservation.
     fn room(&self, caller: &str) -> Result<Room, BodyError> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = callers.get(caller).and_then(Weak::upgrade);
-        let share = known.unwrap_or_else(|| {
+        let in_use = callers.get(caller).and_then(Weak::upgrade);
+        let share = in_use.unwrap_or_else(|| {
             callers.retain(|_, share| share.strong_count() > 0);
             let share = Arc::new(Semaphore::new(self.share));
             callers.insert(caller.to_owned(), Arc::downgrade(&share));
             share
         });
         drop(callers);
-        Ok(Room([taken_from(&share, 0)?, taken_from(&self.all, 0)?]))
+        Ok(Room([acquire(&share, 0)?, acquire(&self.all, 0)?]))
     }
 
-    /// Reads a whole body. `caller` is the name under which its memory is counted.
+    /// Reads a whole body. Its memory counts towards the share of `caller`, a token id.
     ///
     /// # Errors
     ///
@@ -86,11 +86,11 @@ impl LargeBodies {
         self.begin(caller, body, headers, MAX_BYTES).await.map(|(whole, _rest)| whole)
     }
 
-    /// Buffers a small body, and streams a large one.
+    /// Buffers a body of up to 1 MiB, and streams a longer one.
     ///
     /// # Errors
     ///
-    /// As [`Self::read`]; a streamed body may also fail later.
+    /// The errors of [`Self::read`]. The stream can fail with them too.
     pub async fn buffer_or_stream(
         &self,
         caller: &str,
@@ -110,7 +110,8 @@ impl LargeBodies {
         Ok(BudgetedBody { body, room })
     }
 
-    /// Reads a body until it ends or exceeds `limit`. Returns the bytes read and the rest of the stream.
+    /// Reads a body until it ends or exceeds `limit` bytes. Returns the bytes read, and the rest of the stream if the
+    /// body exceeds the limit.
     async fn begin(
         &self,
         caller: &str,
@@ -126,8 +127,8 @@ impl LargeBodies {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         let mut chunks = bounded(body);
-        // Most bodies are one chunk. Several are joined, because a list of small chunks would cost more than their
-        // bytes.
+        // A single chunk, the usual case, is not copied. Further chunks are joined, because a list of small chunks
+        // would use more memory than their bytes.
         let (mut first, mut joined, mut size) = (Bytes::new(), Vec::new(), 0);
         while size <= limit
             && let Some(chunk) = chunks.next().await
@@ -148,40 +149,40 @@ impl LargeBodies {
 }
 
 impl Room {
-    /// Returns how much of the budget the body uses.
+    /// Returns the size of the reservation in KiB.
     pub fn kib(&self) -> usize {
         let Self([share, _all]) = self;
         share.num_permits()
     }
 
-    /// Extends the room to a body of `size` bytes.
+    /// Extends the reservation to the cost of `size` bytes.
     pub(super) fn extend_to(&mut self, size: usize) -> Result<(), BodyError> {
         let missing = cost(size).saturating_sub(self.kib());
-        for taken in &mut self.0 {
-            let more = taken_from(taken.semaphore(), missing)?;
-            taken.merge(more);
+        for permit in &mut self.0 {
+            let more = acquire(permit.semaphore(), missing)?;
+            permit.merge(more);
         }
         Ok(())
     }
 
-    /// Gives back what `size` bytes do not need.
+    /// Shrinks the reservation to the cost of `size` bytes.
     pub fn shrink_to(&mut self, size: usize) {
         let surplus = self.kib().saturating_sub(cost(size));
-        self.0.iter_mut().for_each(|taken| drop(taken.split(surplus)));
+        self.0.iter_mut().for_each(|permit| drop(permit.split(surplus)));
     }
 }
 
-/// Returns the cost of a body in KiB.
+/// Returns the cost of a body of `size` bytes, in KiB.
 fn cost(size: usize) -> usize {
     size.saturating_mul(COST).div_ceil(1024)
 }
 
-fn taken_from(budget: &Arc<Semaphore>, kib: usize) -> Result<OwnedSemaphorePermit, BodyError> {
+fn acquire(budget: &Arc<Semaphore>, kib: usize) -> Result<OwnedSemaphorePermit, BodyError> {
     let kib = u32::try_from(kib).map_err(|_| BodyError::OverBudget)?;
     Arc::clone(budget).try_acquire_many_owned(kib).map_err(|_| BodyError::OverBudget)
 }
 
-/// Streams the body with a size limit.
+/// Returns a stream of the body that fails beyond [`MAX_BYTES`].
 fn bounded(body: Body) -> BodyStream {
     let chunks = Box::pin(body.into_bytes_stream());
     Box::pin(stream::try_unfold((chunks, 0), |(mut chunks, size)| async move {
@@ -194,12 +195,11 @@ fn bounded(body: Body) -> BodyStream {
     }))
 }
 
-/// The listener ends a body that makes no progress or takes too long.
+/// Converts a read error. `adapters::serving` fails a body that is too slow with `TimedOut`.
 pub(super) fn broken(error: &io::Error) -> BodyError {
     if error.kind() == io::ErrorKind::TimedOut { BodyError::TooSlow } else { BodyError::Broken }
 }
 
-/// Returns the `Content-Length`.
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -1,5 +1,5 @@
-//! `/v1/responses`, `/v1/chat/completions`, `/v1/models` and the smaller routes of OpenAI's API, on top of the
-//! connected accounts.
+//! The routes of OpenAI's API, such as `/v1/responses`, `/v1/chat/completions` and `/v1/models`. They use the models of
+//! the connected accounts.
 
 use bytes::Bytes;
 use poem::{
@@ -45,7 +45,7 @@ impl ModelApi {
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = asked(&caller, headers, body);
+        let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_response(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -61,7 +61,7 @@ impl ModelApi {
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = asked(&caller, headers, body);
+        let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_chat_completion(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -77,7 +77,7 @@ impl ModelApi {
         body: ModelBody<CompletionShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = asked(&caller, headers, body);
+        let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_completion(request).await?;
         Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -93,7 +93,7 @@ impl ModelApi {
         body: ModelBody<EmbeddingsShape>,
     ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = asked(&caller, headers, body);
+        let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_embeddings(request).await?;
         Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -110,7 +110,7 @@ impl ModelApi {
         body: ModelBody<ImageShape>,
     ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
         let BudgetedBody { body, room } = body.bytes;
-        let request = asked(&caller, headers, body);
+        let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_image(request).await?;
         Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
     }
@@ -143,18 +143,17 @@ impl ModelApi {
     }
 }
 
-/// Returns a request to the models with the rights of its caller.
-fn asked(caller: &Caller, headers: &HeaderMap, body: Bytes) -> ModelRequest {
+/// Returns a request for the use case, with the rights of its caller.
+fn model_request(caller: &Caller, headers: &HeaderMap, body: Bytes) -> ModelRequest {
     ModelRequest { headers: headers.clone(), body, rights: caller.rights().clone(), caller: caller.principal() }
 }
 
-/// The error statuses of a request with a prompt.
+/// The error statuses of the operations that send a prompt.
 const PROMPT: u16 = LARGE_BODY | NOT_FOUND | PROVIDER;
 
-/// The header that names the accounts whose own list could not be read.
+/// The header that names the accounts whose list of models could not be read.
 const INCOMPLETE_MODELS: &str = "goclaw-incomplete-models";
 
-/// The list of models.
 struct ListResponse {
     listing: ModelListing,
     with_catalog: bool,
@@ -190,7 +189,7 @@ impl ApiResponse for ListResponse {
     }
 }
 
-/// A model's response, whole or as a stream.
+/// A response as JSON, or as a stream of events if the request has `stream`.
 struct ModelResponse(Response);
 
 impl IntoResponse for ModelResponse {
@@ -219,7 +218,7 @@ impl ApiResponse for WholeResponse {
     fn register(_registry: &mut Registry) {}
 }
 
-/// Describes a stream of server-sent events.
+/// Describes a stream of server-sent events in the OpenAPI document.
 pub(super) fn event_stream() -> MetaMediaType {
     let schema = inline(MetaSchema::new_with_format("string", "event-stream"));
     MetaMediaType { content_type: "text/event-stream", schema }

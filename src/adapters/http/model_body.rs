@@ -1,4 +1,4 @@
-//! The body of a request to a model: its schema for the document, and its bytes for the use case, which parses them.
+//! The body of a model request: its schema for the OpenAPI document, and its unparsed bytes for the use case.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,7 @@ use poem_openapi::{
 use super::{authenticator::AuthContext, compression::Coding, large_body::BudgetedBody, problem_json::ProblemJson};
 use crate::ports::BodyError;
 
-/// The documented part of a body: the members that the gateway itself reads. The others are those of OpenAI's API.
+/// The documented members of a body, which the gateway itself reads. A body may have any other member of OpenAI's API.
 pub(super) trait Shape {
     const NAME: &'static str;
     const DESCRIPTION: &'static str;
@@ -24,7 +24,7 @@ pub(super) trait Shape {
     const STREAMS: bool = true;
 }
 
-/// A raw body. The use case parses its JSON.
+/// A decompressed body whose JSON is not parsed yet.
 pub(super) struct ModelBody<S> {
     pub(super) bytes: BudgetedBody<Bytes>,
     shape: PhantomData<S>,
@@ -67,10 +67,10 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let Data(context) = Data::<&AuthContext>::from_request_without_body(request).await?;
-        let refused = |error: BodyError| ProblemJson(error.into());
+        let to_problem = |error: BodyError| ProblemJson(error.into());
         let coding = Coding::of(request.headers()).map_err(ProblemJson)?;
         let bodies = &context.state.bodies;
-        let bytes = bodies.read(context.token_id(), body.take()?, request.headers()).await.map_err(refused)?;
+        let bytes = bodies.read(context.token_id(), body.take()?, request.headers()).await.map_err(to_problem)?;
         let bytes = coding.decompress(bytes).await.map_err(ProblemJson)?;
         Ok(Self { bytes, shape: PhantomData })
     }

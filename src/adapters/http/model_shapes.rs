@@ -1,4 +1,4 @@
-//! The documented part of each request to a model.
+//! The documented members of each model request, for the OpenAPI document.
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
@@ -11,7 +11,7 @@ impl Shape for ResponseShape {
     const NAME: &'static str = "CreateResponseRequest";
     const DESCRIPTION: &'static str =
         "A request of OpenAI's Responses API; `docs/dialect.md` describes how each parameter is translated.";
-    // Any JSON in the document: client generators do not support a union of string and array.
+    // Documented as any JSON, because client generators do not support a union of string and array.
     const PROMPT: (&'static str, fn() -> MetaSchema) =
         ("input", || MetaSchema { description: Some("A text, or a list of input items."), ..MetaSchema::ANY });
 }
@@ -64,7 +64,7 @@ fn array_of_objects() -> MetaSchema {
     MetaSchema { min_items: Some(1), items: Some(Box::new(inline(any_object()))), ..MetaSchema::new("array") }
 }
 
-/// An object with any members: a bare `object` lets some generators accept none.
+/// Returns the schema of an object with any members. Some generators read a bare `object` as an object without members.
 pub(super) fn any_object() -> MetaSchema {
     MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") }
 }

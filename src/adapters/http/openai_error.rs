@@ -1,6 +1,7 @@
-//! Errors in the form of OpenAI's API, for the routes of that API. Other routes use problem+json.
+//! Errors in the form of OpenAI's API, for the model routes and the proxy. The control API uses problem+json.
 //!
-//! A permanent failure has a status that OpenAI's clients do not retry; see [`crate::domain::provider_refusal`].
+//! OpenAI's clients retry some statuses. A permanent failure gets another status or `x-should-retry: false`; see
+//! [`crate::domain::provider_refusal`].
 
 use std::time::Duration;
 
@@ -20,18 +21,18 @@ use crate::{
     },
 };
 
-/// An error in OpenAI's form with its status and headers.
+/// An error response in OpenAI's form.
 #[derive(Debug)]
 pub(super) struct OpenAiError {
     status: StatusCode,
     details: OpenAiErrorDetails,
     retry_after: Option<Duration>,
-    /// Whether a retry of the same request cannot succeed.
+    /// Whether the same request would fail again.
     is_permanent: bool,
 }
 
 impl OpenAiError {
-    /// Converts an error for a caller of a model, and logs it.
+    /// Converts an error of a use case. Logs the refusal of a provider.
     pub(super) fn of(error: &AppError) -> Self {
         if let AppError::ProviderRefused(refusal) = error {
             tracing::info!(code = refusal.code, kind = ?refusal.kind, "the provider refused a request");

@@ -1,4 +1,4 @@
-//! The operations of the API by path and method, and the permission that each needs.
+//! The operations of the API by path and method, and the rights that each needs. The authenticator checks them.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ use crate::{
 use Need::{ForAccount, ForAll, ForSome, Owner};
 use Permission::{Admin, AuthWrite, MetricsRead, Models, Proxy, StatusRead};
 
-/// The rights that an operation needs.
+/// The rights that a caller needs for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
-    /// None; it needs no token either.
+    /// No rights, and no token.
     Nothing,
     /// A permission for the account in the path.
     ForAccount(Permission),
-    /// A permission for at least one account: the use case leaves out the others.
+    /// A permission for at least one account. The use case omits all other accounts.
     ForSome(Permission),
     /// A permission for all accounts.
     ForAll(Permission),
-    /// The gateway's own token or a session of the page.
+    /// The gateway token or a page session.
     Owner,
 }
 
-/// What each operation needs, by its id. An operation that is missing here is only for the owner; a test compares the
-/// table with the document.
+/// The need of each operation, by `operationId`. Only the owner may call an operation that is missing here. A test
+/// compares this table with the OpenAPI document.
 const NEEDS: [(&str, Need); 47] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
@@ -82,12 +82,13 @@ const NEEDS: [(&str, Need); 47] = [
 ];
 
 impl Need {
-    /// Returns what an operation needs; None if the table does not have it.
+    /// Returns the need of an operation, or `None` if the table does not list it.
     pub(super) fn of_operation(id: &str) -> Option<Self> {
         NEEDS.iter().find(|(known, _)| *known == id).map(|(_, need)| *need)
     }
 
-    /// Returns the scope for the document and for errors, with `account` in the place of the account.
+    /// Returns the scope that satisfies the need, for the OpenAPI document and for errors. `account` is the account's
+    /// name or a placeholder.
     pub(super) fn scope(self, account: &str) -> String {
         match self {
             Self::Nothing => "none".to_owned(),
@@ -97,7 +98,7 @@ impl Need {
         }
     }
 
-    /// Whether `rights` suffice, for the account of this name in the path.
+    /// Returns whether `rights` suffice. `account` is the account's name in the path.
     fn is_met_by(self, rights: &Rights, account: Option<&str>) -> bool {
         match self {
             Self::Nothing => true,
@@ -112,26 +113,26 @@ impl Need {
     }
 }
 
-/// Paths that are not in the document, and their methods.
+/// Paths that are not in the OpenAPI document, and their methods.
 const UNDOCUMENTED: [(&str, &[&str]); 4] =
     [("/", &["GET", "HEAD"]), ("/docs", &["GET"]), ("/openapi.json", &["GET"]), ("/page/{file}", &["GET", "HEAD"])];
 
-/// The operations of each path, by their methods.
+/// The operations by path and method.
 #[derive(Default)]
 pub(super) struct Operations(Router<Route>);
 
 struct Route {
-    /// The path as the document has it.
+    /// The path as in the document, with placeholders such as `{provider}`.
     path: String,
     methods: BTreeMap<String, Need>,
 }
 
-/// Why a program may not call an operation.
+/// The reason why a caller may not call an operation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     NoSuchPath,
     NoSuchMethod,
-    /// The scope that is missing.
+    /// The caller's token lacks this scope.
     Lacks(String),
 }
 
@@ -142,7 +143,7 @@ impl Operations {
         let mut router = Router::new();
         for (path, methods) in UNDOCUMENTED {
             let methods = methods.iter().map(|method| ((*method).to_owned(), Need::Nothing)).collect();
-            // Two entries cannot have the same path, so there is no conflict to handle, here and below.
+            // Inserting fails only for a path that exists already. All paths, here and below, are different.
             router.insert(path, Route { path: path.to_owned(), methods }).ok();
         }
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
@@ -157,20 +158,19 @@ impl Operations {
         Self(router)
     }
 
-    /// Returns the methods of a path, separated by commas, for the `Allow` header that a 405 must carry (RFC 9110
-    /// section
-    /// 15.5.6); `None` if there is nothing at this path.
+    /// Returns the methods of a path, separated by commas, or `None` if the path does not exist. They are the `Allow`
+    /// header that a 405 must have (RFC 9110, section 15.5.6).
     pub(super) fn methods_of(&self, path: &str) -> Option<String> {
         self.0.at(path).ok().map(|found| found.value.methods.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 
-    /// Returns the path as the document has it, such as `/v1/auth/{provider}/status`; empty if there is nothing at it.
+    /// Returns the path as in the document, such as `/v1/auth/{provider}/status`, or `""` if the path does not exist.
     pub(super) fn route_of(&self, path: &str) -> &str {
         self.0.at(path).map(|found| found.value.path.as_str()).unwrap_or_default()
     }
 
-    /// Checks whether a program with these rights may call this method of this path. A path in another spelling than
-    /// the document's is unknown here, even if the framework routes it.
+    /// Checks whether a caller with these rights may call this method of this path. Only the spelling in the document
+    /// is accepted, even if poem would route another one.
     pub(super) fn check(&self, method: &Method, path: &str, rights: &Rights) -> Result<(), Refusal> {
         let found = self.0.at(path).map_err(|_| Refusal::NoSuchPath)?;
         let need = *found.value.methods.get(method.as_str()).ok_or(Refusal::NoSuchMethod)?;

@@ -1,23 +1,20 @@
-//! The paths of the API: which ones need a token, and which ones speak OpenAI's API.
+//! Classifies the paths of the API, for example which ones need a token and which ones return OpenAI's errors.
 
 use poem::http::Uri;
 
 use super::base_path::with_path;
 
-/// The probes.
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/livez", "/readyz"];
-/// What Prometheus reads.
 pub(super) const METRICS: &str = "/metrics";
-/// The records of requests.
 pub(super) const REQUESTS: &str = "/v1/requests";
 pub(super) const SESSION: &str = "/v1/session";
 /// The prefix of requests that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";
 
-/// The prefix of requests for one model.
+/// The prefix of the path of one model.
 const MODEL: &str = "/v1/models/";
 
-/// Paths that need no token, besides the page and the probes. All others need one, even if they do not exist.
+/// The paths besides the page and the probes that need no token. All other paths need one, even if they do not exist.
 const OPEN: [&str; 2] = ["/openapi.json", "/docs"];
 
 /// The model routes. A trailing slash includes all paths below.
@@ -32,11 +29,11 @@ const MODEL_ROUTES: [&str; 8] = [
     MODEL,
 ];
 
-/// The first segments of the paths of the control API below `/v1/`.
+/// The first path segments of the control API, below `/v1/`.
 const CONTROL: [&str; 10] =
     ["activity", "audit", "auth", "events", "providers", "requests", "session", "sessions", "tokens", "usage"];
 
-/// What the gateway offers to OpenAI's clients, for the error of another path or method.
+/// The supported operations of OpenAI's API, for the error about an unknown path or method.
 pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, /v1/completions, /v1/embeddings and \
                                   /v1/images/generations, GET /v1/models, and the providers' own APIs below /v1/proxy/";
 
@@ -44,12 +41,11 @@ pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_probe(path) && !is_page(path)
 }
 
-/// Returns whether a path is for probes.
 pub(super) fn is_probe(path: &str) -> bool {
     PROBES.contains(&path)
 }
 
-/// Returns whether requests to a path are recorded. Probes and scrapes would hide the others.
+/// Returns whether requests to a path are recorded. Probes, scrapes and page files would hide the other requests.
 pub(super) fn is_recorded(path: &str) -> bool {
     !is_probe(path) && !is_page(path) && path != METRICS
 }
@@ -64,20 +60,20 @@ pub(super) fn is_model_route(path: &str) -> bool {
     MODEL_ROUTES.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
 }
 
-/// Returns whether requests to a path never change anything in the gateway.
+/// Returns whether requests to a path never change the gateway's own data.
 pub(super) fn changes_nothing(path: &str) -> bool {
     is_model_route(path) || path.starts_with(PROXY)
 }
 
-/// Returns whether the callers of a path expect errors in OpenAI's form: below `/v1`, everything but the control API.
-/// OpenAI's clients call many paths that do not exist here.
+/// Returns whether errors of a path have OpenAI's form: all paths below `/v1/` except the control API. This includes
+/// paths that do not exist here, because OpenAI's clients call many of those.
 pub(super) fn speaks_openai(path: &str) -> bool {
     let first = |below: &str| below.split('/').next().unwrap_or_default().to_owned();
     path.strip_prefix("/v1/").map(first).is_some_and(|first| !first.is_empty() && !CONTROL.contains(&first.as_str()))
 }
 
-/// Returns the target of a request for one model with the slashes in the model's name encoded, as the route has them;
-/// None if there is nothing to encode. Clients encode them or not.
+/// Percent-encodes the slashes in a model's name, because the route `/v1/models/:model` matches one segment. Returns
+/// `None` if `target` has no such slash. Some clients encode them themselves.
 pub(super) fn encoded_model(target: &Uri) -> Option<Uri> {
     let name = target.path().strip_prefix(MODEL).filter(|name| name.contains('/'))?;
     with_path(target, &format!("{MODEL}{}", name.replace('/', "%2F")))

@@ -1,4 +1,4 @@
-//! Renders problems: as `application/problem+json`, or in OpenAI's form for a caller that expects it.
+//! Renders problems as `application/problem+json` (RFC 9457), or in OpenAI's form where the caller expects it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::adapters::contract::{Problem, ProblemKind};
 
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A problem as the body of a response.
+/// An error response with a problem.
 #[derive(Debug)]
 pub(super) struct ProblemJson(pub(super) Problem);
 
@@ -29,7 +29,7 @@ impl ProblemJson {
         }
         let detail = "Send the gateway's token: Authorization: Bearer <token>.";
         let mut response = Self::response(ProblemKind::Unauthorized, detail);
-        // RFC 6750 section 3.1: no error code for a request without a token.
+        // RFC 6750, section 3.1: the challenge has no error code if the request had no token.
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         response
     }
@@ -59,7 +59,7 @@ impl ProblemJson {
     }
 
     pub(super) fn too_many_attempts(wait: Duration) -> Response {
-        // Rounded up, so that a caller does not retry too early.
+        // Round up, so that callers do not retry too early.
         let seconds = wait.as_secs() + 1;
         let detail = format!("Too many requests without the right token. Try again in {seconds} s.");
         let response = Self::response(ProblemKind::TooManyAttempts, detail);
@@ -91,10 +91,9 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// Converts an error of the framework to a problem. Its own text is not used because it may repeat parts of the
-/// request.
+/// Converts an error of poem to a problem. The error's text is not sent, because it may contain parts of the request.
 pub(super) fn from_framework(error: poem::Error) -> Response {
-    // A handler's error response also arrives here, already rendered.
+    // The error is a response that a handler has already rendered.
     if error.is_from_response() {
         return error.into_response();
     }

@@ -1,5 +1,5 @@
-//! `/v1/proxy/{provider}/{path}`: forwards to a provider's own API with an account's token. Bodies pass unchanged and
-//! are not parsed. See `docs/proxy.md` for the rules.
+//! `/v1/proxy/{provider}/{path}`: forwards requests to a provider's own API with an account's token. Bodies are neither
+//! changed nor parsed. See `docs/proxy.md` for the rules.
 
 use std::{collections::HashMap, io};
 
@@ -37,7 +37,7 @@ use crate::{
     ports::ByteStream,
 };
 
-/// The methods that are forwarded, with the names of their operations.
+/// The forwarded methods, each with its `operationId`.
 const METHODS: [(Method, &str); 6] = [
     (Method::GET, "proxyGet"),
     (Method::HEAD, "proxyHead"),
@@ -52,7 +52,7 @@ const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 ///
 /// # Errors
 ///
-/// The error is the response.
+/// The error is the complete error response.
 pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Response, Response> {
     if !METHODS.iter().any(|(method, _)| method == request.method()) {
         let refusal = ProblemJson::response(ProblemKind::MethodNotAllowed, "this method is not forwarded");
@@ -78,14 +78,14 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
 }
 
 /// Converts a provider's response. The body is streamed unchanged, except for comments in a silent event stream. The
-/// response keeps what it needs of `room`, the memory budget of the request's body. It breaks off when the caller's
-/// token is revoked.
+/// stream fails when the caller's token is revoked. It holds `room`, the memory reserved for the request's body, after
+/// shrinking it to the size that the response still needs.
 pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room, caller: &AuthContext) -> Response {
     room.shrink_to(forwarded.kept);
-    // The body is streamed after the handler has returned; keep the request's span for its log lines.
+    // The body is streamed after the handler has returned, so its log lines need the request's span.
     let span = tracing::Span::current();
     let body: ByteStream = Box::pin(forwarded.body.inspect_err(move |error| {
-        let _held = &room;
+        let _room = &room;
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
     let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };
@@ -99,7 +99,7 @@ pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room, caller: &AuthCo
     response
 }
 
-/// Ends a body with an error once a token is revoked, so that the caller does not take it for a whole one.
+/// Ends a body with an error when the token is revoked, so that the caller does not mistake it for a complete one.
 fn until_revoked(
     body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     revoked: CancellationToken,
@@ -110,8 +110,8 @@ fn until_revoked(
     body.take_until(revoked.cancelled_owned()).chain(cut_off.filter_map(future::ready))
 }
 
-/// Describes the proxy in the document. It registers no routes: [`forward`] handles the requests before the framework,
-/// because the rest of the path may contain slashes, which OpenAPI cannot express.
+/// Describes the proxy in the OpenAPI document. It registers no routes, because OpenAPI cannot express a path parameter
+/// with slashes. [`forward`] handles the requests before poem-openapi routes them.
 pub(super) struct ProxyApi;
 
 impl OpenApi for ProxyApi {

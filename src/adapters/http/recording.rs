@@ -1,5 +1,5 @@
 //! Records each request when its response has ended or its caller has disconnected. `app/requests` writes the record to
-//! the access log, and keeps it for `GET /v1/requests`.
+//! the access log and stores it for `GET /v1/requests`.
 
 use std::{
     sync::{
@@ -24,13 +24,13 @@ use crate::{
     },
 };
 
-/// The status of a request whose caller left before the response, as nginx names it.
+/// The recorded status if the caller disconnects before the response begins; nginx uses the same number.
 const CALLER_LEFT: u16 = 499;
 
 const COMPLETE: u8 = 1;
 const BROKEN: u8 = 2;
 
-/// One request. It is recorded when the last reference to it is dropped.
+/// A request in progress. It is recorded when its last reference is dropped.
 pub(super) struct Recording {
     requests: Arc<Requests>,
     pub(super) running: RunningRequest,
@@ -68,10 +68,10 @@ impl Recording {
         })
     }
 
-    /// Notes the response's status. Its body is observed from now on.
+    /// Sets the response's status.
     pub(super) fn answer(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
-        // The body of a response to HEAD is never sent.
+        // A response to HEAD has no body whose end could be observed.
         if self.method == Method::HEAD {
             self.end.store(COMPLETE, Ordering::Relaxed);
         }
@@ -96,7 +96,7 @@ impl Drop for Recording {
             BROKEN => RequestEnd::Broken,
             _ => RequestEnd::CallerLeft,
         };
-        // Not recorded: a client that polls the records would fill them with its own requests.
+        // Do not record successful reads of the records: a client that polls would fill them with its own requests.
         if self.route == paths::REQUESTS && *self.status.get_mut() < 400 {
             return;
         }

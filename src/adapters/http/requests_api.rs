@@ -1,4 +1,4 @@
-//! `/v1/requests` and `/v1/usage`: what callers asked, and what it cost.
+//! `/v1/requests` and `/v1/usage`: the records of requests, and the usage of programs.
 
 use std::cmp::Reverse;
 
@@ -34,7 +34,7 @@ impl RequestsApi {
     ) -> ApiResult<RequestPage, { BAD_REQUEST }> {
         let before = Page::<NumberedRecord>::position(&cursor.0)?.map(|Reverse(number)| number);
         let requests = caller.app().requests.recent(before, limit.0.0 + 1).await?;
-        let page = Page::of(requests, |known| Reverse(known.number), limit.0, &cursor.0)?;
+        let page = Page::of(requests, |record| Reverse(record.number), limit.0, &cursor.0)?;
         let (requests, next_cursor) = page.into_parts();
         Ok(Json(RequestPage { requests, next_cursor }))
     }

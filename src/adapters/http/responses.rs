@@ -1,4 +1,4 @@
-//! The responses of operations: a body, or an error with one of the statuses that the operation's signature lists.
+//! The responses of operations: a JSON body, or an error with one of the statuses that the operation's signature lists.
 
 use poem::{IntoResponse, Response};
 use poem_openapi::{
@@ -21,7 +21,7 @@ pub(super) const JSON: &str = "application/json";
 /// The result of an operation of the control API.
 pub(super) type ApiResult<T, const STATUSES: u16> = Result<Json<T>, ErrorResponse<STATUSES>>;
 
-/// Groups of statuses that an operation may return besides the common ones; see [`ERRORS`].
+// Groups of error statuses. An operation lists its groups, and `ERRORS` has the statuses of each group.
 pub(super) const BAD_REQUEST: u16 = 1;
 /// The operation reads a body.
 pub(super) const BODY: u16 = 1 << 1;
@@ -33,11 +33,12 @@ pub(super) const LOGIN: u16 = 1 << 4;
 pub(super) const LARGE_BODY: u16 = 1 << 5;
 /// The operation calls the provider.
 pub(super) const PROVIDER: u16 = 1 << 6;
-/// The operation checks the method itself.
+/// The operation accepts any method and rejects some of them itself.
 pub(super) const ANY_METHOD: u16 = 1 << 7;
+/// Every operation may return the status.
 const EVERY: u16 = u16::MAX;
 
-/// Each status: the groups that include it, the status and its description.
+/// The error statuses: the groups that include each one, the status, and its description.
 const ERRORS: [(u16, u16, &str); 17] = [
     (BAD_REQUEST | BODY | LARGE_BODY, 400, "The request is invalid; `code` is the reason."),
     (EVERY, 401, "The token is missing or wrong."),
@@ -95,7 +96,7 @@ impl<T: Type> ApiResponse for Json<T> {
 #[derive(Debug)]
 pub(super) struct ErrorResponse<const STATUSES: u16, const IS_OPENAI: bool = false>(Response);
 
-/// An error response of the models and the proxy.
+/// An error response of the model routes and the proxy.
 pub(super) type OpenAiErrorResponse<const STATUSES: u16> = ErrorResponse<STATUSES, true>;
 
 impl<const STATUSES: u16, const IS_OPENAI: bool> ErrorResponse<STATUSES, IS_OPENAI> {
@@ -159,7 +160,7 @@ fn error_headers(status: u16, is_openai: bool) -> Vec<MetaHeader> {
         }
         429 => {
             let seconds = MetaSchema { minimum: Some(1.0), ..MetaSchema::new("integer") };
-            // Providers do not always send it.
+            // Optional in OpenAI's form, because a provider's 429 may lack it.
             vec![header("Retry-After", "How many seconds to wait.", !is_openai, seconds)]
         }
         _ => Vec::new(),

@@ -1,5 +1,5 @@
-//! `/v1/session` and `/v1/sessions`: sessions of the page. Cookies ignore ports, so every server on 127.0.0.1 would
-//! receive one; the page keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
+//! `/v1/session` and `/v1/sessions`: page sessions. The page authenticates with a token and not with a cookie, because
+//! browsers send a cookie to all ports of 127.0.0.1 (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
 
 use poem_openapi::{
     OpenApi,
@@ -33,9 +33,9 @@ impl SessionApi {
         let access = &caller.app().access;
         Ok(Json(match &caller.0.credential {
             Credential::GatewayToken => access.start_page_session().await?.into(),
-            Credential::ApiToken(known) => match known.token.grant {
-                Grant::Link => access.redeem_page_link(&known.token).await?.into(),
-                Grant::Page | Grant::Program(_) => access.extend_page_session(&known.token).await?.into(),
+            Credential::ApiToken(issued) => match issued.token.grant {
+                Grant::Link => access.redeem_page_link(&issued.token).await?.into(),
+                Grant::Page | Grant::Program(_) => access.extend_page_session(&issued.token).await?.into(),
             },
         }))
     }

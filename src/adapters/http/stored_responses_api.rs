@@ -1,4 +1,4 @@
-//! `/v1/responses/{id}`: the responses that the gateway remembers (OpenAI API reference, Responses).
+//! `/v1/responses/{id}`: retrieves and deletes remembered responses, as in OpenAI's Responses API.
 
 use poem::{IntoResponse, Response};
 use poem_openapi::{
@@ -73,7 +73,7 @@ impl StoredResponsesApi {
     }
 }
 
-/// A stored response, as its caller got it.
+/// The JSON of a stored response.
 struct StoredResponse(String);
 
 impl IntoResponse for StoredResponse {

@@ -1,4 +1,4 @@
-//! The groups of operations in the document.
+//! The tags that group operations in the OpenAPI document.
 
 use poem_openapi::Tags;
 

@@ -1,4 +1,4 @@
-//! `/v1/tokens`: creates, lists and revokes tokens for programs.
+//! `/v1/tokens`: creates, lists, rotates and revokes the API tokens of programs.
 
 use poem_openapi::{
     OpenApi,

@@ -1,4 +1,4 @@
-//! Ended logins: empty files whose names say what ended.
+//! Stores ended logins as empty files. The name consists of the account, the login and its successor, if there is one.
 
 use std::{
     fs::{self, OpenOptions},
@@ -14,7 +14,7 @@ use crate::{
     ports::{EndedLogin, KEPT_ENDED},
 };
 
-/// The end of the name of such a file.
+/// The file extension of an ended login.
 pub(super) const ENDED: &str = ".ended";
 
 impl FolderJournal {
@@ -23,11 +23,11 @@ impl FolderJournal {
         if !path.exists() {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
             fs::File::open(&self.folder)?.sync_all()?;
-            self.forget_oldest()?;
+            self.remove_oldest_ends()?;
         }
         let EndedLogin { name, login_id, .. } = ended;
         self.remove_where("", |other| {
-            let is_earlier_end = *other != path && read_name(other).is_some_and(|it| it.login_id == *login_id);
+            let is_earlier_end = *other != path && read_name(other).is_some_and(|end| end.login_id == *login_id);
             let kept = kept_version(other, name).or_else(|| Some(read_presented(other)?.version));
             is_earlier_end || kept.is_some_and(|kept| kept.login_id == *login_id)
         })
@@ -37,7 +37,7 @@ impl FolderJournal {
         Ok(self.paths()?.iter().filter_map(|path| read_name(path)).collect())
     }
 
-    fn forget_oldest(&self) -> io::Result<()> {
+    fn remove_oldest_ends(&self) -> io::Result<()> {
         let mut ends: Vec<(SystemTime, PathBuf)> = Vec::new();
         for path in self.paths()?.into_iter().filter(|path| read_name(path).is_some()) {
             ends.push((fs::symlink_metadata(&path)?.modified()?, path));

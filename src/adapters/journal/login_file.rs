@@ -1,4 +1,4 @@
-//! Logins whose tokens are not saved yet: `<account>.<login>.login.json`, one sealed text each.
+//! Stores logins whose tokens are not in the database yet: files `<account>.<login>.login.json` with the sealed tokens.
 
 use std::{fs, io, path::Path};
 
@@ -13,7 +13,7 @@ use crate::{
     ports::LoginRecord,
 };
 
-/// The JSON form of a record. No record of a refresh has this form.
+/// The JSON of a record. No `RecordFile` has the same members, so the content identifies the kind of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoginFile {
@@ -31,7 +31,7 @@ impl FolderJournal {
         self.write_file(&stem, &self.folder.join(format!("{stem}.json")), &serde_json::to_vec(&file)?)
     }
 
-    /// Returns the complete records, also those of drafts whose writers were killed.
+    /// Returns all complete records, including drafts whose writer was killed before it renamed them.
     pub(super) fn read_logins(&self) -> io::Result<Vec<LoginRecord>> {
         let mut found: Vec<LoginRecord> = self.paths()?.iter().filter_map(|path| read(path).ok()).collect();
         found.sort_by_cached_key(|record| stem(&record.name, &record.login_id));
@@ -45,13 +45,13 @@ impl FolderJournal {
     }
 }
 
-/// Whether the file is the record of a login.
+/// Returns whether the file is the record of a login.
 pub(super) fn is_login(path: &Path) -> bool {
     read(path).is_ok()
 }
 
 fn read(path: &Path) -> io::Result<LoginRecord> {
-    // Skip other kinds of records by their names: there may be many.
+    // Skip committed records and ended logins without reading them: there may be many.
     if path.to_str().is_some_and(|path| path.ends_with(COMMITTED) || path.ends_with(ENDED)) {
         return Err(invalid("it is another record"));
     }

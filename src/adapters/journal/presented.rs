@@ -1,4 +1,4 @@
-//! Presented tokens: empty files whose names say which token, and how often.
+//! Stores presented tokens as empty files. The name consists of the account, the token version and the attempt.
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,21 +13,21 @@ use crate::{
     ports::PresentedToken,
 };
 
-/// The end of the name of such a file.
+/// The file extension of a presented token.
 pub(super) const SENT: &str = ".sent";
 
 impl FolderJournal {
-    /// Writes the file before it removes the others, so that no reader finds none.
+    /// Creates the file before it removes the replaced ones, so that a reader always finds one. Attempt 0 has no file.
     pub(super) fn write_presented(&self, token: &PresentedToken) -> io::Result<()> {
         let path = self.folder.join(file_name(token));
         if token.attempt > 0 {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         }
         self.remove_where("", |other| {
-            let is_replaced = |known: &PresentedToken| {
-                known.name == token.name
-                    && known.version.login_id == token.version.login_id
-                    && !is_later(&known.version, &token.version)
+            let is_replaced = |stored: &PresentedToken| {
+                stored.name == token.name
+                    && stored.version.login_id == token.version.login_id
+                    && !is_later(&stored.version, &token.version)
             };
             (token.attempt == 0 || *other != path) && read_presented(other).as_ref().is_some_and(is_replaced)
         })?;
@@ -36,13 +36,13 @@ impl FolderJournal {
 
     pub(super) fn read_presented(&self) -> io::Result<Vec<PresentedToken>> {
         let mut found: Vec<PresentedToken> = self.paths()?.iter().filter_map(|path| read_presented(path)).collect();
-        // While an attempt's number is replaced, both files exist.
+        // Two files of a version exist while one replaces the other. The higher attempt counts.
         found.sort_by_cached_key(|token| (token.name.to_string(), token.version.to_string(), u32::MAX - token.attempt));
         found.dedup_by(|less, more| less.name == more.name && less.version == more.version);
         Ok(found)
     }
 
-    /// Removes the presentations of earlier tokens of the login.
+    /// Removes the files of earlier tokens of the login.
     pub(super) fn forget_presented_before(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
         self.remove_where("", |path| {
             let presented = read_presented(path).filter(|token| token.name == *name);

@@ -1,4 +1,4 @@
-//! The content of a record's file.
+//! Reads and writes the content of a record's file in the token journal.
 
 use std::{fs, io, path::Path};
 
@@ -16,7 +16,7 @@ use crate::{
     ports::{JournalRecord, RecordState},
 };
 
-/// The JSON form of a record.
+/// The JSON of a record.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RecordFile {
     name: String,
@@ -64,9 +64,9 @@ impl RecordFile {
     }
 }
 
-/// Reads a record. Its state is in the name of the file.
+/// Reads a record. Its state depends on the name of the file.
 pub(super) fn read(path: &Path) -> io::Result<JournalRecord> {
-    // Reading a named pipe would wait for a writer.
+    // Opening a named pipe would block until it has a writer.
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(invalid("it is not a regular file"));
     }

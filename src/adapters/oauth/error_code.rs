@@ -1,4 +1,4 @@
-//! The error codes of token endpoints, as a closed set. No other text of a provider leaves this adapter.
+//! The known error codes of token endpoints. No other error text of a provider leaves this adapter.
 
 use serde_json::Value;
 
@@ -24,8 +24,8 @@ const KNOWN: [&str; 18] = [
     "unsupported_token_type",
 ];
 
-/// Returns the longest known code in an error body, compared case-insensitively: in `error` and `detail`, each a text
-/// or an object with `code` and `type`, or at the top.
+/// Returns the longest known code in an error body, ignoring case, or `unknown`. Codes are read from `error` and
+/// `detail`, which may be strings or objects with `code` and `type`, and from the top-level `code` and `type`.
 pub(super) fn known(body: &[u8]) -> &'static str {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let (error, detail) = (body.get("error"), body.get("detail"));

@@ -1,8 +1,8 @@
-//! The provider's token and revocation endpoints over HTTPS, and the endpoints that refresh the tokens of browser
-//! sessions.
+//! Calls the provider's token and revocation endpoints, and the endpoints that return session tokens for a browser's
+//! cookie.
 //!
-//! One call is one request: the client follows no redirects, does not retry, and limits the response in time and size.
-//! Only a known error code of the provider's text leaves this adapter.
+//! Each call sends one request: the client follows no redirects and does not retry. The time and the size of a response
+//! are limited. Of a provider's error text, only known error codes leave this adapter.
 
 mod error_code;
 mod send;
@@ -32,9 +32,9 @@ pub use token_response::parse as parse_token_response;
 use send::{SuccessResponse, send, within};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the start of the connection to the last byte of the response.
+/// Time limit of a code exchange, from connecting to the last byte of the response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a logout waits for the provider.
+/// Time limit of a revocation. A logout waits for it.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl HttpOAuthEndpoint {
         Ok(Self { clients, ways: outbound.ways().clone(), clock })
     }
 
-    /// Begins a request that leaves by the account's way. Returns also the proxy on that way.
+    /// Returns a request builder of the client for the account's way out, and the proxy of that way.
     fn request(&self, account: &AccountName, method: Method, url: &EndpointUrl) -> (RequestBuilder, Option<&ProxyUrl>) {
         let way = self.ways.to_text(url.as_str(), Some(account));
         let request = self.clients.of(way).request(method, url.as_str()).header(header::ACCEPT, "application/json");
@@ -117,7 +117,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
 }
 
 fn parse_tokens(response: SuccessResponse) -> Result<TokenResponse, TokenEndpointError> {
-    // Whatever the media type says, these may be the only valid tokens.
+    // The media type is not checked: even with a wrong one, the body may contain the only valid tokens.
     token_response::parse(&response.body)
         .ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(response.status.as_u16())))
 }

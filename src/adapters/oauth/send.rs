@@ -1,4 +1,4 @@
-//! Sends one request, classifies its failures and limits its response.
+//! Sends one request to an endpoint of the provider, limits its response and classifies its failure.
 
 use std::{pin::pin, time::Duration};
 
@@ -14,21 +14,21 @@ use crate::{
     ports::{Clock, Doubt, TokenEndpointError},
 };
 
-/// Real responses hold a few tokens.
+/// Maximum size of a response's body. Real ones contain a few tokens.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
-/// How long a call may continue after its timeout, to read what has arrived.
-const LAST_LOOK: Duration = Duration::from_millis(500);
-/// A longer pause could outlast the access token.
+/// Additional time after a timeout, to read a response that has already arrived.
+const LATE_READ_TIMEOUT: Duration = Duration::from_millis(500);
+/// Maximum wait after a 429. The access token could expire during a longer one.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A 2xx response.
 pub(super) struct SuccessResponse {
     pub(super) status: StatusCode,
-    /// Zeroed when it is dropped: it holds tokens.
+    /// Contains tokens, so it is zeroed on drop.
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
-/// Returns the pause that a response asks for in its headers or its body.
+/// Returns the wait that the headers or the body of a 429 ask for.
 async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let time = RetryTime::at(now).headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
@@ -36,8 +36,8 @@ async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
-/// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the
-/// only valid tokens. It is read before the timeout counts.
+/// Limits a call to `limit`. The response may have arrived while the process was suspended, and it may contain the only
+/// valid tokens. So the call continues for [`LATE_READ_TIMEOUT`] before it fails.
 pub(super) async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, TokenEndpointError>>,
@@ -47,7 +47,7 @@ pub(super) async fn within<T>(
         Ok(result) => result,
         Err(_elapsed) => {
             let timed_out = Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
-            timeout(LAST_LOOK, call).await.unwrap_or(timed_out)
+            timeout(LATE_READ_TIMEOUT, call).await.unwrap_or(timed_out)
         }
     }
 }
@@ -64,7 +64,7 @@ pub(super) async fn send(
     finish(response, clock).await
 }
 
-/// Reads a response whose head has arrived. A status other than 2xx is an error.
+/// Reads the body of a response whose head has arrived. Fails if the status is not 2xx.
 pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
     let status = response.status();
     if status.is_server_error() {
@@ -74,13 +74,14 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
         return Err(TokenEndpointError::RateLimited { retry_after: retry_after(response, clock.now()).await });
     }
     let body = read(response).await;
-    // An HTML page comes from an intermediary. With other 4xx statuses it counts as temporary anyway.
+    // A 401 with an HTML page comes from an intermediary and refuses no token. For other 4xx statuses the page makes no
+    // difference: without a known code they count as temporary.
     let is_page = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
     if status == StatusCode::UNAUTHORIZED && is_page {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
     if status.is_client_error() {
-        // A 4xx is a definite refusal, even if its body cannot be read.
+        // A 4xx whose body cannot be read counts as one without a known code.
         let code = error_code::known(&body.unwrap_or_default());
         return Err(TokenEndpointError::Rejected { status: status.as_u16(), code });
     }
@@ -90,10 +91,10 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
     Ok(SuccessResponse { status, body: body? })
 }
 
-/// Reads a body up to the limit.
+/// Reads a body of at most [`MAX_RESPONSE_BYTES`].
 async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpointError> {
     let status = response.status().as_u16();
-    // A buffer that grew would leave copies behind.
+    // A growing buffer would leave unzeroed copies of tokens in memory, so the whole capacity is allocated first.
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_RESPONSE_BYTES));
     while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error, None))? {
         if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
@@ -104,8 +105,8 @@ async fn read(mut response: Response) -> Result<Zeroizing<Vec<u8>>, TokenEndpoin
     Ok(body)
 }
 
-/// Classifies a failure by whether the provider may have received the request. A proxy that refuses has passed none on:
-/// the request follows only when there is a connection to the provider.
+/// Classifies a failure by whether the provider may have received the request. A failed connection includes one that a
+/// proxy refuses: the request is sent only after the proxy has connected to the provider.
 pub(super) fn send_error(error: &reqwest::Error, proxy: Option<&ProxyUrl>) -> TokenEndpointError {
     if error.is_connect() {
         let host = error.url().and_then(|url| url.host_str()).unwrap_or("the provider");

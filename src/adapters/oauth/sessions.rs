@@ -1,5 +1,5 @@
-//! Refreshes session tokens as Clerk's frontend API does: the request presents the browser's cookie, the response is a
-//! JWT. Any response may replace the cookie.
+//! Requests session tokens from Clerk's frontend API, which Suno uses. A request presents the browser's cookie, and its
+//! response contains a JWT. Any response may replace the cookie.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ struct ClientSessions {
     last_active_session_id: Option<String>,
 }
 
-/// How long the body may take after the head. The head may hold the only valid cookie, which must not wait for more.
+/// Time limit of the body after the head. The head may contain the only valid cookie, which must be stored soon.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[async_trait]
@@ -60,13 +60,13 @@ impl SessionEndpoint for HttpOAuthEndpoint {
             Err(error) => return error.into(),
         };
         let mut replaced = None;
-        let answered = within(limit, async {
+        let received = within(limit, async {
             let response = request.send().await.map_err(|error| send_error(&error, proxy))?;
             replaced = new_cookie(&response, client.cookie, cookie, self.clock.now());
             within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await
         })
         .await;
-        let outcome = match (answered, session) {
+        let outcome = match (received, session) {
             (Ok(response), Some(_)) => parse(&response).map(token),
             (Ok(response), None) => parse(&response).map(active_session),
             (Err(TokenEndpointError::Rejected { status: 404, .. }), Some(_)) => Ok(SessionReply::NoSession),
@@ -99,14 +99,14 @@ impl HttpOAuthEndpoint {
     }
 }
 
-/// Returns the cookie that a response sets for this host (RFC 6265 section 5.3), unless it has expired, has no value or
-/// is the known one. Of several, the last counts.
+/// Returns the cookie that a response sets for this host (RFC 6265, section 5.3); of several ones, the last. Returns
+/// `None` if the cookie is expired, empty, too long or equal to `known`.
 fn new_cookie(response: &Response, name: &str, known: &RefreshToken, now: Timestamp) -> Option<RefreshToken> {
     let host = response.url().host_str().unwrap_or_default();
     let value = |header: &HeaderValue| {
         let cookie = Cookie::parse(header.to_str().ok()?).ok()?;
-        let is_meant = cookie.name() == name && is_for(cookie.domain(), host) && !has_expired(&cookie, now);
-        is_meant.then(|| RefreshToken::new(cookie.value_trimmed()))
+        let is_valid = cookie.name() == name && is_for(cookie.domain(), host) && !has_expired(&cookie, now);
+        is_valid.then(|| RefreshToken::new(cookie.value_trimmed()))
     };
     let headers = response.headers();
     let last = headers.get_all(SET_COOKIE).iter().filter_map(value).next_back()?;
@@ -114,13 +114,14 @@ fn new_cookie(response: &Response, name: &str, known: &RefreshToken, now: Timest
     (!new.is_empty() && new != known && new.len() <= MAX_PASTED_SECRET_BYTES).then_some(last)
 }
 
-/// Whether a cookie of this domain is sent to the host (RFC 6265 section 5.1.3); without a domain it is the host's own.
+/// Returns whether a cookie with this `Domain` is sent to the host (RFC 6265, section 5.1.3). A cookie without a domain
+/// belongs to the host that sets it.
 fn is_for(domain: Option<&str>, host: &str) -> bool {
     let Some(domain) = domain.map(|domain| domain.trim_start_matches('.').to_ascii_lowercase()) else { return true };
     host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// Whether the response deletes the cookie.
+/// Returns whether the cookie is already expired. Servers delete a cookie in this way.
 fn has_expired(cookie: &Cookie<'_>, now: Timestamp) -> bool {
     match cookie.max_age() {
         Some(age) => !age.is_positive(),

@@ -1,4 +1,4 @@
-//! Parses the JSON of a token response (RFC 6749 section 5.1) directly into secret types.
+//! Parses the JSON of a token response (RFC 6749, section 5.1) directly into secret types.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -14,16 +14,17 @@ struct Members {
     access_token: Option<SecretString>,
     refresh_token: Option<SecretString>,
     id_token: Option<SecretString>,
-    /// Any JSON: some servers send a text or an invalid value.
+    /// Any JSON value: some servers send a string or an invalid value.
     #[serde(default)]
     expires_in: Value,
     #[serde(default)]
     scope: Value,
 }
 
-/// Returns None if the body is not a token response or has neither token. As in OpenAI's client, one of them suffices.
+/// Parses a response with an access token, a refresh token or both, as OpenAI's client does. Returns `None` for any
+/// other body.
 pub fn parse(body: &[u8]) -> Option<TokenResponse> {
-    // Some servers begin with a byte order mark (RFC 8259 section 8.1).
+    // Some servers send a byte order mark first (RFC 8259, section 8.1).
     let members: Members = serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
     let access_token = members.access_token.and_then(text).map(AccessToken::new);

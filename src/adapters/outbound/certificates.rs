@@ -1,4 +1,5 @@
-//! The authorities whose certificates are trusted: the system's (or `SSL_CERT_FILE`'s) and those of `tls.ca_file`.
+//! Loads the trusted certificate authorities of outbound connections: those of the system or of `SSL_CERT_FILE`, and
+//! those in `tls.ca_file`.
 
 use std::{
     fs, io,
@@ -12,7 +13,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-/// Why no authorities can be trusted.
+/// The reason why the trusted authorities cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidAuthorities {
     #[error("cannot read {} of tls.ca_file", path.display())]
@@ -31,15 +32,15 @@ pub(super) fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, Inva
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = match ca_file {
         None => Verifier::new(Arc::clone(&provider))?,
-        Some(path) => Verifier::new_with_extra_roots(in_file(path)?, Arc::clone(&provider))
+        Some(path) => Verifier::new_with_extra_roots(read_certificates(path)?, Arc::clone(&provider))
             .map_err(|source| InvalidAuthorities::Certificate { path: path.to_owned(), source })?,
     };
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-/// Returns the certificates in a PEM file.
-fn in_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, InvalidAuthorities> {
+/// Reads the certificates in a PEM file.
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, InvalidAuthorities> {
     let path = path.to_owned();
     let text = match fs::read(&path) {
         Ok(text) => text,

@@ -1,5 +1,5 @@
-//! What all connections to other machines share: proxies ([`Ways::to`] chooses one), trusted authorities, and the HTTP
-//! client for single requests.
+//! Shared by all connections to other machines: the choice of a proxy ([`Ways::to`]), the trusted certificate
+//! authorities, and the HTTP client for single requests.
 
 mod certificates;
 mod ways;
@@ -20,16 +20,16 @@ use crate::domain::{
     outbound_proxy::{ProxyCredentials, ProxyUrl, WayOut},
 };
 
-/// What is configured.
+/// The options of outbound connections.
 #[derive(Debug, Clone)]
 pub struct OutboundOptions {
-    /// The proxy of everything without a way out of its own.
+    /// The proxy of all connections, except those of `accounts`.
     pub proxy: Option<ProxyUrl>,
     /// Hosts, domains and networks that `proxy` is not used for.
     pub no_proxy: Vec<String>,
-    /// The ways out of single accounts.
+    /// The accounts with their own proxy, or with direct connections.
     pub accounts: BTreeMap<AccountName, WayOut>,
-    /// A PEM file of authorities to trust beside the system's.
+    /// A PEM file of certificate authorities to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Whether providers may choose HTTP/2 for their APIs.
     pub offers_http2: bool,
@@ -41,7 +41,7 @@ impl Default for OutboundOptions {
     }
 }
 
-/// Connections to other machines.
+/// Provides TLS settings, proxies and HTTP clients for connections to other machines.
 #[derive(Debug, Clone)]
 pub struct Outbound {
     ways: Ways,
@@ -75,8 +75,9 @@ impl Outbound {
         self.tls.clone()
     }
 
-    /// Builds an HTTP/1.1 client for each way out. It makes a new connection for each request, because a server may
-    /// have read a request that failed on a reused one. It follows no redirects and does not retry.
+    /// Builds an HTTP/1.1 client for each way out. `more` sets further options. A client opens a new connection for
+    /// each request: after a failure on a reused one, the server may or may not have read the request. It follows no
+    /// redirects and does not retry.
     ///
     /// # Errors
     /// The client cannot be set up.
@@ -92,23 +93,23 @@ impl Outbound {
                 .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")));
             let client = match proxy {
                 None => client,
-                Some(proxy) => client.proxy(through(proxy)?),
+                Some(proxy) => client.proxy(reqwest_proxy(proxy)?),
             };
             more(client).build()
         })
     }
 }
 
-/// Returns a proxy for all requests of a client: [`Ways`] has chosen the client.
-fn through(proxy: &ProxyUrl) -> Result<Proxy, reqwest::Error> {
-    let through = Proxy::all(proxy.address())?;
+/// Converts a proxy for reqwest. It applies to all requests of its client, because [`Ways`] chooses the client.
+fn reqwest_proxy(proxy: &ProxyUrl) -> Result<Proxy, reqwest::Error> {
+    let all = Proxy::all(proxy.address())?;
     Ok(match &proxy.credentials {
-        None => through,
-        Some(ProxyCredentials { user, password }) => through.basic_auth(user.expose_secret(), password.expose_secret()),
+        None => all,
+        Some(ProxyCredentials { user, password }) => all.basic_auth(user.expose_secret(), password.expose_secret()),
     })
 }
 
-/// Returns the credentials as `Proxy-Authorization` (RFC 7617).
+/// Returns the value of `Proxy-Authorization` with the Basic scheme (RFC 7617).
 pub fn proxy_authorization(credentials: &ProxyCredentials) -> HeaderValue {
     let (user, password) = (credentials.user.expose_secret(), credentials.password.expose_secret());
     let pair = Zeroizing::new(format!("{user}:{password}"));

@@ -1,4 +1,4 @@
-//! Which way a connection leaves: directly or through a proxy, by its account and its host.
+//! Chooses how a connection leaves this machine: directly or through a proxy, depending on its account and host.
 
 use std::{fmt, sync::Arc};
 
@@ -12,19 +12,19 @@ use crate::domain::{
     outbound_proxy::{ProxyUrl, WayOut},
 };
 
-/// One way out. It belongs to the [`Ways`] that returned it.
+/// A direct connection or one of the proxies, as an index into the [`Ways`] that returned it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Way(usize);
 
-/// All ways out.
+/// The direct connection and all configured proxies.
 #[derive(Clone)]
 pub struct Ways {
     /// The proxy of way `n` is at `n - 1`; way 0 is direct.
     proxies: Vec<ProxyUrl>,
-    /// The way of the gateway, and of accounts without one of their own.
+    /// The way of the gateway's own requests, and of accounts that `accounts` does not contain.
     common: Way,
     accounts: Vec<(AccountName, Way)>,
-    /// Matches the hosts that are reached directly instead of by the common way; None if there are none.
+    /// The hosts that are reached directly instead of by the common way; `None` if none are configured.
     exceptions: Option<Arc<Matcher>>,
 }
 
@@ -51,7 +51,7 @@ impl Ways {
 
     /// Returns the way to `url` for an account, or for the gateway itself. This machine is always reached directly.
     pub fn to(&self, url: &Uri, account: Option<&AccountName>) -> Way {
-        // Plain HTTP is configured for this machine only.
+        // Settings accept plain HTTP only for addresses of this machine.
         if self.proxies.is_empty() || url.scheme() != Some(&Scheme::HTTPS) || is_this_machine(url) {
             return Way::default();
         }
@@ -63,7 +63,7 @@ impl Ways {
         }
     }
 
-    /// Does the same for a URL as text. An invalid one gets the direct way; its request fails anyway.
+    /// Like [`Self::to`], for a URL as text. Returns the direct way for an invalid URL, whose request fails anyway.
     pub fn to_text(&self, url: &str, account: Option<&AccountName>) -> Way {
         Uri::try_from(url).map_or(Way::default(), |url| self.to(&url, account))
     }
@@ -73,7 +73,7 @@ impl Ways {
         way.0.checked_sub(1).and_then(|index| self.proxies.get(index))
     }
 
-    /// Makes something for each way.
+    /// Calls `make` for each way, with its proxy.
     pub fn try_map<T, E>(&self, mut make: impl FnMut(Option<&ProxyUrl>) -> Result<T, E>) -> Result<PerWay<T>, E> {
         let direct = make(None)?;
         let proxied = self.proxies.iter().map(|proxy| make(Some(proxy))).collect::<Result<_, _>>()?;
@@ -91,7 +91,7 @@ impl fmt::Debug for Ways {
     }
 }
 
-/// Something that each way out has.
+/// One value for each way, such as an HTTP client.
 #[derive(Debug, Clone)]
 pub struct PerWay<T> {
     direct: T,

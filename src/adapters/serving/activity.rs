@@ -1,16 +1,16 @@
-//! What a connection is doing. It decides which one makes room for another.
+//! Tracks whether a connection waits for its caller. At the connection limit, `connections` closes such a connection.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Numbers the progress of all connections, so that it can be ordered without a clock.
+/// The next progress number. These numbers order the progress of all connections without a clock.
 static PROGRESS: AtomicU64 = AtomicU64::new(0);
 
 /// The activity of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    /// When bytes last moved.
+    /// The number of the last progress: bytes were read or written, or a response ended.
     last: AtomicU64,
-    /// Whether the caller does not take what was written.
+    /// Whether a write is pending because the caller does not read.
     has_unread_output: AtomicBool,
     /// Whether a request was received completely and its response has not ended.
     is_answering: AtomicBool,
@@ -39,8 +39,8 @@ impl Activity {
         self.progress();
     }
 
-    /// Returns the last progress of a connection that waits for its caller: it has unread output, is idle, or has an
-    /// unfinished request. None if the caller waits for the gateway, for example for a model.
+    /// Returns the number of the last progress if the connection waits for its caller: its output is unread, it is
+    /// idle, or its request is incomplete. Returns `None` if the caller waits for the gateway, for example for a model.
     pub(super) fn waits_since(&self) -> Option<u64> {
         let waits = self.has_unread_output.load(Ordering::Relaxed) || !self.is_answering.load(Ordering::Relaxed);
         waits.then(|| self.last.load(Ordering::Relaxed))

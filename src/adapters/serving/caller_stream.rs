@@ -14,10 +14,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// The first byte of a TLS handshake (RFC 8446 section 5.1).
+/// The first byte of a TLS handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
-/// The response to plain HTTP, for example from a browser without `https://`.
-const PLAIN: &[u8] =
+/// The response to plain HTTP on a TLS port, for example if the address in a browser lacks `https://`.
+const TLS_REQUIRED: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 27\r\n\r\n\
                        Use https:// on this port.\n";
 
@@ -30,7 +30,7 @@ impl CallerStream {
     /// Waits for the caller's first byte. Completes the TLS handshake if the listener has a certificate.
     ///
     /// # Errors
-    /// The caller disconnected, or does not speak TLS. Plain HTTP gets a 400 that says so.
+    /// The caller disconnects, or does not speak TLS. In the second case, it gets a 400 in plain HTTP.
     pub(super) async fn open(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let Some(config) = tls else {
             stream.readable().await?;
@@ -38,7 +38,7 @@ impl CallerStream {
         };
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
-            stream.write_all(PLAIN).await?;
+            stream.write_all(TLS_REQUIRED).await?;
             return Err(io::ErrorKind::InvalidData.into());
         }
         let stream = TlsAcceptor::from(config).accept(stream).await?;
@@ -46,7 +46,7 @@ impl CallerStream {
     }
 }
 
-/// Calls a method of whichever stream it is.
+/// Evaluates an expression with the inner stream of either variant.
 macro_rules! either {
     ($stream:ident, $inner:ident => $call:expr) => {
         match $stream.get_mut() {

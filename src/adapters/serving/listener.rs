@@ -1,4 +1,4 @@
-//! A bound port, with TLS or without.
+//! A bound port, plain or with TLS.
 
 use std::{future::pending, io, net::SocketAddr, sync::Arc};
 
@@ -10,11 +10,11 @@ use super::ServerCertificate;
 
 pub struct Listener {
     pub port: TcpListener,
-    /// None: plain HTTP.
+    /// `None` for plain HTTP.
     pub certificate: Option<Arc<ServerCertificate>>,
 }
 
-/// A connection, its caller's address, and the configuration of its TLS handshake.
+/// A connection, its caller's address, and its TLS configuration if the listener has a certificate.
 type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>);
 
 impl From<TcpListener> for Listener {

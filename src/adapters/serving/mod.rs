@@ -1,9 +1,8 @@
-//! Serves a poem endpoint with an accept loop on hyper-util.
+//! Serves the API and the login callback, each as a poem endpoint, with an accept loop on hyper-util.
 //!
 //! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline
-//! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one
-//! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends by
-//! [`Limits`].
+//! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here each connection is one
+//! future that owns its handlers, and [`Limits`] ends a connection whose caller neither reads nor writes.
 
 mod activity;
 mod caller_stream;
@@ -60,57 +59,57 @@ use watched_body::{AnyBody, ReceivedBody, SentBody};
 pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
-/// The limits of one listener. `http::limits` returns the API's, `callback` those of the login callback. `WatchedStream`
-/// and `ReceivedBody` enforce the time limits, and hyper enforces `idle_timeout`.
+/// The limits of a server. `http::limits` returns those of the API, and `callback` has those of the login callback.
+/// hyper enforces `idle_timeout`; `WatchedStream` and `ReceivedBody` enforce the other timeouts.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Time to send the head of a request, from its first byte, and to send that byte on a new connection.
+    /// Time to receive the head of a request, from its first byte; also the time until the first byte of a connection.
     pub header_timeout: Duration,
-    /// How long a connection is kept open between two requests.
+    /// Time that a connection is kept open between two requests.
     pub idle_timeout: Duration,
-    /// How long a write, or the body of a request, may make no progress.
+    /// Time that a write, or the body of a request, may make no progress.
     pub stall_timeout: Duration,
-    /// How long a caller may take to send a body.
+    /// Time to receive the whole body of a request.
     pub body_timeout: Duration,
-    /// Connections served at a time. At this number, one that waits for its caller makes room for a new one.
+    /// Maximum number of connections. At this limit, one that waits for its caller is closed for a new one.
     pub connections: usize,
-    /// Connections of one address, unless many callers share it.
+    /// Maximum number of connections from one address, unless many callers share it.
     pub connections_per_peer: usize,
     /// Maximum size of a request's head in bytes.
     pub header_bytes: usize,
-    /// How long running requests may take after the stop.
+    /// Time that running requests may take after [`Ending::stop`].
     pub drain: Duration,
 }
 
 type SharedEndpoint = Arc<BoxEndpoint<'static>>;
 
-/// Pause after `accept` failed, e.g. because no file descriptor is left.
+/// Pause after `accept` fails, for example because no file descriptor is left.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
-/// How often a new connection looks for room while all others are being answered.
-const LOOK_FOR_ROOM: Duration = Duration::from_millis(100);
+/// Interval at which a new connection checks for room while all other connections wait for the gateway.
+const ROOM_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_HEADERS: usize = 64;
-/// Tells clients how long an idle connection lives, so that none sends a request while it is being closed (RFC 2068
+/// Announces `idle_timeout`, so that clients do not send a request on a connection that is being closed (RFC 2068,
 /// section 19.7.1).
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// How a server ends.
+/// The signals of a shutdown, between a server and the caller of [`serve`].
 #[derive(Debug, Clone, Default)]
 pub struct Ending {
-    /// Cancelled by the caller: no further connection is accepted.
+    /// Cancelled by the caller: the server accepts no further connections and waits for running requests.
     pub stop: CancellationToken,
-    /// Cancelled by the server once the port is free.
+    /// Cancelled by the server when the ports are free.
     pub freed: CancellationToken,
-    /// Cancelled by the caller: running requests are not waited for any longer.
+    /// Cancelled by the caller: the server stops waiting for running requests.
     pub hurry: CancellationToken,
-    /// Cancelled by the server when the wait is over: event streams then send a final error event.
+    /// Cancelled by the server when it stops waiting. Event streams then send a final error event.
     pub cut: CancellationToken,
 }
 
-/// How long responses may take to end after the wait for them is over.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Time that event streams have to send their final event after [`Ending::cut`].
+const FINAL_EVENT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves `endpoint` on `listeners` until it is stopped. Then closes the listeners, and waits for running requests for
-/// `limits.drain` at most. `is_shared` says which addresses many callers share.
+/// Serves `endpoint` on `listeners` until `ending.stop` is cancelled. Then closes the listeners and waits for running
+/// requests, at most `limits.drain`. `is_shared` returns whether many callers share an address.
 pub async fn serve(
     listeners: Vec<Listener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
@@ -144,7 +143,7 @@ pub async fn serve(
         while !open.make_room() {
             tokio::select! {
                 Some(ended) = tasks.join_next_with_id() => open.remove(task_of(&ended)),
-                () = timer(LOOK_FOR_ROOM) => {}
+                () = timer(ROOM_POLL_INTERVAL) => {}
                 () = &mut stop => break 'serving,
             }
         }
@@ -163,8 +162,8 @@ pub async fn serve(
         () = async { tokio::select! { () = timer(limits.drain) => {} () = ending.hurry.cancelled() => {} } } => {
             tracing::warn!("the shutdown ends requests that are still running");
             ending.cut.cancel();
-            // Responses that have not ended by then are cut off.
-            let _ = timeout(LAST_WORDS, drained).await;
+            // Responses that do not end in this time are cut off.
+            let _ = timeout(FINAL_EVENT_TIMEOUT, drained).await;
         }
     }
     tasks.shutdown().await;
@@ -191,7 +190,7 @@ impl Connection {
     async fn serve(self, limits: Limits, watcher: Watcher) {
         let Self { stream, remote, tls, endpoint, activity } = self;
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        // Without it, small events wait for the caller's delayed acknowledgements.
+        // Disable Nagle's algorithm, with which small events would wait for the caller's delayed ACKs.
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
         let Ok(Ok(stream)) = timeout(limits.header_timeout, CallerStream::open(stream, tls)).await else { return };
@@ -222,24 +221,24 @@ impl Connection {
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            // It includes the time between two requests; the stream limits the head itself.
+            // hyper includes the time between two requests. `WatchedStream` limits the time for the head.
             .header_read_timeout(limits.idle_timeout)
             .max_buf_size(limits.header_bytes)
             .max_headers(MAX_HEADERS);
-        // On an error the caller disconnected or violated the protocol; hyper has already responded if it could.
+        // An error means that the caller disconnected or violated HTTP. hyper has responded if it could.
         let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
     }
 }
 
-/// Whether a body is chunked once or not at all. hyper also accepts other codings before `chunked`, and `chunked` more
-/// than once, which other servers parse differently (RFC 9112 section 6.1).
+/// Returns whether `Transfer-Encoding` is absent or exactly `chunked`. hyper also accepts other codings before
+/// `chunked`, and `chunked` more than once. Other servers parse these differently (RFC 9112, section 6.1).
 fn is_framed_once(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     codings.next().is_none_or(is_chunked) && codings.next().is_none()
 }
 
-/// Notes when the request has been received completely, and limits the wait for its body.
+/// Limits the time for the request's body, and reports to `activity` when the request is complete.
 fn watched(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {

@@ -1,4 +1,4 @@
-//! A text that never changes. All responses share its bytes, which are compressed once.
+//! A constant text as a response. All responses share its bytes, which are compressed once.
 
 use std::{io::Read, sync::OnceLock};
 
@@ -14,7 +14,7 @@ const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 pub struct StaticText {
     content_type: &'static str,
     plain: Bytes,
-    /// Made for the first caller that accepts it. None if that failed.
+    /// Compressed for the first caller that accepts gzip; `Some(None)` if that failed.
     gzip: OnceLock<Option<Bytes>>,
 }
 
@@ -23,7 +23,7 @@ impl StaticText {
         Self { content_type, plain: text.into(), gzip: OnceLock::new() }
     }
 
-    /// Responds with the text, in gzip if the caller accepts it.
+    /// Returns a response with the text, compressed if the caller accepts gzip.
     pub fn response(&self, request: &Request) -> Response {
         let compressed = accepts_gzip(request.headers()).then(|| self.gzip.get_or_init(|| gzip(&self.plain)));
         let response = Response::builder().content_type(self.content_type).header(header::VARY, "accept-encoding");
@@ -40,7 +40,7 @@ fn gzip(plain: &[u8]) -> Option<Bytes> {
     Some(bytes.into())
 }
 
-/// Whether a caller accepts gzip (RFC 9110 section 12.5.3). A caller that accepts any coding gets none.
+/// Returns whether `Accept-Encoding` lists gzip (RFC 9110, section 12.5.3). `*` does not count as gzip.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let mut codings = values.flat_map(|value| value.split(','));

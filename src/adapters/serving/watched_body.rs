@@ -1,4 +1,4 @@
-//! The bodies of a request and its response, which show what a connection waits for.
+//! Wraps the bodies of requests, to limit their time, and of responses, to observe them. Both update [`Activity`].
 
 use std::{
     future::Future,
@@ -17,14 +17,15 @@ use super::{Limits, activity::Activity, timer};
 
 pub(super) type AnyBody = BoxBody<Bytes, io::Error>;
 
-/// A request's body. It fails if its caller sends nothing for too long, or takes too long for all of it.
+/// A request's body. It fails with `TimedOut` if nothing arrives for `stall_timeout`, or if all of it takes longer than
+/// `body_timeout`.
 pub(super) struct ReceivedBody {
     body: AnyBody,
     activity: Arc<Activity>,
     limits: Limits,
     /// Runs while no byte arrives.
     idle: Option<Pin<Box<Sleep>>>,
-    /// Runs from the first wait for bytes on.
+    /// Starts at the first wait for bytes.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -62,20 +63,20 @@ impl Body for ReceivedBody {
     }
 }
 
-/// Observes how much of a response's body is sent, and how it ends. Dropped with the body.
+/// Observes a response's body. It is dropped with the body.
 pub trait SentObserver: Send + Sync {
-    /// Some bytes were passed to the connection.
+    /// Called when `bytes` have been passed to hyper.
     fn sent(&self, bytes: usize);
 
-    /// The body has ended: it was passed on completely, or it failed. Not called if the caller leaves before.
+    /// Called when the body has been passed to hyper completely, or has failed. Not called if the caller disconnects.
     fn ended(&self, is_complete: bool);
 }
 
-/// The extension of a response whose body is observed.
+/// The response extension that attaches an observer to the body.
 #[derive(Clone)]
 pub struct ObservedBy(pub Arc<dyn SentObserver>);
 
-/// A response's body. The request ends with it.
+/// A response's body. Dropping it ends the request in the connection's [`Activity`].
 pub(super) struct SentBody {
     body: AnyBody,
     activity: Arc<Activity>,
@@ -99,7 +100,7 @@ impl SentBody {
 
 impl Drop for SentBody {
     fn drop(&mut self) {
-        // A body of known length is not polled after its last byte.
+        // hyper does not poll a body of known length after its last byte.
         if let Some(ObservedBy(observer)) = &self.observer
             && self.body.is_end_stream()
         {

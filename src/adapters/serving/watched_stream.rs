@@ -1,5 +1,5 @@
-//! A caller's stream with time limits: it fails if the caller does not read, or does not finish a head in time. It also
-//! notes its progress, and passes one head at a time to hyper.
+//! A caller's stream with time limits: it fails if the caller does not read, or does not finish a request head in time.
+//! It also records the progress of the connection, and passes one head at a time to hyper.
 
 use std::{
     future::Future,
@@ -21,14 +21,14 @@ pub(super) struct WatchedStream {
     stream: CallerStream,
     activity: Arc<Activity>,
     limits: Limits,
-    /// Whether nothing was received yet. The handshake of TLS does not count.
+    /// Whether no byte was received yet, apart from the TLS handshake.
     is_new: bool,
     /// Runs while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Runs while a head is incomplete, or the first one has not begun.
+    /// Runs until the first byte arrives, and while a head is incomplete.
     in_head: Option<Pin<Box<Sleep>>>,
     heads: Arc<Heads>,
-    /// What was read behind a head or a body, at most a buffer of hyper.
+    /// Bytes read beyond the end of a head or body, to be passed later. At most one read buffer of hyper.
     held: BytesMut,
 }
 
@@ -38,7 +38,7 @@ impl WatchedStream {
         Self { stream, activity, limits, is_new: true, stalled: None, in_head: None, heads, held }
     }
 
-    /// Fails if the rest of a head is late, or the first one. An idle connection may wait longer: hyper closes it.
+    /// Fails if the first byte of the connection, or the rest of a head, is late. hyper closes idle connections.
     fn wait_for_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.is_new && !self.heads.has_begun() {
             self.in_head = None;
@@ -61,7 +61,7 @@ impl WatchedStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Watches bytes that TLS has taken and not sent. A plain connection has none, and nothing to note.
+    /// Watches a flush or shutdown, which sends the bytes that TLS has buffered. Completing at once is no progress.
     fn watch_rest(&mut self, cx: &mut Context<'_>, sent: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
         if sent.is_ready() && self.stalled.is_none() { sent } else { self.watch(cx, sent) }
     }
@@ -85,9 +85,9 @@ impl AsyncRead for WatchedStream {
         }
         let (_, read) = buffer.filled_mut().split_at_mut(before);
         let passed = self.heads.pass(read);
-        let (_, behind) = read.split_at(passed);
-        if !behind.is_empty() {
-            let later = std::mem::replace(&mut self.held, BytesMut::from(behind));
+        let (_, beyond) = read.split_at(passed);
+        if !beyond.is_empty() {
+            let later = std::mem::replace(&mut self.held, BytesMut::from(beyond));
             self.held.unsplit(later);
             buffer.set_filled(before + passed);
         }

@@ -1,4 +1,4 @@
-//! Errors in the configuration, each as one sentence.
+//! Errors in the configuration. Each message is one sentence that names the setting.
 
 use std::{fmt::Display, path::PathBuf};
 
@@ -20,15 +20,15 @@ pub enum SettingsError {
     NoDataDir,
 }
 
-/// Marks a text of [`rejected`] or [`rejected_secret`]. Any other message of a deserializer may quote a secret.
+/// Begins a text of [`rejected`] or [`rejected_secret`]. Any other text may contain a secret and is not shown.
 const MARK: &str = "= ";
 
-/// Describes a rejected value and what is allowed.
+/// Describes a rejected value and the allowed values.
 pub(super) fn rejected(value: &str, allowed: impl Display) -> String {
     format!("{MARK}{value:?}: {allowed}")
 }
 
-/// Describes a rejected value that may be or contain a secret.
+/// Describes the allowed values, without the rejected value, which may contain a secret.
 pub(super) fn rejected_secret(allowed: &str) -> String {
     format!("{MARK}(not shown): {allowed}")
 }
@@ -42,7 +42,7 @@ impl SettingsError {
         Self::Missing { key: key.into(), why }
     }
 
-    /// Converts the deserializer's error about `key`.
+    /// Converts the deserializer's error about the setting `key`.
     pub(super) fn from_deserializer(key: String, mut error: ConfigError) -> Self {
         while let ConfigError::At { error: cause, .. } = error {
             error = *cause;
@@ -51,7 +51,7 @@ impl SettingsError {
             if text.starts_with(MARK) {
                 return Self::InvalidValue { key, rejected: text.clone() };
             }
-            // serde's text: unknown field `prot`, expected one of `host`, `port`
+            // serde's text has the form: unknown field `prot`, expected one of `host`, `port`
             if let Some((_, fields)) =
                 text.strip_prefix("unknown field ").and_then(|text| text.rsplit_once("expected "))
             {
@@ -60,7 +60,8 @@ impl SettingsError {
                 return Self::UnknownKey { key, known: known.join(", ") };
             }
         }
-        // config reports a type error for a table or list in place of a text; serde reports a text in place of a table.
+        // config reports a type error for a table or list instead of a single value. For a single value instead of a
+        // table, serde reports a message.
         let is_conversion = matches!(error, ConfigError::Type { .. });
         let allowed = if is_conversion { "it must be a single value" } else { "it must be a table of settings" };
         Self::InvalidValue { key, rejected: rejected_secret(allowed) }

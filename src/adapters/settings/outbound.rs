@@ -1,7 +1,7 @@
-//! The sections `outbound` and `tls`, and the ways out of single accounts: how connections leave this machine.
+//! The sections `outbound` and `tls`: proxies, trusted authorities and HTTP/2 of connections to other machines.
 //!
-//! The usual variables count as configured. Those for plain HTTP are not read, because every address on another machine
-//! is https.
+//! The usual proxy variables apply if a setting is absent. `HTTP_PROXY` is not read, because all addresses on other
+//! machines are https.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -25,7 +25,7 @@ const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OutboundSection {
-    /// The proxy of everything without a way out of its own; None if the variables decide.
+    /// The proxy of all connections, except those of accounts with their own setting. `None` applies the variables.
     #[serde(deserialize_with = "way_out")]
     proxy: Option<WayOut>,
     /// Hosts, domains and networks that are reached directly.
@@ -45,20 +45,21 @@ impl Default for OutboundSection {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct TlsSection {
-    /// A PEM file of authorities to trust beside the system's.
+    /// A PEM file of certificate authorities to trust in addition to the system's.
     pub(super) ca_file: Option<PathBuf>,
 }
 
-/// How connections leave this machine.
+/// The settings of connections to other machines.
 #[derive(Debug)]
 pub struct OutboundSettings {
-    /// The proxy of everything without a way out of its own; None for direct connections.
+    /// The proxy of all connections, except those of `accounts`; `None` for direct connections.
     pub proxy: Option<ProxyUrl>,
-    /// The variable that names it, unless a setting does.
+    /// The environment variable that `proxy` was read from, or `None` for a setting.
     pub proxy_variable: Option<&'static str>,
     pub no_proxy: Vec<String>,
-    /// The variable that lists them, unless a setting does.
+    /// The environment variable that `no_proxy` was read from, or `None` for a setting.
     pub no_proxy_variable: Option<&'static str>,
+    /// The accounts with their own proxy, or with direct connections.
     pub accounts: BTreeMap<AccountName, WayOut>,
     pub ca_file: Option<PathBuf>,
     pub http2: bool,

@@ -1,4 +1,4 @@
-//! The section `providers`: changes the built-in providers and adds further ones.
+//! The section `providers`: changes the built-in providers and adds others.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -18,10 +18,10 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// A browser session's cookie can be presented many times, so it is safe to retry after a call with an unknown outcome.
-const GRACE_OF_A_COOKIE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The grace window of cookies. A cookie can be presented many times, so a retry after an unknown outcome is safe.
+const COOKIE_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `providers.<name>`. The README's table explains each setting; None is the default of the type.
+/// `providers.<name>`. The table in the README explains each setting. `None` is the default of the provider type.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProviderSection {
@@ -35,7 +35,7 @@ pub(super) struct ProviderSection {
     proxy_paths: Option<Vec<ProxyRule>>,
     #[serde(deserialize_with = "proxy_paths")]
     program_paths: Option<Vec<ProxyRule>>,
-    /// The account's own way out.
+    /// The account's own proxy, or direct connections.
     #[serde(deserialize_with = "way_out")]
     proxy: Option<WayOut>,
     #[serde(deserialize_with = "header")]
@@ -70,7 +70,7 @@ pub(super) struct ProviderSection {
     extra_authorize_params: BTreeMap<String, String>,
 }
 
-/// Returns the built-in providers and those of all sections, sorted by name.
+/// Returns the built-in providers and the configured ones, sorted by name.
 pub(super) fn definitions(
     mut sections: BTreeMap<String, ProviderSection>,
     callback_port: u16,
@@ -87,7 +87,7 @@ pub(super) fn definitions(
     Ok(definitions)
 }
 
-/// Returns the ways out of the accounts that have one of their own.
+/// Takes the `proxy` setting out of each section that has one.
 pub(super) fn ways_out(
     sections: &mut BTreeMap<String, ProviderSection>,
 ) -> Result<BTreeMap<AccountName, WayOut>, SettingsError> {
@@ -97,8 +97,8 @@ pub(super) fn ways_out(
     own.map(|(name, way)| Ok((parsed(name)?, way))).collect()
 }
 
-/// Refuses two servers whose callbacks cannot be told apart: one could pass off a code of the other as its own (RFC
-/// 9700 section 4.4). All logins return to one address, so at most one server may leave out `iss`.
+/// Rejects two enabled providers with different issuers and without `requires_iss`. All logins share one redirect URI,
+/// so without `iss` one server could return the other's code (mix-up attack, RFC 9700, section 4.4).
 fn check_issuers(definitions: &[ProviderDefinition]) -> Result<(), SettingsError> {
     let enabled = definitions.iter().filter(|definition| definition.enabled);
     let clients = enabled.filter_map(|definition| Some((&definition.name, definition.oauth.as_ref()?)));
@@ -129,7 +129,7 @@ impl ProviderSection {
             let url = self.session_url.or_else(|| EndpointUrl::parse(defaults.url).ok())?;
             Some(SessionClient { url, cookie: defaults.cookie })
         });
-        let default_grace = if descriptor.sessions.is_some() { GRACE_OF_A_COOKIE } else { policy.grace };
+        let default_grace = if descriptor.sessions.is_some() { COOKIE_GRACE } else { policy.grace };
         let mut api_base = self.api_base.map_or_else(|| descriptor.api_base.to_owned(), String::from);
         let mut paths = [descriptor.proxy_paths, descriptor.program_paths];
         if provider_type == ProviderType::Dashscope {
@@ -159,7 +159,7 @@ impl ProviderSection {
         })
     }
 
-    /// Returns the type of a built-in provider, which is fixed, or the configured type of another name.
+    /// Returns the fixed type of a built-in provider, or the configured type of another one.
     fn type_of(&self, name: &str) -> Result<ProviderType, SettingsError> {
         let key = || format!("providers.{name}.type");
         let why = "a provider that is not built in needs a type";
@@ -174,7 +174,8 @@ impl ProviderSection {
         }
     }
 
-    /// Returns None if an endpoint has neither a default nor a configured URL. The provider then has no OAuth login.
+    /// Returns the OAuth client. Returns `None` if the authorize URL or the token URL is neither configured nor derived
+    /// from an issuer; the provider then has no OAuth login.
     fn oauth(
         &self,
         name: &str,
@@ -225,7 +226,7 @@ impl ProviderSection {
     }
 }
 
-/// The rules of a type. A test parses all of them.
+/// Parses the rules of a provider type. A test ensures that none is invalid.
 fn rules(texts: &[&str]) -> Vec<ProxyRule> {
     texts.iter().filter_map(|text| ProxyRule::parse(text).ok()).collect()
 }
@@ -234,7 +235,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// Returns whether the gateway sets this parameter of the authorize URL. `extra_authorize_params` must not replace it.
+/// Returns whether the gateway sets this parameter of the authorize URL, so that `extra_authorize_params` must not.
 fn is_fixed(param: &str) -> bool {
     let client = ["response_type", "client_id", "redirect_uri", "scope", "originator"];
     client.contains(&param) || ["state", "code_challenge", "code_challenge_method"].contains(&param)

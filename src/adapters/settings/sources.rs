@@ -1,4 +1,4 @@
-//! The layers of the configuration: the environment overrides a file.
+//! Reads the configuration from a file and from the environment, which overrides the file.
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +14,7 @@ use super::SettingsError;
 
 const PREFIX: &str = "GOCLAW_";
 
-/// Variables that are not settings of the gateway: the first names the configuration file, the others configure the
-/// CLI.
+/// Variables that are not settings of the gateway: the path of the configuration file, and the variables of the CLI.
 const NOT_SETTINGS: [&str; 3] = ["GOCLAW_CONFIG", "GOCLAW_GATEWAY_URL", "GOCLAW_INSECURE"];
 
 /// Short names of common settings.
@@ -47,7 +46,7 @@ impl Environment {
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// Returns the names of this program's variables.
+    /// Returns the names of the variables that begin with `GOCLAW_`.
     pub fn own_names(&self) -> Vec<String> {
         self.0.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect()
     }
@@ -83,7 +82,7 @@ impl Environment {
     }
 }
 
-/// Replaces `_` by `-` in the name of a provider, because the name of a variable cannot contain a hyphen:
+/// Replaces `_` by `-` in the name of a provider, because variable names cannot contain hyphens:
 /// `GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER` becomes `GOCLAW_PROVIDERS__OPENAI-CODEX__ISSUER`.
 fn hyphenated(variable: &str) -> String {
     let variable = variable.to_uppercase();
@@ -93,7 +92,7 @@ fn hyphenated(variable: &str) -> String {
     format!("{section}{}{member}", provider.replace('_', "-"))
 }
 
-/// Reads `T` from the environment and the file, if there is one.
+/// Reads `T` from the environment and from the file, if `file` is given.
 ///
 /// # Errors
 ///
@@ -124,10 +123,10 @@ fn deserialized<T: DeserializeOwned>(config: Config) -> Result<T, SettingsError>
 
 /// One setting as it was configured.
 pub(super) struct Configured {
-    /// The names from the section to the setting.
+    /// The names of the section, of its subsections and of the setting.
     path: Vec<String>,
     value: Value,
-    /// The variable that holds it; None if it is in the file.
+    /// The variable that sets it, or `None` if the file does.
     pub(super) variable: Option<String>,
 }
 
@@ -136,7 +135,7 @@ impl Configured {
         self.path.join(".")
     }
 
-    /// Returns the value as one line: a list with commas.
+    /// Returns the value as one line. The items of a list are separated by commas.
     pub(super) fn text(&self) -> String {
         if let ValueKind::Array(items) = &self.value.kind {
             return items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -144,7 +143,7 @@ impl Configured {
         self.value.to_string()
     }
 
-    /// Reads `T` from this setting alone, so that its error hides no other one.
+    /// Reads `T` from this setting alone, so that an error in one setting does not hide errors in others.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, SettingsError> {
         let within = |value: Value, name: &String| {
             Value::new(None, ValueKind::Table([(name.clone(), value)].into_iter().collect()))
@@ -155,7 +154,7 @@ impl Configured {
     }
 }
 
-/// Returns the settings in the file and in the environment, which overrides it.
+/// Returns the settings in the file and in the environment, which overrides the file.
 ///
 /// # Errors
 ///
@@ -175,7 +174,7 @@ pub(super) fn configured(file: Option<&Path>, environment: &Environment) -> Resu
     Ok(found)
 }
 
-/// Adds every value below a table.
+/// Adds all values of a table and of its subtables to `found`.
 fn collect(path: Vec<String>, value: Value, found: &mut Vec<Configured>) {
     let ValueKind::Table(members) = value.kind else {
         return found.push(Configured { path, value, variable: None });
@@ -185,8 +184,8 @@ fn collect(path: Vec<String>, value: Value, found: &mut Vec<Configured>) {
     }
 }
 
-/// Drops the nulls of a JSON file and turns each list of tables into a table with numbers as keys. A variable can then
-/// override one member of a listed table: `GOCLAW_AGENTS__0__KEY`.
+/// Removes the nulls of a JSON file, and converts each list of tables to a table with indexes as keys. A variable can
+/// then override one member of a table in a list, for example `GOCLAW_AGENTS__0__KEY`.
 fn normalize(value: &mut Value) {
     if let ValueKind::Array(items) = &mut value.kind
         && items.iter().any(|item| matches!(item.kind, ValueKind::Table(_)))

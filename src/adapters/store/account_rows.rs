@@ -1,4 +1,4 @@
-//! Rows of `llm_providers`, with the values of their refresh tokens, as accounts and back.
+//! Converts rows of `llm_providers`, together with their refresh tokens, to accounts, and accounts to rows.
 
 use diesel::prelude::*;
 
@@ -75,8 +75,8 @@ impl From<&SealedCredential> for ProviderRow {
 }
 
 impl ProviderRow {
-    /// Returns a damaged row with new values in the columns that a refresh of the same login overwrites. None if the
-    /// row belongs to another login or has later tokens, or if the tokens are of another account.
+    /// Repairs a damaged row: sets the columns that a refresh of the same login overwrites. Returns `None` if the row
+    /// has another login or tokens that are not older, or if the new tokens belong to another account.
     pub(super) fn mended_by(self, rotation: &Rotation) -> Option<Self> {
         let Rotation { version, metadata, .. } = rotation;
         let generation: u64 = self.generation.try_into().ok()?;
@@ -95,7 +95,7 @@ impl ProviderRow {
     }
 }
 
-/// A row and the value of its refresh token.
+/// A row and its sealed refresh token.
 pub(super) type AccountRow = (ProviderRow, Option<String>);
 
 impl TryFrom<AccountRow> for SealedCredential {
@@ -153,7 +153,7 @@ impl TryFrom<AccountRow> for SealedCredential {
     }
 }
 
-/// Returns the account of a row, or why it cannot be used.
+/// Converts a row to an account. The error contains the provider type if that column is valid.
 pub(super) fn account(row: AccountRow) -> Result<SealedCredential, UnreadableRow> {
     let provider_type = ProviderType::parse(&row.0.provider_type);
     SealedCredential::try_from(row).map_err(|unreadable| UnreadableRow { provider_type, ..unreadable })

@@ -1,4 +1,4 @@
-//! Takes connections from a pool and names the work that runs on them.
+//! Takes connections from a pool, and defines the type of the work that runs on them.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::timeout;
 use super::error::{Cause, TransactionError, unavailable};
 use crate::ports::StoreError;
 
-/// How long a caller waits for a pooled or new connection.
+/// Time limit for a pooled or new connection.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
 
-/// Waits for a connection. `doing` completes "cannot ...".
+/// Waits for a connection. `doing` completes the error text "cannot ...".
 pub(super) async fn take<C, E: Into<Cause>>(
     connection: impl Future<Output = Result<C, E>>,
     doing: &'static str,
@@ -21,7 +21,7 @@ pub(super) async fn take<C, E: Into<Cause>>(
     connection.map_err(|error| unavailable(doing, error))
 }
 
-/// An async closure on a connection `C` with a `Send` future, which a bound on `AsyncFnOnce` cannot express yet.
+/// An async closure over a connection `C`. Its future is `Send`, which a bound on `AsyncFnOnce` cannot express yet.
 pub(super) trait Work<C, T>: FnOnce(C) -> <Self as Work<C, T>>::Future + Send {
     type Future: Future<Output = Result<T, TransactionError>> + Send;
 }

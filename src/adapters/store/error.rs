@@ -1,4 +1,4 @@
-//! Errors of a database, when it is opened and later.
+//! Errors of a database: when it is opened, and when a query fails.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a database cannot be opened. `name` is a path, or database and host.
+/// The reason why a database cannot be opened. `name` is a path (SQLite), or a database and its host (PostgreSQL).
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     #[error("cannot create or write the database file {name}")]
@@ -32,7 +32,7 @@ pub enum OpenStoreError {
     NotDurable { name: String },
 }
 
-/// Why work on a connection failed: the database failed, or the data in it is invalid.
+/// The reason why a transaction failed: an error of the database, or invalid data in it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TransactionError {
     #[error(transparent)]
@@ -48,7 +48,7 @@ impl From<UnreadableRow> for TransactionError {
 }
 
 impl TransactionError {
-    /// Whether only the row that was read is at fault.
+    /// Returns whether the only cause is an unreadable row.
     pub(super) fn is_of_row(&self) -> bool {
         matches!(self, Self::Store(StoreError::Unreadable(_)))
     }
@@ -61,7 +61,7 @@ impl TransactionError {
     }
 }
 
-/// Whether the caller rolled the transaction back on purpose.
+/// Returns whether the transaction was rolled back on purpose.
 pub(super) fn is_rollback(source: &(dyn std::error::Error + 'static)) -> bool {
     matches!(source.downcast_ref::<DieselError>(), Some(DieselError::RollbackTransaction))
 }
@@ -71,7 +71,7 @@ pub(super) fn unavailable(doing: &'static str, source: impl Into<Cause>) -> Stor
     StoreError::Unavailable { doing, trouble: trouble_of(source.as_ref()), source }
 }
 
-/// Returns what a database reports, by the texts of SQLite and PostgreSQL: diesel does not pass their codes on.
+/// Classifies an error by the texts of SQLite and PostgreSQL, because diesel does not expose their error codes.
 fn trouble_of(error: &(dyn std::error::Error + 'static)) -> StoreTrouble {
     const TEXTS: [(&str, StoreTrouble); 10] = [
         ("disk is full", StoreTrouble::DiskFull),
@@ -89,7 +89,7 @@ fn trouble_of(error: &(dyn std::error::Error + 'static)) -> StoreTrouble {
     TEXTS.iter().find(|(part, _)| text.contains(part)).map_or(StoreTrouble::Unavailable, |(_, trouble)| *trouble)
 }
 
-/// Returns what to do about an error at the start, if its own text does not say so.
+/// Returns advice about an error, as the end of a message; empty if the kind of trouble is not known.
 fn advice(error: &(dyn std::error::Error + 'static)) -> String {
     let trouble = trouble_of(error);
     if trouble == StoreTrouble::Unavailable { String::new() } else { format!(": {}", trouble.in_words()) }

@@ -1,5 +1,4 @@
-//! Reports trouble with the database in the log: one line when it begins and one when it is over, however many callers
-//! fail meanwhile.
+//! Logs database failures: one line when they begin and one when they end, independent of the number of failed calls.
 
 use std::{
     collections::BTreeSet,
@@ -10,24 +9,24 @@ use std::{
 use super::{error::is_rollback, timed::query_failed};
 use crate::ports::{Clock, StoreError, chain};
 
-/// After this long without a failure, the next one counts as new trouble.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// After this time without a failure, the next failure counts as new trouble and is logged.
+const NEW_TROUBLE_AFTER: Duration = Duration::from_secs(60);
 
-/// Whether operations on a database fail.
+/// The current failures of a database.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<Trouble>);
 
 #[derive(Debug, Default)]
 struct Trouble {
-    /// The failing operations. The trouble is over when one of them succeeds. Other operations do not count: a full
-    /// disk can still be read.
+    /// The failing operations. The trouble ends when one of them succeeds. The success of another operation does not
+    /// count: a full disk can still be read.
     failing: BTreeSet<&'static str>,
     since: Duration,
     last: Duration,
 }
 
 impl Health {
-    /// Notes the outcome of an operation and returns it.
+    /// Records the outcome of an operation and returns it. `doing` names the operation.
     pub(super) fn note<T>(
         &self,
         doing: &'static str,
@@ -38,7 +37,7 @@ impl Health {
         match &outcome {
             Err(error @ StoreError::Unavailable { source, .. }) if !is_rollback(source.as_ref()) => {
                 let now = clock.since_boot();
-                if trouble.failing.is_empty() || now.saturating_sub(trouble.last) > FORGOTTEN_AFTER {
+                if trouble.failing.is_empty() || now.saturating_sub(trouble.last) > NEW_TROUBLE_AFTER {
                     *trouble = Trouble { since: now, ..Trouble::default() };
                     tracing::warn!(error = chain(error), "the database fails; tokens in memory stay in use");
                 }

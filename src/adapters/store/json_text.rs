@@ -1,5 +1,5 @@
-//! JSON columns: text in SQLite, `jsonb` in PostgreSQL, text in Rust. `rows` parses the text, so that invalid JSON is
-//! reported as such and not as a database failure.
+//! JSON columns: text in SQLite, `jsonb` in PostgreSQL, unparsed text in Rust. `rows` parses the text, so that invalid
+//! JSON is an unreadable row and not a failure of the database.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use diesel::{
     sqlite::{Sqlite, SqliteValue},
 };
 
-/// The SQL type: `jsonb` in PostgreSQL (oid 3802, its array 3807), text in SQLite.
+/// The SQL type: `jsonb` in PostgreSQL, text in SQLite. The numbers are PostgreSQL's OIDs of `jsonb` and `jsonb[]`.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(sqlite_type(name = "Text"), postgres_type(oid = 3802, array_oid = 3807))]
 pub struct JsonText;
@@ -22,7 +22,7 @@ pub struct JsonText;
 #[diesel(sql_type = JsonText)]
 pub(super) struct Document(pub(super) String);
 
-/// The only version of PostgreSQL's binary form. The JSON text follows it.
+/// The first byte of PostgreSQL's binary `jsonb`: its only version. The JSON text follows.
 const JSONB_VERSION: u8 = 1;
 
 impl FromSql<JsonText, Sqlite> for Document {

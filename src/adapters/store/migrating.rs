@@ -1,8 +1,8 @@
-//! Migrates the schema, and rejects a database whose schema this version cannot work on.
+//! Migrates the schema, and rejects a database whose schema is too new for this version.
 //!
-//! A release expands the schema, and the next one may contract it, so a gateway works on a schema that the next release
-//! has expanded. A migration that the previous release cannot work with has a number that ends in `c`, for contract
-//! (`2026-12-24-000042c_drop_the_old_column`).
+//! A release first expands the schema, and only a later release contracts it. So a gateway also works with the schema
+//! that the next release has expanded. If the previous release cannot work with a migration, its number ends in `c` for
+//! contract (`2026-12-24-000042c_drop_the_old_column`).
 
 use diesel::{
     backend::Backend,
@@ -12,15 +12,15 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::error::{Cause, OpenStoreError};
 
-/// The end of the number of a migration that contracts the schema.
+/// The last character of the number of a migration that contracts the schema.
 const CONTRACTS: char = 'c';
 
-/// Logs that another process migrates the database.
+/// Logs that this process waits for another one that migrates the database.
 pub(super) fn log_wait(name: &str) {
     tracing::info!(database = name, "waiting for another goclaw to migrate the database");
 }
 
-/// Runs pending migrations. Blocks its thread, so it needs a multi-threaded runtime.
+/// Runs pending migrations. Blocks the calling thread, so it needs a multi-threaded runtime.
 pub(super) fn migrate<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
     migrations: EmbeddedMigrations,

@@ -1,6 +1,6 @@
-//! Stores everything that outlives the process, with diesel: in SQLite by default, in PostgreSQL for several replicas.
+//! Implements the ports of storage with diesel: in SQLite by default, and in PostgreSQL for several replicas.
 //!
-//! Both databases share the schema, the [`rows`] and the queries. [`sqlite`] and [`postgres`] contain the differences
+//! Both databases share the schema, the [`rows`] and the queries. [`sqlite`] and [`postgres`] contain what differs
 //! (connections, write transactions, opening, migrations), and each compiles the files in `queries`.
 
 mod account_rows;
