@@ -147,7 +147,10 @@ impl Moving {
             return Err(MoveError::NotAtRest(name, refresh.cause.map_or("unknown", |cause| cause.in_words())));
         }
         match journal.coverage(account) {
-            BackupCoverage::NewerTokens | BackupCoverage::InDoubt => return Err(MoveError::Outdated(name)),
+            BackupCoverage::NewerTokens => return Err(MoveError::Outdated(name)),
+            BackupCoverage::InDoubt => {
+                return Err(MoveError::NotAtRest(name, "the database is older than the token journal"));
+            }
             BackupCoverage::Ended => return Err(MoveError::Ended(name)),
             BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Unknown => {}
         }

@@ -42,6 +42,8 @@ pub enum StartError {
     WeakToken { place: String },
     #[error("the configured file {} does not exist", .0.display())]
     ConfiguredFileMissing(PathBuf),
+    #[error("there is no {} yet; start the gateway once", .0.display())]
+    NotStartedYet(PathBuf),
     #[error(
         "the encryption key {} is missing, and the credentials in the database {database} cannot be opened without it; \
          put it back, or move the database away and sign in again", key.display()

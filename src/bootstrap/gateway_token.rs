@@ -5,7 +5,8 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use serde_json::json;
 
 use super::{
     StartError,
@@ -57,12 +58,13 @@ pub(super) fn source(settings: &Settings) -> TokenSource {
 
 /// Writes a new token into the gateway's own file, and prints it. A configured token is not replaced: the command only
 /// keeps it valid for a while after its owner replaces it.
-pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(), StartError> {
+pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool) -> Result<(), StartError> {
     first_start::check_data_folder(settings)?;
+    let (path, is_configured) = (settings.token_file(), is_configured(settings));
+    let missing = if is_configured { StartError::ConfiguredFileMissing } else { StartError::NotStartedYet };
     let old = match &settings.server.token {
         Some(token) => token.clone(),
-        None => read_secret_file(&settings.token_file(), token_file_of(settings))?
-            .ok_or_else(|| StartError::ConfiguredFileMissing(settings.token_file()))?,
+        None => read_secret_file(&path, token_file_of(settings))?.ok_or_else(|| missing(path.clone()))?,
     };
     let now = SystemClock.now();
     let until = now.plus(overlap.min(LONGEST_OVERLAP));
@@ -70,7 +72,6 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
     let note = format!("{} {}", TokenDigest::of(old.expose_secret()).as_str(), until.unix_seconds());
     replace_secret_file(&previous_file(settings), &note.into())?;
     let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
-    let is_configured = settings.server.token.is_some() || token_file_of(settings) == SecretFileOf::Owner;
     let detail = if is_configured {
         format!("the configured one stays valid until {in_words}; it has no successor yet")
     } else {
@@ -78,19 +79,26 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration) -> Result<(),
     };
     let event = AuditEvent::done(AuditAction::TokenRotated, "gateway token", Some(detail));
     stores.audit.append(event, &Vault::new(cipher).author(now)).await?;
+    let previous_valid_until = until.unix_seconds();
     if is_configured {
-        return print(&format!(
+        let text = format!(
             "The gateway's token is configured. The present one stays valid on this machine until {in_words}.\nNow put a new \
              one into its place (openssl rand -hex 32), and restart the gateway. With several gateways, run this on each of \
              their machines first."
-        ));
+        );
+        let json = json!({"previous_valid_until": previous_valid_until}).to_string();
+        return print(if as_json { &json } else { &text });
     }
     let mut bytes = [0; 32];
     SystemRandom.fill(&mut bytes)?;
     let new = gateway_token::generate(&bytes);
-    replace_secret_file(&settings.token_file(), &new)?;
-    print(new.expose_secret())?;
-    render::error(&format!("It is in {}. The old token is valid until {in_words}.", settings.token_file().display()));
+    replace_secret_file(&path, &new)?;
+    let text = new.expose_secret();
+    let json = Zeroizing::new(json!({"token": text, "previous_valid_until": previous_valid_until}).to_string());
+    print(if as_json { &json } else { text })?;
+    if !as_json {
+        render::error(&format!("It is in {}. The old token is valid until {in_words}.", path.display()));
+    }
     send_to_running_gateway(settings, new).await;
     Ok(())
 }
@@ -108,6 +116,10 @@ async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
         SystemClock.sleep(PAUSE).await;
     }
     render::error("The gateway that runs here did not take the new token; restart it.");
+}
+
+fn is_configured(settings: &Settings) -> bool {
+    settings.server.token.is_some() || token_file_of(settings) == SecretFileOf::Owner
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {

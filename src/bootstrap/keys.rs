@@ -58,8 +58,7 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     // Check the old key first: a wrong key must not become the second line of the new file.
     open(settings).await?.check(Adoption::No).await?;
     let path = settings.key_file();
-    let old = read_secret_file(&path, SecretFileOf::Gateway)?
-        .ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
+    let old = read_secret_file(&path, SecretFileOf::Gateway)?.ok_or_else(|| StartError::NotStartedYet(path.clone()))?;
     let new = EncryptionKey::generate(&SystemRandom)?;
     replace_secret_file(&path, &KeyRing::lines(&new, &old))?;
     print(&format!(

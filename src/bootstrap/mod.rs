@@ -111,8 +111,8 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Audit(AuditCommand::Query(query)) => {
             return ask_gateway(ClientCommand::Audit(query), cli.config, cli.insecure, environment).await;
         }
-        Command::Client(ClientCommand::Tokens(TokensCommand::Rotate { name: None, overlap, .. })) => {
-            gateway_token::rotate(&Settings::load(cli.config, environment)?, overlap).await?;
+        Command::Client(ClientCommand::Tokens(TokensCommand::Rotate { name: None, overlap, output })) => {
+            gateway_token::rotate(&Settings::load(cli.config, environment)?, overlap, output.json).await?;
         }
         Command::Client(command) => return ask_gateway(command, cli.config, cli.insecure, environment).await,
     }

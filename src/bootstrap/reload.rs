@@ -25,7 +25,8 @@ pub(super) fn listen(
     certificate: Option<Arc<ServerCertificate>>,
 ) -> Result<(), StartError> {
     let mut hangups = signal(SignalKind::hangup()).map_err(StartError::Runtime)?;
-    let mut known = explained(&config, &environment).unwrap_or_default();
+    let started = explained(&config, &environment).unwrap_or_default();
+    let mut filter = value_of(&started, FILTER);
     #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
@@ -34,8 +35,12 @@ pub(super) fn listen(
             }
             match explained(&config, &environment) {
                 Ok(now) => {
-                    apply(&known, &now, &log);
-                    known = now;
+                    let new = value_of(&now, FILTER);
+                    if filter != new {
+                        apply(new.as_deref().unwrap_or_default(), &log);
+                        filter = new;
+                    }
+                    report_changes(&started, &now);
                 }
                 Err(error) => tracing::error!("the configuration is not valid and nothing was changed: {error}"),
             }
@@ -48,26 +53,32 @@ fn explained(config: &Option<PathBuf>, environment: &Environment) -> Result<Vec<
     Settings::explain(config.clone(), environment).map_err(|error| error.to_string())
 }
 
-fn apply(before: &[Explained], now: &[Explained], log: &LogFilter) {
-    // Fingerprints are compared, because all secrets have the same shown value.
-    let is_known =
-        |now: &Explained| before.iter().any(|known| known.key == now.key && known.fingerprint == now.fingerprint);
-    let changed: Vec<&Explained> = now.iter().filter(|setting| !is_known(setting)).collect();
-    for filter in changed.iter().filter(|setting| setting.key == FILTER).map(|setting| &setting.value) {
-        if log.is_overridden() {
-            tracing::warn!("RUST_LOG overrides log.filter, which was not applied");
-        } else if log.apply(filter) {
-            tracing::info!("log.filter was applied: {filter}");
-        } else {
-            tracing::error!("log.filter was not applied");
-        }
-    }
-    let gone = before.iter().filter(|setting| now.iter().all(|known| known.key != setting.key));
-    let others = changed.into_iter().chain(gone).map(|setting| setting.key.as_str());
-    let others: Vec<&str> = others.filter(|key| *key != FILTER).collect();
-    if others.is_empty() {
-        tracing::info!("the configuration was read again; no other setting has changed");
+fn value_of(settings: &[Explained], key: &str) -> Option<String> {
+    settings.iter().find(|setting| setting.key == key).map(|setting| setting.value.clone())
+}
+
+fn apply(filter: &str, log: &LogFilter) {
+    if log.is_overridden() {
+        tracing::warn!("RUST_LOG overrides log.filter, which was not applied");
+    } else if log.apply(filter) {
+        tracing::info!("log.filter was applied: {filter}");
     } else {
-        tracing::warn!("these settings have changed and need a restart: {}", others.join(", "));
+        tracing::error!("log.filter was not applied");
+    }
+}
+
+/// Logs the settings that differ from those at the start, so that a change that still needs a restart is reported again.
+fn report_changes(started: &[Explained], now: &[Explained]) {
+    // Fingerprints are compared, because all secrets have the same shown value.
+    let has = |settings: &[Explained], wanted: &Explained| {
+        settings.iter().any(|known| known.key == wanted.key && known.fingerprint == wanted.fingerprint)
+    };
+    let is_gone = |setting: &&Explained| now.iter().all(|known| known.key != setting.key);
+    let changed = now.iter().filter(|setting| !has(started, setting)).chain(started.iter().filter(is_gone));
+    let changed: Vec<&str> = changed.map(|setting| setting.key.as_str()).filter(|key| *key != FILTER).collect();
+    if changed.is_empty() {
+        tracing::info!("the configuration was read again; no other setting has changed since the start");
+    } else {
+        tracing::warn!("these settings have changed since the start and need a restart: {}", changed.join(", "));
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use goclaw::{
     adapters::{
         oauth::HttpOAuthEndpoint,
@@ -22,7 +23,8 @@ use goclaw::{
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, TokenStatus};
 use secrecy::ExposeSecret;
 use tokio::{
-    net::{TcpSocket, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::timeout,
 };
 use url::Url;
@@ -228,6 +230,35 @@ async fn a_response_that_arrived_during_a_pause_is_read() {
     let (refreshed, ()) = tokio::join!(oauth.refresh(account(), &client, &token, Duration::from_millis(600)), pause);
     assert_eq!(refreshed.unwrap().refresh_token.unwrap().expose_secret(), "r");
     drop(provider.join().unwrap());
+}
+
+/// A refusal is known from its head. A 401 may come from an intermediary, which only the body shows.
+#[tokio::test]
+async fn a_refusal_whose_body_stalls_or_breaks_off_is_reported_by_its_status() {
+    let cases = [
+        ("403 Forbidden", "", true, "rejected 403 unknown"),
+        ("403 Forbidden", "", false, "rejected 403 unknown"),
+        ("429 Too Many Requests", "Retry-After: 7\r\n", true, "rate limited 7"),
+        ("401 Unauthorized", "", true, "unreadable 401"),
+        ("401 Unauthorized", "", false, "unreadable 401"),
+    ];
+    let reported = join_all(cases.map(|(status, header, stalls, _)| async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+        let respond = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            let head = format!("HTTP/1.1 {status}\r\n{header}Content-Length: 100\r\n\r\n{{\"error\":");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stalls.then_some(stream)
+        };
+        let (oauth, token) = (endpoint(), RefreshToken::new("token"));
+        let refresh = oauth.refresh(account(), &client, &token, Duration::from_secs(20));
+        let (refused, _stream) = tokio::join!(refresh, respond);
+        kind(&refused.unwrap_err())
+    }))
+    .await;
+    assert_eq!(reported, cases.map(|(.., expected)| expected));
 }
 
 /// Presents a refresh token to a provider that responds with this JSON.

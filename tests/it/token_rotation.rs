@@ -4,6 +4,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -120,6 +121,8 @@ async fn the_rotate_command_prints_only_the_new_token_under_both_of_its_names() 
 #[tokio::test]
 async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     let home = Home::without_provider();
+    let early = home.run(&["token", "rotate"]);
+    assert!(early.code == Some(1) && early.stderr.contains("start the gateway once"), "{early:?}");
     let gateway = home.start().await;
     let old = gateway.token.clone();
     let done = home.run(&["token", "rotate", "--overlap", "4s"]);
@@ -136,11 +139,13 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     assert_eq!(status_with(&gateway, &new).await, 200);
     assert!(gateway.get("/v1/audit").await.text.contains("token_rotated"));
     // After a restart within the overlap, the old token is still valid.
-    let done = home.run(&["token", "rotate"]);
+    let done = home.run(&["token", "rotate", "--json"]);
+    let done: Value = serde_json::from_str(&done.stdout).expect("JSON");
+    assert!(done["previous_valid_until"].is_i64(), "{done}");
     drop(gateway);
     let gateway = home.start().await;
     assert_eq!(status_with(&gateway, &new).await, 200);
-    assert_eq!(status_with(&gateway, done.stdout.trim()).await, 200);
+    assert_eq!(status_with(&gateway, &text(&done["token"])).await, 200);
 }
 
 #[tokio::test]
@@ -177,4 +182,23 @@ fn the_token_files_are_reread_after_a_second_of_monotonic_time() {
     };
     let [first, soon, later] = [0, 999, 1].map(|millis| reads_after(Duration::from_millis(millis)));
     assert_eq!((first, soon, later), (1, 1, 2));
+}
+
+/// Both callers send the new token right after a rotation.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the second caller runs while the first one reads the files")]
+fn a_caller_waits_while_another_one_rereads_the_token_files() {
+    let tokens = |current| GatewayTokens { current: TokenDigest::of(current), previous: None };
+    let (reading, begun) = mpsc::channel();
+    let source = move || {
+        reading.send(()).expect("the test waits");
+        std::thread::sleep(Duration::from_millis(100));
+        Some(tokens("new"))
+    };
+    let token = GatewayToken::of(tokens("old"), Box::new(source), FakeClock::at(NOW));
+    let other = token.clone();
+    let first = std::thread::spawn(move || other.matches(&TokenDigest::of("new")));
+    begun.recv().expect("the files are read");
+    assert!(token.matches(&TokenDigest::of("new")));
+    assert!(first.join().expect("no panic"));
 }

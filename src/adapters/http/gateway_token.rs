@@ -63,7 +63,10 @@ impl GatewayToken {
     }
 
     pub fn matches(&self, presented: &TokenDigest) -> bool {
-        self.is_known(presented) || (self.reread() && self.is_known(presented))
+        self.is_known(presented) || {
+            self.reread();
+            self.is_known(presented)
+        }
     }
 
     /// Compares digests in constant time, so that the response time does not reveal how much of a guess matches.
@@ -76,21 +79,17 @@ impl GatewayToken {
             || tokens.previous.as_ref().is_some_and(|(token, until)| equals(token) && is_valid(*until))
     }
 
-    /// Reads the files again, at most once per [`REREAD_INTERVAL`]. Returns whether a token has changed.
-    fn reread(&self) -> bool {
-        let Some((source, clock)) = &self.0.files else { return false };
-        {
-            let (now, mut read_at) =
-                (clock.since_boot(), self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner));
-            if read_at.is_some_and(|read_at| now < read_at + REREAD_INTERVAL) {
-                return false;
-            }
-            *read_at = Some(now);
+    /// Reads the files again, at most once per [`REREAD_INTERVAL`]. A concurrent caller waits for the result.
+    fn reread(&self) {
+        let Some((source, clock)) = &self.0.files else { return };
+        let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.since_boot();
+        if read_at.is_some_and(|read_at| now < read_at + REREAD_INTERVAL) {
+            return;
         }
-        let Some(read) = source() else { return false };
-        let mut tokens = self.0.tokens.write().unwrap_or_else(PoisonError::into_inner);
-        let is_changed = read != *tokens;
-        *tokens = read;
-        is_changed
+        *read_at = Some(now);
+        if let Some(read) = source() {
+            *self.0.tokens.write().unwrap_or_else(PoisonError::into_inner) = read;
+        }
     }
 }

@@ -25,8 +25,10 @@ struct KeptAlive {
 }
 
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    let is_media_type = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
-    headers.get(header::CONTENT_TYPE).is_some_and(is_media_type)
+    // Media types are case-insensitive (RFC 9110 section 8.3.1).
+    let essence = |value: &HeaderValue| value.to_str().ok()?.split(';').next().map(|essence| essence.trim().to_owned());
+    let essence = headers.get(header::CONTENT_TYPE).and_then(essence);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// Returns whether comments can be inserted: the response is an event stream and not compressed.

@@ -22,9 +22,10 @@ impl FolderJournal {
         let path = self.folder.join(file_name(ended));
         if !path.exists() {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-            fs::File::open(&self.folder)?.sync_all()?;
             self.remove_oldest_ends()?;
         }
+        // Sync the end before the login's tokens are removed, also if an earlier sync has failed.
+        fs::File::open(&self.folder)?.sync_all()?;
         let EndedLogin { name, login_id, .. } = ended;
         self.remove_where("", |other| {
             let is_earlier_end = *other != path && read_name(other).is_some_and(|end| end.login_id == *login_id);

@@ -18,6 +18,8 @@ use crate::{
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 /// Additional time after a timeout, to read a response that has already arrived.
 const LATE_READ_TIMEOUT: Duration = Duration::from_millis(500);
+/// Time limit for the body of a refusal, which the head has already told.
+const REFUSAL_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum wait after a 429. The access token could expire during a longer one.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
@@ -32,7 +34,8 @@ pub(super) struct SuccessResponse {
 async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let time = RetryTime::at(now).headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
-    let body: Value = serde_json::from_slice(&read(response).await.unwrap_or_default()).unwrap_or_default();
+    let body = read_refusal(response).await.unwrap_or_default();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
@@ -73,22 +76,23 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Err(TokenEndpointError::RateLimited { retry_after: retry_after(response, clock.now()).await });
     }
-    let body = read(response).await;
-    // A 401 with an HTML page comes from an intermediary and refuses no token. For other 4xx statuses the page makes no
-    // difference: without a known code they count as temporary.
-    let is_page = body.as_ref().is_ok_and(|body| body.trim_ascii_start().starts_with(b"<"));
-    if status == StatusCode::UNAUTHORIZED && is_page {
+    if status.is_success() {
+        return Ok(SuccessResponse { status, body: read(response).await? });
+    }
+    let body = if status.is_client_error() { read_refusal(response).await } else { None };
+    // A 401 with an HTML page comes from an intermediary and refuses no token, and so may one without a whole body. For
+    // other 4xx statuses this makes no difference: without a known code they count as temporary.
+    let is_by_provider = body.as_ref().is_some_and(|body| !body.trim_ascii_start().starts_with(b"<"));
+    if !status.is_client_error() || (status == StatusCode::UNAUTHORIZED && !is_by_provider) {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
-    if status.is_client_error() {
-        // A 4xx whose body cannot be read counts as one without a known code.
-        let code = error_code::known(&body.unwrap_or_default());
-        return Err(TokenEndpointError::Rejected { status: status.as_u16(), code });
-    }
-    if !status.is_success() {
-        return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
-    }
-    Ok(SuccessResponse { status, body: body? })
+    let code = error_code::known(&body.unwrap_or_default());
+    Err(TokenEndpointError::Rejected { status: status.as_u16(), code })
+}
+
+/// Reads the body of a refusal; None if it is late, too large or breaks off.
+async fn read_refusal(response: Response) -> Option<Zeroizing<Vec<u8>>> {
+    timeout(REFUSAL_BODY_TIMEOUT, read(response)).await.ok()?.ok()
 }
 
 /// Reads a body of at most [`MAX_RESPONSE_BYTES`].

@@ -2,7 +2,7 @@
 //! files at once (`bootstrap/reload.rs`), so a renewed certificate needs no restart.
 
 use std::{
-    fs, io,
+    fs, io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -100,11 +100,12 @@ impl ServerCertificate {
     }
 
     fn reload_into(&self, current: &mut Current) {
-        current.modified = self.modified();
+        let before = mem::replace(&mut current.modified, self.modified());
         match read(&self.certificate, &self.key) {
             Ok((config, ends_at)) => {
                 (current.config, current.ends_at) = (config, ends_at);
-                tracing::info!("the new certificate in {} is in use", self.certificate.display());
+                let is_new = if before == current.modified { "unchanged" } else { "new" };
+                tracing::info!("the {is_new} certificate in {} is in use", self.certificate.display());
             }
             Err(error) => {
                 tracing::error!(error = %error, "the new certificate is not used; the previous one stays");

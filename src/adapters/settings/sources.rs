@@ -31,8 +31,9 @@ pub struct Environment(BTreeMap<String, String>);
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     pub fn of_process() -> Self {
-        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-        Self::from_pairs(std::env::vars_os().filter_map(text))
+        // Text that is not UTF-8 is kept with replacement characters, so that a setting is refused and not ignored.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        Self::from_pairs(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
     }
 
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {

@@ -46,7 +46,7 @@ impl TableCopy for Store {
         let mut connection = take(self.pool.get(), "read the tables").await?;
         connection.batch_execute(tables::BEGIN_SNAPSHOT).await?;
         let outcome = read_all(&mut connection, which, sink).await;
-        connection.batch_execute("ROLLBACK").await?;
+        end(&mut connection, false).await?;
         outcome
     }
 
@@ -66,7 +66,7 @@ impl TableCopy for Store {
         let mut connection = take(self.pool.get(), "restore the tables").await?;
         connection.batch_execute(&tables::begin_write()).await?;
         let outcome = restore(self, &mut connection, source, order).await;
-        connection.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        end(&mut connection, outcome.is_ok()).await?;
         outcome
     }
 
@@ -74,9 +74,19 @@ impl TableCopy for Store {
         let mut connection = take(self.pool.get(), "restore the responses").await?;
         connection.batch_execute(&tables::begin_write()).await?;
         let outcome = replace_all(&mut connection, Tables::Responses, source, &|_| {}).await;
-        connection.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        end(&mut connection, outcome.is_ok()).await?;
         outcome
     }
+}
+
+/// Ends the transaction. A failed rollback is no error: it would hide the error before it, and the connection is lost.
+async fn end(connection: &mut Connection, is_complete: bool) -> Result<(), CopyError> {
+    if is_complete {
+        connection.batch_execute("COMMIT").await?;
+    } else {
+        let _ = connection.batch_execute("ROLLBACK").await;
+    }
+    Ok(())
 }
 
 async fn names(connection: &mut Connection, which: Tables) -> Result<Vec<String>, CopyError> {
