@@ -1,4 +1,4 @@
-//! Finds out from a client's error why no connection could be made. Shared by all adapters that connect to a provider.
+//! Derives from an HTTP client's error why a connection failed, for all adapters that connect to a provider.
 
 use std::{error::Error, io, iter};
 
@@ -7,10 +7,10 @@ use crate::{
     ports::{ConnectError, ConnectProblem},
 };
 
-/// How rustls begins every text about a certificate.
+/// The prefix of rustls' messages about an invalid certificate.
 const INVALID_CERTIFICATE: &str = "invalid peer certificate: ";
 
-/// Returns the failure of a connection to `host`, which may lead through a proxy.
+/// Converts the error of a connection to `host`. The connection was made through `proxy`, if that is set.
 pub(super) fn connect_error(host: &str, proxy: Option<&ProxyUrl>, error: &(dyn Error + 'static)) -> ConnectError {
     let causes = iter::successors(Some(error), |&cause| cause.source());
     let of_proxy = proxy.and_then(|_| causes.clone().find_map(problem_of_proxy));
@@ -25,20 +25,19 @@ pub(super) fn connect_error(host: &str, proxy: Option<&ProxyUrl>, error: &(dyn E
     ConnectError { problem, host: host.to_owned(), proxy: proxy.map(ProxyUrl::address), detail }
 }
 
-/// Returns what one cause says about the proxy, in the words of hyper-util's connectors.
+/// Classifies one cause if it is a failure at the proxy, by the message of hyper-util's connectors.
 fn problem_of_proxy(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     let text = cause.to_string();
-    let said = ["tunnel error: ", "SOCKS error: "].into_iter().find_map(|prefix| text.strip_prefix(prefix))?;
-    Some(match said {
+    let message = ["tunnel error: ", "SOCKS error: "].into_iter().find_map(|prefix| text.strip_prefix(prefix))?;
+    Some(match message {
         "failed to create underlying connection" => ConnectProblem::ProxyUnreachable,
-        // This machine resolves names for socks5.
+        // With `socks5`, this machine resolves the host name.
         "could not resolve to acceptable address type" => ConnectProblem::NameNotResolved,
         _ => ConnectProblem::ProxyRefused,
     })
 }
 
-/// Returns what one cause says. The clients wrap the errors of name resolution and TLS, so only the texts can be
-/// matched.
+/// Classifies one cause. The types of DNS and TLS errors are private to the clients, so match their messages.
 fn problem_of(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
     let text = cause.to_string();
     let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);

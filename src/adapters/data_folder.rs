@@ -1,5 +1,5 @@
-//! The folder of the gateway's own files. A start fails if another user may have put files there: a planted key would
-//! let its author decrypt new tokens, and a planted token would let its author call the API.
+//! Checks the data folder at the start. The start fails if another user may have put files into it: with a planted
+//! encryption key, that user could decrypt new tokens, and with a planted gateway token, call the API.
 
 use std::{
     fs::{self, Metadata, Permissions},
@@ -35,12 +35,12 @@ pub enum UnsafeFolder {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// Checks an existing data folder and the files that the gateway made in it: the owner of `secrets` (their mode is
-/// checked when they are read), and the owner and mode of `files` and folders of files, which become private. The data
-/// folder itself may be reached through a link.
+/// Checks an existing data folder, its parents, and the gateway's files in it. All files must belong to this user.
+/// Makes `files` private, some of which may be folders of files. Does not check the mode of `secrets`, because each
+/// read does. `folder` may be a symbolic link; the files may not.
 ///
 /// # Errors
-/// The content cannot be trusted, or not be checked.
+/// Another user owns a file or may change a folder, a file is a symbolic link, or a check failed.
 pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Result<(), UnsafeFolder> {
     let folder = match fs::canonicalize(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -73,7 +73,7 @@ fn check(path: &Path) -> Result<(), UnsafeFolder> {
     Ok(())
 }
 
-/// Returns the metadata of a file of this user; None if it does not exist.
+/// Returns the metadata of a file, or `None` if it does not exist. Rejects symbolic links and files of other users.
 fn own_metadata(path: &Path) -> Result<Option<Metadata>, UnsafeFolder> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -103,7 +103,7 @@ fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), UnsafeFolder> {
     Err(UnsafeFolder::Foreign { path: path.to_owned(), owner, user, mode: mode(metadata) })
 }
 
-/// Removes the rights of others to a file.
+/// Sets the mode of a file to 0600 if group or others have access.
 fn make_private(path: &Path, metadata: &Metadata) -> Result<(), UnsafeFolder> {
     if metadata.mode() & 0o077 != 0 {
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed("make private", path))?;

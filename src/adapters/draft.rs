@@ -1,4 +1,4 @@
-//! Files under a temporary name beside their own, so that no reader sees a partial one.
+//! Creates files under a temporary name. The caller renames the complete file, so no reader sees a partial one.
 
 use std::{
     fs::{File, OpenOptions},
@@ -7,8 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Creates a new file with mode 0600 beside `path`. Its name is that of `path` and one that no file has. An earlier draft is
-/// never touched, because it may be the only copy of tokens; processes in containers often have the same id.
+/// Creates a file with mode 0600 and an unused name beside `path`. Returns the file and its path. Never overwrites an
+/// earlier draft, which may be the only copy of tokens. The name contains a counter, because processes in different
+/// containers often have the same id.
 ///
 /// # Errors
 /// The file cannot be created.

@@ -1,4 +1,5 @@
-//! The content of an age file: chunks of 64 KiB, each authenticated with its number and whether it is the last.
+//! Encrypts and decrypts the payload of an age file: a sequence of 64 KiB chunks. Each chunk's nonce contains a counter
+//! and a last-chunk flag, so a moved or missing chunk does not decrypt.
 
 use std::io::{self, Read, Write};
 
@@ -11,19 +12,19 @@ use chacha20poly1305::{
 };
 use secrecy::zeroize::Zeroizing;
 
-use super::sealing::ContentKey;
+use super::sealing::PayloadKey;
 
 const CHUNK: usize = 64 * 1_024;
 const TAG: usize = 16;
 
-/// The nonce of age is a number of 11 bytes and a flag. The first 7 bytes stay zero in files below 256 TiB.
-const FIRST_BYTES: [u8; 7] = [0; 7];
+/// A nonce is an 11-byte counter and a flag byte. The first 7 bytes of the counter are zero in files below 256 TiB.
+const NONCE_PREFIX: [u8; 7] = [0; 7];
 
 fn sealing_failed(opaque: chacha20poly1305::Error) -> io::Error {
     io::Error::other(opaque.to_string())
 }
 
-/// Encrypts what is written to it. [`ChunkWriter::finish`] writes the last chunk.
+/// Encrypts the bytes written to it. The file is incomplete until [`ChunkWriter::finish`] writes the last chunk.
 pub(super) struct ChunkWriter<W> {
     file: W,
     cipher: EncryptorBE32<ChaCha20Poly1305>,
@@ -31,10 +32,10 @@ pub(super) struct ChunkWriter<W> {
 }
 
 impl<W: Write> ChunkWriter<W> {
-    pub(super) fn new(file: W, key: &ContentKey) -> Self {
+    pub(super) fn new(file: W, key: &PayloadKey) -> Self {
         let cipher = EncryptorBE32::from_aead(
             ChaCha20Poly1305::new(key.as_slice().into()),
-            GenericArray::from_slice(&FIRST_BYTES),
+            GenericArray::from_slice(&NONCE_PREFIX),
         );
         Self { file, cipher, chunk: Zeroizing::new(Vec::with_capacity(CHUNK)) }
     }
@@ -48,7 +49,7 @@ impl<W: Write> ChunkWriter<W> {
 
 impl<W: Write> Write for ChunkWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Only the last chunk may be shorter, and it may not be empty: a full one waits for what follows it.
+        // Hold a full chunk back until more bytes come. It may be the last chunk, which must not be empty.
         if self.chunk.len() == CHUNK && !bytes.is_empty() {
             let sealed = self.cipher.encrypt_next(self.chunk.as_slice()).map_err(sealing_failed)?;
             self.file.write_all(&sealed)?;
@@ -64,47 +65,47 @@ impl<W: Write> Write for ChunkWriter<W> {
     }
 }
 
-/// Decrypts a file. A changed, moved or missing chunk is an error.
+/// Decrypts a payload. Fails with [`io::ErrorKind::InvalidData`] if a chunk is changed, moved or missing.
 pub(super) struct ChunkReader<R> {
     file: R,
-    /// None after the last chunk.
+    /// `None` after the last chunk.
     cipher: Option<DecryptorBE32<ChaCha20Poly1305>>,
-    /// The next sealed chunk, which is read ahead to know the last one.
+    /// The next sealed chunk. It is read ahead: the current chunk is the last if no other follows.
     ahead: Option<Vec<u8>>,
     chunk: Zeroizing<Vec<u8>>,
     position: usize,
 }
 
 impl<R: Read> ChunkReader<R> {
-    pub(super) fn new(file: R, key: &ContentKey) -> Self {
+    pub(super) fn new(file: R, key: &PayloadKey) -> Self {
         let cipher = DecryptorBE32::from_aead(
             ChaCha20Poly1305::new(key.as_slice().into()),
-            GenericArray::from_slice(&FIRST_BYTES),
+            GenericArray::from_slice(&NONCE_PREFIX),
         );
         Self { file, cipher: Some(cipher), ahead: None, chunk: Zeroizing::default(), position: 0 }
     }
 
-    fn sealed_chunk(&mut self) -> io::Result<Vec<u8>> {
+    fn read_sealed_chunk(&mut self) -> io::Result<Vec<u8>> {
         let mut sealed = Vec::with_capacity(CHUNK + TAG);
-        let most = u64::try_from(CHUNK + TAG).unwrap_or(u64::MAX);
-        self.file.by_ref().take(most).read_to_end(&mut sealed)?;
+        let limit = u64::try_from(CHUNK + TAG).unwrap_or(u64::MAX);
+        self.file.by_ref().take(limit).read_to_end(&mut sealed)?;
         Ok(sealed)
     }
 
-    /// Decrypts the next chunk; leaves it empty at the end.
+    /// Decrypts the next chunk into `self.chunk`, which stays empty after the last chunk.
     fn advance(&mut self) -> io::Result<()> {
         (self.chunk, self.position) = (Zeroizing::default(), 0);
         let Some(mut cipher) = self.cipher.take() else { return Ok(()) };
         let sealed = match self.ahead.take() {
             Some(sealed) => sealed,
-            None => self.sealed_chunk()?,
+            None => self.read_sealed_chunk()?,
         };
-        let ahead = self.sealed_chunk()?;
-        let changed = |_opaque| io::Error::new(io::ErrorKind::InvalidData, "it was changed or cut off");
+        let ahead = self.read_sealed_chunk()?;
+        let damaged = |_opaque| io::Error::new(io::ErrorKind::InvalidData, "it was changed or cut off");
         if ahead.is_empty() {
-            self.chunk = Zeroizing::new(cipher.decrypt_last(sealed.as_slice()).map_err(changed)?);
+            self.chunk = Zeroizing::new(cipher.decrypt_last(sealed.as_slice()).map_err(damaged)?);
         } else {
-            self.chunk = Zeroizing::new(cipher.decrypt_next(sealed.as_slice()).map_err(changed)?);
+            self.chunk = Zeroizing::new(cipher.decrypt_next(sealed.as_slice()).map_err(damaged)?);
             (self.ahead, self.cipher) = (Some(ahead), Some(cipher));
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! The header of an age file with one scrypt recipient. It seals the key of the content to a passphrase.
+//! Writes and reads the header of an age file (<https://c2sp.org/age>) with one scrypt recipient.
 //!
-//! <https://c2sp.org/age>: a random file key is wrapped with a key that scrypt makes of the passphrase. The header is
-//! authenticated with the file key, and so is the content, each with a key of its own.
+//! scrypt derives a wrapping key from the passphrase. The wrapping key encrypts a random file key. HKDF derives two
+//! keys from the file key: one for the header's MAC, and one for the payload.
 
 use std::{
     io::{self, BufRead, Read, Write},
@@ -20,22 +20,22 @@ use crate::ports::Random;
 
 const VERSION: &str = "age-encryption.org/v1";
 const SALT_LABEL: &[u8] = b"age-encryption.org/v1/scrypt";
-/// scrypt's cost: 2^17 rounds of 1 KiB each, half a second and 128 MiB.
-const LOG_ROUNDS: u8 = 17;
-/// A higher cost would need more than 1 GiB of memory.
-const MOST_LOG_ROUNDS: u8 = 20;
-/// Maximum length of a line of the header.
-const LONGEST_LINE: u64 = 1_024;
+/// scrypt's work factor for new files: 2^17 blocks of 1 KiB, about half a second and 128 MiB.
+const WORK_FACTOR: u8 = 17;
+/// The highest work factor that is read. It needs 1 GiB of memory.
+const MAX_WORK_FACTOR: u8 = 20;
+/// Maximum length of a header line.
+const MAX_LINE_BYTES: u64 = 1_024;
 
-/// The key of the content.
-pub(super) type ContentKey = Zeroizing<[u8; 32]>;
+/// The key that encrypts the payload.
+pub(super) type PayloadKey = Zeroizing<[u8; 32]>;
 
-/// Writes a header with a new file key. Returns the key of the content.
+/// Writes a header with a new file key. Returns the payload key.
 pub(super) fn begin(
     file: &mut impl Write,
     passphrase: &SecretString,
     random: &dyn Random,
-) -> Result<io::Result<ContentKey>, ArchiveError> {
+) -> Result<io::Result<PayloadKey>, ArchiveError> {
     let (mut file_key, mut salt, mut nonce) = (Zeroizing::new([0; 16]), [0; 16], [0; 16]);
     for bytes in [file_key.as_mut_slice(), &mut salt, &mut nonce] {
         random.fill(bytes).map_err(|error| ArchiveError::Random(Box::new(error)))?;
@@ -49,68 +49,70 @@ fn write_header(
     file_key: &[u8; 16],
     salt: [u8; 16],
     nonce: [u8; 16],
-) -> io::Result<ContentKey> {
-    let wrapping = wrapping_key(passphrase, &salt, LOG_ROUNDS).ok_or(io::ErrorKind::InvalidInput)?;
+) -> io::Result<PayloadKey> {
+    let wrapping = wrapping_key(passphrase, &salt, WORK_FACTOR).ok_or(io::ErrorKind::InvalidInput)?;
     let wrapped = wrapping.encrypt(&Nonce::default(), file_key.as_slice());
     let wrapped = wrapped.map_err(|opaque| io::Error::other(opaque.to_string()))?;
     let [salt, wrapped] = [salt.as_slice(), &wrapped].map(|bytes| STANDARD_NO_PAD.encode(bytes));
-    let header = format!("{VERSION}\n-> scrypt {salt} {LOG_ROUNDS}\n{wrapped}\n---");
+    let header = format!("{VERSION}\n-> scrypt {salt} {WORK_FACTOR}\n{wrapped}\n---");
     let mac = STANDARD_NO_PAD.encode(header_mac(file_key, &header)?.finalize().into_bytes());
     file.write_all(format!("{header} {mac}\n").as_bytes())?;
     file.write_all(&nonce)?;
-    derived(file_key, Some(&nonce), b"payload")
+    derive_key(file_key, Some(&nonce), b"payload")
 }
 
-/// Reads a header and returns the key of the content that follows.
+/// Reads a header and returns the key of the payload that follows.
 pub(super) fn open(
     file: &mut impl BufRead,
     passphrase: &SecretString,
     path: &Path,
-) -> Result<ContentKey, ArchiveError> {
-    let other = || ArchiveError::NotAnArchive(path.to_owned());
+) -> Result<PayloadKey, ArchiveError> {
+    let not_an_archive = || ArchiveError::NotAnArchive(path.to_owned());
     let mut lines = Vec::new();
     for _ in 0..4 {
         let mut line = String::new();
-        let read = file.by_ref().take(LONGEST_LINE).read_line(&mut line);
-        read.map_err(
-            |error| if error.kind() == io::ErrorKind::InvalidData { other() } else { failed("read", path)(error) },
-        )?;
-        lines.push(line.strip_suffix('\n').ok_or_else(other)?.to_owned());
+        let read = file.by_ref().take(MAX_LINE_BYTES).read_line(&mut line);
+        read.map_err(|error| {
+            if error.kind() == io::ErrorKind::InvalidData { not_an_archive() } else { failed("read", path)(error) }
+        })?;
+        lines.push(line.strip_suffix('\n').ok_or_else(not_an_archive)?.to_owned());
     }
-    let [version, recipient, wrapped, end] = lines.as_slice() else { return Err(other()) };
+    let [version, recipient, wrapped, end] = lines.as_slice() else { return Err(not_an_archive()) };
     let (salt, rounds) =
-        recipient.strip_prefix("-> scrypt ").and_then(|rest| rest.split_once(' ')).ok_or_else(other)?;
-    let mac = end.strip_prefix("--- ").filter(|_| version == VERSION).ok_or_else(other)?;
-    let [salt, wrapped, mac] = [salt, wrapped, mac].map(|text| STANDARD_NO_PAD.decode(text).map_err(|_| other()));
+        recipient.strip_prefix("-> scrypt ").and_then(|rest| rest.split_once(' ')).ok_or_else(not_an_archive)?;
+    let mac = end.strip_prefix("--- ").filter(|_| version == VERSION).ok_or_else(not_an_archive)?;
+    let [salt, wrapped, mac] =
+        [salt, wrapped, mac].map(|text| STANDARD_NO_PAD.decode(text).map_err(|_| not_an_archive()));
     let (salt, wrapped, mac) = (salt?, wrapped?, mac?);
-    let rounds: u8 = rounds.parse().ok().filter(|rounds| (1..=MOST_LOG_ROUNDS).contains(rounds)).ok_or_else(other)?;
-    let wrapping = wrapping_key(passphrase, &salt, rounds).ok_or_else(other)?;
+    let rounds: u8 =
+        rounds.parse().ok().filter(|rounds| (1..=MAX_WORK_FACTOR).contains(rounds)).ok_or_else(not_an_archive)?;
+    let wrapping = wrapping_key(passphrase, &salt, rounds).ok_or_else(not_an_archive)?;
     let file_key = wrapping.decrypt(&Nonce::default(), wrapped.as_slice());
     let file_key = Zeroizing::new(file_key.map_err(|_opaque| ArchiveError::WrongPassphrase(path.to_owned()))?);
-    let file_key: &[u8; 16] = file_key.as_slice().try_into().map_err(|_other_length| other())?;
+    let file_key: &[u8; 16] = file_key.as_slice().try_into().map_err(|_other_length| not_an_archive())?;
     let header = format!("{version}\n{recipient}\n{}\n---", STANDARD_NO_PAD.encode(&wrapped));
     let expected = header_mac(file_key, &header).map_err(failed("read", path))?;
-    expected.verify_slice(&mac).map_err(|_changed| other())?;
+    expected.verify_slice(&mac).map_err(|_changed| not_an_archive())?;
     let mut nonce = [0; 16];
     file.read_exact(&mut nonce).map_err(failed("read", path))?;
-    derived(file_key, Some(&nonce), b"payload").map_err(failed("read", path))
+    derive_key(file_key, Some(&nonce), b"payload").map_err(failed("read", path))
 }
 
-fn wrapping_key(passphrase: &SecretString, salt: &[u8], log_rounds: u8) -> Option<ChaCha20Poly1305> {
+fn wrapping_key(passphrase: &SecretString, salt: &[u8], work_factor: u8) -> Option<ChaCha20Poly1305> {
     let mut key = Zeroizing::new([0; 32]);
     let salt = [SALT_LABEL, salt].concat();
-    let parameters = scrypt::Params::new(log_rounds, 8, 1, key.len()).ok()?;
+    let parameters = scrypt::Params::new(work_factor, 8, 1, key.len()).ok()?;
     scrypt::scrypt(passphrase.expose_secret().as_bytes(), &salt, &parameters, key.as_mut_slice()).ok()?;
     Some(ChaCha20Poly1305::new(key.as_slice().into()))
 }
 
 fn header_mac(file_key: &[u8; 16], header: &str) -> io::Result<Hmac<Sha256>> {
-    let key = derived(file_key, None, b"header")?;
+    let key = derive_key(file_key, None, b"header")?;
     let mac = <Hmac<Sha256> as Mac>::new_from_slice(key.as_slice()).map_err(io::Error::other)?;
     Ok(mac.chain_update(header))
 }
 
-fn derived(file_key: &[u8; 16], salt: Option<&[u8]>, label: &[u8]) -> io::Result<ContentKey> {
+fn derive_key(file_key: &[u8; 16], salt: Option<&[u8]>, label: &[u8]) -> io::Result<PayloadKey> {
     let mut key = Zeroizing::new([0; 32]);
     let expanded = Hkdf::<Sha256>::new(salt, file_key).expand(label, key.as_mut_slice());
     expanded.map_err(|error| io::Error::other(error.to_string()))?;

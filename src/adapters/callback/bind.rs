@@ -1,4 +1,4 @@
-//! Binds the callback port on both loopback addresses, or on neither.
+//! Binds the callback port, by default on both loopback addresses.
 
 use std::{
     io,
@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 
 use crate::ports::{BindError, CallbackAddress};
 
-/// Binds every address of `address`. On a machine without IPv6, only the IPv4 address is bound.
+/// Binds all IP addresses of `address`, or none. Without IPv6 on this machine, binds `127.0.0.1` alone.
 ///
 /// # Errors
-/// [`BindError::InUse`] also if another program holds only the IPv6 port: browsers may resolve `localhost` to it and
-/// would send the code there.
+/// [`BindError::InUse`] if another program holds the port, even on one of the addresses only: a browser may resolve
+/// `localhost` to that address and send the authorization code to that program. [`BindError::Failed`] for other causes.
 pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListener>, BindError> {
     let (ips, port): (&[IpAddr], u16) = match address {
         CallbackAddress::Loopback { port } => {
@@ -40,6 +40,6 @@ pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListen
 
 fn is_missing_family(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-        // EAFNOSUPPORT: Linux returns it when IPv6 is off. It has no `ErrorKind`.
+        // 97 is EAFNOSUPPORT, which Linux returns when IPv6 is disabled. It has no `ErrorKind`.
         || error.raw_os_error() == Some(97)
 }

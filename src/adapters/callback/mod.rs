@@ -1,8 +1,7 @@
-//! The callback listener (RFC 8252 section 7.3): it serves `http://localhost:1455/auth/callback` to the browser.
+//! The callback listener (RFC 8252, section 7.3). It serves the redirect URI `http://localhost:1455/auth/callback`.
 //!
-//! Web pages and other programs on the machine can reach it too. It therefore serves two paths only, only to a
-//! browser's direct navigation to a loopback name, and its pages repeat nothing of a request without a pending login's
-//! state.
+//! Web pages and other local programs can reach it too. It therefore serves only two paths, and only to top-level
+//! navigations to a loopback host. Its pages repeat text only from a request with the `state` of a pending login.
 
 mod bind;
 mod page;
@@ -19,8 +18,8 @@ use crate::{
 
 use std::time::Duration;
 
-/// Callbacks queued for the gateway. Further ones wait in their connections.
-const QUEUE: usize = 16;
+/// Number of queued events. While the queue is full, requests wait.
+const QUEUE_CAPACITY: usize = 16;
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(5),
@@ -41,14 +40,14 @@ pub struct LoopbackListener;
 impl CallbackListener for LoopbackListener {
     async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError> {
         let listeners = bind::listeners(address).await?;
-        let (sender, events) = mpsc::channel(QUEUE);
+        let (sender, events) = mpsc::channel(QUEUE_CAPACITY);
         let stop = CancellationToken::new();
         let (stopped, freed) = (stop.clone(), CancellationToken::new());
         let cancel_when_freed = freed.clone();
         let endpoint = routes::endpoint(sender, address.port());
         #[expect(clippy::disallowed_methods, reason = "ends with the returned value, which a tracked task holds")]
         tokio::spawn(async move {
-            // In a container, every caller has the address of its network's gateway.
+            // No limit per peer: in a container, every peer has the address of the network's gateway.
             let is_shared = |_| true;
             let ending = Ending { stop: stopped, freed: cancel_when_freed, ..Ending::default() };
             let listeners = listeners.into_iter().map(Into::into).collect();
@@ -60,7 +59,7 @@ impl CallbackListener for LoopbackListener {
 
 struct RunningListener {
     events: mpsc::Receiver<CallbackEvent>,
-    /// Cancelled by the server once the port is free.
+    /// The server cancels it once the port is free.
     freed: CancellationToken,
     stop: DropGuard,
 }
@@ -70,7 +69,7 @@ impl BoundCallback for RunningListener {
     async fn next_event(&mut self) -> CallbackEvent {
         match self.events.recv().await {
             Some(event) => event,
-            // The server task has died, so no event follows.
+            // The server task has ended, so no event follows.
             None => std::future::pending().await,
         }
     }

@@ -1,5 +1,7 @@
-//! The pages that the browser shows after the callback. Their texts are fixed, except for the provider's error in a
-//! callback with the right state, and the two accounts of a question.
+//! Renders the pages that the browser shows after a callback.
+//!
+//! Their texts are fixed, with two exceptions: the provider's error from a callback with a valid `state`, and the two
+//! accounts between which the owner has to choose.
 
 use poem::{
     Response,
@@ -11,7 +13,7 @@ use crate::{
     ports::CallbackReply,
 };
 
-/// The inline style. [`POLICY`] allows it by its hash.
+/// The inline style sheet. [`POLICY`] allows it by its hash.
 const STYLE: &str = include_str!("page.css");
 const POLICY: &str = "default-src 'none'; style-src 'sha256-6abNMGf2Ozu+e++bxGtvtYQA6iYnb9b06wwDo0QARRg='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -21,7 +23,7 @@ const SAFE_HEADERS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CONTENT_SECURITY_POLICY, POLICY),
-    // The callback server closes soon, so keep-alive is useless.
+    // The listener closes soon, so do not keep connections alive.
     (header::CONNECTION, "close"),
 ];
 
@@ -93,7 +95,7 @@ fn html(status: StatusCode, class: &'static str, title: &'static str, text: &str
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
 }
 
-/// Returns a text as HTML that shows it.
+/// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
     let references = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
     references.into_iter().fold(text.to_owned(), |text, (c, reference)| text.replace(c, reference))

@@ -17,15 +17,14 @@ use crate::{
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-/// The header of the Fetch standard, and what browsers sent before.
-const PURPOSES: [HeaderName; 3] =
+/// The headers that mark a prefetch: `Sec-Purpose` of the Fetch standard, and those of older browsers.
+const PREFETCH_HEADERS: [HeaderName; 3] =
     [HeaderName::from_static("sec-purpose"), HeaderName::from_static("purpose"), HeaderName::from_static("x-moz")];
 
 #[derive(Clone)]
 struct RouteState {
     events: mpsc::Sender<CallbackEvent>,
-    /// The last outcome, which `/auth/done` shows. All logins share that address, so no part of a callback stays in the
-    /// browser's history.
+    /// The outcome of the last callback, which `/auth/done` shows.
     last: Arc<RwLock<Option<CallbackReply>>>,
 }
 
@@ -41,29 +40,29 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
     })
 }
 
-/// Rejects every request except a browser's navigation to a loopback name: also images, frames, scripts and other host
-/// names.
+/// Returns an error page unless the request is a top-level navigation to a loopback host. Requests for images, frames
+/// or scripts, and requests with another host name, get the error page.
 fn rejection(request: &Request, port: u16) -> Option<Response> {
     // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {
         return Some(page::refusal(StatusCode::METHOD_NOT_ALLOWED));
     }
     let headers = request.headers();
-    if !names_this_machine(headers, port) {
+    if !has_loopback_host(headers, port) {
         return Some(page::refusal(StatusCode::MISDIRECTED_REQUEST));
     }
-    let is = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
-    let navigates = is(&FETCH_MODE, "navigate") && is(&FETCH_DEST, "document");
-    // A prefetched page may never be shown; the browser requests it again if it is.
-    let is_early = PURPOSES.iter().any(|name| headers.get_all(name).iter().any(says_prefetch));
-    (!navigates || is_early).then(|| page::refusal(StatusCode::FORBIDDEN))
+    let may_be = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
+    let is_navigation = may_be(&FETCH_MODE, "navigate") && may_be(&FETCH_DEST, "document");
+    // A prefetch would redeem the code for a page that may never be shown. To show it, the browser requests it again.
+    let is_prefetch = PREFETCH_HEADERS.iter().any(|name| headers.get_all(name).iter().any(says_prefetch));
+    (!is_navigation || is_prefetch).then(|| page::refusal(StatusCode::FORBIDDEN))
 }
 
 fn says_prefetch(purpose: &HeaderValue) -> bool {
     purpose.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("prefetch"))
 }
 
-fn names_this_machine(headers: &HeaderMap, port: u16) -> bool {
+fn has_loopback_host(headers: &HeaderMap, port: u16) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == format!("{name}:{port}").as_str())
@@ -84,7 +83,7 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
         ended @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
             *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
-            // The redirect removes the code from the address bar and the history.
+            // The redirect removes the code from the address bar and from the browser's history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
         refused @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {

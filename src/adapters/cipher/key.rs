@@ -14,10 +14,10 @@ use crate::{
 };
 
 const KEY_BYTES: usize = 32;
-const LENIENT: GeneralPurposeConfig =
+const OPTIONAL_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// A text that is not a valid key. The error does not show the text.
+/// A text is not a valid key. The message does not repeat the text, which may be a mistyped key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an encryption key is 32 random bytes in base64 (or 64 hex digits); make one with: openssl rand -base64 32")]
 pub struct InvalidKey;
@@ -39,7 +39,7 @@ impl EncryptionKey {
     /// Parses 64 hex digits or base64 (either alphabet, padded or not).
     pub fn parse(text: &SecretString) -> Result<Self, InvalidKey> {
         let text = text.expose_secret().trim();
-        let decode = |alphabet| GeneralPurpose::new(alphabet, LENIENT).decode(text).ok();
+        let decode = |alphabet| GeneralPurpose::new(alphabet, OPTIONAL_PADDING).decode(text).ok();
         let bytes = match text.len() {
             64 => from_hex(text),
             _ => decode(&STANDARD).or_else(|| decode(&URL_SAFE)),
@@ -48,12 +48,12 @@ impl EncryptionKey {
         bytes.as_slice().try_into().map(Self::from_bytes).map_err(|_other_length| InvalidKey)
     }
 
-    /// Returns the key as a key file holds it.
+    /// Returns the key in padded base64, as a line of a key file.
     pub fn to_text(&self) -> SecretString {
         SecretString::from(GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new()).encode(self.bytes()))
     }
 
-    /// Returns the key's id: 16 hex digits of a labelled hash, which reveal nothing about the key.
+    /// Returns the key's id: the first 16 hex digits of SHA-256 over a label and the key. The id is not secret.
     pub fn id(&self) -> KeyId {
         let digest = Sha256::new().chain_update(b"goclaw key id v1").chain_update(self.bytes()).finalize();
         KeyId::new(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())

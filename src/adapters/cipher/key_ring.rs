@@ -1,29 +1,29 @@
-//! The keys of a gateway: the first one seals, all of them open.
+//! The encryption keys of a gateway: the first key seals, every key opens.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{EncryptionKey, InvalidKey};
 
-/// One key or more, so that a key can be replaced while secrets of the old one remain.
+/// One or more keys. After a key is replaced, the old key stays in the ring until no secret is sealed with it.
 pub struct KeyRing {
     first: EncryptionKey,
     others: Vec<EncryptionKey>,
 }
 
 impl KeyRing {
-    /// Parses a key a line, as in a key file; empty lines are skipped.
+    /// Parses the text of a key file: one key per line. Skips empty lines.
     ///
     /// # Errors
-    /// [`InvalidKey`] if a line is not a key, or if there is none.
+    /// [`InvalidKey`] if a line is not a key, or if there is no key.
     pub fn parse(text: &SecretString) -> Result<Self, InvalidKey> {
         let lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
         Self::of(lines.map(SecretString::from).collect::<Vec<_>>().iter())
     }
 
-    /// Parses keys in order.
+    /// Parses keys. The first text becomes the key that seals.
     ///
     /// # Errors
-    /// [`InvalidKey`] if one is not a key, or if there is none.
+    /// [`InvalidKey`] if a text is not a key, or if there is no text.
     pub fn of<'t>(texts: impl Iterator<Item = &'t SecretString>) -> Result<Self, InvalidKey> {
         let mut keys = texts.map(EncryptionKey::parse).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
@@ -33,7 +33,7 @@ impl KeyRing {
         Ok(Self { first, others: keys })
     }
 
-    /// Returns the text of a key file with `first` before the keys of `others`.
+    /// Returns the text of a key file: `first`, then the lines of `others`.
     pub fn lines(first: &EncryptionKey, others: &SecretString) -> SecretString {
         format!("{}\n{}", first.to_text().expose_secret(), others.expose_secret()).into()
     }
@@ -45,8 +45,7 @@ impl KeyRing {
         lines.join("\n").into()
     }
 
-    /// Returns the text of a key file with the keys of `self`, then those of `others` that are not among them; None if
-    /// `self` has them all.
+    /// Appends the keys of `others` that `self` lacks, and returns the text of a key file; `None` if `self` lacks none.
     pub fn joined_with(&self, others: &Self) -> Option<SecretString> {
         let is_missing = |key: &&EncryptionKey| !self.keys().any(|own| own.id() == key.id());
         let missing: Vec<SecretString> = others.keys().filter(is_missing).map(EncryptionKey::to_text).collect();

@@ -1,9 +1,10 @@
 //! Encryption at rest: XChaCha20-Poly1305 with a key id and associated data.
 //!
-//! A sealed secret has the form `v2:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Nonces of 192 bits
-//! are random, so none has to be recorded. The associated data binds a secret to its key and context. Its fields are
-//! length-prefixed, so two different contexts never have the same associated data. Secrets of the first format (`v1`)
-//! are bound to less, and open only while a database is adopted.
+//! A sealed secret has the form `v2:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Nonces are random.
+//! At 192 bits, a collision is so unlikely that used nonces need not be recorded. The associated data binds a secret to
+//! its key and context. Its fields are length-prefixed, so two different contexts never have the same associated data.
+//! The associated data of the first format (`v1`) has fewer fields. Secrets of this format open only while a database
+//! is adopted.
 
 mod key;
 mod key_ring;
@@ -32,7 +33,7 @@ const VERSION: &str = "v2";
 const FIRST_VERSION: &str = "v1";
 const NONCE_BYTES: usize = 24;
 
-/// Rereads the keys; None if that fails or they cannot change.
+/// Reads the configured keys again. Returns `None` if that fails, or if the keys cannot change.
 pub type KeySource = Box<dyn Fn() -> Option<KeyRing> + Send + Sync>;
 
 pub struct XChaChaCipher {
@@ -41,11 +42,10 @@ pub struct XChaChaCipher {
     random: Arc<dyn Random>,
 }
 
-/// The keys in use.
 struct Keys {
-    /// The key that seals.
+    /// The id of the key that seals.
     first: KeyId,
-    /// Each of them opens.
+    /// All keys, including the first. Each can open.
     all: Vec<(KeyId, XChaCha20Poly1305)>,
 }
 
@@ -59,7 +59,7 @@ impl Keys {
         self.all.iter().find(|(known, _)| known.as_str() == id).map(|(_, aead)| aead)
     }
 
-    /// Returns these keys, followed by those of `earlier` that are not among them.
+    /// Appends the keys of `earlier` that `self` lacks.
     fn with_others_of(mut self, earlier: &Self) -> Self {
         let missing: Vec<_> = earlier.all.iter().filter(|(id, _)| self.get(id.as_str()).is_none()).cloned().collect();
         self.all.extend(missing);
@@ -76,7 +76,7 @@ impl XChaChaCipher {
         Self { keys: RwLock::new(Arc::new(Keys::of(ring))), source: None, random }
     }
 
-    /// Reads keys that are not known yet from `source`.
+    /// Sets where the cipher reads its keys again, for example when a secret has an unknown key id.
     #[must_use]
     pub fn with_source(self, source: KeySource) -> Self {
         Self { source: Some(source), ..self }
@@ -86,14 +86,14 @@ impl XChaChaCipher {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns the keys, if one of them has this id. Rereads them first if none has.
+    /// Returns the keys if one of them has the id `key_id`. If none has it, reads the keys again first.
     fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, OpenError> {
         let keys = self.keys();
         if keys.get(key_id).is_some() {
             return Ok(keys);
         }
-        // Another process may have replaced the first key. Not limited in rate: a refused read could leave an account
-        // unreadable, and the database has just been read for the secret, which takes longer.
+        // Another process may have added a key. Do not limit the rate of reloads: without a reload, an account could
+        // become unreadable. A reload costs less than the database query that returned the secret.
         self.reload();
         let keys = self.keys();
         let configured = keys.first.clone();
@@ -103,7 +103,7 @@ impl XChaChaCipher {
         Err(OpenError::UnknownKey { sealed_with: KeyId::new(key_id), configured })
     }
 
-    /// Opens a secret of one format. `fields` returns the associated data of its context before the key id.
+    /// Opens a secret of one format. `fields` returns the context's associated data; `None` if the format has none.
     fn open_format<'a>(
         &self,
         version: &str,

@@ -1,4 +1,4 @@
-//! The gateway's address: which URLs are valid, and which hosts are loopback.
+//! Parses the gateway's address, and decides whether a URL stays on this machine.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::domain::networks::is_this_machine;
 #[derive(Debug, Clone)]
 pub struct GatewayAddress(Url);
 
-/// Why a gateway address is invalid. The text is not repeated because it may contain a password.
+/// Why a gateway address is invalid. The messages do not repeat the address, which may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
     #[error("it is not a URL")]
@@ -41,7 +41,7 @@ impl GatewayAddress {
     /// Returns the URL of an endpoint. Each segment is percent-encoded.
     pub fn endpoint(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
-        // An http URL always has a path, so this never fails.
+        // This never fails: an http URL always has a path.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
@@ -76,6 +76,6 @@ impl GatewayAddress {
 /// Returns whether traffic to `url` stays on this machine.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    // A connection to the unspecified address goes to this machine.
+    // A connection to 0.0.0.0 or :: goes to this machine.
     is_this_machine(host) || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_unspecified())
 }

@@ -1,4 +1,4 @@
-//! The grammar of the commands that write and read archives.
+//! The arguments of `goclaw backup`, `restore`, `export` and `import`.
 
 use std::path::PathBuf;
 

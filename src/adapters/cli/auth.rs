@@ -1,4 +1,4 @@
-//! `goclaw auth status`, `refresh`, `logout` and `cancel`: one request each, with the response rendered as text.
+//! `goclaw auth status`, `refresh`, `logout` and `cancel`: each calls the API and prints the response.
 
 use std::time::Duration;
 
@@ -38,13 +38,13 @@ pub async fn status(target: &Target, client: &GatewayClient, times: &TimeFormatt
     Ok(if status.authenticated { Exit::Yes } else { Exit::No })
 }
 
-/// Returns the plan usage. Errors and timeouts are ignored: the usage is optional in the output.
+/// Returns the plan usage, or `None` after an error or timeout: the output is useful without it.
 async fn usage(account: &AccountName, client: &GatewayClient) -> Option<Usage> {
     let response = tokio::time::timeout(USAGE_TIMEOUT, client.usage(account)).await;
     Some(response.ok()?.ok()?.body)
 }
 
-/// Returns how to describe an account. It only affects the wording, so a failed request is not an error.
+/// Returns how to describe an account in the output. If the list of accounts cannot be read, uses the name alone.
 pub async fn subject(account: &AccountName, client: &GatewayClient) -> Subject {
     if let Some(openai) = Subject::openai(account) {
         return openai;
@@ -54,8 +54,8 @@ pub async fn subject(account: &AccountName, client: &GatewayClient) -> Subject {
     listed.map_or_else(|| Subject::unlisted(account), Subject::listed)
 }
 
-/// Refreshes the access token. If the last refresh is in doubt, retries it after `consent`, which is asked for
-/// otherwise.
+/// Refreshes the access token. If the last refresh is in doubt, retries it if `consent` is true or the user agrees at a
+/// prompt.
 pub async fn refresh(
     target: &Target,
     consent: bool,

@@ -1,4 +1,4 @@
-//! The client of the gateway's API: one function per request. Only this file exposes the gateway's token.
+//! The client of the gateway's API: one method per operation. In `cli`, only this file exposes the gateway's token.
 
 use std::path::PathBuf;
 
@@ -27,9 +27,9 @@ use crate::{
 #[derive(Debug)]
 pub struct GatewayClient {
     transport: Transport,
-    /// Where browsers reach the gateway, if it is another address.
+    /// The gateway's address for browsers, if it differs from the API's address.
     public_url: Option<String>,
-    /// The file that the token was read from.
+    /// The file that was searched for the token.
     pub token_file: Option<PathBuf>,
 }
 

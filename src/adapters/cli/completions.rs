@@ -1,4 +1,4 @@
-//! `goclaw completions`: the completions of a shell, made from the grammar.
+//! `goclaw completions`: prints a completion script for a shell, generated from the command-line definition.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use clap_complete::{aot, generate};
 
 use super::{Cli, args::Shell, render::ignoring_closed_pipe};
 
-/// Prints the completions.
+/// Prints the completion script of `shell`.
 ///
 /// # Errors
 ///
@@ -18,7 +18,7 @@ pub fn print(shell: Shell) -> io::Result<()> {
         Shell::Zsh => aot::Shell::Zsh,
         Shell::Fish => aot::Shell::Fish,
     };
-    // The generator does not return errors of the writer.
+    // The generator panics if its writer fails, so let it write to memory.
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "goclaw", &mut script);
     ignoring_closed_pipe(io::stdout().lock().write_all(&script))

@@ -1,5 +1,5 @@
-//! The question of a login that another user or workspace has approved: `goclaw auth confirm`, and the end of
-//! `goclaw auth login`.
+//! Asks whether a login by another user or workspace replaces the connected account: `goclaw auth confirm`, and the end
+//! of `goclaw auth login`.
 
 use super::{
     args::Target,
@@ -17,7 +17,7 @@ use crate::{
 
 const QUESTION: &str = "Replace the connected account? [y/N]";
 
-/// Answers the question of the login that waits: with `replace` if the arguments decide, else it asks.
+/// Answers the pending confirmation with `replace`, or prompts for the answer if `replace` is `None`.
 pub(super) async fn confirm(
     target: &Target,
     replace: Option<bool>,
@@ -32,8 +32,8 @@ pub(super) async fn confirm(
     answer(target, &status, &question, replace, client, times).await
 }
 
-/// Asks, unless `replace` decides, and sends the answer. Without a terminal and without an answer, the login goes on
-/// waiting.
+/// Sends `replace`, or prompts for the answer if it is `None`. Without a terminal to prompt on, sends nothing: the
+/// login stays unconfirmed.
 pub(super) async fn answer(
     target: &Target,
     status: &AuthStatus,
@@ -65,7 +65,7 @@ pub(super) async fn answer(
     Ok(if replace || is_decided { Exit::Yes } else { Exit::No })
 }
 
-/// Returns who signed in and who is connected, in the gateway's words.
+/// Returns the gateway's sentence about the account that signed in and the connected account.
 fn question_text(status: &AuthStatus) -> String {
     status.last_login.as_ref().map(|login| login.reason.clone()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The errors of commands, each with its exit code and advice.
+//! The errors of client commands, with the exit code and the advice for each.
 
 use std::{error::Error, io, path::PathBuf, process::ExitCode};
 
@@ -8,9 +8,9 @@ use crate::domain::{provider::AuthMethod, secret::InvalidSecret};
 /// The exit codes, as documented in the help text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Yes, or success.
+    /// Success, or the answer "yes".
     Yes = 0,
-    /// No, or failure.
+    /// Failure, or the answer "no".
     No = 1,
     Usage = 2,
     /// No gateway responded.
@@ -81,7 +81,7 @@ pub enum Cause {
     Other(String),
 }
 
-/// Where the gateway's token was looked up. The texts explain why the gateway did not accept it.
+/// Where the gateway's token was looked up. The texts are advice for a missing or rejected token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenLookup {
     #[error("GOCLAW_TOKEN is not this gateway's token.")]
@@ -114,7 +114,7 @@ impl CliError {
             | Self::InvalidToken
             | Self::InvalidSecret(_)
             | Self::WhichSecret(_) => Exit::Usage,
-            // An invalid response does not come from the gateway, so the gateway itself was not reached.
+            // Another server sent the invalid response, so no gateway was reached.
             Self::Unreachable { .. } | Self::InvalidResponse { .. } => Exit::Unreachable,
             Self::Unauthorized { .. } | Self::Refused { .. } | Self::UnknownProvider(_) => Exit::Refused,
             Self::NoToken(_)

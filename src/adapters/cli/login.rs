@@ -27,8 +27,8 @@ use crate::{
     domain::{ids::AccountName, time::Timestamp},
 };
 
-/// How long a browser may take to read the file that redirects to the URL.
-const OPENING: Duration = Duration::from_secs(60);
+/// Time until the redirect file is removed. The browser has to read it before then.
+const REDIRECT_FILE_LIFETIME: Duration = Duration::from_secs(60);
 /// Timeout for the cancel request after Ctrl-C.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 const NOT_SHOWN: &str = "Then press Enter; it is not shown.";
@@ -65,21 +65,20 @@ pub async fn login(
         }
     }
 
-    // A second `start` returns the login that is already pending. Another terminal or the page started that one, so
-    // Ctrl-C here must not cancel it.
+    // `start` returns a login that is already pending. Ctrl-C here must not cancel what another client has started.
     let is_ours = pending_before.as_deref() != Some(login.login_id.as_str());
     let remark = if is_ours { " (Ctrl-C cancels)" } else { " (Ctrl-C stops waiting only)" };
     let mut countdown = Countdown::new("Waiting for the sign-in");
     let wait = LoginWait { account, client, clock: &*environment.clock, login: &login, remark };
-    let forgotten = async {
-        environment.clock.sleep(OPENING).await;
+    let removed_later = async {
+        environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
         drop(page);
         future::pending().await
     };
     let end = tokio::select! {
         end = wait.until_end(&mut countdown) => Some(end),
         () = interrupted() => None,
-        () = forgotten => None,
+        () = removed_later => None,
     };
     countdown.clear();
     let now = environment.clock.now();
@@ -96,7 +95,7 @@ pub async fn login(
     }
 }
 
-/// Waits for Ctrl-C or a SIGTERM: without a handler, the terminal would be left without echo.
+/// Waits for SIGINT or SIGTERM. Without a handler, the signal would leave the terminal without echo.
 async fn interrupted() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
@@ -110,7 +109,7 @@ async fn interrupted() {
     }
 }
 
-/// Returns the id of the login that is pending. A new account has no status yet, so a refusal is not an error.
+/// Returns the id of the pending login. A refusal means that there is none: a new account has no status yet.
 async fn pending_login_id(account: &AccountName, client: &GatewayClient) -> Result<Option<String>, CliError> {
     match client.status(account).await {
         Ok(response) => Ok(response.body.pending.map(|pending| pending.login_id)),
@@ -119,7 +118,7 @@ async fn pending_login_id(account: &AccountName, client: &GatewayClient) -> Resu
     }
 }
 
-/// Returns the instructions for the case that the redirect does not reach the gateway.
+/// Returns instructions for pasting the redirect URL, in case the redirect does not reach the gateway.
 pub fn paste_hint(login: &PendingLogin) -> String {
     let starts_with = Url::parse(&login.auth_url).ok().and_then(|url| {
         let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri");
@@ -137,7 +136,7 @@ pub fn paste_hint(login: &PendingLogin) -> String {
     }
 }
 
-/// Prints how the login ended.
+/// Prints how the login ended, or asks for the confirmation that it waits for.
 async fn report(
     end: &LoginEnd,
     options: &LoginOptions,

@@ -1,7 +1,7 @@
 //! Waits for a login to end, and accepts a pasted redirect URL while it waits.
 //!
-//! The outcome is read from the account's status: the browser may reach the gateway, or the redirect URL may be pasted
-//! here, on the page or into another terminal.
+//! The outcome comes from the account's status, because other clients can complete the login too: the browser by its
+//! redirect, the page, or a paste into another terminal.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a login may be neither pending nor ended. It exceeds the gateway's timeout for the code exchange.
+/// How long a login may be neither pending nor ended. Exceeds the gateway's timeout for the code exchange.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A login that waits for approval.
@@ -33,7 +33,7 @@ pub struct PendingLogin {
 }
 
 impl PendingLogin {
-    /// Returns `None` if the account is logged in already.
+    /// Returns `None` if the account is connected already.
     pub fn of(started: LoginStarted) -> Option<Self> {
         let LoginStarted { auth_url, login_id, expires_at, callback, .. } = started;
         let callback = callback.unwrap_or_default();
@@ -41,9 +41,10 @@ impl PendingLogin {
     }
 }
 
-/// The account's status after the login ended, and why it failed if it did. The login may wait for a confirmation.
+/// The end of a login. A login that needs a confirmation counts as ended.
 pub struct LoginEnd {
     pub status: ApiResponse<AuthStatus>,
+    /// Why the login failed; `None` if it did not fail.
     pub failure: Option<String>,
 }
 
@@ -52,10 +53,10 @@ pub struct LoginEnd {
 pub enum LoginState {
     Completed,
     Failed(String),
-    /// Another account signed in, and the owner has to choose.
+    /// Another user or workspace signed in, and the owner has to confirm.
     Unconfirmed,
     Pending,
-    /// Neither pending nor ended: its code is being exchanged, or the gateway has forgotten it.
+    /// Neither pending nor ended: the gateway is exchanging the code, or has deleted the login.
     Unknown,
 }
 
@@ -95,11 +96,11 @@ impl LoginWait<'_> {
     ///
     /// # Errors
     ///
-    /// The status cannot be read. Temporary failures are retried while the login is pending.
+    /// The status cannot be read. Temporary failures are retried until the login expires.
     pub async fn until_end(&self, countdown: &mut Countdown) -> Result<LoginEnd, CliError> {
         let mut pasted_lines = PastedLines::open();
         let mut lines = None;
-        let mut known_until = self.clock.now();
+        let mut last_pending_at = self.clock.now();
         let mut remark = self.remark;
         loop {
             let left = self.clock.now().until(Timestamp::from_unix_seconds(self.login.expires_at));
@@ -114,7 +115,7 @@ impl LoginWait<'_> {
             }
             remark = self.remark;
             let status = self.client.status(self.account).await;
-            let is_settled = known_until.until(self.clock.now()) >= SETTLE_TIMEOUT;
+            let is_settled = last_pending_at.until(self.clock.now()) >= SETTLE_TIMEOUT;
             match status {
                 Ok(status) => {
                     let failure = match LoginState::of(&status.body, &self.login.login_id) {
@@ -125,42 +126,42 @@ impl LoginWait<'_> {
                         }
                         LoginState::Unknown => continue,
                         LoginState::Pending => {
-                            known_until = self.clock.now();
+                            last_pending_at = self.clock.now();
                             continue;
                         }
                     };
                     return Ok(LoginEnd { status, failure });
                 }
-                // The gateway may be restarting. The login is in its database and continues.
+                // The gateway may be restarting. The login continues, because it is stored in the database.
                 Err(CliError::Unreachable { .. } | CliError::InvalidResponse { .. }) if !left.is_zero() => {
                     remark = " (gateway unreachable, still trying)";
                 }
-                // A new account is an "unknown provider" until its first login is saved.
+                // The refusal may be temporary: for example, the gateway's database is unavailable.
                 Err(CliError::Refused { .. }) if !is_settled => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Submits a pasted line, and if the gateway rejects it, together with the lines `before` it: a terminal may have
-    /// wrapped the address. If that is rejected too, prints the reason and returns the lines to submit with the next
-    /// one. They are never printed: they may be anything from the clipboard.
+    /// Submits a pasted line. If the gateway rejects it, submits it again with the lines `before` it, because the
+    /// terminal may have wrapped the URL. If both fail, prints the reason and returns the lines, for the next call.
+    /// Never prints the lines themselves: they may be anything from the clipboard.
     async fn submit(&self, before: Option<SecretString>, pasted: Pasted) -> Result<Option<SecretString>, CliError> {
         let Pasted::Line(line) = pasted else {
             render::error("This is too long to be the address that the browser ended at.");
             return Ok(None);
         };
-        let together = before.and_then(|before| continued(&before, &line));
+        let joined = before.and_then(|before| continued(&before, &line));
         let mut answer = self.client.callback(self.account, line.clone()).await;
-        if let (Err(CliError::Refused { .. }), Some(together)) = (&answer, &together) {
-            answer = self.client.callback(self.account, together.clone()).await.or(answer);
+        if let (Err(CliError::Refused { .. }), Some(joined)) = (&answer, &joined) {
+            answer = self.client.callback(self.account, joined.clone()).await.or(answer);
         }
         match answer {
             Err(
                 error @ (CliError::Refused { .. } | CliError::Unreachable { .. } | CliError::InvalidResponse { .. }),
             ) => {
                 render::error(&error.to_string());
-                Ok(Some(together.unwrap_or(line)))
+                Ok(Some(joined.unwrap_or(line)))
             }
             answer => answer.map(|_connected| None),
         }

@@ -1,7 +1,7 @@
-//! The command line, a client of the running gateway's public HTTP API.
+//! The command line: a client of the running gateway's public HTTP API.
 //!
-//! It has no keys, opens no database and calls no use case, so other clients have the same capabilities. [`args`]
-//! defines the grammar, and `client` sends requests over `transport`. Each command has a module. Only [`render`] and
+//! It reads no keys, opens no database and calls no use case, so any other client can do the same. [`args`] defines the
+//! arguments, and `client` sends requests over `transport`. Each command has a module. Only [`render`] and
 //! [`completions`] print. Commands that are not clients, such as `serve` and `migrate`, are parsed here and run by the
 //! composition root.
 
@@ -52,11 +52,12 @@ use words::TimeFormatter;
 pub struct Connection {
     /// `GOCLAW_GATEWAY_URL`, or built from `GOCLAW_HOST` and `GOCLAW_PORT`, or from the settings.
     pub url: String,
-    /// The listener on this machine that the name in `url` stands for: TLS needs the name in the certificate.
+    /// The local listener to connect to, instead of resolving the host name in `url`. `url` keeps the name, because TLS
+    /// compares it with the certificate.
     pub reached_at: Option<SocketAddr>,
-    /// The address for browsers if it is another one (`server.public_url`).
+    /// The gateway's address for browsers, if it differs from `url` (`server.public_url`).
     pub public_url: Option<String>,
-    /// Certificate authorities that are trusted besides the system's, in PEM (`tls.ca_file`).
+    /// A PEM file with certificate authorities to trust besides the system's (`tls.ca_file`).
     pub ca_file: Option<PathBuf>,
     /// From `GOCLAW_TOKEN`, else from `server.token` or `token_file`.
     pub token: Option<SecretString>,
@@ -67,17 +68,16 @@ pub struct Connection {
     pub insecure: bool,
 }
 
-/// The clock and the desktop, as the commands use them.
+/// What commands need from the machine.
 pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// False over SSH, where a browser would open on the remote machine.
     pub can_open_browser: bool,
-    /// The names of this program's environment variables, which other programs do not get.
+    /// The names of goclaw's environment variables. Programs that a command starts must not inherit them.
     pub own_variables: Vec<String>,
 }
 
-/// Runs a client command and returns its exit code: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.
-/// Requires an installed rustls crypto provider.
+/// Runs a client command, prints its error, and returns the exit code. Requires an installed rustls crypto provider.
 pub async fn run(command: ClientCommand, connection: Connection, environment: Environment) -> ExitCode {
     match dispatch(command, connection, &environment).await {
         Ok(exit) => exit.into(),

@@ -1,5 +1,5 @@
-//! Asks for the passphrase of an archive. It comes from the terminal, without echo, or from stdin; a file is read by
-//! the composition root. It is never an argument or a variable.
+//! Reads the passphrase of an archive from the terminal, without echo, or from stdin. The composition root reads
+//! passphrase files. A passphrase is never an argument or an environment variable.
 
 use std::{
     io::{self, IsTerminal, Read},
@@ -10,9 +10,9 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A copy of an archive can be attacked offline for years.
-const SHORTEST: usize = 12;
-const LONGEST: u64 = 4_096;
+/// Minimum length of a new passphrase, in characters. An attacker with a copy of the archive can guess it offline.
+const MIN_CHARS: usize = 12;
+const MAX_INPUT_BYTES: u64 = 4_096;
 
 #[derive(Debug, Args)]
 pub struct PassphraseOptions {
@@ -34,13 +34,13 @@ pub enum PassphraseError {
     Input(#[from] io::Error),
     #[error("there is no passphrase; type it at the prompt, or pass a file with --passphrase-file")]
     Missing,
-    #[error("the passphrase has fewer than {SHORTEST} characters and can be guessed; take several random words")]
+    #[error("the passphrase has fewer than {MIN_CHARS} characters and can be guessed; take several random words")]
     TooShort,
     #[error("the two passphrases differ; nothing was done")]
     Differs,
 }
 
-/// Prompts for the passphrase, twice for a new one, or reads it from stdin if that is no terminal.
+/// Prompts for the passphrase, twice for a new one. Reads it from stdin if stdin is not a terminal.
 ///
 /// # Errors
 /// [`PassphraseError`].
@@ -48,10 +48,10 @@ pub fn ask(purpose: PassphraseFor) -> Result<SecretString, PassphraseError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         let mut text = String::new();
-        stdin.lock().take(LONGEST).read_to_string(&mut text)?;
+        stdin.lock().take(MAX_INPUT_BYTES).read_to_string(&mut text)?;
         return checked(&text.into(), purpose);
     }
-    // As for other prompts: Ctrl-C must not leave the terminal without echo.
+    // Without a handler, Ctrl-C would end the process before the prompt turns the echo on again.
     let _handler = signal(SignalKind::interrupt())?;
     let prompt = |text: &str| rpassword::prompt_password(text).map(SecretString::from);
     let first = checked(&prompt("Passphrase (not shown): ")?, purpose)?;
@@ -61,7 +61,7 @@ pub fn ask(purpose: PassphraseFor) -> Result<SecretString, PassphraseError> {
     Ok(first)
 }
 
-/// Returns the first line of a text as a passphrase.
+/// Returns the first line of a text as the passphrase, without surrounding white space.
 ///
 /// # Errors
 /// [`PassphraseError::Missing`], [`PassphraseError::TooShort`].
@@ -69,7 +69,7 @@ pub fn checked(text: &SecretString, purpose: PassphraseFor) -> Result<SecretStri
     let line = text.expose_secret().lines().next().unwrap_or_default().trim();
     match line.chars().count() {
         0 => Err(PassphraseError::Missing),
-        count if count < SHORTEST && purpose == PassphraseFor::New => Err(PassphraseError::TooShort),
+        count if count < MIN_CHARS && purpose == PassphraseFor::New => Err(PassphraseError::TooShort),
         _ => Ok(line.into()),
     }
 }

@@ -1,7 +1,7 @@
-//! Lines that the user pastes into stdin while the command waits for something else.
+//! Reads lines that the user pastes while the command waits for something else.
 //!
-//! `tokio::io::stdin` reads on a thread that cannot be stopped, so the program would not exit before the next return
-//! key. This module reads stdin only when it is readable.
+//! `tokio::io::stdin` reads on a thread that cannot be stopped, so the program would not exit until the user presses
+//! Enter. This module reads stdin only when stdin is readable.
 
 use std::{
     io::{self, BufRead},
@@ -25,8 +25,8 @@ pub enum Pasted {
     TooLong,
 }
 
-/// The lines of stdin. A terminal does not echo them meanwhile: they are secrets, and a countdown that is rewritten each
-/// second would erase what it shows of them.
+/// The lines of stdin. While this value exists, the terminal does not echo input: the lines are secrets, and the
+/// countdown would overwrite them.
 #[derive(Debug)]
 pub struct PastedLines {
     lines: Lines,
@@ -39,7 +39,7 @@ impl PastedLines {
         Self { lines: Lines::default(), at_end: false, _echo: EchoOff::begin() }
     }
 
-    /// Returns the next line that is not blank. Pends forever at the end of stdin. Cancel safe.
+    /// Returns the next line that is not blank. At the end of stdin, it never completes. Cancel safe.
     pub async fn next(&mut self) -> Pasted {
         loop {
             if let Some(pasted) = self.lines.take() {
@@ -61,12 +61,12 @@ impl PastedLines {
     }
 }
 
-/// Dropping it restores the echo of the terminal.
+/// Turns the terminal's echo off. Dropping it restores the former mode.
 #[derive(Debug)]
 struct EchoOff(Termios);
 
 impl EchoOff {
-    /// Returns None if stdin is no terminal. A job in the background must not change its terminal: it would be stopped.
+    /// Returns `None` without a terminal, and in a background job: the kernel would stop it for changing the terminal.
     fn begin() -> Option<Self> {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin).ok()?;
@@ -82,15 +82,15 @@ impl EchoOff {
 
 impl Drop for EchoOff {
     fn drop(&mut self) {
-        // There is no other place to report a failure of the terminal.
+        // Ignore a failure: `drop` cannot report it.
         tcsetattr(io::stdin(), OptionalActions::Now, &self.0).ok();
     }
 }
 
-/// Waits until stdin is readable and returns the available bytes; empty at the end.
+/// Waits until stdin is readable. Returns the available bytes, or none at the end of stdin.
 async fn read_available() -> io::Result<Vec<u8>> {
-    // Register again for each read: readiness is edge-triggered, and a blocking stdin cannot be read until it would
-    // block. The receiver only waits for readiness, so stdin may also be a terminal.
+    // Register stdin again for each read. Readiness is edge-triggered: a registration has to be read until it would
+    // block, which a blocking stdin never reports. `Receiver` only waits here, so stdin need not be a pipe.
     match Receiver::from_owned_fd_unchecked(io::stdin().as_fd().try_clone_to_owned()?) {
         Ok(stdin) => stdin.readable().await?,
         // epoll rejects regular files and /dev/null; they are always readable.
@@ -103,16 +103,16 @@ async fn read_available() -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Cuts a stream of bytes into lines of bounded length.
+/// Splits a stream of bytes into lines of bounded length.
 #[derive(Debug, Default)]
 pub struct Lines {
     pub bytes: Vec<u8>,
-    /// The current line is too long; its bytes are discarded up to the line break.
+    /// Whether the current line is too long. Its bytes are discarded up to the line break.
     overlong: bool,
 }
 
 impl Lines {
-    /// Removes the next line that is not blank.
+    /// Removes and returns the next line that is not blank.
     pub fn take(&mut self) -> Option<Pasted> {
         while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.bytes.drain(..=end).collect();
@@ -132,10 +132,10 @@ impl Lines {
     }
 }
 
-/// Returns `line` after the lines before it, which a terminal may have wrapped. None if it begins an address itself, or
-/// if the text is too long.
+/// Appends `line` to the lines before it, because the terminal may have wrapped the URL. Returns `None` if `line`
+/// contains a code of its own, or if the result is too long.
 pub fn continued(before: &SecretString, line: &SecretString) -> Option<SecretString> {
     let (before, line) = (before.expose_secret(), line.expose_secret());
-    let is_start = line.contains("code=") || before.len() + line.len() >= MAX_LINE_BYTES;
-    if is_start { None } else { Some(SecretString::from(format!("{before}\n{line}"))) }
+    let is_separate = line.contains("code=") || before.len() + line.len() >= MAX_LINE_BYTES;
+    if is_separate { None } else { Some(SecretString::from(format!("{before}\n{line}"))) }
 }

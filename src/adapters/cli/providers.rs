@@ -1,4 +1,4 @@
-//! `goclaw providers`: lists accounts, switches them on and off, and connects them with a key.
+//! `goclaw providers`: lists accounts, switches them on and off, and connects them with a pasted secret.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
@@ -59,7 +59,7 @@ pub fn switched_text(account: &ProviderSummary, wanted: bool) -> String {
     }
 }
 
-/// Asks the gateway which secret the account accepts before it prompts for one.
+/// Connects an account. Unless an option names the kind of secret, asks the gateway which kind the account accepts.
 async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Result<Exit, CliError> {
     let name = &options.target.name;
     let method = match (options.api_key, options.session_token) {
@@ -74,11 +74,11 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     let kind = if is_api_key { "API key" } else { "Session token" };
     let (secret, cookie) = read_secrets(name, kind, options.client_cookie).map_err(CliError::SecretInput)?;
     let (secret, cookie) = match secret {
-        // Cookies were pasted where a session token was asked for.
+        // The user has pasted cookies instead of a session token.
         Some(text) if !is_api_key && cookie.is_none() && names_client_cookie(&text) => (None, Some(text)),
         secret => (secret, cookie),
     };
-    // Validate before sending: an invalid secret need not leave this machine.
+    // Validate first, so that an invalid secret does not leave this machine.
     secret.as_ref().map(AccessToken::from_pasted).transpose()?;
     let secret = secret.map(PastedToken);
     let (api_key, session_token) = if is_api_key { (secret, None) } else { (None, secret) };
@@ -95,7 +95,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     Ok(Exit::Yes)
 }
 
-/// Returns which secret an account accepts. A new account accepts the same as the built-in account of its type.
+/// Returns the kind of secret that an account accepts. A new account is like the built-in account of its type.
 pub fn expected_secret(
     list: &[ProviderSummary],
     name: &AccountName,
@@ -115,8 +115,8 @@ pub fn expected_secret(
     }
 }
 
-/// Prompts for the secret, and for the cookie if it is wanted, without echo if stdin is a terminal. Otherwise reads
-/// them from stdin: the secret's line, then the cookie. The cookie alone suffices.
+/// Returns the secret and, if `with_cookie`, the cookie. With a cookie, the secret is optional. Prompts without echo if
+/// stdin is a terminal. Otherwise reads the secret from the first line of stdin, and the cookie from the rest.
 fn read_secrets(
     name: &AccountName,
     kind: &str,
@@ -135,7 +135,7 @@ fn read_secrets(
         let secret = (!secret.trim().is_empty()).then(|| secret.into());
         return Ok((secret, Some(ask("Client cookie")?.into())));
     }
-    // Two more bytes than the maximum, for the line break. Validation rejects longer input.
+    // Two more bytes than the maximum, for the line break. Validation rejects a longer secret.
     let limit_of = |most: usize| u64::try_from(most).unwrap_or(u64::MAX).saturating_add(2);
     let limit = limit_of(MAX_PASTED_SECRET_BYTES);
     let (mut stdin, mut secret, mut cookie) = (stdin.lock(), String::new(), String::new());
@@ -145,7 +145,7 @@ fn read_secrets(
     }
     (&mut stdin).take(limit).read_line(&mut secret)?;
     stdin.take(limit_of(MAX_PASTED_COOKIE_BYTES)).read_to_string(&mut cookie)?;
-    // No token has these characters, but a first line of cookies does.
+    // A token has none of these characters, so such a first line belongs to the cookie.
     if cookie.trim().is_empty() || secret.contains(['=', ';', ':', '\'', '"', '\t']) {
         return Ok((None, Some((secret + &cookie).into())));
     }
@@ -155,7 +155,7 @@ fn read_secrets(
 
 pub fn list(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
     let mut sorted: Vec<&ProviderSummary> = providers.iter().collect();
-    // work-2 comes before work-10.
+    // In natural order, work-2 comes before work-10.
     sorted.sort_by(|one, other| natord::compare(&one.name, &other.name));
     let rows = sorted.into_iter().map(|provider| {
         let state = if provider.enabled { provider.state } else { AccountState::Disabled };

@@ -1,16 +1,16 @@
-//! Quoting for POSIX shells.
+//! Builds shell commands that the CLI prints for the user to copy.
 
 use std::path::Path;
 
 use url::Url;
 
-/// Quotes `text` as one word.
+/// Quotes `text` as one word of a POSIX shell.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Returns a curl command for `url`. It refers to the token by its file or variable and does not contain it, because
-/// users copy the line into chats and scripts.
+/// Returns a curl command for `url`. The shell reads the token from its file or variable. The command does not contain
+/// the token, because users copy it into chats and scripts.
 pub fn curl(url: &Url, token_file: Option<&Path>) -> String {
     let token = match token_file {
         Some(path) => format!("$(cat {})", quoted(&path.to_string_lossy())),

@@ -1,4 +1,4 @@
-//! The state of an account as text. The functions are pure, so that tests can compare the documented lines exactly.
+//! Renders the status of an account as text. The functions are pure, so that tests can compare the lines exactly.
 
 use std::time::Duration;
 
@@ -15,29 +15,29 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub name: String,
-    /// The account's name in the first line.
+    /// The text for the account in the first line.
     label: String,
-    /// How to use it.
-    usage: Option<String>,
-    /// The command that connects it.
+    /// How to name the account's models in an agent's configuration.
+    model_hint: Option<String>,
+    /// The command that connects the account.
     connect_command: String,
 }
 
 impl Subject {
-    /// Returns the built-in `openai-codex` account; `None` for other names.
+    /// Describes the built-in `openai-codex` account. Returns `None` for other names.
     pub fn openai(name: &AccountName) -> Option<Self> {
         matches!(name.as_str(), openai_codex::ALIAS | openai_codex::NAME).then(|| Self {
             name: openai_codex::NAME.to_owned(),
             label: "OpenAI OAuth".to_owned(),
-            usage: Some(model_prefix(openai_codex::NAME)),
+            model_hint: Some(model_prefix(openai_codex::NAME)),
             connect_command: "goclaw auth login".to_owned(),
         })
     }
 
-    /// Returns an account from the list of providers.
+    /// Describes an account from the list of accounts.
     pub fn listed(provider: &ProviderSummary) -> Self {
         let name = provider.name.clone();
-        let usage = if provider.provider_type == Some(ProviderType::OpenaiCodex) {
+        let model_hint = if provider.provider_type == Some(ProviderType::OpenaiCodex) {
             Some(model_prefix(&name))
         } else if provider.category == Some(Category::Llm) {
             Some(format!("Use model prefix '{name}/' in agent config."))
@@ -47,13 +47,13 @@ impl Subject {
         let signs_in = provider.auth_methods.contains(&AuthMethod::OAuth);
         let command = if signs_in { "auth login" } else { "providers set-secret" };
         let connect_command = format!("goclaw {command} {name}");
-        Self { name, label: provider.display_name.clone(), usage, connect_command }
+        Self { name, label: provider.display_name.clone(), model_hint, connect_command }
     }
 
-    /// Returns an account that is not in the list.
+    /// Describes an account that is not in the list.
     pub fn unlisted(name: &AccountName) -> Self {
         let name = name.as_str().to_owned();
-        Self { label: name.clone(), usage: None, connect_command: format!("goclaw auth login {name}"), name }
+        Self { label: name.clone(), model_hint: None, connect_command: format!("goclaw auth login {name}"), name }
     }
 
     fn is_openai(&self) -> bool {
@@ -65,14 +65,14 @@ fn model_prefix(name: &str) -> String {
     format!("Use model prefix '{name}/' in agent config (e.g. {name}/gpt-4o).")
 }
 
-/// Returns the output of `auth status`. The first two lines are fixed by the requirements; the others may change.
+/// Returns the output of `auth status`. The wording of the first two lines is fixed; the other lines may change.
 pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter) -> String {
-    let Subject { name, label, usage, connect_command } = subject;
+    let Subject { name, label, model_hint, connect_command } = subject;
     let (reason, account) = (status.reason.clone(), account(status));
     let expiry = status.expires_at.map(|at| format!("Access token {}.", times.expiry(at)));
     let limit = status.limited.as_ref().map(|limit| limit_text(limit, times));
     let mut lines = if status.authenticated {
-        vec![Some(format!("{label}: active (provider: {name})")), usage.clone(), account, expiry, limit, reason]
+        vec![Some(format!("{label}: active (provider: {name})")), model_hint.clone(), account, expiry, limit, reason]
     } else if let Some(error) = &status.error {
         let argument = if subject.is_openai() { String::new() } else { format!(" {name}") };
         let advice = format!("Run goclaw auth logout{argument}, then sign in again; or at once: {connect_command}");
@@ -123,8 +123,7 @@ fn absent(subject: &Subject) -> Vec<Option<String>> {
     vec![Some(found), Some(page), Some(command)]
 }
 
-/// Returns why the last login failed. If the account is connected, omits what its owner decided, such as a cancelled
-/// login.
+/// Returns why the last login failed. For a connected account, ignores a login that was cancelled, denied or expired.
 fn last_failure(status: &AuthStatus) -> Option<String> {
     let last = status.last_login.as_ref().filter(|_| status.pending.is_none())?;
     let is_decided = matches!(last.outcome, LoginOutcome::Cancelled | LoginOutcome::Denied | LoginOutcome::Expired);
@@ -148,7 +147,7 @@ fn account(status: &AuthStatus) -> Option<String> {
     let account = status.account.as_ref()?;
     let plan = account.plan_type.as_ref().map(|plan| format!("plan {plan}"));
     let name = label(account);
-    // The label may be the workspace itself.
+    // Omit the workspace if the label shows it already.
     let workspace = account.account_id.as_deref().filter(|id| Some(*id) != name && !id.is_empty());
     let details: Vec<String> = plan.into_iter().chain(workspace.map(|id| format!("workspace {id}"))).collect();
     match (name, details.as_slice()) {

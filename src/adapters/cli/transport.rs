@@ -1,4 +1,4 @@
-//! Sends a request and reads the response, with limits. A response that does not come from a gateway is an error.
+//! Sends a request to the gateway and reads the response, with limits on time and size.
 
 use std::{error::Error, fs, io, iter, time::Duration};
 
@@ -17,9 +17,9 @@ use super::{
 use crate::adapters::contract::Problem;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Exceeds the gateway's slowest operation: `refresh` may wait for another replica's call and then make its own.
+/// Exceeds the gateway's slowest operation: `refresh` may wait for another replica's refresh and then run its own.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Exceeds every response of the gateway: lists are paged.
+/// Exceeds every response of the gateway, because lists are paged.
 pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// A response: its text (for `--json`) and the parsed body.
@@ -36,7 +36,7 @@ pub struct Transport {
     pub address: GatewayAddress,
     http: reqwest::Client,
     authorization: Option<HeaderValue>,
-    /// Printed as advice after a 401.
+    /// The advice to print after a 401.
     token: TokenLookup,
     is_on_this_machine: bool,
 }
@@ -52,7 +52,7 @@ impl Transport {
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(RESPONSE_TIMEOUT)
-            // A redirect would forward the token, and a retry would submit an authorization code twice.
+            // A redirect could forward the token, and a retry could submit an authorization code twice.
             .redirect(redirect::Policy::none())
             .retry(retry::never());
         if let Some(listener) = connection.reached_at {
@@ -90,7 +90,7 @@ impl Transport {
         self.send(self.http.delete(url)).await
     }
 
-    /// Reads the pages of a list until it has `limit` items. `split` splits a page into its items and the cursor of the
+    /// Reads the pages of a list until it has `limit` items. `split` returns the items of a page and the cursor of the
     /// next page.
     pub async fn list<P: DeserializeOwned, T>(
         &self,
@@ -175,7 +175,7 @@ impl Transport {
     }
 }
 
-/// Returns the root cause without the address, which [`CliError::Unreachable`] contains already.
+/// Returns the root cause without the address, because [`CliError::Unreachable`] contains the address already.
 fn cause(error: &reqwest::Error) -> Cause {
     if error.is_timeout() && error.is_connect() {
         return Cause::ConnectTimeout(CONNECT_TIMEOUT.as_secs());

@@ -10,7 +10,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Returns the two largest units of a duration, rounded down: `6 d 23 h`, `2 h`, `9 min 58 s`.
+/// Formats the two largest units of a duration, rounded down: `6 d 23 h`, `2 h`, `9 min 58 s`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (large, name, small, small_name) = match seconds {
@@ -43,7 +43,7 @@ impl TimeFormatter {
         }
     }
 
-    /// Formats the day in UTC that begins at a time, like `2026-11-30`.
+    /// Formats the UTC date of a time, like `2026-11-30`.
     pub fn day(&self, unix_seconds: i64) -> String {
         let begin = jiff::Timestamp::from_second(unix_seconds).unwrap_or_default();
         begin.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()
@@ -65,7 +65,7 @@ impl TimeFormatter {
     }
 }
 
-/// Aligns the rows under their headings; each column is as wide as its widest cell.
+/// Aligns rows under headings. Each column is as wide as its widest cell.
 pub fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(headings.map(str::to_owned)).chain(rows).collect();
     let mut widths = [0; N];

@@ -1,4 +1,4 @@
-//! Entries of the audit log.
+//! The bodies of `/v1/audit`.
 
 use poem_openapi::Object;
 use serde::Deserialize;

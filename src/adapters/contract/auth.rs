@@ -1,4 +1,4 @@
-//! Logins, refreshes and secrets of an account.
+//! The bodies of `/v1/auth/{provider}/...` for logins, refreshes and secrets.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;

@@ -1,4 +1,4 @@
-//! The enums of the API. Those of the domain are used as they are: their codes are the names on the wire.
+//! The enums of the API. Enums of the domain are used directly: their codes are the values in JSON.
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl_enum! {
         "How a response ended: `complete`, `caller_left` (before its end), or `broken` (by the gateway or the provider).";
 }
 
-/// Declares enums with their names on the wire.
+/// Declares enums with their values in JSON.
 macro_rules! enums {
     ($($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal),* })*) => {$(
         $(#[$meta])*

@@ -1,4 +1,4 @@
-//! Events of accounts and logins.
+//! The bodies of `/v1/auth/{provider}/events` and `/v1/activity`.
 
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -105,7 +105,7 @@ pub struct ActivityPage {
     pub next_cursor: Option<String>,
 }
 
-/// Returns words for the end of a sentence as a sentence of its own.
+/// Turns a phrase into a sentence: capitalizes the first letter and appends a period.
 fn as_sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();

@@ -1,4 +1,4 @@
-//! The responses to probes.
+//! The responses to probes (`/healthz`, `/livez`, `/readyz`).
 
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Whether requests may be sent here.
+    /// Returns whether this gateway can serve requests.
     pub fn is_serving(&self) -> bool {
         matches!(self.status, ReadinessStatus::Ready | ReadinessStatus::Degraded)
     }

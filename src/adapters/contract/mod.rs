@@ -1,8 +1,8 @@
-//! The bodies of the HTTP API, each declared once: the server renders them, the command line parses them, and
+//! The request and response bodies of the HTTP API. The server and the command line share these types, and
 //! `openapi/v1.json` is generated from them.
 //!
-//! Constraints are declared at the field, so the document always agrees with the code. Conversions from the values of
-//! use cases are next to the type that they produce.
+//! Constraints are declared on the fields, so the document always agrees with the code. The conversion from a use
+//! case's result is next to the type that it produces.
 
 #[macro_use]
 mod schemas;
@@ -44,7 +44,7 @@ pub use tokens::*;
 pub use poem_openapi::types::ToJSON;
 use serde::{Deserialize, Deserializer};
 
-/// Reads an optional member and rejects null, because a null in a PATCH could mean removal (RFC 7396).
+/// Deserializes a member that may be absent but not null. In a PATCH, null could mean removal (RFC 7396).
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }

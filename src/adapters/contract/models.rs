@@ -1,4 +1,4 @@
-//! The list of models, errors in OpenAI's form, and plan usage.
+//! The bodies of the list of models, of errors in OpenAI's form, and of plan usage.
 
 use poem_openapi::{
     Object,
@@ -37,7 +37,7 @@ pub struct ModelList {
     pub models: Option<Vec<CatalogEntry>>,
 }
 
-/// A model in the catalogue of ChatGPT's Codex backend. Its members are the backend's, except for the names.
+/// A model in the form of the Codex backend's catalogue. Only the names differ from the backend's.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct CatalogEntry(pub serde_json::Value);

@@ -1,5 +1,5 @@
-//! Pages of a list. A cursor is the sort key of a page's last item, so additions and removals between two requests
-//! neither repeat nor skip items.
+//! Splits lists into pages. A cursor encodes the sort key of a page's last item, so items that are added or removed
+//! between two requests do not cause others to be repeated or skipped.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use poem_openapi::{
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Problem, ProblemKind};
 
-/// The number of newest events that pages can reach.
+/// How many of the newest events a caller can reach by paging.
 const MAX_DEPTH: usize = 10_000;
 
 /// The maximum number of items on a page.
@@ -32,8 +32,8 @@ impl_type!(
 impl PageLimit {
     pub const MAX: Self = Self(500);
 
-    /// Returns how many of the newest items to load for the page after `cursor`. The first page needs one page and one
-    /// item; later pages can be at any depth.
+    /// Returns how many of the newest items to load for the page after `cursor`. The first page needs one item more
+    /// than it shows, to detect a next page. A later page can be at any depth.
     pub fn newest(self, cursor: &Option<String>) -> usize {
         if cursor.is_none() { self.0 + 1 } else { MAX_DEPTH }
     }
@@ -71,7 +71,7 @@ impl<T> Page<T> {
     ///
     /// # Errors
     ///
-    /// The cursor is not one that an earlier page returned.
+    /// `cursor` cannot be decoded, so this list has not returned it.
     pub fn of<K: Ord + Serialize + DeserializeOwned>(
         mut all: Vec<T>,
         key: impl Fn(&T) -> K,
@@ -88,11 +88,11 @@ impl<T> Page<T> {
         Ok(Self { items: all, next_cursor: last.map(|key| URL_SAFE_NO_PAD.encode(key)) })
     }
 
-    /// Returns the sort key of the last item before `cursor`.
+    /// Decodes a cursor into the sort key of the previous page's last item.
     ///
     /// # Errors
     ///
-    /// The cursor is not one that an earlier page returned.
+    /// `cursor` cannot be decoded, so this list has not returned it.
     pub fn position<K: DeserializeOwned>(cursor: &Option<String>) -> Result<Option<K>, Problem> {
         let Some(cursor) = cursor else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
@@ -101,7 +101,7 @@ impl<T> Page<T> {
         last.map(Some).ok_or_else(|| Problem::new(ProblemKind::BadRequest, detail))
     }
 
-    /// Returns the items as `U`, and the cursor.
+    /// Converts the items to `U`, and returns them with the cursor.
     pub fn into_parts<U: From<T>>(self) -> (Vec<U>, Option<String>) {
         (self.items.into_iter().map(U::from).collect(), self.next_cursor)
     }

@@ -41,7 +41,7 @@ impl Problem {
         }
     }
 
-    /// Returns the problem for an invalid JSON body. `what` names members and types, never values.
+    /// Returns the problem for an invalid JSON body. `what` must not repeat a value of the body, which may be secret.
     pub fn body(what: impl AsRef<str>) -> Self {
         Self::new(ProblemKind::InvalidBody, format!("the body does not fit: {}", what.as_ref()))
     }

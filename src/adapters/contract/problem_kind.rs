@@ -1,4 +1,4 @@
-//! The gateway's error kinds: status, stable code and title. A test compares them with `docs/errors.md`.
+//! The gateway's error kinds with status, stable code and title. A test compares them with `docs/errors.md`.
 
 use http_message::StatusCode;
 
@@ -47,12 +47,13 @@ impl ProblemKind {
         )
     }
 
-    /// Returns the status for OpenAI's clients, which retry after a 409 and read a 401 as an error of their own token.
+    /// Returns the status for OpenAI's clients: 400 instead of the status of an error that only the owner can fix.
+    /// These clients retry a 409, and take a 401 for an error of their own token.
     pub fn openai_status(self) -> StatusCode {
         if self.needs_owner() { StatusCode::BAD_REQUEST } else { self.status() }
     }
 
-    /// Returns whether a retry of the same request fails until the caller, the account or the configuration changes.
+    /// Returns whether the same request fails again until the caller, the account or the configuration changes.
     pub fn is_permanent(self) -> bool {
         let needs_configuration = matches!(self, Self::DecryptionFailed | Self::UpstreamRedirect);
         let is_transient = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);

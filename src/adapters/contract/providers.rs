@@ -1,4 +1,4 @@
-//! The list of accounts and changes to them.
+//! The bodies of `/v1/providers`.
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Records of requests, and what programs have used.
+//! The bodies of `/v1/requests` and `/v1/usage`.
 
 use poem_openapi::Object;
 use serde::Deserialize;

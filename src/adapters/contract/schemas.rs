@@ -1,4 +1,4 @@
-//! Macros for types with their own schemas. Their JSON is that of serde.
+//! Macros that implement poem-openapi's traits for types with a hand-written schema. Serde reads and writes their JSON.
 
 /// Implements [`Type`](poem_openapi::types::Type).
 macro_rules! impl_type {
@@ -43,7 +43,7 @@ macro_rules! impl_type {
     };
 }
 
-/// Implements serde's traits and [`Type`](poem_openapi::types::Type) for enums with stable codes.
+/// Implements serde's traits and [`Type`](poem_openapi::types::Type) for enums whose `as_str` returns a stable code.
 macro_rules! impl_enum {
     ($($type:ident as $name:literal, $description:literal $(, else $fallback:expr)?;)*) => {$(
         impl_type!(

@@ -1,4 +1,4 @@
-//! Sessions of the gateway's page, and the links that start one.
+//! The bodies of `/v1/session` and `/v1/sessions`.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-// Without `Debug`: it may hold the token.
+// No `Debug`: it may contain the token.
 /// A session of the page.
 #[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
@@ -96,7 +96,7 @@ pub struct SessionEnded {
     pub status: SessionEndStatus,
 }
 
-// Without `Debug`: it begins a session.
+// No `Debug`: the link grants a session.
 /// A link that opens the page.
 #[derive(Object, Deserialize)]
 pub struct PageLink {

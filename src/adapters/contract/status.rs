@@ -1,4 +1,4 @@
-//! The state of an account.
+//! The body of an account's status.
 
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -152,11 +152,12 @@ impl From<app::AccountStatus> for AuthStatus {
     fn from(status: app::AccountStatus) -> Self {
         let authenticated = status.authenticated;
         let question = status.confirmation.as_ref().map(confirmation::Confirmation::sentence);
-        let has_tokens = !matches!(status.state, AccountState::Absent | AccountState::Disabled | AccountState::Refused);
+        let may_report_token_error =
+            !matches!(status.state, AccountState::Absent | AccountState::Disabled | AccountState::Refused);
         Self {
             authenticated,
             provider_name: authenticated.then(|| status.name.to_string()),
-            error: (has_tokens && !authenticated).then(|| "token invalid or expired".to_owned()),
+            error: (may_report_token_error && !authenticated).then(|| "token invalid or expired".to_owned()),
             state: status.state,
             reason: status.reason,
             unreadable: status.unreadable.map(UnreadableRow::from),

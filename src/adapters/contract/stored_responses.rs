@@ -1,4 +1,4 @@
-//! Stored responses: their deletion and their input items, in OpenAI's form.
+//! The bodies of `/v1/responses/{id}` in OpenAI's form.
 
 use poem_openapi::{Object, types::Any};
 use serde::Deserialize;
@@ -28,7 +28,7 @@ pub struct InputItemList {
 }
 
 impl InputItemList {
-    /// Returns at most `limit` of the items after the one with the id `after`; None if there is no such item.
+    /// Returns at most `limit` of the items after the item with the id `after`; `None` if that item does not exist.
     pub fn page(items: Vec<Value>, after: Option<&str>, limit: usize) -> Option<Self> {
         let id = |item: &Value| item.get("id").and_then(Value::as_str).map(str::to_owned);
         let first = match after {

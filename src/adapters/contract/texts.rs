@@ -1,5 +1,5 @@
-//! Strings with constraints. The schemas describe what the domain's parsers accept, for generated clients and tests.
-//! The parsers validate and report errors.
+//! String types whose schemas describe what the domain's parsers accept. The schemas are for generated clients and
+//! tests; only the parsers validate.
 
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
@@ -18,12 +18,12 @@ use crate::domain::{
     secret::MAX_PASTED_SECRET_BYTES,
 };
 
-/// The characters that `str::trim` removes. Listed because regex engines differ in `\s`.
+/// The characters that `str::trim` removes. They are listed because regex engines differ in `\s`.
 const SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 /// Control and bidirectional characters, which `DisplayName` rejects.
 const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069";
 
-/// Declares string newtypes, each with its schema.
+/// Declares newtypes of strings, each with its schema.
 macro_rules! texts {
     ($($(#[$meta:meta])* $name:ident($inner:ty, $plain:ident) = $schema:expr;)*) => {$(
         $(#[$meta])*
@@ -80,7 +80,7 @@ texts! {
     };
     /// An API key or session token, as `AccessToken::from_pasted` accepts it.
     PastedToken(SecretString, expose_secret) = secret(MAX_PASTED_SECRET_BYTES, "[!-~]+");
-    /// A text with a cookie, as `RefreshToken::from_pasted_cookie` accepts it. No pattern describes all of them.
+    /// A text with a cookie, as `RefreshToken::from_pasted_cookie` accepts it. No pattern describes all accepted texts.
     PastedCookie(SecretString, expose_secret) = MetaSchema {
         format: Some("password"),
         min_length: Some(1),
@@ -95,7 +95,7 @@ fn matching(pattern: String) -> MetaSchema {
     MetaSchema { pattern: Some(pattern), ..MetaSchema::ANY }
 }
 
-/// A pattern with optional surrounding white space, which the domain trims.
+/// Returns the schema of a text that matches `pattern`, with optional surrounding white space, which the domain trims.
 fn bounded(max_length: usize, pattern: impl AsRef<str>) -> MetaSchema {
     let trimmed = format!("^[{SPACE}]*{}[{SPACE}]*$", pattern.as_ref());
     MetaSchema { min_length: Some(1), max_length: Some(max_length), ..matching(trimmed) }

@@ -1,4 +1,4 @@
-//! The tokens of programs. Only the response that creates one contains the token itself.
+//! The bodies of `/v1/tokens`. Only the responses that create or rotate a token contain the token itself.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     domain::time::Timestamp,
 };
 
-/// The lifetimes of a token that expires, in seconds: a minute to ten years.
+/// The permitted lifetimes of a token, in seconds: a minute to ten years.
 const LIFETIMES: std::ops::RangeInclusive<u64> = 60..=315_360_000;
 
-/// How long the old token stays valid beside a new one.
+/// How long the old token stays valid after a rotation, unless the request says otherwise.
 const DEFAULT_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A program's token, without the token itself.
@@ -82,10 +82,10 @@ pub struct CreateTokenRequest {
 }
 
 impl CreateTokenRequest {
-    /// Returns the lifetime of the token; None if it does not expire.
+    /// Returns the lifetime of the token; `None` if it does not expire.
     ///
     /// # Errors
-    /// It is too short or too long.
+    /// `expires_in` is too short or too long.
     pub fn lifetime(&self) -> Result<Option<Duration>, Problem> {
         match self.expires_in {
             Some(seconds) if !LIFETIMES.contains(&seconds) => {
@@ -97,7 +97,7 @@ impl CreateTokenRequest {
     }
 }
 
-// Without `Debug`: it holds the token.
+// No `Debug`: it contains the token.
 /// A new token.
 #[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
@@ -137,8 +137,10 @@ pub struct RotateTokenRequest {
 }
 
 impl RotateTokenRequest {
+    /// Returns how long the old token stays valid.
+    ///
     /// # Errors
-    /// It is too long.
+    /// `overlap` is too long.
     pub fn overlap(&self) -> Result<Duration, Problem> {
         let longest = LONGEST_OVERLAP.as_secs();
         match self.overlap {
@@ -149,7 +151,7 @@ impl RotateTokenRequest {
     }
 }
 
-// Without `Debug`: it holds the token.
+// No `Debug`: it contains the token.
 /// A token with a new text.
 #[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]

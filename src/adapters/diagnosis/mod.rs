@@ -1,5 +1,4 @@
-//! What `goclaw doctor` finds out from the machine and the network: who holds a port, whether a server can be reached,
-//! and its time.
+//! Checks of `goclaw doctor`: which process holds a port, and whether a server responds.
 
 mod port_holder;
 mod server;

@@ -1,13 +1,13 @@
-//! Finds the process that listens on a port, as `ss -ltnp` does: the kernel's table has the socket's inode, and the
-//! process that has it open is found by its file descriptors.
+//! Finds the process that listens on a port, as `ss -ltnp` does: reads the socket's inode from the kernel's table, and
+//! searches the file descriptors of all processes for that socket.
 
 use std::{fs, path::Path};
 
 /// The state of a listening socket in `/proc/net/tcp`.
-const LISTENS: &str = "0A";
+const LISTEN_STATE: &str = "0A";
 
-/// Returns the name and id of the process that listens on `port`, such as `codex (process 4711)`. None if it cannot be
-/// found, for example because it belongs to another user, or on a system without `/proc`.
+/// Returns the name and id of the process that listens on `port`, such as `codex (process 4711)`. Returns `None` if the
+/// process is not found: for example, it belongs to another user, or the system has no `/proc`.
 pub fn holder_of(port: u16) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     let socket = format!("socket:[{}]", tables.iter().find_map(|table| inode_of(table, port))?);
@@ -24,7 +24,7 @@ fn inode_of(table: &str, port: u16) -> Option<&str> {
     table.lines().find_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let [_, local, _, state, ..] = columns.as_slice() else { return None };
-        if local.ends_with(&port) && *state == LISTENS { columns.get(9).copied() } else { None }
+        if local.ends_with(&port) && *state == LISTEN_STATE { columns.get(9).copied() } else { None }
     })
 }
 

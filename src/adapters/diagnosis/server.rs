@@ -1,4 +1,4 @@
-//! Checks whether a provider's server can be reached, and reads its time. The request carries no token.
+//! Checks whether a provider's server responds, and reads the server's time. The request carries no token.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,14 +14,14 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that can be reached: it answered, with any status.
+/// A server that responded, with any status.
 #[derive(Debug)]
 pub struct Server {
-    /// The time in the header `Date`, to the second; None if the server sent none.
+    /// The time in the `Date` header; `None` if there is no valid `Date` header.
     pub time: Option<Timestamp>,
 }
 
-/// Sends `HEAD` to `url` by the way of an account.
+/// Sends a `HEAD` request to `url`, through the proxy of `account` if it has one.
 ///
 /// # Errors
 /// No connection can be made, or there is no response in time.

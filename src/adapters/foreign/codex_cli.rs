@@ -1,4 +1,4 @@
-//! `auth.json` of the Codex CLI.
+//! Reads the tokens in `auth.json` of the Codex CLI.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ struct Tokens {
     refresh_token: SecretString,
 }
 
-/// Reads the sign-in with ChatGPT. Ignores an API key in the file: it is not a sign-in.
+/// Reads the tokens of a login with ChatGPT. Ignores an API key in the file.
 ///
 /// # Errors
 /// [`ForeignError::NotCodex`].

@@ -1,6 +1,7 @@
-//! Accounts of the GoClaw service that is written in Go: its rows, and the form in which it seals secrets, `aes-gcm:`
-//! and base64 of nonce, ciphertext and tag (AES-256-GCM, 12 bytes of nonce, no associated data). Without a key it
-//! stores them as they are.
+//! Converts database rows of the GoClaw service written in Go to accounts.
+//!
+//! The service seals secrets with AES-256-GCM without associated data. It stores `aes-gcm:` and the base64 of nonce (12
+//! bytes), ciphertext and tag. Without a key, it stores plaintext.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -18,9 +19,9 @@ use crate::{
     },
 };
 
-const SEALED: &str = "aes-gcm:";
+const SEALED_PREFIX: &str = "aes-gcm:";
 
-/// A row of its `llm_providers`, with the value of its `config_secrets`.
+/// A row of the service's table `llm_providers`, with the refresh token from `config_secrets`.
 #[derive(Debug)]
 pub struct GoServiceRow {
     pub name: String,
@@ -31,11 +32,11 @@ pub struct GoServiceRow {
     pub refresh_token: Option<SecretString>,
 }
 
-/// Its `GOCLAW_ENCRYPTION_KEY`.
+/// The service's `GOCLAW_ENCRYPTION_KEY`.
 pub struct GoServiceKey(LessSafeKey);
 
 impl GoServiceKey {
-    /// Parses 64 hex digits, 44 characters of base64, or 32 bytes as they are.
+    /// Parses 64 hex digits, 44 characters of base64, or 32 raw bytes.
     ///
     /// # Errors
     /// [`ForeignError::InvalidKey`].
@@ -64,16 +65,16 @@ impl GoServiceKey {
     }
 }
 
-/// Returns the account of a row; None if this program has no such provider, or if the row has no secret.
+/// Converts a row to an account; `None` if goclaw does not support its name or type, or if it has no usable secret.
 ///
 /// # Errors
-/// [`ForeignError::Sealed`].
+/// [`ForeignError::Sealed`] if a secret cannot be decrypted.
 pub fn open(
     row: &GoServiceRow,
     key: Option<&GoServiceKey>,
     now: Timestamp,
 ) -> Result<Option<MovingAccount>, ForeignError> {
-    let plain = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED), key) {
+    let plain = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
         (None, _) => Ok(secret.clone()),
         (Some(sealed), Some(key)) => key.open(sealed),
         (Some(_), None) => Err(ForeignError::Sealed("it needs the service's key: --key-file")),

@@ -1,6 +1,6 @@
-//! Sign-ins of other programs: the file of the Codex CLI, and the rows of the GoClaw service that is written in Go.
+//! Reads accounts of other programs for `goclaw import --from`: the Codex CLI, and the GoClaw service written in Go.
 //!
-//! A refresh by either program invalidates the other's refresh token, so the other program must stop using them.
+//! The other program must not use the tokens afterwards: a refresh by one invalidates the refresh token of the other.
 
 mod codex_cli;
 mod go_service;
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Why a sign-in of another program cannot be read. The text never has a part of a token.
+/// Why an account of another program cannot be read. The messages contain no part of a token.
 #[derive(Debug, thiserror::Error)]
 pub enum ForeignError {
     #[error("it is not the file of a sign-in with ChatGPT: {0}")]
@@ -31,7 +31,7 @@ pub enum ForeignError {
     InvalidKey,
 }
 
-/// Returns an account with tokens of an OAuth login. Their metadata comes from the tokens' claims.
+/// Returns an account with the tokens of an OAuth login. The metadata comes from the claims of the tokens.
 fn signed_in(
     name: AccountName,
     access_token: AccessToken,
@@ -49,7 +49,7 @@ fn signed_in(
     };
     let provider_type = ProviderType::OpenaiCodex;
     let mut metadata = response.metadata(AuthMethod::OAuth, provider_type, &[], now);
-    // A token that has expired is refreshed before its first use.
+    // Let an expired token count as expiring now, so that it is refreshed before its first use.
     if expires_at.is_some_and(|at| at <= now) {
         metadata.expires_at = Some(now);
     }

@@ -34,7 +34,7 @@ impl From<&AppError> for Problem {
     }
 }
 
-/// Returns the kind of an error, and its detail if that is not the error's own message.
+/// Returns the kind of an error. Also returns a detail, if the error's own message does not suffice.
 fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
     let with = |kind, next_step: &str| (kind, Some(format!("{error}; {next_step}")));
     let because = |kind, cause: &dyn Display| (kind, Some(format!("{error}: {cause}")));
@@ -147,7 +147,7 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
     }
 }
 
-/// Returns what happens to tokens that the database could not take.
+/// Returns what happens to tokens that could not be saved in the database.
 fn unsaved(is_safe: bool) -> &'static str {
     if is_safe {
         "the authorization code is spent, and its tokens are in the token journal: they are saved when the database is back, \
@@ -173,7 +173,7 @@ fn rejected(rejection: CallbackRejection) -> (Kind, Option<String>) {
     (kind, Some(detail))
 }
 
-/// Returns the error kind for a login that the current request ended with this outcome.
+/// Returns the error kind if the current request ended a login with this outcome.
 fn failed(outcome: LoginOutcome) -> Kind {
     match outcome {
         LoginOutcome::Denied => Kind::Denied,

@@ -1,5 +1,5 @@
-//! The path below which a reverse proxy serves the gateway (`server.public_url`). Some proxies pass it on and others
-//! remove it, so both forms of a request are accepted. It is removed before anything else reads the path.
+//! Removes the base path: the path of `server.public_url`, below which a reverse proxy serves the gateway. Some proxies
+//! forward the base path and others remove it, so the gateway accepts both forms.
 
 use poem::{
     Request, Response,
@@ -9,7 +9,7 @@ use poem::{
     },
 };
 
-/// Empty, or a slash and further segments.
+/// Empty, or a path such as `/goclaw`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BasePath(String);
 
@@ -18,10 +18,10 @@ impl BasePath {
         Self(path.to_owned())
     }
 
-    /// Removes the base path from a request that has it, once.
+    /// Removes the base path from a request, if it is there.
     ///
     /// # Errors
-    /// The redirect for a request without the trailing slash: relative links of the page would not resolve.
+    /// Returns a redirect if the trailing slash is missing. Without it, the page's relative links do not resolve.
     pub(super) fn remove_from(&self, request: &mut Request) -> Result<(), Response> {
         if self.0.is_empty() {
             return Ok(());
@@ -34,7 +34,7 @@ impl BasePath {
                 }
                 Ok(())
             }
-            // Another path, perhaps one whose first segment only has this prefix.
+            // Another path, or a segment that only begins like the base path.
             _ => Ok(()),
         }
     }
@@ -47,7 +47,7 @@ impl BasePath {
     }
 }
 
-/// Returns `target` with another path, and the same query.
+/// Replaces the path of `target`, and keeps its query.
 pub(super) fn with_path(target: &Uri, path: &str) -> Option<Uri> {
     let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut parts = target.clone().into_parts();

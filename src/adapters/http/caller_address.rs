@@ -11,14 +11,14 @@ use crate::domain::networks::TrustedProxies;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address that limits and logs count a request by.
+/// The IP address to which limits and logs attribute a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallerAddress(pub(super) IpAddr);
 
 impl CallerAddress {
     pub(super) fn of(request: &Request, proxies: &TrustedProxies) -> Self {
         let peer = match request.remote_addr().0 {
-            // A listener on `::` reports IPv4 addresses as mapped ones.
+            // A listener on `::` reports IPv4 peers as IPv4-mapped IPv6 addresses.
             Addr::SocketAddr(address) => address.ip().to_canonical(),
             Addr::Unix(_) | Addr::Custom(..) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };

@@ -1,4 +1,5 @@
-//! Decompresses the body of a prompt (RFC 9110 section 8.4). The limit and the memory budget apply to the result.
+//! Decompresses the bodies of model requests (`Content-Encoding`, RFC 9110 section 8.4). The size limit and the memory
+//! budget apply to the decompressed body.
 
 use std::io::Read;
 
@@ -14,9 +15,9 @@ use crate::{
     ports::BodyError,
 };
 
-/// The largest zstd window, as RFC 8878 section 3.1.1.1.2 recommends. Its memory is not in the budget.
+/// The largest zstd window, as RFC 8878 section 3.1.1.1.2 recommends. The memory budget does not include it.
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;
-/// How much is decompressed before other tasks get a turn.
+/// Bytes to decompress before the task yields.
 const PIECE: usize = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +28,11 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// Returns the coding of a body.
+    /// Returns the content coding of a request's body.
     ///
     /// # Errors
     ///
-    /// Another coding, or more than one.
+    /// The coding is not supported, or there is more than one.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
         let coding = codings.next().map_or(&b""[..], |coding| coding.as_bytes());
@@ -50,7 +51,7 @@ impl Coding {
     ///
     /// # Errors
     ///
-    /// The body has another coding, the result is too large, or the memory budget is used up.
+    /// The body does not have this coding, the decompressed body is too large, or the memory budget is used up.
     pub(super) async fn decompress(self, body: BudgetedBody<Bytes>) -> Result<BudgetedBody<Bytes>, Problem> {
         let BudgetedBody { body: packed, mut room } = body;
         let mut decoder: Box<dyn Read + Send> = match self {
@@ -70,7 +71,7 @@ impl Coding {
             if unpacked.len() + length > MAX_BYTES {
                 return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
             }
-            // The cost covers three copies; the packed body is dropped before the other two exist.
+            // The cost covers three copies. The compressed body is dropped before the second copy exists.
             room.extend_to(unpacked.len() + length)?;
             unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
             yield_now().await;

@@ -1,5 +1,5 @@
-//! The JSON body of a control request. Its size is bounded while it is read, and errors never repeat its values because
-//! they may be secrets.
+//! Extracts the JSON body of a request to the control API. Limits its size while reading it. Errors contain no values
+//! of the body, because they may be secrets.
 
 use poem::{Request, RequestBody, error::ReadBodyError};
 use poem_openapi::{
@@ -16,14 +16,14 @@ use crate::{
     ports::BodyError,
 };
 
-/// The largest body of a control request, in bytes.
+/// The largest body of a request to the control API.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A JSON object.
 pub(super) struct ControlJson<T, const IS_REQUIRED: bool = true>(pub(super) T);
 
-/// An optional JSON object; an absent body or null means no members. The document does not declare the null: generators
-/// then cannot leave the body out.
+/// An optional JSON object. An absent body and null count as an object without members. The OpenAPI document does not
+/// declare null, because generated clients could then not omit the body.
 pub(super) type OptionalJson<T> = ControlJson<T, false>;
 
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, is_required: bool) -> Result<T, Problem> {
@@ -46,7 +46,7 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, is
     parse(&bytes, is_required)
 }
 
-/// Parses a JSON object. A null has no members if the body is optional.
+/// Parses a JSON object. If the body is optional, null counts as an object without members.
 fn parse<T: DeserializeOwned>(bytes: &[u8], is_required: bool) -> Result<T, Problem> {
     json::check(bytes, &json::Limits::CONTROL_BODY).map_err(|error| {
         let is_too_large = error.reason.is_too_large();
@@ -54,7 +54,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], is_required: bool) -> Result<T, Prob
         Problem::new(kind, format!("the body {error}"))
     })?;
     let members = match bytes.trim_ascii_start() {
-        // Serde would accept an array as the members in order.
+        // Serde would also accept an array with the values of the members in order.
         [b'{', ..] => bytes,
         [b'n', ..] if !is_required => b"{}",
         _ => return Err(Problem::body("an object is expected")),
@@ -68,7 +68,8 @@ fn is_json(request: &Request) -> bool {
     essence.eq_ignore_ascii_case(JSON) || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-/// Names the member and the expected type. Serde's own text shows the value before the last `expected`.
+/// Returns an error that names the member and the expected type. Serde's own message also contains the value, before
+/// the last `expected`.
 fn wrong_shape(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let text = error.inner().to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _place)| text);
