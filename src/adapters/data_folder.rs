@@ -20,7 +20,7 @@ pub enum UnsafeFolder {
     )]
     Foreign { path: PathBuf, owner: u32, user: u32, mode: u32 },
     #[error(
-        "{path} may be changed by others (owner {owner}, mode {mode:04o}); look through it, then close it with: chmod go-w \
+        "{path} is writable by others (owner {owner}, mode {mode:04o}); look through it, then close it with: chmod go-w \
          {path}"
     )]
     Writable { path: PathBuf, owner: u32, mode: u32 },

@@ -24,7 +24,7 @@ pub enum SecretFileError {
     Empty { path: PathBuf },
     #[error("{path} may be read by others (mode {mode:04o}); make it private with: chmod 600 {path}")]
     NotPrivate { path: PathBuf, mode: u32 },
-    #[error("{path} may be changed by others (mode {mode:04o}); make it read-only for them with: chmod go-w {path}")]
+    #[error("{path} is writable by others (mode {mode:04o}); make it read-only for them with: chmod go-w {path}")]
     Writable { path: PathBuf, mode: u32 },
 }
 

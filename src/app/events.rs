@@ -65,8 +65,8 @@ impl Events {
             EventKind::Changed => line!(info, "account changed"),
             EventKind::RefreshStarted => line!(info, "token refresh started"),
             EventKind::Refreshed => line!(info, "tokens refreshed"),
-            EventKind::RefreshPostponed => line!(warn, "token refresh postponed; the access token still serves"),
-            EventKind::InDoubt => line!(warn, "token refresh unconfirmed; the access token still serves"),
+            EventKind::RefreshPostponed => line!(warn, "token refresh postponed; the access token is still used"),
+            EventKind::InDoubt => line!(warn, "token refresh unconfirmed; the access token is still used"),
             EventKind::NeedsReauth => line!(error, "the refresh token was refused; the account needs a new login"),
             EventKind::Refused => line!(error, "the provider refuses the account"),
         }

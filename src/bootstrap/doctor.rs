@@ -252,7 +252,7 @@ async fn check_server(outbound: &Outbound, subject: String, url: &Url, account: 
         }
     };
     let now = SystemClock.now();
-    let Some(time) = server.time else { return Finding::fine(subject, "can be reached; it did not tell its time") };
+    let Some(time) = server.time else { return Finding::fine(subject, "can be reached; it reported no time") };
     let skew = now.until(time).max(time.until(now));
     if skew <= MAX_SKEW {
         return Finding::fine(subject, "can be reached, and agrees on the time");

@@ -43,7 +43,7 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
     fs::rename(file, &aside).map_err(|source| StartError::SetAside { file: file.clone(), source })?;
     match connect(vec![account], options.replace, "the Codex CLI", settings).await {
         Ok(names) => print(&format!(
-            "Connected here: {}. The Codex CLI is signed out: its file is {} now; delete it. Its own sign-in: codex login",
+            "Connected here: {}. The Codex CLI is signed out: its file is now {}; delete it. To sign in to the Codex CLI again: codex login",
             names.join(", "),
             aside.display()
         )),

@@ -20,7 +20,7 @@ pub enum InvalidEndpoint {
     NotAUrl,
     #[error("it must be https (http is allowed on a loopback host only)")]
     NotSecure,
-    #[error("it must not hold a user name, a password or a fragment")]
+    #[error("it must not contain a user name, a password or a fragment")]
     HasExtras,
 }
 

@@ -21,7 +21,7 @@ pub struct PublicUrl {
 pub enum InvalidPublicUrl {
     #[error("it must be an absolute http or https URL, e.g. https://gateway.example/goclaw")]
     NotAUrl,
-    #[error("it must not hold a user name, a password, a query or a fragment")]
+    #[error("it must not contain a user name, a password, a query or a fragment")]
     HasExtras,
     #[error("its path must have segments of letters, digits, -, _, . and ~ only")]
     UnusualPath,

@@ -75,7 +75,7 @@ pub enum InvalidSecret {
     Empty,
     #[error("the secret is longer than {MAX_PASTED_SECRET_BYTES} bytes")]
     TooLong,
-    #[error("the secret holds white space or characters that cannot be sent in an HTTP header")]
+    #[error("the secret contains white space or characters that cannot be sent in an HTTP header")]
     NotHeaderSafe,
     #[error("the cookie's value has invalid characters")]
     NotCookieSafe,

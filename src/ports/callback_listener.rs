@@ -29,7 +29,7 @@ impl CallbackAddress {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another program listens on the port of at least one of the addresses. It would receive the code.
-    #[error("another program holds {held}")]
+    #[error("another program listens on {held}")]
     InUse { held: String },
     #[error("cannot listen on {address}")]
     Failed { address: String, source: Box<dyn std::error::Error + Send + Sync> },

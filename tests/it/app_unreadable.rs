@@ -71,7 +71,7 @@ async fn a_start_quarantines_accounts_that_do_not_open_and_serves_the_rest() {
     let views = gateway.app.accounts.list().await.expect("a list");
     let states: Vec<_> = views.iter().filter(|view| view.name.as_str() == WORK).map(|view| view.state).collect();
     assert_eq!(states, [AccountState::Unreadable]);
-    assert_eq!(log.text().matches("cannot be read and is out of use").count(), 1, "{}", log.text());
+    assert_eq!(log.text().matches("cannot be read and cannot be used").count(), 1, "{}", log.text());
     assert!(!log.text().contains("canary") && !format!("{of_work:?}").contains("canary"));
 }
 

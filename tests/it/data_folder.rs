@@ -124,7 +124,7 @@ fn in_a_mount_of_another_user_the_gateway_makes_a_private_folder() {
     set_mode(&data, 0o2770);
     let output = migrate();
     assert_eq!(output.code, Some(1), "{}", output.stdout);
-    assert!(output.stderr.contains("may be changed by others"), "{}", output.stderr);
+    assert!(output.stderr.contains("is writable by others"), "{}", output.stderr);
 }
 
 #[test]

@@ -314,7 +314,7 @@ async fn configured_files_may_be_read_by_others_with_a_warning_and_not_written()
     gateway.stop().await;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o660)).unwrap();
     let output = home.run(&[]);
-    assert_refused(&output, 1, &["may be changed by others (mode 0660)", &key.display().to_string()]);
+    assert_refused(&output, 1, &["is writable by others (mode 0660)", &key.display().to_string()]);
 }
 
 #[test]

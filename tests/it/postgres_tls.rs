@@ -74,7 +74,7 @@ async fn each_sslmode_protects_as_documented() {
     let file = |name: &str| server.path(name).display().to_string();
     let (own, other) = (format!("sslrootcert={}", file("server.pem")), format!("sslrootcert={}", file("ca.pem")));
     let client = format!("sslcert={}&sslkey={}", file("client.pem"), file("client.key"));
-    let unverified = "UnknownIssuer; if the server has a certificate of its own, use sslmode=require";
+    let unverified = "UnknownIssuer; if the server's certificate is self-signed, use sslmode=require";
     for (host, rest, expected) in [
         // To this machine, every mode works as in libpq.
         ("localhost", "postgres".to_owned(), "tls goclaw"),
@@ -94,9 +94,9 @@ async fn each_sslmode_protects_as_documented() {
         (ELSEWHERE, "by_password?sslmode=require".to_owned(), "needs a password with scram-sha-256"),
         (ELSEWHERE, "by_password?sslmode=require&channel_binding=prefer".to_owned(), "tls goclaw"),
         (ELSEWHERE, format!("by_password?sslmode=require&{own}"), "tls goclaw"),
-        (ELSEWHERE, format!("postgres?sslmode=require&{other}"), "the file of sslrootcert must have"),
+        (ELSEWHERE, format!("postgres?sslmode=require&{other}"), "the file of sslrootcert must contain"),
         (ELSEWHERE, format!("postgres?sslmode=verify-ca&{own}"), "tls goclaw"),
-        (ELSEWHERE, format!("postgres?sslmode=verify-ca&{other}"), "the file of sslrootcert must have"),
+        (ELSEWHERE, format!("postgres?sslmode=verify-ca&{other}"), "the file of sslrootcert must contain"),
         (ELSEWHERE, format!("postgres?sslmode=verify-full&{own}"), "not valid for name \"0.0.0.0\""),
         ("localhost", format!("postgres?sslmode=verify-full&{own}"), "tls goclaw"),
         ("localhost", "postgres?sslmode=verify-full".to_owned(), unverified),
@@ -152,7 +152,7 @@ fn a_url_with_invalid_tls_options_is_rejected_before_connecting() {
         ("sslmode=CANARY".to_owned(), "sslmode must be disable, allow, prefer, require, verify-ca or verify-full"),
         ("sslmode=verify-ca".to_owned(), "needs sslrootcert=FILE"),
         ("sslmode=require&sslrootcert=system".to_owned(), "needs sslmode=verify-full"),
-        ("sslcert=/CANARY".to_owned(), "sslcert and sslkey need each other"),
+        ("sslcert=/CANARY".to_owned(), "sslcert and sslkey must be set together"),
         ("sslmode=disable&sslrootcert=/some".to_owned(), "sslmode=disable contradicts"),
         ("sslrootcert=/missing.pem".to_owned(), "cannot read the file /missing.pem of sslrootcert"),
         (format!("sslrootcert={empty}"), "has no certificate in PEM"),

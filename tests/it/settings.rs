@@ -230,7 +230,7 @@ fn an_error_about_an_invalid_value_names_its_key_and_the_allowed_values() {
     invalid setting providers.suno.enabled = "yes": it must be true or false
     invalid setting providers.suno.refresh_grace = "long": it must be a duration like 60s, or 0s
     invalid setting providers.openai-codex.token_url = "http://evil.example/": it must be https (http is allowed on a loopback host only)
-    invalid setting providers.openai-codex.issuer = "https://user@auth.example": it must not hold a user name, a password or a fragment
+    invalid setting providers.openai-codex.issuer = "https://user@auth.example": it must not contain a user name, a password or a fragment
     invalid setting providers.openai-codex.revocation = "all": it must be family or grant
     invalid setting providers.openai-codex.redirect_host = "gateway.example": it must be localhost, 127.0.0.1 or [::1], because the browser is redirected to its own machine
     invalid setting providers.openai-codex.extra_authorize_params.state = "x": the gateway sets this parameter itself

@@ -118,7 +118,8 @@ fn rows(sign_in: &SignIn, seal: impl Fn(&str) -> String, types: [&str; 3]) -> St
          CREATE TABLE config_secrets (key VARCHAR(100), value {bytes} NOT NULL, tenant_id {id}); \
          INSERT INTO llm_providers (name, display_name, provider_type, api_key) VALUES \
            ('openai-codex', 'Mine', 'chatgpt_oauth', '{access}'), ('qwen', NULL, 'dashscope', '{}'), \
-           ('claude', NULL, 'anthropic_native', '{}'), ('empty', NULL, 'suno', ''); \
+           ('claude', NULL, 'anthropic_native', '{}'), ('damaged', NULL, 'gemini', 'aes-gcm:x'), \
+           ('empty', NULL, 'suno', ''); \
          INSERT INTO config_secrets (key, value) VALUES ('oauth.openai-codex.refresh_token', {value});",
         seal("CANARY-dashscope-key"),
         seal("CANARY-claude-key")
@@ -151,7 +152,7 @@ async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
         let done = import(&["--take-over", "--key-file", &key_file]);
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stdout.contains("openai-codex, qwen"), "{done:?}");
-        assert!(done.stdout.contains("claude (anthropic_native), empty (suno)"), "{done:?}");
+        assert!(done.stdout.contains("claude (anthropic_native), damaged (gemini), empty (suno)"), "{done:?}");
         let gateway = home.start().await;
         assert_works(&gateway, &provider).await;
         assert_eq!(gateway.get("/v1/auth/qwen/status").await.json()["state"], "active");

@@ -15,13 +15,13 @@ pub enum ArchiveCommand {
     /// Write the database into one sealed file, also while the gateway runs
     #[command(after_help = BACKUP_HELP)]
     Backup(BackupOptions),
-    /// Fill an empty database from such a file
+    /// Fill an empty database from a backup
     #[command(after_help = RESTORE_HELP)]
     Restore(RestoreOptions),
     /// Move accounts into a sealed file, for another installation. They end here
     #[command(after_help = EXPORT_HELP)]
     Export(ExportOptions),
-    /// Connect the accounts in such a file
+    /// Connect the accounts in an export
     #[command(after_help = IMPORT_HELP)]
     Import(ImportOptions),
 }
@@ -77,13 +77,13 @@ pub struct ImportOptions {
     /// Replace accounts that are connected here
     #[arg(long)]
     pub replace: bool,
-    /// Whose file it is
+    /// The program that wrote the file
     #[arg(long, value_enum, default_value_t = ImportFrom::Export, hide_default_value = true)]
     pub from: ImportFrom,
     /// With --from: the other program is stopped and will not use the sign-in again
     #[arg(long)]
     pub take_over: bool,
-    /// With --from goclaw: the file of that service's GOCLAW_ENCRYPTION_KEY
+    /// With --from goclaw: a file with that service's GOCLAW_ENCRYPTION_KEY
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     #[command(flatten)]

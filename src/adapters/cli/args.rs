@@ -93,7 +93,7 @@ pub enum KeysCommand {
     List,
     /// Write a new first key and seal everything with it; for configured keys, print how to replace one
     Rotate,
-    /// Seal every value again that the first key has not sealed
+    /// Reseal every value that another key than the first has sealed
     Reseal,
     /// Take over a database of an earlier version, once, with all gateways stopped
     Adopt,
@@ -103,7 +103,7 @@ pub enum KeysCommand {
 pub enum AuditCommand {
     #[command(flatten)]
     Query(AuditQuery),
-    /// Check in the database itself that no entry was changed or removed. Exit code 0: none was, 1: some were
+    /// Check in the database itself that no entry was changed or removed. Exit code 0: intact, 1: changed
     Verify {
         /// A checkpoint from the gateway's log, to find also whether the newest entries were cut off
         #[arg(long, value_name = "ID:DIGEST")]
@@ -137,7 +137,7 @@ pub enum ClientCommand {
     /// List accounts, switch them on and off, connect them with keys
     #[command(subcommand)]
     Providers(ProvidersCommand),
-    /// Create, list and revoke tokens for programs
+    /// Create, list, rotate and revoke tokens for programs
     #[command(subcommand, visible_alias = "token", after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
     /// Show the newest requests: who asked what, how it ended and how long it took
@@ -304,7 +304,7 @@ pub enum TokensCommand {
         #[arg(default_value = "program")]
         name: String,
         /// What the token permits; may be given several times. `models`, `status:read`, `auth:write`, each for all accounts
-        /// or for one (`models:work`), `models:work/gpt-5.5` for one model, `proxy:suno` for the pass-through of an account,
+        /// or for one (`models:work`), `models:work/gpt-5.5` for one model, `proxy:suno` for the proxy of an account,
         /// `admin` for everything but sessions of the page
         #[arg(long, default_value = "models", value_parser = scopes)]
         scope: Vec<Scopes>,
@@ -316,7 +316,7 @@ pub enum TokensCommand {
     },
     /// List all tokens, without their values
     List(Output),
-    /// Give a token a new text. Both are valid for a while. The new one is printed once
+    /// Replace a token. The old one stays valid for a while. The new one is printed once
     Rotate {
         /// The token's name or id; without it, the gateway's own token, in its file on this machine
         name: Option<String>,

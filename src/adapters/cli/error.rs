@@ -56,7 +56,7 @@ pub enum CliError {
     InvalidSecret(#[from] InvalidSecret),
     #[error("cannot read the secret")]
     SecretInput(#[source] io::Error),
-    #[error("{} is there already", .0.display())]
+    #[error("{} already exists", .0.display())]
     FileExists(PathBuf),
     #[error("cannot write {}", .path.display())]
     File { path: PathBuf, source: io::Error },

@@ -55,7 +55,7 @@ pub(super) const KEYS_HELP: &str = "\
 The commands work on the database itself. To replace the key of a gateway with its own key file:
 
   goclaw keys rotate
-  goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
+  goclaw keys list          until the old key has no values; then delete its line in the key file";
 
 pub(super) const BACKUP_HELP: &str = "\
 Works on the database itself, SQLite or PostgreSQL, and reads a consistent snapshot of it. Without --with-keys, keep a

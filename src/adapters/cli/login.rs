@@ -88,7 +88,7 @@ pub async fn login(
         None => {
             let left = TimeFormatter::local(now).left(login.expires_at);
             render::error(&format!(
-                "Stopped waiting. The sign-in stays open for {left}. Cancel it with: goclaw auth cancel"
+                "Stopped waiting. The sign-in stays open for {left}. Cancel it with: goclaw auth cancel {account}"
             ));
             Ok(Exit::No)
         }
@@ -169,7 +169,7 @@ async fn success_text(status: &AuthStatus, account: &AccountName, client: &Gatew
 async fn cancel(account: &AccountName, client: &GatewayClient) -> Exit {
     let response = tokio::time::timeout(CANCEL_TIMEOUT, client.cancel(account)).await;
     let cancelled = matches!(response, Ok(Ok(response)) if response.body.status == CancelStatus::Cancelled);
-    let unknown = "Stopped waiting. See how the sign-in ended with: goclaw auth status";
-    render::error(if cancelled { "Sign-in cancelled." } else { unknown });
+    let unknown = format!("Stopped waiting. See how the sign-in ended with: goclaw auth status {account}");
+    render::error(if cancelled { "Sign-in cancelled." } else { &unknown });
     Exit::No
 }

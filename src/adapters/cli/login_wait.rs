@@ -109,7 +109,7 @@ impl LoginWait<'_> {
                 () = self.clock.sleep(POLL_INTERVAL) => {}
                 pasted = pasted_lines.next() => {
                     countdown.clear();
-                    render::error("Checking what you pasted.");
+                    render::error("Checking the pasted address.");
                     lines = self.submit(lines, pasted).await?;
                 }
             }

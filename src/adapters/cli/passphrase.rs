@@ -36,6 +36,8 @@ pub enum PassphraseError {
     Missing,
     #[error("the passphrase has fewer than {MIN_CHARS} characters and can be guessed; take several random words")]
     TooShort,
+    #[error("the passphrase has {MAX_INPUT_BYTES} bytes or more")]
+    TooLong,
     #[error("the two passphrases differ; nothing was done")]
     Differs,
 }
@@ -49,6 +51,9 @@ pub fn ask(purpose: PassphraseFor) -> Result<SecretString, PassphraseError> {
     if !stdin.is_terminal() {
         let mut text = String::new();
         stdin.lock().take(MAX_INPUT_BYTES).read_to_string(&mut text)?;
+        if text.len() as u64 == MAX_INPUT_BYTES {
+            return Err(PassphraseError::TooLong);
+        }
         return checked(&text.into(), purpose);
     }
     // Without a handler, Ctrl-C would end the process before the prompt turns the echo on again.

@@ -149,7 +149,7 @@ impl Transport {
             // If no token was sent, the gateway's message about HTTP headers does not help a CLI user.
             let sent_one = self.authorization.is_some();
             let reported = problem.filter(|_| sent_one).map(|problem| problem.error);
-            let message = reported.unwrap_or_else(|| "the gateway wants its token".to_owned());
+            let message = reported.unwrap_or_else(|| "the gateway requires its token".to_owned());
             return CliError::Unauthorized { message, token: self.token.clone() };
         }
         match problem {

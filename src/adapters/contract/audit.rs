@@ -9,7 +9,7 @@ use crate::domain::audit::AuditEntry as Entry;
 #[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct AuditEntry {
-    /// 1 for the first entry, and one more for each further one.
+    /// The number of the entry. Starts at 1 and increases by 1.
     pub id: i64,
     /// When, in Unix seconds.
     pub at: i64,

@@ -16,7 +16,7 @@ pub struct Health {
 #[oai(skip_serializing_if_is_none)]
 pub struct Readiness {
     pub status: ReadinessStatus,
-    /// What is missing, as a sentence for people.
+    /// Why the gateway is not ready, as a sentence.
     pub reason: Option<String>,
 }
 

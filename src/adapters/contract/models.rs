@@ -23,7 +23,7 @@ pub struct Model {
     pub created: i64,
     /// The provider's name; `goclaw` for an agent.
     pub owned_by: String,
-    /// How many tokens fit into a conversation, if the provider says it.
+    /// The context length in tokens, if the provider reports it.
     pub context_length: Option<u64>,
 }
 

@@ -31,10 +31,10 @@ pub struct RequestEntry {
     pub end: RequestEnd,
     /// The name of the caller's token, or `gateway token` or `page`.
     pub program: Option<String>,
-    /// The account that it was for.
+    /// The account that served the request.
     pub provider: Option<String>,
     pub model: Option<String>,
-    /// As the provider counted them, those from the cache included. Not known for the pass-through.
+    /// As the provider counted them, including cached tokens. Absent for `/v1/proxy`.
     pub input_tokens: Option<u64>,
     pub cached_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
@@ -67,7 +67,7 @@ pub struct UsageEntry {
     /// Missing for requests that named no model.
     pub model: Option<String>,
     pub requests: u64,
-    /// Those with a status of 400 or more, and those that broke off.
+    /// Requests with a status of 400 or more, or with a response that was cut off.
     pub failures: u64,
     /// Those from the cache included.
     pub input_tokens: u64,
@@ -75,7 +75,7 @@ pub struct UsageEntry {
     pub output_tokens: u64,
 }
 
-/// A page of what programs have used, oldest day first.
+/// A page of usage records, oldest day first.
 #[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct UsagePage {

@@ -99,7 +99,7 @@ impl From<unreadable::UnreadableRow> for UnreadableRow {
     }
 }
 
-/// A plan that is used up. The account works again when it resets, without help.
+/// A plan that is used up. The account works again when the plan resets.
 #[derive(Debug, Clone, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct PlanLimit {

@@ -32,7 +32,7 @@ struct Tokens {
 pub fn read(text: &SecretString, name: AccountName, now: Timestamp) -> Result<MovingAccount, ForeignError> {
     let file = serde_json::from_str::<AuthFile>(text.expose_secret());
     // serde's message may quote a token.
-    let file = file.map_err(|_quotes_the_file| ForeignError::NotCodex("it has another form"))?;
+    let file = file.map_err(|_quotes_the_file| ForeignError::NotCodex("it is not an auth.json of the Codex CLI"))?;
     let tokens = file.tokens.ok_or(ForeignError::NotCodex("it has no tokens"))?;
     let (access, refresh) = (tokens.access_token.expose_secret(), tokens.refresh_token.expose_secret());
     if access.is_empty() || refresh.is_empty() {

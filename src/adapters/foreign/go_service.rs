@@ -54,14 +54,14 @@ impl GoServiceKey {
     }
 
     fn open(&self, sealed: &str) -> Result<SecretString, ForeignError> {
-        let bytes = STANDARD.decode(sealed).map_err(|_| ForeignError::Sealed("it is no base64"))?;
+        let bytes = STANDARD.decode(sealed).map_err(|_| ForeignError::Sealed("it is not base64"))?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or(ForeignError::Sealed("it is too short"))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| ForeignError::Sealed("it is too short"))?;
         let mut text = Zeroizing::new(sealed.to_vec());
         let opened = self.0.open_in_place(nonce, Aad::empty(), &mut text);
         let opened =
             opened.map_err(|_opaque| ForeignError::Sealed("the key is another one, or the value is damaged"))?;
-        str::from_utf8(opened).map(SecretString::from).map_err(|_| ForeignError::Sealed("it is no text"))
+        str::from_utf8(opened).map(SecretString::from).map_err(|_| ForeignError::Sealed("it is not text"))
     }
 }
 
@@ -74,26 +74,28 @@ pub fn open(
     key: Option<&GoServiceKey>,
     now: Timestamp,
 ) -> Result<Option<MovingAccount>, ForeignError> {
+    let pasted = match row.provider_type.as_str() {
+        "chatgpt_oauth" | "openai-codex" => None,
+        "suno" => Some((ProviderType::Suno, AuthMethod::SessionToken)),
+        "dashscope" => Some((ProviderType::Dashscope, AuthMethod::ApiKey)),
+        _other => return Ok(None),
+    };
+    let Ok(name) = AccountName::parse(&row.name) else { return Ok(None) };
     let plain = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
         (None, _) => Ok(secret.clone()),
         (Some(sealed), Some(key)) => key.open(sealed),
         (Some(_), None) => Err(ForeignError::Sealed("it needs the service's key: --key-file")),
     };
     let api_key = row.api_key.as_ref().map(plain).transpose()?.filter(|text| !text.expose_secret().is_empty());
-    let refresh_token = row.refresh_token.as_ref().map(plain).transpose()?;
-    let (Ok(name), Some(token)) = (AccountName::parse(&row.name), api_key) else { return Ok(None) };
+    let Some(token) = api_key else { return Ok(None) };
     let display_name = row.display_name.as_deref().and_then(|text| DisplayName::parse(text).ok());
     let display_name = display_name.map(DisplayName::into_string);
     let token = AccessToken::new(token.expose_secret());
-    let (provider_type, auth_method) = match row.provider_type.as_str() {
-        "chatgpt_oauth" | "openai-codex" => {
-            let refresh_token = refresh_token.map(|token| RefreshToken::new(token.expose_secret()));
-            let account = signed_in(name, token, refresh_token, None, now);
-            return Ok(Some(MovingAccount { display_name, enabled: row.enabled, ..account }));
-        }
-        "suno" => (ProviderType::Suno, AuthMethod::SessionToken),
-        "dashscope" => (ProviderType::Dashscope, AuthMethod::ApiKey),
-        _other => return Ok(None),
+    let Some((provider_type, auth_method)) = pasted else {
+        let refresh_token = row.refresh_token.as_ref().map(plain).transpose()?;
+        let refresh_token = refresh_token.map(|token| RefreshToken::new(token.expose_secret()));
+        let account = signed_in(name, token, refresh_token, None, now);
+        return Ok(Some(MovingAccount { display_name, enabled: row.enabled, ..account }));
     };
     let metadata = pasted_metadata(provider_type, auth_method, Some(&token), false, now);
     let Ok(metadata) = metadata else { return Ok(None) };

@@ -65,7 +65,7 @@ impl ApiResponse for Probed {
     fn meta() -> MetaResponses {
         let content = || vec![MetaMediaType { content_type: JSON, schema: Readiness::schema_ref() }];
         let unavailable = MetaResponse {
-            description: "No request can be served here now.",
+            description: "The gateway cannot serve requests.",
             status: Some(StatusCode::SERVICE_UNAVAILABLE.as_u16()),
             ..success(content(), Vec::new())
         };

@@ -68,7 +68,7 @@ impl ModelApi {
 
     /// Create a completion (OpenAI's legacy Completions API).
     ///
-    /// The prompt is one text, which the model gets as a message of the user.
+    /// The prompt is one text, sent to the model as a user message.
     #[oai(path = "/v1/completions", method = "post", operation_id = "createCompletion")]
     async fn completion(
         &self,

@@ -25,9 +25,9 @@ impl ProblemJson {
 
     pub(super) fn unauthorized(token_was_sent: bool) -> Response {
         if token_was_sent {
-            return Self::response(ProblemKind::Unauthorized, "This is not the gateway's token.");
+            return Self::response(ProblemKind::Unauthorized, "The token is not valid.");
         }
-        let detail = "Send the gateway's token: Authorization: Bearer <token>.";
+        let detail = "Send a token: Authorization: Bearer <token>.";
         let mut response = Self::response(ProblemKind::Unauthorized, detail);
         // RFC 6750, section 3.1: the challenge has no error code if the request had no token.
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -39,7 +39,7 @@ impl ProblemJson {
         Self::response(
             ProblemKind::NotFound,
             if current_request::speaks_openai() {
-                format!("this path is not offered here; {}", paths::OFFERED)
+                format!("this path does not exist; {}", paths::OFFERED)
             } else {
                 "this path does not exist; see /docs. The base URL of an OpenAI client ends in /v1".to_owned()
             },
@@ -61,7 +61,7 @@ impl ProblemJson {
     pub(super) fn too_many_attempts(wait: Duration) -> Response {
         // Round up, so that callers do not retry too early.
         let seconds = wait.as_secs() + 1;
-        let detail = format!("Too many requests without the right token. Try again in {seconds} s.");
+        let detail = format!("Too many requests without a valid token. Try again in {seconds} s.");
         let response = Self::response(ProblemKind::TooManyAttempts, detail);
         response.with_header(header::RETRY_AFTER, seconds.to_string()).into_response()
     }

@@ -151,7 +151,7 @@ fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
         summary: Some("Forward a request to the provider's own API."),
         description: Some(
             "Query, body and listed headers are forwarded with the account's token; the provider's status, listed headers and \
-             body are returned. Only listed paths are forwarded: see docs/proxy.md.",
+             body are returned. Only allowed paths are forwarded; see docs/proxy.md.",
         ),
         external_docs: None,
         params: vec![

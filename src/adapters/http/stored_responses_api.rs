@@ -26,7 +26,7 @@ pub(super) struct StoredResponsesApi;
 impl StoredResponsesApi {
     /// Retrieve a stored response.
     ///
-    /// As it was when it ended.
+    /// Returns the response as it was when it completed.
     #[oai(path = "/v1/responses/:id", method = "get", operation_id = "retrieveResponse")]
     async fn retrieve(
         &self,
@@ -51,7 +51,7 @@ impl StoredResponsesApi {
 
     /// List the input items of a stored response.
     ///
-    /// Items that came without an id have one here.
+    /// Items without an id get a generated one.
     #[oai(path = "/v1/responses/:id/input_items", method = "get", operation_id = "listInputItems")]
     async fn input_items(
         &self,

@@ -4,11 +4,11 @@ use poem_openapi::Tags;
 
 #[derive(Tags)]
 pub(super) enum Tag {
-    /// Sign in and out.
+    /// Log in and out.
     Auth,
     /// List and change accounts.
     Providers,
-    /// Ask a model. Errors have OpenAI's form here.
+    /// Send requests to models. Errors have OpenAI's form here.
     Models,
     /// Forward requests to a provider's own API. The gateway's errors have OpenAI's form here.
     Proxy,

@@ -106,10 +106,13 @@ impl TryFrom<AccountRow> for SealedCredential {
         let settings = ProviderSettings::from_json(place.decode("settings", &row.settings)?);
         let settings = settings.map_err(|error| place.invalid_because("settings", error))?;
         let metadata = settings.metadata().map_err(|error| place.invalid_because("settings", error))?;
-        let lease = row
-            .lease_id
-            .zip(row.lease_until)
-            .map(|(id, until)| Lease { id: LeaseId::from_stored(id), until: Timestamp::from_unix_millis(until) });
+        let lease = match (row.lease_id, row.lease_until) {
+            (Some(id), Some(until)) => {
+                Some(Lease { id: LeaseId::from_stored(id), until: Timestamp::from_unix_millis(until) })
+            }
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(place.invalid("lease_id")),
+        };
         let state = match (row.state.as_str(), lease) {
             ("active", None) => TokenState::Active,
             ("refreshing", Some(lease)) => TokenState::Refreshing(lease),

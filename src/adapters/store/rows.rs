@@ -43,7 +43,7 @@ pub(super) struct Place<'r> {
 
 impl Place<'_> {
     pub(super) fn invalid(&self, column: &'static str) -> UnreadableRow {
-        self.invalid_because(column, "this version does not know its value")
+        self.invalid_because(column, "this version does not support its value")
     }
 
     pub(super) fn invalid_because(&self, column: &'static str, reason: impl ToString) -> UnreadableRow {

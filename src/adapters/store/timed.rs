@@ -10,9 +10,9 @@ const POOL: &str = "goclaw_db_pool_connections";
 
 /// Registers the units and help texts of the metrics.
 pub fn describe_metrics() {
-    describe_histogram!(QUERY, Unit::Seconds, "Work on the database, by operation.");
+    describe_histogram!(QUERY, Unit::Seconds, "Duration of database operations, by operation.");
     describe_counter!(ERRORS, "Operations on the database that failed.");
-    describe_gauge!(POOL, "Connections to PostgreSQL: idle ones, and all that are open.");
+    describe_gauge!(POOL, "Connections to PostgreSQL, open in total and idle.");
 }
 
 /// Records the duration of an operation when dropped.

@@ -132,7 +132,9 @@ impl OriginPool {
                 if connections.len() < CONNECTIONS {
                     connections.push(connection);
                 }
-                lease.map(Connection::Http2).ok_or_else(|| UpstreamError::Lost("the provider allows no request".into()))
+                lease.map(Connection::Http2).ok_or_else(|| {
+                    UpstreamError::Lost("the provider allows no streams on a new HTTP/2 connection".into())
+                })
             }
         }
     }

@@ -71,7 +71,7 @@ impl Walk {
                 self.unproven = Some((entries + 1, sealed_with.to_string()));
             }
             Err(OpenError::Tampered | OpenError::FirstFormat | OpenError::Malformed) => {
-                self.problem(format!("entry {}: its mark is not one of this database's keys", entry.id));
+                self.problem(format!("entry {}: its mark was not made with a key of this database", entry.id));
             }
         }
     }
@@ -89,7 +89,7 @@ impl Walk {
         }
         let known = checkpoint.filter(|checkpoint| checkpoint.id == id);
         if known.is_some_and(|checkpoint| checkpoint.digest != entry.digest) {
-            self.problem(format!("entry {id}: it is not the one of the checkpoint"));
+            self.problem(format!("entry {id}: it differs from the checkpoint"));
         }
         if entry.action == <&str>::from(AuditAction::EntriesDeleted) {
             let id = entry.subject.parse().ok();

@@ -17,7 +17,7 @@ impl Audit {
             let mut last = None;
             loop {
                 last = audit.watch(last.clone()).await.unwrap_or_else(|error| {
-                    tracing::warn!(error = %error, "the audit log could not be read; the next look tries again");
+                    tracing::warn!(error = %error, "the audit log could not be read; the next check tries again");
                     last
                 });
                 tokio::select! {

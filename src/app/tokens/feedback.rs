@@ -147,7 +147,7 @@ impl Tokens {
                     () = stopping.cancelled() => {}
                 }
                 while let Err(error) = tokens.save_feedback().await {
-                    tracing::warn!(error = %error, "what a provider said is kept in memory");
+                    tracing::warn!(error = %error, "provider feedback cannot be stored and is kept in memory");
                     if stopping.run_until_cancelled(tokens.clock.sleep(PAUSE)).await.is_none() {
                         return;
                     }

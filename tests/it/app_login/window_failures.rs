@@ -18,7 +18,7 @@ async fn a_port_in_use_is_reported_in_the_documented_words_and_pasting_works() {
     let login = gateway.start(alice()).await;
     let error = login.callback_error.expect("the listener is not open").to_string();
     assert!(error.starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
-    assert!(error.contains("another program holds 127.0.0.1:1455"), "{error}");
+    assert!(error.contains("another program listens on 127.0.0.1:1455"), "{error}");
     gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
 }
 

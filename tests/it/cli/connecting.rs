@@ -25,13 +25,13 @@ async fn the_token_file_is_used_only_for_the_local_gateway() {
         let mut without_token = home.command(&["auth", "status"]);
         without_token.env(name, value);
         allow_duplicates!(assert_snapshot!(shown(&home, &CommandOutput::of(without_token)), @r"
-        ! the gateway wants its token
+        ! the gateway requires its token
         ! GOCLAW_TOKEN is not set. Set it to the gateway's token.
         [exit code 4]
         "));
         assert_output(&with_token(&gateway.token), 1, NOT_FOUND);
         allow_duplicates!(assert_snapshot!(shown(&home, &with_token("CANARY-wrong")), @r"
-        ! This is not the gateway's token.
+        ! The token is not valid.
         ! GOCLAW_TOKEN is not this gateway's token.
         [exit code 4]
         "));
@@ -124,7 +124,7 @@ async fn a_secret_is_read_from_stdin_and_the_provider_selects_its_kind() {
     assert_snapshot!(set_all(&rejected), @r"
     suno: ! the secret is empty
     [exit code 2]
-    suno: ! the secret holds white space or characters that cannot be sent in an HTTP header
+    suno: ! the secret contains white space or characters that cannot be sent in an HTTP header
     [exit code 2]
     openai: ! openai-codex connects with a sign-in in the browser
     ! Sign in with: goclaw auth login openai-codex

@@ -42,7 +42,7 @@ async fn onboard_writes_a_private_file_that_a_shell_can_source() {
 
     assert_snapshot!(transcript(&home, &["onboard", "onboard --force"]), @r"
     $ goclaw onboard
-    ! .env.local is there already
+    ! .env.local already exists
     ! Replace it with: goclaw onboard --force
     [exit code 1]
     $ goclaw onboard --force

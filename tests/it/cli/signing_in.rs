@@ -148,7 +148,7 @@ async fn a_terminal_does_not_echo_the_pasted_address() {
     login.paste(rest);
     assert_eq!(login.ends().await, Some(0), "{}", login.stdout());
     let output = login.stdout();
-    assert!(output.contains("Checking what you pasted."), "{output}");
+    assert!(output.contains("Checking the pasted address."), "{output}");
     assert!(!output.contains(&half[half.len() - 12..]) && !output.contains(&rest[..12]), "{output}");
 }
 

@@ -19,7 +19,7 @@ const APPLICATION_NAME: &str = "goclaw";
 /// Why a URL is invalid. The messages contain no values of parameters, because these may be secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InvalidAddress {
-    #[error("its address is not valid")]
+    #[error("the URL is not valid")]
     Url(#[from] tokio_postgres::Error),
     #[error("sslmode must be disable, allow, prefer, require, verify-ca or verify-full")]
     SslMode,
@@ -30,7 +30,7 @@ pub(super) enum InvalidAddress {
     VerifyCaWithoutFile,
     #[error("sslrootcert=system needs sslmode=verify-full, as in libpq")]
     SystemNeedsVerifyFull,
-    #[error("sslcert and sslkey need each other")]
+    #[error("sslcert and sslkey must be set together")]
     IncompleteClientCertificate,
     #[error("sslmode=disable contradicts sslrootcert and sslcert")]
     NoTlsToConfigure,

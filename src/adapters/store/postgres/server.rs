@@ -105,10 +105,12 @@ impl Server {
         } else if text.contains("invalid peer certificate") {
             match self.address.proof {
                 Proof::Name(_) => {
-                    "; if the server has a certificate of its own, use sslmode=require, or sslmode=verify-ca&sslrootcert=FILE \
+                    "; if the server's certificate is self-signed, use sslmode=require, or sslmode=verify-ca&sslrootcert=FILE \
                      with that certificate or its authority's"
                 }
-                Proof::Authority(_) | Proof::None => "; the file of sslrootcert must have its authority's certificate",
+                Proof::Authority(_) | Proof::None => {
+                    "; the file of sslrootcert must contain the certificate of the server's authority"
+                }
             }
         } else {
             ""

@@ -84,7 +84,7 @@ async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Resul
 #[async_trait]
 impl ApiTokenStore for Store {
     async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError> {
-        self.write("keep a token", async |connection| {
+        self.write("store a token", async |connection| {
             if !token.token.grant.is_of_page() {
                 let of_programs = table::table.filter(table::scope.ne_all(Grant::OF_THE_PAGE));
                 let same_name = of_programs.filter(table::name.eq(token.token.name.as_str())).count();
@@ -136,7 +136,7 @@ impl ApiTokenStore for Store {
     }
 
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {
-        self.write("forget a token", async |connection| {
+        self.write("delete a token", async |connection| {
             if !delete(connection, id.as_str(), author).await? {
                 return Ok(false);
             }
@@ -154,7 +154,7 @@ impl ApiTokenStore for Store {
     }
 
     async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError> {
-        self.write("forget tokens", async |connection| {
+        self.write("delete tokens", async |connection| {
             let mut tokens = table::table.order(table::id).select(table::id).into_boxed();
             if !programs {
                 tokens = tokens.filter(table::scope.eq_any(Grant::OF_THE_PAGE));

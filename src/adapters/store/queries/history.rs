@@ -92,7 +92,7 @@ impl CredentialHistory for Store {
 
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
         let newest = table::table.select(max(table::id));
-        self.run("forget old events", async |connection| {
+        self.run("delete old events", async |connection| {
             let newest: Option<i64> = newest.get_result(connection).await?;
             let oldest_kept = newest.unwrap_or_default().saturating_sub(keep.try_into().unwrap_or(i64::MAX));
             Ok(diesel::delete(table::table.filter(table::id.le(oldest_kept))).execute(connection).await?)

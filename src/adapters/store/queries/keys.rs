@@ -107,7 +107,7 @@ impl KeyStore for Store {
     }
 
     async fn journals(&self) -> Result<Vec<JournalUse>, StoreError> {
-        self.run("read what gateways say of their journals", async |connection| {
+        self.run("read the reports about token journals", async |connection| {
             let rows = replicas::table.order(replicas::name).select(ReplicaRow::as_select());
             Ok(self.skipped.readable::<ReplicaRow, _>(rows.load(connection).await?))
         })

@@ -66,7 +66,7 @@ impl RequestLog for Store {
     }
 
     async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError> {
-        self.run("forget old records of requests", async |connection| {
+        self.run("delete old records of requests", async |connection| {
             let old = requests::table.filter(requests::at.lt(oldest.unix_millis()));
             diesel::delete(old).execute(connection).await?;
             diesel::delete(usage::table.filter(usage::day.lt(first_day))).execute(connection).await?;

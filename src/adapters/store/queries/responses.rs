@@ -125,6 +125,6 @@ impl ResponseMemory for Store {
 
     async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError> {
         let row = diesel::delete(table::table.find(id.as_str()));
-        self.run("forget a response", async |connection| Ok(row.execute(connection).await? > 0)).await
+        self.run("delete a response", async |connection| Ok(row.execute(connection).await? > 0)).await
     }
 }

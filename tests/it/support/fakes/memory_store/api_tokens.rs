@@ -15,7 +15,7 @@ use super::{MemoryStore, Tables};
 #[async_trait]
 impl ApiTokenStore for MemoryStore {
     async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError> {
-        const DOING: &str = "keep a token";
+        const DOING: &str = "store a token";
         let mut tables = self.tables_to(DOING).await?;
         if tables
             .api_tokens
@@ -77,7 +77,7 @@ impl ApiTokenStore for MemoryStore {
     }
 
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {
-        let mut tables = self.tables_to("forget a token").await?;
+        let mut tables = self.tables_to("delete a token").await?;
         if !tables.delete_token(id, author) {
             return Ok(false);
         }
@@ -94,7 +94,7 @@ impl ApiTokenStore for MemoryStore {
     }
 
     async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError> {
-        let mut tables = self.tables_to("forget tokens").await?;
+        let mut tables = self.tables_to("delete tokens").await?;
         let removed = tables.api_tokens.iter().filter(|stored| programs || stored.token.grant.is_of_page());
         let ids: Vec<ApiTokenId> = removed.map(|stored| stored.token.id.clone()).collect();
         for id in &ids {

@@ -33,7 +33,7 @@ impl CredentialHistory for MemoryStore {
     }
 
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
-        let mut tables = self.tables_to("forget old events").await?;
+        let mut tables = self.tables_to("delete old events").await?;
         let old = tables.events.len().saturating_sub(keep);
         Ok(tables.events.drain(..old).count())
     }

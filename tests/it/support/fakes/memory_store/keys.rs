@@ -54,7 +54,7 @@ impl KeyStore for MemoryStore {
     }
 
     async fn journals(&self) -> Result<Vec<JournalUse>, StoreError> {
-        Ok(self.tables_to("read what gateways say of their journals").await?.journals.clone())
+        Ok(self.tables_to("read the reports about token journals").await?.journals.clone())
     }
 
     async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError> {

@@ -38,7 +38,7 @@ impl RequestLog for MemoryStore {
     }
 
     async fn forget_before(&self, oldest: Timestamp, first_day: i64) -> Result<(), StoreError> {
-        let mut tables = self.tables_to("forget old records of requests").await?;
+        let mut tables = self.tables_to("delete old records of requests").await?;
         tables.requests.retain(|known| known.record.at >= oldest);
         tables.usage.retain(|key, _| key.day >= first_day);
         Ok(())

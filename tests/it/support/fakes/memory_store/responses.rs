@@ -72,7 +72,7 @@ impl ResponseMemory for MemoryStore {
     }
 
     async fn forget(&self, id: &ResponseId) -> Result<bool, StoreError> {
-        let mut tables = self.tables_to("forget a response").await?;
+        let mut tables = self.tables_to("delete a response").await?;
         let before = tables.responses.len();
         tables.responses.retain(|known| known.id != *id);
         Ok(tables.responses.len() < before)
