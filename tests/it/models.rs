@@ -318,7 +318,7 @@ async fn a_broken_upstream_stream_is_reported() {
     let prompt = || json!({"model": MODEL, "input": "Hello"});
     for (script, status, code) in [
         ("eof", 502, "stream_ended_early"),
-        ("garbage", 502, "provider_garbled"),
+        ("garbage", 502, "invalid_upstream_response"),
         ("failed:context_length_exceeded", 400, "context_length_exceeded"),
         ("failed:rate_limit_exceeded", 429, "rate_limit_exceeded"),
         ("failed:server_is_overloaded", 503, "server_is_overloaded"),

@@ -160,7 +160,7 @@ async fn a_cancelled_login_rejects_its_callback() {
     assert_eq!(cancel().await, json!({"status": "no_pending_login"}));
 
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((pasted.status, &pasted.json()["code"]), (410, &json!("login_over")), "{}", pasted.text);
+    assert_eq!((pasted.status, &pasted.json()["code"]), (410, &json!("login_ended")), "{}", pasted.text);
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "the code was not sent");
     assert_eq!(gateway.status().await["last_login"]["outcome"], "cancelled");
     assert_ne!(gateway.start_login().await["login_id"], started["login_id"]);

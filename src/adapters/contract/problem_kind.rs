@@ -117,7 +117,7 @@ kinds! {
     ConfirmationNeeded: CONFLICT, "confirmation_needed", "Another account signed in";
     NoSession: CONFLICT, "no_session", "No page session";
     LoginInProgress: CONFLICT, "login_in_progress", "Login in progress";
-    LoginEnded: GONE, "login_over", "Login has ended";
+    LoginEnded: GONE, "login_ended", "Login has ended";
     Expired: GONE, "expired", "Login expired";
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
     NotJson: UNSUPPORTED_MEDIA_TYPE, "not_json", "Not JSON";

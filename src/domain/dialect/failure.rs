@@ -35,7 +35,7 @@ impl ResponseFailure {
 
     /// Returns the failure of a stream that violates the backend's protocol.
     pub(super) fn garbled(what: &str) -> Self {
-        Self::of_stream("provider_garbled", format!("The provider sent {what}."))
+        Self::of_stream("invalid_upstream_response", format!("The provider sent {what}."))
     }
 
     /// Returns the failure of a stream whose last event does not contain the response.

@@ -261,5 +261,5 @@ fn a_failure_does_not_complete_the_stream() {
     assert_eq!(failure.retry_after, Some(std::time::Duration::from_secs(2)));
     assert!(!stream.is_complete());
     let garbled = SseEvent { event: "response.output_text.delta".into(), data: "{".into() };
-    assert_eq!(stream.on_event(&garbled).unwrap_err().code, "provider_garbled");
+    assert_eq!(stream.on_event(&garbled).unwrap_err().code, "invalid_upstream_response");
 }

@@ -10,7 +10,7 @@ fn an_event_with_too_many_values_fails_the_stream() {
     let with = |values: usize| json!({"type": "response.in_progress", "response": {"a": vec![0; values]}});
     let read = |values| reader(&json!({})).on_event(&event(&with(values))).map(drop).map_err(|failure| failure.code);
     assert_eq!(read(249_000), Ok(()));
-    assert_eq!(read(300_000), Err("provider_garbled".to_owned()));
+    assert_eq!(read(300_000), Err("invalid_upstream_response".to_owned()));
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn a_response_with_too_many_parts_fails_the_stream() {
         chat.on_event(&event(&delta)).map(drop).map_err(|failure| failure.code)
     };
     assert_eq!((0..10_000).try_for_each(&mut delta), Ok(()));
-    assert_eq!(delta(10_000), Err("provider_garbled".to_owned()));
+    assert_eq!(delta(10_000), Err("invalid_upstream_response".to_owned()));
 }
 
 #[test]

@@ -119,10 +119,10 @@ fn failures_have_the_backends_code_and_message() {
 }
 
 #[test]
-fn malformed_events_fail_as_provider_garbled() {
+fn malformed_events_fail_as_invalid_upstream_response() {
     for data in ["{", "5", "[]", "<html>", r#"{"type": "response.completed"}"#] {
         let event = SseEvent { event: "".into(), data: data.into() };
-        assert_eq!(read(&mut reader(&json!({})), &event).unwrap_err().code, "provider_garbled", "{data}");
+        assert_eq!(read(&mut reader(&json!({})), &event).unwrap_err().code, "invalid_upstream_response", "{data}");
     }
 }
 

@@ -61,7 +61,7 @@ async fn page_status_and_cli_name_both_workspaces_and_ask_for_confirmation() {
     let again = gateway
         .post("/v1/auth/openai/confirm", json!({"login_id": status["confirmation"]["login_id"], "replace": true}))
         .await;
-    assert_eq!((again.status, &again.json()["code"]), (410, &json!("login_over")), "{}", again.text);
+    assert_eq!((again.status, &again.json()["code"]), (410, &json!("login_ended")), "{}", again.text);
 }
 
 #[tokio::test]

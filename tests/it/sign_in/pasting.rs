@@ -56,7 +56,7 @@ async fn a_redirect_url_completes_a_login_once() {
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
     assert_eq!(paste(&gateway, &redirect_url).await.0, 200);
     let (status, problem) = paste(&gateway, &redirect_url).await;
-    assert_eq!((status, &problem["code"]), (410, &json!("login_over")));
+    assert_eq!((status, &problem["code"]), (410, &json!("login_ended")));
     assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"], "the code is sent once");
     assert_eq!(gateway.status().await["authenticated"], true);
 }
