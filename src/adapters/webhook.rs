@@ -12,7 +12,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use crate::{
-    adapters::outbound::{Outbound, PerWay, Ways},
+    adapters::outbound::{Outbound, PerProxy, ProxySelector},
     domain::{
         history::CredentialEvent, oauth_client::EndpointUrl, provider_feedback::ProviderCode, refresh::Cause,
         signing_key::SigningKey,
@@ -24,15 +24,15 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub struct Webhook {
-    clients: PerWay<Client>,
-    ways: Ways,
+    clients: PerProxy<Client>,
+    proxies: ProxySelector,
     url: EndpointUrl,
     key: SigningKey,
     clock: Arc<dyn Clock>,
 }
 
 impl Webhook {
-    /// Creates an HTTP client for each way out: direct and through each proxy.
+    /// Creates an HTTP client for the direct connection and for each proxy.
     ///
     /// # Errors
     /// The client cannot be set up.
@@ -43,7 +43,7 @@ impl Webhook {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
         let clients = outbound.clients(|client| client.timeout(TIMEOUT))?;
-        Ok(Self { clients, ways: outbound.ways().clone(), url, key, clock })
+        Ok(Self { clients, proxies: outbound.proxies().clone(), url, key, clock })
     }
 }
 
@@ -76,7 +76,7 @@ impl Notifier for Webhook {
         let timestamp = self.clock.now().unix_seconds();
         let signature = signature(&self.key, &id, timestamp, &body);
         let unreachable = |error: reqwest::Error| NotifyError::Unreachable(error.without_url().into());
-        let client = self.clients.of(self.ways.to_text(self.url.as_str(), None));
+        let client = self.clients.of(self.proxies.index_for_text(self.url.as_str(), None));
         let request = client.post(self.url.as_str()).header(header::CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp.to_string());
         let response = request.header("webhook-signature", signature).body(body).send().await.map_err(unreachable)?;

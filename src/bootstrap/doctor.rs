@@ -20,7 +20,7 @@ use crate::{
         callback::LoopbackListener,
         cli::{client::GatewayClient, render},
         diagnosis::{holder_of, probe},
-        outbound::{Outbound, Way},
+        outbound::{Outbound, ProxyIndex},
         serving::ServerCertificate,
         settings::{DatabaseSettings, Environment, OutboundSettings, Settings},
         system::{SystemClock, raise_open_files},
@@ -208,7 +208,7 @@ fn proxies(settings: &OutboundSettings) -> Vec<Finding> {
     let own = settings
         .accounts
         .iter()
-        .map(|(account, way)| Finding::fine(format!("outbound proxy of {account}"), way.to_string()));
+        .map(|(account, choice)| Finding::fine(format!("outbound proxy of {account}"), choice.to_string()));
     common.chain(own).collect()
 }
 
@@ -221,22 +221,22 @@ async fn providers(settings: &Settings) -> Vec<Finding> {
             return vec![Finding::problem("certificate authorities", sentence(&error), remedy)];
         }
     };
-    let mut servers: BTreeMap<(String, Way), (Url, Vec<&AccountName>)> = BTreeMap::new();
+    let mut servers: BTreeMap<(String, ProxyIndex), (Url, Vec<&AccountName>)> = BTreeMap::new();
     for account in settings.providers.iter().filter(|account| account.enabled) {
         let oauth = account.oauth.iter().map(|oauth| oauth.token_url.as_str());
         let sessions = account.sessions.iter().map(|sessions| sessions.url.as_str());
         for url in oauth.chain(sessions).chain([account.api_base.as_str()]).filter_map(|url| Url::parse(url).ok()) {
             let origin = url.origin().ascii_serialization();
-            let way = outbound.ways().to_text(url.as_str(), Some(&account.name));
-            let (_, names) = servers.entry((origin, way)).or_insert_with(|| (url, Vec::new()));
+            let index = outbound.proxies().index_for_text(url.as_str(), Some(&account.name));
+            let (_, names) = servers.entry((origin, index)).or_insert_with(|| (url, Vec::new()));
             if !names.contains(&&account.name) {
                 names.push(&account.name);
             }
         }
     }
-    let servers = servers.iter().filter_map(|((origin, way), (url, names))| {
+    let servers = servers.iter().filter_map(|((origin, index), (url, names))| {
         let accounts = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-        let through = outbound.ways().proxy(*way).map(|proxy| format!(", through {}", proxy.address()));
+        let through = outbound.proxies().proxy(*index).map(|proxy| format!(", through {}", proxy.address()));
         let subject = format!("{origin} (for {accounts}{})", through.unwrap_or_default());
         Some(check_server(&outbound, subject, url, names.first()?))
     });

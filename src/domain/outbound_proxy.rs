@@ -77,19 +77,19 @@ impl fmt::Display for ProxyUrl {
 
 /// Whether connections leave this machine through a proxy.
 #[derive(Debug, Clone)]
-pub enum WayOut {
+pub enum ProxyChoice {
     Direct,
     Proxy(ProxyUrl),
 }
 
-impl WayOut {
+impl ProxyChoice {
     /// Parses the address of a proxy. `none` and `direct` stand for no proxy.
     pub fn parse(text: &str) -> Result<Self, InvalidProxy> {
         if ["none", "direct"].contains(&text) { Ok(Self::Direct) } else { ProxyUrl::parse(text).map(Self::Proxy) }
     }
 }
 
-impl fmt::Display for WayOut {
+impl fmt::Display for ProxyChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("none"),

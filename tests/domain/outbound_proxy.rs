@@ -1,6 +1,6 @@
 //! Tests of parsing addresses of outbound proxies. No formatted address shows a credential.
 
-use goclaw::domain::outbound_proxy::{ProxyKind, ProxyUrl, WayOut};
+use goclaw::domain::outbound_proxy::{ProxyChoice, ProxyKind, ProxyUrl};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
@@ -22,8 +22,8 @@ fn proxy_addresses_have_the_syntax_of_curl() {
     {
         ProxyUrl::parse(text).unwrap_err();
     }
-    assert!(matches!(WayOut::parse("none"), Ok(WayOut::Direct)));
-    assert!(matches!(WayOut::parse("direct"), Ok(WayOut::Direct)));
+    assert!(matches!(ProxyChoice::parse("none"), Ok(ProxyChoice::Direct)));
+    assert!(matches!(ProxyChoice::parse("direct"), Ok(ProxyChoice::Direct)));
 }
 
 #[test]
@@ -32,8 +32,8 @@ fn credentials_are_decoded_and_never_shown() {
     let credentials = proxy.credentials.as_ref().unwrap();
     assert_eq!(credentials.user.expose_secret(), "CANARY@user");
     assert_eq!(credentials.password.expose_secret(), "CANARY:/");
-    let way = WayOut::Proxy(proxy.clone());
-    for text in [proxy.to_string(), format!("{proxy:?}"), way.to_string(), format!("{way:?}"), proxy.address()] {
+    let choice = ProxyChoice::Proxy(proxy.clone());
+    for text in [proxy.to_string(), format!("{proxy:?}"), choice.to_string(), format!("{choice:?}"), proxy.address()] {
         assert!(!text.contains("CANARY"), "{text}");
     }
     assert_eq!(proxy.to_string(), "http://proxy.example:3128 (credentials not shown)");
@@ -42,6 +42,6 @@ fn credentials_are_decoded_and_never_shown() {
 proptest! {
     #[test]
     fn no_text_causes_a_panic(text in ".{0,60}") {
-        let _ = WayOut::parse(&text);
+        let _ = ProxyChoice::parse(&text);
     }
 }

@@ -15,7 +15,7 @@ use goclaw::{
     domain::{
         ids::AccountName,
         oauth_client::{EndpointUrl, OAuthClient},
-        outbound_proxy::{ProxyUrl, WayOut},
+        outbound_proxy::{ProxyChoice, ProxyUrl},
         refresh::Failure,
         secret::{AccessToken, RefreshToken},
         signing_key::SigningKey,
@@ -178,18 +178,18 @@ async fn the_webhook_goes_through_the_proxy_too() {
 #[test]
 fn an_account_s_own_proxy_takes_precedence_and_loopback_is_always_direct() {
     let name = |name: &str| AccountName::parse(name).unwrap();
-    let accounts = [("direct", WayOut::Direct), ("own", WayOut::parse("socks5://own.example:1080").unwrap())];
+    let accounts = [("direct", ProxyChoice::Direct), ("own", ProxyChoice::parse("socks5://own.example:1080").unwrap())];
     let outbound = Outbound::new(&OutboundOptions {
         proxy: Some(ProxyUrl::parse("proxy.example:3128").unwrap()),
         no_proxy: vec!["internal.example".to_owned(), "10.0.0.0/8".to_owned()],
-        accounts: accounts.map(|(account, way)| (name(account), way)).into_iter().collect(),
+        accounts: accounts.map(|(account, choice)| (name(account), choice)).into_iter().collect(),
         ..OutboundOptions::default()
     })
     .unwrap();
-    let ways = outbound.ways();
+    let proxies = outbound.proxies();
     let through = |account: Option<&str>, url: &str| {
-        let way = ways.to_text(url, account.map(name).as_ref());
-        ways.proxy(way).map_or_else(|| "direct".to_owned(), ProxyUrl::address)
+        let index = proxies.index_for_text(url, account.map(name).as_ref());
+        proxies.proxy(index).map_or_else(|| "direct".to_owned(), ProxyUrl::address)
     };
     let (common, own) = ("http://proxy.example:3128", "socks5://own.example:1080");
     for (account, url, expected) in [

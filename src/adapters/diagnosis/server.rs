@@ -27,10 +27,10 @@ pub struct Server {
 /// No connection can be made, or there is no response in time.
 pub async fn probe(outbound: &Outbound, account: &AccountName, url: &Url) -> Result<Server, ConnectError> {
     let host = url.host_str().unwrap_or_default().to_owned();
-    let way = outbound.ways().to_text(url.as_str(), Some(account));
-    let failed = |error: reqwest::Error| connect_error(&host, outbound.ways().proxy(way), &error);
+    let index = outbound.proxies().index_for_text(url.as_str(), Some(account));
+    let failed = |error: reqwest::Error| connect_error(&host, outbound.proxies().proxy(index), &error);
     let clients = outbound.clients(|client| client.connect_timeout(CONNECT_TIMEOUT).timeout(TOTAL_TIMEOUT));
-    let response = clients.map_err(failed)?.of(way).head(url.clone()).send().await.map_err(failed)?;
+    let response = clients.map_err(failed)?.of(index).head(url.clone()).send().await.map_err(failed)?;
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let since_epoch = date.and_then(|date| httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok());
     let time = since_epoch.and_then(|time| i64::try_from(time.as_secs()).ok()).map(Timestamp::from_unix_seconds);

@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::{
-    adapters::outbound::{Outbound, PerWay, Ways},
+    adapters::outbound::{Outbound, PerProxy, ProxySelector},
     domain::{
         ids::AccountName,
         oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
@@ -39,26 +39,26 @@ const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub struct HttpOAuthEndpoint {
-    clients: PerWay<Client>,
-    ways: Ways,
+    clients: PerProxy<Client>,
+    proxies: ProxySelector,
     clock: Arc<dyn Clock>,
 }
 
 impl HttpOAuthEndpoint {
-    /// Creates a client for each way out.
+    /// Creates a client for the direct connection and for each proxy.
     ///
     /// # Errors
     /// The client cannot be set up.
     pub fn new(outbound: &Outbound, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let clients = outbound.clients(|client| client.connect_timeout(CONNECT_TIMEOUT))?;
-        Ok(Self { clients, ways: outbound.ways().clone(), clock })
+        Ok(Self { clients, proxies: outbound.proxies().clone(), clock })
     }
 
-    /// Returns a request builder of the client for the account's way out, and the proxy of that way.
+    /// Returns a request builder of the client for the account's proxy, and that proxy.
     fn request(&self, account: &AccountName, method: Method, url: &EndpointUrl) -> (RequestBuilder, Option<&ProxyUrl>) {
-        let way = self.ways.to_text(url.as_str(), Some(account));
-        let request = self.clients.of(way).request(method, url.as_str()).header(header::ACCEPT, "application/json");
-        (request, self.ways.proxy(way))
+        let index = self.proxies.index_for_text(url.as_str(), Some(account));
+        let request = self.clients.of(index).request(method, url.as_str()).header(header::ACCEPT, "application/json");
+        (request, self.proxies.proxy(index))
     }
 }
 

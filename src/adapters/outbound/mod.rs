@@ -1,8 +1,8 @@
-//! Shared by all connections to other machines: the choice of a proxy ([`Ways::to`]), the trusted certificate
+//! Shared by all connections to other machines: the choice of a proxy ([`ProxySelector::index_for`]), the trusted certificate
 //! authorities, and the HTTP client for single requests.
 
 mod certificates;
-mod ways;
+mod proxy_selector;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -13,11 +13,11 @@ use rustls::ClientConfig;
 use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
 pub use certificates::InvalidAuthorities;
-pub use ways::{PerWay, Way, Ways};
+pub use proxy_selector::{PerProxy, ProxyIndex, ProxySelector};
 
 use crate::domain::{
     ids::AccountName,
-    outbound_proxy::{ProxyCredentials, ProxyUrl, WayOut},
+    outbound_proxy::{ProxyChoice, ProxyCredentials, ProxyUrl},
 };
 
 /// The options of outbound connections.
@@ -28,7 +28,7 @@ pub struct OutboundOptions {
     /// Hosts, domains and networks that `proxy` is not used for.
     pub no_proxy: Vec<String>,
     /// The accounts with their own proxy, or with direct connections.
-    pub accounts: BTreeMap<AccountName, WayOut>,
+    pub accounts: BTreeMap<AccountName, ProxyChoice>,
     /// A PEM file of certificate authorities to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Whether providers may choose HTTP/2 for their APIs.
@@ -44,7 +44,7 @@ impl Default for OutboundOptions {
 /// Provides TLS settings, proxies and HTTP clients for connections to other machines.
 #[derive(Debug, Clone)]
 pub struct Outbound {
-    ways: Ways,
+    proxies: ProxySelector,
     tls: ClientConfig,
     offers_http2: bool,
 }
@@ -56,7 +56,7 @@ impl Outbound {
     /// The system's list or the configured file cannot be used.
     pub fn new(options: &OutboundOptions) -> Result<Self, InvalidAuthorities> {
         Ok(Self {
-            ways: Ways::new(options),
+            proxies: ProxySelector::new(options),
             tls: certificates::client_config(options.ca_file.as_deref())?,
             offers_http2: options.offers_http2,
         })
@@ -66,8 +66,8 @@ impl Outbound {
         self.offers_http2
     }
 
-    pub fn ways(&self) -> &Ways {
-        &self.ways
+    pub fn proxies(&self) -> &ProxySelector {
+        &self.proxies
     }
 
     /// Returns the TLS settings: the trusted authorities, and no client certificate.
@@ -75,14 +75,14 @@ impl Outbound {
         self.tls.clone()
     }
 
-    /// Builds an HTTP/1.1 client for each way out. `more` sets further options. A client opens a new connection for
+    /// Builds an HTTP/1.1 client for the direct connection and for each proxy. `more` sets further options. A client opens a new connection for
     /// each request: after a failure on a reused one, the server may or may not have read the request. It follows no
     /// redirects and does not retry.
     ///
     /// # Errors
     /// The client cannot be set up.
-    pub fn clients(&self, more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<PerWay<Client>, reqwest::Error> {
-        self.ways.try_map(|proxy| {
+    pub fn clients(&self, more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<PerProxy<Client>, reqwest::Error> {
+        self.proxies.try_map(|proxy| {
             let client = Client::builder()
                 .tls_backend_preconfigured(self.tls())
                 .http1_only()
@@ -100,7 +100,7 @@ impl Outbound {
     }
 }
 
-/// Converts a proxy for reqwest. It applies to all requests of its client, because [`Ways`] chooses the client.
+/// Converts a proxy for reqwest. It applies to all requests of its client, because [`ProxySelector`] chooses the client.
 fn reqwest_proxy(proxy: &ProxyUrl) -> Result<Proxy, reqwest::Error> {
     let all = Proxy::all(proxy.address())?;
     Ok(match &proxy.credentials {

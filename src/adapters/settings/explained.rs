@@ -9,7 +9,7 @@ use super::{
     ServerSettings, Settings, SettingsError,
     sources::{self, Configured},
 };
-use crate::domain::{outbound_proxy::WayOut, provider::ProviderDefinition};
+use crate::domain::{outbound_proxy::ProxyChoice, provider::ProviderDefinition};
 
 /// Stands for a value that may hold a secret.
 const HIDDEN: &str = "(set, not shown)";
@@ -215,8 +215,10 @@ fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
 fn as_configured(setting: &Configured) -> Explained {
     let key = setting.key();
     let value = match key.rsplit('.').next() {
-        // A proxy's URL may hold a password, which `WayOut` does not print.
-        Some("proxy") => WayOut::parse(&setting.text()).map_or_else(|_| HIDDEN.to_owned(), |way| way.to_string()),
+        // A proxy's URL may hold a password, which `ProxyChoice` does not print.
+        Some("proxy") => {
+            ProxyChoice::parse(&setting.text()).map_or_else(|_| HIDDEN.to_owned(), |choice| choice.to_string())
+        }
         _ if may_be_secret(&key, &setting.text()) => HIDDEN.to_owned(),
         _ => setting.text(),
     };

@@ -102,13 +102,13 @@ impl Settings {
             let allowed = "the API uses this port; choose another one for the API or for the callback";
             return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));
         }
-        let ways_out = providers::ways_out(&mut sections.providers)?;
+        let proxy_choices = providers::proxy_choices(&mut sections.providers)?;
         Ok(Self {
             data_dir,
             remember: sections.models.remember,
             models: sections::model_names(sections.agent, sections.agents, sections.default_provider, sections.models)?,
             providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
-            outbound: sections.outbound.settings(sections.tls, ways_out, environment)?,
+            outbound: sections.outbound.settings(sections.tls, proxy_choices, environment)?,
             webhook: sections.webhook.settings()?,
             requests: sections.requests,
             log: sections.log,

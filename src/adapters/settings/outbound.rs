@@ -10,11 +10,11 @@ use serde::Deserialize;
 use super::{
     Environment, SettingsError,
     error::rejected_secret,
-    values::{flag, list, way_out},
+    values::{flag, list, proxy_choice},
 };
 use crate::domain::{
     ids::AccountName,
-    outbound_proxy::{ProxyUrl, WayOut},
+    outbound_proxy::{ProxyChoice, ProxyUrl},
 };
 
 /// The variables that name a proxy for https, by precedence.
@@ -26,8 +26,8 @@ const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OutboundSection {
     /// The proxy of all connections, except those of accounts with their own setting. `None` applies the variables.
-    #[serde(deserialize_with = "way_out")]
-    proxy: Option<WayOut>,
+    #[serde(deserialize_with = "proxy_choice")]
+    proxy: Option<ProxyChoice>,
     /// Hosts, domains and networks that are reached directly.
     #[serde(deserialize_with = "list")]
     no_proxy: Option<Vec<String>>,
@@ -60,7 +60,7 @@ pub struct OutboundSettings {
     /// The environment variable that `no_proxy` was read from, or `None` for a setting.
     pub no_proxy_variable: Option<&'static str>,
     /// The accounts with their own proxy, or with direct connections.
-    pub accounts: BTreeMap<AccountName, WayOut>,
+    pub accounts: BTreeMap<AccountName, ProxyChoice>,
     pub ca_file: Option<PathBuf>,
     pub http2: bool,
 }
@@ -69,21 +69,21 @@ impl OutboundSection {
     pub(super) fn settings(
         self,
         tls: TlsSection,
-        accounts: BTreeMap<AccountName, WayOut>,
+        accounts: BTreeMap<AccountName, ProxyChoice>,
         environment: &Environment,
     ) -> Result<OutboundSettings, SettingsError> {
         let found = |names: &[&'static str]| {
             names.iter().find_map(|name| environment.text(name).map(|value| (*name, value.to_owned())))
         };
-        let (way, proxy_variable) = match (self.proxy, found(&PROXY_VARIABLES)) {
-            (Some(way), _) => (way, None),
-            (None, None) => (WayOut::Direct, None),
+        let (choice, proxy_variable) = match (self.proxy, found(&PROXY_VARIABLES)) {
+            (Some(choice), _) => (choice, None),
+            (None, None) => (ProxyChoice::Direct, None),
             (None, Some((name, value))) => {
                 let invalid = |error: &dyn std::fmt::Display| SettingsError::InvalidValue {
                     key: name.to_owned(),
                     rejected: rejected_secret(&error.to_string()),
                 };
-                (WayOut::parse(&value).map_err(|error| invalid(&error))?, Some(name))
+                (ProxyChoice::parse(&value).map_err(|error| invalid(&error))?, Some(name))
             }
         };
         let (no_proxy, no_proxy_variable) = match (self.no_proxy, found(&EXCEPTION_VARIABLES)) {
@@ -94,9 +94,9 @@ impl OutboundSection {
                 (items.map(str::to_owned).collect(), Some(name))
             }
         };
-        let proxy = match way {
-            WayOut::Direct => None,
-            WayOut::Proxy(proxy) => Some(proxy),
+        let proxy = match choice {
+            ProxyChoice::Direct => None,
+            ProxyChoice::Proxy(proxy) => Some(proxy),
         };
         let (ca_file, http2) = (tls.ca_file, self.http2);
         Ok(OutboundSettings { proxy, proxy_variable, no_proxy, no_proxy_variable, accounts, ca_file, http2 })

@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use super::{
     SettingsError,
-    values::{flag, grace, header, list, provider_type, proxy_paths, redirect_host, revocation, url, way_out},
+    values::{flag, grace, header, list, provider_type, proxy_choice, proxy_paths, redirect_host, revocation, url},
 };
 use crate::domain::{
     ids::AccountName,
     oauth_client::{EndpointUrl, OAuthClient},
-    outbound_proxy::WayOut,
+    outbound_proxy::ProxyChoice,
     provider::{OAuthDefaults, ProviderDefinition, ProviderType, dashscope},
     proxy::ProxyRule,
     refresh::{RefreshPolicy, RevocationScope},
@@ -36,8 +36,8 @@ pub(super) struct ProviderSection {
     #[serde(deserialize_with = "proxy_paths")]
     program_paths: Option<Vec<ProxyRule>>,
     /// The account's own proxy, or direct connections.
-    #[serde(deserialize_with = "way_out")]
-    proxy: Option<WayOut>,
+    #[serde(deserialize_with = "proxy_choice")]
+    proxy: Option<ProxyChoice>,
     #[serde(deserialize_with = "header")]
     user_agent: Option<String>,
     client_version: Option<String>,
@@ -88,13 +88,13 @@ pub(super) fn definitions(
 }
 
 /// Takes the `proxy` setting out of each section that has one.
-pub(super) fn ways_out(
+pub(super) fn proxy_choices(
     sections: &mut BTreeMap<String, ProviderSection>,
-) -> Result<BTreeMap<AccountName, WayOut>, SettingsError> {
+) -> Result<BTreeMap<AccountName, ProxyChoice>, SettingsError> {
     let own = sections.iter_mut().filter_map(|(name, section)| Some((name, section.proxy.take()?)));
     let parsed =
         |name: &String| AccountName::parse(name).map_err(|error| SettingsError::invalid("providers", name, error));
-    own.map(|(name, way)| Ok((parsed(name)?, way))).collect()
+    own.map(|(name, choice)| Ok((parsed(name)?, choice))).collect()
 }
 
 /// Rejects two enabled providers with different issuers and without `requires_iss`. All logins share one redirect URI,

@@ -15,7 +15,7 @@ use crate::domain::{
     model_ref::{ModelName, ModelRef},
     networks::{IpNet, parse_network},
     oauth_client::EndpointUrl,
-    outbound_proxy::{InvalidProxy, WayOut},
+    outbound_proxy::{InvalidProxy, ProxyChoice},
     provider::ProviderType,
     proxy::ProxyRule,
     public_url::PublicUrl,
@@ -112,8 +112,8 @@ pub(super) fn signing_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 /// Reads the address of a proxy, which may hold a password, or `none`.
-pub(super) fn way_out<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WayOut>, D::Error> {
-    secret(deserializer, &InvalidProxy.to_string(), |text| WayOut::parse(text).ok())
+pub(super) fn proxy_choice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ProxyChoice>, D::Error> {
+    secret(deserializer, &InvalidProxy.to_string(), |text| ProxyChoice::parse(text).ok())
 }
 
 pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseUrl>, D::Error> {

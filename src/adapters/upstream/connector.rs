@@ -12,7 +12,7 @@ use super::{Error, http1::Http1Connection, http2::SharedConnection, origin::Orig
 use crate::{
     adapters::{
         connect_failure::connect_error,
-        outbound::{Outbound, PerWay, Ways},
+        outbound::{Outbound, PerProxy, ProxySelector},
     },
     ports::UpstreamError,
 };
@@ -29,16 +29,16 @@ pub(super) enum Opened {
 #[derive(Debug)]
 pub(super) struct Connector {
     /// Connectors that let the server choose the HTTP version.
-    any: PerWay<HttpsConnector<Route>>,
-    http1: PerWay<HttpsConnector<Route>>,
-    pub(super) ways: Ways,
+    any: PerProxy<HttpsConnector<Route>>,
+    http1: PerProxy<HttpsConnector<Route>>,
+    pub(super) proxies: ProxySelector,
     ping: Duration,
 }
 
 impl Connector {
     pub(super) fn new(outbound: &Outbound, ping: Duration) -> Result<Self, Error> {
         let connectors = |offers_http2| {
-            outbound.ways().try_map(|proxy| {
+            outbound.proxies().try_map(|proxy| {
                 let route = Route::through(proxy, CONNECT_TIMEOUT)?;
                 let tls = HttpsConnectorBuilder::new().with_tls_config(outbound.tls()).https_or_http();
                 Ok::<_, Error>(if offers_http2 {
@@ -49,7 +49,7 @@ impl Connector {
             })
         };
         let (any, http1) = (connectors(outbound.offers_http2())?, connectors(false)?);
-        Ok(Self { any, http1, ways: outbound.ways().clone(), ping })
+        Ok(Self { any, http1, proxies: outbound.proxies().clone(), ping })
     }
 
     /// Opens a connection. Offers HTTP/2 only if `may_share` is true.
@@ -58,7 +58,7 @@ impl Connector {
         let connect = async {
             let url =
                 Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone()).path_and_query("/");
-            let stream = connectors.of(origin.way).clone().call(url.build()?).await?;
+            let stream = connectors.of(origin.proxy).clone().call(url.build()?).await?;
             Ok::<_, Error>(if stream.connected().is_negotiated_h2() {
                 Opened::Http2(SharedConnection::over(stream, self.ping).await?)
             } else {
@@ -68,7 +68,7 @@ impl Connector {
         let connected = timeout(CONNECT_TIMEOUT, connect).await;
         let connected = connected.unwrap_or_else(|late| Err(late.into()));
         connected.map_err(|error| {
-            let (host, proxy) = (origin.authority.as_str(), self.ways.proxy(origin.way));
+            let (host, proxy) = (origin.authority.as_str(), self.proxies.proxy(origin.proxy));
             UpstreamError::Unreachable(connect_error(host, proxy, error.as_ref()))
         })
     }

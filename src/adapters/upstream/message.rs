@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, zeroize::Zeroizing};
 
 use super::{Error, origin::Origin};
 use crate::{
-    adapters::outbound::Ways,
+    adapters::outbound::ProxySelector,
     domain::secret::AccessToken,
     ports::{BodyError, RequestBody, UpstreamRequest},
 };
@@ -42,9 +42,9 @@ pub(super) struct Outgoing {
 ///
 /// # Errors
 /// The URL or the token is not valid in an HTTP request.
-pub(super) fn of(request: UpstreamRequest, ways: &Ways, bearer: &AccessToken) -> Result<Outgoing, Error> {
+pub(super) fn of(request: UpstreamRequest, proxies: &ProxySelector, bearer: &AccessToken) -> Result<Outgoing, Error> {
     let url = Uri::try_from(request.url)?;
-    let way = ways.to(&url, Some(&request.account));
+    let index = proxies.index_for(&url, Some(&request.account));
     let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } = url.into_parts() else {
         return Err("the URL is not absolute".into());
     };
@@ -73,7 +73,7 @@ pub(super) fn of(request: UpstreamRequest, ways: &Ways, bearer: &AccessToken) ->
     *message.method_mut() = request.method;
     *message.uri_mut() = path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
     *message.headers_mut() = headers;
-    Ok(Outgoing { origin: Origin { scheme, authority, way }, message, body_error })
+    Ok(Outgoing { origin: Origin { scheme, authority, proxy: index }, message, body_error })
 }
 
 /// Returns a request in origin form (RFC 9112 section 3.2.1).

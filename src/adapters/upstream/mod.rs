@@ -95,7 +95,7 @@ impl Upstream for HttpUpstream {
     #[tracing::instrument(level = "debug", name = "upstream.send", skip_all, fields(method = %request.method))]
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         let Outgoing { origin, mut message, body_error } =
-            message::of(request, &self.connector.ways, bearer).map_err(UpstreamError::Unsendable)?;
+            message::of(request, &self.connector.proxies, bearer).map_err(UpstreamError::Unsendable)?;
         loop {
             let (mut connection, is_pooled) = self.connection(&origin).await?;
             let copy =

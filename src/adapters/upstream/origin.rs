@@ -2,12 +2,12 @@
 
 use http_message::uri::{Authority, Scheme};
 
-use crate::adapters::outbound::Way;
+use crate::adapters::outbound::ProxyIndex;
 
-/// A server, and the way to it: direct or through a proxy.
+/// A server, and the proxy to it or the direct connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
-    pub(super) way: Way,
+    pub(super) proxy: ProxyIndex,
 }
