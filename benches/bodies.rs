@@ -7,7 +7,7 @@
 #![cfg(test)]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use goclaw::domain::dialect::{ChatRequest, NOTHING, ResponsesRequest, model_of};
+use goclaw::domain::dialect::{ChatRequest, NOTHING_RECALLED, ResponsesRequest, model_of};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -29,11 +29,11 @@ fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
         let body = black_box(body);
         if is_chat {
             model_of(body)
-                .and_then(|_| ChatRequest::of_checked(body)?.into_backend("m", &NOTHING))
+                .and_then(|_| ChatRequest::of_checked(body)?.into_backend("m", &NOTHING_RECALLED))
                 .map(|chat| chat.request)
         } else {
             model_of(body)
-                .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m", &NOTHING))
+                .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m", &NOTHING_RECALLED))
                 .map(|translated| translated.request)
         }
     });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use goclaw::domain::dialect::{
-    ChatRequest, ChatStream, CompletionReader, NOTHING, ResponseReader, ResponsesRequest, SseEvent,
+    ChatRequest, ChatStream, CompletionReader, NOTHING_RECALLED, ResponseReader, ResponsesRequest, SseEvent,
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -11,8 +11,8 @@ const CHAT: &[u8] = br#"{"model":"m","stop":["ab"],"messages":[{"role":"user","c
 const RESPONSES: &[u8] = br#"{"model":"m","metadata":{"a":"b"},"input":"a"}"#;
 
 fuzz_target!(|lines: &str| {
-    let options = || ChatRequest::of_checked(CHAT).and_then(|asked| asked.into_backend("m", &NOTHING)).expect("a request").options;
-    let echo = ResponsesRequest::of_checked(RESPONSES).and_then(|asked| asked.into_backend("m", &NOTHING)).expect("a request").echo;
+    let options = || ChatRequest::of_checked(CHAT).and_then(|asked| asked.into_backend("m", &NOTHING_RECALLED)).expect("a request").options;
+    let echo = ResponsesRequest::of_checked(RESPONSES).and_then(|asked| asked.into_backend("m", &NOTHING_RECALLED)).expect("a request").echo;
     let (mut reader, mut chat) = (ResponseReader::new(echo), ChatStream::new(options()));
     let mut completion = CompletionReader::new(options());
     for line in lines.lines() {

@@ -103,20 +103,20 @@ impl Follower {
                 }
                 reads = reads.wrapping_add(1);
                 if reads.is_multiple_of(HOURLY) {
-                    follower.keep_house().await;
+                    follower.run_maintenance().await;
                 }
             }
         });
     }
 
-    /// Runs [`Self::keep_house`] in the background, because reading a large token journal takes seconds.
-    pub(super) fn keep_house_soon(&self) {
+    /// Runs [`Self::run_maintenance`] in the background, because reading a large token journal takes seconds.
+    pub(super) fn start_maintenance(&self) {
         let follower = self.clone();
-        self.tasks.start(async move { follower.keep_house().await });
+        self.tasks.start(async move { follower.run_maintenance().await });
     }
 
     /// Deletes old events, and reports which keys the journal needs. Only logs a failure, because it runs every hour.
-    pub(super) async fn keep_house(&self) {
+    pub(super) async fn run_maintenance(&self) {
         if self.history.prune(KEPT_EVENTS).await.is_err() {
             tracing::debug!("old events could not be pruned");
         }
@@ -132,7 +132,7 @@ impl Follower {
             see(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
             see(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
             see(&mut seen.marks.logins, marks.logins, self.note_logins()).await,
-            see(&mut seen.marks.keys, marks.keys, self.meet_new_keys()).await,
+            see(&mut seen.marks.keys, marks.keys, self.reload_keys()).await,
             see(&mut seen.marks.feedback, marks.feedback, self.tokens.load_feedback()).await,
         ];
         outcomes.into_iter().collect()
@@ -149,8 +149,8 @@ impl Follower {
         Ok(())
     }
 
-    async fn meet_new_keys(&self) -> Result<(), AppError> {
-        self.keys.meet_new_keys().await?;
+    async fn reload_keys(&self) -> Result<(), AppError> {
+        self.keys.reload_keys().await?;
         self.keys.report_journal().await?;
         self.tokens.retry_unreadable().await
     }
@@ -169,7 +169,7 @@ impl Follower {
             let NewEvents { mut events, is_complete } = self.history.since(after, PAGE).await?;
             if seen.is_some() {
                 if events.first() != seen.as_ref() {
-                    return self.meet_restored_database(seen).await;
+                    return self.repair_after_restore(seen).await;
                 }
                 events.remove(0);
             }
@@ -185,7 +185,7 @@ impl Follower {
             }
         }
         let newest = seen.as_ref().map(|event| event.revision).unwrap_or_default();
-        if newest < known { self.meet_restored_database(seen).await } else { Ok(()) }
+        if newest < known { self.repair_after_restore(seen).await } else { Ok(()) }
     }
 
     async fn reload_changed(&self, events: &[CredentialEvent]) -> Result<(), AppError> {
@@ -205,9 +205,9 @@ impl Follower {
         Ok(())
     }
 
-    async fn meet_restored_database(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
+    async fn repair_after_restore(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
         let newest = self.newest_event().await?;
-        self.tokens.meet_restored_database().await?;
+        self.tokens.repair_after_restore().await?;
         *seen = newest;
         Ok(())
     }

@@ -166,7 +166,7 @@ impl App {
         self.logins.start_sweeping();
         self.tokens.start_sweeping_revocations();
         self.tokens.start_saving_feedback();
-        self.follower.keep_house_soon();
+        self.follower.start_maintenance();
         self.follower.start(seen);
         self.tokens.start_refreshing();
         self.audit.start_watching();

@@ -45,11 +45,11 @@ pub enum Grant {
 
 impl Grant {
     /// The stored texts of [`Self::Page`] and [`Self::Link`]. Any other stored text is a list of scopes.
-    pub const OF_THE_PAGE: [&'static str; 2] = ["page", "link"];
+    pub const PAGE_GRANTS: [&'static str; 2] = ["page", "link"];
 
     /// Returns the text for the database. The mark of the token's row covers it.
     pub fn as_stored(&self) -> &str {
-        let [page, link] = Self::OF_THE_PAGE;
+        let [page, link] = Self::PAGE_GRANTS;
         match self {
             Self::Program(scopes) => scopes.as_stored(),
             Self::Page => page,
@@ -58,7 +58,7 @@ impl Grant {
     }
 
     pub fn from_stored(text: &str) -> Option<Self> {
-        let [page, link] = Self::OF_THE_PAGE;
+        let [page, link] = Self::PAGE_GRANTS;
         if text == page {
             Some(Self::Page)
         } else if text == link {
@@ -69,7 +69,7 @@ impl Grant {
     }
 
     /// Whether this is a page session or a link. These end if the owner changes the gateway token.
-    pub fn is_of_page(&self) -> bool {
+    pub fn is_page_token(&self) -> bool {
         match self {
             Self::Page | Self::Link => true,
             Self::Program(_) => false,
@@ -160,7 +160,7 @@ impl ApiToken {
     }
 
     /// Whether `last_used_at` is due for an update: it is unset, or at least an hour before `now`.
-    pub fn is_use_news(&self, now: Timestamp) -> bool {
+    pub fn should_record_use(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|at| at.plus(LAST_USED_INTERVAL) <= now)
     }
 

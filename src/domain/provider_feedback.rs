@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ids::Generation, time::Timestamp};
 
 /// The same refusal of a login is announced at most once in this time.
-pub const ANNOUNCED_FOR: Duration = Duration::from_secs(10 * 60);
+pub const ANNOUNCEMENT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// After this many futile refreshes, a refused access token counts as a refusal of the account.
 const FUTILE_REFRESHES: u32 = 2;

@@ -200,10 +200,10 @@ pub trait TokenStore: Send + Sync {
     /// Contract:
     /// - MUST change nothing else of the account, and nothing at all if the account has another login now.
     /// - If the provider refuses the account with a new code, an event MUST be recorded in the same transaction and
-    ///   returned, unless the login already had such an event within the last [`ANNOUNCED_FOR`].
+    ///   returned, unless the login already had such an event within the last [`ANNOUNCEMENT_INTERVAL`].
     /// - For `now`, the contract of [`TokenStore::advance`] applies.
     ///
-    /// [`ANNOUNCED_FOR`]: crate::domain::provider_feedback::ANNOUNCED_FOR
+    /// [`ANNOUNCEMENT_INTERVAL`]: crate::domain::provider_feedback::ANNOUNCEMENT_INTERVAL
     async fn put_feedback(
         &self,
         feedback: &StoredFeedback,

@@ -46,7 +46,7 @@ fn snapshot(login: u8, revision: i64) -> ProviderRegistration {
         refresh: RefreshState::after_login(LoginId::from_bytes([login; 16]), true, now, None),
         revision: Revision(revision),
         access_token: AccessToken::new("token"),
-        is_resting: false,
+        is_unloaded: false,
         account: AccountLabels::default(),
         served_until: None,
     }

@@ -59,10 +59,13 @@ fn grants_are_stored_as_distinct_words() {
     let program = NewToken::program(name(), Scopes::parse("models proxy:suno").unwrap(), None).grant;
     let (page, link) =
         (NewToken::session(name(), Lineage::default()).grant, NewToken::link(name(), Lineage::default()).grant);
-    for (grant, stored, is_of_page) in
+    for (grant, stored, is_page_token) in
         [(program, "models proxy:suno", false), (page, "page", true), (link, "link", true)]
     {
-        assert_eq!((grant.as_stored(), grant.is_of_page(), grant.to_string().as_str()), (stored, is_of_page, stored));
+        assert_eq!(
+            (grant.as_stored(), grant.is_page_token(), grant.to_string().as_str()),
+            (stored, is_page_token, stored)
+        );
         assert_eq!(Grant::from_stored(stored), Some(grant));
     }
     assert_eq!(Grant::from_stored("nonsense"), None);
@@ -73,9 +76,9 @@ fn a_use_is_recorded_again_after_an_hour() {
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
     let new = NewToken::program(DisplayName::parse("editor").unwrap(), Scopes::default(), None);
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), new, &[7; ENTROPY], at(0));
-    assert!(token.is_use_news(at(0)));
+    assert!(token.should_record_use(at(0)));
     let used = ApiToken { last_used_at: Some(at(0)), ..token };
-    assert!(!used.is_use_news(at(59)) && used.is_use_news(at(60)));
+    assert!(!used.should_record_use(at(59)) && used.should_record_use(at(60)));
 }
 
 #[test]

@@ -166,7 +166,8 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     }
     gateway.settings.tokens_in_memory = 1;
     gateway.restart().await;
-    let rests = |account: &str| gateway.app.tokens.registry().get(&name(account)).is_some_and(|known| known.is_resting);
+    let rests =
+        |account: &str| gateway.app.tokens.registry().get(&name(account)).is_some_and(|known| known.is_unloaded);
     assert_eq!(["a", "b", "c"].map(rests), [false, true, true]);
     gateway.store.fail_to("load an account");
     assert_eq!(forward(&gateway.app, "a").await.expect("a response"), 200);

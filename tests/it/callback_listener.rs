@@ -1,7 +1,7 @@
 //! Tests of the callback listener against hostile web pages, other programs and wrong host names. They send raw
 //! requests, because client libraries refuse to send some of them.
 
-mod opening_hours;
+mod callback_window;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use goclaw::{
     adapters::{
         http::{
-            Accepted, BudgetedBody, FailedAttempts, GatewayToken, Hosts, LargeBodies, Origins, RequestIds, endpoint,
+            Accepted, BodyBudget, BudgetedBody, FailedAttempts, GatewayToken, Hosts, Origins, RequestIds, endpoint,
             kept_alive,
         },
         system::SystemRandom,
@@ -242,7 +242,7 @@ async fn error<T>(read: impl Future<Output = Result<BudgetedBody<T>, BodyError>>
 
 #[tokio::test]
 async fn memory_stays_reserved_until_the_body_is_dropped() {
-    let (bodies, undeclared) = (LargeBodies::with_budget(2000), HeaderMap::new());
+    let (bodies, undeclared) = (BodyBudget::with_budget(2000), HeaderMap::new());
     let first = bodies.read("a", body(2), &undeclared).await.unwrap();
     assert_eq!(first.body.len(), 128 * 1024);
     assert_eq!(error(bodies.read("a", body(2), &undeclared)).await, Some(BodyError::OverBudget));
@@ -250,13 +250,13 @@ async fn memory_stays_reserved_until_the_body_is_dropped() {
     assert_eq!(error(bodies.read("a", Body::empty(), &undeclared)).await, None);
     drop(first);
     let mut first = bodies.read("a", body(2), &undeclared).await.unwrap();
-    first.room.shrink_to(64 * 1024);
+    first.reservation.shrink_to(64 * 1024);
     assert_eq!(error(bodies.read("a", body(2), &undeclared)).await, None);
 }
 
 #[tokio::test]
 async fn the_bodies_of_one_caller_leave_room_for_others() {
-    let (bodies, undeclared) = (LargeBodies::with_budget(2000), HeaderMap::new());
+    let (bodies, undeclared) = (BodyBudget::with_budget(2000), HeaderMap::new());
     let mut held = Vec::new();
     while let Ok(more) = bodies.read("greedy", body(1), &undeclared).await {
         held.push(more);
@@ -269,7 +269,7 @@ async fn the_bodies_of_one_caller_leave_room_for_others() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_rejected_with_or_without_a_declared_length() {
-    let bodies = LargeBodies::default();
+    let bodies = BodyBudget::default();
     let too_large = Some(BodyError::TooLarge { limit: MAX_CHUNKS * 64 * 1024 });
     assert_eq!(error(bodies.read("a", body(MAX_CHUNKS + 1), &HeaderMap::new())).await, too_large);
     // A declared length is rejected before anything is read.
@@ -283,14 +283,14 @@ async fn a_body_that_is_too_large_is_rejected_with_or_without_a_declared_length(
 
 #[tokio::test]
 async fn a_small_body_is_buffered_and_a_large_one_is_streamed() {
-    let bodies = LargeBodies::default();
+    let bodies = BodyBudget::default();
     let small = bodies.buffer_or_stream("a", body(MAX_BUFFERED_CHUNKS), &HeaderMap::new()).await.unwrap();
     assert!(matches!(small.body, RequestBody::Buffered(bytes) if bytes.len() == MAX_BUFFERED_CHUNKS * 64 * 1024));
     for (headers, buffered, declared) in
         [(HeaderMap::new(), MAX_BUFFERED_CHUNKS + 1, None), (declaring(40, 0), 1, Some(40 * 64 * 1024))]
     {
         let large = bodies.buffer_or_stream("a", body(40), &headers).await.unwrap();
-        assert_eq!(large.room.kib(), buffered * 3 * 64);
+        assert_eq!(large.reservation.kib(), buffered * 3 * 64);
         let RequestBody::Streamed { length, stream } = large.body else { panic!("the body is buffered") };
         assert_eq!(length, declared);
         let chunks: Vec<Bytes> = stream.try_collect().await.unwrap();

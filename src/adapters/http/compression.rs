@@ -53,9 +53,9 @@ impl Coding {
     ///
     /// The body does not have this coding, the decompressed body is too large, or the memory budget is used up.
     pub(super) async fn decompress(self, body: BudgetedBody<Bytes>) -> Result<BudgetedBody<Bytes>, Problem> {
-        let BudgetedBody { body: packed, mut room } = body;
+        let BudgetedBody { body: packed, mut reservation } = body;
         let mut decoder: Box<dyn Read + Send> = match self {
-            Self::Identity => return Ok(BudgetedBody { body: packed, room }),
+            Self::Identity => return Ok(BudgetedBody { body: packed, reservation }),
             Self::Gzip => Box::new(MultiGzDecoder::new(&*packed)),
             Self::Zstd => {
                 let decoder = StreamingDecoder::new_with_max_window_size(&*packed, MAX_WINDOW);
@@ -72,12 +72,12 @@ impl Coding {
                 return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
             }
             // The cost covers three copies. The compressed body is dropped before the second copy exists.
-            room.extend_to(unpacked.len() + length)?;
+            reservation.extend_to(unpacked.len() + length)?;
             unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
             yield_now().await;
         }
         drop(decoder);
-        Ok(BudgetedBody { body: unpacked.into(), room })
+        Ok(BudgetedBody { body: unpacked.into(), reservation })
     }
 }
 

@@ -21,7 +21,7 @@ tokio::task_local! {
 pub(super) struct CurrentRequest {
     pub(super) id: String,
     /// Whether the caller expects errors in OpenAI's form.
-    pub(super) speaks_openai: bool,
+    pub(super) expects_openai_errors: bool,
 }
 
 impl CurrentRequest {
@@ -37,8 +37,8 @@ pub(super) fn id() -> Option<String> {
 }
 
 /// Returns whether the caller of the current request expects errors in OpenAI's form.
-pub(super) fn speaks_openai() -> bool {
-    CURRENT.try_with(|current| current.speaks_openai).unwrap_or(false)
+pub(super) fn expects_openai_errors() -> bool {
+    CURRENT.try_with(|current| current.expects_openai_errors).unwrap_or(false)
 }
 
 /// Returns whether a caller's id is safe in log lines and headers: 1 to 128 letters, digits, `-`, `_`, `.` and `:`.

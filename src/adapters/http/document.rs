@@ -3,7 +3,7 @@
 use poem::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{operations::Need, paths};
+use super::{operations::RequiredPermission, paths};
 
 /// Example requests and responses, by `operationId`.
 const EXAMPLES: &str = include_str!("examples.json");
@@ -97,7 +97,7 @@ fn add_examples(operation: &mut Value, examples: &Value) {
 /// Adds the scope that an API token needs. It is `owner` if no scope permits the operation.
 fn add_required_scope(operation: &mut Value) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-    if let Some(need) = Need::of_operation(id) {
+    if let Some(need) = RequiredPermission::of_operation(id) {
         set(operation, "", "x-required-scope", need.scope("{provider}").into());
     }
 }

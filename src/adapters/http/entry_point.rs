@@ -62,7 +62,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let span =
             tracing::info_span!("http.request", request.id = id, method = %request.method(), path, caller = %caller.0);
         let name = HeaderValue::from_str(&id);
-        let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
+        let current = CurrentRequest { id, expects_openai_errors: paths::expects_openai_errors(path) };
         let cross_origin = self.accepted.origins.decide(&request);
         let work = pin!(async {
             match redirect {
@@ -158,7 +158,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
 
 /// Returns the actor of this request for the audit log; None for a request that changes nothing.
 fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
-    let changes = *request.method() != Method::GET && !paths::changes_nothing(request.uri().path());
+    let changes = *request.method() != Method::GET && !paths::is_unaudited(request.uri().path());
     request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))
 }
 

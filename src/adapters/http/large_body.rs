@@ -35,7 +35,7 @@ const fn share_of(kib: usize) -> usize {
 }
 
 /// The memory budget for bodies. Each semaphore permit is 1 KiB.
-pub struct LargeBodies {
+pub struct BodyBudget {
     all: Arc<Semaphore>,
     /// The limit of each caller, in KiB.
     share: usize,
@@ -46,25 +46,25 @@ pub struct LargeBodies {
 /// A body and the memory that is reserved for it.
 pub struct BudgetedBody<T> {
     pub body: T,
-    pub room: Room,
+    pub reservation: BodyReservation,
 }
 
 /// The memory reserved for a body: permits of its caller's share and of the whole budget, returned on drop.
-pub struct Room([OwnedSemaphorePermit; 2]);
+pub struct BodyReservation([OwnedSemaphorePermit; 2]);
 
-impl Default for LargeBodies {
+impl Default for BodyBudget {
     fn default() -> Self {
         Self::with_budget(BUDGET_KIB)
     }
 }
 
-impl LargeBodies {
+impl BodyBudget {
     pub fn with_budget(kib: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(kib)), share: share_of(kib), callers: Mutex::default() }
     }
 
     /// Returns an empty reservation.
-    fn room(&self, caller: &str) -> Result<Room, BodyError> {
+    fn reservation(&self, caller: &str) -> Result<BodyReservation, BodyError> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let in_use = callers.get(caller).and_then(Weak::upgrade);
         let share = in_use.unwrap_or_else(|| {
@@ -74,7 +74,7 @@ impl LargeBodies {
             share
         });
         drop(callers);
-        Ok(Room([acquire(&share, 0)?, acquire(&self.all, 0)?]))
+        Ok(BodyReservation([acquire(&share, 0)?, acquire(&self.all, 0)?]))
     }
 
     /// Reads a whole body. Its memory counts towards the share of `caller`, a token id.
@@ -100,14 +100,14 @@ impl LargeBodies {
         let length = declared_length(headers);
         let limit =
             if length.is_some_and(|length| length > MAX_BUFFERED_BYTES as u64) { 0 } else { MAX_BUFFERED_BYTES };
-        let (BudgetedBody { body: start, room }, rest) = self.begin(caller, body, headers, limit).await?;
+        let (BudgetedBody { body: start, reservation }, rest) = self.begin(caller, body, headers, limit).await?;
         let body = match rest {
             None => RequestBody::Buffered(start),
             Some(rest) => {
                 RequestBody::Streamed { length, stream: Box::pin(stream::once(async { Ok(start) }).chain(rest)) }
             }
         };
-        Ok(BudgetedBody { body, room })
+        Ok(BudgetedBody { body, reservation })
     }
 
     /// Reads a body until it ends or exceeds `limit` bytes. Returns the bytes read, and the rest of the stream if the
@@ -119,9 +119,9 @@ impl LargeBodies {
         headers: &HeaderMap,
         limit: usize,
     ) -> Result<(BudgetedBody<Bytes>, Option<BodyStream>), BodyError> {
-        let mut room = self.room(caller)?;
+        let mut reservation = self.reservation(caller)?;
         if body.is_empty() {
-            return Ok((BudgetedBody { body: Bytes::new(), room }, None));
+            return Ok((BudgetedBody { body: Bytes::new(), reservation }, None));
         }
         if declared_length(headers).is_some_and(|length| length > MAX_BYTES as u64) {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
@@ -134,7 +134,7 @@ impl LargeBodies {
             && let Some(chunk) = chunks.next().await
         {
             let chunk = chunk?;
-            room.extend_to(size + chunk.len())?;
+            reservation.extend_to(size + chunk.len())?;
             if size == 0 {
                 first = chunk.clone();
             } else {
@@ -144,11 +144,11 @@ impl LargeBodies {
             size += chunk.len();
         }
         let body = if joined.is_empty() { first } else { joined.into() };
-        Ok((BudgetedBody { body, room }, (size > limit).then_some(chunks)))
+        Ok((BudgetedBody { body, reservation }, (size > limit).then_some(chunks)))
     }
 }
 
-impl Room {
+impl BodyReservation {
     /// Returns the size of the reservation in KiB.
     pub fn kib(&self) -> usize {
         let Self([share, _all]) = self;

@@ -63,7 +63,7 @@ pub use failed_attempts::FailedAttempts;
 pub use gateway_token::{GatewayToken, GatewayTokens, TokenSource};
 pub use hosts::Hosts;
 pub use kept_alive::kept_alive;
-pub use large_body::{BudgetedBody, LargeBodies};
+pub use large_body::{BodyBudget, BudgetedBody};
 use operations::Operations;
 
 use crate::{
@@ -89,7 +89,7 @@ pub const fn limits(drain: Duration) -> Limits {
 /// The state that all operations share.
 struct ApiState {
     app: Arc<App>,
-    bodies: LargeBodies,
+    bodies: BodyBudget,
     operations: Operations,
     /// Cancelled when the gateway starts to shut down, so that open event streams do not delay it.
     stopping: CancellationToken,
@@ -158,7 +158,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     let docs = docs_page::endpoint(&document);
     let state = Arc::new(ApiState {
         app: Arc::clone(app),
-        bodies: LargeBodies::default(),
+        bodies: BodyBudget::default(),
         operations: Operations::of_document(&document),
         stopping: stop,
     });

@@ -44,10 +44,10 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, room } = body.bytes;
+        let BudgetedBody { body, reservation } = body.bytes;
         let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_response(request).await?;
-        Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
+        Ok(ModelResponse(proxy_api::streamed(response, reservation, &caller.0)))
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
@@ -60,10 +60,10 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, room } = body.bytes;
+        let BudgetedBody { body, reservation } = body.bytes;
         let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_chat_completion(request).await?;
-        Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
+        Ok(ModelResponse(proxy_api::streamed(response, reservation, &caller.0)))
     }
 
     /// Create a completion (OpenAI's legacy Completions API).
@@ -76,10 +76,10 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<CompletionShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, room } = body.bytes;
+        let BudgetedBody { body, reservation } = body.bytes;
         let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_completion(request).await?;
-        Ok(ModelResponse(proxy_api::streamed(response, room, &caller.0)))
+        Ok(ModelResponse(proxy_api::streamed(response, reservation, &caller.0)))
     }
 
     /// Create embeddings.
@@ -92,10 +92,10 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<EmbeddingsShape>,
     ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, room } = body.bytes;
+        let BudgetedBody { body, reservation } = body.bytes;
         let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_embeddings(request).await?;
-        Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
+        Ok(WholeResponse(proxy_api::streamed(response, reservation, &caller.0)))
     }
 
     /// Generate an image.
@@ -109,10 +109,10 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ImageShape>,
     ) -> Result<WholeResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, room } = body.bytes;
+        let BudgetedBody { body, reservation } = body.bytes;
         let request = model_request(&caller, headers, body);
         let response = caller.app().models.create_image(request).await?;
-        Ok(WholeResponse(proxy_api::streamed(response, room, &caller.0)))
+        Ok(WholeResponse(proxy_api::streamed(response, reservation, &caller.0)))
     }
 
     /// List the models of all connected accounts.

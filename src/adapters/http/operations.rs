@@ -11,12 +11,12 @@ use crate::{
     domain::scope::{Permission, Rights},
 };
 
-use Need::{ForAccount, ForAll, ForSome, Owner};
 use Permission::{Admin, AuthWrite, MetricsRead, Models, Proxy, StatusRead};
+use RequiredPermission::{ForAccount, ForAll, ForSome, Owner};
 
 /// The rights that a caller needs for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum RequiredPermission {
     /// No rights, and no token.
     Nothing,
     /// A permission for the account in the path.
@@ -31,7 +31,7 @@ pub(super) enum Need {
 
 /// The need of each operation, by `operationId`. Only the owner may call an operation that is missing here. A test
 /// compares this table with the OpenAPI document.
-const NEEDS: [(&str, Need); 47] = [
+const NEEDS: [(&str, RequiredPermission); 47] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -76,12 +76,12 @@ const NEEDS: [(&str, Need); 47] = [
     ("beginSession", Owner),
     ("endSession", Owner),
     ("makePageLink", Owner),
-    ("getHealth", Need::Nothing),
-    ("getLiveness", Need::Nothing),
-    ("getReadiness", Need::Nothing),
+    ("getHealth", RequiredPermission::Nothing),
+    ("getLiveness", RequiredPermission::Nothing),
+    ("getReadiness", RequiredPermission::Nothing),
 ];
 
-impl Need {
+impl RequiredPermission {
     /// Returns the need of an operation, or `None` if the table does not list it.
     pub(super) fn of_operation(id: &str) -> Option<Self> {
         NEEDS.iter().find(|(known, _)| *known == id).map(|(_, need)| *need)
@@ -124,7 +124,7 @@ pub(super) struct Operations(Router<Route>);
 struct Route {
     /// The path as in the document, with placeholders such as `{provider}`.
     path: String,
-    methods: BTreeMap<String, Need>,
+    methods: BTreeMap<String, RequiredPermission>,
 }
 
 /// The reason why a caller may not call an operation.
@@ -142,7 +142,7 @@ impl Operations {
         let document: Value = serde_json::from_str(document).unwrap_or_default();
         let mut router = Router::new();
         for (path, methods) in UNDOCUMENTED {
-            let methods = methods.iter().map(|method| ((*method).to_owned(), Need::Nothing)).collect();
+            let methods = methods.iter().map(|method| ((*method).to_owned(), RequiredPermission::Nothing)).collect();
             // Inserting fails only for a path that exists already. All paths, here and below, are different.
             router.insert(path, Route { path: path.to_owned(), methods }).ok();
         }
@@ -150,7 +150,7 @@ impl Operations {
             let operations = item.as_object().into_iter().flatten();
             let methods = operations.map(|(method, operation)| {
                 let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-                (method.to_uppercase(), Need::of_operation(id).unwrap_or(Need::Owner))
+                (method.to_uppercase(), RequiredPermission::of_operation(id).unwrap_or(RequiredPermission::Owner))
             });
             let route = Route { path: path.clone(), methods: methods.collect() };
             router.insert(path.replace("{path}", "{*path}"), route).ok();

@@ -61,13 +61,13 @@ pub(super) fn is_model_route(path: &str) -> bool {
 }
 
 /// Returns whether requests to a path never change the gateway's own data.
-pub(super) fn changes_nothing(path: &str) -> bool {
+pub(super) fn is_unaudited(path: &str) -> bool {
     is_model_route(path) || path.starts_with(PROXY)
 }
 
 /// Returns whether errors of a path have OpenAI's form: all paths below `/v1/` except the control API. This includes
 /// paths that do not exist here, because OpenAI's clients call many of those.
-pub(super) fn speaks_openai(path: &str) -> bool {
+pub(super) fn expects_openai_errors(path: &str) -> bool {
     let first = |below: &str| below.split('/').next().unwrap_or_default().to_owned();
     path.strip_prefix("/v1/").map(first).is_some_and(|first| !first.is_empty() && !CONTROL.contains(&first.as_str()))
 }

@@ -38,7 +38,7 @@ impl ProblemJson {
     pub(super) fn no_such_path() -> Response {
         Self::response(
             ProblemKind::NotFound,
-            if current_request::speaks_openai() {
+            if current_request::expects_openai_errors() {
                 format!("this path does not exist; {}", paths::OFFERED)
             } else {
                 "this path does not exist; see /docs. The base URL of an OpenAI client ends in /v1".to_owned()
@@ -50,7 +50,7 @@ impl ProblemJson {
     pub(super) fn no_such_method() -> Response {
         Self::response(
             ProblemKind::MethodNotAllowed,
-            if current_request::speaks_openai() {
+            if current_request::expects_openai_errors() {
                 format!("this path does not support this method; {}", paths::OFFERED)
             } else {
                 "this path does not support this method; see /docs".to_owned()
@@ -77,7 +77,7 @@ impl IntoResponse for ProblemJson {
     fn into_response(self) -> Response {
         let Self(mut problem) = self;
         let status = problem.status();
-        let mut response = if current_request::speaks_openai() {
+        let mut response = if current_request::expects_openai_errors() {
             OpenAiError::from(problem).into_response()
         } else {
             problem.instance = current_request::id().map(|id| format!("urn:goclaw:request:{id}"));

@@ -24,7 +24,7 @@ use super::{
     ApiState,
     authenticator::AuthContext,
     kept_alive::{SILENCE, kept_alive, takes_comments},
-    large_body::{BudgetedBody, Room},
+    large_body::{BodyReservation, BudgetedBody},
     openai_error::OpenAiError,
     paths,
     problem_json::ProblemJson,
@@ -61,7 +61,7 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
     let refused = |error: AppError| OpenAiError::of(&error).into_response();
     let Some(caller) = request.data::<AuthContext>().cloned() else { return Err(ProblemJson::unauthorized(false)) };
     let body = state.bodies.buffer_or_stream(caller.token_id(), request.take_body(), request.headers()).await;
-    let BudgetedBody { body, room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
+    let BudgetedBody { body, reservation } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
     let (uri, method) = (request.uri().clone(), request.method().clone());
     let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -74,18 +74,18 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
         headers: std::mem::take(request.headers_mut()),
         body,
     });
-    Ok(streamed(forwarded.await.map_err(refused)?, room, &caller))
+    Ok(streamed(forwarded.await.map_err(refused)?, reservation, &caller))
 }
 
 /// Converts a provider's response. The body is streamed unchanged, except for comments in a silent event stream. The
 /// stream fails when the caller's token is revoked. It holds `room`, the memory reserved for the request's body, after
 /// shrinking it to the size that the response still needs.
-pub(super) fn streamed(forwarded: ProxyResponse, mut room: Room, caller: &AuthContext) -> Response {
-    room.shrink_to(forwarded.kept);
+pub(super) fn streamed(forwarded: ProxyResponse, mut reservation: BodyReservation, caller: &AuthContext) -> Response {
+    reservation.shrink_to(forwarded.kept);
     // The body is streamed after the handler has returned, so its log lines need the request's span.
     let span = tracing::Span::current();
     let body: ByteStream = Box::pin(forwarded.body.inspect_err(move |error| {
-        let _room = &room;
+        let _room = &reservation;
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
     let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };

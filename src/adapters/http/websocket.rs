@@ -15,7 +15,7 @@ pub(super) fn no_upgrade(request: &Request) -> Result<(), Response> {
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
     let upgrades = request.headers().get_all(header::UPGRADE).iter().any(is_websocket);
-    if upgrades && paths::speaks_openai(request.uri().path()) {
+    if upgrades && paths::expects_openai_errors(request.uri().path()) {
         let detail = "WebSockets are not supported here; use plain HTTP";
         return Err(ProblemJson::response(ProblemKind::NoUpgrade, detail));
     }

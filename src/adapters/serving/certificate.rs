@@ -36,7 +36,7 @@ pub enum InvalidCertificate {
     #[error("the first certificate in {} is not valid", path.display())]
     NotX509 { path: PathBuf, source: der::Error },
     #[error("the certificate in {} and the key in {} do not match", certificate.display(), key.display())]
-    Unfit { certificate: PathBuf, key: PathBuf, source: TlsError },
+    KeyMismatch { certificate: PathBuf, key: PathBuf, source: TlsError },
 }
 
 /// A certificate with its chain and its key, which follows changes of their files.
@@ -135,7 +135,8 @@ fn read(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, i64), Inva
         .map_err(|source| InvalidCertificate::NotX509 { path: certificate.to_owned(), source })?;
     let ends_at = first.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
     let private = PrivateKeyDer::from_pem_slice(&text(key)?).map_err(not_pem("private key", key))?;
-    let unfit = |source| InvalidCertificate::Unfit { certificate: certificate.to_owned(), key: key.to_owned(), source };
+    let unfit =
+        |source| InvalidCertificate::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned(), source };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = versions.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));

@@ -77,7 +77,7 @@ impl From<&SealedCredential> for ProviderRow {
 impl ProviderRow {
     /// Repairs a damaged row: sets the columns that a refresh of the same login overwrites. Returns `None` if the row
     /// has another login or tokens that are not older, or if the new tokens belong to another account.
-    pub(super) fn mended_by(self, rotation: &Rotation) -> Option<Self> {
+    pub(super) fn repaired_by(self, rotation: &Rotation) -> Option<Self> {
         let Rotation { version, metadata, .. } = rotation;
         let generation: u64 = self.generation.try_into().ok()?;
         let is_of_login = self.login_id == version.login_id.as_str();

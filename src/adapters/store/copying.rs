@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Returns the number of rows in a batch, which becomes one line of an archive. A remembered response may have 16 MiB.
-pub(super) fn batch_of(table: &str) -> usize {
+pub(super) fn batch_size(table: &str) -> usize {
     if table == "responses" { 8 } else { 100 }
 }
 

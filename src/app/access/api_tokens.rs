@@ -71,8 +71,8 @@ impl Access {
     pub(super) async fn store_new(self: Arc<Self>, new: NewToken) -> Result<IssuedToken, AppError> {
         let _guard = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
-        let is_of_page = new.grant.is_of_page();
-        let same_kind = self.stored().await?.into_iter().filter(|token| token.grant.is_of_page() == is_of_page);
+        let is_page_token = new.grant.is_page_token();
+        let same_kind = self.stored().await?.into_iter().filter(|token| token.grant.is_page_token() == is_page_token);
         let same_kind = same_kind.filter(|token| !token.is_replaced());
         if same_kind.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
@@ -92,7 +92,7 @@ impl Access {
     /// Returns the tokens of programs, oldest first.
     #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ProgramToken>, AppError> {
-        let of_programs = self.stored().await?.into_iter().filter(|token| !token.grant.is_of_page());
+        let of_programs = self.stored().await?.into_iter().filter(|token| !token.grant.is_page_token());
         let (old, tokens): (Vec<_>, Vec<_>) = of_programs.partition(ApiToken::is_replaced);
         let now = self.now();
         let old_of = |token: &ApiToken| old.iter().find(|old| *old.holder() == token.id && old.is_good(now)).cloned();
@@ -164,7 +164,7 @@ impl Access {
     /// Records in the background that a token was used, at most once an hour for each token.
     pub fn note_use(self: &Arc<Self>, known: &KnownToken) {
         let (now, id) = (self.now(), known.token.id.clone());
-        if known.token.grant.is_of_page() || !known.token.is_use_news(now) {
+        if known.token.grant.is_page_token() || !known.token.should_record_use(now) {
             return;
         }
         let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -121,12 +121,12 @@ impl Access {
 
     /// Whether the token is a program's, or was issued under the current gateway token.
     fn is_current(&self, token: &ApiToken, gateway_token: Option<TokenDigest>) -> bool {
-        !token.grant.is_of_page() || gateway_token.as_ref() == Some(&self.gateway_token)
+        !token.grant.is_page_token() || gateway_token.as_ref() == Some(&self.gateway_token)
     }
 
     /// Adds the mark that authenticates the token's row.
     fn marked(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
-        let mac = Some(self.vault.mark(token, token.grant.is_of_page().then_some(&self.gateway_token))?);
+        let mac = Some(self.vault.mark(token, token.grant.is_page_token().then_some(&self.gateway_token))?);
         Ok(SealedApiToken { token: token.clone(), mac })
     }
 

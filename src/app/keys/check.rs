@@ -73,7 +73,7 @@ impl Keys {
     }
 
     /// Reloads the key file, and warns of each key check whose key this gateway lacks.
-    pub(in crate::app) async fn meet_new_keys(&self) -> Result<(), AppError> {
+    pub(in crate::app) async fn reload_keys(&self) -> Result<(), AppError> {
         if self.cipher.reload() {
             tracing::info!(key.id = %self.cipher.key_id(), "the encryption keys have changed");
         }

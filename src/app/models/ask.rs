@@ -91,7 +91,7 @@ impl Models {
         let (account, model) = (&target.definition.name, &target.model.name);
         RunningRequest::current().note_model(account, model);
         if !rights.permits_model(account, model) {
-            return Err(lacking(account, model));
+            return Err(insufficient_scope(account, model));
         }
         Ok((body, name, target))
     }
@@ -159,7 +159,7 @@ impl Models {
         }
         // Check this first, so that only callers with access to the account make the gateway request its models.
         if !rights.permits(Permission::Models, &definition.name) {
-            return Err(lacking(&definition.name, &found.model));
+            return Err(insufficient_scope(&definition.name, &found.model));
         }
         let model = self.asked_model(&definition.name, api, found.model).await;
         Ok(Target { definition, api, model })
@@ -229,7 +229,7 @@ impl Models {
 }
 
 /// Returns the error for a caller that may not use a model.
-pub(super) fn lacking(account: &AccountName, model: &str) -> AppError {
+pub(super) fn insufficient_scope(account: &AccountName, model: &str) -> AppError {
     AppError::InsufficientScope(format!("models:{account}/{model}"))
 }
 

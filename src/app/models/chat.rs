@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
-    memory::{Complete, Part, Unremembered},
+    memory::{Complete, Part, PendingMemory},
     metered::metered,
     session::{add_session, cache_scope},
     stream::{ChatForm, Form},
@@ -126,7 +126,7 @@ impl Models {
         // The recalled reasoning has been sent, so its memory is free.
         drop(room);
         let part = Part::Reasoning(target.definition.name.clone());
-        let unremembered = self.memory.is_on().then_some(Unremembered { owner: caller, part });
+        let unremembered = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
             self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), unremembered, 0).await?
         } else {

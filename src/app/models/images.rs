@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{Target, checked, lacking},
+    ask::{Target, checked, insufficient_scope},
 };
 use crate::{
     app::{AppError, RunningRequest},
@@ -60,7 +60,7 @@ impl Models {
             Some(None) => Err(AppError::UnknownModel(name.as_str().to_owned())),
             // The list is unknown. Use the named model; the request then fails with the actual reason.
             None if rights.permits_model(account, &target.model.name) => Ok(target.model.clone()),
-            None => Err(lacking(account, &target.model.name)),
+            None => Err(insufficient_scope(account, &target.model.name)),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
-    memory::{Complete, Part, RecalledItems, Unremembered},
+    memory::{Complete, Part, PendingMemory, RecalledItems},
     session::{add_session, cache_scope},
     stream::{BrokenEvents, Events, Form, answer},
 };
@@ -69,7 +69,7 @@ impl Models {
         let echo = echo.stored(is_stored);
         let kept = echo.size() + own_input.len();
         let part = Part::Whole { input: own_input, previous };
-        let unremembered = is_stored.then_some(Unremembered { owner: caller, part });
+        let unremembered = is_stored.then_some(PendingMemory { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.
         drop(room);
@@ -133,13 +133,13 @@ impl Models {
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
-        unremembered: Option<Unremembered>,
+        unremembered: Option<PendingMemory>,
         kept: usize,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = split_event_stream(response)?;
         response.kept = kept;
         let mut events = Events::of(body);
-        events.await_news(self).await.map_err(|broken| self.broken(&account, broken))?;
+        events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
         response.body = answer(Arc::clone(self), account, events, form, unremembered);

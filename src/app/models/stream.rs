@@ -18,12 +18,12 @@ use tokio::select;
 
 use super::{
     Models,
-    memory::{Complete, Unremembered},
+    memory::{Complete, PendingMemory},
 };
 use crate::{
     app::{ProviderRegistration, RunningRequest},
     domain::dialect::{
-        ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news, legacy,
+        ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, has_output, legacy,
     },
     ports::{ByteStream, UpstreamError},
 };
@@ -88,12 +88,12 @@ impl Events {
         self.body
     }
 
-    /// Reads until the first event with output ([`is_news`]), or until the time or a limit is reached. The frames stay
+    /// Reads until the first event with output ([`has_output`]), or until the time or a limit is reached. The frames stay
     /// queued.
     ///
     /// # Errors
     /// [`BrokenEvents`] if the response fails before that.
-    pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), BrokenEvents> {
+    pub(super) async fn await_output(&mut self, models: &Models) -> Result<(), BrokenEvents> {
         let (mut held, mut size) = (VecDeque::new(), 0);
         let (mut has_begun, mut deadline) = (false, None);
         loop {
@@ -110,13 +110,13 @@ impl Events {
             if frame.bytes.is_empty() {
                 return Err(ResponseFailure::ended_early().into());
             }
-            let is_news = frame.event().as_ref().map(is_news).transpose()?;
+            let has_output = frame.event().as_ref().map(has_output).transpose()?;
             size += frame.bytes.len();
             held.push_back(frame);
-            if is_news == Some(true) || held.len() > MAX_HELD || size > MAX_HELD_BYTES {
+            if has_output == Some(true) || held.len() > MAX_HELD || size > MAX_HELD_BYTES {
                 break;
             }
-            if is_news == Some(false) && !mem::replace(&mut has_begun, true) {
+            if has_output == Some(false) && !mem::replace(&mut has_begun, true) {
                 deadline = Some(models.clock.sleep(FIRST_OUTPUT));
             }
         }
@@ -234,7 +234,7 @@ enum Written {
 enum Next {
     Events,
     /// Stores the response, then sends these bytes, which contain its last event.
-    Remember(Unremembered, Complete, Vec<u8>),
+    Remember(PendingMemory, Complete, Vec<u8>),
     Break(UpstreamError),
     End,
 }
@@ -246,7 +246,7 @@ struct Answer {
     form: Form,
     next: Next,
     /// Set if the response will be stored.
-    unremembered: Option<Unremembered>,
+    unremembered: Option<PendingMemory>,
     request: RunningRequest,
     /// The request's span, for log lines while the body is streamed.
     span: tracing::Span,
@@ -258,7 +258,7 @@ pub(super) fn answer(
     account: Arc<ProviderRegistration>,
     events: Events,
     form: Form,
-    unremembered: Option<Unremembered>,
+    unremembered: Option<PendingMemory>,
 ) -> ByteStream {
     let span = tracing::Span::current();
     let request = RunningRequest::current();

@@ -46,9 +46,9 @@ impl Tokens {
     }
 
     /// Returns the permission to the breaker if the endpoint was not called.
-    pub(super) fn give_back(&self, definition: &ProviderDefinition) {
+    pub(super) fn release_probe(&self, definition: &ProviderDefinition) {
         if let Some(method) = self.method_of(definition) {
-            self.breakers.with(method, |breaker| breaker.give_back(self.now()));
+            self.breakers.with(method, |breaker| breaker.release_probe(self.now()));
         }
     }
 
@@ -58,7 +58,7 @@ impl Tokens {
         match outcome {
             Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::works),
             Err(Failure::NotConsumed { cause, .. } | Failure::Unknown(cause)) if !is_fault(*cause) => {
-                return self.give_back(definition);
+                return self.release_probe(definition);
             }
             Err(Failure::NotConsumed { .. } | Failure::Unknown(_)) => {}
         }

@@ -24,7 +24,7 @@ use crate::{
 const MAX_SUCCESSORS: usize = 100;
 
 /// The contents of the token journal, which may be newer than a restored database.
-pub(super) struct Remembered {
+pub(super) struct JournalContents {
     committed: HashMap<AccountName, Rotation>,
     /// The newest version of each account whose tokens are in the journal of another gateway.
     marks: HashMap<AccountName, TokenVersion>,
@@ -33,7 +33,7 @@ pub(super) struct Remembered {
     ended: HashMap<LoginId, Option<LoginId>>,
 }
 
-impl Remembered {
+impl JournalContents {
     pub(super) fn committed_of(&self, name: &AccountName) -> Option<&Rotation> {
         self.committed.get(name)
     }
@@ -81,7 +81,7 @@ impl Remembered {
 
 impl Tokens {
     /// Reads the whole journal. Parts that cannot be read count as empty.
-    pub(super) async fn remembered_now(&self) -> Remembered {
+    pub(super) async fn read_journal(&self) -> JournalContents {
         let records = self.journal.list().await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the token journal cannot be read");
             Vec::new()
@@ -90,13 +90,13 @@ impl Tokens {
     }
 
     /// Reads the rest of the journal and combines it with `records`.
-    pub(super) async fn remembered(&self, records: &[JournalRecord]) -> Remembered {
+    pub(super) async fn remembered(&self, records: &[JournalRecord]) -> JournalContents {
         let committed = records.iter().filter(|record| record.state == RecordState::Committed);
         let ended = self.journal.ended().await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the ended logins in the token journal cannot be read");
             Vec::new()
         });
-        Remembered {
+        JournalContents {
             committed: committed.map(|record| (record.name.clone(), record.rotation.clone())).collect(),
             marks: self.journal.marks().await.unwrap_or_default().into_iter().collect(),
             presented: self.journal.presented().await.unwrap_or_default(),
@@ -105,7 +105,7 @@ impl Tokens {
     }
 
     /// Removes or replaces every account whose login has ended according to the journal.
-    pub(super) async fn end_all_again(self: &Arc<Self>, remembered: &Remembered) -> Result<(), AppError> {
+    pub(super) async fn end_returned_logins(self: &Arc<Self>, remembered: &JournalContents) -> Result<(), AppError> {
         let names = self.registry.versions().into_iter().filter(|(_, version)| remembered.has_ended(&version.login_id));
         for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
             let account = match self.store.load(&name).await {
@@ -115,7 +115,7 @@ impl Tokens {
                 Err(error) => return Err(error.into()),
             };
             let (name, login_id) = (account.name.clone(), account.login_id().clone());
-            match self.end_again(account, remembered).await {
+            match self.end_returned_login(account, remembered).await {
                 Ok(account) => self.adopt(&name, &login_id, account),
                 Err(error) => {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
@@ -126,10 +126,10 @@ impl Tokens {
     }
 
     /// Removes or replaces an account whose login has ended. Returns the account afterwards; None if it was removed.
-    pub(super) async fn end_again(
+    pub(super) async fn end_returned_login(
         self: &Arc<Self>,
         account: SealedCredential,
-        remembered: &Remembered,
+        remembered: &JournalContents,
     ) -> Result<Option<SealedCredential>, AppError> {
         let definition = self.directory.definition_of(&account.name, account.provider_type);
         let (Some(definition), Some(ending)) = (definition, remembered.ending(&account)) else {
@@ -161,7 +161,7 @@ impl Tokens {
 
     /// Replaces `account` with the login of `rotation`, if a restored database has brought back that login's
     /// predecessor. Returns None if `account` is not the predecessor.
-    pub(super) async fn replace_again(
+    pub(super) async fn replace_returned_login(
         &self,
         definition: &ProviderDefinition,
         account: &SealedCredential,

@@ -42,7 +42,7 @@ impl Tokens {
         };
         let remembered = self.remembered(&records).await;
         if remembered.has_ends() {
-            self.end_all_again(&remembered).await?;
+            self.end_returned_logins(&remembered).await?;
         }
         let mut due = Vec::new();
         for record in records {

@@ -97,14 +97,14 @@ impl Tokens {
 
     /// Cancels the account's late call before the token is presented again under `lease`, so that two presentations of
     /// a token are never in flight at once.
-    pub(super) async fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
+    pub(super) async fn cancel_late_call(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
             self.clock.sleep(CLOSING).await;
         }
     }
 
     /// Cancels the late call of an account whose token another replica presents.
-    pub(super) fn hang_up_for_other_replica(&self, credential: &SealedCredential) {
+    pub(super) fn cancel_late_call_for_other_replica(&self, credential: &SealedCredential) {
         if let TokenState::Refreshing(lease) = &credential.refresh.state {
             self.late_calls.cancel_other(&credential.name, &lease.id);
         }

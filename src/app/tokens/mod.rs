@@ -148,9 +148,11 @@ impl Tokens {
                 count += 1;
                 match account {
                     StoredAccount::Readable(account) if count > self.tokens_in_memory => {
-                        self.register_resting(&account)
+                        self.register_unloaded(&account)
                     }
-                    account @ (StoredAccount::Readable(_) | StoredAccount::Unreadable(_)) => self.meet(account),
+                    account @ (StoredAccount::Readable(_) | StoredAccount::Unreadable(_)) => {
+                        self.register_or_quarantine(account)
+                    }
                 }
             }
             if last.is_none() {
@@ -161,7 +163,7 @@ impl Tokens {
     }
 
     /// Registers or quarantines an account that was read from the store.
-    pub(super) fn meet(&self, account: StoredAccount) {
+    pub(super) fn register_or_quarantine(&self, account: StoredAccount) {
         match account {
             StoredAccount::Readable(credential) => self.register(&credential),
             StoredAccount::Unreadable(account) => self.quarantine(account),
@@ -170,7 +172,7 @@ impl Tokens {
 
     /// Registers an account as stored, and schedules its next refresh.
     pub(super) fn register(&self, credential: &SealedCredential) {
-        self.hang_up_for_other_replica(credential);
+        self.cancel_late_call_for_other_replica(credential);
         match self.registration_of(credential) {
             Ok(Some(account)) => self.register_as(credential, account),
             Ok(None) => {}
@@ -180,9 +182,9 @@ impl Tokens {
 
     /// Registers an account without its access token, which is opened on the first use. The tokens of very many
     /// accounts, most of them unused, would fill the memory.
-    fn register_resting(&self, credential: &SealedCredential) {
+    fn register_unloaded(&self, credential: &SealedCredential) {
         if let Some(account) = self.registration_with(credential, AccessToken::new("")) {
-            self.register_as(credential, ProviderRegistration { is_resting: true, ..account });
+            self.register_as(credential, ProviderRegistration { is_unloaded: true, ..account });
         }
     }
 
@@ -241,7 +243,7 @@ impl Tokens {
             refresh: credential.refresh.clone(),
             revision: credential.revision,
             access_token,
-            is_resting: false,
+            is_unloaded: false,
             account: credential.metadata.account.clone(),
             served_until: credential.refresh.served_until(&definition.refresh),
             definition,
@@ -267,11 +269,11 @@ impl Tokens {
             // Another replica, which does not know the end, may have written an ended login back.
             let has_returned = is_other_login && self.has_ended(account.login_id()).await;
             if is_new && (has_returned || !self.note_seen(account).await) {
-                self.meet_restored_account((**account).clone(), &self.remembered_now().await).await?;
+                self.repair_restored_account((**account).clone(), &self.read_journal().await).await?;
                 return Ok(true);
             }
         }
-        Ok(stored.map(|account| self.meet(account)).is_some())
+        Ok(stored.map(|account| self.register_or_quarantine(account)).is_some())
     }
 
     /// Reads the quarantined accounts again, because their key may have been added or their rows restored.
@@ -293,7 +295,7 @@ impl Tokens {
             self.registry.unregister(&gone.definition.name, &gone.refresh.version.login_id);
         }
         self.followed.reset(readable(&stored));
-        stored.into_iter().for_each(|account| self.meet(account));
+        stored.into_iter().for_each(|account| self.register_or_quarantine(account));
         Ok(())
     }
 
@@ -318,7 +320,7 @@ impl Tokens {
     /// Whether the access token of any registered account is usable without the database.
     pub(super) fn has_usable(&self) -> bool {
         let now = self.now();
-        self.registry.any(|account| !account.is_resting && account.is_usable(now))
+        self.registry.any(|account| !account.is_unloaded && account.is_usable(now))
     }
 
     fn note_store(&self, trouble: Option<StoreTrouble>) {

@@ -57,14 +57,14 @@ impl Tokens {
         let asked_at = self.clock.since_boot();
         // Retries use the same lease id. If an attempt failed after the store had granted the lease, it is ours.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
-        let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.give_back(definition))?;
+        let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.release_probe(definition))?;
         match (begun.effect, begun.credential) {
             (Effect::Send, Some(credential)) => {
                 let leased = Leased { credential, lease, asked_at, rest, slot };
                 self.present_and_settle(definition, leased).await
             }
             (effect, credential) => {
-                self.give_back(definition);
+                self.release_probe(definition);
                 self.adopt(name, &seen.login_id, credential);
                 let outcome = if let Effect::Wait(until) = effect {
                     RefreshOutcome::Waiting(until)
@@ -91,7 +91,7 @@ impl Tokens {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
                 counters::presented(definition.provider_type.as_str());
                 counters::lease_waited(self.clock.since_boot().saturating_sub(asked_at));
-                self.hang_up(name, &lease).await;
+                self.cancel_late_call(name, &lease).await;
                 let mut call = self.present(definition, &credential, token, rest);
                 match self.in_time(definition, &mut call).await {
                     Some(Ok(Presented { response, rest })) => {
@@ -113,7 +113,7 @@ impl Tokens {
                 }
             }
             Err(cause) => {
-                self.give_back(definition);
+                self.release_probe(definition);
                 Failure::NotConsumed { cause, retry_after: None }
             }
         };
@@ -251,7 +251,7 @@ impl Tokens {
         let committed = self.advance(definition, succeeded).await?;
         match &committed.credential {
             Some(account) if *account.login_id() != rotation.version.login_id => {
-                Ok(self.replace_again(definition, account, rotation).await?.unwrap_or(committed))
+                Ok(self.replace_returned_login(definition, account, rotation).await?.unwrap_or(committed))
             }
             Some(_) | None => Ok(committed),
         }

@@ -38,7 +38,7 @@ pub struct ProviderRegistration {
     pub revision: Revision,
     pub access_token: AccessToken,
     /// Whether `access_token` is still empty. It is then opened on the account's first use.
-    pub is_resting: bool,
+    pub is_unloaded: bool,
     /// The account's user and workspace. ChatGPT's backend requires the workspace id beside the token.
     pub account: AccountLabels,
     /// Until when requests may use the access token; None if there is no limit.

@@ -6,7 +6,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Tokens, ended::Remembered, readable};
+use super::{Tokens, ended::JournalContents, readable};
 use crate::{
     app::{AppError, directory::StoredAccount},
     domain::{
@@ -18,9 +18,9 @@ use crate::{
 
 impl Tokens {
     /// Compares every account with the registry and the journal, repairs it, and registers the result.
-    pub(in crate::app) async fn meet_restored_database(self: &Arc<Self>) -> Result<(), AppError> {
+    pub(in crate::app) async fn repair_after_restore(self: &Arc<Self>) -> Result<(), AppError> {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
-        let remembered = self.remembered_now().await;
+        let remembered = self.read_journal().await;
         let stored = self.directory.all().await?;
         self.followed.reset(readable(&stored));
         let names: HashSet<_> = stored.iter().map(|account| account.name().clone()).collect();
@@ -31,7 +31,7 @@ impl Tokens {
         }
         for account in stored {
             match account {
-                StoredAccount::Readable(account) => self.meet_restored_account(*account, &remembered).await?,
+                StoredAccount::Readable(account) => self.repair_restored_account(*account, &remembered).await?,
                 StoredAccount::Unreadable(account) => self.quarantine(account),
             }
         }
@@ -41,13 +41,13 @@ impl Tokens {
     }
 
     /// Compares one account with the registry and the journal, repairs it, and registers the result.
-    pub(super) async fn meet_restored_account(
+    pub(super) async fn repair_restored_account(
         self: &Arc<Self>,
         account: SealedCredential,
-        remembered: &Remembered,
+        remembered: &JournalContents,
     ) -> Result<(), AppError> {
         let name = account.name.clone();
-        let Some(account) = self.end_again(account, remembered).await? else {
+        let Some(account) = self.end_returned_login(account, remembered).await? else {
             self.registry.reset(&name, None);
             return Ok(());
         };
@@ -65,7 +65,11 @@ impl Tokens {
     }
 
     /// Writes back the newest tokens of an account, or puts it in doubt if they are unknown. Returns the account.
-    async fn repair(&self, account: SealedCredential, remembered: &Remembered) -> Result<SealedCredential, AppError> {
+    async fn repair(
+        &self,
+        account: SealedCredential,
+        remembered: &JournalContents,
+    ) -> Result<SealedCredential, AppError> {
         let (name, own) = (account.name.clone(), account.refresh.version.clone());
         let Some(definition) = self.directory.definition_of(&name, account.provider_type) else { return Ok(account) };
         let is_of_login = |version: &TokenVersion| version.login_id == own.login_id;

@@ -23,7 +23,7 @@ const MAX_REFRESHES: usize = 3;
 impl Tokens {
     /// Returns the account if its access token is in memory and usable.
     pub fn cached(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
-        self.registry.get(name).filter(|account| !account.is_resting && account.is_usable(self.now()))
+        self.registry.get(name).filter(|account| !account.is_unloaded && account.is_usable(self.now()))
     }
 
     /// Returns the account with a usable access token, after a refresh if there is none.
@@ -36,7 +36,7 @@ impl Tokens {
         if let Some(account) = self.cached(name) {
             return Ok(account);
         }
-        if self.registry.get(name).is_some_and(|account| account.is_resting) {
+        if self.registry.get(name).is_some_and(|account| account.is_unloaded) {
             self.wake(name).await?;
         }
         let mut waited_for = None;

@@ -109,7 +109,7 @@ pub(super) fn in_one_line(value: &RawValue) -> Cow<'_, str> {
 }
 
 /// Whether an event carries more than the start of the response. Returns an error if it reports a failure.
-pub fn is_news(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
+pub fn has_output(event: &SseEvent<'_>) -> Result<bool, ResponseFailure> {
     let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
     event.check()?;
     let only_begins = matches!(&*event.kind, "response.created" | "response.queued" | "response.in_progress");

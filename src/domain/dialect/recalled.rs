@@ -8,7 +8,8 @@ use serde_json::{Value, value::RawValue};
 use super::raw_json::{List, Text};
 
 /// For a request that refers to no earlier response.
-pub static NOTHING: Recalled = Recalled { earlier: Vec::new(), items: BTreeMap::new(), reasoning: BTreeMap::new() };
+pub static NOTHING_RECALLED: Recalled =
+    Recalled { earlier: Vec::new(), items: BTreeMap::new(), reasoning: BTreeMap::new() };
 
 /// Items of earlier responses.
 #[derive(Debug, Default)]

@@ -49,7 +49,7 @@ impl Breaker {
     }
 
     /// Returns a permission that was not used, so that another call may probe.
-    pub fn give_back(&mut self, now: Timestamp) {
+    pub fn release_probe(&mut self, now: Timestamp) {
         if self.is_probing {
             (self.open_until, self.is_probing) = (Some(now), false);
         }

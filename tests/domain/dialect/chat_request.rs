@@ -1,7 +1,7 @@
 //! Tests of translating each parameter of a Chat Completions request. [`super::messages`] tests the messages.
 
 use goclaw::domain::dialect::{
-    BackendRequest, ChatOptions, InvalidRequest, NOTHING, TranslatedChat, model_of, request::REFUSED,
+    BackendRequest, ChatOptions, InvalidRequest, NOTHING_RECALLED, TranslatedChat, model_of, request::REFUSED,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::parsed_chat;
 fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), InvalidRequest> {
     let body = body.to_string();
     let TranslatedChat { request: sent, options, .. } =
-        parsed_chat(body.as_bytes())?.into_backend("gpt-x", &NOTHING)?;
+        parsed_chat(body.as_bytes())?.into_backend("gpt-x", &NOTHING_RECALLED)?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 

@@ -1,6 +1,6 @@
 //! Tests of translating each kind of chat message to input items.
 
-use goclaw::domain::dialect::{InvalidRequest, NOTHING};
+use goclaw::domain::dialect::{InvalidRequest, NOTHING_RECALLED};
 use serde_json::{Value, json};
 
 use super::parsed_chat;
@@ -8,7 +8,7 @@ use super::parsed_chat;
 /// Returns the translated request, and whether `messages.name` is the one ignored parameter.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
-    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
+    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored == ["messages.name"]))
 }
 

@@ -4,8 +4,8 @@
 // Requests.
 mod chat_request;
 mod documentation;
-mod mended;
 mod messages;
+mod repaired;
 mod request_properties;
 mod responses_request;
 
@@ -22,7 +22,7 @@ mod streams;
 
 use goclaw::domain::{
     dialect::{
-        ChatOptions, ChatRequest, CompletionReader, InvalidRequest, NOTHING, ResponseFailure, ResponseReader,
+        ChatOptions, ChatRequest, CompletionReader, InvalidRequest, NOTHING_RECALLED, ResponseFailure, ResponseReader,
         ResponsesRequest, SseEvent, chat::StopSequences, model_of,
     },
     model_ref::ModelName,
@@ -55,7 +55,9 @@ fn reader(members: &Value) -> ResponseReader {
     let mut body = json!({"model": "openai/gpt-x", "input": "Hi"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let body = body.to_string();
-    ResponseReader::new(parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING).unwrap().echo)
+    ResponseReader::new(
+        parsed_response(body.as_bytes()).unwrap().into_backend("gpt-x", &NOTHING_RECALLED).unwrap().echo,
+    )
 }
 
 /// Passes an event to the reader. Returns the whole response after the last event.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use goclaw::domain::dialect::{BackendRequest, InvalidRequest, NOTHING};
+use goclaw::domain::dialect::{BackendRequest, InvalidRequest, NOTHING_RECALLED};
 
 use super::{parsed_chat, parsed_response};
 
@@ -26,11 +26,11 @@ const ACCEPTED: [&str; 14] = [
 ];
 
 fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    parsed_response(body)?.into_backend("gpt-x", &NOTHING).map(|translated| translated.request)
+    parsed_response(body)?.into_backend("gpt-x", &NOTHING_RECALLED).map(|translated| translated.request)
 }
 
 fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    parsed_chat(body)?.into_backend("gpt-x", &NOTHING).map(|chat| chat.request)
+    parsed_chat(body)?.into_backend("gpt-x", &NOTHING_RECALLED).map(|chat| chat.request)
 }
 
 /// Checks a translated request against the backend's rules.

@@ -1,7 +1,7 @@
 //! Tests of translating Responses requests for the backend, for each rule.
 
 use goclaw::domain::dialect::{
-    BackendRequest, InvalidRequest, Missing, NOTHING, Recalled, TOO_LARGE, request::REFUSED,
+    BackendRequest, InvalidRequest, Missing, NOTHING_RECALLED, Recalled, TOO_LARGE, request::REFUSED,
 };
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::parsed_response;
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
     let body = body.to_string();
-    let sent = parsed_response(body.as_bytes())?.into_backend("gpt-x", &NOTHING)?.request;
+    let sent = parsed_response(body.as_bytes())?.into_backend("gpt-x", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
@@ -169,12 +169,12 @@ fn item_references_are_resolved_or_reported_as_missing() {
         [json!({"type": "item_reference", "id": "msg_1"}), json!({"id": "msg_1"}), json!({"id": "msg_1", "type": null})]
     {
         assert_eq!(translated(&item, &recalled), (json!([user, known]), Missing::default()));
-        let (sent, missing) = translated(&item, &NOTHING);
+        let (sent, missing) = translated(&item, &NOTHING_RECALLED);
         assert_eq!((sent, missing.needed()), (json!([user]), Some("msg_1")));
     }
     let bare = json!({"type": "reasoning", "id": "rs_1", "summary": []});
     assert_eq!(translated(&bare, &recalled), (json!([user, reasoning]), Missing::default()));
-    let (sent, missing) = translated(&bare, &NOTHING);
+    let (sent, missing) = translated(&bare, &NOTHING_RECALLED);
     assert_eq!((sent, missing.needed(), &*missing.reasoning), (json!([user]), None, &["rs_1".to_owned()][..]));
     let (_, missing) = translated(&json!({"type": "item_reference", "id": "rs_2"}), &recalled);
     assert_eq!((missing.needed(), missing.is_empty()), (None, false), "reasoning is optional");
@@ -261,7 +261,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
 #[test]
 fn numbers_and_escapes_keep_their_spelling() {
     let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;
-    let sent = parsed_response(body).unwrap().into_backend("m", &NOTHING).unwrap().request.body;
+    let sent = parsed_response(body).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#"{"a": 1.0, "b": 123456789012345678901234567890}"#), "{sent}");
     assert!(sent.contains(r#""\ud83d\ude00 \u0061""#), "{sent}");

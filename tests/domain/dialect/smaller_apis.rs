@@ -2,7 +2,7 @@
 
 use goclaw::domain::{
     dialect::{
-        BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, NOTHING, image_model_of, is_image_model,
+        BackendModel, EmbeddingsRequest, ImageReader, ImageRequest, NOTHING_RECALLED, image_model_of, is_image_model,
         legacy::{text_chunk, text_completion},
     },
     provider_refusal::RefusalKind,
@@ -135,10 +135,11 @@ fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let body = body.to_string();
         let model = BackendModel { name: "m".to_owned(), reasons, ..BackendModel::default() };
-        let sent = parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING).unwrap().request;
+        let sent =
+            parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!(sent["reasoning"], expected, "{members}");
-        let sent = parsed_response(body.as_bytes()).unwrap().into_backend(model, &NOTHING).unwrap().request;
+        let sent = parsed_response(body.as_bytes()).unwrap().into_backend(model, &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         let own = members.get("reasoning").cloned().unwrap_or(expected);
         let is_asked = own.get("summary").is_some() && members.get("reasoning").is_some();

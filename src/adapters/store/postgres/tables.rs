@@ -1,7 +1,7 @@
 //! PostgreSQL's SQL for copying whole tables as JSON, for `queries/copying.rs`.
 
 use super::LOCK;
-use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
+use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
 /// Lifts the time limit, because reading a whole table may take longer than other queries.
 pub(super) const BEGIN_SNAPSHOT: &str =
@@ -38,7 +38,7 @@ pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> 
 }
 
 pub(super) fn next_rows(table: &str, _columns: &[Column], _after: i64) -> String {
-    format!("FETCH {} FROM copied", batch_of(table))
+    format!("FETCH {} FROM copied", batch_size(table))
 }
 
 pub(super) fn after_reading() -> Option<&'static str> {

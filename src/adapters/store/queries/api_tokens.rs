@@ -85,8 +85,8 @@ async fn delete(connection: &mut Connection, id: &str, author: &Author) -> Resul
 impl ApiTokenStore for Store {
     async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<TokenStored, StoreError> {
         self.write("store a token", async |connection| {
-            if !token.token.grant.is_of_page() {
-                let of_programs = table::table.filter(table::scope.ne_all(Grant::OF_THE_PAGE));
+            if !token.token.grant.is_page_token() {
+                let of_programs = table::table.filter(table::scope.ne_all(Grant::PAGE_GRANTS));
                 let same_name = of_programs.filter(table::name.eq(token.token.name.as_str())).count();
                 if same_name.get_result::<i64>(connection).await? > 0 {
                     return Ok(TokenStored::NameTaken);
@@ -157,7 +157,7 @@ impl ApiTokenStore for Store {
         self.write("delete tokens", async |connection| {
             let mut tokens = table::table.order(table::id).select(table::id).into_boxed();
             if !programs {
-                tokens = tokens.filter(table::scope.eq_any(Grant::OF_THE_PAGE));
+                tokens = tokens.filter(table::scope.eq_any(Grant::PAGE_GRANTS));
             }
             let ids: Vec<String> = tokens.load(connection).await?;
             for id in &ids {

@@ -55,7 +55,7 @@ impl TableCopy for Store {
             let accounts: i64 = llm_providers::table.count().get_result(connection).await?;
             let secrets: i64 = config_secrets::table.count().get_result(connection).await?;
             let queue: i64 = revocations::table.count().get_result(connection).await?;
-            let of_programs = api_tokens::table.filter(api_tokens::scope.ne_all(Grant::OF_THE_PAGE));
+            let of_programs = api_tokens::table.filter(api_tokens::scope.ne_all(Grant::PAGE_GRANTS));
             let tokens: i64 = of_programs.count().get_result(connection).await?;
             Ok(accounts + secrets + queue + tokens > 0)
         })
@@ -160,7 +160,7 @@ async fn restore(
 ) -> Result<Restored, CopyError> {
     let known_tokens: Vec<String> = api_tokens::table.select(api_tokens::id).load(connection).await?;
     let count = replace_all(connection, Tables::Main, source, order.progress).await?;
-    let of_page = api_tokens::table.filter(api_tokens::scope.eq_any(Grant::OF_THE_PAGE));
+    let of_page = api_tokens::table.filter(api_tokens::scope.eq_any(Grant::PAGE_GRANTS));
     diesel::delete(of_page).execute(connection).await?;
     let tokens = api_tokens::table.order(api_tokens::name).select((api_tokens::id, api_tokens::name));
     let tokens: Vec<(String, String)> = tokens.load(connection).await?;

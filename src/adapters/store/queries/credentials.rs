@@ -24,7 +24,7 @@ use crate::{
         credential::{NewSealedCredential, SealedCredential},
         history::{CredentialEvent, EventKind, Revision},
         ids::{AccountName, Generation, LoginId},
-        provider_feedback::{ANNOUNCED_FOR, AccountRefusal},
+        provider_feedback::{ANNOUNCEMENT_INTERVAL, AccountRefusal},
         refresh::{RefreshEvent, RefreshPolicy, Step, StepEvent, step},
         revocation::RevocationOrder,
         sealed::refresh_token_key,
@@ -224,7 +224,7 @@ impl TokenStore for Store {
             let Some(account) = account else { return Ok(None) };
             let before = feedback::replace(connection, said).await?;
             let Some(AccountRefusal { code, .. }) = said.feedback.new_refusal(&before) else { return Ok(None) };
-            if was_refused(connection, &said.login_id, code, now.minus(ANNOUNCED_FOR)).await? {
+            if was_refused(connection, &said.login_id, code, now.minus(ANNOUNCEMENT_INTERVAL)).await? {
                 return Ok(None);
             }
             let event = CredentialEvent::refused(&said.name, code, &account.refresh, now);
@@ -274,7 +274,7 @@ async fn repaired(
 ) -> QueryResult<Option<SealedCredential>> {
     let RefreshEvent::Succeeded(rotation) = event else { return Ok(None) };
     let damaged = rows(connection, Some(name)).await?.pop();
-    let repaired = damaged.and_then(|(row, refresh_token)| Some((row.mended_by(rotation)?, refresh_token)));
+    let repaired = damaged.and_then(|(row, refresh_token)| Some((row.repaired_by(rotation)?, refresh_token)));
     Ok(repaired.and_then(|row| account(row).ok()))
 }
 

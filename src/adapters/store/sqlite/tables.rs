@@ -1,6 +1,6 @@
 //! The SQL that copies whole tables as JSON in SQLite: see `queries/copying.rs`.
 
-use crate::adapters::store::copying::{Column, batch_of, literal, quoted};
+use crate::adapters::store::copying::{Column, batch_size, literal, quoted};
 
 /// The transaction's snapshot begins with its first read.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN DEFERRED";
@@ -28,7 +28,7 @@ pub(super) fn next_rows(table: &str, columns: &[Column], after: i64) -> String {
         "SELECT rowid AS place, json_object({}) AS row FROM {} WHERE rowid > {after} ORDER BY rowid LIMIT {}",
         members.join(", "),
         quoted(table),
-        batch_of(table)
+        batch_size(table)
     )
 }
 

@@ -15,7 +15,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-pub(super) use self::remember::{Complete, Part, Unremembered};
+pub(super) use self::remember::{Complete, Part, PendingMemory};
 use self::{batch::Batch, upkeep::Upkeep};
 use super::Models;
 use crate::{

@@ -18,7 +18,7 @@ use crate::{
 
 /// A running response that is stored when it is complete.
 #[derive(Debug)]
-pub(in crate::app::models) struct Unremembered {
+pub(in crate::app::models) struct PendingMemory {
     pub(in crate::app::models) owner: Principal,
     pub(in crate::app::models) part: Part,
 }
@@ -59,7 +59,7 @@ impl Part {
 
 impl Models {
     /// Stores a complete response. Waits until it is stored, at most [`WAIT`].
-    pub(in crate::app::models) async fn remember(self: &Arc<Self>, unremembered: Unremembered, complete: Complete) {
+    pub(in crate::app::models) async fn remember(self: &Arc<Self>, unremembered: PendingMemory, complete: Complete) {
         let models = Arc::clone(self);
         let stored = self.tasks.run(async move { models.store_response(unremembered, &complete).await });
         select! {
@@ -72,8 +72,8 @@ impl Models {
         }
     }
 
-    async fn store_response(self: Arc<Self>, unremembered: Unremembered, complete: &Complete) -> Result<(), AppError> {
-        let Unremembered { owner, part } = unremembered;
+    async fn store_response(self: Arc<Self>, unremembered: PendingMemory, complete: &Complete) -> Result<(), AppError> {
+        let PendingMemory { owner, part } = unremembered;
         let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
         // Sealed, it would exceed the limit of a recall, so no request could use it.

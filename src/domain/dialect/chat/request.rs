@@ -4,7 +4,7 @@
 use super::{StopSequences, legacy};
 use crate::domain::{
     dialect::{
-        BackendModel, BackendRequest, InvalidRequest, NOTHING, Recalled,
+        BackendModel, BackendRequest, InvalidRequest, NOTHING_RECALLED, Recalled,
         json_writer::JsonWriter,
         members::Members,
         reasoning::Summary,
@@ -72,7 +72,7 @@ impl<'a> ChatRequest<'a> {
     /// Writes the body of a legacy completion for the backend. Its `prompt` becomes a user message.
     pub fn prompt_into_backend(mut self, model: impl Into<BackendModel>) -> Result<TranslatedChat, InvalidRequest> {
         let prompt = legacy::take_prompt(&mut self.body)?;
-        self.translated(&model.into(), Prompt::Text(prompt), &NOTHING)
+        self.translated(&model.into(), Prompt::Text(prompt), &NOTHING_RECALLED)
     }
 
     fn translated(

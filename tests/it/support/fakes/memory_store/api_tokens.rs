@@ -28,7 +28,7 @@ impl ApiTokenStore for MemoryStore {
                 source: "the token is not unique".into(),
             });
         }
-        let is_program = |token: &ApiToken| !token.grant.is_of_page();
+        let is_program = |token: &ApiToken| !token.grant.is_page_token();
         let has_name = |stored: &SealedApiToken| is_program(&stored.token) && stored.token.name == token.token.name;
         if is_program(&token.token) && tables.api_tokens.iter().any(has_name) {
             return Ok(TokenStored::NameTaken);
@@ -95,7 +95,7 @@ impl ApiTokenStore for MemoryStore {
 
     async fn remove_all(&self, programs: bool, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("delete tokens").await?;
-        let removed = tables.api_tokens.iter().filter(|stored| programs || stored.token.grant.is_of_page());
+        let removed = tables.api_tokens.iter().filter(|stored| programs || stored.token.grant.is_page_token());
         let ids: Vec<ApiTokenId> = removed.map(|stored| stored.token.id.clone()).collect();
         for id in &ids {
             tables.delete_token(id, author);

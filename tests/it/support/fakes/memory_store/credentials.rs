@@ -7,7 +7,7 @@ use goclaw::{
         credential::{NewSealedCredential, SealedCredential},
         history::{CredentialEvent, EventKind},
         ids::AccountName,
-        provider_feedback::ANNOUNCED_FOR,
+        provider_feedback::ANNOUNCEMENT_INTERVAL,
         refresh::{RefreshEvent, RefreshPolicy, Rotation, StepEvent, TokenVersion, step},
         revocation::RevocationOrder,
         time::Timestamp,
@@ -177,7 +177,7 @@ impl TokenStore for MemoryStore {
         let Some(code) = refusal.map(|refusal| refusal.code.clone()) else { return Ok(None) };
         let is_same = |event: &&CredentialEvent| event.login_id == new.login_id && event.code.as_ref() == Some(&code);
         let newest = tables.events.iter().rev().find(is_same).map(|event| event.at);
-        let is_recent = newest > Some(now.minus(ANNOUNCED_FOR));
+        let is_recent = newest > Some(now.minus(ANNOUNCEMENT_INTERVAL));
         let event = CredentialEvent::refused(&new.name, &code, &refresh, now);
         Ok((!is_recent).then(|| tables.number(event)))
     }

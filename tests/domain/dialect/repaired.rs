@@ -1,19 +1,19 @@
 //! Tests of repairing requests that the backend would refuse, in both dialects.
 
-use goclaw::domain::dialect::{InvalidRequest, NOTHING, without_lone_surrogates, without_reasoning};
+use goclaw::domain::dialect::{InvalidRequest, NOTHING_RECALLED, without_lone_surrogates, without_reasoning};
 use serde_json::{Value, json};
 
 use super::{parsed_chat, parsed_response};
 
 fn of_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m"}), members);
-    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
+    let sent = parsed_chat(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 
 fn of_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m", "input": "Hi"}), members);
-    let sent = parsed_response(body.as_bytes())?.into_backend("m", &NOTHING)?.request;
+    let sent = parsed_response(body.as_bytes())?.into_backend("m", &NOTHING_RECALLED)?.request;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 
@@ -70,7 +70,7 @@ fn schemas_get_properties_at_any_depth_and_keep_their_formatting() {
     let sent = of_responses(json!({"tools": [namespace]})).unwrap().0;
     assert_eq!(sent["tools"][0]["tools"][0]["parameters"], none);
     let spelled = r#"{"model":"m","input":"Hi","tools":[{"type":"function","name":"f","parameters":{ "type":"object","maximum":1.0}}]}"#;
-    let sent = parsed_response(spelled.as_bytes()).unwrap().into_backend("m", &NOTHING).unwrap().request.body;
+    let sent = parsed_response(spelled.as_bytes()).unwrap().into_backend("m", &NOTHING_RECALLED).unwrap().request.body;
     let sent = String::from_utf8(sent).unwrap();
     assert!(sent.contains(r#""parameters":{ "type":"object","maximum":1.0,"properties":{}}"#), "{sent}");
 }
