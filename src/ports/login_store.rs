@@ -62,7 +62,7 @@ pub trait LoginStore: Send + Sync {
     /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Moves an exchanging login to "unconfirmed" and stores its tokens. Returns false if it was not exchanging.
+    /// Moves an exchanging or interrupted login to "unconfirmed" and stores its tokens. Returns false if it was neither.
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends an unconfirmed login without its tokens. Returns whether this call ended it.
@@ -88,6 +88,7 @@ pub trait LoginStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Cancels all pending and exchanging logins of an account, whichever principals they have. Returns their number.
+    /// Interrupted ones MUST end as cancelled too, uncounted, because their tokens could still arrive.
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError>;
 
     /// Ends overdue logins as expired. Ends logins that have been exchanging for longer than `stuck_after` as

@@ -131,12 +131,13 @@ pub trait TokenStore: Send + Sync {
     /// - A first login MUST create the row with `id`. A later login MUST keep id, creation time and unknown settings,
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
-    /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end
-    ///   as completed in the same transaction, and its stored tokens MUST be deleted. Otherwise nothing may change
-    ///   ([`SaveOutcome::LoginEnded`]), so that a login that is cancelled during the code exchange stays cancelled.
+    /// - A stored login with this login id MUST be exchanging or interrupted, or unconfirmed if `replaces` is confirmed.
+    ///   It MUST end as completed in the same transaction, and its stored tokens MUST be deleted. Otherwise nothing may
+    ///   change ([`SaveOutcome::LoginEnded`]), so that a login that is cancelled during the code exchange stays
+    ///   cancelled. An interrupted login was swept while another replica could not save its tokens.
     /// - If `replaces` does not allow the account's current login, nothing may change ([`SaveOutcome::OtherLogin`]).
-    /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
-    ///   login never replaces a newer one.
+    /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, interrupted ones too, so
+    ///   that a slow older login never replaces a newer one.
     /// - With a revocation order in `superseded`, the replaced refresh token MUST be queued for revocation. If the
     ///   account has other tokens than the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].

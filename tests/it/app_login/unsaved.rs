@@ -1,16 +1,16 @@
 //! Tests of unsaved logins. A code works once, so its tokens are kept until the database has them or they are revoked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use goclaw::{
-    app::AppError,
+    app::{AppError, Ports},
     domain::{credential::AccountState, login_outcome::LoginOutcome},
     ports::{CallbackReply, LoginStore},
 };
 
 use crate::{
     store_contract::samples::author,
-    support::fakes::{NOW, OPENAI, TestGateway, alice, settle},
+    support::fakes::{MemoryJournal, NOW, OPENAI, TestGateway, alice, settle},
 };
 
 const SAVE: &str = "save a login";
@@ -53,6 +53,28 @@ async fn unsaved_tokens_survive_a_restart() {
     gateway.restart().await;
     assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
     assert_eq!(gateway.journal.unsaved_logins(), []);
+}
+
+/// The other gateway takes the exchange for that of a crashed gateway.
+#[tokio::test]
+async fn unsaved_tokens_survive_the_sweep_of_another_gateway() {
+    let gateway = with_unsaved_tokens().await;
+    let other = gateway.gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+    other.start().await.expect("the gateway starts");
+    for _ in 0..3 {
+        gateway.clock.advance(Duration::from_secs(60));
+        settle().await;
+    }
+    let last = gateway.status(&alice()).await.last_login.expect("the sweep has ended the login");
+    assert_eq!(last.end.outcome, LoginOutcome::Interrupted);
+    gateway.store.repair();
+    gateway.clock.advance(Duration::from_secs(60));
+    settle().await;
+    let status = gateway.status(&alice()).await;
+    assert_eq!(status.state, AccountState::Active);
+    assert_eq!(status.last_login.map(|last| last.end.outcome), Some(LoginOutcome::Completed));
+    assert_eq!(gateway.provider.revoked(), [""; 0]);
+    other.shut_down().await;
 }
 
 #[tokio::test]

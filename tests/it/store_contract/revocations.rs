@@ -30,6 +30,7 @@ contract!(
     old_revocations_are_deleted,
     saving_the_tokens_completes_the_login,
     the_tokens_of_an_ended_login_cannot_be_saved,
+    an_interrupted_login_is_saved_unless_a_newer_one_or_a_logout_came_first,
     an_older_login_never_replaces_a_newer_one,
 );
 
@@ -179,6 +180,30 @@ async fn the_tokens_of_an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     }
     assert_eq!(store.load(&name("work")).await.unwrap(), before, "the account is unchanged");
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
+}
+
+/// Another replica has swept the login while the one with its tokens could not save them.
+async fn an_interrupted_login_is_saved_unless_a_newer_one_or_a_logout_came_first(fixture: impl Fixture) {
+    let store = fixture.store();
+    let (hour, save) = (Duration::from_secs(3600), async |number: u8, account: &str, seconds| {
+        store.save_login(&credential(number, account), &author(at(seconds))).await.unwrap()
+    });
+    for (number, account) in [(1, "work"), (2, "private"), (3, "other")] {
+        let swept = login(number, account, "alice", at(0));
+        store.begin(&swept, &author(at(0))).await.unwrap();
+        store.claim(&swept.session.id, at(1)).await.unwrap();
+    }
+    assert_eq!(store.sweep(at(200), Duration::from_secs(120), hour).await.unwrap(), 3);
+    let newer = login(4, "private", "alice", at(201));
+    store.begin(&newer, &author(at(201))).await.unwrap();
+    store.claim(&newer.session.id, at(202)).await.unwrap();
+    assert!(matches!(save(4, "private", 203).await, SaveOutcome::Saved(_)));
+    assert_eq!(store.cancel_all(&name("other"), &author(at(204))).await.unwrap(), 0);
+
+    assert!(matches!(save(1, "work", 205).await, SaveOutcome::Saved(_)));
+    for (number, account) in [(2, "private"), (3, "other")] {
+        assert_eq!(save(number, account, 206).await, SaveOutcome::LoginEnded(LoginOutcome::Cancelled), "{account}");
+    }
 }
 
 async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {

@@ -127,6 +127,8 @@ const PENDING: &str = LoginProgress::Pending.as_str();
 const LATEST_CANDIDATES: i64 = 10;
 const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
 const UNCONFIRMED: &str = LoginProgress::Unconfirmed.as_str();
+/// Ended, but the replica that has redeemed the code may still bring the tokens.
+const INTERRUPTED: &str = LoginProgress::Ended(LoginOutcome::Interrupted).as_str();
 const NOT_ENDED: [&str; 3] = [PENDING, EXCHANGING, UNCONFIRMED];
 
 #[async_trait]
@@ -211,7 +213,8 @@ impl LoginStore for Store {
     }
 
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError> {
-        let exchanging = table::table.filter(table::id.eq(id.as_str()).and(table::outcome.eq(EXCHANGING)));
+        let redeemed = table::outcome.eq_any([EXCHANGING, INTERRUPTED]);
+        let exchanging = table::table.filter(table::id.eq(id.as_str()).and(redeemed));
         let unconfirmed = ProgressRow {
             tokens: Some(tokens.as_str().to_owned()),
             ..ProgressRow::new(LoginProgress::Unconfirmed, now)
@@ -268,12 +271,15 @@ impl LoginStore for Store {
         let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
         let cancel = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(OUTCOME, author.at));
         let cancel = cancel.returning(table::id);
+        let interrupted = table::table.filter(table::provider.eq(name.as_str()).and(table::outcome.eq(INTERRUPTED)));
+        let cancel_interrupted = diesel::update(interrupted).set(ProgressRow::ended(OUTCOME, author.at));
         self.write("cancel the logins under way", async |connection| {
             let ended: Vec<String> = cancel.get_results(connection).await?;
             for id in &ended {
                 append(connection, AuditEvent::login_ended(name.as_str(), OUTCOME, format!("login {id}")), author)
                     .await?;
             }
+            cancel_interrupted.execute(connection).await?;
             Ok(ended.len())
         })
         .await
@@ -312,19 +318,24 @@ pub(super) async fn complete(
     now: Timestamp,
 ) -> Result<Option<LoginOutcome>, TransactionError> {
     let login = table::table.find(id.as_str());
-    let columns = (table::outcome, table::outcome_at, table::provider);
-    let found: Option<(String, i64, String)> = login.select(columns).first(connection).await.optional()?;
-    let Some((progress, claimed_at, provider)) = found else { return Ok(None) };
-    match LoginProgress::parse(&progress) {
-        Some(progress) if progress == replaces.required_progress() => {}
+    let columns = (table::outcome, table::outcome_at, table::started_at, table::provider);
+    let found: Option<(String, i64, i64, String)> = login.select(columns).first(connection).await.optional()?;
+    let Some((progress, since, started_at, provider)) = found else { return Ok(None) };
+    let required = replaces.required_progress();
+    let claimed_at = match LoginProgress::parse(&progress) {
+        Some(progress) if progress == required => since,
+        // The sweep of another replica has replaced the time of the claim, which came after the start.
+        Some(LoginProgress::Ended(LoginOutcome::Interrupted)) if required == LoginProgress::Exchanging => started_at,
         Some(LoginProgress::Unconfirmed) => return Ok(Some(LoginOutcome::ConfirmationNeeded)),
         Some(LoginProgress::Ended(outcome)) => return Ok(Some(outcome)),
         // The login was not claimed, or the row is invalid: this caller must not complete it.
         Some(LoginProgress::Pending | LoginProgress::Exchanging) | None => return Ok(Some(LoginOutcome::Interrupted)),
-    }
+    };
     diesel::update(login).set(ProgressRow::ended(LoginOutcome::Completed, now)).execute(connection).await?;
     // Cancel code exchanges that began earlier, so that none of them replaces this newer login.
-    let earlier = table::provider.eq(provider).and(table::outcome.eq(EXCHANGING)).and(table::outcome_at.le(claimed_at));
+    let exchanging = table::outcome.eq(EXCHANGING).and(table::outcome_at.le(claimed_at));
+    let interrupted = table::outcome.eq(INTERRUPTED).and(table::started_at.le(started_at));
+    let earlier = table::provider.eq(provider).and(exchanging.or(interrupted));
     let cancel = diesel::update(table::table.filter(earlier)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
     cancel.execute(connection).await?;
     Ok(None)

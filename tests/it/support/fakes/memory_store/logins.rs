@@ -82,9 +82,10 @@ impl LoginStore for MemoryStore {
 
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("keep an unconfirmed login").await?;
-        let is_exchanging =
-            |login: &SealedLogin| login.session.id == *id && login.progress == LoginProgress::Exchanging;
-        let is_kept = tables.move_to(LoginProgress::Unconfirmed, now, is_exchanging) == 1;
+        let is_redeemed = |login: &SealedLogin| {
+            login.session.id == *id && [LoginProgress::Exchanging, INTERRUPTED].contains(&login.progress)
+        };
+        let is_kept = tables.move_to(LoginProgress::Unconfirmed, now, is_redeemed) == 1;
         if let Some(kept) = tables.logins.iter_mut().find(|login| is_kept && login.session.id == *id) {
             kept.tokens = Some(tokens.clone());
         }
@@ -125,7 +126,10 @@ impl LoginStore for MemoryStore {
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
         let is_under_way = |login: &SealedLogin| login.session.name == *name && is_open(login);
-        Ok(tables.end(LoginOutcome::Cancelled, author, is_under_way))
+        let cancelled = tables.end(LoginOutcome::Cancelled, author, is_under_way);
+        let is_interrupted = |login: &SealedLogin| login.session.name == *name && login.progress == INTERRUPTED;
+        tables.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), author.at, is_interrupted);
+        Ok(cancelled)
     }
 
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
@@ -144,18 +148,23 @@ impl Tables {
     /// Ends a login as completed if it has the required progress. Otherwise returns the outcome that prevents this.
     pub(super) fn complete(&mut self, id: &LoginId, replaces: &Replaces, now: Timestamp) -> Option<LoginOutcome> {
         let login = self.logins.iter().find(|login| login.session.id == *id)?;
-        let (name, claimed_at) = (login.session.name.clone(), login.progress_since);
-        match login.progress {
-            progress if progress == replaces.required_progress() => {}
+        let (name, started_at) = (login.session.name.clone(), login.session.started_at);
+        let required = replaces.required_progress();
+        let claimed_at = match login.progress {
+            progress if progress == required => login.progress_since,
+            INTERRUPTED if required == LoginProgress::Exchanging => started_at,
             LoginProgress::Unconfirmed => return Some(LoginOutcome::ConfirmationNeeded),
             LoginProgress::Ended(outcome) => return Some(outcome),
             LoginProgress::Pending | LoginProgress::Exchanging => return Some(LoginOutcome::Interrupted),
-        }
+        };
         self.move_to(LoginProgress::Ended(LoginOutcome::Completed), now, |login| login.session.id == *id);
         self.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, |login| {
             login.session.name == name
-                && login.progress == LoginProgress::Exchanging
-                && login.progress_since <= claimed_at
+                && match login.progress {
+                    LoginProgress::Exchanging => login.progress_since <= claimed_at,
+                    INTERRUPTED => login.session.started_at <= started_at,
+                    LoginProgress::Pending | LoginProgress::Unconfirmed | LoginProgress::Ended(_) => false,
+                }
         });
         None
     }
@@ -183,6 +192,8 @@ impl Tables {
         self.logins.iter_mut().filter(|login| which(login)).map(|login| enter(login, progress, now)).count()
     }
 }
+
+const INTERRUPTED: LoginProgress = LoginProgress::Ended(LoginOutcome::Interrupted);
 
 fn enter(login: &mut SealedLogin, progress: LoginProgress, at: Timestamp) {
     (login.progress, login.progress_since, login.tokens) = (progress, at, None);
