@@ -34,7 +34,7 @@ where
                 async move { Ok::<_, Infallible>(response.await) }
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // An error means that the load generator has disconnected.
+            // An error means that the client, the load generator or a proxy, has disconnected.
             tokio::spawn(async move { connection.await.ok() });
         }
     })

@@ -192,7 +192,8 @@ impl ApiToken {
         (new, old, secret)
     }
 
-    /// Returns what the token permits.
+    /// Returns the rights of the token's creator or program. A link has the owner's rights, but the authenticator
+    /// accepts it on one path only.
     pub fn rights(&self) -> Rights {
         match &self.grant {
             Grant::Program(scopes) => Rights::Program(Arc::clone(scopes)),

@@ -1,6 +1,7 @@
 //! Limits the rate of requests without a valid token.
 //!
-//! The limit bounds the load of scanners and misconfigured callers. A token has 256 bits and cannot be guessed.
+//! The limit bounds the load of scanners and misconfigured callers. A generated token has 256 random bits and cannot be
+//! guessed.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 

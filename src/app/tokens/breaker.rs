@@ -45,7 +45,7 @@ impl Tokens {
         ready_at.max(self.breaker_open_until(definition)).map(|at| now.until(at))
     }
 
-    /// Returns the permission to the breaker if the endpoint was not called.
+    /// Gives up a probe whose result says nothing about the server, or that was not sent.
     pub(super) fn release_probe(&self, definition: &ProviderDefinition) {
         if let Some(method) = self.method_of(definition) {
             self.breakers.with(method, |breaker| breaker.release_probe(self.now()));
