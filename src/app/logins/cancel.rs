@@ -40,7 +40,7 @@ impl Logins {
         Ok(cancelled)
     }
 
-    /// Cancels all logins of an account that have not ended, whoever started them.
+    /// Cancels all logins of an account that have not ended, of all principals.
     pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
         self.decline_all(name).await?;
         if self.store.cancel_all(name, &self.author()).await? > 0 {

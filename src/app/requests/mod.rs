@@ -163,9 +163,10 @@ impl Requests {
         self.tasks.run(async move { requests.save().await }).await
     }
 
-    /// Saves what was recorded, step by step. What could not be saved waits for the next call.
+    /// Saves what was recorded, step by step. What could not be saved waits for the next call, and so does what is
+    /// recorded faster than it can be saved.
     async fn save(&self) -> Result<(), AppError> {
-        loop {
+        for _ in 0..=MAX_UNSAVED / PER_STEP {
             let (records, sums) = self.take_step();
             if records.is_empty() && sums.is_empty() {
                 return Ok(());
@@ -175,6 +176,7 @@ impl Requests {
                 return Err(error.into());
             }
         }
+        Ok(())
     }
 
     fn take_step(&self) -> (Vec<RequestRecord>, Vec<(UsageKey, UsageSums)>) {
