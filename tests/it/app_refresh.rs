@@ -338,6 +338,26 @@ async fn an_error_has_the_time_until_the_next_possible_refresh() {
 }
 
 #[tokio::test]
+async fn the_only_account_of_a_server_opens_its_breaker_although_another_server_has_an_account_too() {
+    let gateway = TestGateway::configured(&[
+        ("GOCLAW_REFRESH__PROACTIVE", "false"),
+        ("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex"),
+        ("GOCLAW_PROVIDERS__WORK__TOKEN_URL", "https://other.example/token"),
+    ])
+    .await;
+    gateway.connect().await;
+    gateway.connect_as("work").await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
+    gateway.clock.advance(HOUR);
+    let log = CapturedLog::start();
+    while gateway.provider.presented().len() < 5 {
+        let _ = bearer(&gateway).await;
+        gateway.clock.advance(Duration::from_secs(10));
+    }
+    assert!(log.text().contains("the server does not answer; refreshes pause"), "{}", log.text());
+}
+
+#[tokio::test]
 async fn the_log_lines_of_a_refresh_carry_the_fields_of_its_use_case() {
     let gateway = connected().await;
     let log = CapturedLog::start();

@@ -30,7 +30,8 @@ impl Tokens {
     /// The time before which the endpoint must not be called.
     pub(super) fn admit(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
         let Some(method) = self.method_of(definition) else { return Ok(()) };
-        self.breakers.with(method, |breaker| breaker.admit(definition.refresh.backoff_max, self.now()))
+        self.breakers
+            .with(method, |breaker| breaker.admit(&definition.name, definition.refresh.backoff_max, self.now()))
     }
 
     /// Returns until when the breaker is open; None if it is closed.
@@ -48,7 +49,7 @@ impl Tokens {
     /// Gives up a probe whose result says nothing about the server, or that was not sent.
     pub(super) fn release_probe(&self, definition: &ProviderDefinition) {
         if let Some(method) = self.method_of(definition) {
-            self.breakers.with(method, |breaker| breaker.release_probe(self.now()));
+            self.breakers.with(method, |breaker| breaker.release_probe(&definition.name, self.now()));
         }
     }
 
@@ -64,8 +65,10 @@ impl Tokens {
         }
         let pause = definition.refresh.backoff_max;
         let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
-        let same_type = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
-        let is_only = same_type.take(2).count() < 2;
+        let refreshed_there = accounts.filter(|account| {
+            account.definition.refresh_method(account.auth_method).is_some_and(|other| server(other) == server(method))
+        });
+        let is_only = refreshed_there.take(2).count() < 2;
         if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_only, pause, self.now())) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }

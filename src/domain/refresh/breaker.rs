@@ -22,21 +22,21 @@ pub struct Breaker {
     concern_several: bool,
     /// No call is permitted before this time. After it, one call may probe. None if the breaker is closed.
     open_until: Option<Timestamp>,
-    /// Whether a probe is in flight.
-    is_probing: bool,
+    /// The account whose call probes the server.
+    probe: Option<AccountName>,
 }
 
 impl Breaker {
-    /// Requests permission for a call.
+    /// Requests permission for a call for this account.
     ///
     /// # Errors
     /// The time before which the server must not be called.
-    pub fn admit(&mut self, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
+    pub fn admit(&mut self, account: &AccountName, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
         match self.open_until {
             Some(until) if now < until => Err(until),
             // One call probes the server. The others wait for its outcome.
             Some(_) => {
-                (self.open_until, self.is_probing) = (Some(now.plus(pause)), true);
+                (self.open_until, self.probe) = (Some(now.plus(pause)), Some(account.clone()));
                 Ok(())
             }
             None => Ok(()),
@@ -48,10 +48,10 @@ impl Breaker {
         self.open_until.filter(|until| now < *until)
     }
 
-    /// Returns a permission that was not used, so that another call may probe.
-    pub fn release_probe(&mut self, now: Timestamp) {
-        if self.is_probing {
-            (self.open_until, self.is_probing) = (Some(now), false);
+    /// Lets another call probe, if this account's call was the probe. Calls that were not admitted change nothing.
+    pub fn release_probe(&mut self, account: &AccountName, now: Timestamp) {
+        if self.probe.as_ref() == Some(account) {
+            (self.open_until, self.probe) = (Some(now), None);
         }
     }
 
@@ -62,7 +62,7 @@ impl Breaker {
         self.concern_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
         let opens = self.faults >= FAULTS && (is_one || self.concern_several);
         if opens {
-            (self.open_until, self.is_probing) = (Some(now.plus(pause)), false);
+            (self.open_until, self.probe) = (Some(now.plus(pause)), None);
         }
         opens
     }
