@@ -267,7 +267,7 @@ impl TokenJournal for FolderJournal {
 
     async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
         let (name, login_id) = (name.clone(), login_id.clone());
-        self.blocking("empty", move |journal| journal.remove_login_files(&name, &login_id)).await
+        self.blocking("remove a login from", move |journal| journal.remove_login_files(&name, &login_id)).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
@@ -287,7 +287,12 @@ impl TokenJournal for FolderJournal {
 
     async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         let stem = record_stem(name, version);
-        self.blocking("empty", move |journal| journal.remove_where(&stem, |path| is_named_after(path, &stem))).await
+        // The mark with this generation belongs to the version that the record replaces.
+        let is_selected = |stem: &str, path: &Path| is_named_after(path, stem) && !is_marker(path);
+        self.blocking("remove a record from", move |journal| {
+            journal.remove_where(&stem, |path| is_selected(&stem, path))
+        })
+        .await
     }
 }
 

@@ -28,6 +28,7 @@ contract!(memory: Memory, folder: Folder; [
     account_login_and_generation_identify_a_record,
     a_newer_record_replaces_an_older_one,
     removing_is_idempotent_and_removes_one_record,
+    removing_a_record_keeps_the_mark_of_the_version_that_it_replaces,
     list_without_leaves_out_committed_records_of_the_given_versions,
     key_use_counts_the_records_of_each_key,
     only_the_newest_committed_record_of_an_account_is_kept,
@@ -171,6 +172,16 @@ async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
         journal.remove(&removed.name, &removed.rotation.version).await.expect("it is gone");
         assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&kept));
     }
+}
+
+async fn removing_a_record_keeps_the_mark_of_the_version_that_it_replaces<F: Fixture>() {
+    let fixture = F::open();
+    let (journal, refused) = (fixture.process(), entry("work", 1, 4, 1));
+    journal.mark(&refused.name, &version(1, 4)).await.expect("the write succeeds");
+    journal.put(&refused).await.expect("the write succeeds");
+    journal.remove(&refused.name, &refused.rotation.version).await.expect("it is gone");
+    assert_eq!(listed(&journal).await, []);
+    assert_eq!(journal.marks().await.expect("the marks"), [(refused.name, version(1, 4))]);
 }
 
 fn committed(entry: &JournalRecord) -> JournalRecord {
