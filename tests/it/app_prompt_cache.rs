@@ -71,6 +71,8 @@ async fn a_client_s_key_or_session_is_sent_in_body_and_header() {
         (&[("session_id", "s-3")], &keyed, pair("thread-1", "s-3")),
         (&[("session-id", "new"), ("session_id", "old")], &plain, pair("new", "new")),
         (&[("conversation-id", ""), ("conversation_id", "c-2")], &plain, pair("c-2", "c-2")),
+        (&[("session-id", "")], &keyed, pair("thread-1", "thread-1")),
+        (&[("session-id", ""), ("session_id", "s-4")], &plain, pair("s-4", "s-4")),
     ] {
         assert_eq!(responses(&gateway, request("token:one", headers, body)).await, expected);
     }

@@ -28,6 +28,6 @@ pub(super) fn cache_scope(headers: &HeaderMap, caller: &Principal, account: &Acc
 pub(super) fn add_session(headers: &mut HeaderMap, session: Option<&str>) {
     let value = session_of(headers).cloned().or_else(|| HeaderValue::from_str(session?).ok());
     if let Some(value) = value {
-        headers.entry(SESSION).or_insert(value);
+        headers.insert(SESSION, value);
     }
 }
