@@ -219,6 +219,15 @@ fn failed_attempts_are_limited_for_each_address() {
 }
 
 #[test]
+fn failed_attempts_from_one_ipv6_network_share_a_limit() {
+    let attempts = FailedAttempts::default();
+    let host = |network: u16, host: u16| IpAddr::from([0x2001, 0xdb8, 0, network, 0, 0, 0, host]);
+    let allowed = (0..100).filter(|number| attempts.count(host(1, *number)).is_ok()).count();
+    assert!((20..30).contains(&allowed), "{allowed}");
+    assert!(attempts.count(host(2, 0)).is_ok());
+}
+
+#[test]
 fn failed_attempts_of_many_addresses_share_a_limit() {
     let attempts = FailedAttempts::default();
     let callers = (0..=255).flat_map(|a| (0..4).map(move |b| caller([10, 0, b, a])));

@@ -3,7 +3,11 @@
 //! The limit bounds the load of scanners and misconfigured callers. A generated token has 256 random bits and cannot be
 //! guessed.
 
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use governor::{
     Quota, RateLimiter,
@@ -17,7 +21,8 @@ const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burs
 /// The number of addresses above which idle ones are removed.
 const ADDRESSES: usize = 10_000;
 
-/// Counts failed attempts by IP address and in total.
+/// Counts failed attempts by network and in total. The network of a caller is its IPv4 address, or the first 64 bits of
+/// its IPv6 address: every host there has 2^64 addresses to choose from (RFC 4291 section 2.5.4).
 pub struct FailedAttempts {
     per_address: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
     in_all: RateLimiter<NotKeyed, InMemoryState, DefaultClock>,
@@ -45,7 +50,14 @@ impl FailedAttempts {
             self.per_address.retain_recent();
         }
         let now = self.clock.now();
-        self.per_address.check_key(&caller).map_err(|early| early.wait_time_from(now))?;
+        self.per_address.check_key(&network_of(caller)).map_err(|early| early.wait_time_from(now))?;
         self.in_all.check().map_err(|early| early.wait_time_from(now))
+    }
+}
+
+fn network_of(caller: IpAddr) -> IpAddr {
+    match caller.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address => address,
     }
 }
