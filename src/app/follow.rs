@@ -141,10 +141,11 @@ impl Follower {
     /// Records the ends of logins that other replicas have ended while this one was down. Otherwise an older copy of
     /// the database, restored later, could bring such a login back.
     pub(super) async fn note_missed_ends(&self) -> Result<(), AppError> {
-        for name in self.tokens.names_with_other_logins().await {
-            let mut events = self.history.of(&name, PAGE).await?;
+        let others = self.tokens.other_logins().await;
+        for name in &others.names {
+            let mut events = self.history.of(name, PAGE).await?;
             events.reverse();
-            self.tokens.note_missed_ends(&name, &events).await;
+            self.tokens.note_missed_ends(name, &events, &others).await;
         }
         Ok(())
     }

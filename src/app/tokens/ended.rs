@@ -33,6 +33,12 @@ pub(super) struct JournalContents {
     ended: HashMap<LoginId, Option<LoginId>>,
 }
 
+/// The accounts of which the journal has another login than the database, and no end of that login.
+pub(in crate::app) struct OtherLogins {
+    pub(in crate::app) names: HashSet<AccountName>,
+    journal: JournalContents,
+}
+
 impl JournalContents {
     pub(super) fn committed_of(&self, name: &AccountName) -> Option<&Rotation> {
         self.committed.get(name)
@@ -176,28 +182,33 @@ impl Tokens {
         Ok(Some(self.advance(definition, &returned).await?))
     }
 
-    /// Returns the accounts of which the journal has another login than the database, and no end of it.
-    pub(in crate::app) async fn names_with_other_logins(&self) -> HashSet<AccountName> {
+    /// Compares the journal with the database.
+    pub(in crate::app) async fn other_logins(&self) -> OtherLogins {
         let registered = self.registry.versions();
         let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();
-        let remembered = self.remembered(&records).await;
+        let journal = self.remembered(&records).await;
         let with_tokens = records.iter().map(|record| (&record.name, &record.rotation.version));
-        let without = remembered.marks.iter();
-        let presented = remembered.presented.iter().map(|token| (&token.name, &token.version));
+        let without = journal.marks.iter();
+        let presented = journal.presented.iter().map(|token| (&token.name, &token.version));
         let known = with_tokens.chain(without).chain(presented);
         let is_other = |(name, version): &(&AccountName, &TokenVersion)| {
             registered.get(*name).is_none_or(|own| own.login_id != version.login_id)
-                && !remembered.has_ended(&version.login_id)
+                && !journal.has_ended(&version.login_id)
         };
-        known.filter(is_other).map(|(name, _)| name.clone()).collect()
+        let names = known.filter(is_other).map(|(name, _)| name.clone()).collect();
+        OtherLogins { names, journal }
     }
 
     /// Records in the journal which logins of an account have ended while this gateway was down. `events` is the
     /// account's history, oldest first.
-    pub(in crate::app) async fn note_missed_ends(&self, name: &AccountName, events: &[CredentialEvent]) {
-        let known = self.journal.ended().await.unwrap_or_default();
+    pub(in crate::app) async fn note_missed_ends(
+        &self,
+        name: &AccountName,
+        events: &[CredentialEvent],
+        others: &OtherLogins,
+    ) {
         for (login_id, successor) in ends_among(events) {
-            if known.iter().all(|ended| ended.login_id != login_id) {
+            if !others.journal.has_ended(&login_id) {
                 self.note_end(name, login_id, successor).await;
             }
         }
