@@ -21,6 +21,11 @@ pub struct Author {
 }
 
 impl Author {
+    /// Returns the gateway as the author, for a change that only takes place in the course of this author's change.
+    pub fn gateway(&self) -> Self {
+        Self { actor: Actor::gateway(), ..self.clone() }
+    }
+
     /// Returns the audit entry of a change. `last` is the entry before it.
     pub fn entry(&self, last: Option<&AuditEntry>, event: AuditEvent) -> Result<AuditEntry, SealError> {
         let AuditEvent { action, subject, result, detail } = event;

@@ -93,5 +93,5 @@ pub trait LoginStore: Send + Sync {
 
     /// Ends overdue logins as expired. Ends logins that have been exchanging for longer than `stuck_after` as
     /// interrupted. Deletes logins that ended more than `keep` ago. Returns the number of ended logins.
-    async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError>;
+    async fn sweep(&self, stuck_after: Duration, keep: Duration, author: &Author) -> Result<usize, StoreError>;
 }

@@ -1,6 +1,6 @@
 //! Contract of `AuditLog`, and of the entries that the other stores append.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use goclaw::{
     domain::{
@@ -24,6 +24,7 @@ use super::{
 
 contract!(
     every_change_has_an_entry_with_its_author,
+    every_end_of_a_login_has_one_entry,
     a_call_that_changes_nothing_appends_no_entry,
     concurrent_entries_form_one_chain,
     entries_are_paged_in_both_directions,
@@ -72,6 +73,45 @@ async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
     assert!(entries.iter().all(|entry| entry.actor == author(at(0)).actor));
     assert_eq!(entries.iter().map(|entry| entry.at).collect::<Vec<_>>(), (1..=8).map(at).collect::<Vec<_>>());
     assert_eq!(entries[3].detail.as_deref(), Some("display name \"Mine\", switched off"));
+}
+
+/// Somebody else's login, the sweep and a newer login end logins too.
+async fn every_end_of_a_login_has_one_entry(fixture: impl Fixture) {
+    let (store, hour) = (fixture.store(), Duration::from_secs(3600));
+    let begin = async |number: u8, account: &str, start: i64| {
+        let pending = login(number, account, "alice", at(start));
+        store.begin(&pending, &author(at(start))).await.unwrap();
+        pending.session.id
+    };
+    begin(1, "work", 0).await;
+    let stuck = begin(2, "private", 0).await;
+    store.claim(&stuck, at(1)).await.unwrap();
+    begin(3, "work", 400).await;
+    store.sweep(hour, hour, &author(at(800))).await.unwrap();
+    store.sweep(Duration::from_secs(60), hour, &author(at(801))).await.unwrap();
+    for (number, account) in [(4, "other"), (5, "work")] {
+        store.claim(&begin(number, account, 802).await, at(803)).await.unwrap();
+    }
+    let newer = login(6, "work", "bob", at(804));
+    store.begin(&newer, &author(at(804))).await.unwrap();
+    store.claim(&newer.session.id, at(805)).await.unwrap();
+    store.save_login(&credential(6, "work"), &author(at(806))).await.unwrap();
+    let entries = store.oldest(0, 100).await.unwrap();
+    let ends = entries.iter().filter(|entry| entry.action == "login_ended");
+    let ends: Vec<_> = ends
+        .map(|end| (end.subject.as_str(), end.result.as_str(), end.detail.as_deref(), end.actor.name.as_str(), end.at))
+        .collect();
+    let detail = |number: u8| format!("login {}", LoginId::from_bytes([number; 16]));
+    let [first, second, third, fifth] = [1, 2, 3, 5].map(detail);
+    assert_eq!(
+        ends,
+        [
+            ("work", "expired", Some(&*first), "gateway", at(400)),
+            ("work", "expired", Some(&*third), "somebody", at(800)),
+            ("private", "interrupted", Some(&*second), "somebody", at(801)),
+            ("work", "cancelled", Some(&*fifth), "somebody", at(806)),
+        ]
+    );
 }
 
 async fn a_call_that_changes_nothing_appends_no_entry(fixture: impl Fixture) {

@@ -60,7 +60,7 @@ async fn an_unconfirmed_login_keeps_its_tokens_until_the_owner_answers(fixture: 
     );
     assert_eq!(store.unsettled().await.unwrap(), std::slice::from_ref(&kept));
     let second = std::time::Duration::from_secs(1);
-    store.sweep(at(1_000_000), second, second).await.unwrap();
+    store.sweep(second, second, &author(at(1_000_000))).await.unwrap();
     assert!(!store.end(&id(1), LoginOutcome::Cancelled, None, &author(at(9))).await.unwrap());
     assert_eq!(store.cancel_all(&name("work"), &author(at(9))).await.unwrap(), 0);
     assert_eq!((store.by_id(&id(1)).await.unwrap(), store.ended(9).await.unwrap()), (Some(kept), vec![]));

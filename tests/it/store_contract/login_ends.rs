@@ -129,13 +129,13 @@ async fn a_sweep_ends_expired_logins_at_their_expiry_time(fixture: impl Fixture)
     let denied = begun(&*store, 3, "other", at(0)).await;
     store.end(&denied.session.id, LoginOutcome::Denied, None, &author(at(1))).await.unwrap();
 
-    assert_eq!(store.sweep(at(359), STUCK_AFTER, KEEP).await.unwrap(), 0);
+    assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(359))).await.unwrap(), 0);
     assert_eq!(progress(&*store, &overdue).await, Some((LoginProgress::Pending, at(0))));
-    assert_eq!(store.sweep(at(360), STUCK_AFTER, KEEP).await.unwrap(), 1);
+    assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(360))).await.unwrap(), 1);
     assert_eq!(progress(&*store, &overdue).await, Some((LoginProgress::Ended(LoginOutcome::Expired), at(360))));
     assert_eq!(progress(&*store, &in_time).await, Some((LoginProgress::Pending, at(1))));
     assert_eq!(progress(&*store, &denied).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(1))));
-    assert_eq!(store.sweep(at(10_000), STUCK_AFTER, KEEP).await.unwrap(), 1);
+    assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(10_000))).await.unwrap(), 1);
     assert_eq!(progress(&*store, &in_time).await, Some((LoginProgress::Ended(LoginOutcome::Expired), at(361))));
 }
 
@@ -147,8 +147,8 @@ async fn a_sweep_ends_stuck_exchanges(fixture: impl Fixture) {
     store.claim(&at_work.session.id, at(11)).await.unwrap();
 
     // At exactly the limit, an exchange is not stuck. Both logins have expired, but were claimed in time.
-    assert_eq!(store.sweep(at(130), STUCK_AFTER, KEEP).await.unwrap(), 0);
-    assert_eq!(store.sweep(at(131), STUCK_AFTER, KEEP).await.unwrap(), 1);
+    assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(130))).await.unwrap(), 0);
+    assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(131))).await.unwrap(), 1);
     assert_eq!(progress(&*store, &stuck).await, Some((LoginProgress::Ended(LoginOutcome::Interrupted), at(131))));
     assert_eq!(progress(&*store, &at_work).await, Some((LoginProgress::Exchanging, at(11))));
 }
@@ -161,10 +161,10 @@ async fn a_sweep_deletes_logins_that_ended_long_ago(fixture: impl Fixture) {
     store.end(&recent.session.id, LoginOutcome::Denied, None, &author(at(11))).await.unwrap();
     let open = begun(&*store, 3, "other", at(keep)).await;
 
-    assert_eq!(store.sweep(at(10 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0);
+    assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(10 + keep))).await.unwrap(), 0);
     assert!(progress(&*store, &old).await.is_some(), "the login is kept for the whole period");
     assert_eq!(
-        store.sweep(at(11 + keep), STUCK_AFTER, KEEP).await.unwrap(),
+        store.sweep(STUCK_AFTER, KEEP, &author(at(11 + keep))).await.unwrap(),
         0,
         "a deleted login does not count as ended"
     );

@@ -193,7 +193,7 @@ async fn an_interrupted_login_is_saved_unless_a_newer_one_or_a_logout_came_first
         store.begin(&swept, &author(at(0))).await.unwrap();
         store.claim(&swept.session.id, at(1)).await.unwrap();
     }
-    assert_eq!(store.sweep(at(200), Duration::from_secs(120), hour).await.unwrap(), 3);
+    assert_eq!(store.sweep(Duration::from_secs(120), hour, &author(at(200))).await.unwrap(), 3);
     let newer = login(4, "private", "alice", at(201));
     store.begin(&newer, &author(at(201))).await.unwrap();
     store.claim(&newer.session.id, at(202)).await.unwrap();

@@ -101,7 +101,7 @@ impl TokenStore for Store {
             if !new.replaces.allows(before.as_ref().map(SealedCredential::login_id)) {
                 return Ok(SaveOutcome::OtherLogin);
             }
-            if let Some(outcome) = complete(connection, &new.login_id, &new.replaces, now).await? {
+            if let Some(outcome) = complete(connection, &new.login_id, &new.replaces, author).await? {
                 return Ok(SaveOutcome::LoginEnded(outcome));
             }
             if let (Some(_), Some(order)) = (&before, &new.superseded) {

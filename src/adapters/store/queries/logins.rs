@@ -139,17 +139,18 @@ impl LoginStore for Store {
         let of_principal = table::provider.eq(name).and(table::principal.eq(principal));
         let pending = table::table.filter(of_principal.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
         self.write("begin a login", async |connection| {
-            expire(connection, author.at).await?;
+            expire(connection, &author.gateway()).await?;
             if let Some(earlier) = pending.first(connection).await.optional()? {
                 let earlier: LoginRow = earlier;
-                let id = earlier.id.clone();
+                let ended = [(earlier.id.clone(), earlier.provider.clone())];
                 match earlier.try_into() {
                     Ok(earlier) => return Ok(BeginOutcome::AlreadyPending(Box::new(earlier))),
                     // It cannot be completed, so it ends.
                     Err(unreadable) => self.skipped.report(&unreadable),
                 }
                 let end = ProgressRow::ended(LoginOutcome::Interrupted, author.at);
-                diesel::update(table::table.find(id)).set(end).execute(connection).await?;
+                diesel::update(table::table.find(&ended[0].0)).set(end).execute(connection).await?;
+                append_ends(connection, &ended, LoginOutcome::Interrupted, &author.gateway()).await?;
             }
             diesel::insert_into(table::table).values(row).execute(connection).await?;
             append(connection, AuditEvent::login_started(&login.session), author).await?;
@@ -232,15 +233,14 @@ impl LoginStore for Store {
     ) -> Result<bool, StoreError> {
         let unconfirmed = table::table.filter(table::id.eq(id.as_str()).and(table::outcome.eq(UNCONFIRMED)));
         let end = diesel::update(unconfirmed).set(ProgressRow::ended(outcome, author.at));
-        let end = end.returning(table::provider);
+        let end = end.returning((table::id, table::provider));
         self.write("decline a login", async |connection| {
-            let ended: Option<String> = end.get_result(connection).await.optional()?;
-            let Some(provider) = ended else { return Ok(false) };
-            if let Some(revocation) = revocation {
+            let ended: Vec<(String, String)> = end.get_results(connection).await?;
+            if let (false, Some(revocation)) = (ended.is_empty(), revocation) {
                 queue(connection, revocation).await?;
             }
-            append(connection, AuditEvent::login_ended(&provider, outcome, format!("login {id}")), author).await?;
-            Ok(true)
+            append_ends(connection, &ended, outcome, author).await?;
+            Ok(!ended.is_empty())
         })
         .await
     }
@@ -256,12 +256,11 @@ impl LoginStore for Store {
         let detail = detail.map(|detail| detail.as_str().to_owned());
         let ended = ProgressRow { detail, ..ProgressRow::ended(outcome, author.at) };
         let end = diesel::update(table::table.filter(under_way)).set(ended);
-        let end = end.returning(table::provider);
+        let end = end.returning((table::id, table::provider));
         self.write("end a login", async |connection| {
-            let ended: Option<String> = end.get_result(connection).await.optional()?;
-            let Some(provider) = ended else { return Ok(false) };
-            append(connection, AuditEvent::login_ended(&provider, outcome, format!("login {id}")), author).await?;
-            Ok(true)
+            let ended: Vec<(String, String)> = end.get_results(connection).await?;
+            append_ends(connection, &ended, outcome, author).await?;
+            Ok(!ended.is_empty())
         })
         .await
     }
@@ -270,43 +269,60 @@ impl LoginStore for Store {
         const OUTCOME: LoginOutcome = LoginOutcome::Cancelled;
         let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
         let cancel = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(OUTCOME, author.at));
-        let cancel = cancel.returning(table::id);
+        let cancel = cancel.returning((table::id, table::provider));
         let interrupted = table::table.filter(table::provider.eq(name.as_str()).and(table::outcome.eq(INTERRUPTED)));
         let cancel_interrupted = diesel::update(interrupted).set(ProgressRow::ended(OUTCOME, author.at));
         self.write("cancel the logins under way", async |connection| {
-            let ended: Vec<String> = cancel.get_results(connection).await?;
-            for id in &ended {
-                append(connection, AuditEvent::login_ended(name.as_str(), OUTCOME, format!("login {id}")), author)
-                    .await?;
-            }
+            let ended: Vec<(String, String)> = cancel.get_results(connection).await?;
+            append_ends(connection, &ended, OUTCOME, author).await?;
             cancel_interrupted.execute(connection).await?;
             Ok(ended.len())
         })
         .await
     }
 
-    async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
+    async fn sweep(&self, stuck_after: Duration, keep: Duration, author: &Author) -> Result<usize, StoreError> {
+        const STUCK: LoginOutcome = LoginOutcome::Interrupted;
+        let now = author.at;
         let stuck = table::outcome.eq(EXCHANGING).and(table::outcome_at.lt(now.minus(stuck_after).unix_millis()));
-        let interrupt =
-            diesel::update(table::table.filter(stuck)).set(ProgressRow::ended(LoginOutcome::Interrupted, now));
+        let interrupt = diesel::update(table::table.filter(stuck)).set(ProgressRow::ended(STUCK, now));
+        let interrupt = interrupt.returning((table::id, table::provider));
         let ended = table::outcome.ne_all(NOT_ENDED);
         let old = table::table.filter(ended.and(table::outcome_at.lt(now.minus(keep).unix_millis())));
         self.write("sweep the logins", async |connection| {
-            let ended = expire(connection, now).await? + interrupt.execute(connection).await?;
+            let expired = expire(connection, author).await?;
+            let interrupted: Vec<(String, String)> = interrupt.get_results(connection).await?;
+            append_ends(connection, &interrupted, STUCK, author).await?;
             diesel::delete(old).execute(connection).await?;
-            Ok(ended)
+            Ok(expired + interrupted.len())
         })
         .await
     }
 }
 
-/// Ends overdue pending logins, with their expiry as the end time.
-async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usize> {
-    let overdue = table::outcome.eq(PENDING).and(table::expires_at.le(now.unix_millis()));
-    diesel::update(table::table.filter(overdue))
-        .set((table::outcome.eq(LoginOutcome::Expired.as_str()), table::outcome_at.eq(table::expires_at)))
-        .execute(connection)
-        .await
+/// Ends overdue pending logins, with their expiry as the end time. Returns their number.
+async fn expire(connection: &mut Connection, author: &Author) -> Result<usize, TransactionError> {
+    const OUTCOME: LoginOutcome = LoginOutcome::Expired;
+    let overdue = table::outcome.eq(PENDING).and(table::expires_at.le(author.at.unix_millis()));
+    let expire = diesel::update(table::table.filter(overdue))
+        .set((table::outcome.eq(OUTCOME.as_str()), table::outcome_at.eq(table::expires_at)))
+        .returning((table::id, table::provider));
+    let expired: Vec<(String, String)> = expire.get_results(connection).await?;
+    append_ends(connection, &expired, OUTCOME, author).await?;
+    Ok(expired.len())
+}
+
+/// Appends the audit entry of each login that has ended, given its id and its account.
+async fn append_ends(
+    connection: &mut Connection,
+    ended: &[(String, String)],
+    outcome: LoginOutcome,
+    author: &Author,
+) -> Result<(), TransactionError> {
+    for (id, account) in ended {
+        append(connection, AuditEvent::login_ended(account, outcome, format!("login {id}")), author).await?;
+    }
+    Ok(())
 }
 
 /// Ends the login as completed if it has the progress that `replaces` requires, or else returns why not. Does nothing
@@ -315,8 +331,10 @@ pub(super) async fn complete(
     connection: &mut Connection,
     id: &LoginId,
     replaces: &Replaces,
-    now: Timestamp,
+    author: &Author,
 ) -> Result<Option<LoginOutcome>, TransactionError> {
+    const EARLIER: LoginOutcome = LoginOutcome::Cancelled;
+    let now = author.at;
     let login = table::table.find(id.as_str());
     let columns = (table::outcome, table::outcome_at, table::started_at, table::provider);
     let found: Option<(String, i64, i64, String)> = login.select(columns).first(connection).await.optional()?;
@@ -335,8 +353,13 @@ pub(super) async fn complete(
     // Cancel code exchanges that began earlier, so that none of them replaces this newer login.
     let exchanging = table::outcome.eq(EXCHANGING).and(table::outcome_at.le(claimed_at));
     let interrupted = table::outcome.eq(INTERRUPTED).and(table::started_at.le(started_at));
-    let earlier = table::provider.eq(provider).and(exchanging.or(interrupted));
-    let cancel = diesel::update(table::table.filter(earlier)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
+    let of_account = || table::table.filter(table::provider.eq(&provider));
+    let cancel = diesel::update(of_account().filter(exchanging)).set(ProgressRow::ended(EARLIER, now));
+    let cancelled: Vec<(String, String)> =
+        cancel.returning((table::id, table::provider)).get_results(connection).await?;
+    append_ends(connection, &cancelled, EARLIER, author).await?;
+    // Their entries say that they were interrupted.
+    let cancel = diesel::update(of_account().filter(interrupted)).set(ProgressRow::ended(EARLIER, now));
     cancel.execute(connection).await?;
     Ok(None)
 }

@@ -50,7 +50,7 @@ impl TokenStore for MemoryStore {
         if !new.replaces.allows(before.map(SealedCredential::login_id)) {
             return Ok(SaveOutcome::OtherLogin);
         }
-        if let Some(outcome) = tables.complete(&new.login_id, &new.replaces, now) {
+        if let Some(outcome) = tables.complete(&new.login_id, &new.replaces, author) {
             return Ok(SaveOutcome::LoginEnded(outcome));
         }
         if tables.unreadable.remove(&new.name).is_some() {

@@ -24,7 +24,7 @@ impl LoginStore for MemoryStore {
     async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError> {
         let now = author.at;
         let mut tables = self.tables_to("begin a login").await?;
-        tables.expire(now);
+        tables.expire(&author.gateway());
         let session = &login.session;
         let open = tables
             .logins
@@ -132,13 +132,14 @@ impl LoginStore for MemoryStore {
         Ok(cancelled)
     }
 
-    async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
+    async fn sweep(&self, stuck_after: Duration, keep: Duration, author: &Author) -> Result<usize, StoreError> {
+        let now = author.at;
         let mut tables = self.tables_to("sweep the logins").await?;
-        let expired = tables.expire(now);
+        let expired = tables.expire(author);
         let is_stuck = |login: &SealedLogin| {
             login.progress == LoginProgress::Exchanging && login.progress_since.plus(stuck_after) < now
         };
-        let interrupted = tables.move_to(LoginProgress::Ended(LoginOutcome::Interrupted), now, is_stuck);
+        let interrupted = tables.end(LoginOutcome::Interrupted, author, is_stuck);
         tables.logins.retain(|login| !has_ended(login) || login.progress_since.plus(keep) >= now);
         Ok(expired + interrupted)
     }
@@ -146,7 +147,7 @@ impl LoginStore for MemoryStore {
 
 impl Tables {
     /// Ends a login as completed if it has the required progress. Otherwise returns the outcome that prevents this.
-    pub(super) fn complete(&mut self, id: &LoginId, replaces: &Replaces, now: Timestamp) -> Option<LoginOutcome> {
+    pub(super) fn complete(&mut self, id: &LoginId, replaces: &Replaces, author: &Author) -> Option<LoginOutcome> {
         let login = self.logins.iter().find(|login| login.session.id == *id)?;
         let (name, started_at) = (login.session.name.clone(), login.session.started_at);
         let required = replaces.required_progress();
@@ -157,35 +158,40 @@ impl Tables {
             LoginProgress::Ended(outcome) => return Some(outcome),
             LoginProgress::Pending | LoginProgress::Exchanging => return Some(LoginOutcome::Interrupted),
         };
-        self.move_to(LoginProgress::Ended(LoginOutcome::Completed), now, |login| login.session.id == *id);
-        self.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, |login| {
-            login.session.name == name
-                && match login.progress {
-                    LoginProgress::Exchanging => login.progress_since <= claimed_at,
-                    INTERRUPTED => login.session.started_at <= started_at,
-                    LoginProgress::Pending | LoginProgress::Unconfirmed | LoginProgress::Ended(_) => false,
-                }
+        self.move_to(LoginProgress::Ended(LoginOutcome::Completed), author.at, |login| login.session.id == *id);
+        self.end(LoginOutcome::Cancelled, author, |login| {
+            let is_earlier = login.progress_since <= claimed_at;
+            login.session.name == name && login.progress == LoginProgress::Exchanging && is_earlier
+        });
+        self.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), author.at, |login| {
+            let is_earlier = login.session.started_at <= started_at;
+            login.session.name == name && login.progress == INTERRUPTED && is_earlier
         });
         None
     }
 
     /// Ends expired logins at their expiry time.
-    fn expire(&mut self, now: Timestamp) -> usize {
+    fn expire(&mut self, author: &Author) -> usize {
         let is_overdue =
-            |login: &&mut SealedLogin| login.progress == LoginProgress::Pending && login.session.expires_at <= now;
-        let overdue = self.logins.iter_mut().filter(is_overdue);
+            |login: &SealedLogin| login.progress == LoginProgress::Pending && login.session.expires_at <= author.at;
+        self.append_ends(LoginOutcome::Expired, author, is_overdue);
+        let overdue = self.logins.iter_mut().filter(|login| is_overdue(login));
         overdue.map(|login| enter(login, LoginProgress::Ended(LoginOutcome::Expired), login.session.expires_at)).count()
     }
 
     /// Ends logins, each with an audit entry.
     fn end(&mut self, outcome: LoginOutcome, author: &Author, which: impl Fn(&SealedLogin) -> bool) -> usize {
+        self.append_ends(outcome, author, &which);
+        self.move_to(LoginProgress::Ended(outcome), author.at, which)
+    }
+
+    fn append_ends(&mut self, outcome: LoginOutcome, author: &Author, which: impl Fn(&SealedLogin) -> bool) {
         let ended: Vec<_> =
             self.logins.iter().filter(|login| which(login)).map(|login| login.session.clone()).collect();
         for login in &ended {
             let event = AuditEvent::login_ended(login.name.as_str(), outcome, format!("login {}", login.id));
             self.append(event, author);
         }
-        self.move_to(LoginProgress::Ended(outcome), author.at, which)
     }
 
     fn move_to(&mut self, progress: LoginProgress, now: Timestamp, which: impl Fn(&SealedLogin) -> bool) -> usize {
