@@ -91,8 +91,8 @@ async fn the_address_of_an_earlier_login_changes_nothing() {
     let (home, _gateway, browser) = open_session(&provider).await;
     browser.choose("Connect ChatGPT").await;
     browser.reads("Approve in the other tab").await;
-    let address = "document.querySelector('a[target=_blank]').href";
-    let first = browser.evaluate(address).await.as_str().expect("an address").to_owned();
+    let shown_auth_url = "document.querySelector('a[target=_blank]').href";
+    let first = browser.evaluate(shown_auth_url).await.as_str().expect("an address").to_owned();
     browser.choose("Cancel").await;
     browser.reads("Sign-in cancelled").await;
     browser.choose("Start again").await;
@@ -101,7 +101,7 @@ async fn the_address_of_an_earlier_login_changes_nothing() {
     let earlier = provider.redirect_for(&first).await;
     browser.type_into("#paste", &format!("{earlier}\n")).await;
     browser.reads("This sign-in is still open").await;
-    let second = browser.evaluate(address).await.as_str().expect("an address").to_owned();
+    let second = browser.evaluate(shown_auth_url).await.as_str().expect("an address").to_owned();
     // Browsers may show the address without its scheme.
     let address = provider.redirect_for(&second).await.replace("http://", "");
     browser.type_into("#paste", &format!("{address}\n")).await;
@@ -149,7 +149,7 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     browser.choose("Try again").await;
     browser.reads("Approve in the other tab").await;
     browser.reads("Sign-in timed out").await;
-    assert_accessible(&browser, "time over").await;
+    assert_accessible(&browser, "timed out").await;
     let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
     eventually("the gateway to end the login", over).await;
 }
@@ -227,7 +227,7 @@ async fn a_key_is_never_shown_and_disconnecting_asks_for_confirmation() {
     browser.choose("Disconnect").await;
     browser.reads("Disconnect suno?").await;
     assert_eq!(home.stored().0, 1, "the page asks for confirmation first");
-    assert_accessible(&browser, "the question").await;
+    assert_accessible(&browser, "the confirmation").await;
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn another_origin_cannot_read_or_change_anything() {
         let response = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
         assert!(response.as_str().expect("an error").contains("Failed to fetch"), "{what}: {response}");
     }
-    // A simple request needs no preflight, like a form. The authenticator rejects it.
+    // Like the submission of a form, a simple request needs no preflight. The authenticator rejects it.
     let post = "Promise.all(['openai/start', 'openai/logout', 'openai/cancel'].map((path) => \
                 fetch(GATEWAY + '/v1/auth/' + path, {method: 'POST', mode: 'no-cors', body: '{}'})))";
     browser.promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;

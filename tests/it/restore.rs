@@ -82,7 +82,7 @@ async fn the_newest_tokens_are_written_from_the_journal_into_a_restored_file() {
     }
 }
 
-/// Copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
+/// Signs in, copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
 async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
     let backup = tempfile::tempdir().expect("a folder");
     let gateway = home.start().await;
