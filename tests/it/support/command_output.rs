@@ -22,8 +22,8 @@ impl CommandOutput {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
         let share = |file: &fs::File| file.try_clone().expect("an output file");
         let mut child = command.stdout(share(&stdout)).stderr(share(&stderr)).spawn().expect("it starts");
-        let looks = TEST_DEADLINE.as_millis() / LOOK_EVERY.as_millis();
-        let status = (0..looks).find_map(|_| {
+        let polls = TEST_DEADLINE.as_millis() / LOOK_EVERY.as_millis();
+        let status = (0..polls).find_map(|_| {
             let ended = child.try_wait().expect("its status");
             if ended.is_none() {
                 sleep_thread(LOOK_EVERY);
