@@ -27,7 +27,7 @@ async fn open_session(provider: &Provider) -> (Home, Gateway, Browser) {
 
 /// Asserts that axe-core finds no accessibility violation.
 async fn assert_accessible(browser: &Browser, screen: &str) {
-    assert_eq!(browser.barriers().await, json!([]), "{screen}");
+    assert_eq!(browser.accessibility_violations().await, json!([]), "{screen}");
 }
 
 #[tokio::test]

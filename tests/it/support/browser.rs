@@ -114,7 +114,7 @@ impl Browser {
     }
 
     /// Returns the accessibility violations that axe-core finds on the page.
-    pub(crate) async fn barriers(&self) -> Value {
+    pub(crate) async fn accessibility_violations(&self) -> Value {
         #[expect(clippy::disallowed_methods, reason = "test.sh sets this variable")]
         let folder = std::env::var("TEST_NODE_FOLDER").expect("no axe-core for the tests: run them with ./test.sh");
         let axe = std::fs::read_to_string(format!("{folder}/node_modules/axe-core/axe.min.js")).expect("axe-core");
