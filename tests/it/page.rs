@@ -298,13 +298,13 @@ async fn another_origin_cannot_read_or_change_anything() {
         ("read with credentials", "fetch(GATEWAY + '/v1/providers', {credentials: 'include'}).then((a) => a.text())"),
         ("read the start page", "fetch(GATEWAY + '/').then((a) => a.text())"),
     ] {
-        let response = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
+        let response = browser.await_promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
         assert!(response.as_str().expect("an error").contains("Failed to fetch"), "{what}: {response}");
     }
     // Like the submission of a form, a simple request needs no preflight. The authenticator rejects it.
     let post = "Promise.all(['openai/start', 'openai/logout', 'openai/cancel'].map((path) => \
                 fetch(GATEWAY + '/v1/auth/' + path, {method: 'POST', mode: 'no-cors', body: '{}'})))";
-    browser.promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
+    browser.await_promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
     assert_eq!(gateway.status().await.get("pending"), None);
     assert_eq!(home.number("SELECT count(*) FROM login_sessions"), 0);
 

@@ -152,7 +152,7 @@ impl Browser {
     }
 
     /// Awaits a JavaScript promise and returns its value, or its error as text.
-    pub(crate) async fn promise(&self, promise: &str) -> Value {
+    pub(crate) async fn await_promise(&self, promise: &str) -> Value {
         let run = format!(
             "const done = arguments[arguments.length - 1]; ({promise}).then(done, (error) => done(String(error)));"
         );
@@ -165,7 +165,8 @@ impl Browser {
             "new Promise((loaded) => {{ const frame = document.createElement('iframe'); frame.onload = loaded; \
              frame.src = '{url}'; document.body.append(frame); }}).then(() => document.querySelectorAll('iframe').length)"
         );
-        let frames = self.promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
+        let frames =
+            self.await_promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
         self.tab.enter_frame(frames - 1).await.expect("the frame");
         let place = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
         let text = self.text().await;
