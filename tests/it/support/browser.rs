@@ -91,7 +91,7 @@ impl Browser {
     }
 
     /// Waits until the visible text contains `words`.
-    pub(crate) async fn reads(&self, words: &str) {
+    pub(crate) async fn wait_for_text(&self, words: &str) {
         let seen = || async { self.text().await.contains(words).then_some(()) };
         eventually(&format!("the page to say {words:?}"), seen).await;
     }
