@@ -42,7 +42,7 @@ async fn an_account_is_connected_and_tried_on_the_page() {
 
     browser.go_to_new_tab().await;
     browser.press("approve").await;
-    browser.arrives_at("/auth/done").await;
+    browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
 
     browser.wait_for_text("Connected as").await;
@@ -71,7 +71,7 @@ async fn a_denied_or_cancelled_login_is_shown() {
     browser.choose("Connect ChatGPT").await;
     browser.go_to_new_tab().await;
     browser.press("deny").await;
-    browser.arrives_at("/auth/done").await;
+    browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
     browser.wait_for_text("You denied access at OpenAI").await;
     browser.choose("Start again").await;

@@ -126,7 +126,7 @@ impl Browser {
     }
 
     /// Waits until the current address ends with `end`.
-    pub(crate) async fn arrives_at(&self, end: &str) {
+    pub(crate) async fn wait_for_address(&self, end: &str) {
         let there = || async { self.address().await.ends_with(end).then_some(()) };
         eventually(&format!("the browser to arrive at {end}"), there).await;
     }
