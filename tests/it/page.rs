@@ -41,7 +41,7 @@ async fn an_account_is_connected_and_tried_on_the_page() {
     assert_accessible(&browser, "waiting").await;
 
     browser.go_to_new_tab().await;
-    browser.press("approve").await;
+    browser.click_id("approve").await;
     browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
 
@@ -70,7 +70,7 @@ async fn a_denied_or_cancelled_login_is_shown() {
     let (home, _gateway, browser) = open_session(&provider).await;
     browser.choose("Connect ChatGPT").await;
     browser.go_to_new_tab().await;
-    browser.press("deny").await;
+    browser.click_id("deny").await;
     browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
     browser.wait_for_text("You denied access at OpenAI").await;
@@ -243,7 +243,7 @@ async fn a_used_link_or_an_ended_session_shows_the_sign_in_screen() {
     browser.wait_for_text("This is not the gateway\u{2019}s token").await;
     browser.type_into("[name=gateway_token]", &format!("{}\n", gateway.token)).await;
     browser.wait_for_text("Connect an account").await;
-    browser.press("leave").await;
+    browser.click_id("leave").await;
     browser.wait_for_text("You are signed out of this page").await;
     assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 0);
 

@@ -68,7 +68,7 @@ impl Browser {
     }
 
     /// Waits for the button with this id and clicks it.
-    pub(crate) async fn press(&self, id: &str) {
+    pub(crate) async fn click_id(&self, id: &str) {
         self.click(Locator::Id(id)).await;
     }
 
