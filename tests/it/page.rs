@@ -36,7 +36,7 @@ async fn an_account_is_connected_and_tried_on_the_page() {
     let (home, gateway, browser) = open_session(&provider).await;
     browser.wait_for_text("Connect an account").await;
     assert_accessible(&browser, "nothing connected").await;
-    browser.choose("Connect ChatGPT").await;
+    browser.click_text("Connect ChatGPT").await;
     browser.wait_for_text("Approve in the other tab").await;
     assert_accessible(&browser, "waiting").await;
 
@@ -47,14 +47,14 @@ async fn an_account_is_connected_and_tried_on_the_page() {
 
     browser.wait_for_text("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
-    browser.choose("Try it").await;
-    browser.choose("Send").await;
+    browser.click_text("Try it").await;
+    browser.click_text("Send").await;
     browser.wait_for_text("word1 word2 word3").await;
     assert_accessible(&browser, "a provider").await;
-    browser.choose("Activity").await;
+    browser.click_text("Activity").await;
     browser.wait_for_text("Signed in").await;
     assert_accessible(&browser, "activity").await;
-    browser.choose("Providers").await;
+    browser.click_text("Providers").await;
     browser.wait_for_text("Everything is working").await;
     assert_accessible(&browser, "providers").await;
 
@@ -68,18 +68,18 @@ async fn an_account_is_connected_and_tried_on_the_page() {
 async fn a_denied_or_cancelled_login_is_shown() {
     let provider = Provider::start(&["--approval", "ask"]);
     let (home, _gateway, browser) = open_session(&provider).await;
-    browser.choose("Connect ChatGPT").await;
+    browser.click_text("Connect ChatGPT").await;
     browser.go_to_new_tab().await;
     browser.click_id("deny").await;
     browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
     browser.wait_for_text("You denied access at OpenAI").await;
-    browser.choose("Start again").await;
+    browser.click_text("Start again").await;
     browser.wait_for_text("Approve in the other tab").await;
-    browser.choose("Cancel").await;
+    browser.click_text("Cancel").await;
     browser.wait_for_text("Sign-in cancelled").await;
     assert_eq!(home.stored(), (0, 0));
-    browser.choose("Activity").await;
+    browser.click_text("Activity").await;
     for outcome in ["You denied access at OpenAI", "Sign-in cancelled"] {
         browser.wait_for_text(&format!("{outcome} openai-codex")).await;
     }
@@ -89,13 +89,13 @@ async fn a_denied_or_cancelled_login_is_shown() {
 async fn the_address_of_an_earlier_login_changes_nothing() {
     let provider = Provider::start(&["--approval", "ask"]);
     let (home, _gateway, browser) = open_session(&provider).await;
-    browser.choose("Connect ChatGPT").await;
+    browser.click_text("Connect ChatGPT").await;
     browser.wait_for_text("Approve in the other tab").await;
     let shown_auth_url = "document.querySelector('a[target=_blank]').href";
     let first = browser.evaluate(shown_auth_url).await.as_str().expect("an address").to_owned();
-    browser.choose("Cancel").await;
+    browser.click_text("Cancel").await;
     browser.wait_for_text("Sign-in cancelled").await;
-    browser.choose("Start again").await;
+    browser.click_text("Start again").await;
     browser.wait_for_text("Approve in the other tab").await;
     provider.post_control("/approval", serde_json::json!({"mode": "auto_approve"})).await;
     let earlier = provider.redirect_for(&first).await;
@@ -116,10 +116,10 @@ async fn an_account_with_an_api_key_can_be_tried() {
     browser.open_page(&format!("{}/#/providers/dashscope/connect", gateway.base)).await;
     browser.type_into("[name=api_key]", "sk-simulated-CANARY-0001\n").await;
     browser.wait_for_text("Connected dashscope").await;
-    browser.choose("Send").await;
+    browser.click_text("Send").await;
     browser.wait_for_text("word1 word2").await;
-    browser.choose("Disconnect").await;
-    browser.choose("Disconnect dashscope").await;
+    browser.click_text("Disconnect").await;
+    browser.click_text("Disconnect dashscope").await;
     browser.wait_for_text("The API key is deleted here").await;
 }
 
@@ -127,10 +127,10 @@ async fn an_account_with_an_api_key_can_be_tried() {
 async fn the_alias_of_an_account_is_not_available_for_another() {
     let provider = Provider::approving();
     let (_home, _gateway, browser) = open_session(&provider).await;
-    browser.choose("Add account").await;
+    browser.click_text("Add account").await;
     browser.wait_for_text("Programs select this account by its name").await;
     browser.evaluate("document.querySelector('.add input.mono').value = 'openai'").await;
-    browser.choose("Continue").await;
+    browser.click_text("Continue").await;
     browser.wait_for_text("openai is an alias of openai-codex").await;
 }
 
@@ -142,11 +142,11 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     let held = std::net::TcpListener::bind(("127.0.0.1", home.callback_port)).expect("the port");
     let browser = Browser::open().await;
     browser.open_page(home.run(&["open"]).stdout.trim()).await;
-    browser.choose("Connect ChatGPT").await;
+    browser.click_text("Connect ChatGPT").await;
     browser.wait_for_text("is taken, so your browser can\u{2019}t return automatically").await;
     assert_accessible(&browser, "port taken").await;
     drop(held);
-    browser.choose("Try again").await;
+    browser.click_text("Try again").await;
     browser.wait_for_text("Approve in the other tab").await;
     browser.wait_for_text("Sign-in timed out").await;
     assert_accessible(&browser, "timed out").await;
@@ -167,7 +167,7 @@ async fn an_account_that_needs_a_login_is_shown_and_reconnected() {
     assert_eq!(gateway.status().await["state"], "needs_reauth", "{}", refreshed.text);
     browser.wait_for_text("One account needs you").await;
     assert_accessible(&browser, "an account needs its owner").await;
-    browser.choose("Sign in again").await;
+    browser.click_text("Sign in again").await;
     browser.wait_for_text("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
     assert_eq!(gateway.status().await["state"], "active");
@@ -214,17 +214,17 @@ async fn a_key_is_never_shown_and_disconnecting_asks_for_confirmation() {
     let (home, gateway, browser) = open_session(&provider).await;
     browser.open_page(&format!("{}/#/providers/suno/connect", gateway.base)).await;
     browser.type_into("[name=session_token]", "nonsense").await;
-    browser.choose("Check and save").await;
+    browser.click_text("Check and save").await;
     browser.wait_for_text("rejected this session token").await;
     assert_eq!(home.stored().0, 0);
     let token = provider.sign_in_browser().await["session_token"].as_str().expect("a token").to_owned();
     browser.type_into("[name=session_token]", &token).await;
-    browser.choose("Check and save").await;
+    browser.click_text("Check and save").await;
     browser.wait_for_text("Connected suno").await;
     assert_eq!(home.stored().0, 1);
     let markup = browser.evaluate("document.documentElement.outerHTML").await;
     assert!(!markup.as_str().expect("markup").contains(&token));
-    browser.choose("Disconnect").await;
+    browser.click_text("Disconnect").await;
     browser.wait_for_text("Disconnect suno?").await;
     assert_eq!(home.stored().0, 1, "the page asks for confirmation first");
     assert_accessible(&browser, "the confirmation").await;
@@ -258,7 +258,7 @@ async fn a_used_link_or_an_ended_session_shows_the_sign_in_screen() {
     other.open_page(link.trim()).await;
     other.wait_for_text("This link no longer works").await;
     // The other browser's page keeps its session.
-    other.choose("Stay signed in").await;
+    other.click_text("Stay signed in").await;
     other.wait_for_text("Connect an account").await;
 }
 
@@ -275,11 +275,11 @@ async fn the_page_works_below_a_base_path() {
     assert!(link.starts_with(&format!("{public}/#link=")), "{link}");
     browser.open_page(link.trim()).await;
     browser.wait_for_text("Everything is working").await;
-    browser.choose("Try it").await;
-    browser.choose("Send").await;
+    browser.click_text("Try it").await;
+    browser.click_text("Send").await;
     browser.wait_for_text("word1 word2 word3").await;
     browser.wait_for_text(&format!("{public}/v1")).await;
-    browser.choose("API").await;
+    browser.click_text("API").await;
     browser.wait_for_text("goclaw API").await;
     assert_eq!(browser.address().await, format!("{public}/docs"));
 }

@@ -73,7 +73,7 @@ impl Browser {
     }
 
     /// Waits for a link, button or summary that contains `text` and clicks it.
-    pub(crate) async fn choose(&self, text: &str) {
+    pub(crate) async fn click_text(&self, text: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(., \"{text}\")]");
         self.click(Locator::XPath(&path)).await;
     }
