@@ -241,7 +241,7 @@ async fn error<T>(read: impl Future<Output = Result<BudgetedBody<T>, BodyError>>
     read.await.err()
 }
 
-// The next two tests have a budget of 2,000 KiB, of which one caller may use 750 KiB. A body costs three times its length.
+// The next two tests have a budget of 2,000 KiB. One caller may use 750 KiB. A body costs three times its length.
 
 #[tokio::test]
 async fn memory_stays_reserved_until_the_body_is_dropped() {

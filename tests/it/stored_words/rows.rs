@@ -102,8 +102,8 @@ async fn logins_with_every_outcome_are_read() {
         format!(
             "INSERT INTO login_sessions (id, state_digest, state, verifier, provider, provider_type, principal, client,
                  outcome, outcome_at, started_at, expires_at)
-             VALUES ('login-{outcome}', 'digest-{outcome}', 'v1:key:state', 'v1:key:verifier', 'openai-codex', 'openai-codex',
-                 'gateway-token', '{CLIENT}', '{outcome}', 1800000000000, 1800000000000, 1800000360000);"
+             VALUES ('login-{outcome}', 'digest-{outcome}', 'v1:key:state', 'v1:key:verifier', 'openai-codex',
+                 'openai-codex', 'gateway-token', '{CLIENT}', '{outcome}', 1800000000000, 1800000000000, 1800000360000);"
         )
     };
     let folder = tempfile::tempdir().expect("a folder");

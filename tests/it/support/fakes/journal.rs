@@ -53,8 +53,8 @@ impl MemoryJournal {
 }
 
 impl Contents {
-    /// Removes what a newly committed `version` replaces, and returns true. If a later generation of its login is stored,
-    /// removes nothing and returns false.
+    /// Removes what a newly committed `version` replaces, and returns true. If a later generation of its login is
+    /// stored, removes nothing and returns false.
     fn replace_older(&mut self, name: &AccountName, version: &TokenVersion) -> bool {
         let is_later =
             |stored: &TokenVersion| stored.login_id == version.login_id && stored.generation > version.generation;
