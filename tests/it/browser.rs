@@ -38,8 +38,8 @@ async fn a_login_in_a_browser_connects_the_account_until_a_logout() {
     let browser = open_consent_page(&gateway).await;
     assert_eq!(home.stored(), (0, 0), "nothing is stored before the approval");
 
-    browser.press("approve").await;
-    browser.arrives_at("/auth/done").await;
+    browser.click_id("approve").await;
+    browser.wait_for_address("/auth/done").await;
     assert_eq!(browser.heading().await, "Connected");
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["provider_name"]), (&json!(true), &json!("openai-codex")));
@@ -68,8 +68,8 @@ async fn a_denied_login_is_shown_and_stores_nothing() {
     let gateway = home.start().await;
     let browser = open_consent_page(&gateway).await;
 
-    browser.press("deny").await;
-    browser.arrives_at("/auth/done").await;
+    browser.click_id("deny").await;
+    browser.wait_for_address("/auth/done").await;
     assert_eq!(browser.heading().await, "Not connected");
     let text = browser.text().await;
     assert!(text.contains("You denied access at the provider. Nothing was saved."), "{text}");
@@ -87,8 +87,8 @@ async fn a_failed_exchange_never_shows_connected() {
     let browser = open_consent_page(&gateway).await;
     provider.fail_next_exchange(json!({"kind": "status", "status": 500})).await;
 
-    browser.press("approve").await;
-    browser.arrives_at("/auth/done").await;
+    browser.click_id("approve").await;
+    browser.wait_for_address("/auth/done").await;
     assert_eq!(browser.heading().await, "Not connected");
     let text = browser.text().await;
     assert!(text.contains("Nothing was saved. Start again"), "{text}");

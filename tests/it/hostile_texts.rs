@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_response_has_the_tokens_that_were_sent(
+    fn a_parsed_access_token_is_the_one_that_was_sent_and_its_expiry_is_positive(
         access in any::<String>(),
         members in prop::collection::hash_map("refresh_token|id_token|expires_in|scope|token_type|a", any_member(), 0..6),
     ) {

@@ -36,7 +36,7 @@ async fn call(method: &str, path: &str, token: &str, body: &str) -> (u16, Header
     let gateway = TestGateway::open().await;
     let ids = RequestIds::new(&SystemRandom).expect("random bytes");
     let (hosts, page) = (Hosts::new([127, 0, 0, 1].into(), &[]), make_sync(|_| Response::default()));
-    let whole = endpoint(
+    let api = endpoint(
         &gateway.app,
         GatewayToken::new(&TOKEN.into()),
         Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default(), public_url: None },
@@ -46,7 +46,7 @@ async fn call(method: &str, path: &str, token: &str, body: &str) -> (u16, Header
     );
     let request = Request::builder().method(method.parse().unwrap()).uri_str(path).header("host", "localhost");
     let request = request.header("authorization", format!("Bearer {token}")).content_type("application/json");
-    let response = whole.call(request.body(body.to_owned())).await.unwrap();
+    let response = api.call(request.body(body.to_owned())).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.into_body().into_string().await.unwrap();
     (status, headers, serde_json::from_str(&text).unwrap_or_default())
@@ -184,9 +184,9 @@ fn loopback_names_the_listen_address_and_listed_names_are_accepted() {
 }
 
 /// A source of random bytes that are all the same.
-struct Only(u8);
+struct Constant(u8);
 
-impl Random for Only {
+impl Random for Constant {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         bytes.fill(self.0);
         Ok(())
@@ -196,7 +196,7 @@ impl Random for Only {
 #[test]
 fn request_ids_come_from_the_random_port_and_do_not_repeat() {
     let ids = |byte: u8| -> Vec<String> {
-        let ids = RequestIds::new(&Only(byte)).unwrap();
+        let ids = RequestIds::new(&Constant(byte)).unwrap();
         (0..1000).map(|_| ids.next()).collect()
     };
     assert_eq!(ids(1), ids(1));
@@ -241,13 +241,16 @@ fn body(chunks: usize) -> Body {
     Body::from_bytes_stream(stream::iter((0..chunks).map(move |_| chunk())))
 }
 
-fn declaring(chunks: usize, more: usize) -> HeaderMap {
-    [(header::CONTENT_LENGTH, (chunks * 64 * 1024 + more).into())].into_iter().collect()
+/// Returns the headers of a body of this many chunks of 64 KiB and `rest` bytes.
+fn declared_length(chunks: usize, rest: usize) -> HeaderMap {
+    [(header::CONTENT_LENGTH, (chunks * 64 * 1024 + rest).into())].into_iter().collect()
 }
 
 async fn error<T>(read: impl Future<Output = Result<BudgetedBody<T>, BodyError>>) -> Option<BodyError> {
     read.await.err()
 }
+
+// The next two tests have a budget of 2,000 KiB. One caller may use 750 KiB. A body costs three times its length.
 
 #[tokio::test]
 async fn memory_stays_reserved_until_the_body_is_dropped() {
@@ -270,7 +273,7 @@ async fn the_bodies_of_one_caller_leave_room_for_others() {
     while let Ok(more) = bodies.read("greedy", body(1), &undeclared).await {
         held.push(more);
     }
-    assert_eq!(held.len(), 3);
+    assert_eq!(held.len(), 3, "bodies that cost 192 KiB each");
     assert_eq!(error(bodies.read("a", body(3), &undeclared)).await, None);
     drop(held);
     assert_eq!(error(bodies.read("greedy", body(3), &undeclared)).await, None);
@@ -283,7 +286,7 @@ async fn a_body_that_is_too_large_is_rejected_with_or_without_a_declared_length(
     assert_eq!(error(bodies.read("a", body(MAX_CHUNKS + 1), &HeaderMap::new())).await, too_large);
     // A declared length is rejected before anything is read.
     let endless = || Body::from_bytes_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-    let declared = declaring(MAX_CHUNKS, 1);
+    let declared = declared_length(MAX_CHUNKS, 1);
     assert_eq!(error(bodies.read("a", endless(), &declared)).await, too_large);
     assert_eq!(error(bodies.buffer_or_stream("a", endless(), &declared)).await, too_large);
     let largest = bodies.read("a", body(MAX_CHUNKS), &HeaderMap::new()).await.unwrap();
@@ -296,7 +299,7 @@ async fn a_small_body_is_buffered_and_a_large_one_is_streamed() {
     let small = bodies.buffer_or_stream("a", body(MAX_BUFFERED_CHUNKS), &HeaderMap::new()).await.unwrap();
     assert!(matches!(small.body, RequestBody::Buffered(bytes) if bytes.len() == MAX_BUFFERED_CHUNKS * 64 * 1024));
     for (headers, buffered, declared) in
-        [(HeaderMap::new(), MAX_BUFFERED_CHUNKS + 1, None), (declaring(40, 0), 1, Some(40 * 64 * 1024))]
+        [(HeaderMap::new(), MAX_BUFFERED_CHUNKS + 1, None), (declared_length(40, 0), 1, Some(40 * 64 * 1024))]
     {
         let large = bodies.buffer_or_stream("a", body(40), &headers).await.unwrap();
         assert_eq!(large.reservation.kib(), buffered * 3 * 64);

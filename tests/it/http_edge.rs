@@ -121,7 +121,7 @@ async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
     let first = read(&mut caller).await;
     assert!(first.to_lowercase().contains("keep-alive: timeout=3\r\n"), "{first}");
     let silence = timeout(2 * LIMITS.header_timeout, caller.readable()).await;
-    assert!(silence.is_err(), "the connection was closed while it was idle");
+    assert!(silence.is_err(), "the idle connection stays open past the header timeout");
     // The second head has its own deadline, even if it arrives byte by byte.
     let slow_head = async {
         caller.write_all(GET.as_bytes()).await.unwrap();
@@ -129,11 +129,11 @@ async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
             let _ = caller.write_all(b"x").await;
         }
     };
-    timeout(LIMITS.idle_timeout / 2, slow_head).await.expect("an unfinished head is taken for an idle connection");
+    timeout(LIMITS.idle_timeout / 2, slow_head).await.expect("the unfinished head times out");
     assert_eq!(read(&mut caller).await, "");
     let mut idle = send(address, &format!("{GET}\r\n")).await;
     assert!(read(&mut idle).await.starts_with("HTTP/1.1 200"));
-    assert_eq!(read(&mut idle).await, "", "an idle connection stays open for ever");
+    assert_eq!(read(&mut idle).await, "", "an idle connection is closed");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn idle_connections_do_not_block_others() {
     assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
 }
 
-/// Limits under which only a full listener ends connections.
+/// Limits under which a test ends no connection before the listener is full.
 const PATIENT: Limits =
     Limits { header_timeout: TEST_DEADLINE, stall_timeout: TEST_DEADLINE, body_timeout: TEST_DEADLINE, ..LIMITS };
 const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -184,7 +184,7 @@ async fn a_caller_that_does_not_read_loses_its_connection() {
 async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
     let (address, _stop, _handle) = served_within(PATIENT, true, three_routes(&quiet, &dropped)).await;
-    let mut model = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let mut waiting = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let mut blocking = Vec::new();
     for request in
         ["GET /endless HTTP/1.1\r\nhost: x\r\n\r\n", "GET / HT", "", "POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n"]
@@ -197,7 +197,7 @@ async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
         assert!(response.starts_with("HTTP/1.1 200"), "{request}: {response}");
     }
     quiet.notify_one();
-    assert!(read_to_close(&mut model).await.starts_with("HTTP/1.1 200"), "a waiting request is not ended");
+    assert!(read_to_close(&mut waiting).await.starts_with("HTTP/1.1 200"), "a running request is not ended");
 }
 
 #[tokio::test]
@@ -309,8 +309,8 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
     let ids = RequestIds::new(&SystemRandom).expect("random bytes");
     let accepted =
         Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default(), public_url: None };
-    let whole = endpoint(&gateway.app, token, accepted, ids, page, CancellationToken::new());
-    let (address, _stop, _handle) = served(whole).await;
+    let api = endpoint(&gateway.app, token, accepted, ids, page, CancellationToken::new());
+    let (address, _stop, _handle) = served(api).await;
     for _ in 0..2 {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
         let response = read_to_close(&mut caller).await;
@@ -327,8 +327,8 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
     }
 }
 
-/// Serves requests, and responds with the path and the length of the body.
-async fn echoing() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
+/// Serves an endpoint that responds with the path, and the number of bytes and line feeds in the body.
+async fn serve_summaries() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
     served(make(|mut request: Request| async move {
         let body = request.take_body().into_bytes().await?;
         let lines = body.iter().filter(|byte| **byte == b'\n').count();
@@ -339,7 +339,7 @@ async fn echoing() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<
 
 #[tokio::test]
 async fn a_bare_line_feed_in_any_head_is_refused() {
-    let (address, _stop, _handle) = echoing().await;
+    let (address, _stop, _handle) = serve_summaries().await;
     let good = "GET /good HTTP/1.1\r\nhost: x\r\n\r\n";
     let with_body = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\na\nb\n\n";
     for bad in [
@@ -361,7 +361,7 @@ async fn a_bare_line_feed_in_any_head_is_refused() {
 
 #[tokio::test]
 async fn pipelined_requests_are_served_however_they_are_split() {
-    let (address, _stop, _handle) = echoing().await;
+    let (address, _stop, _handle) = serve_summaries().await;
     let requests = "\r\nPOST /1 HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n\r\n\r\nab\n\n\
                     GET /2 HTTP/1.1\r\nhost: x\r\n\r\nPOST /3 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n\
                     POST /4 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n\n\n\r\n0\r\n\r\n";
@@ -378,7 +378,7 @@ async fn pipelined_requests_are_served_however_they_are_split() {
 
 #[tokio::test]
 async fn ambiguous_body_framing_is_refused_or_ends_the_connection() {
-    let (address, _stop, _handle) = echoing().await;
+    let (address, _stop, _handle) = serve_summaries().await;
     let request = |headers: &str| format!("POST /1 HTTP/1.1\r\nhost: x\r\n{headers}\r\n1\r\na\r\n0\r\n\r\n");
     for headers in [
         "transfer-encoding: chunked, chunked\r\n",

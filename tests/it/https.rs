@@ -1,4 +1,4 @@
-//! The API's own TLS listener (`server.tls_certificate_file`).
+//! Tests of the API's own TLS listener (`server.tls_certificate_file`).
 
 use std::{
     fs,
@@ -19,13 +19,13 @@ fn certify(folder: &Path) {
 }
 
 fn certify_for(folder: &Path, names: &str, days: u16) {
-    let words = format!(
+    let arguments = format!(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days {days} -subj /CN=localhost -addext \
          basicConstraints=critical,CA:FALSE -addext subjectAltName={names} -keyout key.pem -out certificate.pem"
     );
-    let made =
-        Command::new("openssl").args(words.split_whitespace()).current_dir(folder).output().expect("openssl runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let output =
+        Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().expect("openssl runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Returns a client that trusts only the certificate in a folder.
@@ -70,9 +70,9 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     let home = home();
     let (_gateway, base) = start(&home).await;
     let token = fs::read_to_string(home.data_dir().join("gateway.token")).expect("a token");
-    let made = client(home.path()).post(format!("{base}/v1/tokens")).bearer_auth(token.trim());
-    let made = made.json(&json!({"name": "app"})).send().await.expect("a response");
-    assert_eq!((made.status().as_u16(), made.version()), (200, reqwest::Version::HTTP_11));
+    let created = client(home.path()).post(format!("{base}/v1/tokens")).bearer_auth(token.trim());
+    let created = created.json(&json!({"name": "app"})).send().await.expect("a response");
+    assert_eq!((created.status().as_u16(), created.version()), (200, reqwest::Version::HTTP_11));
     let listed = home.run(&["tokens", "list"]);
     assert!(listed.stdout.contains("app"), "{}{}", listed.stdout, listed.stderr);
     let link = home.run(&["open", "--no-browser"]).stdout;

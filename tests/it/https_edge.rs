@@ -48,7 +48,7 @@ async fn served() -> (std::net::SocketAddr, DropGuard) {
 }
 
 /// Completes a TLS handshake as a caller with a small receive buffer.
-async fn shake_hands(address: std::net::SocketAddr) -> TlsStream<tokio::net::TcpStream> {
+async fn connect_tls(address: std::net::SocketAddr) -> TlsStream<tokio::net::TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(Path::new(FOLDER).join("ca.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -63,7 +63,7 @@ async fn shake_hands(address: std::net::SocketAddr) -> TlsStream<tokio::net::Tcp
 #[tokio::test]
 async fn a_handshake_without_a_request_times_out() {
     let (address, _stop) = served().await;
-    let mut caller = shake_hands(address).await;
+    let mut caller = connect_tls(address).await;
     // A connection that is closed without `close_notify` is a TLS error.
     let read = timeout(TEST_DEADLINE, caller.read(&mut [0])).await.expect("the connection is closed");
     assert!(read.is_err() || read.is_ok_and(|length| length == 0));
@@ -73,7 +73,7 @@ async fn a_handshake_without_a_request_times_out() {
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
     let (address, _stop) = served().await;
-    let mut caller = shake_hands(address).await;
+    let mut caller = connect_tls(address).await;
     // The responses are larger than all buffers on the way.
     let requests = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_500);
     let _ = timeout(LIMITS.stall_timeout, caller.write_all(requests.as_bytes())).await;

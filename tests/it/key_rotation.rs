@@ -9,7 +9,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// Kills spread over the run time of the command, and beyond it.
+/// How often the command is killed: each time [`STEP`] later, the last time after its usual end.
 const KILLS: u32 = 10;
 const STEP: Duration = Duration::from_millis(250);
 
@@ -17,7 +17,7 @@ async fn refresh(gateway: &Gateway) -> u16 {
     gateway.post("/v1/auth/openai/refresh", json!({})).await.status
 }
 
-/// Lists the models with an API token.
+/// Lists the models with an API token, and returns the status.
 async fn models_with(gateway: &Gateway, token: &str) -> u16 {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
     HttpResponse::of(request.send().await.expect("an answer")).await.status

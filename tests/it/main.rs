@@ -1,5 +1,4 @@
-//! Tests of use cases with fakes, of adapters against real systems, and of whole processes. One binary needs to be
-//! linked only once.
+//! Tests of use cases with fakes, of adapters, and of whole processes. One binary needs to be linked only once.
 
 // Makes Clippy treat helpers as test code.
 #![cfg(test)]
@@ -26,7 +25,7 @@ mod app_tool_loops;
 mod app_unreadable;
 mod port_calls;
 
-// Adapters against real systems.
+// Adapters, most of them with real sockets, files and databases.
 mod archives;
 mod config_file;
 mod contract;
@@ -37,16 +36,13 @@ mod https_edge;
 mod migrations;
 mod oauth_endpoint;
 mod openapi;
-mod other_endpoints;
 mod page_files;
 mod port_contracts;
+mod seal_vectors;
 mod secret_files;
 mod settings;
-mod stopping;
 mod store_contract;
 mod store_properties;
-mod store_trouble;
-mod stored_responses;
 mod stored_words;
 mod token_journal;
 mod upstream;
@@ -76,6 +72,7 @@ mod model_names;
 mod model_streams;
 mod models;
 mod moves;
+mod other_endpoints;
 mod outbound_proxy;
 mod page;
 mod page_sessions;
@@ -83,9 +80,11 @@ mod postgres_tls;
 mod proxy;
 mod replicas;
 mod restore;
-mod seal_vectors;
 mod service_manager;
 mod sign_in;
+mod stopping;
+mod store_trouble;
+mod stored_responses;
 mod take_overs;
 mod tls;
 mod token_rotation;

@@ -17,13 +17,13 @@ fn migrations(database: &str) -> Vec<PathBuf> {
     folders
 }
 
-/// Reads the statements of one step. `sample` has rows of the schema after the migration.
+/// Reads the statements of one step: `up`, `sample` or `down`. `sample` inserts rows into the schema after `up`.
 fn statements(migration: &Path, step: &str) -> String {
     let path = migration.join(format!("{step}.sql"));
     fs::read_to_string(&path).unwrap_or_else(|_| panic!("every migration has {step}.sql: {}", path.display()))
 }
 
-/// Returns all statements: each migration up with its rows, each one down, and each one up again.
+/// Returns the statements that apply each migration and insert its rows, revert all of them, and apply them again.
 fn up_down_and_up(database: &str) -> Vec<String> {
     let migrations = migrations(database);
     let up = migrations.iter().flat_map(|migration| ["up", "sample"].map(|step| statements(migration, step)));
@@ -43,16 +43,16 @@ fn both_databases_have_the_same_migrations() {
 #[test]
 fn sqlite_migrates_up_and_down_with_rows() {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
-    for step in up_down_and_up("sqlite") {
-        connection.batch_execute(&step).unwrap_or_else(|error| panic!("{error} in\n{step}"));
+    for sql in up_down_and_up("sqlite") {
+        connection.batch_execute(&sql).unwrap_or_else(|error| panic!("{error} in\n{sql}"));
     }
 }
 
 #[tokio::test]
 async fn postgres_migrates_up_and_down_with_rows() {
     let database = Database::create().await;
-    for step in up_down_and_up("postgres") {
-        database.execute(&step).await;
+    for sql in up_down_and_up("postgres") {
+        database.execute(&sql).await;
     }
     assert_eq!(database.cell("count(*)", "llm_providers").await.as_deref(), Some("1"));
 }

@@ -1,4 +1,4 @@
-//! Tests that the streams of both APIs conform to OpenAI's API, whatever the provider sends.
+//! Tests that the streams of Responses and of Chat Completions conform to OpenAI's API, whatever the provider sends.
 
 use std::time::Duration;
 
@@ -130,6 +130,7 @@ async fn a_started_response_is_sent_without_waiting_for_more_events() {
     provider.post_control("/settings", json!({"stream_pause": "1h"})).await;
     let request = crate::support::gateway::http().post(format!("{}{RESPONSES}", gateway.base));
     let request = request.bearer_auth(&gateway.token).json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
+    // The gateway sends a comment only after 15 s of silence.
     let response = tokio::time::timeout(Duration::from_secs(9), request.send()).await;
     assert_eq!(response.expect("in time").expect("a response").status(), 200);
 }

@@ -93,7 +93,7 @@ async fn a_body_with_too_many_values_or_levels_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_stream_is_forwarded_unchanged_and_unbuffered() {
+async fn a_stream_is_forwarded_without_buffering() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
@@ -185,7 +185,7 @@ async fn models_are_named_by_agent_by_account_or_alone() {
 }
 
 #[tokio::test]
-async fn the_model_list_is_cached_for_a_minute_and_survives_an_outage() {
+async fn an_outage_yields_the_configured_models_and_the_provider_s_list_is_cached() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__MODELS", "written-down");
     let gateway = home.start().await;
@@ -222,18 +222,18 @@ async fn errors_only_the_owner_can_fix_are_not_retryable() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let prompt = || json!({"model": MODEL, "input": "Hello"});
-    let code = async |expected: &str| {
+    let refusal_with = async |code: &str| {
         let response = respond(&gateway, prompt()).await;
         let error = response.json()["error"].clone();
-        assert_eq!((response.status, &error["code"]), (400, &json!(expected)), "{}", response.text);
+        assert_eq!((response.status, &error["code"]), (400, &json!(code)), "{}", response.text);
         assert_eq!(response.header("x-should-retry"), "false");
         error["message"].as_str().expect("a sentence").to_owned()
     };
-    assert!(code("not_connected").await.contains("goclaw auth login"));
+    assert!(refusal_with("not_connected").await.contains("goclaw auth login"));
     gateway.sign_in().await;
     let off = gateway.call(reqwest::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": false}))).await;
     assert_eq!(off.status, 200, "{}", off.text);
-    code("switched_off").await;
+    refusal_with("switched_off").await;
 }
 
 #[tokio::test]
@@ -313,7 +313,7 @@ async fn a_websocket_upgrade_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_broken_upstream_stream_is_reported() {
+async fn a_broken_upstream_stream_is_reported_and_an_unusual_one_is_read() {
     let (provider, _home, gateway) = signed_in().await;
     let prompt = || json!({"model": MODEL, "input": "Hello"});
     for (script, status, code) in [

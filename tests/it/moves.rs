@@ -25,8 +25,8 @@ async fn refresh(gateway: &Gateway) -> u16 {
     gateway.post("/v1/auth/openai/refresh", json!({})).await.status
 }
 
-/// Checks that no token was presented twice, and that nothing was revoked.
-async fn assert_unharmed(provider: &Provider, presentations: u32) {
+/// Asserts the number of presentations, that no token was presented twice, and that nothing was revoked.
+async fn assert_presented_without_reuse(provider: &Provider, presentations: u32) {
     let totals = provider.get_control("/presentations/totals").await;
     let counts = ["presentations", "reuse_refused", "families_killed"].map(|count| totals[count].clone());
     assert_eq!(counts, [json!(presentations), json!(0), json!(0)], "{totals}");
@@ -37,7 +37,7 @@ async fn state_becomes(gateway: &Gateway, state: &str) -> Value {
     eventually("the state", look).await
 }
 
-fn journal_of(home: &Home) -> Vec<String> {
+fn journal_files(home: &Home) -> Vec<String> {
     let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
     files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
 }
@@ -45,65 +45,69 @@ fn journal_of(home: &Home) -> Vec<String> {
 #[tokio::test]
 async fn an_account_moves_to_another_database_and_is_refreshed_there() {
     let (provider, database) = (Provider::approving(), Database::create().await);
-    let (from, to) = (Home::new(&provider), replicas::home(&provider, &database));
-    let gateway = from.start().await;
+    let (source, target) = (Home::new(&provider), replicas::home(&provider, &database));
+    let gateway = source.start().await;
     gateway.sign_in().await;
     assert_eq!(refresh(&gateway).await, 200);
-    let file = from.path().join("moving.age");
+    let file = source.path().join("moving.age");
     // The gateway keeps running during the export.
-    let done = run(&from, "export", &file, &["openai-codex"]);
+    let done = run(&source, "export", &file, &["openai-codex"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     state_becomes(&gateway, "absent").await;
     let events = gateway.get("/v1/activity").await.json();
     assert_eq!(events["events"][0]["event"], "moved_away", "{events}");
     let entry = &gateway.get("/v1/audit?limit=1").await.json()["entries"][0];
     assert_eq!((&entry["action"], &entry["subject"]), (&json!("exported"), &json!("openai-codex")), "{entry}");
-    eventually("the end in the journal", || async {
-        matches!(&journal_of(&from)[..], [end] if end.ends_with(".elsewhere.ended")).then_some(())
+    eventually("the journal to say that the login is elsewhere", || async {
+        matches!(&journal_files(&source)[..], [end] if end.ends_with(".elsewhere.ended")).then_some(())
     })
     .await;
     gateway.stop().await;
 
-    let done = run(&to, "import", &file, &[]);
+    let done = run(&target, "import", &file, &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(!file.exists(), "a second import would give two installations the login");
-    let gateway = to.start().await;
+    let gateway = target.start().await;
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
     assert!(status["account"]["email"].as_str().is_some(), "{status}");
     for _ in 0..2 {
         assert_eq!(refresh(&gateway).await, 200);
     }
-    assert_unharmed(&provider, 3).await;
+    assert_presented_without_reuse(&provider, 3).await;
     // The old installation does not restore the account.
-    let gateway = from.start().await;
+    let gateway = source.start().await;
     assert_eq!(gateway.status().await["state"], "absent");
 }
 
 #[tokio::test]
 async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
     let provider = Provider::approving();
-    let (from, to) = (Home::new(&provider), Home::new(&provider));
-    let gateway = from.start().await;
+    let (source, target) = (Home::new(&provider), Home::new(&provider));
+    let gateway = source.start().await;
     gateway.sign_in().await;
     gateway
         .call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"display_name": "Work"})))
         .await;
     gateway.stop().await;
-    let file = from.path().join("moving.age");
-    assert_eq!(run(&from, "export", &file, &["--all"]).code, Some(0));
-    let gateway = to.start().await;
-    assert_eq!(run(&to, "import", &file, &["openai-codex"]).code, Some(0));
+    let file = source.path().join("moving.age");
+    assert_eq!(run(&source, "export", &file, &["--all"]).code, Some(0));
+    let gateway = target.start().await;
+    assert_eq!(run(&target, "import", &file, &["openai-codex"]).code, Some(0));
     state_becomes(&gateway, "active").await;
     let listed = gateway.get("/v1/providers").await.json();
     assert!(listed.to_string().contains(r#""display_name":"Work""#), "{listed}");
-    assert!(journal_of(&to).iter().any(|record| record.ends_with(".committed.json")), "{:?}", journal_of(&to));
+    assert!(
+        journal_files(&target).iter().any(|record| record.ends_with(".committed.json")),
+        "{:?}",
+        journal_files(&target)
+    );
     assert_eq!(refresh(&gateway).await, 200);
     // The file still has the spent token.
-    let again = run(&to, "import", &file, &[]);
+    let again = run(&target, "import", &file, &[]);
     assert!(again.code == Some(1) && again.stderr.contains("is connected here"), "{again:?}");
     assert_eq!(refresh(&gateway).await, 200);
-    assert_unharmed(&provider, 2).await;
+    assert_presented_without_reuse(&provider, 2).await;
 }
 
 #[tokio::test]
@@ -130,42 +134,42 @@ async fn an_account_in_doubt_or_unknown_is_not_exported() {
 #[tokio::test]
 async fn a_restored_source_neither_uses_nor_revokes_the_moved_tokens() {
     let provider = Provider::approving();
-    let (from, to) = (Home::new(&provider), Home::new(&provider));
-    let gateway = from.start().await;
+    let (source, target) = (Home::new(&provider), Home::new(&provider));
+    let gateway = source.start().await;
     gateway.sign_in().await;
     gateway.stop().await;
-    let (backup, file) = (from.path().join("backup.age"), from.path().join("moving.age"));
-    assert_eq!(run(&from, "backup", &backup, &[]).code, Some(0));
-    assert_eq!(run(&from, "export", &file, &["openai-codex"]).code, Some(0));
-    assert_eq!(run(&to, "import", &file, &[]).code, Some(0));
-    assert_eq!(run(&from, "restore", &backup, &["--replace"]).code, Some(0));
-    let (old, new) = (from.start().await, to.start().await);
+    let (backup, file) = (source.path().join("backup.age"), source.path().join("moving.age"));
+    assert_eq!(run(&source, "backup", &backup, &[]).code, Some(0));
+    assert_eq!(run(&source, "export", &file, &["openai-codex"]).code, Some(0));
+    assert_eq!(run(&target, "import", &file, &[]).code, Some(0));
+    assert_eq!(run(&source, "restore", &backup, &["--replace"]).code, Some(0));
+    let (old, new) = (source.start().await, target.start().await);
     let status = old.status().await;
     assert_eq!(status["state"], "in_doubt", "{status}");
     refresh(&old).await;
     assert_eq!(refresh(&new).await, 200);
-    assert_unharmed(&provider, 1).await;
-    assert_eq!(from.number("SELECT count(*) FROM revocations"), 0);
+    assert_presented_without_reuse(&provider, 1).await;
+    assert_eq!(source.number("SELECT count(*) FROM revocations"), 0);
 }
 
 #[tokio::test]
 async fn import_and_restore_refuse_each_other_s_files_and_drafts() {
     let provider = Provider::approving();
-    let (from, to) = (Home::new(&provider), Home::new(&provider));
-    let gateway = from.start().await;
+    let (source, target) = (Home::new(&provider), Home::new(&provider));
+    let gateway = source.start().await;
     gateway.sign_in().await;
     gateway.stop().await;
-    let (backup, file) = (from.path().join("backup.age"), from.path().join("moving.age"));
-    assert_eq!(run(&from, "backup", &backup, &["--with-keys"]).code, Some(0));
-    assert_eq!(run(&from, "export", &file, &["openai-codex"]).code, Some(0));
-    let import = run(&to, "import", &backup, &[]);
+    let (backup, file) = (source.path().join("backup.age"), source.path().join("moving.age"));
+    assert_eq!(run(&source, "backup", &backup, &["--with-keys"]).code, Some(0));
+    assert_eq!(run(&source, "export", &file, &["openai-codex"]).code, Some(0));
+    let import = run(&target, "import", &backup, &[]);
     assert!(import.code == Some(1) && import.stderr.contains("goclaw restore"), "{import:?}");
-    let restore = run(&to, "restore", &file, &[]);
+    let restore = run(&target, "restore", &file, &[]);
     assert!(restore.code == Some(1) && restore.stderr.contains("goclaw import"), "{restore:?}");
-    let draft = from.path().join("moving.age.draft-1");
+    let draft = source.path().join("moving.age.draft-1");
     fs::copy(&file, &draft).expect("a copy");
-    let import = run(&to, "import", &draft, &[]);
+    let import = run(&target, "import", &draft, &[]);
     assert!(import.code == Some(1) && import.stderr.contains("draft of an export"), "{import:?}");
-    assert!(run(&to, "import", &file, &["other"]).stderr.contains("not in the archive"));
-    assert!(!to.data_dir().join("goclaw.db").exists());
+    assert!(run(&target, "import", &file, &["other"]).stderr.contains("not in the archive"));
+    assert!(!target.data_dir().join("goclaw.db").exists());
 }

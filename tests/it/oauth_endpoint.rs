@@ -92,7 +92,8 @@ fn kind(error: &TokenEndpointError) -> String {
         TokenEndpointError::RateLimited { retry_after } => {
             format!("rate limited {}", retry_after.map_or(0, |wait| wait.as_secs()))
         }
-        TokenEndpointError::Unavailable { .. } | TokenEndpointError::Unreachable(_) => "unavailable".to_owned(),
+        TokenEndpointError::Unavailable { .. } => "unavailable".to_owned(),
+        TokenEndpointError::Unreachable(_) => "unreachable".to_owned(),
         TokenEndpointError::Indeterminate(Doubt::ServerError(status)) => format!("server error {status}"),
         TokenEndpointError::Indeterminate(Doubt::Unreadable(status)) => format!("unreadable {status}"),
         TokenEndpointError::Indeterminate(doubt) => format!("{doubt:?}"),
@@ -106,15 +107,15 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
     for (fault, expected) in [
         (Fault::too_many_requests(Some("7")), "rate limited 7"),
         (
-            refusing(429, r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600.5}}"#),
+            responding(429, r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600.5}}"#),
             "rate limited 600",
         ),
-        (refusing(400, r#"{"error": {"type": "invalid_grant", "message": "No."}}"#), "rejected 400 invalid_grant"),
-        (refusing(403, r#"{"error": {"code": "account_deactivated"}}"#), "rejected 403 account_deactivated"),
-        (refusing(403, r#"{"detail": {"code": "deactivated_workspace"}}"#), "rejected 403 deactivated_workspace"),
-        (refusing(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
-        (refusing(401, "Unauthorized"), "rejected 401 unknown"),
-        (refusing(401, "\n<!DOCTYPE html><title>Proxy login</title>"), "unreadable 401"),
+        (responding(400, r#"{"error": {"type": "invalid_grant", "message": "No."}}"#), "rejected 400 invalid_grant"),
+        (responding(403, r#"{"error": {"code": "account_deactivated"}}"#), "rejected 403 account_deactivated"),
+        (responding(403, r#"{"detail": {"code": "deactivated_workspace"}}"#), "rejected 403 deactivated_workspace"),
+        (responding(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
+        (responding(401, "Unauthorized"), "rejected 401 unknown"),
+        (responding(401, "\n<!DOCTYPE html><title>Proxy login</title>"), "unreadable 401"),
         (Fault::internal_server_error(), "server error 500"),
         (Fault::bad_gateway(), "server error 502"),
         (Fault::service_unavailable(None), "server error 503"),
@@ -135,7 +136,8 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
     assert!(elsewhere.journal().is_empty(), "a redirect was followed with the code");
 }
 
-fn refusing(status: u16, body: &str) -> Fault {
+/// Returns a fault that replaces a response by this one.
+fn responding(status: u16, body: &str) -> Fault {
     Fault::Status { status, body: body.to_owned(), content_type: "application/json".to_owned(), retry_after: None }
 }
 
@@ -153,7 +155,7 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
 }
 
 #[tokio::test]
-async fn a_truncated_response_is_an_error() {
+async fn a_truncated_response_is_indeterminate() {
     let (provider, client) = provider().await;
     let grant = approved(&client).await;
     provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
@@ -162,11 +164,11 @@ async fn a_truncated_response_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_failed_connection_is_reported_as_unavailable() {
+async fn a_refused_connection_is_unreachable() {
     let client = client_of(&format!("http://127.0.0.1:{}", free_port()));
     let grant = CodeGrant { code: AuthorizationCode::new("c"), verifier: PkceVerifier::from_bytes(&VERIFIER) };
     let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
-    assert_eq!(kind(&error), "unavailable");
+    assert_eq!(kind(&error), "unreachable");
 }
 
 #[tokio::test]
@@ -183,7 +185,7 @@ async fn a_revocation_reports_its_result() {
 }
 
 #[tokio::test]
-async fn a_connect_timeout_is_unavailable() {
+async fn a_connect_timeout_is_unreachable() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -267,9 +269,7 @@ async fn refreshed(
     status: u16,
     body: &str,
 ) -> Result<TokenResponse, TokenEndpointError> {
-    let content_type = "application/json".to_owned();
-    let fault = Fault::Status { status, body: body.to_owned(), content_type, retry_after: None };
-    provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
+    provider.queue_fault(FaultOrder::once(Endpoint::Token, responding(status, body)));
     endpoint().refresh(account(), client, &RefreshToken::new("token"), Duration::from_secs(20)).await
 }
 

@@ -21,6 +21,7 @@ fn refused(response: &HttpResponse) -> (u16, Value, Value) {
     (response.status, error["code"].clone(), error["param"].clone())
 }
 
+/// Returns the data of each event.
 fn data(text: &str) -> Vec<&str> {
     text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect()
 }

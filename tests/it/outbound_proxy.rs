@@ -35,7 +35,8 @@ use crate::{
     support::{
         gateway::{Home, HttpResponse, browser_like},
         outbound::{
-            API_HOST, AUTH_HOST, Manner, PASSWORD, ProxyDouble, TlsFront, USER, account, authority, outbound_through,
+            API_HOST, AUTH_HOST, PASSWORD, ProxyBehaviour, ProxyDouble, TlsFront, USER, account, authority,
+            outbound_through,
         },
         provider::Provider,
     },
@@ -65,7 +66,7 @@ async fn every_request_of_an_account_goes_through_the_proxy() {
         let is_http2 = variable != "HTTPS_PROXY";
         let api = if is_http2 { TlsFront::http2(backend).await } else { TlsFront::start(backend, &["http/1.1"]).await };
         let hosts = [(AUTH_HOST, auth.address), (API_HOST, api.address)];
-        let proxy = ProxyDouble::start(scheme, Manner::Connects, &hosts).await;
+        let proxy = ProxyDouble::start(scheme, ProxyBehaviour::Connects, &hosts).await;
         let home = Home::new(&provider)
             .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &at(AUTH_HOST, &provider.issuer))
             .with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &at(API_HOST, &provider.backend_url))
@@ -117,24 +118,27 @@ async fn a_request_that_the_proxy_refuses_counts_as_not_sent() {
     let front = TlsFront::start(address(&provider.addresses().issuer), &["http/1.1"]).await;
     let cases = ["http", "socks5h"].into_iter().flat_map(|scheme| {
         [
-            (scheme, Manner::Refuses, USER, ConnectProblem::ProxyRefused),
-            (scheme, Manner::Connects, "another", ConnectProblem::ProxyRefused),
-            (scheme, Manner::Hangs, USER, ConnectProblem::TimedOut),
-            (scheme, Manner::Closes, USER, ConnectProblem::Other),
+            (scheme, ProxyBehaviour::Refuses, USER, ConnectProblem::ProxyRefused),
+            (scheme, ProxyBehaviour::Connects, "another", ConnectProblem::ProxyRefused),
+            (scheme, ProxyBehaviour::Hangs, USER, ConnectProblem::TimedOut),
+            (scheme, ProxyBehaviour::Closes, USER, ConnectProblem::Other),
         ]
     });
-    join_all(cases.map(|(scheme, manner, user, expected)| {
+    join_all(cases.map(|(scheme, behaviour, user, expected)| {
         let front = front.address;
         async move {
-            let proxy = ProxyDouble::start(scheme, manner, &[(AUTH_HOST, front)]).await;
+            let proxy = ProxyDouble::start(scheme, behaviour, &[(AUTH_HOST, front)]).await;
             let outbound = outbound_through(&proxy.url(scheme).replace(USER, user));
             let (refreshed, sent) = refresh_through(&outbound).await;
-            assert!(matches!(refreshed.failure(), Failure::NotConsumed { .. }), "{scheme} {manner:?}: {refreshed:?}");
+            assert!(
+                matches!(refreshed.failure(), Failure::NotConsumed { .. }),
+                "{scheme} {behaviour:?}: {refreshed:?}"
+            );
             let (TokenEndpointError::Unreachable(error), Err(UpstreamError::Unreachable(other))) = (&refreshed, &sent)
             else {
-                panic!("{scheme} {manner:?}: {refreshed:?}, {sent:?}");
+                panic!("{scheme} {behaviour:?}: {refreshed:?}, {sent:?}");
             };
-            assert_eq!((error.problem, other.problem), (expected, expected), "{manner:?}: {error:?}, {other:?}");
+            assert_eq!((error.problem, other.problem), (expected, expected), "{behaviour:?}: {error:?}, {other:?}");
             if expected != ConnectProblem::Other {
                 assert!(error.to_string().contains(&format!("{scheme}://{}", proxy.address)), "{error}");
             }
@@ -158,7 +162,7 @@ async fn a_request_that_was_lost_behind_the_proxy_may_have_been_sent() {
     let provider = Simulator::start(Options::default()).await.unwrap();
     let front = TlsFront::start(address(&provider.addresses().issuer), &["http/1.1"]).await;
     for scheme in ["http", "socks5h"] {
-        let proxy = ProxyDouble::start(scheme, Manner::Connects, &[(AUTH_HOST, front.address)]).await;
+        let proxy = ProxyDouble::start(scheme, ProxyBehaviour::Connects, &[(AUTH_HOST, front.address)]).await;
         provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::ResetBefore));
         let (error, _) = refresh_through(&outbound_through(&proxy.url(scheme))).await;
         assert!(matches!(error.failure(), Failure::Unknown(_)), "{scheme}: {error:?}");
@@ -167,7 +171,7 @@ async fn a_request_that_was_lost_behind_the_proxy_may_have_been_sent() {
 
 #[tokio::test]
 async fn the_webhook_goes_through_the_proxy_too() {
-    let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
+    let proxy = ProxyDouble::start("http", ProxyBehaviour::Refuses, &[]).await;
     let (outbound, url) = (outbound_through(&proxy.url("http")), EndpointUrl::parse("https://hook.example/x").unwrap());
     let key = SigningKey::parse("a secret of 24 characters").unwrap();
     let webhook = Webhook::new(&outbound, url, key, Arc::new(SystemClock)).unwrap();
@@ -237,7 +241,7 @@ fn proxies_are_shown_without_their_credentials() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_calls_providers_through_the_proxy_and_shows_it() {
-    let proxy = ProxyDouble::start("http", Manner::Refuses, &[]).await;
+    let proxy = ProxyDouble::start("http", ProxyBehaviour::Refuses, &[]).await;
     let home = Home::without_provider()
         .with("HTTPS_PROXY", &proxy.url("http"))
         .with("GOCLAW_PROVIDERS__SUNO__ENABLED", "false")

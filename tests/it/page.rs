@@ -16,7 +16,7 @@ async fn open_session(provider: &Provider) -> (Home, Gateway, Browser) {
     let gateway = home.start().await;
     let browser = Browser::open().await;
     browser.open_page(home.run(&["open"]).stdout.trim()).await;
-    browser.reads("You are signed in").await;
+    browser.wait_for_text("You are signed in").await;
     assert_eq!(
         browser.address().await,
         format!("{}/#/providers", gateway.base),
@@ -27,35 +27,35 @@ async fn open_session(provider: &Provider) -> (Home, Gateway, Browser) {
 
 /// Asserts that axe-core finds no accessibility violation.
 async fn assert_accessible(browser: &Browser, screen: &str) {
-    assert_eq!(browser.barriers().await, json!([]), "{screen}");
+    assert_eq!(browser.accessibility_violations().await, json!([]), "{screen}");
 }
 
 #[tokio::test]
 async fn an_account_is_connected_and_tried_on_the_page() {
     let provider = Provider::start(&["--approval", "ask"]);
     let (home, gateway, browser) = open_session(&provider).await;
-    browser.reads("Connect an account").await;
+    browser.wait_for_text("Connect an account").await;
     assert_accessible(&browser, "nothing connected").await;
-    browser.choose("Connect ChatGPT").await;
-    browser.reads("Approve in the other tab").await;
+    browser.click_text("Connect ChatGPT").await;
+    browser.wait_for_text("Approve in the other tab").await;
     assert_accessible(&browser, "waiting").await;
 
     browser.go_to_new_tab().await;
-    browser.press("approve").await;
-    browser.arrives_at("/auth/done").await;
+    browser.click_id("approve").await;
+    browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
 
-    browser.reads("Connected as").await;
+    browser.wait_for_text("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
-    browser.choose("Try it").await;
-    browser.choose("Send").await;
-    browser.reads("word1 word2 word3").await;
+    browser.click_text("Try it").await;
+    browser.click_text("Send").await;
+    browser.wait_for_text("word1 word2 word3").await;
     assert_accessible(&browser, "a provider").await;
-    browser.choose("Activity").await;
-    browser.reads("Signed in").await;
+    browser.click_text("Activity").await;
+    browser.wait_for_text("Signed in").await;
     assert_accessible(&browser, "activity").await;
-    browser.choose("Providers").await;
-    browser.reads("Everything is working").await;
+    browser.click_text("Providers").await;
+    browser.wait_for_text("Everything is working").await;
     assert_accessible(&browser, "providers").await;
 
     // No secret is in the document, the storage or the cookies.
@@ -68,20 +68,20 @@ async fn an_account_is_connected_and_tried_on_the_page() {
 async fn a_denied_or_cancelled_login_is_shown() {
     let provider = Provider::start(&["--approval", "ask"]);
     let (home, _gateway, browser) = open_session(&provider).await;
-    browser.choose("Connect ChatGPT").await;
+    browser.click_text("Connect ChatGPT").await;
     browser.go_to_new_tab().await;
-    browser.press("deny").await;
-    browser.arrives_at("/auth/done").await;
+    browser.click_id("deny").await;
+    browser.wait_for_address("/auth/done").await;
     browser.close_tab().await;
-    browser.reads("You denied access at OpenAI").await;
-    browser.choose("Start again").await;
-    browser.reads("Approve in the other tab").await;
-    browser.choose("Cancel").await;
-    browser.reads("Sign-in cancelled").await;
+    browser.wait_for_text("You denied access at OpenAI").await;
+    browser.click_text("Start again").await;
+    browser.wait_for_text("Approve in the other tab").await;
+    browser.click_text("Cancel").await;
+    browser.wait_for_text("Sign-in cancelled").await;
     assert_eq!(home.stored(), (0, 0));
-    browser.choose("Activity").await;
+    browser.click_text("Activity").await;
     for outcome in ["You denied access at OpenAI", "Sign-in cancelled"] {
-        browser.reads(&format!("{outcome} openai-codex")).await;
+        browser.wait_for_text(&format!("{outcome} openai-codex")).await;
     }
 }
 
@@ -89,23 +89,23 @@ async fn a_denied_or_cancelled_login_is_shown() {
 async fn the_address_of_an_earlier_login_changes_nothing() {
     let provider = Provider::start(&["--approval", "ask"]);
     let (home, _gateway, browser) = open_session(&provider).await;
-    browser.choose("Connect ChatGPT").await;
-    browser.reads("Approve in the other tab").await;
-    let address = "document.querySelector('a[target=_blank]').href";
-    let first = browser.evaluate(address).await.as_str().expect("an address").to_owned();
-    browser.choose("Cancel").await;
-    browser.reads("Sign-in cancelled").await;
-    browser.choose("Start again").await;
-    browser.reads("Approve in the other tab").await;
+    browser.click_text("Connect ChatGPT").await;
+    browser.wait_for_text("Approve in the other tab").await;
+    let shown_auth_url = "document.querySelector('a[target=_blank]').href";
+    let first = browser.evaluate(shown_auth_url).await.as_str().expect("an address").to_owned();
+    browser.click_text("Cancel").await;
+    browser.wait_for_text("Sign-in cancelled").await;
+    browser.click_text("Start again").await;
+    browser.wait_for_text("Approve in the other tab").await;
     provider.post_control("/approval", serde_json::json!({"mode": "auto_approve"})).await;
     let earlier = provider.redirect_for(&first).await;
     browser.type_into("#paste", &format!("{earlier}\n")).await;
-    browser.reads("This sign-in is still open").await;
-    let second = browser.evaluate(address).await.as_str().expect("an address").to_owned();
+    browser.wait_for_text("This sign-in is still open").await;
+    let second = browser.evaluate(shown_auth_url).await.as_str().expect("an address").to_owned();
     // Browsers may show the address without its scheme.
     let address = provider.redirect_for(&second).await.replace("http://", "");
     browser.type_into("#paste", &format!("{address}\n")).await;
-    browser.reads("Connected as").await;
+    browser.wait_for_text("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
 }
 
@@ -115,23 +115,23 @@ async fn an_account_with_an_api_key_can_be_tried() {
     let (_home, gateway, browser) = open_session(&provider).await;
     browser.open_page(&format!("{}/#/providers/dashscope/connect", gateway.base)).await;
     browser.type_into("[name=api_key]", "sk-simulated-CANARY-0001\n").await;
-    browser.reads("Connected dashscope").await;
-    browser.choose("Send").await;
-    browser.reads("word1 word2").await;
-    browser.choose("Disconnect").await;
-    browser.choose("Disconnect dashscope").await;
-    browser.reads("The API key is deleted here").await;
+    browser.wait_for_text("Connected dashscope").await;
+    browser.click_text("Send").await;
+    browser.wait_for_text("word1 word2").await;
+    browser.click_text("Disconnect").await;
+    browser.click_text("Disconnect dashscope").await;
+    browser.wait_for_text("The API key is deleted here").await;
 }
 
 #[tokio::test]
 async fn the_alias_of_an_account_is_not_available_for_another() {
     let provider = Provider::approving();
     let (_home, _gateway, browser) = open_session(&provider).await;
-    browser.choose("Add account").await;
-    browser.reads("Programs select this account by its name").await;
+    browser.click_text("Add account").await;
+    browser.wait_for_text("Programs select this account by its name").await;
     browser.evaluate("document.querySelector('.add input.mono').value = 'openai'").await;
-    browser.choose("Continue").await;
-    browser.reads("openai is an alias of openai-codex").await;
+    browser.click_text("Continue").await;
+    browser.wait_for_text("openai is an alias of openai-codex").await;
 }
 
 #[tokio::test]
@@ -142,14 +142,14 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     let held = std::net::TcpListener::bind(("127.0.0.1", home.callback_port)).expect("the port");
     let browser = Browser::open().await;
     browser.open_page(home.run(&["open"]).stdout.trim()).await;
-    browser.choose("Connect ChatGPT").await;
-    browser.reads("is taken, so your browser can\u{2019}t return automatically").await;
+    browser.click_text("Connect ChatGPT").await;
+    browser.wait_for_text("is taken, so your browser can\u{2019}t return automatically").await;
     assert_accessible(&browser, "port taken").await;
     drop(held);
-    browser.choose("Try again").await;
-    browser.reads("Approve in the other tab").await;
-    browser.reads("Sign-in timed out").await;
-    assert_accessible(&browser, "time over").await;
+    browser.click_text("Try again").await;
+    browser.wait_for_text("Approve in the other tab").await;
+    browser.wait_for_text("Sign-in timed out").await;
+    assert_accessible(&browser, "timed out").await;
     let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
     eventually("the gateway to end the login", over).await;
 }
@@ -159,16 +159,16 @@ async fn an_account_that_needs_a_login_is_shown_and_reconnected() {
     let provider = Provider::approving();
     let (home, gateway, browser) = open_session(&provider).await;
     gateway.sign_in().await;
-    browser.reads("Everything is working").await;
+    browser.wait_for_text("Everything is working").await;
     let refused = r#"{"error": {"code": "refresh_token_reused", "message": "x"}}"#;
     let fault = json!({"kind": "status", "status": 401, "body": refused});
     provider.post_control("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
     let refreshed = gateway.post("/v1/auth/openai/refresh", json!({})).await;
     assert_eq!(gateway.status().await["state"], "needs_reauth", "{}", refreshed.text);
-    browser.reads("One account needs you").await;
+    browser.wait_for_text("One account needs you").await;
     assert_accessible(&browser, "an account needs its owner").await;
-    browser.choose("Sign in again").await;
-    browser.reads("Connected as").await;
+    browser.click_text("Sign in again").await;
+    browser.wait_for_text("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
     assert_eq!(gateway.status().await["state"], "active");
 }
@@ -184,8 +184,8 @@ async fn a_restored_database_is_not_shown_as_a_lost_response() {
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["state"], "in_doubt");
     browser.open_page(home.run(&["open"]).stdout.trim()).await;
-    browser.reads("An older database was restored; a new sign-in is safest").await;
-    browser.reads("The gateway does not try it unless you ask").await;
+    browser.wait_for_text("An older database was restored; a new sign-in is safest").await;
+    browser.wait_for_text("The gateway does not try it unless you ask").await;
     assert!(!browser.text().await.contains("tries once more"));
     assert_accessible(&browser, "a restored account").await;
 }
@@ -199,10 +199,10 @@ async fn a_redirect_address_can_be_pasted_and_the_field_is_cleared() {
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an auth_url")).await;
     browser.open_page(&format!("{}/#/providers/openai-codex/connect", gateway.base)).await;
     browser.type_into("#paste", "http://localhost:1455/elsewhere?state=x\n").await;
-    browser.reads("This sign-in is still open").await;
+    browser.wait_for_text("This sign-in is still open").await;
     assert_accessible(&browser, "a wrong paste").await;
     browser.type_into("#paste", &format!("{redirect_url}\n")).await;
-    browser.reads("Connected as").await;
+    browser.wait_for_text("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
     let markup = browser.evaluate("document.documentElement.outerHTML").await;
     assert!(!markup.as_str().expect("markup").contains("code="), "the field was cleared");
@@ -214,20 +214,20 @@ async fn a_key_is_never_shown_and_disconnecting_asks_for_confirmation() {
     let (home, gateway, browser) = open_session(&provider).await;
     browser.open_page(&format!("{}/#/providers/suno/connect", gateway.base)).await;
     browser.type_into("[name=session_token]", "nonsense").await;
-    browser.choose("Check and save").await;
-    browser.reads("rejected this session token").await;
+    browser.click_text("Check and save").await;
+    browser.wait_for_text("rejected this session token").await;
     assert_eq!(home.stored().0, 0);
     let token = provider.sign_in_browser().await["session_token"].as_str().expect("a token").to_owned();
     browser.type_into("[name=session_token]", &token).await;
-    browser.choose("Check and save").await;
-    browser.reads("Connected suno").await;
+    browser.click_text("Check and save").await;
+    browser.wait_for_text("Connected suno").await;
     assert_eq!(home.stored().0, 1);
     let markup = browser.evaluate("document.documentElement.outerHTML").await;
     assert!(!markup.as_str().expect("markup").contains(&token));
-    browser.choose("Disconnect").await;
-    browser.reads("Disconnect suno?").await;
+    browser.click_text("Disconnect").await;
+    browser.wait_for_text("Disconnect suno?").await;
     assert_eq!(home.stored().0, 1, "the page asks for confirmation first");
-    assert_accessible(&browser, "the question").await;
+    assert_accessible(&browser, "the confirmation").await;
 }
 
 #[tokio::test]
@@ -237,29 +237,29 @@ async fn a_used_link_or_an_ended_session_shows_the_sign_in_screen() {
     let gateway = home.start().await;
     let browser = Browser::open().await;
     browser.open_page(&format!("{}/", gateway.base)).await;
-    browser.reads("Sign in to this gateway").await;
+    browser.wait_for_text("Sign in to this gateway").await;
     assert_accessible(&browser, "the token form").await;
     browser.type_into("[name=gateway_token]", "not-the-token\n").await;
-    browser.reads("This is not the gateway\u{2019}s token").await;
+    browser.wait_for_text("This is not the gateway\u{2019}s token").await;
     browser.type_into("[name=gateway_token]", &format!("{}\n", gateway.token)).await;
-    browser.reads("Connect an account").await;
-    browser.press("leave").await;
-    browser.reads("You are signed out of this page").await;
+    browser.wait_for_text("Connect an account").await;
+    browser.click_id("leave").await;
+    browser.wait_for_text("You are signed out of this page").await;
     assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 0);
 
     let link = home.run(&["open"]).stdout;
     let other = Browser::open().await;
     other.open_page(link.trim()).await;
-    other.reads("You are signed in").await;
+    other.wait_for_text("You are signed in").await;
     browser.open_page("about:blank").await;
     browser.open_page(link.trim()).await;
-    browser.reads("This link no longer works").await;
+    browser.wait_for_text("This link no longer works").await;
     other.open_page("about:blank").await;
     other.open_page(link.trim()).await;
-    other.reads("This link no longer works").await;
+    other.wait_for_text("This link no longer works").await;
     // The other browser's page keeps its session.
-    other.choose("Stay signed in").await;
-    other.reads("Connect an account").await;
+    other.click_text("Stay signed in").await;
+    other.wait_for_text("Connect an account").await;
 }
 
 #[tokio::test]
@@ -274,13 +274,13 @@ async fn the_page_works_below_a_base_path() {
     let link = home.run(&["open"]).stdout;
     assert!(link.starts_with(&format!("{public}/#link=")), "{link}");
     browser.open_page(link.trim()).await;
-    browser.reads("Everything is working").await;
-    browser.choose("Try it").await;
-    browser.choose("Send").await;
-    browser.reads("word1 word2 word3").await;
-    browser.reads(&format!("{public}/v1")).await;
-    browser.choose("API").await;
-    browser.reads("goclaw API").await;
+    browser.wait_for_text("Everything is working").await;
+    browser.click_text("Try it").await;
+    browser.click_text("Send").await;
+    browser.wait_for_text("word1 word2 word3").await;
+    browser.wait_for_text(&format!("{public}/v1")).await;
+    browser.click_text("API").await;
+    browser.wait_for_text("goclaw API").await;
     assert_eq!(browser.address().await, format!("{public}/docs"));
 }
 
@@ -298,13 +298,13 @@ async fn another_origin_cannot_read_or_change_anything() {
         ("read with credentials", "fetch(GATEWAY + '/v1/providers', {credentials: 'include'}).then((a) => a.text())"),
         ("read the start page", "fetch(GATEWAY + '/').then((a) => a.text())"),
     ] {
-        let response = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
+        let response = browser.await_promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
         assert!(response.as_str().expect("an error").contains("Failed to fetch"), "{what}: {response}");
     }
-    // A simple request needs no preflight, like a form. The authenticator rejects it.
+    // Like the submission of a form, a simple request needs no preflight. The authenticator rejects it.
     let post = "Promise.all(['openai/start', 'openai/logout', 'openai/cancel'].map((path) => \
                 fetch(GATEWAY + '/v1/auth/' + path, {method: 'POST', mode: 'no-cors', body: '{}'})))";
-    browser.promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
+    browser.await_promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
     assert_eq!(gateway.status().await.get("pending"), None);
     assert_eq!(home.number("SELECT count(*) FROM login_sessions"), 0);
 

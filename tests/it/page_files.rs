@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::fakes::TestGateway;
 
+/// Returns the endpoint of the API and the page.
 fn whole_endpoint(gateway: &TestGateway) -> impl Endpoint<Output = Response> + use<> {
     let (token, hosts) = (GatewayToken::new(&"token".into()), Hosts::new([127, 0, 0, 1].into(), &[]));
     let (ids, stop) = (RequestIds::new(&SystemRandom).expect("random bytes"), CancellationToken::new());

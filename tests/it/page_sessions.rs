@@ -17,18 +17,13 @@ use crate::{
     },
 };
 
-async fn with(gateway: &Gateway, method: Method, path: &str, token: &str) -> HttpResponse {
+async fn call(gateway: &Gateway, method: Method, path: &str, token: &str) -> HttpResponse {
     let request = http().request(method, format!("{}{path}", gateway.base)).bearer_auth(token);
     HttpResponse::of(request.send().await.expect("a response")).await
 }
 
-async fn link(gateway: &Gateway) -> String {
-    let made = with(gateway, Method::POST, "/v1/session/link", &gateway.token).await.json();
-    made["link"].as_str().expect("a link").to_owned()
-}
-
 async fn session(gateway: &Gateway, token: &str) -> String {
-    let begun = with(gateway, Method::POST, "/v1/session", token).await;
+    let begun = call(gateway, Method::POST, "/v1/session", token).await;
     assert_eq!(begun.status, 200, "{}", begun.text);
     begun.json()["token"].as_str().expect("a token").to_owned()
 }
@@ -38,9 +33,9 @@ async fn a_session_is_started_extended_and_ended() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let token = session(&gateway, &gateway.token).await;
-    assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
+    assert_eq!(call(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
     home.change_database("UPDATE api_tokens SET expires_at = expires_at - 1700000");
-    let refreshed = with(&gateway, Method::POST, "/v1/session", &token).await.json();
+    let refreshed = call(&gateway, Method::POST, "/v1/session", &token).await.json();
     assert!(refreshed.get("token").is_none(), "the token is returned once");
     let left =
         refreshed["expires_at"].as_i64().expect("a time") * 1_000 - home.number("SELECT created_at FROM api_tokens");
@@ -48,9 +43,9 @@ async fn a_session_is_started_extended_and_ended() {
     // The session is not listed as a program's token. Its secret is neither stored nor logged.
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
     assert!(!home.text("SELECT id || digest FROM api_tokens").contains(&token) && !gateway.log().contains(&token));
-    assert_eq!(with(&gateway, Method::DELETE, "/v1/session", &token).await.json(), json!({"status": "signed out"}));
-    assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 401);
-    let own = with(&gateway, Method::DELETE, "/v1/session", &gateway.token).await;
+    assert_eq!(call(&gateway, Method::DELETE, "/v1/session", &token).await.json(), json!({"status": "signed out"}));
+    assert_eq!(call(&gateway, Method::GET, "/v1/providers", &token).await.status, 401);
+    let own = call(&gateway, Method::DELETE, "/v1/session", &gateway.token).await;
     assert_eq!((own.status, &own.json()["code"]), (409, &json!("no_session")));
 }
 
@@ -80,11 +75,11 @@ async fn an_idle_session_ends() {
     let token = session(&gateway, &gateway.token).await;
     home.change_database("UPDATE api_tokens SET expires_at = 1");
     eventually("the end of the session", || async {
-        (with(&gateway, Method::GET, "/v1/providers", &token).await.status == 401).then_some(())
+        (call(&gateway, Method::GET, "/v1/providers", &token).await.status == 401).then_some(())
     })
     .await;
     assert_eq!(
-        with(&gateway, Method::POST, "/v1/session", &token).await.status,
+        call(&gateway, Method::POST, "/v1/session", &token).await.status,
         401,
         "an ended session is not extended"
     );
@@ -97,29 +92,31 @@ async fn a_link_opens_one_session_and_nothing_else() {
     let output = home.run(&["open"]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     let printed = output.stdout.trim().strip_prefix(&format!("{}/#link=", gateway.base)).expect("a link").to_owned();
-    for link in [printed, link(&gateway).await] {
-        let elsewhere = with(&gateway, Method::GET, "/v1/providers", &link).await;
+    for link in [printed, link_of(&gateway, &gateway.token).await] {
+        let elsewhere = call(&gateway, Method::GET, "/v1/providers", &link).await;
         assert_eq!((elsewhere.status, &elsewhere.json()["code"]), (403, &json!("insufficient_scope")));
         let token = session(&gateway, &link).await;
-        assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
-        assert_eq!(with(&gateway, Method::POST, "/v1/session", &link).await.status, 401);
+        assert_eq!(call(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
+        assert_eq!(call(&gateway, Method::POST, "/v1/session", &link).await.status, 401);
     }
     assert!(!gateway.log().contains("#link="), "the start prints a link only to a terminal");
 }
 
-async fn session_of(gateway: &Gateway, token: &str) -> Value {
-    let listed = with(gateway, Method::GET, "/v1/sessions", token).await.json();
+/// Returns the session of `token` in the list of sessions.
+async fn own_entry(gateway: &Gateway, token: &str) -> Value {
+    let listed = call(gateway, Method::GET, "/v1/sessions", token).await.json();
     let own = listed["sessions"].as_array().expect("sessions").iter().find(|session| session["is_own"] == true);
     own.unwrap_or_else(|| panic!("{listed}")).clone()
 }
 
-/// Returns whether the token of a session or a link is accepted.
-async fn is_good(gateway: &Gateway, token: &str) -> bool {
-    with(gateway, Method::POST, "/v1/session", token).await.status == 200
+/// Returns whether the token of a session or a link is accepted. This spends a link.
+async fn is_accepted(gateway: &Gateway, token: &str) -> bool {
+    call(gateway, Method::POST, "/v1/session", token).await.status == 200
 }
 
-async fn link_of(gateway: &Gateway, session: &str) -> String {
-    let made = with(gateway, Method::POST, "/v1/session/link", session).await.json();
+/// Returns a new link that belongs to `token`: the gateway token, or that of a session.
+async fn link_of(gateway: &Gateway, token: &str) -> String {
+    let made = call(gateway, Method::POST, "/v1/session/link", token).await.json();
     made["link"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
 }
 
@@ -129,18 +126,19 @@ async fn links_and_sessions_opened_by_a_session_end_with_it() {
     for home in [Home::without_provider(), replicas::home(&provider, &database)] {
         let gateway = home.start().await;
         let (first, other) = (session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await);
+        // A session that is opened in a later second would have a later end of its own.
         pause(Duration::from_millis(1_100)).await;
         let child = session(&gateway, &link_of(&gateway, &first).await).await;
         let grandchild = session(&gateway, &link_of(&gateway, &child).await).await;
         let unopened = link_of(&gateway, &grandchild).await;
-        let [of_first, of_child] = [session_of(&gateway, &first).await, session_of(&gateway, &child).await];
+        let [of_first, of_child] = [own_entry(&gateway, &first).await, own_entry(&gateway, &child).await];
         assert_eq!((&of_child["parent"], &of_child["ends_at"]), (&of_first["id"], &of_first["ends_at"]), "{of_child}");
 
-        assert_eq!(with(&gateway, Method::DELETE, "/v1/session", &first).await.status, 200);
+        assert_eq!(call(&gateway, Method::DELETE, "/v1/session", &first).await.status, 200);
         for token in [&first, &child, &grandchild, &unopened] {
-            assert!(!is_good(&gateway, token).await);
+            assert!(!is_accepted(&gateway, token).await);
         }
-        assert!(is_good(&gateway, &other).await, "other sessions are not ended");
+        assert!(is_accepted(&gateway, &other).await, "other sessions are not ended");
     }
 }
 
@@ -157,18 +155,21 @@ async fn sessions_and_links_end_with_the_gateway_token() {
     let home = home.with("GOCLAW_SERVER__TOKEN", tokens[1]);
     let gateway = home.start().await;
     for token in [&session, &link] {
-        assert!(!is_good(&gateway, token).await);
+        assert!(!is_accepted(&gateway, token).await);
     }
     let program = program.as_str().expect("a token");
-    assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 200, "programs keep their tokens");
+    assert_eq!(call(&gateway, Method::GET, "/v1/models", program).await.status, 200, "programs keep their tokens");
 }
 
 #[tokio::test]
 async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let [first, second, third] =
-        [session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await, link(&gateway).await];
+    let [first, second, third] = [
+        session(&gateway, &gateway.token).await,
+        session(&gateway, &gateway.token).await,
+        link_of(&gateway, &gateway.token).await,
+    ];
     let made = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
     let program = made["token"].as_str().expect("a token");
     let listed = home.run(&["sessions", "list"]);
@@ -176,22 +177,22 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once() {
     for hidden in [&first, &second, &third] {
         assert!(!listed.stdout.contains(hidden.as_str()));
     }
-    let id = session_of(&gateway, &first).await["id"].as_str().expect("an id").to_owned();
+    let id = own_entry(&gateway, &first).await["id"].as_str().expect("an id").to_owned();
     assert_eq!(home.run(&["sessions", "end", &id]).code, Some(0));
-    assert!(!is_good(&gateway, &first).await && is_good(&gateway, &second).await);
-    let again = with(&gateway, Method::DELETE, &format!("/v1/sessions/{id}"), &gateway.token).await;
+    assert!(!is_accepted(&gateway, &first).await && is_accepted(&gateway, &second).await);
+    let again = call(&gateway, Method::DELETE, &format!("/v1/sessions/{id}"), &gateway.token).await;
     assert_eq!((again.status, &again.json()["code"]), (404, &json!("unknown_session")));
     let program_id = made["id"].as_str().expect("an id");
-    let wrong = with(&gateway, Method::DELETE, &format!("/v1/sessions/{program_id}"), &gateway.token).await;
+    let wrong = call(&gateway, Method::DELETE, &format!("/v1/sessions/{program_id}"), &gateway.token).await;
     assert_eq!(wrong.status, 404, "a program's token is no session");
 
-    let ended = with(&gateway, Method::DELETE, "/v1/sessions", &second).await;
+    let ended = call(&gateway, Method::DELETE, "/v1/sessions", &second).await;
     assert_eq!(ended.json(), json!({"ended": 2}));
-    assert!(!is_good(&gateway, &second).await && !is_good(&gateway, &third).await);
-    assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 200);
+    assert!(!is_accepted(&gateway, &second).await && !is_accepted(&gateway, &third).await);
+    assert_eq!(call(&gateway, Method::GET, "/v1/models", program).await.status, 200);
     let ended = home.run(&["sessions", "end", "--all", "--tokens"]);
     assert_eq!((ended.code, ended.stdout.trim()), (Some(0), "Ended: 1."), "{}", ended.stderr);
-    assert_eq!(with(&gateway, Method::GET, "/v1/models", program).await.status, 401);
+    assert_eq!(call(&gateway, Method::GET, "/v1/models", program).await.status, 401);
     assert_eq!(home.run(&["sessions", "end"]).code, Some(2), "an id or --all is required");
 }
 
@@ -200,14 +201,14 @@ async fn a_link_opens_one_session_on_two_replicas() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let gateways = [homes[0].start().await, homes[1].start().await];
-    let link = link(&gateways[0]).await;
+    let link = link_of(&gateways[0], &gateways[0].token).await;
     eventually("the other gateway to read the link", || async {
         // A slow poll: until the replica has the link, each request counts as a wrong token.
         pause(Duration::from_millis(200)).await;
-        (with(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
+        (call(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
     })
     .await;
-    let requests = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
+    let requests = (0..20).map(|turn| call(&gateways[turn % 2], Method::POST, "/v1/session", &link));
     let responses = join_all(requests).await;
     // RFC 9110 section 15.5.2 requires `WWW-Authenticate` with every 401.
     let challenged = |response: &HttpResponse| response.header("www-authenticate").starts_with("Bearer");
@@ -234,9 +235,9 @@ async fn changes_are_streamed_until_the_session_ends() {
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     gateway.post("/v1/auth/openai/cancel", json!({})).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
-    // The follower reports the login once more.
+    // `app/follow.rs` may report the login once more.
     while tokio::time::timeout(Duration::from_secs(1), events.chunk()).await.is_ok() {}
-    with(&gateway, Method::DELETE, "/v1/session", &token).await;
+    call(&gateway, Method::DELETE, "/v1/session", &token).await;
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
     while let Some(late) = events.chunk().await.expect("a piece") {
         assert_ne!(late, "event: change\ndata: {}\n\n", "an event after the session's end");

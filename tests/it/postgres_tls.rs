@@ -60,10 +60,11 @@ async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) ->
     let protection = server.client().await.query_one(query, &[]).await.unwrap().get(0);
     drop(store);
     // Wait until the connection is closed, so that the next call finds only its own.
-    let gone =
+    let has_no_other_connection =
         "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     let client = server.client().await;
-    let is_gone = || async { client.query_one(gone, &[]).await.unwrap().get::<_, bool>(0).then_some(()) };
+    let is_gone =
+        || async { client.query_one(has_no_other_connection, &[]).await.unwrap().get::<_, bool>(0).then_some(()) };
     eventually("the connection to end", is_gone).await;
     protection
 }
@@ -73,7 +74,7 @@ async fn each_sslmode_protects_as_documented() {
     let server = server().await;
     let file = |name: &str| server.path(name).display().to_string();
     let (own, other) = (format!("sslrootcert={}", file("server.pem")), format!("sslrootcert={}", file("ca.pem")));
-    let client = format!("sslcert={}&sslkey={}", file("client.pem"), file("client.key"));
+    let client_certificate = format!("sslcert={}&sslkey={}", file("client.pem"), file("client.key"));
     let unverified = "UnknownIssuer; if the server's certificate is self-signed, use sslmode=require";
     for (host, rest, expected) in [
         // To this machine, every mode works as in libpq.
@@ -101,7 +102,7 @@ async fn each_sslmode_protects_as_documented() {
         ("localhost", format!("postgres?sslmode=verify-full&{own}"), "tls goclaw"),
         ("localhost", "postgres?sslmode=verify-full".to_owned(), unverified),
         ("localhost", "postgres?sslrootcert=system".to_owned(), unverified),
-        ("localhost", format!("by_cert?sslmode=verify-full&{own}&{client}"), "tls goclaw"),
+        ("localhost", format!("by_cert?sslmode=verify-full&{own}&{client_certificate}"), "tls goclaw"),
         ("localhost", format!("by_cert?sslmode=verify-full&{own}"), "requires a valid client certificate"),
     ] {
         let found = opened(&server, &server.url(host, &rest), None).await;
@@ -148,7 +149,7 @@ fn a_url_with_invalid_tls_options_is_rejected_before_connecting() {
     }
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let (key, empty) = (key.display(), empty.display());
-    for (parameters, told) in [
+    for (parameters, expected) in [
         ("sslmode=CANARY".to_owned(), "sslmode must be disable, allow, prefer, require, verify-ca or verify-full"),
         ("sslmode=verify-ca".to_owned(), "needs sslrootcert=FILE"),
         ("sslmode=require&sslrootcert=system".to_owned(), "needs sslmode=verify-full"),
@@ -162,7 +163,7 @@ fn a_url_with_invalid_tls_options_is_rejected_before_connecting() {
         let url = format!("postgres://user:CANARY@db.example/database?{parameters}");
         let error = PostgresStore::check(&url.into()).unwrap_err();
         let text = format!("{error}: {}", chain(&error));
-        assert!(text.contains(told) && !text.contains("CANARY"), "{parameters}: {text}");
+        assert!(text.contains(expected) && !text.contains("CANARY"), "{parameters}: {text}");
     }
 }
 

@@ -8,22 +8,17 @@ use reqwest::{Method, StatusCode};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
-use crate::support::{
-    gateway::{Gateway, Home, HttpResponse, eventually, http},
-    provider::Provider,
-    wire::raw,
+use crate::{
+    models::signed_in,
+    support::{
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
+        provider::Provider,
+        wire::raw,
+    },
 };
 
 const RESPONSES: &str = "/v1/proxy/openai/codex/responses";
 const USAGE: &str = "/v1/proxy/openai-codex/wham/usage";
-
-async fn signed_in() -> (Provider, Home, Gateway) {
-    let provider = Provider::approving();
-    let home = Home::new(&provider);
-    let gateway = home.start().await;
-    gateway.sign_in().await;
-    (provider, home, gateway)
-}
 
 fn prompt() -> Value {
     json!({"model": "gpt-5.5", "input": [], "store": false, "stream": true})
@@ -205,10 +200,10 @@ async fn a_forbidden_path_is_rejected_in_openai_s_format_and_not_forwarded() {
         upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("a response");
     assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
     assert_eq!(gateway.call(Method::TRACE, USAGE, None).await.status, 405);
-    let outside = http().get(format!("{}{USAGE}", gateway.base)).send().await.expect("a response");
-    let outside = HttpResponse::of(outside).await;
-    assert_eq!((outside.status, outside.header("www-authenticate")), (401, "Bearer"));
-    assert_eq!(outside.json()["error"]["type"], "authentication_error");
+    let without_token = http().get(format!("{}{USAGE}", gateway.base)).send().await.expect("a response");
+    let without_token = HttpResponse::of(without_token).await;
+    assert_eq!((without_token.status, without_token.header("www-authenticate")), (401, "Bearer"));
+    assert_eq!(without_token.json()["error"]["type"], "authentication_error");
     assert_eq!(backend_requests(&provider).await.len(), 0);
 }
 

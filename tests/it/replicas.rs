@@ -1,4 +1,4 @@
-//! Several replicas on one PostgreSQL database share logins and report the same status.
+//! Tests of several replicas on one PostgreSQL database: they share logins and report the same status.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

@@ -19,7 +19,7 @@ async fn refresh(gateway: &Gateway) -> u16 {
 }
 
 /// Checks that no refresh token was presented twice and that the provider has not ended the login.
-async fn assert_unharmed(provider: &Provider) {
+async fn assert_no_reuse(provider: &Provider) {
     let presented = provider.get_control("/presentations").await;
     let mut counts = BTreeMap::<&str, u32>::new();
     for presentation in presented.as_array().expect("presentations") {
@@ -78,11 +78,11 @@ async fn the_newest_tokens_are_written_from_the_journal_into_a_restored_file() {
         assert!(gateway.log().contains("a backup was restored"), "{}", gateway.log());
         assert_eq!(refresh(&gateway).await, 200);
         assert_eq!(gateway.status().await["generation"], json!(refreshes + 1));
-        assert_unharmed(&provider).await;
+        assert_no_reuse(&provider).await;
     }
 }
 
-/// Copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
+/// Signs in, copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
 async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
     let backup = tempfile::tempdir().expect("a folder");
     let gateway = home.start().await;
@@ -94,7 +94,7 @@ async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&
     gateway.stop().await;
     copy_database(backup.path(), &home.data_dir());
     let gateway = home.start().await;
-    assert_unharmed(provider).await;
+    assert_no_reuse(provider).await;
     gateway
 }
 
@@ -117,7 +117,7 @@ async fn a_presentation_missing_from_the_restored_file_leaves_the_account_in_dou
         assert_eq!((&status["state"], &status["authenticated"]), (&json!("in_doubt"), &json!(true)), "{status}");
         assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
         refresh(&gateway).await;
-        assert_unharmed(&provider).await;
+        assert_no_reuse(&provider).await;
     }
 }
 
@@ -161,7 +161,7 @@ async fn a_running_gateway_writes_its_newest_tokens_into_a_restored_database() {
     assert_eq!(refresh(&gateway).await, 200);
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(3)), "{status}");
-    assert_unharmed(&provider).await;
+    assert_no_reuse(&provider).await;
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn if_only_a_lost_gateway_had_the_newest_tokens_the_account_stays_in_doubt
     database.execute(RESTORE).await;
     let first = home.start().await;
     assert!(in_doubt(&first.status().await), "{}", first.status().await);
-    assert_unharmed(&provider).await;
+    assert_no_reuse(&provider).await;
 }
 
 /// Returns whether the journal has a mark of generation 1.
@@ -273,7 +273,7 @@ async fn a_login_that_was_replaced_after_the_backup_is_replaced_again() {
         assert_eq!((&status["login_id"], &status["state"]), (&new, &json!("active")), "{status}");
         assert_eq!(refresh(&gateway).await, 200);
         assert_eq!(gateway.status().await["generation"], refreshes + 1);
-        assert_unharmed(&provider).await;
+        assert_no_reuse(&provider).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files that hold one secret.
+//! Tests of files that hold one secret.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -55,8 +55,12 @@ fn a_folder_and_a_named_pipe_are_refused() {
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
     for path in [folder.path(), &pipe] {
-        for of in [SecretFileOf::Gateway, SecretFileOf::Owner] {
-            assert!(matches!(read_secret_file(path, of), Err(SecretFileError::NotAFile { .. })), "{}", path.display());
+        for file_of in [SecretFileOf::Gateway, SecretFileOf::Owner] {
+            assert!(
+                matches!(read_secret_file(path, file_of), Err(SecretFileError::NotAFile { .. })),
+                "{}",
+                path.display()
+            );
         }
     }
 }
@@ -87,12 +91,12 @@ fn a_file_is_public_if_others_can_read_it_and_enter_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     fs::write(&path, "secret").unwrap();
-    for (of_folder, of_file, is_public) in
+    for (folder_mode, file_mode, is_public) in
         [(0o755, 0o444, true), (0o700, 0o444, false), (0o755, 0o440, false), (0o750, 0o444, false)]
     {
-        fs::set_permissions(&path, fs::Permissions::from_mode(of_file)).unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(of_folder)).unwrap();
-        assert_eq!(mode_if_public(&path).is_some(), is_public, "{of_folder:o} {of_file:o}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(file_mode)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(folder_mode)).unwrap();
+        assert_eq!(mode_if_public(&path).is_some(), is_public, "{folder_mode:o} {file_mode:o}");
     }
     assert_eq!(mode_if_public(Path::new("/nowhere/at/all")), None);
 }

@@ -92,19 +92,19 @@ async fn systemd_credentials_are_used_unless_settings_override_them() {
     gateway.stop().await;
     let home = Home::without_provider().with("CREDENTIALS_DIRECTORY", &folder.path().display().to_string());
     let child = home.spawn(home.command(&[]), "gateway");
-    let healthy = || async {
+    let accepted = || async {
         let call = http().get(format!("http://127.0.0.1:{}/v1/providers", home.port)).bearer_auth(TOKEN);
         call.send().await.ok().filter(|response| response.status() == 200)
     };
-    eventually("the token of the credential to be accepted", healthy).await;
+    eventually("the token of the credential to be accepted", accepted).await;
     assert!(!home.data_dir().join("gateway.token").exists(), "the credential's token is used");
-    drop(Stopped(child));
+    drop(KilledOnDrop(child));
 }
 
-/// Kills a process at the end of a test.
-struct Stopped(std::process::Child);
+/// A process that is killed when this is dropped.
+struct KilledOnDrop(std::process::Child);
 
-impl Drop for Stopped {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -99,7 +99,12 @@ fn additional_accounts_and_endpoints_can_be_configured() {
     assert_eq!(oauth("work").scopes, ["openid", "offline_access"]);
     assert_eq!(oauth("dashscope").token_url.as_str(), "https://id.example/realm/oauth/token");
     let unconfigured = load(&[]).unwrap();
-    assert!(unconfigured.providers.iter().all(|p| p.oauth.is_some() == (p.provider_type == ProviderType::OpenaiCodex)));
+    assert!(
+        unconfigured
+            .providers
+            .iter()
+            .all(|provider| provider.oauth.is_some() == (provider.provider_type == ProviderType::OpenaiCodex))
+    );
 }
 
 #[test]

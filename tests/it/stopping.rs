@@ -1,5 +1,5 @@
-//! How a gateway stops: it waits for streams up to a limit or a second signal, and ends them with an error event.
-//! A SIGHUP stops nothing.
+//! Tests of how a gateway stops: it waits for streams up to a limit or a second signal, and ends them with an error
+//! event. A SIGHUP stops nothing.
 
 use std::time::Duration;
 
@@ -83,27 +83,27 @@ async fn a_hangup_applies_the_log_filter_reports_other_changes_and_stops_nothing
     std::fs::write(&file, format!("log.filter = \"info\"\n{}", webhook("one"))).expect("a file");
     let home = home.with("GOCLAW_CONFIG", &file.display().to_string()).with("RUST_LOG", "other=loud");
     let mut gateway = home.start().await;
-    let said = |words: &'static str| {
+    let logs = |words: &'static str| {
         let log = gateway.log();
         async move { log.contains(words).then_some(()) }
     };
-    // It may be meant for another program, and the setting applies.
+    // An invalid RUST_LOG is no error: it may be meant for another program. The setting applies.
     assert!(gateway.log().contains("RUST_LOG is not a valid filter"), "{}", gateway.log());
     let changed = format!("log.filter = \"info,access=off\"\nmodels.remember = \"1h\"\n{}", webhook("one"));
     std::fs::write(&file, changed).expect("a file");
     gateway.signal("HUP");
-    eventually("the filter to be applied", || said("log.filter was applied: info,access=off")).await;
-    eventually("the other change to be logged", || said("need a restart: models.remember")).await;
+    eventually("the filter to be applied", || logs("log.filter was applied: info,access=off")).await;
+    eventually("the other change to be logged", || logs("need a restart: models.remember")).await;
     std::fs::write(&file, format!("log.filter = \"info,access=off\"\n{}", webhook("other"))).expect("a file");
     for times in 1..=2 {
         gateway.signal("HUP");
         let reports = || gateway.log().matches("need a restart: webhook.secret").count();
-        // The restart is still due.
+        // Each SIGHUP reports it, because the restart is still due.
         eventually("the changed secret to be logged", || async { (reports() == times).then_some(()) }).await;
     }
     std::fs::write(&file, "log.nonsense = 1\n").expect("a file");
     gateway.signal("HUP");
-    eventually("the error to be logged", || said("the configuration is not valid and nothing was changed")).await;
+    eventually("the error to be logged", || logs("the configuration is not valid and nothing was changed")).await;
     let lines = gateway.log().matches("route=").count();
     gateway.get("/v1/audit").await;
     assert_eq!(gateway.log().matches("route=").count(), lines, "the access log is off");

@@ -26,8 +26,8 @@ use crate::store_contract::{
     samples::{at, author, credential},
 };
 
-/// More events than one account gets.
-const ALL: usize = 200;
+/// More events than one account gets, so that a query returns all of them.
+const MAX_EVENTS: usize = 200;
 
 #[test]
 fn the_memory_store_behaves_as_the_model() {
@@ -87,7 +87,7 @@ async fn run_life(store: &(impl TokenStore + CredentialHistory), life: Life, num
 
         let stored = or_fail(store.load(&account.name).await)?;
         prop_assert_eq!(stored.as_ref().map(Account::of_stored), account.held());
-        let history = or_fail(store.of(&account.name, ALL).await)?;
+        let history = or_fail(store.of(&account.name, MAX_EVENTS).await)?;
         let all: Vec<_> = history.iter().rev().map(Account::recorded).collect();
         prop_assert_eq!(&all, &account.events);
         prop_assert!(history.is_sorted_by(|later, earlier| later.revision > earlier.revision));
@@ -107,8 +107,8 @@ async fn run_life(store: &(impl TokenStore + CredentialHistory), life: Life, num
     Ok(())
 }
 
-/// Applies `operation` to store and model and compares the results. Returns the events that the store has returned, if
-/// any.
+/// Applies `operation` to store and model and compares the results. Returns the events that the store returned for a
+/// step of a refresh.
 async fn apply(
     store: &impl TokenStore,
     account: &mut Account,
@@ -127,8 +127,8 @@ async fn apply(
             );
         }
         Operation::SignOut => {
-            let was = or_fail(store.load(&name).await)?;
-            let removed = was.map_or(Removal::Absent, |account| Removal::Removed(Box::new(account)));
+            let stored = or_fail(store.load(&name).await)?;
+            let removed = stored.map_or(Removal::Absent, |account| Removal::Removed(Box::new(account)));
             prop_assert_eq!(or_fail(store.remove(&name, None, &author(now)).await)?, removed);
             account.sign_out();
         }

@@ -16,8 +16,8 @@ use crate::{
 const MODEL: &str = "gpt-5.5";
 
 async fn token(gateway: &Gateway, name: &str) -> String {
-    let made = gateway.post("/v1/tokens", json!({ "name": name })).await;
-    made.json()["token"].as_str().expect("a token").to_owned()
+    let created = gateway.post("/v1/tokens", json!({ "name": name })).await;
+    created.json()["token"].as_str().expect("a token").to_owned()
 }
 
 /// Returns the id of the response in the last event of a stream.
@@ -66,10 +66,10 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
     let (editor, other) = (token(&gateway, "editor").await, token(&gateway, "other").await);
     let input = json!([{"role": "user", "content": "One"}, {"role": "user", "content": "Two", "id": "msg_two"}]);
     let body = json!({"model": MODEL, "input": input, "metadata": {"a": "b"}});
-    let whole = gateway.call_as(&editor, Method::POST, "/v1/responses", Some(body)).await.json();
-    let path = format!("/v1/responses/{}", whole["id"].as_str().expect("an id"));
+    let response = gateway.call_as(&editor, Method::POST, "/v1/responses", Some(body)).await.json();
+    let path = format!("/v1/responses/{}", response["id"].as_str().expect("an id"));
     for reader in [&editor, &gateway.token] {
-        assert_eq!(gateway.call_as(reader, Method::GET, &path, None).await.json(), whole);
+        assert_eq!(gateway.call_as(reader, Method::GET, &path, None).await.json(), response);
     }
     let listed = async |query: &str| {
         let listed = gateway.call_as(&editor, Method::GET, &format!("{path}/input_items{query}"), None).await;
@@ -99,7 +99,7 @@ async fn a_stored_response_is_retrieved_listed_and_deleted() {
         assert_eq!((refused.status, &refused.json()["error"]["code"]), (404, &json!("response_not_found")), "{path}");
     }
     let deleted = gateway.call_as(&editor, Method::DELETE, &path, None).await.json();
-    assert_eq!(deleted, json!({"id": whole["id"], "object": "response", "deleted": true}));
+    assert_eq!(deleted, json!({"id": response["id"], "object": "response", "deleted": true}));
     assert_eq!(gateway.call_as(&editor, Method::GET, &path, None).await.status, 404);
     let stored = home.data_dir().join("goclaw.responses.db");
     assert!(stored.exists(), "responses have a file of their own");

@@ -117,8 +117,8 @@ fn stored_words_are_read_and_written_unchanged() {
 #[test]
 fn the_words_of_token_states_have_not_changed() {
     let lease = Lease { id: LeaseId::from_bytes([0; 16]), until: Timestamp::from_unix_seconds(0) };
-    let phases = [TokenState::Active, TokenState::Refreshing(lease), TokenState::InDoubt, TokenState::NeedsReauth];
-    assert_eq!(phases.each_ref().map(TokenState::as_str), ["active", "refreshing", "in_doubt", "needs_reauth"]);
+    let states = [TokenState::Active, TokenState::Refreshing(lease), TokenState::InDoubt, TokenState::NeedsReauth];
+    assert_eq!(states.each_ref().map(TokenState::as_str), ["active", "refreshing", "in_doubt", "needs_reauth"]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn the_oauth_client_of_a_stored_login_is_read_and_written() {
     assert_eq!(serde_json::from_value::<BodyFormat>(json!("form")).expect("a format"), BodyFormat::Form);
 }
 
-/// A file in `escrow/`, as the gateway writes it between the provider's response and the commit.
+/// A file of the token journal, as the gateway writes it between the provider's response and the commit.
 const JOURNAL_FILE: &str = r#"{"name":"openai-codex","login_id":"0123456789abcdef0123456789abcdef","generation":7,"access_token":"v1:56da027d67f4f16d:new-access","refresh_token":"v1:56da027d67f4f16d:new-refresh","same_account":true,"settings":{"auth_method":"oauth","obtained_at":1800000000,"expires_at":1800003600,"scopes":"openid offline_access","account_id":"account-1","user_id":"user-1","email":"a@mail.example","plan_type":"plus"}}"#;
 
 #[tokio::test]
@@ -167,10 +167,10 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_rewritten_unchanged() 
     fs::write(&file, JOURNAL_FILE).expect("the file");
 
     let journal = FolderJournal::in_folder(folder);
-    let entries = journal.list().await.expect("it can be read");
-    let [entry] = entries.as_slice() else { panic!("expected one record: {entries:?}") };
-    assert_eq!(entry.name.as_str(), "openai-codex");
-    let rotation = &entry.rotation;
+    let records = journal.list().await.expect("it can be read");
+    let [record] = records.as_slice() else { panic!("expected one record: {records:?}") };
+    assert_eq!(record.name.as_str(), "openai-codex");
+    let rotation = &record.rotation;
     assert_eq!(rotation.version.login_id, LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned()));
     assert_eq!(rotation.version.generation, Generation(8));
     assert_eq!(rotation.access_token.as_str(), "v1:56da027d67f4f16d:new-access");
@@ -182,8 +182,8 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_rewritten_unchanged() 
 
     // Writing the record again produces the same file.
     fs::remove_file(&file).expect("the file");
-    journal.put(entry).await.expect("it is written");
+    journal.put(record).await.expect("it is written");
     assert_eq!(fs::read_to_string(&file).expect("under the same name"), JOURNAL_FILE);
-    journal.remove(&entry.name, &rotation.version).await.expect("it is removed");
+    journal.remove(&record.name, &rotation.version).await.expect("it is removed");
     assert!(!file.exists());
 }

@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// Number of yields to other tasks before a reset.
-const TURNS: usize = 20;
+const YIELDS: usize = 20;
 
 pub(super) struct ScriptedHttp2 {
     pub(super) base: String,
@@ -112,7 +112,7 @@ impl Playing {
             End::Complete => None,
             End::BreaksOff => {
                 // A reset discards unwritten frames, so the connection's task must write them first.
-                for _ in 0..TURNS {
+                for _ in 0..YIELDS {
                     tokio::task::yield_now().await;
                 }
                 Some(io::Error::other("the script breaks off"))

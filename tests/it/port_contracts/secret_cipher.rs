@@ -216,11 +216,11 @@ async fn opening_with_another_key_fails_and_reports_both_key_ids<F: Fixture>() {
 async fn altered_or_truncated_ciphertext_does_not_open<F: Fixture>() {
     let cipher = F::cipher(1);
     let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals").into_string();
-    for at in 0..sealed.len() {
+    for index in 0..sealed.len() {
         let mut changed = sealed.clone().into_bytes();
-        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
         let changed = SealedSecret::from_stored(String::from_utf8(changed).expect("text"));
-        assert!(cipher.open(&CONTEXT, &changed).is_err(), "{at}: {}", changed.as_str());
+        assert!(cipher.open(&CONTEXT, &changed).is_err(), "{index}: {}", changed.as_str());
     }
     for length in 0..sealed.len() {
         let cut = SealedSecret::from_stored(sealed[..length].to_owned());

@@ -28,12 +28,12 @@ use crate::support::{
 contract!(fake: Fake, http_client: Http; [
     a_cookie_refreshes_its_session_repeatedly,
     without_a_session_id_the_reply_names_the_last_active_session,
-    an_ended_session_is_a_reply_and_not_an_error,
+    a_missing_session_is_a_reply_and_not_an_error,
     a_replaced_cookie_is_returned_with_every_outcome,
     a_signed_out_cookie_is_rejected,
     an_invalid_cookie_header_is_not_sent,
     a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid,
-    an_unreachable_provider_is_unavailable,
+    a_refused_connection_is_an_unreachable_error,
 ]);
 
 const LIMIT: Duration = Duration::from_secs(15);
@@ -65,7 +65,7 @@ trait Fixture {
     fn hang_once(&self);
 
     /// Ends the faults, so that requests succeed again.
-    fn resume(&self);
+    fn recover(&self);
 
     async fn stop(&self);
 
@@ -121,7 +121,7 @@ impl Fixture for Fake {
         self.0.hang();
     }
 
-    fn resume(&self) {
+    fn recover(&self) {
         self.0.resume();
     }
 
@@ -178,7 +178,7 @@ impl Fixture for Http {
         self.provider.queue_fault(FaultOrder::once(Endpoint::Sessions, Fault::Hang));
     }
 
-    fn resume(&self) {
+    fn recover(&self) {
         self.provider.clear_faults();
     }
 
@@ -210,17 +210,18 @@ async fn without_a_session_id_the_reply_names_the_last_active_session<F: Fixture
     assert!(matches!(&reply, SessionReply::Active(id) if id.as_str() == session), "{reply:?}");
 }
 
-async fn an_ended_session_is_a_reply_and_not_an_error<F: Fixture>() {
+async fn a_missing_session_is_a_reply_and_not_an_error<F: Fixture>() {
     let fixture = F::open().await;
     let (_, cookie) = fixture.sign_in();
-    let reply = fixture.outcome(Some("sess_over"), &cookie).await.expect("a reply");
+    let reply = fixture.outcome(Some("sess_unknown"), &cookie).await.expect("a reply");
     assert!(matches!(reply, SessionReply::NoSession), "{reply:?}");
 }
 
 async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
     let fixture = F::open().await;
     let (session, mut cookie) = fixture.sign_in();
-    for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_over"), false), (None, true)] {
+    for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_unknown"), false), (None, true)]
+    {
         fixture.replace_cookie(&session);
         if fails {
             fixture.fail_once();
@@ -261,11 +262,11 @@ async fn a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid<F: Fix
         timeout(SOON, fixture.endpoint().ask(account(), &client, Some(&id), &cookie, Duration::from_millis(300))).await;
     let error = asked.expect("it ends soon after its limit").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
-    fixture.resume();
+    fixture.recover();
     assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
 }
 
-async fn an_unreachable_provider_is_unavailable<F: Fixture>() {
+async fn a_refused_connection_is_an_unreachable_error<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     fixture.stop().await;

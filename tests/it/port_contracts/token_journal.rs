@@ -78,7 +78,7 @@ fn version(login: u8, generation: u64) -> TokenVersion {
 }
 
 /// Builds the record of a refresh of `login` at `generation`. `number` makes its tokens unique.
-fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord {
+fn refresh_record(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord {
     let sealed = |what: &str| SealedSecret::from_stored(format!("v1:key:{what}-{number}"));
     let rotation = Rotation {
         version: version(login, generation).next(),
@@ -94,36 +94,41 @@ fn sort_key(name: &AccountName, version: &TokenVersion) -> (String, String, u64)
     (name.to_string(), version.login_id.to_string(), version.generation.0)
 }
 
-/// Lists all records, sorted by version.
+/// Lists all records, sorted by account and version.
 async fn listed(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
-    let mut entries = journal.list().await.expect("the records");
-    entries.sort_by_key(|entry| sort_key(&entry.name, &entry.rotation.version));
-    entries
+    let mut records = journal.list().await.expect("the records");
+    records.sort_by_key(|record| sort_key(&record.name, &record.rotation.version));
+    records
 }
 
 async fn every_process_lists_a_record_unchanged<F: Fixture>() {
     let fixture = F::open();
     assert_eq!(listed(&fixture.process()).await, []);
-    let entries: Vec<JournalRecord> = (1..=6).map(|number| entry("work", number, 0, number)).collect();
-    for entry in &entries {
-        fixture.process().put(entry).await.expect("the write succeeds");
+    let records: Vec<JournalRecord> = (1..=6).map(|number| refresh_record("work", number, 0, number)).collect();
+    for record in &records {
+        fixture.process().put(record).await.expect("the write succeeds");
     }
-    assert_eq!(listed(&fixture.process()).await, entries);
+    assert_eq!(listed(&fixture.process()).await, records);
 }
 
 async fn account_login_and_generation_identify_a_record<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let entries = [entry("home", 1, 0, 1), entry("work", 1, 0, 2), entry("work", 1, 1, 3), entry("work", 2, 0, 4)];
-    for entry in &entries {
-        journal.put(entry).await.expect("the write succeeds");
+    let records = [
+        refresh_record("home", 1, 0, 1),
+        refresh_record("work", 1, 0, 2),
+        refresh_record("work", 1, 1, 3),
+        refresh_record("work", 2, 0, 4),
+    ];
+    for record in &records {
+        journal.put(record).await.expect("the write succeeds");
     }
-    assert_eq!(listed(&journal).await, entries);
+    assert_eq!(listed(&journal).await, records);
 }
 
 async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
     let fixture = F::open();
-    let (older, newer) = (entry("work", 1, 0, 1), entry("work", 1, 0, 2));
+    let (older, newer) = (refresh_record("work", 1, 0, 1), refresh_record("work", 1, 0, 2));
     fixture.process().put(&older).await.expect("the write succeeds");
     fixture.process().put(&newer).await.expect("the write succeeds");
     assert_eq!(listed(&fixture.process()).await, [newer]);
@@ -132,16 +137,17 @@ async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
 async fn list_without_leaves_out_committed_records_of_the_given_versions<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let (known, other, unsaved) = (entry("home", 1, 0, 1), entry("work", 2, 3, 2), entry("third", 3, 0, 3));
+    let (known, other, unsaved) =
+        (refresh_record("home", 1, 0, 1), refresh_record("work", 2, 3, 2), refresh_record("third", 3, 0, 3));
     for committed in [&known, &other] {
         journal.confirm(committed).await.expect("the write succeeds");
     }
     journal.put(&unsaved).await.expect("the write succeeds");
-    let versions = [&known, &unsaved].map(|entry| (entry.name.clone(), entry.rotation.version.clone()));
+    let versions = [&known, &unsaved].map(|record| (record.name.clone(), record.rotation.version.clone()));
     let older = TokenVersion { generation: Generation(3), ..other.rotation.version.clone() };
     let versions = versions.into_iter().chain([(other.name.clone(), older)]).collect();
     let mut rest = fixture.process().list_without(versions).await.expect("the records");
-    rest.sort_by_key(|entry| sort_key(&entry.name, &entry.rotation.version));
+    rest.sort_by_key(|record| sort_key(&record.name, &record.rotation.version));
     assert_eq!(rest, [unsaved, JournalRecord { state: RecordState::Committed, ..other }]);
     assert_eq!(journal.list_without(HashMap::new()).await.expect("the records").len(), 3);
 }
@@ -151,10 +157,10 @@ async fn key_use_counts_the_records_of_each_key<F: Fixture>() {
     let journal = fixture.process();
     assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::new());
     let sealed = |key: &str| SealedSecret::from_stored(format!("v2:{key}:text"));
-    let mut both = entry("work", 1, 0, 2);
+    let mut both = refresh_record("work", 1, 0, 2);
     (both.rotation.access_token, both.rotation.refresh_token) = (sealed("new"), Some(sealed("old")));
     journal.confirm(&both).await.expect("the write succeeds");
-    journal.put(&entry("home", 2, 0, 2)).await.expect("the write succeeds");
+    journal.put(&refresh_record("home", 2, 0, 2)).await.expect("the write succeeds");
     let login = LoginRecord { name: name("third"), login_id: LoginId::from_bytes([3; 16]), tokens: sealed("new") };
     journal.put_login(&login).await.expect("the write succeeds");
     let expected = [("key", 1), ("new", 2), ("old", 1)].map(|(key, count)| (KeyId::new(key), count));
@@ -164,9 +170,9 @@ async fn key_use_counts_the_records_of_each_key<F: Fixture>() {
 async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let (removed, kept) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2));
-    for entry in [&removed, &kept] {
-        journal.put(entry).await.expect("the write succeeds");
+    let (removed, kept) = (refresh_record("work", 1, 0, 1), refresh_record("work", 1, 1, 2));
+    for record in [&removed, &kept] {
+        journal.put(record).await.expect("the write succeeds");
     }
     for _ in 0..2 {
         journal.remove(&removed.name, &removed.rotation.version).await.expect("it is gone");
@@ -176,7 +182,7 @@ async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
 
 async fn removing_a_record_keeps_the_mark_of_the_version_that_it_replaces<F: Fixture>() {
     let fixture = F::open();
-    let (journal, refused) = (fixture.process(), entry("work", 1, 4, 1));
+    let (journal, refused) = (fixture.process(), refresh_record("work", 1, 4, 1));
     journal.mark(&refused.name, &version(1, 4)).await.expect("the write succeeds");
     journal.put(&refused).await.expect("the write succeeds");
     journal.remove(&refused.name, &refused.rotation.version).await.expect("it is gone");
@@ -184,21 +190,22 @@ async fn removing_a_record_keeps_the_mark_of_the_version_that_it_replaces<F: Fix
     assert_eq!(journal.marks().await.expect("the marks"), [(refused.name, version(1, 4))]);
 }
 
-fn committed(entry: &JournalRecord) -> JournalRecord {
-    JournalRecord { state: RecordState::Committed, ..entry.clone() }
+fn committed(record: &JournalRecord) -> JournalRecord {
+    JournalRecord { state: RecordState::Committed, ..record.clone() }
 }
 
 async fn only_the_newest_committed_record_of_an_account_is_kept<F: Fixture>() {
     let fixture = F::open();
-    let (first, second, next_login) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work", 2, 0, 3));
-    let (unsaved, other) = (entry("work", 1, 2, 4), entry("work-2", 1, 0, 5));
-    for entry in [&first, &second, &unsaved, &other] {
-        fixture.process().put(entry).await.expect("the write succeeds");
+    let (first, second, next_login) =
+        (refresh_record("work", 1, 0, 1), refresh_record("work", 1, 1, 2), refresh_record("work", 2, 0, 3));
+    let (unsaved, other) = (refresh_record("work", 1, 2, 4), refresh_record("work-2", 1, 0, 5));
+    for record in [&first, &second, &unsaved, &other] {
+        fixture.process().put(record).await.expect("the write succeeds");
     }
     for (confirmed, kept) in [(&first, &first), (&second, &second), (&first, &second), (&next_login, &next_login)] {
         fixture.process().confirm(confirmed).await.expect("the write succeeds");
         let listed = listed(&fixture.process()).await;
-        let of_work: Vec<_> = listed.iter().filter(|entry| entry.state == RecordState::Committed).collect();
+        let of_work: Vec<_> = listed.iter().filter(|record| record.state == RecordState::Committed).collect();
         assert_eq!(of_work, [&committed(kept)]);
         assert!(listed.contains(&unsaved) && listed.contains(&other), "{listed:?}");
     }
@@ -206,31 +213,32 @@ async fn only_the_newest_committed_record_of_an_account_is_kept<F: Fixture>() {
 
 async fn a_record_that_was_never_put_can_be_confirmed<F: Fixture>() {
     let fixture = F::open();
-    let written = entry("work", 1, 0, 1);
+    let written = refresh_record("work", 1, 0, 1);
     for _ in 0..2 {
         fixture.process().confirm(&written).await.expect("the write succeeds");
         assert_eq!(listed(&fixture.process()).await, [committed(&written)]);
     }
 }
 
-fn end(account: &str, login: u8, successor: Option<u8>) -> EndedLogin {
+fn ended_login(account: &str, login: u8, successor: Option<u8>) -> EndedLogin {
     let id = |login| LoginId::from_bytes([login; 16]);
     EndedLogin { name: name(account), login_id: id(login), successor: successor.map(id) }
 }
 
 async fn ending_a_login_deletes_only_its_own_committed_record<F: Fixture>() {
     let fixture = F::open();
-    let (kept, unsaved, other) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work-2", 2, 0, 3));
+    let (kept, unsaved, other) =
+        (refresh_record("work", 1, 0, 1), refresh_record("work", 1, 1, 2), refresh_record("work-2", 2, 0, 3));
     let journal = fixture.process();
-    for entry in [&kept, &unsaved, &other] {
-        journal.put(entry).await.expect("the write succeeds");
+    for record in [&kept, &unsaved, &other] {
+        journal.put(record).await.expect("the write succeeds");
     }
     journal.confirm(&kept).await.expect("the write succeeds");
     journal.confirm(&other).await.expect("the write succeeds");
-    journal.end(&end("work", 3, None)).await.expect("the write succeeds");
+    journal.end(&ended_login("work", 3, None)).await.expect("the write succeeds");
     assert_eq!(listed(&journal).await.len(), 3);
     for _ in 0..2 {
-        journal.end(&end("work", 1, None)).await.expect("the write succeeds");
+        journal.end(&ended_login("work", 1, None)).await.expect("the write succeeds");
         assert_eq!(listed(&fixture.process()).await, [unsaved.clone(), committed(&other)]);
     }
 }
@@ -239,19 +247,27 @@ async fn every_process_lists_the_ended_logins<F: Fixture>() {
     let fixture = F::open();
     assert_eq!(fixture.process().ended().await.expect("the ends"), []);
     // If a login is ended twice, the last end wins.
-    for ended in [end("work", 1, None), end("work", 2, Some(1)), end("home", 4, Some(5)), end("work", 1, Some(3))] {
+    for ended in [
+        ended_login("work", 1, None),
+        ended_login("work", 2, Some(1)),
+        ended_login("home", 4, Some(5)),
+        ended_login("work", 1, Some(3)),
+    ] {
         fixture.process().end(&ended).await.expect("the write succeeds");
     }
     let mut ends = fixture.process().ended().await.expect("the ends");
     ends.sort_by_key(|ended| ended.login_id.to_string());
-    assert_eq!(ends, [end("work", 1, Some(3)), end("work", 2, Some(1)), end("home", 4, Some(5))]);
+    assert_eq!(
+        ends,
+        [ended_login("work", 1, Some(3)), ended_login("work", 2, Some(1)), ended_login("home", 4, Some(5))]
+    );
     assert_eq!(listed(&fixture.process()).await, [], "an ended login is not a token record");
 }
 
 async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let (record, unsaved) = (entry("work", 1, 4, 1), entry("work", 1, 9, 2));
+    let (record, unsaved) = (refresh_record("work", 1, 4, 1), refresh_record("work", 1, 9, 2));
     let marks = async || fixture.process().marks().await.expect("the marks");
     journal.put(&unsaved).await.expect("the write succeeds");
     journal.confirm(&record).await.expect("the write succeeds");
@@ -267,16 +283,16 @@ async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
     }
     journal.mark(&name("work-2"), &version(1, 3)).await.expect("another account");
     assert_eq!(marks().await.len(), 2);
-    journal.confirm(&entry("work", 2, 0, 3)).await.expect("the write succeeds");
+    journal.confirm(&refresh_record("work", 2, 0, 3)).await.expect("the write succeeds");
     assert_eq!(marks().await, [(name("work-2"), version(1, 3))]);
-    journal.end(&end("work-2", 1, None)).await.expect("it is gone");
+    journal.end(&ended_login("work-2", 1, None)).await.expect("it is gone");
     assert_eq!(marks().await, []);
 }
 
 async fn the_tokens_of_a_login_can_be_confirmed_before_its_first_refresh<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let mut login = committed(&entry("work", 1, 0, 1));
+    let mut login = committed(&refresh_record("work", 1, 0, 1));
     login.rotation.version = version(1, 0);
     journal.mark(&login.name, &version(1, 0)).await.expect("the write succeeds");
     for _ in 0..2 {
@@ -284,7 +300,7 @@ async fn the_tokens_of_a_login_can_be_confirmed_before_its_first_refresh<F: Fixt
         assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&login));
         assert_eq!(journal.marks().await.expect("the marks"), []);
     }
-    let refreshed = committed(&entry("work", 1, 0, 2));
+    let refreshed = committed(&refresh_record("work", 1, 0, 2));
     journal.confirm(&refreshed).await.expect("the write succeeds");
     journal.confirm(&login).await.expect("it is ignored");
     assert_eq!(listed(&fixture.process()).await, [refreshed]);
@@ -325,7 +341,7 @@ async fn a_presentation_is_listed_until_newer_tokens_are_stored<F: Fixture>() {
     assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
 
     journal.note_presented(&presented("work", version(1, 4), 1)).await.expect("the write succeeds");
-    journal.confirm(&entry("work", 1, 4, 1)).await.expect("this gateway has newer tokens");
+    journal.confirm(&refresh_record("work", 1, 4, 1)).await.expect("this gateway has newer tokens");
     assert_eq!(all_presented(&fixture).await, [other]);
 }
 
@@ -336,28 +352,28 @@ async fn ending_a_login_deletes_its_presentations<F: Fixture>() {
     for token in &tokens {
         journal.note_presented(token).await.expect("the write succeeds");
     }
-    journal.end(&end("work", 1, Some(2))).await.expect("the write succeeds");
+    journal.end(&ended_login("work", 1, Some(2))).await.expect("the write succeeds");
     assert_eq!(all_presented(&fixture).await, tokens[1..]);
 }
 
 async fn concurrent_writes_never_leave_a_record_missing_or_partial<F: Fixture>() {
     const ROUNDS: usize = 60;
     let fixture = F::open();
-    let versions = [entry("work", 1, 0, 1), entry("work", 1, 0, 2)];
-    fixture.process().put(&versions[0]).await.expect("the write succeeds");
+    let records = [refresh_record("work", 1, 0, 1), refresh_record("work", 1, 0, 2)];
+    fixture.process().put(&records[0]).await.expect("the write succeeds");
     let mut writers = JoinSet::new();
-    for version in versions.clone() {
+    for record in records.clone() {
         let journal = fixture.process();
         writers.spawn(async move {
             for _ in 0..ROUNDS {
-                journal.put(&version).await.expect("the write succeeds");
+                journal.put(&record).await.expect("the write succeeds");
             }
         });
     }
     let reader = fixture.process();
     while !writers.is_empty() {
         let seen = reader.list().await.expect("the records");
-        assert!(seen.len() == 1 && versions.contains(&seen[0]), "{seen:?}");
+        assert!(seen.len() == 1 && records.contains(&seen[0]), "{seen:?}");
         while let Some(ended) = writers.try_join_next() {
             ended.expect("the writer does not panic");
         }
@@ -367,7 +383,7 @@ async fn concurrent_writes_never_leave_a_record_missing_or_partial<F: Fixture>()
 #[tokio::test]
 async fn unknown_files_are_neither_listed_nor_deleted() {
     let fixture = Folder::open();
-    let written = entry("work", 1, 0, 1);
+    let written = refresh_record("work", 1, 0, 1);
     fixture.process().put(&written).await.expect("the write succeeds");
     for (file, text) in [("broken.json", "{"), ("other.json", "{}"), ("work.login.0.draft-1-0", "{")] {
         std::fs::write(fixture.0.path().join(file), text).expect("a file");

@@ -97,8 +97,8 @@ async fn a_logout_leaves_another_account_of_the_same_user_working() {
     provider.post_control("/settings", json!({"signed_in": 1})).await;
     let started = gateway.post("/v1/auth/studio/start", json!({"provider_type": "openai-codex"})).await.json();
     browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
-    let out = home.run(&["auth", "logout", "studio"]);
-    assert!(out.stdout.contains("another account of the same user"), "{} {}", out.stdout, out.stderr);
+    let output = home.run(&["auth", "logout", "studio"]);
+    assert!(output.stdout.contains("another account of the same user"), "{} {}", output.stdout, output.stderr);
     assert_eq!((prompt(&gateway).await, gateway.status().await["state"].as_str()), (200, Some("active")));
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.json()["state"], "active");
     assert_eq!(provider.outcomes("/oauth/revoke").await, [""; 0]);

@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// A gateway with an approved login, and a provider whose code exchange takes a second.
-struct Slow {
+struct SlowExchange {
     provider: Provider,
     home: Home,
     gateway: Gateway,
@@ -17,7 +17,7 @@ struct Slow {
     redirect_url: String,
 }
 
-impl Slow {
+impl SlowExchange {
     async fn new() -> Self {
         let provider = Provider::approving();
         let home = Home::new(&provider);
@@ -30,10 +30,10 @@ impl Slow {
 
     /// Sends a request and drops it once the code exchange has begun.
     async fn leave_during(&self, request: reqwest::RequestBuilder) {
-        let under_way = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
+        let has_begun = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
         tokio::select! {
             response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
-            () = eventually("the exchange to begin", under_way) => {}
+            () = eventually("the exchange to begin", has_begun) => {}
         }
     }
 
@@ -56,21 +56,21 @@ impl Slow {
 
 #[tokio::test]
 async fn the_login_is_saved_if_the_caller_disconnects_during_the_exchange() {
-    let slow = Slow::new().await;
+    let slow = SlowExchange::new().await;
     slow.leave_during(slow.paste()).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
 async fn the_login_is_saved_if_the_browser_disconnects_during_the_exchange() {
-    let slow = Slow::new().await;
+    let slow = SlowExchange::new().await;
     slow.leave_during(http().get(&slow.redirect_url)).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
 async fn a_second_callback_during_the_exchange_gets_409() {
-    let slow = Slow::new().await;
+    let slow = SlowExchange::new().await;
     slow.leave_during(slow.paste()).await;
     let again = slow.paste().send().await.unwrap();
     assert_eq!(again.status(), 409);
@@ -80,7 +80,7 @@ async fn a_second_callback_during_the_exchange_gets_409() {
 
 #[tokio::test]
 async fn a_shutdown_during_the_exchange_saves_the_login_first() {
-    let mut slow = Slow::new().await;
+    let mut slow = SlowExchange::new().await;
     slow.leave_during(slow.paste()).await;
     slow.gateway.terminate();
     assert!(slow.gateway.ended().await.success());
@@ -91,11 +91,11 @@ async fn a_shutdown_during_the_exchange_saves_the_login_first() {
 
 #[tokio::test]
 async fn a_shutdown_waits_for_the_response_to_a_pasted_address() {
-    let mut slow = Slow::new().await;
+    let mut slow = SlowExchange::new().await;
     let request = slow.paste();
-    let under_way = || async { (slow.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
+    let has_begun = || async { (slow.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
     let stop = async {
-        eventually("the exchange to begin", under_way).await;
+        eventually("the exchange to begin", has_begun).await;
         slow.gateway.terminate();
     };
     let (response, ()) = tokio::join!(request.send(), stop);
@@ -106,7 +106,7 @@ async fn a_shutdown_waits_for_the_response_to_a_pasted_address() {
 
 #[tokio::test]
 async fn a_crash_during_the_exchange_stores_nothing_and_allows_a_new_login() {
-    let slow = Slow::new().await;
+    let slow = SlowExchange::new().await;
     slow.leave_during(slow.paste()).await;
     drop(slow.gateway);
     let gateway = slow.home.start().await;

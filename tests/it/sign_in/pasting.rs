@@ -73,14 +73,14 @@ async fn an_invalid_redirect_url_is_rejected_and_the_right_one_still_works() {
     );
     let started = gateway.start_login().await;
     let right = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
-    let own = format!("http://localhost:{}/auth/callback", home.callback_port);
+    let callback_url = format!("http://localhost:{}/auth/callback", home.callback_port);
     let without_code = right.replace("code=", "no_code=");
     for (wrong, code) in [
         ("not an address", "invalid_redirect_url"),
-        (own.as_str(), "invalid_redirect_url"),
-        (&format!("{own}?code=only"), "invalid_redirect_url"),
+        (callback_url.as_str(), "invalid_redirect_url"),
+        (&format!("{callback_url}?code=only"), "invalid_redirect_url"),
         (&format!("{right}&state=twice"), "invalid_redirect_url"),
-        (&format!("{own}?code=c&state=not-ours"), "invalid_state"),
+        (&format!("{callback_url}?code=c&state=not-ours"), "invalid_state"),
         (&without_code, "no_code"),
         (&format!("{right}&iss=https%3A%2F%2Fissuer.example"), "wrong_issuer"),
     ] {

@@ -121,18 +121,19 @@ async fn of_concurrent_removals_of_a_token_one_succeeds(fixture: impl Fixture) {
 
 async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let until = |number, seconds: Option<i64>| {
+    let expiring_at = |number, seconds: Option<i64>| {
         let SealedApiToken { token, mac } = session(number, i64::from(number));
         SealedApiToken { token: ApiToken { expires_at: seconds.map(at), ..token }, mac }
     };
-    let (past, now, future, endless) = (until(1, Some(9)), until(2, Some(10)), until(3, Some(11)), until(4, None));
+    let (past, now, future, endless) =
+        (expiring_at(1, Some(9)), expiring_at(2, Some(10)), expiring_at(3, Some(11)), expiring_at(4, None));
     put(&store, &[past, now, future.clone(), endless.clone()]).await;
     store.remove_expired(at(10)).await.unwrap();
     assert_eq!(store.list().await.unwrap(), [future, endless]);
 }
 
 /// Returns a token whose parent is `parent`.
-fn from(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
+fn child_of(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
     let SealedApiToken { token, mac } = link(number, i64::from(number));
     let token = ApiToken { grant, parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };
     SealedApiToken { token, mac }
@@ -141,9 +142,9 @@ fn from(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
 async fn removing_a_token_removes_its_descendants(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (root, other) = (session(1, 0), session(2, 2));
-    let child = from(&root, 3, Grant::Link);
-    let (grandchildren, of_other) =
-        ([from(&child, 4, Grant::Page), from(&child, 5, Grant::Link)], from(&other, 6, Grant::Link));
+    let child = child_of(&root, 3, Grant::Link);
+    let (grandchildren, other_child) =
+        ([child_of(&child, 4, Grant::Page), child_of(&child, 5, Grant::Link)], child_of(&other, 6, Grant::Link));
     assert_eq!(
         store.put(&child, &author(at(0))).await.unwrap(),
         TokenStored::ParentGone,
@@ -151,10 +152,10 @@ async fn removing_a_token_removes_its_descendants(fixture: impl Fixture) {
     );
     put(&store, &[root.clone(), other.clone(), child.clone(), grandchildren[0].clone(), grandchildren[1].clone()])
         .await;
-    put(&store, std::slice::from_ref(&of_other)).await;
+    put(&store, std::slice::from_ref(&other_child)).await;
     assert_eq!(store.list().await.unwrap().len(), 6);
     assert!(store.remove(&child.token.id, &author(at(0))).await.unwrap());
-    assert_eq!(store.list().await.unwrap(), [root.clone(), other.clone(), of_other.clone()]);
+    assert_eq!(store.list().await.unwrap(), [root.clone(), other.clone(), other_child.clone()]);
     assert_eq!(
         store.put(&grandchildren[0], &author(at(0))).await.unwrap(),
         TokenStored::ParentGone,
@@ -167,7 +168,7 @@ async fn removing_a_token_removes_its_descendants(fixture: impl Fixture) {
 async fn remove_all_deletes_the_page_s_tokens_and_on_request_the_programs(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (session, program) = (session(1, 0), program(2, 1));
-    put(&store, &[session.clone(), program.clone(), from(&session, 3, Grant::Link)]).await;
+    put(&store, &[session.clone(), program.clone(), child_of(&session, 3, Grant::Link)]).await;
     assert_eq!(store.remove_all(false, &author(at(0))).await.unwrap(), 2);
     assert_eq!(store.list().await.unwrap(), [program]);
     put(&store, &[session]).await;

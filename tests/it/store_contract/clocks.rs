@@ -43,6 +43,7 @@ impl Machine {
         Self { clock, store, path, _folder: folder }
     }
 
+    /// Changes the stored boot id, so that the machine seems to have restarted since.
     fn restart(&self) {
         let mut database = SqliteConnection::establish(&self.path.display().to_string()).unwrap();
         database.batch_execute("UPDATE machine_clock SET boot_id = 'the start before'").unwrap();
@@ -54,7 +55,7 @@ impl Machine {
         self.advance(RefreshEvent::Begin { seen, lease, trigger: RefreshTrigger::Now }).await
     }
 
-    /// Passes a time of the caller that the store must ignore.
+    /// Applies `event`, with a time of the caller that the store must ignore.
     async fn advance(&self, event: RefreshEvent) -> Effect {
         let advanced = self.store.advance(&name("work"), &event, &RefreshPolicy::default(), at(7_000)).await;
         advanced.expect("the store works").effect

@@ -18,7 +18,7 @@ use super::{
 contract!(
     only_feedback_of_the_current_login_is_stored,
     feedback_does_not_change_the_account_s_row_or_mark,
-    a_refusal_is_recorded_at_most_once_in_ten_minutes,
+    a_refusal_with_one_code_is_recorded_at_most_once_in_ten_minutes,
 );
 
 /// Returns feedback about the login `number` of an account: a plan limit until 600 s.
@@ -59,7 +59,7 @@ async fn feedback_does_not_change_the_account_s_row_or_mark(fixture: impl Fixtur
     assert_eq!((after.accounts == marks.accounts, after.feedback == marks.feedback), (true, false));
 }
 
-async fn a_refusal_is_recorded_at_most_once_in_ten_minutes(fixture: impl Fixture) {
+async fn a_refusal_with_one_code_is_recorded_at_most_once_in_ten_minutes(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let revision = store.load(&name("work")).await.unwrap().expect("the account").revision;

@@ -105,7 +105,7 @@ impl Fixture for Sqlite {
     }
 
     async fn damage(&self, name: &AccountName) {
-        self.execute(&damaged(name));
+        self.execute(&damage_statement(name));
     }
 }
 
@@ -141,12 +141,12 @@ impl Fixture for Postgres {
     }
 
     async fn damage(&self, name: &AccountName) {
-        self.database.execute(&damaged(name)).await;
+        self.database.execute(&damage_statement(name)).await;
     }
 }
 
 /// Returns an UPDATE that makes an account's row unreadable.
-fn damaged(name: &AccountName) -> String {
+fn damage_statement(name: &AccountName) -> String {
     format!("UPDATE llm_providers SET state = 'asleep', generation = -1, id = 'x' WHERE name = '{name}'")
 }
 

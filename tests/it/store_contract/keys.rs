@@ -111,8 +111,8 @@ async fn a_journal_report_replaces_the_earlier_one_and_is_deleted_once_old(fixtu
     };
     assert_eq!(store.journals().await.unwrap(), []);
     let (first, other) = (journal("b:/data", 1, &[("key", 2), ("other", 1)]), journal("a:/data", 5, &[]));
-    for said in [&journal("b:/data", 0, &[("old", 1)]), &first, &other] {
-        store.report_journal(said, at(0)).await.unwrap();
+    for report in [&journal("b:/data", 0, &[("old", 1)]), &first, &other] {
+        store.report_journal(report, at(0)).await.unwrap();
     }
     assert_eq!(store.journals().await.unwrap(), [other.clone(), first]);
     let later = journal("c:/data", 9, &[("key", 1)]);

@@ -34,7 +34,7 @@ contract!(
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The number of concurrent callers.
-const MANY: usize = 50;
+const CALLERS: usize = 50;
 
 async fn begun(store: &impl LoginStore, number: u8, account: &str, started_at: Timestamp) -> SealedLogin {
     let login = login(number, account, "alice", started_at);
@@ -51,7 +51,7 @@ async fn progress(store: &impl LoginStore, login: &SealedLogin) -> Option<(Login
 async fn of_concurrent_claims_one_succeeds(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
-    for _ in 0..MANY {
+    for _ in 0..CALLERS {
         let (store, id) = (fixture.store(), pending.session.id.clone());
         calls.spawn(async move { store.claim(&id, at(5)).await.expect("no store error") });
     }
@@ -142,15 +142,15 @@ async fn a_sweep_ends_expired_logins_at_their_expiry_time(fixture: impl Fixture)
 async fn a_sweep_ends_stuck_exchanges(fixture: impl Fixture) {
     let store = fixture.store();
     let stuck = begun(&*store, 1, "work", at(0)).await;
-    let at_work = begun(&*store, 2, "private", at(0)).await;
+    let in_progress = begun(&*store, 2, "private", at(0)).await;
     store.claim(&stuck.session.id, at(10)).await.unwrap();
-    store.claim(&at_work.session.id, at(11)).await.unwrap();
+    store.claim(&in_progress.session.id, at(11)).await.unwrap();
 
     // At exactly the limit, an exchange is not stuck. Both logins have expired, but were claimed in time.
     assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(130))).await.unwrap(), 0);
     assert_eq!(store.sweep(STUCK_AFTER, KEEP, &author(at(131))).await.unwrap(), 1);
     assert_eq!(progress(&*store, &stuck).await, Some((LoginProgress::Ended(LoginOutcome::Interrupted), at(131))));
-    assert_eq!(progress(&*store, &at_work).await, Some((LoginProgress::Exchanging, at(11))));
+    assert_eq!(progress(&*store, &in_progress).await, Some((LoginProgress::Exchanging, at(11))));
 }
 
 async fn a_sweep_deletes_logins_that_ended_long_ago(fixture: impl Fixture) {

@@ -104,9 +104,9 @@ async fn continues_without_tls(host: &str, options: &str) -> bool {
         stream.write_all(b"N").await.expect("an answer");
         stream.read(&mut start).await.is_ok_and(|length| length > 0)
     };
-    let (opened, goes_on) = tokio::join!(PostgresStore::open(&url, &OPTIONS, Arc::new(SystemClock)), server);
+    let (opened, continues) = tokio::join!(PostgresStore::open(&url, &OPTIONS, Arc::new(SystemClock)), server);
     assert!(matches!(opened.map(drop), Err(OpenStoreError::Connect { .. })), "{host}{options}");
-    goes_on
+    continues
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

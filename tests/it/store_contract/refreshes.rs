@@ -33,9 +33,6 @@ contract!(
     every_change_appends_an_event_in_order,
 );
 
-/// Refreshes on demand, although no refresh is due.
-const NOW: RefreshTrigger = RefreshTrigger::Now;
-
 fn policy() -> RefreshPolicy {
     RefreshPolicy::default()
 }
@@ -50,7 +47,7 @@ fn version(login: u8, generation: u64) -> TokenVersion {
 }
 
 fn begin(holder: u8, seen: TokenVersion) -> RefreshEvent {
-    RefreshEvent::Begin { seen, lease: lease(holder), trigger: NOW }
+    RefreshEvent::Begin { seen, lease: lease(holder), trigger: RefreshTrigger::Now }
 }
 
 fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
@@ -81,10 +78,10 @@ async fn of_concurrent_begins_one_gets_the_lease_and_may_send(fixture: impl Fixt
         calls.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
     }
     let results = calls.join_all().await;
-    let (granted, others): (Vec<_>, Vec<_>) = results.iter().partition(|(_, it)| it.effect == Effect::Send);
+    let (granted, others): (Vec<_>, Vec<_>) = results.iter().partition(|(_, advanced)| advanced.effect == Effect::Send);
     assert_eq!(granted.len(), 1);
     let until = at(5).plus(policy().lease);
-    assert!(others.iter().all(|(_, it)| it.effect == Effect::Wait(until)), "{others:?}");
+    assert!(others.iter().all(|(_, advanced)| advanced.effect == Effect::Wait(until)), "{others:?}");
     let (holder, first) = granted[0];
     let state = &first.credential.as_ref().expect("an account").refresh;
     assert!(matches!(&state.state, TokenState::Refreshing(held) if held.id == lease(*holder) && held.until == until));

@@ -103,8 +103,8 @@ async fn a_chain_ends_at_its_limits_and_at_a_deleted_response(fixture: impl Fixt
         2,
         "the second response reaches the byte limit"
     );
-    let all = ["msg_a", "msg_b", "msg_c"].map(str::to_owned);
-    assert_eq!(store.with_items(&all, bytes).await.unwrap().len(), 2);
+    let items = ["msg_a", "msg_b", "msg_c"].map(str::to_owned);
+    assert_eq!(store.with_items(&items, bytes).await.unwrap().len(), 2);
     assert!(store.forget(&id("a")).await.unwrap());
     assert!(!store.forget(&id("a")).await.unwrap());
     assert_eq!(ids(&store, "c", 4).await, ["c", "b"]);
@@ -138,8 +138,8 @@ async fn old_responses_are_neither_read_nor_kept(fixture: impl Fixture) {
 async fn the_least_recently_used_responses_are_deleted_beyond_the_limits(fixture: impl Fixture) {
     let store = fixture.store();
     let limits = MemoryLimits { per_owner: 250, in_all: 450 };
-    let of = |text: &str, owner, seconds| response(text, None, owner, seconds);
-    remember(&store, &[of("a", "x", 1), of("b", "y", 2), of("c", "x", 3), of("d", "x", 4)], limits).await;
+    let alone = |text: &str, owner, seconds| response(text, None, owner, seconds);
+    remember(&store, &[alone("a", "x", 1), alone("b", "y", 2), alone("c", "x", 3), alone("d", "x", 4)], limits).await;
     let left = async || {
         let mut left = Vec::new();
         for text in ["a", "b", "c", "d", "e", "f", "g"] {
@@ -149,9 +149,9 @@ async fn the_least_recently_used_responses_are_deleted_beyond_the_limits(fixture
         left
     };
     assert_eq!(left().await, ["b", "c", "d"], "three responses exceed the limit per owner");
-    remember(&store, &[of("e", "z", 5), of("f", "z", 6)], limits).await;
+    remember(&store, &[alone("e", "z", 5), alone("f", "z", 6)], limits).await;
     assert_eq!(left().await, ["c", "d", "e", "f"], "five responses exceed the limit in all");
-    let huge = RememberedResponse { content: SealedSecret::from_stored("x".repeat(251)), ..of("g", "w", 7) };
+    let huge = RememberedResponse { content: SealedSecret::from_stored("x".repeat(251)), ..alone("g", "w", 7) };
     remember(&store, &[huge], limits).await;
     assert_eq!(left().await, ["c", "d", "e", "f"], "one response alone exceeds the limit");
 }

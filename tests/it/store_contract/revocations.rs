@@ -63,7 +63,7 @@ fn login_id(number: u8) -> LoginId {
 }
 
 /// Takes the only revocation that is due.
-async fn only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
+async fn take_only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
     let due = store.due(at(seconds), 10).await.expect("no store error");
     assert_eq!(due.len(), 1, "{due:?}");
     store.take(&due[0], at(seconds), PAUSE).await.expect("no store error").expect("a due revocation")
@@ -78,7 +78,7 @@ async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixtu
     store.save_login(&credential(2, "work"), &author(at(2))).await.unwrap();
     let ordered = order(7, login_id(2), at(3));
     assert!(matches!(store.remove(&name("work"), Some(&ordered), &author(at(3))).await.unwrap(), Removal::Removed(_)));
-    assert_eq!(only(&*store, 3).await, ordered.revocation);
+    assert_eq!(take_only(&*store, 3).await, ordered.revocation);
     let again = store.remove(&name("work"), Some(&order(8, login_id(2), at(4))), &author(at(4))).await.unwrap();
     assert_eq!(again, Removal::Absent);
     assert_eq!(store.due(at(4), 10).await.unwrap(), [], "no account was removed");
@@ -123,7 +123,7 @@ async fn a_revocation_is_taken_once_and_is_due_again_after_the_pause(fixture: im
     }
     assert_eq!(calls.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
     assert_eq!(store.due(at(300), 10).await.unwrap(), []);
-    let again = only(&*store, 301).await;
+    let again = take_only(&*store, 301).await;
     store.put(&again).await.unwrap();
     assert_eq!(store.due(at(400), 10).await.unwrap(), [], "the id is already queued");
     for _ in 0..2 {
@@ -131,7 +131,7 @@ async fn a_revocation_is_taken_once_and_is_due_again_after_the_pause(fixture: im
         assert_eq!(store.due(at(9_999), 10).await.unwrap(), []);
     }
     store.put(&again).await.unwrap();
-    assert_eq!(only(&*store, 0).await, again);
+    assert_eq!(take_only(&*store, 0).await, again);
 }
 
 async fn old_revocations_are_deleted(fixture: impl Fixture) {

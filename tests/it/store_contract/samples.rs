@@ -50,7 +50,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 }
 
 pub(crate) fn name(text: &str) -> AccountName {
-    AccountName::parse(text).expect("a provider name")
+    AccountName::parse(text).expect("an account name")
 }
 
 fn sealed(what: &str, number: u8) -> SealedSecret {

@@ -37,7 +37,7 @@ use crate::support::{fakes::SeededRandom, log::CapturedLog};
 const SECRETS: [&str; 4] = ["access-canary", "refresh-canary", "state-canary", "verifier-canary"];
 
 /// Creates a database with a connected account and a pending login, both sealed by the real vault.
-async fn with_one_of_each() -> Sqlite {
+async fn with_account_and_login() -> Sqlite {
     let [access_token, refresh_token, state, verifier] = SECRETS;
     let sqlite = Sqlite::open().await;
     let vault =
@@ -67,7 +67,7 @@ async fn with_one_of_each() -> Sqlite {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_and_login_secrets_are_sealed_in_the_documented_columns() {
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     let account = "llm_providers WHERE name = 'openai-codex'";
     assert_eq!(sqlite.cell("provider_type", account).as_deref(), Some("openai-codex"));
     assert_eq!(sqlite.cell("enabled", account).as_deref(), Some("1"));
@@ -83,8 +83,11 @@ async fn tokens_and_login_secrets_are_sealed_in_the_documented_columns() {
         })
     );
     let refresh_token = "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";
-    let waiting = "login_sessions WHERE provider = 'openai-codex' AND principal = 'alice' AND outcome = 'pending'";
-    for (column, row) in [("api_key", account), ("value", refresh_token), ("state", waiting), ("verifier", waiting)] {
+    let pending_login =
+        "login_sessions WHERE provider = 'openai-codex' AND principal = 'alice' AND outcome = 'pending'";
+    for (column, row) in
+        [("api_key", account), ("value", refresh_token), ("state", pending_login), ("verifier", pending_login)]
+    {
         let sealed = sqlite.cell(column, row).unwrap_or_else(|| panic!("no row has {column}"));
         assert!(sealed.starts_with("v2:"), "{column} is sealed: {sealed}");
     }
@@ -95,7 +98,7 @@ async fn tokens_and_login_secrets_are_sealed_in_the_documented_columns() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_stored_in_plain_text() {
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     let mut seen = 0;
     for entry in fs::read_dir(sqlite.path().parent().expect("a folder")).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
@@ -109,7 +112,7 @@ async fn no_secret_is_stored_in_plain_text() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_deletes_the_rows_of_both_tables() {
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     TokenStore::remove(&*sqlite.store(), &name("openai-codex"), None, &author(at(0))).await.unwrap();
     for table in ["llm_providers", "config_secrets"] {
         assert_eq!(sqlite.cell("count(*)", table).as_deref(), Some("0"), "{table}");
@@ -118,7 +121,7 @@ async fn a_removal_deletes_the_rows_of_both_tables() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_rolled_back_if_its_audit_entry_cannot_be_written() {
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     let (store, account, tokens) = (sqlite.store(), name("openai-codex"), sqlite.api_tokens());
     let before = store.load(&account).await.unwrap();
     let logins = store.open_logins(at(0)).await.unwrap();
@@ -142,7 +145,7 @@ async fn a_change_is_rolled_back_if_its_audit_entry_cannot_be_written() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_write_changes_neither_table() {
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     let (store, account) = (sqlite.store(), name("openai-codex"));
     let before = store.load(&account).await.unwrap();
     assert!(before.is_some());
@@ -177,7 +180,7 @@ async fn an_error_about_an_unreadable_account_names_table_column_and_row() {
         ("state", "'asleep'"),
         ("cause", "'boredom'"),
     ] {
-        let sqlite = with_one_of_each().await;
+        let sqlite = with_account_and_login().await;
         save(&*sqlite.store(), &credential(2, "work"), 5).await;
         sqlite.execute(&format!("UPDATE llm_providers SET {column} = {value} WHERE name = 'openai-codex'"));
         let found = sqlite.store().load(&name("openai-codex")).await;
@@ -196,7 +199,7 @@ async fn an_error_about_an_unreadable_account_names_table_column_and_row() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_without_a_valid_name_is_skipped_with_one_warning() {
     let log = CapturedLog::start();
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     sqlite.execute("UPDATE llm_providers SET name = 'Not A Name'");
     for _ in 0..2 {
         assert_eq!(TokenStore::list(&*sqlite.store()).await.unwrap(), StoredAccounts::default());
@@ -215,7 +218,7 @@ async fn an_unreadable_login_is_skipped_and_does_not_block_a_new_one() {
         ("client", "'no JSON'"),
         ("outcome", "'lost'"),
     ] {
-        let sqlite = with_one_of_each().await;
+        let sqlite = with_account_and_login().await;
         sqlite.execute(&format!("UPDATE login_sessions SET {column} = {value}"));
         let store = sqlite.store();
         assert_eq!(store.find(&digest).await.unwrap(), None, "{column} = {value}");
@@ -233,7 +236,7 @@ async fn an_unreadable_login_is_skipped_and_does_not_block_a_new_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_event_is_skipped_and_reported() {
-    let (log, sqlite) = (CapturedLog::start(), with_one_of_each().await);
+    let (log, sqlite) = (CapturedLog::start(), with_account_and_login().await);
     let store = sqlite.store();
     for number in 2..=6 {
         save(&*store, &credential(number, "work"), 5).await;
@@ -252,7 +255,7 @@ async fn an_unreadable_event_is_skipped_and_reported() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_token_and_an_unreadable_revocation_are_skipped() {
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     sqlite.execute(
         "INSERT INTO api_tokens (id, name, scope, digest, created_at) VALUES ('a', 'x', 'world', 'd', 0), ('b', 'x', 'proxy', 'e', 0);
          INSERT INTO revocations (id, provider, provider_type, login_id, token, client, created_at, next_attempt_at)
@@ -274,12 +277,13 @@ async fn a_damaged_file_is_reported_as_damaged() {
     let error = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).expect_err("not a database");
     assert!(error.to_string().contains("the database is damaged"), "{error:?}");
 
-    let sqlite = with_one_of_each().await;
+    let sqlite = with_account_and_login().await;
     // The schema's page stays intact. The pages of the rows do not.
     sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     let bytes = fs::read(sqlite.path()).unwrap();
     let start = bytes.len() / 20;
-    let damaged: Vec<u8> = bytes.iter().enumerate().map(|(at, byte)| if at > start { 0x5a } else { *byte }).collect();
+    let damaged: Vec<u8> =
+        bytes.iter().enumerate().map(|(index, byte)| if index > start { 0x5a } else { *byte }).collect();
     fs::write(&path, damaged).unwrap();
     match SqliteStore::open(&path, Arc::new(SystemClock)).await {
         Err(error) => assert!(error.to_string().contains("the database is damaged"), "{error:?}"),

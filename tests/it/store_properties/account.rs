@@ -20,10 +20,10 @@ use goclaw::{
     ports::ProfileChange,
 };
 
-use super::lives::{Event, Kind, Seen};
+use super::lives::{Event, ResponseKind, Seen};
 use crate::store_contract::samples::{at, credential, name};
 
-/// The stored tokens and their metadata, always from one response.
+/// The row that the store must hold, without its revision.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Held {
     refresh: RefreshState,
@@ -53,6 +53,7 @@ pub(super) struct Account {
     held: Option<Held>,
     /// Every token version so far.
     versions: Vec<TokenVersion>,
+    /// The event that [`Event::Again`] repeats.
     last: Option<RefreshEvent>,
     /// The number of token responses, which makes tokens unique.
     responses: u32,
@@ -102,7 +103,7 @@ impl Account {
     }
 
     /// Applies a login. Returns it with the account's resulting id.
-    pub(super) fn sign_in(&mut self, kind: Kind) -> (NewSealedCredential, ProviderId) {
+    pub(super) fn sign_in(&mut self, kind: ResponseKind) -> (NewSealedCredential, ProviderId) {
         let (access_token, refresh_token, metadata) = self.response(kind);
         let number = (u64::from(self.number) << 32) | u64::from(self.responses);
         let mut entropy = [0; 16];
@@ -215,7 +216,7 @@ impl Account {
         }
     }
 
-    fn response(&mut self, kind: Kind) -> (SealedSecret, Option<SealedSecret>, TokenMetadata) {
+    fn response(&mut self, kind: ResponseKind) -> (SealedSecret, Option<SealedSecret>, TokenMetadata) {
         self.responses += 1;
         let sealed = |what| SealedSecret::from_stored(format!("v1:key:{what}-{}-{}", self.number, self.responses));
         let obtained_at = Timestamp::from_unix_seconds(self.now.unix_seconds());

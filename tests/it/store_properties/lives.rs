@@ -6,6 +6,7 @@ use std::time::Duration;
 use goclaw::domain::refresh::{Cause, Failure, RefreshPolicy, RefreshTrigger, RevocationScope};
 use proptest::{collection::vec, prelude::*};
 
+/// The operations on one account, the first of which is a login.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
     pub(super) provider: Provider,
@@ -23,7 +24,7 @@ pub(super) enum Provider {
 
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
-    SignIn(Kind),
+    SignIn(ResponseKind),
     SignOut,
     Change { is_renamed: bool, enabled: Option<bool> },
     Refresh(Event),
@@ -31,7 +32,7 @@ pub(super) enum Operation {
 
 /// Properties of a token response. The lifetime is in seconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
+pub(super) struct ResponseKind {
     pub(super) lifetime: Option<u32>,
     pub(super) has_refresh_token: bool,
 }
@@ -45,7 +46,7 @@ pub(super) enum Event {
     },
     Answered {
         seen: Seen,
-        kind: Kind,
+        kind: ResponseKind,
         same_account: bool,
     },
     Failed {
@@ -80,7 +81,7 @@ impl Provider {
 
 pub(super) fn lives() -> impl Strategy<Value = Life> {
     let provider = prop::sample::select(vec![Provider::Plain, Provider::EndsFamilies, Provider::HasGrace]);
-    let first = kinds().prop_map(|kind| (0, Operation::SignIn(kind)));
+    let first = response_kinds().prop_map(|kind| (0, Operation::SignIn(kind)));
     (provider, first, vec((pauses(), operations()), 11..25)).prop_map(|(provider, first, mut operations)| {
         // Most operations need a login first.
         operations.insert(0, first);
@@ -98,7 +99,7 @@ fn operations() -> impl Strategy<Value = Operation> {
     prop_oneof![
         18 => events().prop_map(Operation::Refresh),
         1 => change,
-        1 => kinds().prop_map(Operation::SignIn),
+        1 => response_kinds().prop_map(Operation::SignIn),
         1 => Just(Operation::SignOut),
     ]
 }
@@ -106,7 +107,7 @@ fn operations() -> impl Strategy<Value = Operation> {
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (seen(), leases(), triggers()).prop_map(|(seen, lease, trigger)| Event::Begin { seen, lease, trigger }),
-        2 => (seen(), kinds(), prop::bool::weighted(0.9))
+        2 => (seen(), response_kinds(), prop::bool::weighted(0.9))
             .prop_map(|(seen, kind, same_account)| Event::Answered { seen, kind, same_account }),
         3 => (seen(), leases(), failures(), any::<u16>())
             .prop_map(|(seen, lease, failure, spread)| Event::Failed { seen, lease, failure, spread }),
@@ -114,10 +115,10 @@ fn events() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn kinds() -> impl Strategy<Value = Kind> {
+fn response_kinds() -> impl Strategy<Value = ResponseKind> {
     let lifetimes = prop::sample::select(vec![Some(3_600), Some(60), Some(864_000), None]);
     (lifetimes, prop::bool::weighted(0.85))
-        .prop_map(|(lifetime, has_refresh_token)| Kind { lifetime, has_refresh_token })
+        .prop_map(|(lifetime, has_refresh_token)| ResponseKind { lifetime, has_refresh_token })
 }
 
 fn seen() -> impl Strategy<Value = Seen> {

@@ -30,7 +30,7 @@ const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_001);
 const CLIENT: &str = r#"{"issuer": "https://auth.openai.com", "authorize_url": "https://auth.openai.com/oauth/authorize", "token_url": "https://auth.openai.com/oauth/token", "revoke_url": "https://auth.openai.com/oauth/revoke", "body_format": "form", "client_id": "app_client", "scopes": ["openid"], "redirect_uri": "http://localhost:1455/auth/callback", "provider_params": [], "originator": null, "extra_params": []}"#;
 
 /// Creates the earlier version's database, runs `rows` in it and opens the store.
-async fn opened_after(folder: &Path, rows: &str) -> SqliteStore {
+async fn open_with_rows(folder: &Path, rows: &str) -> SqliteStore {
     let path = folder.join("goclaw.db");
     let mut connection = SqliteConnection::establish(path.to_str().expect("a path of text")).expect("it opens");
     let mut run = |statements: &str| connection.batch_execute(statements).expect("the statements run");
@@ -47,6 +47,7 @@ async fn opened_after(folder: &Path, rows: &str) -> SqliteStore {
     SqliteStore::open(&path, FakeClock::at(NOW)).await.expect("it opens").on_callers_clock()
 }
 
+/// Returns statements that insert an account. `rest` has its state, the id and end of its lease, and its cause, as SQL.
 fn account(name: &str, provider_type: &str, method: &str, rest: &str) -> String {
     format!(
         "INSERT INTO llm_providers (id, name, provider_type, api_base, api_key, settings, login_id, generation, created_at,
@@ -73,7 +74,7 @@ async fn accounts_of_every_state_and_type_are_read() {
         rows += &account(&name, "openai-codex", "oauth", &format!("'active', NULL, NULL, '{cause}'"));
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let store = opened_after(folder.path(), &rows).await;
+    let store = open_with_rows(folder.path(), &rows).await;
     let accounts = TokenStore::list(&store).await.expect("every account is read");
     assert_eq!((accounts.readable.len(), accounts.unreadable), (4 + CAUSES.len(), Vec::new()));
 
@@ -97,20 +98,20 @@ async fn accounts_of_every_state_and_type_are_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logins_with_every_outcome_are_read() {
     let words: Vec<_> = ["pending", "exchanging"].into_iter().chain(OUTCOMES).collect();
-    let login = |state: &&str| {
+    let login = |outcome: &&str| {
         format!(
             "INSERT INTO login_sessions (id, state_digest, state, verifier, provider, provider_type, principal, client,
                  outcome, outcome_at, started_at, expires_at)
-             VALUES ('login-{state}', 'digest-{state}', 'v1:key:state', 'v1:key:verifier', 'openai-codex', 'openai-codex',
-                 'gateway-token', '{CLIENT}', '{state}', 1800000000000, 1800000000000, 1800000360000);"
+             VALUES ('login-{outcome}', 'digest-{outcome}', 'v1:key:state', 'v1:key:verifier', 'openai-codex',
+                 'openai-codex', 'gateway-token', '{CLIENT}', '{outcome}', 1800000000000, 1800000000000, 1800000360000);"
         )
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let store = opened_after(folder.path(), &words.iter().map(login).collect::<String>()).await;
-    for state in words {
-        let found = store.find(&StateDigest::from_stored(format!("digest-{state}"))).await.expect("it is read");
+    let store = open_with_rows(folder.path(), &words.iter().map(login).collect::<String>()).await;
+    for outcome in words {
+        let found = store.find(&StateDigest::from_stored(format!("digest-{outcome}"))).await.expect("it is read");
         let login = found.expect("a row");
-        assert_eq!(login.progress.as_str(), state);
+        assert_eq!(login.progress.as_str(), outcome);
         assert_eq!(login.session.principal, Principal::gateway_token());
         assert_eq!(login.session.client.client_id, "app_client");
     }
@@ -140,7 +141,7 @@ async fn events_tokens_and_revocations_are_read() {
              1800000000000);"
     );
     let folder = tempfile::tempdir().expect("a folder");
-    let store = opened_after(folder.path(), &rows).await;
+    let store = open_with_rows(folder.path(), &rows).await;
 
     let events = store.since(Revision(0), 100).await.expect("every event is read").events;
     let kinds: Vec<_> = events.iter().take(EVENTS.len()).map(|event| event.kind.as_str()).collect();

@@ -68,12 +68,12 @@ impl Browser {
     }
 
     /// Waits for the button with this id and clicks it.
-    pub(crate) async fn press(&self, id: &str) {
+    pub(crate) async fn click_id(&self, id: &str) {
         self.click(Locator::Id(id)).await;
     }
 
     /// Waits for a link, button or summary that contains `text` and clicks it.
-    pub(crate) async fn choose(&self, text: &str) {
+    pub(crate) async fn click_text(&self, text: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(., \"{text}\")]");
         self.click(Locator::XPath(&path)).await;
     }
@@ -91,7 +91,7 @@ impl Browser {
     }
 
     /// Waits until the visible text contains `words`.
-    pub(crate) async fn reads(&self, words: &str) {
+    pub(crate) async fn wait_for_text(&self, words: &str) {
         let seen = || async { self.text().await.contains(words).then_some(()) };
         eventually(&format!("the page to say {words:?}"), seen).await;
     }
@@ -114,7 +114,7 @@ impl Browser {
     }
 
     /// Returns the accessibility violations that axe-core finds on the page.
-    pub(crate) async fn barriers(&self) -> Value {
+    pub(crate) async fn accessibility_violations(&self) -> Value {
         #[expect(clippy::disallowed_methods, reason = "test.sh sets this variable")]
         let folder = std::env::var("TEST_NODE_FOLDER").expect("no axe-core for the tests: run them with ./test.sh");
         let axe = std::fs::read_to_string(format!("{folder}/node_modules/axe-core/axe.min.js")).expect("axe-core");
@@ -126,7 +126,7 @@ impl Browser {
     }
 
     /// Waits until the current address ends with `end`.
-    pub(crate) async fn arrives_at(&self, end: &str) {
+    pub(crate) async fn wait_for_address(&self, end: &str) {
         let there = || async { self.address().await.ends_with(end).then_some(()) };
         eventually(&format!("the browser to arrive at {end}"), there).await;
     }
@@ -152,7 +152,7 @@ impl Browser {
     }
 
     /// Awaits a JavaScript promise and returns its value, or its error as text.
-    pub(crate) async fn promise(&self, promise: &str) -> Value {
+    pub(crate) async fn await_promise(&self, promise: &str) -> Value {
         let run = format!(
             "const done = arguments[arguments.length - 1]; ({promise}).then(done, (error) => done(String(error)));"
         );
@@ -165,7 +165,8 @@ impl Browser {
             "new Promise((loaded) => {{ const frame = document.createElement('iframe'); frame.onload = loaded; \
              frame.src = '{url}'; document.body.append(frame); }}).then(() => document.querySelectorAll('iframe').length)"
         );
-        let frames = self.promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
+        let frames =
+            self.await_promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
         self.tab.enter_frame(frames - 1).await.expect("the frame");
         let place = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
         let text = self.text().await;

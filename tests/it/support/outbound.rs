@@ -133,7 +133,7 @@ pub(crate) fn acceptor(protocols: &[&str]) -> TlsAcceptor {
 
 /// How a proxy treats a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ProxyBehaviour {
     /// Requires [`USER`] and [`PASSWORD`], and connects to its configured hosts.
     Connects,
     /// Refuses every host.
@@ -154,12 +154,12 @@ pub(crate) struct ProxyDouble {
 
 impl ProxyDouble {
     /// Starts an HTTP proxy if `scheme` is `http`, otherwise SOCKS5. It connects only to `hosts`.
-    pub(crate) async fn start(scheme: &str, manner: Manner, hosts: &[(&str, SocketAddr)]) -> Self {
+    pub(crate) async fn start(scheme: &str, behaviour: ProxyBehaviour, hosts: &[(&str, SocketAddr)]) -> Self {
         let hosts: Hosts = hosts.iter().map(|(host, address)| ((*host).to_owned(), *address)).collect();
         if scheme == "http" {
-            Self::serving(move |stream, asked| tunnel(stream, manner, Arc::clone(&hosts), asked)).await
+            Self::serving(move |stream, asked| tunnel(stream, behaviour, Arc::clone(&hosts), asked)).await
         } else {
-            Self::serving(move |stream, asked| socks(stream, manner, Arc::clone(&hosts), asked)).await
+            Self::serving(move |stream, asked| socks(stream, behaviour, Arc::clone(&hosts), asked)).await
         }
     }
 
@@ -217,7 +217,7 @@ where
     (address, serving)
 }
 
-async fn tunnel(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
+async fn tunnel(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
@@ -243,11 +243,11 @@ async fn tunnel(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Aske
         return stream.write_all(refusal.as_bytes()).await;
     }
     note(&asked, to);
-    match manner {
-        Manner::Refuses => stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await,
-        Manner::Hangs => std::future::pending().await,
-        Manner::Closes => stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await,
-        Manner::Connects => {
+    match behaviour {
+        ProxyBehaviour::Refuses => stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await,
+        ProxyBehaviour::Hangs => std::future::pending().await,
+        ProxyBehaviour::Closes => stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await,
+        ProxyBehaviour::Connects => {
             let mut server = connect(&hosts, to.trim_end_matches(":443")).await?;
             stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
             copy_bidirectional(&mut stream, &mut server).await.map(drop)
@@ -255,7 +255,7 @@ async fn tunnel(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Aske
     }
 }
 
-async fn socks(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
+async fn socks(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
     const VERSION: u8 = 5;
     const WITH_PASSWORD: u8 = 2;
     let (version, count) = (stream.read_u8().await?, stream.read_u8().await?);
@@ -283,12 +283,12 @@ async fn socks(mut stream: TcpStream, manner: Manner, hosts: Hosts, asked: Asked
     let port = stream.read_u16().await?;
     note(&asked, format!("{host}:{port}"));
     let answer = |reply: u8| [VERSION, reply, 0, 1, 0, 0, 0, 0, 0, 0];
-    match manner {
+    match behaviour {
         // Reply 2: connection not allowed by ruleset.
-        Manner::Refuses => stream.write_all(&answer(2)).await,
-        Manner::Hangs => std::future::pending().await,
-        Manner::Closes => stream.write_all(&answer(0)).await,
-        Manner::Connects => {
+        ProxyBehaviour::Refuses => stream.write_all(&answer(2)).await,
+        ProxyBehaviour::Hangs => std::future::pending().await,
+        ProxyBehaviour::Closes => stream.write_all(&answer(0)).await,
+        ProxyBehaviour::Connects => {
             let mut server = connect(&hosts, &host).await?;
             stream.write_all(&answer(0)).await?;
             copy_bidirectional(&mut stream, &mut server).await.map(drop)

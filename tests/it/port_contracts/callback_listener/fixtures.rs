@@ -18,7 +18,7 @@ use crate::support::{
     wire::raw,
 };
 
-/// The response that a browser gets.
+/// The response that a browser gets for a [`CallbackReply`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
     /// A redirect to the outcome page.

@@ -35,7 +35,7 @@ contract!(fake: Fake, http_client: Http; [
     without_a_revocation_endpoint_no_request_is_sent,
 ]);
 
-/// Well above the test's short limit and well below the adapter's own timeout.
+/// Well above the limit in `a_refresh_ends_within_its_limit`, and well below the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
 /// Above every timeout of the adapter.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -51,8 +51,8 @@ async fn a_code_is_redeemed_once_and_only_with_its_verifier<F: Fixture>() {
     let tokens = fixture.exchange(grant).await.expect("tokens");
     assert!(tokens.access_token.is_some() && tokens.refresh_token.is_some() && tokens.id_token.is_some());
     let unknown = CodeGrant { code: AuthorizationCode::new("made up"), ..copy(&again, 7) };
-    let others = copy(&fixture.approved(7).await, 8);
-    for (what, grant) in [("again", again), ("unknown", unknown), ("another verifier", others)] {
+    let wrong_verifier = copy(&fixture.approved(7).await, 8);
+    for (what, grant) in [("again", again), ("unknown", unknown), ("another verifier", wrong_verifier)] {
         let refused = fixture.exchange(grant).await.expect_err("the exchange is refused");
         let is_expected = matches!(refused, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" });
         assert!(is_expected, "{what}: {refused:?}");

@@ -41,7 +41,7 @@ pub(super) trait Fixture {
     fn exchange(&self) -> &Exchange;
 
     /// Returns the bearer tokens of all complete requests, in order.
-    fn seen(&self) -> Vec<String>;
+    fn tokens(&self) -> Vec<String>;
 }
 
 pub(super) struct Fake(FakeUpstream);
@@ -73,7 +73,7 @@ impl Fixture for Fake {
         self.0.exchange()
     }
 
-    fn seen(&self) -> Vec<String> {
+    fn tokens(&self) -> Vec<String> {
         self.0.seen()
     }
 }
@@ -114,7 +114,7 @@ impl Fixture for Http {
         &self.server.exchange
     }
 
-    fn seen(&self) -> Vec<String> {
+    fn tokens(&self) -> Vec<String> {
         self.server.tokens()
     }
 }
@@ -159,7 +159,7 @@ impl Fixture for Http2 {
         &self.server.exchange
     }
 
-    fn seen(&self) -> Vec<String> {
+    fn tokens(&self) -> Vec<String> {
         self.server.tokens()
     }
 }

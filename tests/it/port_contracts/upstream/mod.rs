@@ -117,7 +117,7 @@ async fn a_lost_response_is_an_error_and_is_not_retried<F: Fixture>() {
     let fixture = F::playing(without_head(End::BreaksOff)).await;
     let lost = send(&fixture).await.map(drop);
     assert!(matches!(lost, Err(UpstreamError::Lost(_))), "{lost:?}");
-    assert_eq!(fixture.seen(), [TOKEN]);
+    assert_eq!(fixture.tokens(), [TOKEN]);
 }
 
 async fn a_101_response_is_an_error<F: Fixture>() {
@@ -134,7 +134,7 @@ async fn a_redirect_is_passed_on_and_not_followed<F: Fixture>() {
         let mut response = send(&fixture).await.expect("a response");
         assert_eq!((response.status, &response.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
         assert_eq!(read(&mut response.body).await.0, b"moved");
-        assert_eq!(fixture.seen(), [TOKEN], "{status}");
+        assert_eq!(fixture.tokens(), [TOKEN], "{status}");
     }
 }
 
@@ -161,14 +161,14 @@ async fn silence_before_the_head_is_an_error<F: Fixture>() {
     let fixture = F::playing(without_head(End::Silent)).await;
     let silent = send(&fixture).await.map(drop);
     assert!(matches!(silent, Err(UpstreamError::Silent)), "{silent:?}");
-    assert_eq!(fixture.seen(), [TOKEN]);
+    assert_eq!(fixture.tokens(), [TOKEN]);
 }
 
 async fn dropping_the_future_ends_the_request<F: Fixture>() {
     let fixture = F::playing(without_head(End::Open)).await;
     let (request, token) = (request(&fixture, RequestBody::default()), AccessToken::new(TOKEN));
     let mut sending = fixture.upstream().send(request, &token);
-    while fixture.seen().is_empty() {
+    while fixture.tokens().is_empty() {
         assert!(sending.as_mut().now_or_never().is_none(), "there is no response yet");
         tokio::task::yield_now().await;
     }
@@ -192,7 +192,7 @@ async fn the_token_is_sent_as_a_bearer_token<F: Fixture>() {
         let request = request(&fixture, RequestBody::default());
         within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("a response");
     }
-    assert_eq!(fixture.seen(), ["token-1", "token-2"]);
+    assert_eq!(fixture.tokens(), ["token-1", "token-2"]);
 }
 
 async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
@@ -202,7 +202,7 @@ async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
         let request = request(&fixture, RequestBody::Streamed { length: None, stream });
         let broken = within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await.map(drop);
         assert!(matches!(broken, Err(UpstreamError::Body(seen)) if seen == error), "{error:?}: {broken:?}");
-        assert!(fixture.seen().is_empty(), "the request is incomplete");
+        assert!(fixture.tokens().is_empty(), "the request is incomplete");
     }
 }
 
@@ -214,7 +214,7 @@ async fn an_invalid_request_is_not_sent<F: Fixture>() {
         let refused = within(fixture.upstream().send(request, &AccessToken::new(token))).await.map(drop);
         assert!(matches!(refused, Err(UpstreamError::Unsendable(_))), "{refused:?}");
     }
-    assert!(fixture.seen().is_empty());
+    assert!(fixture.tokens().is_empty());
 }
 
 async fn a_refused_connection_is_an_unreachable_error<F: Fixture>() {

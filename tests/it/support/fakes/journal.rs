@@ -18,7 +18,7 @@ pub(crate) struct MemoryJournal {
 
 #[derive(Default)]
 struct Contents {
-    entries: Vec<JournalRecord>,
+    records: Vec<JournalRecord>,
     marks: Vec<(AccountName, TokenVersion)>,
     presented: Vec<PresentedToken>,
     ended: Vec<EndedLogin>,
@@ -29,7 +29,7 @@ struct Contents {
 
 impl MemoryJournal {
     pub(crate) fn contents(&self) -> Vec<JournalRecord> {
-        self.lock().entries.clone()
+        self.lock().records.clone()
     }
 
     /// Returns the records that wait for the database.
@@ -53,25 +53,24 @@ impl MemoryJournal {
 }
 
 impl Contents {
-    /// Removes what a newly committed `version` replaces. Returns true, and removes nothing, if a later generation of
-    /// its login is stored.
-    fn make_room(&mut self, name: &AccountName, version: &TokenVersion) -> bool {
-        let is_later = |kept: &TokenVersion| kept.login_id == version.login_id && kept.generation > version.generation;
-        let is_committed = |entry: &JournalRecord| entry.name == *name && entry.state == RecordState::Committed;
-        let mut entries = self.entries.iter();
-        if entries.any(|entry| is_committed(entry) && is_later(&entry.rotation.version))
-            || self.marks.iter().any(|(of, mark)| of == name && is_later(mark))
+    /// Removes what a newly committed `version` replaces, and returns true. If a later generation of its login is
+    /// stored, removes nothing and returns false.
+    fn replace_older(&mut self, name: &AccountName, version: &TokenVersion) -> bool {
+        let is_later =
+            |stored: &TokenVersion| stored.login_id == version.login_id && stored.generation > version.generation;
+        let is_committed = |record: &JournalRecord| record.name == *name && record.state == RecordState::Committed;
+        let mut records = self.records.iter();
+        if records.any(|record| is_committed(record) && is_later(&record.rotation.version))
+            || self.marks.iter().any(|(account, mark)| account == name && is_later(mark))
         {
-            return true;
+            return false;
         }
-        self.entries.retain(|entry| !is_committed(entry));
+        self.records.retain(|record| !is_committed(record));
         self.forget_presented_before(name, version);
-        self.marks.retain(|(of, _)| of != name);
-        false
+        self.marks.retain(|(account, _)| account != name);
+        true
     }
-}
 
-impl Contents {
     fn forget_presented_before(&mut self, name: &AccountName, version: &TokenVersion) {
         self.presented.retain(|token| {
             token.name != *name
@@ -87,24 +86,24 @@ impl TokenJournal for MemoryJournal {
         format!("memory:{:p}", std::ptr::from_ref(self))
     }
 
-    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+    async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
-        // Readers see either the old or the new entry, because the lock is held across both steps.
+        // Readers see either the old or the new record, because the lock is held across both steps.
         let mut contents = self.lock();
-        contents.entries.retain(|other| other.name != entry.name || other.rotation.version != entry.rotation.version);
-        contents.entries.push(entry.clone());
+        contents.records.retain(|other| other.name != record.name || other.rotation.version != record.rotation.version);
+        contents.records.push(record.clone());
         Ok(())
     }
 
-    async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+    async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
         let mut contents = self.lock();
-        contents.entries.retain(|other| {
-            let is_same = other.name == entry.name && other.rotation.version == entry.rotation.version;
+        contents.records.retain(|other| {
+            let is_same = other.name == record.name && other.rotation.version == record.rotation.version;
             !is_same || other.state == RecordState::Committed
         });
-        if !contents.make_room(&entry.name, &entry.rotation.version) {
-            contents.entries.push(JournalRecord { state: RecordState::Committed, ..entry.clone() });
+        if contents.replace_older(&record.name, &record.rotation.version) {
+            contents.records.push(JournalRecord { state: RecordState::Committed, ..record.clone() });
         }
         Ok(())
     }
@@ -112,14 +111,14 @@ impl TokenJournal for MemoryJournal {
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         tokio::task::yield_now().await;
         let mut contents = self.lock();
-        let is_kept = |entry: &JournalRecord| {
-            entry.state == RecordState::Committed && entry.name == *name && entry.rotation.version == *version
+        let is_stored = |record: &JournalRecord| {
+            record.state == RecordState::Committed && record.name == *name && record.rotation.version == *version
         };
-        if contents.entries.iter().any(is_kept) {
+        if contents.records.iter().any(is_stored) {
             contents.forget_presented_before(name, version);
             return Ok(true);
         }
-        if contents.make_room(name, version) {
+        if !contents.replace_older(name, version) {
             return Ok(false);
         }
         contents.marks.push((name.clone(), version.clone()));
@@ -151,10 +150,12 @@ impl TokenJournal for MemoryJournal {
         tokio::task::yield_now().await;
         let EndedLogin { name, login_id, .. } = ended;
         let mut contents = self.lock();
-        contents.entries.retain(|entry| {
-            entry.name != *name || entry.rotation.version.login_id != *login_id || entry.state == RecordState::Unsaved
+        contents.records.retain(|record| {
+            record.name != *name
+                || record.rotation.version.login_id != *login_id
+                || record.state == RecordState::Unsaved
         });
-        contents.marks.retain(|(of, mark)| of != name || mark.login_id != *login_id);
+        contents.marks.retain(|(account, mark)| account != name || mark.login_id != *login_id);
         contents.presented.retain(|token| token.version.login_id != *login_id);
         contents.ended.retain(|other| other.login_id != *login_id);
         contents.ended.push(ended.clone());
@@ -195,7 +196,7 @@ impl TokenJournal for MemoryJournal {
 
     async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
-        self.lock().entries.retain(|entry| entry.name != *name || entry.rotation.version != *version);
+        self.lock().records.retain(|record| record.name != *name || record.rotation.version != *version);
         Ok(())
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct FakeListener {
 struct Port {
     /// The addresses that another program holds.
     held_by_another: BTreeSet<IpAddr>,
+    /// Sends events to the open listener.
     browsers: Option<mpsc::Sender<CallbackEvent>>,
     /// The outcome of the last login that ended at the open listener.
     last: Option<LoginOutcome>,

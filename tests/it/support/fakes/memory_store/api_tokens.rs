@@ -33,8 +33,8 @@ impl ApiTokenStore for MemoryStore {
         if is_program(&token.token) && tables.api_tokens.iter().any(has_name) {
             return Ok(TokenStored::NameTaken);
         }
-        let is_there = |parent: &ApiTokenId| tables.api_tokens.iter().any(|stored| stored.token.id == *parent);
-        if !token.token.parent.as_ref().is_none_or(is_there) {
+        let is_stored = |parent: &ApiTokenId| tables.api_tokens.iter().any(|stored| stored.token.id == *parent);
+        if !token.token.parent.as_ref().is_none_or(is_stored) {
             return Ok(TokenStored::ParentGone);
         }
         tables.api_tokens.push(token.clone());
@@ -50,9 +50,9 @@ impl ApiTokenStore for MemoryStore {
 
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("rotate a token").await?;
-        let is_meant =
+        let is_rotated =
             |stored: &&mut SealedApiToken| stored.token.id == new.token.id && stored.token.digest == old.token.digest;
-        let Some(stored) = tables.api_tokens.iter_mut().find(is_meant) else { return Ok(false) };
+        let Some(stored) = tables.api_tokens.iter_mut().find(is_rotated) else { return Ok(false) };
         *stored = new.clone();
         tables.api_tokens.retain(|stored| stored.token.parent.as_ref() != Some(&new.token.id));
         tables.api_tokens.push(old.clone());
@@ -72,7 +72,7 @@ impl ApiTokenStore for MemoryStore {
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.tables_to("forget expired tokens").await?.api_tokens.retain(|stored| stored.token.is_good(now));
+        self.tables_to("forget expired tokens").await?.api_tokens.retain(|stored| stored.token.is_unexpired(now));
         Ok(())
     }
 

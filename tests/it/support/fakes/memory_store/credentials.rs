@@ -146,11 +146,11 @@ impl TokenStore for MemoryStore {
     async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("move accounts away").await?;
         let leaving: Vec<_> = order.accounts.iter().map(|(name, version)| (tables.find(name), version)).collect();
-        let may_go = |(found, version): &(Result<Option<SealedCredential>, StoreError>, &TokenVersion)| match found {
+        let may_move = |(found, version): &(Result<Option<SealedCredential>, StoreError>, &TokenVersion)| match found {
             Ok(Some(account)) => account.refresh.version == **version && account.refresh.is_at_rest(),
             Ok(None) | Err(_) => false,
         };
-        if !leaving.iter().all(may_go) {
+        if !leaving.iter().all(may_move) {
             return Ok(false);
         }
         for account in leaving.into_iter().filter_map(|(found, _)| found.ok().flatten()) {
