@@ -99,8 +99,8 @@ impl HttpOAuthEndpoint {
     }
 }
 
-/// Returns the cookie that a response sets for this host (RFC 6265, section 5.3); of several ones, the last. Returns
-/// `None` if the cookie is expired, empty, too long or equal to `known`.
+/// Returns the last cookie of this name that a response sets for this host (RFC 6265, section 5.3) and that has not
+/// expired. Returns `None` if there is none, or if it is empty, too long or equal to `known`.
 fn new_cookie(response: &Response, name: &str, known: &RefreshToken, now: Timestamp) -> Option<RefreshToken> {
     let host = response.url().host_str().unwrap_or_default();
     let value = |header: &HeaderValue| {
