@@ -87,8 +87,8 @@ impl RequiredPermission {
         REQUIRED_PERMISSIONS.iter().find(|(known, _)| *known == id).map(|(_, required)| *required)
     }
 
-    /// Returns the scope that grants the permission, for the OpenAPI document and for errors. `account` is the account's
-    /// name or a placeholder.
+    /// Returns the scope that grants the permission, for the OpenAPI document and for errors. `account` is the name of
+    /// the account or a placeholder.
     pub(super) fn scope(self, account: &str) -> String {
         match self {
             Self::Nothing => "none".to_owned(),

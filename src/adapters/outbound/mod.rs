@@ -75,9 +75,9 @@ impl Outbound {
         self.tls.clone()
     }
 
-    /// Builds an HTTP/1.1 client for the direct connection and for each proxy. `configure` sets further options. A client
-    /// opens a new connection for each request: after a failure on a reused one, the server may or may not have read the
-    /// request. It follows no redirects and does not retry.
+    /// Builds an HTTP/1.1 client for the direct connection and for each proxy. `configure` sets further options. A
+    /// client opens a new connection for each request: after a failure on a reused one, the server may or may not have
+    /// read the request. It follows no redirects and does not retry.
     ///
     /// # Errors
     /// The client cannot be set up.

@@ -119,7 +119,8 @@ impl Server {
     }
 }
 
-/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no free slot.
+/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no
+/// free slot.
 fn may_come_up(error: &Error) -> bool {
     if let Some(code) = error.code() {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);

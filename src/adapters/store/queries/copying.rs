@@ -79,7 +79,8 @@ impl TableCopy for Store {
     }
 }
 
-/// Ends the transaction. A failed rollback is ignored: its error would hide the error before it, and the connection is lost.
+/// Ends the transaction. A failed rollback is ignored: its error would hide the one before it, and the connection is
+/// lost.
 async fn end(connection: &mut Connection, is_complete: bool) -> Result<(), CopyError> {
     if is_complete {
         connection.batch_execute("COMMIT").await?;
