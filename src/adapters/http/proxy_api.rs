@@ -81,7 +81,7 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
 /// stream fails when the caller's token is revoked. It holds `reservation`, the memory of the request's body, shrunk to
 /// the size that the response still needs.
 pub(super) fn streamed(forwarded: ProxyResponse, mut reservation: BodyReservation, caller: &AuthContext) -> Response {
-    reservation.shrink_to(forwarded.kept);
+    reservation.shrink_to(forwarded.held_bytes);
     // The body is streamed after the handler has returned, so its log lines need the request's span.
     let span = tracing::Span::current();
     let body: ByteStream = Box::pin(forwarded.body.inspect_err(move |error| {
