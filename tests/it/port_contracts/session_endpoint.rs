@@ -29,7 +29,7 @@ contract!(fake: Fake, http_client: Http; [
     a_cookie_refreshes_its_session_repeatedly,
     without_a_session_id_the_reply_names_the_last_active_session,
     an_ended_session_is_a_reply_and_not_an_error,
-    a_replaced_cookie_is_returned_with_every_outcome,
+    a_replacement_cookie_is_returned_with_every_outcome,
     a_signed_out_cookie_is_rejected,
     an_invalid_cookie_header_is_not_sent,
     a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid,
@@ -217,7 +217,7 @@ async fn an_ended_session_is_a_reply_and_not_an_error<F: Fixture>() {
     assert!(matches!(reply, SessionReply::NoSession), "{reply:?}");
 }
 
-async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
+async fn a_replacement_cookie_is_returned_with_every_outcome<F: Fixture>() {
     let fixture = F::open().await;
     let (session, mut cookie) = fixture.sign_in();
     for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_over"), false), (None, true)] {
