@@ -107,7 +107,8 @@ impl FolderJournal {
         let (name, version) = (&record.name, &record.rotation.version);
         let stem = record_stem(name, version);
         let [unsaved, committed] = [RecordState::Unsaved, RecordState::Committed].map(|state| self.path(&stem, state));
-        if self.paths()?.iter().filter_map(|path| committed_version(path, name)).any(|kept| is_later(&kept, version)) {
+        if self.paths()?.iter().filter_map(|path| committed_version(path, name)).any(|other| is_later(&other, version))
+        {
             return self.remove_where(&stem, |path| is_named_after(path, &stem));
         }
         match fs::rename(&unsaved, &committed) {
@@ -124,12 +125,12 @@ impl FolderJournal {
 
     fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<bool> {
         let path = self.folder.join(format!("{name}.{version}{MARK}"));
-        let kept: Vec<_> = self.paths()?.iter().filter_map(|path| committed_version(path, name)).collect();
-        if kept.iter().any(|kept| is_later(kept, version)) {
+        let committed: Vec<_> = self.paths()?.iter().filter_map(|path| committed_version(path, name)).collect();
+        if committed.iter().any(|other| is_later(other, version)) {
             return Ok(false);
         }
         // Another process on the same folder may have stored the tokens of this version.
-        if !kept.contains(version) {
+        if !committed.contains(version) {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
             // Sync the mark before the records that it replaces are removed.
             File::open(&self.folder)?.sync_all()?;

@@ -55,7 +55,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
         cookie: &RefreshToken,
         limit: Duration,
     ) -> SessionResponse {
-        let (request, proxy) = match self.with_cookie(account, client, session, cookie) {
+        let (request, proxy) = match self.cookie_request(account, client, session, cookie) {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
@@ -77,7 +77,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
 }
 
 impl HttpOAuthEndpoint {
-    fn with_cookie(
+    fn cookie_request(
         &self,
         account: &AccountName,
         client: &SessionClient,
