@@ -67,14 +67,14 @@ impl KeyStore for Store {
 
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError> {
         self.run("read the sealed values", async |connection| {
-            let present = |column| move |(row, text): (String, String)| value(column, row, Some(text));
+            let to_value = |column| move |(row, text): (String, String)| value(column, row, Some(text));
             let access = llm_providers::table.select((llm_providers::name, llm_providers::api_key));
             let mut values: Vec<SealedValue> =
-                access.load(connection).await?.into_iter().map(present(SealedColumn::AccessToken)).collect();
+                access.load(connection).await?.into_iter().map(to_value(SealedColumn::AccessToken)).collect();
             let refresh = config_secrets::table.select((config_secrets::key, config_secrets::value));
-            values.extend(refresh.load(connection).await?.into_iter().map(present(SealedColumn::RefreshToken)));
+            values.extend(refresh.load(connection).await?.into_iter().map(to_value(SealedColumn::RefreshToken)));
             let queued = revocations::table.select((revocations::id, revocations::token));
-            values.extend(queued.load(connection).await?.into_iter().map(present(SealedColumn::Revocation)));
+            values.extend(queued.load(connection).await?.into_iter().map(to_value(SealedColumn::Revocation)));
             let marks = api_tokens::table.select((api_tokens::id, api_tokens::mac));
             let marks: Vec<(String, Option<String>)> = marks.load(connection).await?;
             values.extend(marks.into_iter().map(|(row, mac)| value(SealedColumn::ApiToken, row, mac)));
