@@ -4,8 +4,8 @@
 //! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
-//! - Used at the start: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`prometheus`] and
-//!   [`service_manager`].
+//! - For the process itself: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`service_manager`] and
+//!   [`prometheus`], whose metrics [`http`] returns.
 //! - Used by `goclaw backup`, `restore`, `export` and `import`: [`archive`] and [`foreign`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].

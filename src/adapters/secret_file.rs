@@ -90,9 +90,9 @@ fn write_draft(
 /// Reads a secret file and trims white space. Follows links. Returns None if the file does not exist.
 ///
 /// # Errors
-/// [`SecretFileError::NotPrivate`] or [`SecretFileError::Writable`] by the rule of `of`, [`SecretFileError::Empty`],
-/// [`SecretFileError::NotAFile`], [`SecretFileError::Io`].
-pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretString>, SecretFileError> {
+/// [`SecretFileError::NotPrivate`] or [`SecretFileError::Writable`] by the rule of `managed_by`,
+/// [`SecretFileError::Empty`], [`SecretFileError::NotAFile`], [`SecretFileError::Io`].
+pub fn read_secret_file(path: &Path, managed_by: SecretFileOf) -> Result<Option<SecretString>, SecretFileError> {
     // Opening a named pipe would wait for a writer.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(SecretFileError::NotAFile { path: path.to_owned() });
@@ -102,7 +102,7 @@ pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretSt
         opened => opened.map_err(failed("open", path))?,
     };
     let mode = mode(&file.metadata().map_err(failed("get the mode of", path))?);
-    match of {
+    match managed_by {
         SecretFileOf::Gateway if mode & 0o077 != 0 => {
             return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
         }

@@ -74,9 +74,9 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
 pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
     let certificate = settings.server.tls_files().map(|(certificate, key)| ServerCertificate::read(certificate, key));
     let certificate = certificate.transpose()?.map(Arc::new);
-    let port = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
-    let address = port.local_addr().map_err(StartError::Runtime)?;
-    let listener = Listener { port, certificate: certificate.clone() };
+    let socket = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
+    let address = socket.local_addr().map_err(StartError::Runtime)?;
+    let listener = Listener { socket, certificate: certificate.clone() };
     warn_if_exposed(settings);
     log_proxies(&settings.outbound);
     let random = Arc::new(SystemRandom);

@@ -34,11 +34,11 @@ const LIMITS: Limits = Limits {
 
 /// Serves a body of 16 KiB. Dropping the guard stops it.
 async fn served() -> (std::net::SocketAddr, DropGuard) {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = port.local_addr().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
     let folder = Path::new(FOLDER);
     let certificate = ServerCertificate::read(&folder.join("server.pem"), &folder.join("server.key")).unwrap();
-    let listener = Listener { port, certificate: Some(Arc::new(certificate)) };
+    let listener = Listener { socket, certificate: Some(Arc::new(certificate)) };
     let endpoint = make(|_| async { Ok::<_, poem::Error>(Response::builder().body(vec![b'x'; 16 * 1024])) });
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };

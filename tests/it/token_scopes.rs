@@ -71,7 +71,8 @@ fn operations(account: &'static str) -> Vec<Operation> {
         for (method, operation) in item.as_object().expect("operations") {
             let id = operation["operationId"].as_str().expect("an id").to_owned();
             let needs = operation["x-required-scope"].as_str();
-            let needs = needs.unwrap_or_else(|| panic!("{id} has no scope: add it to NEEDS in operations.rs"));
+            let needs =
+                needs.unwrap_or_else(|| panic!("{id} has no scope: add it to REQUIRED_PERMISSIONS in operations.rs"));
             let fill = |text: &str| text.replace("{provider}", account).replace("{path}", "x/y");
             let path = fill(path).replace("{id}", "0123456789abcdef").replace("{model}", "gpt-5.5");
             let method = method.to_uppercase().parse().expect("a method");

@@ -73,7 +73,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let running = recording.as_ref().map(|recording| recording.running.clone()).unwrap_or_default();
         let mut response = running.scope(current.scope(work)).instrument(span).await;
         if let Some(recording) = recording {
-            recording.answer(response.status().as_u16());
+            recording.set_status(response.status().as_u16());
             response.extensions_mut().insert(ObservedBy(recording));
         }
         let headers = response.headers_mut();

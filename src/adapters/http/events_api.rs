@@ -37,16 +37,16 @@ impl EventsApi {
         let revoked = caller.0.revoked().unwrap_or_default();
         let AuthContext { credential, state, .. } = caller.0;
         let changes = state.app.tokens.registry().changes();
-        let listener = Listener { changes, credential, revoked, state, is_new: true };
-        let frames = stream::unfold(listener, |mut listener| async {
-            let frame = listener.next().await?;
-            Some((Ok::<_, std::io::Error>(frame), listener))
+        let subscriber = Subscriber { changes, credential, revoked, state, is_new: true };
+        let frames = stream::unfold(subscriber, |mut subscriber| async {
+            let frame = subscriber.next().await?;
+            Some((Ok::<_, std::io::Error>(frame), subscriber))
         });
         Ok(Changes(Response::builder().content_type("text/event-stream").body(Body::from_bytes_stream(frames))))
     }
 }
 
-struct Listener {
+struct Subscriber {
     changes: watch::Receiver<()>,
     credential: Credential,
     revoked: CancellationToken,
@@ -54,7 +54,7 @@ struct Listener {
     is_new: bool,
 }
 
-impl Listener {
+impl Subscriber {
     /// Returns the next event or heartbeat, or `None` at the end of the stream.
     async fn next(&mut self) -> Option<&'static str> {
         if std::mem::take(&mut self.is_new) {

@@ -50,8 +50,8 @@ impl FailedAttempts {
             self.per_address.retain_recent();
         }
         let now = self.clock.now();
-        self.per_address.check_key(&network_of(caller)).map_err(|early| early.wait_time_from(now))?;
-        self.in_all.check().map_err(|early| early.wait_time_from(now))
+        self.per_address.check_key(&network_of(caller)).map_err(|not_until| not_until.wait_time_from(now))?;
+        self.in_all.check().map_err(|not_until| not_until.wait_time_from(now))
     }
 }
 

@@ -46,22 +46,22 @@ impl HealthApi {
     ///
     /// `degraded` is a 200: the database fails, but tokens in memory serve. Needs no token and accepts any host name.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
-    async fn readiness(&self) -> Probed {
-        Probed(self.app.upgrade().map_or(app::Readiness::Stopping, |app| app.readiness()).into())
+    async fn readiness(&self) -> ReadinessResponse {
+        ReadinessResponse(self.app.upgrade().map_or(app::Readiness::Stopping, |app| app.readiness()).into())
     }
 }
 
 /// The response to a readiness probe.
-struct Probed(Readiness);
+struct ReadinessResponse(Readiness);
 
-impl IntoResponse for Probed {
+impl IntoResponse for ReadinessResponse {
     fn into_response(self) -> Response {
         let status = if self.0.is_serving() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         Json(self.0).into_response().with_status(status).into_response()
     }
 }
 
-impl ApiResponse for Probed {
+impl ApiResponse for ReadinessResponse {
     fn meta() -> MetaResponses {
         let content = || vec![MetaMediaType { content_type: JSON, schema: Readiness::schema_ref() }];
         let unavailable = MetaResponse {

@@ -39,20 +39,20 @@ pub(super) fn takes_comments(headers: &HeaderMap) -> bool {
 /// Inserts a comment whenever `body` sends nothing for `silence`. Comments are inserted only between two events. All
 /// other bytes are unchanged. The stream is fused, as a [`ByteStream`] must be.
 pub fn kept_alive(body: ByteStream, silence: Duration) -> impl Stream<Item = Result<Bytes, UpstreamError>> + Send {
-    let kept = stream::unfold(KeptAlive { body, silence, tail: Vec::new() }, |mut kept| async {
+    let with_comments = stream::unfold(KeptAlive { body, silence, tail: Vec::new() }, |mut state| async {
         loop {
-            match timeout(kept.silence, kept.body.next()).await {
+            match timeout(state.silence, state.body.next()).await {
                 Ok(Some(Ok(bytes))) => {
-                    kept.update_tail(&bytes);
-                    return Some((Ok(bytes), kept));
+                    state.update_tail(&bytes);
+                    return Some((Ok(bytes), state));
                 }
-                Ok(end) => return end.map(|error| (error, kept)),
-                Err(_elapsed) if kept.is_between_events() => return Some((Ok(COMMENT), kept)),
+                Ok(end_or_error) => return end_or_error.map(|error| (error, state)),
+                Err(_elapsed) if state.is_between_events() => return Some((Ok(COMMENT), state)),
                 Err(_elapsed) => {}
             }
         }
     });
-    kept.fuse()
+    with_comments.fuse()
 }
 
 impl KeptAlive {

@@ -90,7 +90,7 @@ impl BodyBudget {
     ///
     /// # Errors
     ///
-    /// The errors of [`Self::read`]. The stream can fail with them too.
+    /// The errors of [`Self::read`]. The stream fails too if the body is too large, too slow or broken.
     pub async fn buffer_or_stream(
         &self,
         caller: &str,

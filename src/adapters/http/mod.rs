@@ -91,7 +91,7 @@ struct ApiState {
     app: Arc<App>,
     bodies: BodyBudget,
     operations: Operations,
-    /// Cancelled when the gateway starts to shut down, so that open event streams do not delay it.
+    /// Cancelled when the gateway starts to shut down, so that open streams of `/v1/events` do not delay it.
     stopping: CancellationToken,
 }
 
@@ -141,8 +141,8 @@ pub struct Accepted {
     pub public_url: Option<PublicUrl>,
 }
 
-/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. Event streams end when `stop` is
-/// cancelled.
+/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. The streams of `/v1/events` end
+/// when `stop` is cancelled.
 pub fn endpoint<P: Endpoint<Output = Response>>(
     app: &Arc<App>,
     token: GatewayToken,

@@ -29,9 +29,9 @@ pub(super) enum RequiredPermission {
     Owner,
 }
 
-/// The need of each operation, by `operationId`. Only the owner may call an operation that is missing here. A test
-/// compares this table with the OpenAPI document.
-const NEEDS: [(&str, RequiredPermission); 47] = [
+/// The required permission of each operation, by `operationId`. Only the owner may call an operation that is missing
+/// here. A test compares this table with the OpenAPI document.
+const REQUIRED_PERMISSIONS: [(&str, RequiredPermission); 47] = [
     ("cancelLogin", ForAccount(AuthWrite)),
     ("completeLogin", ForAccount(AuthWrite)),
     ("confirmLogin", ForAccount(AuthWrite)),
@@ -82,13 +82,13 @@ const NEEDS: [(&str, RequiredPermission); 47] = [
 ];
 
 impl RequiredPermission {
-    /// Returns the need of an operation, or `None` if the table does not list it.
+    /// Returns the required permission of an operation, or `None` if the table does not list it.
     pub(super) fn of_operation(id: &str) -> Option<Self> {
-        NEEDS.iter().find(|(known, _)| *known == id).map(|(_, need)| *need)
+        REQUIRED_PERMISSIONS.iter().find(|(known, _)| *known == id).map(|(_, required)| *required)
     }
 
-    /// Returns the scope that satisfies the need, for the OpenAPI document and for errors. `account` is the account's
-    /// name or a placeholder.
+    /// Returns the scope that grants the permission, for the OpenAPI document and for errors. `account` is the name of
+    /// the account or a placeholder.
     pub(super) fn scope(self, account: &str) -> String {
         match self {
             Self::Nothing => "none".to_owned(),
@@ -173,12 +173,12 @@ impl Operations {
     /// is accepted, even if poem would route another one.
     pub(super) fn check(&self, method: &Method, path: &str, rights: &Rights) -> Result<(), Refusal> {
         let found = self.0.at(path).map_err(|_| Refusal::NoSuchPath)?;
-        let need = *found.value.methods.get(method.as_str()).ok_or(Refusal::NoSuchMethod)?;
+        let required = *found.value.methods.get(method.as_str()).ok_or(Refusal::NoSuchMethod)?;
         let account = found.params.get("provider");
-        if need.is_met_by(rights, account) {
+        if required.is_met_by(rights, account) {
             Ok(())
         } else {
-            Err(Refusal::Lacks(need.scope(account.unwrap_or_default())))
+            Err(Refusal::Lacks(required.scope(account.unwrap_or_default())))
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn is_model_route(path: &str) -> bool {
     MODEL_ROUTES.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
 }
 
-/// Returns whether requests to a path never change the gateway's own data.
+/// Returns whether requests to a path never make a change that the audit log records.
 pub(super) fn is_unaudited(path: &str) -> bool {
     is_model_route(path) || path.starts_with(PROXY)
 }

@@ -6,7 +6,6 @@ use poem::{
     IntoResponse, Response,
     http::{HeaderValue, StatusCode, header},
 };
-
 use poem_openapi::types::ToJSON;
 
 use super::{current_request, openai_error::OpenAiError, paths};

@@ -58,7 +58,7 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
         let refusal = ProblemJson::response(ProblemKind::MethodNotAllowed, "this method is not forwarded");
         return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
     }
-    let refused = |error: AppError| OpenAiError::of(&error).into_response();
+    let to_response = |error: AppError| OpenAiError::of(&error).into_response();
     let Some(caller) = request.data::<AuthContext>().cloned() else { return Err(ProblemJson::unauthorized(false)) };
     let body = state.bodies.buffer_or_stream(caller.token_id(), request.take_body(), request.headers()).await;
     let BudgetedBody { body, reservation } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
@@ -66,7 +66,7 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
     let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
     let forwarded = state.app.models.forward(ProxyRequest {
-        name: account_name(name).map_err(refused)?,
+        name: account_name(name).map_err(to_response)?,
         rights: caller.rights.clone(),
         method,
         path: path.to_owned(),
@@ -74,18 +74,18 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
         headers: std::mem::take(request.headers_mut()),
         body,
     });
-    Ok(streamed(forwarded.await.map_err(refused)?, reservation, &caller))
+    Ok(streamed(forwarded.await.map_err(to_response)?, reservation, &caller))
 }
 
 /// Converts a provider's response. The body is streamed unchanged, except for comments in a silent event stream. The
-/// stream fails when the caller's token is revoked. It holds `room`, the memory reserved for the request's body, after
-/// shrinking it to the size that the response still needs.
+/// stream fails when the caller's token is revoked. It holds `reservation`, the memory of the request's body, shrunk to
+/// the size that the response still needs.
 pub(super) fn streamed(forwarded: ProxyResponse, mut reservation: BodyReservation, caller: &AuthContext) -> Response {
-    reservation.shrink_to(forwarded.kept);
+    reservation.shrink_to(forwarded.held_bytes);
     // The body is streamed after the handler has returned, so its log lines need the request's span.
     let span = tracing::Span::current();
     let body: ByteStream = Box::pin(forwarded.body.inspect_err(move |error| {
-        let _room = &reservation;
+        let _held = &reservation;
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
     let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };
@@ -104,9 +104,9 @@ fn until_revoked(
     body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     revoked: CancellationToken,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let cut_off = revoked.clone();
+    let token = revoked.clone();
     let cut_off =
-        stream::once(async move { cut_off.is_cancelled().then(|| Err(io::Error::other("the token was revoked"))) });
+        stream::once(async move { token.is_cancelled().then(|| Err(io::Error::other("the token was revoked"))) });
     body.take_until(revoked.cancelled_owned()).chain(cut_off.filter_map(future::ready))
 }
 
@@ -144,7 +144,7 @@ fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
     let mut responses = ProxyError::meta();
     let content = if method == Method::HEAD { Vec::new() } else { bytes() };
     responses.responses.insert(0, success(content, Vec::new()));
-    let rest = "A path of the provider's API. It may hold slashes, which are sent as they are.";
+    let about_path = "A path of the provider's API. It may hold slashes, which are sent as they are.";
     MetaOperation {
         method,
         tags: vec![Tag::Proxy.name()],
@@ -156,7 +156,7 @@ fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
         external_docs: None,
         params: vec![
             parameter("provider", None, AccountName::schema_ref()),
-            parameter("path", Some(rest), String::schema_ref()),
+            parameter("path", Some(about_path), String::schema_ref()),
         ],
         request,
         responses,

@@ -27,6 +27,7 @@ use crate::{
 /// The recorded status if the caller disconnects before the response begins; nginx uses the same number.
 const CALLER_LEFT: u16 = 499;
 
+/// The values of `Recording::end`; 0 while the end of the response was not observed.
 const COMPLETE: u8 = 1;
 const BROKEN: u8 = 2;
 
@@ -68,8 +69,7 @@ impl Recording {
         })
     }
 
-    /// Sets the response's status.
-    pub(super) fn answer(&self, status: u16) {
+    pub(super) fn set_status(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
         // A response to HEAD has no body whose end could be observed.
         if self.method == Method::HEAD {

@@ -8,7 +8,7 @@ pub(super) const STYLE: &str = include_str!("reference.css");
 pub(super) fn html(document: &str) -> String {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     let tags = list(&document, "tags");
-    let links: String = tags.map(|tag| name_of(tag, "name")).map(|name| link(&format!("tag-{name}"), name)).collect();
+    let links: String = tags.map(|tag| text_of(tag, "name")).map(|name| link(&format!("tag-{name}"), name)).collect();
     let operations: String = list(&document, "tags").map(|tag| tag_section(&document, tag)).collect();
     let schemas = members(document.pointer("/components/schemas"));
     let schemas: String = schemas.map(|(name, schema)| schema_section(name, schema)).collect();
@@ -23,7 +23,7 @@ pub(super) fn html(document: &str) -> String {
 }
 
 fn tag_section(document: &Value, tag: &Value) -> String {
-    let name = name_of(tag, "name");
+    let name = text_of(tag, "name");
     let paths = members(document.get("paths"))
         .flat_map(|(path, item)| members(Some(item)).map(move |(method, operation)| (path, method, operation)));
     let of_tag = paths.filter(|(.., operation)| list(operation, "tags").any(|tag| tag.as_str() == Some(name)));
@@ -37,8 +37,8 @@ fn operation_section(document: &Value, path: &str, method: &str, operation: &Val
     let parameters = list(operation, "parameters").map(|parameter| resolved(document, parameter));
     let parameters: String = parameters
         .map(|parameter| {
-            let about = format!("{}, in {}", type_of(parameter.get("schema")), name_of(parameter, "in"));
-            entry(name_of(parameter, "name"), is_required(parameter), &about, parameter.get("description"))
+            let about = format!("{}, in {}", type_of(parameter.get("schema")), text_of(parameter, "in"));
+            entry(text_of(parameter, "name"), is_required(parameter), &about, parameter.get("description"))
         })
         .collect();
     let body = operation.get("requestBody").map(|body| resolved(document, body));
@@ -58,8 +58,8 @@ fn operation_section(document: &Value, path: &str, method: &str, operation: &Val
         titled("Parameters", &parameters),
         titled("Body", &body),
         titled("Responses", &responses),
-        id = escaped(name_of(operation, "operationId")),
-        summary = escaped(name_of(operation, "summary")),
+        id = escaped(text_of(operation, "operationId")),
+        summary = escaped(text_of(operation, "summary")),
         method = escaped(&method.to_uppercase()),
         path = escaped(path),
         about = paragraph(operation.get("description")),
@@ -81,15 +81,15 @@ fn schema_section(name: &str, schema: &Value) -> String {
 /// Describes a type. A named type becomes a link to its section.
 fn type_of(schema: Option<&Value>) -> String {
     let Some(schema) = schema else { return "anything".to_owned() };
-    if let Some(name) = name_of(schema, "$ref").strip_prefix("#/components/schemas/") {
+    if let Some(name) = text_of(schema, "$ref").strip_prefix("#/components/schemas/") {
         return link(&format!("schema-{name}"), name);
     }
-    if let Some(only) = list(schema, "allOf").next() {
-        return type_of(Some(only));
+    if let Some(first) = list(schema, "allOf").next() {
+        return type_of(Some(first));
     }
     let allowed: Vec<String> =
         list(schema, "enum").map(|value| format!("<code>{}</code>", escaped(&shown(value)))).collect();
-    match name_of(schema, "type") {
+    match text_of(schema, "type") {
         _ if !allowed.is_empty() => format!("one of {}", allowed.join(", ")),
         "array" => format!("array of {}", type_of(schema.get("items"))),
         "" => "anything".to_owned(),
@@ -107,8 +107,8 @@ fn titled(title: &str, entries: &str) -> String {
     if entries.is_empty() { String::new() } else { format!("<h4>{title}</h4><dl>{entries}</dl>") }
 }
 
-fn link(to: &str, text: &str) -> String {
-    format!("<a href=\"#{}\">{}</a> ", escaped(to), escaped(text))
+fn link(anchor: &str, text: &str) -> String {
+    format!("<a href=\"#{}\">{}</a> ", escaped(anchor), escaped(text))
 }
 
 /// Renders a text as a paragraph. Text between backticks becomes `<code>`.
@@ -138,7 +138,7 @@ fn is_required(value: &Value) -> bool {
     value.get("required").and_then(Value::as_bool).unwrap_or_default()
 }
 
-fn name_of<'a>(value: &'a Value, member: &str) -> &'a str {
+fn text_of<'a>(value: &'a Value, member: &str) -> &'a str {
     value.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -152,6 +152,6 @@ fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
 
 /// Resolves a `$ref`. Returns any other value unchanged.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let pointer = name_of(value, "$ref").strip_prefix('#');
+    let pointer = text_of(value, "$ref").strip_prefix('#');
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }

@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{FolderJournal, kept_version, presented::read_presented};
+use super::{FolderJournal, committed_version, presented::read_presented};
 use crate::{
     domain::ids::{AccountName, LoginId},
     ports::{EndedLogin, KEPT_ENDED},
@@ -29,8 +29,8 @@ impl FolderJournal {
         let EndedLogin { name, login_id, .. } = ended;
         self.remove_where("", |other| {
             let is_earlier_end = *other != path && read_name(other).is_some_and(|end| end.login_id == *login_id);
-            let kept = kept_version(other, name).or_else(|| Some(read_presented(other)?.version));
-            is_earlier_end || kept.is_some_and(|kept| kept.login_id == *login_id)
+            let version = committed_version(other, name).or_else(|| Some(read_presented(other)?.version));
+            is_earlier_end || version.is_some_and(|version| version.login_id == *login_id)
         })
     }
 

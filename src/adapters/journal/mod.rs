@@ -107,7 +107,8 @@ impl FolderJournal {
         let (name, version) = (&record.name, &record.rotation.version);
         let stem = record_stem(name, version);
         let [unsaved, committed] = [RecordState::Unsaved, RecordState::Committed].map(|state| self.path(&stem, state));
-        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| is_later(&kept, version)) {
+        if self.paths()?.iter().filter_map(|path| committed_version(path, name)).any(|other| is_later(&other, version))
+        {
             return self.remove_where(&stem, |path| is_named_after(path, &stem));
         }
         match fs::rename(&unsaved, &committed) {
@@ -117,23 +118,23 @@ impl FolderJournal {
             renamed => renamed?,
         }
         self.remove_where(&stem, |path| {
-            *path != committed && (is_named_after(path, &stem) || kept_version(path, name).is_some())
+            *path != committed && (is_named_after(path, &stem) || committed_version(path, name).is_some())
         })?;
         self.forget_presented_before(name, version)
     }
 
     fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<bool> {
         let path = self.folder.join(format!("{name}.{version}{MARK}"));
-        let kept: Vec<_> = self.paths()?.iter().filter_map(|path| kept_version(path, name)).collect();
-        if kept.iter().any(|kept| is_later(kept, version)) {
+        let committed: Vec<_> = self.paths()?.iter().filter_map(|path| committed_version(path, name)).collect();
+        if committed.iter().any(|other| is_later(other, version)) {
             return Ok(false);
         }
         // Another process on the same folder may have stored the tokens of this version.
-        if !kept.contains(version) {
+        if !committed.contains(version) {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
             // Sync the mark before the records that it replaces are removed.
             File::open(&self.folder)?.sync_all()?;
-            self.remove_where("", |other| *other != path && kept_version(other, name).is_some())?;
+            self.remove_where("", |other| *other != path && committed_version(other, name).is_some())?;
         }
         self.forget_presented_before(name, version)?;
         Ok(true)
@@ -143,7 +144,7 @@ impl FolderJournal {
         let read = |path: PathBuf| {
             let (name, _) = path.file_name()?.to_str()?.strip_suffix(MARK)?.split_once('.')?;
             let name = AccountName::parse(name).ok()?;
-            let version = kept_version(&path, &name)?;
+            let version = committed_version(&path, &name)?;
             Some((name, version))
         };
         Ok(self.paths()?.into_iter().filter_map(read).collect())
@@ -157,7 +158,8 @@ impl FolderJournal {
     fn read_all(&self, known: &HashMap<AccountName, TokenVersion>) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
         for path in self.paths()? {
-            if is_marker(&path) || committed_of(&path).is_some_and(|(name, version)| known.get(&name) == Some(&version))
+            if is_empty_file(&path)
+                || committed_of(&path).is_some_and(|(name, version)| known.get(&name) == Some(&version))
             {
                 continue;
             }
@@ -188,7 +190,7 @@ impl FolderJournal {
     /// Counts the records that each key has sealed. Reads one file at a time.
     fn count_by_key(&self) -> io::Result<BTreeMap<KeyId, usize>> {
         let mut counts = BTreeMap::new();
-        for path in self.paths()?.into_iter().filter(|path| !is_marker(path)) {
+        for path in self.paths()?.into_iter().filter(|path| !is_empty_file(path)) {
             // `read_all` reports files that are not records.
             let key_ids = read(&path).map(|record| record.rotation.key_ids()).unwrap_or_default();
             key_ids.into_iter().for_each(|key_id| *counts.entry(key_id).or_default() += 1);
@@ -199,7 +201,7 @@ impl FolderJournal {
         Ok(counts)
     }
 
-    /// Removes the files that `is_selected` accepts, and the misnamed files of the record `stem`.
+    /// Removes the files that `is_selected` accepts, and the misnamed files of the record `stem`, unless it is empty.
     fn remove_where(&self, stem: &str, is_selected: impl Fn(&PathBuf) -> bool) -> io::Result<()> {
         let mut paths = self.paths()?;
         paths.retain(is_selected);
@@ -288,7 +290,7 @@ impl TokenJournal for FolderJournal {
     async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         let stem = record_stem(name, version);
         // The mark with this generation belongs to the version that the record replaces.
-        let is_selected = |stem: &str, path: &Path| is_named_after(path, stem) && !is_marker(path);
+        let is_selected = |stem: &str, path: &Path| is_named_after(path, stem) && !is_empty_file(path);
         self.blocking("remove a record from", move |journal| {
             journal.remove_where(&stem, |path| is_selected(&stem, path))
         })
@@ -310,8 +312,8 @@ fn is_named_after(path: &Path, stem: &str) -> bool {
     name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether this is one of the empty files, whose names are their content.
-fn is_marker(path: &Path) -> bool {
+/// Returns whether this is one of the empty files, whose names are their content.
+fn is_empty_file(path: &Path) -> bool {
     path.to_str().is_some_and(|path| [MARK, ENDED, SENT].iter().any(|end| path.ends_with(end)))
 }
 
@@ -319,12 +321,12 @@ fn is_marker(path: &Path) -> bool {
 fn committed_of(path: &Path) -> Option<(AccountName, TokenVersion)> {
     let file = path.file_name()?.to_str().filter(|file| file.ends_with(COMMITTED))?;
     let name = AccountName::parse(file.split_once('.')?.0).ok()?;
-    let version = kept_version(path, &name)?;
+    let version = committed_version(path, &name)?;
     Some((name, version))
 }
 
 /// Parses the version of an account's committed record or mark from the file's name.
-fn kept_version(path: &Path, name: &AccountName) -> Option<TokenVersion> {
+fn committed_version(path: &Path, name: &AccountName) -> Option<TokenVersion> {
     let file = path.file_name()?.to_str()?.strip_prefix(name.as_str())?.strip_prefix('.')?;
     if let Some(record) = file.strip_suffix(COMMITTED) {
         return match record.split_once('.')? {
@@ -342,9 +344,9 @@ fn version_of(text: &str) -> Option<TokenVersion> {
     Some(TokenVersion { login_id: LoginId::from_stored(login_id.to_owned()), generation })
 }
 
-/// Whether a version is a later generation of the same login.
-fn is_later(kept: &TokenVersion, than: &TokenVersion) -> bool {
-    kept.login_id == than.login_id && kept.generation > than.generation
+/// Returns whether `version` is a later generation of `other`'s login.
+fn is_later(version: &TokenVersion, other: &TokenVersion) -> bool {
+    version.login_id == other.login_id && version.generation > other.generation
 }
 
 fn is_not_found(result: &io::Result<()>) -> bool {

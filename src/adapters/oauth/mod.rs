@@ -33,7 +33,7 @@ use send::{SuccessResponse, send, within};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit of a code exchange, from connecting to the last byte of the response.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time limit of a revocation. A logout waits for it.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,7 +78,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        parse_tokens(within(TOTAL_TIMEOUT, send(request, proxy, self.clock.as_ref())).await?)
+        parse_tokens(within(EXCHANGE_TIMEOUT, send(request, proxy, self.clock.as_ref())).await?)
     }
 
     async fn refresh(

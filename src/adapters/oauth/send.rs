@@ -18,7 +18,7 @@ use crate::{
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 /// Additional time after a timeout, to read a response that has already arrived.
 const LATE_READ_TIMEOUT: Duration = Duration::from_millis(500);
-/// Time limit for the body of a refusal, which the head has already told.
+/// Time limit for the body of a refusal. The head has already shown that the request was refused.
 const REFUSAL_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum wait after a 429. The access token could expire during a longer one.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -80,8 +80,8 @@ pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<Succ
         return Ok(SuccessResponse { status, body: read(response).await? });
     }
     let body = if status.is_client_error() { read_refusal(response).await } else { None };
-    // A 401 with an HTML page comes from an intermediary and refuses no token, and so may one without a whole body. For
-    // other 4xx statuses this makes no difference: without a known code they count as temporary.
+    // A 401 with an HTML page comes from an intermediary, and one with an incomplete body may too, so neither refuses
+    // the token. For other 4xx statuses this makes no difference: without a known code they count as temporary.
     let is_by_provider = body.as_ref().is_some_and(|body| !body.trim_ascii_start().starts_with(b"<"));
     if !status.is_client_error() || (status == StatusCode::UNAUTHORIZED && !is_by_provider) {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));

@@ -55,14 +55,14 @@ impl SessionEndpoint for HttpOAuthEndpoint {
         cookie: &RefreshToken,
         limit: Duration,
     ) -> SessionResponse {
-        let (request, proxy) = match self.with_cookie(account, client, session, cookie) {
+        let (request, proxy) = match self.cookie_request(account, client, session, cookie) {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
-        let mut replaced = None;
+        let mut replacement = None;
         let received = within(limit, async {
             let response = request.send().await.map_err(|error| send_error(&error, proxy))?;
-            replaced = new_cookie(&response, client.cookie, cookie, self.clock.now());
+            replacement = new_cookie(&response, client.cookie, cookie, self.clock.now());
             within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await
         })
         .await;
@@ -72,12 +72,12 @@ impl SessionEndpoint for HttpOAuthEndpoint {
             (Err(TokenEndpointError::Rejected { status: 404, .. }), Some(_)) => Ok(SessionReply::NoSession),
             (Err(error), _) => Err(error),
         };
-        SessionResponse { outcome, replaced }
+        SessionResponse { outcome, replacement }
     }
 }
 
 impl HttpOAuthEndpoint {
-    fn with_cookie(
+    fn cookie_request(
         &self,
         account: &AccountName,
         client: &SessionClient,
@@ -99,8 +99,8 @@ impl HttpOAuthEndpoint {
     }
 }
 
-/// Returns the cookie that a response sets for this host (RFC 6265, section 5.3); of several ones, the last. Returns
-/// `None` if the cookie is expired, empty, too long or equal to `known`.
+/// Returns the last cookie of this name that a response sets for this host (RFC 6265, section 5.3) and that has not
+/// expired. Returns `None` if there is none, or if it is empty, too long or equal to `known`.
 fn new_cookie(response: &Response, name: &str, known: &RefreshToken, now: Timestamp) -> Option<RefreshToken> {
     let host = response.url().host_str().unwrap_or_default();
     let value = |header: &HeaderValue| {

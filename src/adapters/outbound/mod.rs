@@ -1,5 +1,5 @@
-//! Shared by all connections to other machines: the choice of a proxy ([`ProxySelector::index_for`]), the trusted certificate
-//! authorities, and the HTTP client for single requests.
+//! Shared by all connections to other machines: the choice of a proxy ([`ProxySelector::index_for`]), the trusted
+//! certificate authorities, and the HTTP client for single requests.
 
 mod certificates;
 mod proxy_selector;
@@ -75,13 +75,16 @@ impl Outbound {
         self.tls.clone()
     }
 
-    /// Builds an HTTP/1.1 client for the direct connection and for each proxy. `more` sets further options. A client opens a new connection for
-    /// each request: after a failure on a reused one, the server may or may not have read the request. It follows no
-    /// redirects and does not retry.
+    /// Builds an HTTP/1.1 client for the direct connection and for each proxy. `configure` sets further options. A
+    /// client opens a new connection for each request: after a failure on a reused one, the server may or may not have
+    /// read the request. It follows no redirects and does not retry.
     ///
     /// # Errors
     /// The client cannot be set up.
-    pub fn clients(&self, more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<PerProxy<Client>, reqwest::Error> {
+    pub fn clients(
+        &self,
+        configure: impl Fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<PerProxy<Client>, reqwest::Error> {
         self.proxies.try_map(|proxy| {
             let client = Client::builder()
                 .tls_backend_preconfigured(self.tls())
@@ -95,7 +98,7 @@ impl Outbound {
                 None => client,
                 Some(proxy) => client.proxy(reqwest_proxy(proxy)?),
             };
-            more(client).build()
+            configure(client).build()
         })
     }
 }

@@ -33,8 +33,8 @@ impl ProxySelector {
         let mut proxies: Vec<ProxyUrl> = options.proxy.iter().cloned().collect();
         let common = ProxyIndex(proxies.len());
         let mut accounts = Vec::new();
-        for (account, index) in &options.accounts {
-            let index = match index {
+        for (account, choice) in &options.accounts {
+            let index = match choice {
                 ProxyChoice::Direct => ProxyIndex::default(),
                 ProxyChoice::Proxy(proxy) => {
                     proxies.push(proxy.clone());
@@ -49,7 +49,8 @@ impl ProxySelector {
         Self { proxies, common, accounts, exceptions }
     }
 
-    /// Selects the proxy to `url` for an account, or for the gateway itself. This machine is always reached directly.
+    /// Selects the proxy for requests of an account, or of the gateway itself, to `url`. This machine is always reached
+    /// directly.
     pub fn index_for(&self, url: &Uri, account: Option<&AccountName>) -> ProxyIndex {
         // Settings accept plain HTTP only for addresses of this machine.
         if self.proxies.is_empty() || url.scheme() != Some(&Scheme::HTTPS) || is_this_machine(url) {
@@ -63,7 +64,8 @@ impl ProxySelector {
         }
     }
 
-    /// Like [`Self::index_for`], for a URL as text. An invalid URL is direct: its request fails anyway.
+    /// Like [`Self::index_for`], for a URL as text. Returns the direct connection for an invalid URL, whose request
+    /// fails anyway.
     pub fn index_for_text(&self, url: &str, account: Option<&AccountName>) -> ProxyIndex {
         Uri::try_from(url).map_or(ProxyIndex::default(), |url| self.index_for(&url, account))
     }

@@ -30,11 +30,11 @@ impl Activity {
         self.has_unread_output.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn answer(&self) {
+    pub(super) fn request_received(&self) {
         self.is_answering.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn finish(&self) {
+    pub(super) fn response_ended(&self) {
         self.is_answering.store(false, Ordering::Relaxed);
         self.progress();
     }

@@ -39,7 +39,7 @@ pub enum InvalidCertificate {
     KeyMismatch { certificate: PathBuf, key: PathBuf, source: TlsError },
 }
 
-/// A certificate with its chain and its key, which follows changes of their files.
+/// A certificate with its chain and its key, reloaded when their files change.
 pub struct ServerCertificate {
     certificate: PathBuf,
     key: PathBuf,
@@ -104,8 +104,8 @@ impl ServerCertificate {
         match read(&self.certificate, &self.key) {
             Ok((config, ends_at)) => {
                 (current.config, current.ends_at) = (config, ends_at);
-                let is_new = if before == current.modified { "unchanged" } else { "new" };
-                tracing::info!("the {is_new} certificate in {} is in use", self.certificate.display());
+                let novelty = if before == current.modified { "unchanged" } else { "new" };
+                tracing::info!("the {novelty} certificate in {} is in use", self.certificate.display());
             }
             Err(error) => {
                 tracing::error!(error = %error, "the new certificate is not used; the previous one stays");
@@ -134,13 +134,13 @@ fn read(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, i64), Inva
     let first = Certificate::from_der(first)
         .map_err(|source| InvalidCertificate::NotX509 { path: certificate.to_owned(), source })?;
     let ends_at = first.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
-    let private = PrivateKeyDer::from_pem_slice(&text(key)?).map_err(not_pem("private key", key))?;
-    let unfit =
+    let private_key = PrivateKeyDer::from_pem_slice(&text(key)?).map_err(not_pem("private key", key))?;
+    let mismatch =
         |source| InvalidCertificate::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned(), source };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = versions.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private));
-    let mut config = config.map_err(unfit)?;
+    let config = versions.and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private_key));
+    let mut config = config.map_err(mismatch)?;
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
     Ok((Arc::new(config), ends_at.try_into().unwrap_or(i64::MAX)))
 }

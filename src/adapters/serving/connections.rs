@@ -31,8 +31,8 @@ impl Connections {
 
     /// Like [`Self::make_room`], for the limit of one peer.
     pub(super) fn make_room_for(&mut self, peer: IpAddr) -> bool {
-        let share = self.open.values().filter(|open| open.peer == peer).count();
-        share < self.max_per_peer || self.close_longest_waiting(|open| open.peer == peer)
+        let count = self.open.values().filter(|open| open.peer == peer).count();
+        count < self.max_per_peer || self.close_longest_waiting(|open| open.peer == peer)
     }
 
     pub(super) fn add(&mut self, peer: IpAddr, activity: Arc<Activity>, task: AbortHandle) {

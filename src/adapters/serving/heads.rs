@@ -54,8 +54,8 @@ impl Heads {
     /// Replaces bare line feeds of a head. Returns how many of the bytes hyper may read: at most up to the end of the
     /// head or body.
     pub(super) fn pass(&self, bytes: &mut [u8]) -> usize {
-        let mut place = self.lock();
-        match &mut *place {
+        let mut position = self.lock();
+        match &mut *position {
             Position::Head { has_begun, last } => {
                 for (index, byte) in bytes.iter_mut().enumerate() {
                     if *byte == b'\n' && *last & 0xFF != u32::from(b'\r') {
@@ -65,7 +65,7 @@ impl Heads {
                     *last = *last << 8 | u32::from(*byte);
                     if *has_begun && *last == END {
                         // `end_head` sets the position when hyper has parsed this head.
-                        *place = Position::Unknown;
+                        *position = Position::Unknown;
                         return index + 1;
                     }
                 }
@@ -75,7 +75,7 @@ impl Heads {
                 let passed = usize::try_from(*rest).unwrap_or(usize::MAX).min(bytes.len());
                 *rest -= passed as u64;
                 if *rest == 0 {
-                    *place = Position::default();
+                    *position = Position::default();
                 }
                 passed
             }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::ServerCertificate;
 
 pub struct Listener {
-    pub port: TcpListener,
+    pub socket: TcpListener,
     /// `None` for plain HTTP.
     pub certificate: Option<Arc<ServerCertificate>>,
 }
@@ -18,14 +18,14 @@ pub struct Listener {
 type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>);
 
 impl From<TcpListener> for Listener {
-    fn from(port: TcpListener) -> Self {
-        Self { port, certificate: None }
+    fn from(socket: TcpListener) -> Self {
+        Self { socket, certificate: None }
     }
 }
 
 impl Listener {
     async fn accept(&self) -> io::Result<Accepted> {
-        let (stream, caller) = self.port.accept().await?;
+        let (stream, caller) = self.socket.accept().await?;
         Ok((stream, caller, self.certificate.as_deref().map(ServerCertificate::config)))
     }
 }

@@ -196,16 +196,16 @@ impl Connection {
         let Ok(Ok(stream)) = timeout(limits.header_timeout, CallerStream::open(stream, tls)).await else { return };
         let heads = Arc::<Heads>::default();
         let stream = WatchedStream::new(stream, Arc::clone(&activity), limits, Arc::clone(&heads));
-        let kept_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
-        let kept_alive = kept_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
+        let keep_alive = HeaderValue::try_from(format!("timeout={}", limits.idle_timeout.as_secs()));
+        let keep_alive = keep_alive.unwrap_or_else(|_invalid| HeaderValue::from_static("timeout=0"));
         let service = service_fn(move |request: Request<Incoming>| {
-            let (endpoint, activity, kept_alive) = (Arc::clone(&endpoint), Arc::clone(&activity), kept_alive.clone());
+            let (endpoint, activity, keep_alive) = (Arc::clone(&endpoint), Arc::clone(&activity), keep_alive.clone());
             let scheme = scheme.clone();
             let is_last = heads.end_head(request.body().size_hint().exact());
             async move {
                 let response = if is_framed_once(request.headers()) {
-                    let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);
-                    endpoint.get_response(watched(from.into(), &activity, limits)).await
+                    let parts = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);
+                    endpoint.get_response(watched(parts.into(), &activity, limits)).await
                 } else {
                     StatusCode::BAD_REQUEST.into()
                 };
@@ -213,7 +213,7 @@ impl Connection {
                 if is_last {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 } else if !response.headers().contains_key(CONNECTION) {
-                    response.headers_mut().insert(KEEP_ALIVE, kept_alive.clone());
+                    response.headers_mut().insert(KEEP_ALIVE, keep_alive.clone());
                 }
                 let observer = response.extensions_mut().remove::<ObservedBy>();
                 Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity, observer)))
@@ -221,7 +221,7 @@ impl Connection {
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            // hyper includes the time between two requests. `WatchedStream` limits the time for the head.
+            // hyper counts the time between two requests too, so `WatchedStream` limits the time for the head.
             .header_read_timeout(limits.idle_timeout)
             .max_buf_size(limits.header_bytes)
             .max_headers(MAX_HEADERS);
@@ -242,7 +242,7 @@ fn is_framed_once(headers: &HeaderMap) -> bool {
 fn watched(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {
-        activity.answer();
+        activity.request_received();
         return request;
     }
     let body = ReceivedBody::new(body.into(), Arc::clone(activity), limits);

@@ -44,7 +44,7 @@ impl Body for ReceivedBody {
         if let Poll::Ready(frame) = polled {
             self.idle = None;
             if frame.is_none() || self.body.is_end_stream() {
-                self.activity.answer();
+                self.activity.request_received();
             }
             return Poll::Ready(frame);
         }
@@ -106,7 +106,7 @@ impl Drop for SentBody {
         {
             observer.ended(true);
         }
-        self.activity.finish();
+        self.activity.response_ended();
     }
 }
 

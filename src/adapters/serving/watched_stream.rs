@@ -49,6 +49,7 @@ impl WatchedStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
+    /// Records whether the caller reads. Fails if a write makes no progress for `stall_timeout`.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;

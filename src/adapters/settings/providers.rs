@@ -102,9 +102,9 @@ pub(super) fn proxy_choices(
 fn check_issuers(definitions: &[ProviderDefinition]) -> Result<(), SettingsError> {
     let enabled = definitions.iter().filter(|definition| definition.enabled);
     let clients = enabled.filter_map(|definition| Some((&definition.name, definition.oauth.as_ref()?)));
-    let mut nameless = clients.filter(|(_, client)| !client.requires_issuer);
-    let Some((first, client)) = nameless.next() else { return Ok(()) };
-    let Some((second, _)) = nameless.find(|(_, other)| other.issuer != client.issuer) else { return Ok(()) };
+    let mut without_iss = clients.filter(|(_, client)| !client.requires_issuer);
+    let Some((first, client)) = without_iss.next() else { return Ok(()) };
+    let Some((second, _)) = without_iss.find(|(_, other)| other.issuer != client.issuer) else { return Ok(()) };
     let allowed = format!(
         "the logins of {first} and {second} return to one address from two issuers; set it to true for the one whose server \
          sends `iss`, or disable one"

@@ -42,8 +42,8 @@ kinds! {
     flag: bool = |text| text.parse().or(Err("it must be true or false"));
     port: u16 = |text| text.parse().ok().filter(|port| *port != 0).ok_or("it must be a port number, 1 to 65535");
     ip: IpAddr = |text| {
-        let number = if text == "localhost" { "127.0.0.1" } else { text };
-        number.parse().or(Err("it must be an IP address, e.g. 127.0.0.1, or localhost"))
+        let address = if text == "localhost" { "127.0.0.1" } else { text };
+        address.parse().or(Err("it must be an IP address, e.g. 127.0.0.1, or localhost"))
     };
     url: EndpointUrl = EndpointUrl::parse;
     public_url: PublicUrl = PublicUrl::parse;

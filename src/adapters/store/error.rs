@@ -49,7 +49,7 @@ impl From<UnreadableRow> for TransactionError {
 
 impl TransactionError {
     /// Returns whether the only cause is an unreadable row.
-    pub(super) fn is_of_row(&self) -> bool {
+    pub(super) fn is_unreadable_row(&self) -> bool {
         matches!(self, Self::Store(StoreError::Unreadable(_)))
     }
 

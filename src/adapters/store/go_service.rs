@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Time limit for connecting and reading.
-const READ_WITHIN: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bytes that are escaped in the path of a URI, such as `?`, `#` and `%`.
 const NOT_IN_A_PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
@@ -84,5 +84,5 @@ pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, O
         let rows = diesel_async::RunQueryDsl::load(query, &mut connection).await;
         rows.map_err(|error| failed(Box::new(error)))
     };
-    timeout(READ_WITHIN, read).await.unwrap_or_else(|_elapsed| Err(failed("it did not answer in time".into())))
+    timeout(READ_TIMEOUT, read).await.unwrap_or_else(|_elapsed| Err(failed("it did not answer in time".into())))
 }

@@ -36,7 +36,7 @@ impl Http1Connection {
         self.is_closed = self.is_closed || self.driver.as_mut().poll(context).is_ready();
     }
 
-    /// Whether the connection is open and can send a request, checked without waiting.
+    /// Returns whether the connection is open and can send a request. Does not wait.
     pub(super) fn is_ready(&mut self) -> bool {
         self.advance(&mut Context::from_waker(Waker::noop()));
         !self.is_closed && self.requests.is_ready()

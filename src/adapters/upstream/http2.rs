@@ -97,8 +97,8 @@ pub(super) struct Lease(Arc<SharedConnection>);
 impl Lease {
     /// Returns a lease, unless the connection has its maximum number of requests.
     pub(super) fn on(connection: &Arc<SharedConnection>) -> Option<Self> {
-        let most = STREAMS.min(connection.allowed.load(Ordering::Relaxed));
-        let is_free = |active: usize| (active < most).then_some(active.saturating_add(1));
+        let limit = STREAMS.min(connection.allowed.load(Ordering::Relaxed));
+        let is_free = |active: usize| (active < limit).then_some(active.saturating_add(1));
         connection.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free).ok()?;
         connection.idle_sweeps.store(0, Ordering::Relaxed);
         Some(Self(Arc::clone(connection)))

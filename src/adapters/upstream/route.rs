@@ -84,22 +84,22 @@ impl Service<Uri> for Route {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, to: Uri) -> Self::Future {
+    fn call(&mut self, target: Uri) -> Self::Future {
         match self.clone() {
-            Self::Direct(mut tcp) => Box::pin(async move { Ok(tcp.call(to).await?) }),
-            Self::Tunnel(mut tunnel) => Box::pin(async move { Ok(tunnel.call(to).await?) }),
+            Self::Direct(mut tcp) => Box::pin(async move { Ok(tcp.call(target).await?) }),
+            Self::Tunnel(mut tunnel) => Box::pin(async move { Ok(tunnel.call(target).await?) }),
             Self::Socks { mut socks, resolves } => Box::pin(async move {
-                let to = with_port(&to, resolves).await?;
-                Ok(socks.call(to).await?)
+                let target = with_port(&target, resolves).await?;
+                Ok(socks.call(target).await?)
             }),
         }
     }
 }
 
 /// Adds the port, which SOCKS needs. If `resolves` is true, replaces the host name by its IP address.
-async fn with_port(to: &Uri, resolves: bool) -> Result<Uri, Error> {
-    let host = to.host().unwrap_or_default();
-    let port = to.port_u16().unwrap_or(if to.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 });
+async fn with_port(target: &Uri, resolves: bool) -> Result<Uri, Error> {
+    let host = target.host().unwrap_or_default();
+    let port = target.port_u16().unwrap_or(if target.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 });
     let authority = if resolves {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut found = lookup_host((bare, port)).await?;

@@ -111,7 +111,7 @@ impl OriginPool {
         connections.iter().find_map(Lease::on)
     }
 
-    /// Whether the next connection may be shared.
+    /// Returns whether the next connection may be shared.
     fn may_share(&self) -> bool {
         !self.speaks_http1.load(Ordering::Relaxed) && self.lock().len() < CONNECTIONS
     }

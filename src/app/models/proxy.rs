@@ -40,7 +40,7 @@ pub struct ProxyResponse {
     pub headers: HeaderMap,
     pub body: ByteStream,
     /// Number of bytes that the gateway holds in memory until the body has been sent.
-    pub kept: usize,
+    pub held_bytes: usize,
 }
 
 impl Models {
@@ -100,6 +100,6 @@ impl ProxyResponse {
             return Err(AppError::UpstreamRedirect);
         }
         let headers = listed(&response.headers, headers::is_forwarded_to_caller);
-        Ok(Self { status: response.status, headers, body: response.body, kept: 0 })
+        Ok(Self { status: response.status, headers, body: response.body, held_bytes: 0 })
     }
 }

@@ -67,7 +67,7 @@ impl Models {
         add_session(&mut headers, session.as_deref());
         let is_stored = store && self.memory.is_on();
         let echo = echo.stored(is_stored);
-        let kept = echo.size() + own_input.len();
+        let held_bytes = echo.size() + own_input.len();
         let part = Part::Whole { input: own_input, previous };
         let unremembered = is_stored.then_some(PendingMemory { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
@@ -75,7 +75,7 @@ impl Models {
         drop(room);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(Box::new(reader)), unremembered, kept).await?
+            self.streamed(prompted, Form::Responses(Box::new(reader)), unremembered, held_bytes).await?
         } else {
             let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
@@ -127,17 +127,17 @@ impl Models {
         }
     }
 
-    /// Returns the response as a stream, for which `kept` bytes stay in memory. A response that fails before its first
+    /// Returns the response as a stream, for which `held_bytes` stay in memory. A response that fails before its first
     /// output becomes an error.
     pub(super) async fn streamed(
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
         unremembered: Option<PendingMemory>,
-        kept: usize,
+        held_bytes: usize,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = split_event_stream(response)?;
-        response.kept = kept;
+        response.held_bytes = held_bytes;
         let mut events = Events::of(body);
         events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
@@ -201,7 +201,7 @@ fn split_event_stream(response: UpstreamResponse) -> Result<(ProxyResponse, Byte
 impl ProxyResponse {
     /// Replaces the body with a JSON document.
     pub(super) fn with_json(mut self, whole: String) -> Self {
-        self.kept = whole.len();
+        self.held_bytes = whole.len();
         self.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
         self.set_content_type("application/json");
         self

@@ -29,7 +29,7 @@ contract!(fake: Fake, http_client: Http; [
     a_cookie_refreshes_its_session_repeatedly,
     without_a_session_id_the_reply_names_the_last_active_session,
     a_missing_session_is_a_reply_and_not_an_error,
-    a_replaced_cookie_is_returned_with_every_outcome,
+    a_replacement_cookie_is_returned_with_every_outcome,
     a_signed_out_cookie_is_rejected,
     an_invalid_cookie_header_is_not_sent,
     a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid,
@@ -77,7 +77,7 @@ trait Fixture {
     /// Returns the outcome of a request that does not replace the cookie.
     async fn outcome(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<SessionReply, TokenEndpointError> {
         let response = self.ask(session, cookie).await;
-        assert!(response.replaced.is_none());
+        assert!(response.replacement.is_none());
         response.outcome
     }
 }
@@ -217,7 +217,7 @@ async fn a_missing_session_is_a_reply_and_not_an_error<F: Fixture>() {
     assert!(matches!(reply, SessionReply::NoSession), "{reply:?}");
 }
 
-async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
+async fn a_replacement_cookie_is_returned_with_every_outcome<F: Fixture>() {
     let fixture = F::open().await;
     let (session, mut cookie) = fixture.sign_in();
     for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_unknown"), false), (None, true)]
@@ -228,7 +228,7 @@ async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
         }
         let response = fixture.ask(asked, &cookie).await;
         assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
-        let new = response.replaced.expect("a new cookie");
+        let new = response.replacement.expect("a new cookie");
         let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the old cookie is invalid");
         assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
         cookie = new;
@@ -300,7 +300,7 @@ async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
         let response = within(endpoint.ask(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
-        let replaced = response.replaced.as_ref().map(|cookie| cookie.expose_secret());
-        assert_eq!(replaced, expected, "{set_cookie}");
+        let replacement = response.replacement.as_ref().map(|cookie| cookie.expose_secret());
+        assert_eq!(replacement, expected, "{set_cookie}");
     }
 }

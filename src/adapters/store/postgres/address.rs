@@ -50,7 +50,7 @@ enum Mode {
 
 /// How the server's certificate is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(super) enum Verification {
     /// It is not verified.
     None,
     /// An authority in this file must have issued it. The name is not checked.
@@ -65,7 +65,7 @@ pub(super) struct Address {
     pub(super) config: Config,
     /// The TLS modes to try, in this order.
     pub(super) attempts: Vec<SslMode>,
-    pub(super) proof: Proof,
+    pub(super) verification: Verification,
     /// The PEM files of the client's certificate chain and private key.
     pub(super) client: Option<(PathBuf, PathBuf)>,
     /// `DATABASE on HOST`, for messages.
@@ -101,13 +101,13 @@ impl Address {
         if mode == Mode::Disable && (root.is_some() || client.is_some()) {
             return Err(InvalidAddress::NoTlsToConfigure);
         }
-        let proof = match (mode, root) {
-            (Mode::VerifyFull, root) => Proof::Name(root),
+        let verification = match (mode, root) {
+            (Mode::VerifyFull, root) => Verification::Name(root),
             (Mode::VerifyCa, None) => return Err(InvalidAddress::VerifyCaWithoutFile),
-            (_, Some(root)) => Proof::Authority(root),
-            (Mode::Disable | Mode::Allow | Mode::Prefer | Mode::Require, None) => Proof::None,
+            (_, Some(root)) => Verification::Authority(root),
+            (Mode::Disable | Mode::Allow | Mode::Prefer | Mode::Require, None) => Verification::None,
         };
-        if mode == Mode::Require && proof == Proof::None && !sets_channel_binding {
+        if mode == Mode::Require && verification == Verification::None && !sets_channel_binding {
             // Stricter than libpq: without a verified certificate, the server must prove that it knows the password.
             config.channel_binding(ChannelBinding::Require);
         }
@@ -118,7 +118,7 @@ impl Address {
             Mode::Require | Mode::VerifyCa | Mode::VerifyFull => vec![SslMode::Require],
         };
         let name = name(&config);
-        Ok(Self { config, attempts, proof, client, name })
+        Ok(Self { config, attempts, verification, client, name })
     }
 }
 
@@ -137,9 +137,10 @@ impl UrlParts {
     fn of(url: &SecretString) -> Result<Self, InvalidAddress> {
         let url = url.expose_secret();
         // Like `tokio_postgres`, search after the `@`: a password may contain a question mark.
-        let host = url.find('@').unwrap_or_default();
-        let query = url.get(host..).and_then(|rest| rest.find('?')).map_or(url.len(), |at| host.saturating_add(at));
-        let (base, query) = url.split_at_checked(query).unwrap_or((url, ""));
+        let host_start = url.find('@').unwrap_or_default();
+        let query_start =
+            url.get(host_start..).and_then(|rest| rest.find('?')).map_or(url.len(), |at| host_start.saturating_add(at));
+        let (base, query) = url.split_at_checked(query_start).unwrap_or((url, ""));
         let mut parts = Self {
             url: Zeroizing::new(base.to_owned()),
             mode: None,
@@ -171,7 +172,7 @@ impl UrlParts {
     }
 }
 
-/// Whether all servers are on this machine.
+/// Returns whether all servers are on this machine.
 pub(in crate::adapters::store) fn is_on_this_machine(config: &Config) -> bool {
     match config.get_hostaddrs() {
         [] => config.get_hosts().iter().all(|host| match host {

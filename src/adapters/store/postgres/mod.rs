@@ -61,9 +61,11 @@ type Store = PostgresStore;
 pub struct PostgresStore {
     pool: Pool<Connection>,
     name: String,
+    /// This machine's clock.
     local: Arc<dyn Clock>,
     health: Arc<Health>,
     offset: Arc<ClockOffset>,
+    /// False in tests that pass the time.
     has_own_clock: bool,
     skipped: SkippedRows,
 }
@@ -159,7 +161,7 @@ impl PostgresStore {
     }
 }
 
-/// The server's time, in milliseconds since the Unix epoch.
+/// Returns SQL for the server's time, in milliseconds since the Unix epoch.
 fn now_on_server() -> SqlLiteral<Nullable<BigInt>> {
     sql("(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 }

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Error, Socket, config::SslMode, error::SqlState, tl
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    address::{Address, Proof},
+    address::{Address, Verification},
     tls::{self, InvalidTls},
 };
 use crate::ports::Clock;
@@ -103,12 +103,12 @@ impl Server {
             "; without a verified certificate, sslmode=require needs a password with scram-sha-256. Name the file of the \
              server's authority or certificate (sslrootcert=FILE), or allow any server with channel_binding=prefer"
         } else if text.contains("invalid peer certificate") {
-            match self.address.proof {
-                Proof::Name(_) => {
+            match self.address.verification {
+                Verification::Name(_) => {
                     "; if the server's certificate is self-signed, use sslmode=require, or sslmode=verify-ca&sslrootcert=FILE \
                      with that certificate or its authority's"
                 }
-                Proof::Authority(_) | Proof::None => {
+                Verification::Authority(_) | Verification::None => {
                     "; the file of sslrootcert must contain the certificate of the server's authority"
                 }
             }
@@ -119,7 +119,8 @@ impl Server {
     }
 }
 
-/// Whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no free slot.
+/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no
+/// free slot.
 fn may_come_up(error: &Error) -> bool {
     if let Some(code) = error.code() {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);

@@ -21,7 +21,7 @@ use secrecy::zeroize::Zeroizing;
 use tokio_postgres::config::SslNegotiation;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::address::{Address, Proof};
+use super::address::{Address, Verification};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +45,11 @@ pub(super) enum InvalidTls {
 /// addition to the system's.
 pub(super) fn connector(address: &Address, ca_file: Option<&Path>) -> Result<MakeRustlsConnect, InvalidTls> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match &address.proof {
-        Proof::None => Arc::new(Unverified(Arc::clone(&provider))),
-        Proof::Authority(file) => Arc::new(AnyName(file_verifier(file, &provider)?)),
-        Proof::Name(Some(file)) => file_verifier(file, &provider)?,
-        Proof::Name(None) => {
+    let verifier: Arc<dyn ServerCertVerifier> = match &address.verification {
+        Verification::None => Arc::new(Unverified(Arc::clone(&provider))),
+        Verification::Authority(file) => Arc::new(AnyName(file_verifier(file, &provider)?)),
+        Verification::Name(Some(file)) => file_verifier(file, &provider)?,
+        Verification::Name(None) => {
             let more = ca_file.map(|file| certificates("tls.ca_file", file)).transpose()?.unwrap_or_default();
             Arc::new(Verifier::new_with_extra_roots(more, Arc::clone(&provider))?)
         }

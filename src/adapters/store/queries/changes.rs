@@ -1,4 +1,4 @@
-//! Implements [`ChangeFeed`] on the single row of `change_feed`, which triggers in the schema update.
+//! Implements [`ChangeFeed`] on the single row of `change_feed`. Triggers in the schema update this row.
 
 use async_trait::async_trait;
 use diesel::prelude::*;

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The number of accounts between two reports of the progress.
-const ACCOUNTS_A_REPORT: usize = 1_000;
+const ACCOUNTS_PER_REPORT: usize = 1_000;
 
 #[derive(QueryableByName)]
 struct Named {
@@ -79,7 +79,8 @@ impl TableCopy for Store {
     }
 }
 
-/// Ends the transaction. A failed rollback is no error: it would hide the error before it, and the connection is lost.
+/// Ends the transaction. A failed rollback is ignored: its error would hide the one before it, and the connection is
+/// lost.
 async fn end(connection: &mut Connection, is_complete: bool) -> Result<(), CopyError> {
     if is_complete {
         connection.batch_execute("COMMIT").await?;
@@ -145,8 +146,8 @@ async fn replace_all(
     }
     for table in known {
         let columns: Vec<Column> = sql_query(tables::columns_of(&table)).load(connection).await?;
-        if let Some(number_on) = tables::after_writing(&table, &columns) {
-            connection.batch_execute(&number_on).await?;
+        if let Some(reset_sequence) = tables::after_writing(&table, &columns) {
+            connection.batch_execute(&reset_sequence).await?;
         }
     }
     Ok(count)
@@ -185,7 +186,7 @@ async fn restore(
         let event = RefreshEvent::Restored { known: state.version.clone(), attempt: state.attempt.saturating_add(1) };
         let advanced = advance(connection, &account.name, &event, &RefreshPolicy::default(), now).await?;
         restored.accounts.extend(advanced.credential);
-        if restored.accounts.len().is_multiple_of(ACCOUNTS_A_REPORT) {
+        if restored.accounts.len().is_multiple_of(ACCOUNTS_PER_REPORT) {
             (order.progress)(count + restored.accounts.len());
         }
     }

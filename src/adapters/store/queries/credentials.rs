@@ -90,7 +90,7 @@ impl TokenStore for Store {
         let now = author.at;
         self.write("save a login", async |connection| {
             let found = find(connection, &new.name).await;
-            let is_unreadable = found.as_ref().is_err_and(TransactionError::is_of_row);
+            let is_unreadable = found.as_ref().is_err_and(TransactionError::is_unreadable_row);
             let before = if is_unreadable { None } else { found? };
             if let Some(other) = before.as_ref().filter(|account| account.provider_type != new.provider_type) {
                 return Ok(SaveOutcome::TypeConflict(other.provider_type));
@@ -162,7 +162,7 @@ impl TokenStore for Store {
     ) -> Result<Removal, StoreError> {
         self.write("remove an account", async |connection| {
             let found = find(connection, name).await;
-            if found.as_ref().is_err_and(TransactionError::is_of_row) {
+            if found.as_ref().is_err_and(TransactionError::is_unreadable_row) {
                 let signed_out = removal_of_unreadable(connection, name, author.at).await?;
                 delete(connection, name, vec![signed_out]).await?;
                 append(connection, AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author).await?;
@@ -188,7 +188,7 @@ impl TokenStore for Store {
             let mut leaving = Vec::new();
             for (name, version) in &order.accounts {
                 let found = find(connection, name).await;
-                if found.as_ref().is_err_and(TransactionError::is_of_row) {
+                if found.as_ref().is_err_and(TransactionError::is_unreadable_row) {
                     return Ok(false);
                 }
                 let account = found?.filter(|stored| stored.refresh.version == *version && stored.refresh.is_at_rest());
@@ -243,7 +243,7 @@ pub(super) async fn advance(
     now: Timestamp,
 ) -> Result<Advanced, TransactionError> {
     let before = match find(connection, name).await {
-        Err(error) if error.is_of_row() => Some(repaired(connection, name, event).await?.ok_or(error)?),
+        Err(error) if error.is_unreadable_row() => Some(repaired(connection, name, event).await?.ok_or(error)?),
         found => found?,
     };
     let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);

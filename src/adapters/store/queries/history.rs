@@ -94,8 +94,8 @@ impl CredentialHistory for Store {
         let newest = table::table.select(max(table::id));
         self.run("delete old events", async |connection| {
             let newest: Option<i64> = newest.get_result(connection).await?;
-            let oldest_kept = newest.unwrap_or_default().saturating_sub(keep.try_into().unwrap_or(i64::MAX));
-            Ok(diesel::delete(table::table.filter(table::id.le(oldest_kept))).execute(connection).await?)
+            let newest_deleted = newest.unwrap_or_default().saturating_sub(keep.try_into().unwrap_or(i64::MAX));
+            Ok(diesel::delete(table::table.filter(table::id.le(newest_deleted))).execute(connection).await?)
         })
         .await
     }
@@ -127,7 +127,7 @@ async fn events_of<'q>(
     }
 }
 
-/// Whether the login has a `refused` event with this code after `after`.
+/// Returns whether the login has a `refused` event with this code that is later than `after`.
 pub(super) async fn was_refused(
     connection: &mut Connection,
     login_id: &LoginId,

@@ -1,5 +1,5 @@
 //! Implements [`KeyStore`]: key checks (`key_checks`), the gateways' reports about their token journals (`replicas`),
-//! and the sealed values in all tables.
+//! and the sealed values that a change of keys reseals.
 
 use std::collections::BTreeMap;
 
@@ -67,14 +67,14 @@ impl KeyStore for Store {
 
     async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError> {
         self.run("read the sealed values", async |connection| {
-            let some = |column| move |(row, text): (String, String)| value(column, row, Some(text));
+            let to_value = |column| move |(row, text): (String, String)| value(column, row, Some(text));
             let access = llm_providers::table.select((llm_providers::name, llm_providers::api_key));
             let mut values: Vec<SealedValue> =
-                access.load(connection).await?.into_iter().map(some(SealedColumn::AccessToken)).collect();
+                access.load(connection).await?.into_iter().map(to_value(SealedColumn::AccessToken)).collect();
             let refresh = config_secrets::table.select((config_secrets::key, config_secrets::value));
-            values.extend(refresh.load(connection).await?.into_iter().map(some(SealedColumn::RefreshToken)));
+            values.extend(refresh.load(connection).await?.into_iter().map(to_value(SealedColumn::RefreshToken)));
             let queued = revocations::table.select((revocations::id, revocations::token));
-            values.extend(queued.load(connection).await?.into_iter().map(some(SealedColumn::Revocation)));
+            values.extend(queued.load(connection).await?.into_iter().map(to_value(SealedColumn::Revocation)));
             let marks = api_tokens::table.select((api_tokens::id, api_tokens::mac));
             let marks: Vec<(String, Option<String>)> = marks.load(connection).await?;
             values.extend(marks.into_iter().map(|(row, mac)| value(SealedColumn::ApiToken, row, mac)));
@@ -84,7 +84,6 @@ impl KeyStore for Store {
     }
 
     async fn report_journal(&self, journal: &JournalUse, since: Timestamp) -> Result<(), StoreError> {
-        let row = replicas::table;
         self.write("report the token journal", async |connection| {
             let place = Place { table: "replicas", row: &journal.place };
             let records: BTreeMap<&str, usize> =
@@ -93,8 +92,10 @@ impl KeyStore for Store {
                 replicas::seen_at.eq(journal.seen_at.unix_millis()),
                 replicas::records.eq(place.encode("records", &records)?),
             );
-            diesel::delete(row.filter(replicas::seen_at.lt(since.unix_millis()))).execute(connection).await?;
-            diesel::insert_into(row)
+            diesel::delete(replicas::table.filter(replicas::seen_at.lt(since.unix_millis())))
+                .execute(connection)
+                .await?;
+            diesel::insert_into(replicas::table)
                 .values((replicas::name.eq(&journal.place), report.clone()))
                 .on_conflict(replicas::name)
                 .do_update()

@@ -215,12 +215,12 @@ impl LoginStore for Store {
 
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError> {
         let redeemed = table::outcome.eq_any([EXCHANGING, INTERRUPTED]);
-        let exchanging = table::table.filter(table::id.eq(id.as_str()).and(redeemed));
+        let login = table::table.filter(table::id.eq(id.as_str()).and(redeemed));
         let unconfirmed = ProgressRow {
             tokens: Some(tokens.as_str().to_owned()),
             ..ProgressRow::new(LoginProgress::Unconfirmed, now)
         };
-        let keep = diesel::update(exchanging).set(unconfirmed);
+        let keep = diesel::update(login).set(unconfirmed);
         self.run("keep an unconfirmed login", async |connection| Ok(keep.execute(connection).await? == 1)).await
     }
 

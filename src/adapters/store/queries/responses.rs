@@ -60,8 +60,8 @@ async fn forget_oldest(
     Ok(())
 }
 
-/// The total size of the selected rows, in bytes. The cast is for PostgreSQL, whose sums are `numeric`: diesel needs
-/// another crate to read these.
+/// Returns SQL for the total size of the selected rows, in bytes. The cast is for PostgreSQL, whose sums are `numeric`:
+/// diesel needs another crate to read these.
 fn total_size() -> SqlLiteral<BigInt> {
     sql("CAST(COALESCE(SUM(size), 0) AS BIGINT)")
 }

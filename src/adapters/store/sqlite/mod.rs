@@ -41,6 +41,7 @@ type Store = SqliteStore;
 #[derive(Clone)]
 pub struct SqliteStore {
     pool: Pool<Connection>,
+    /// This machine's clock.
     local: Arc<dyn Clock>,
     health: Arc<Health>,
     /// None if stored times are not corrected: on systems without a boot id, and in tests.
@@ -99,7 +100,7 @@ impl SqliteStore {
     }
 }
 
-/// NULL: SQLite has no clock of its own.
+/// Returns SQL for NULL: SQLite has no clock of its own.
 fn now_on_server() -> SqlLiteral<Nullable<BigInt>> {
     sql("NULL")
 }

@@ -5,11 +5,11 @@ import { store } from "./store.js";
 import { clockSeconds, counter, left, moment, now } from "./time.js";
 import { ending, hasModels, secretName, signsIn, vendor } from "./words.js";
 
-/** Notices above the screen, until dismissed or until another screen opens. */
 let shownAt = -Infinity;
+/** Notices above the screen, until dismissed or until another screen opens. */
 export const notices = {
 	/** Clears the notices, unless they were shown in the last second. */
-	turnPage() {
+	clearOld() {
 		if (performance.now() - shownAt > 1000) replace(byId("notices"));
 	},
 	show(node) {

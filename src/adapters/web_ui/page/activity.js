@@ -11,12 +11,12 @@ const DAY = 86400;
 
 export function activityView() {
 	const heading = h("h1", { tabindex: -1 }, "Activity");
-	const answer = h("p", { role: "status" });
+	const summary = h("p", { role: "status" });
 	const list = h("div.days", null);
 	const id = uid("which");
 	const which = h("select.in.fit", { id, onchange: draw }, h("option", { value: "" }, "All accounts"));
 	const wait = loading("Loading the activity");
-	const head = h("div.page-head", null, h("div", null, heading, answer), h("div.row", null, h("label.vh", { for: id }, "Account"), which));
+	const head = h("div.page-head", null, h("div", null, heading, summary), h("div.row", null, h("label.vh", { for: id }, "Account"), which));
 	const node = h("div", null, wait.node);
 	let waiting = true;
 	let shown = null;
@@ -49,7 +49,7 @@ export function activityView() {
 		const next = JSON.stringify([which.value, happened, dayName(now())]);
 		if (next === shown) return;
 		shown = next;
-		replace(answer, lately(happened));
+		replace(summary, lately(happened));
 		replace(list, happened.length === 0 && h("p.panel.small", null, NOTHING), days(happened));
 	}
 

@@ -20,7 +20,7 @@ export function addAccount() {
 	const display = h("input.in", { id: ids.display, autocomplete: "off", maxlength: 255 });
 	const address = h("code.addr", null);
 	const error = fieldError(name);
-	const form = h("form", { onsubmit: go, novalidate: true },
+	const form = h("form", { onsubmit: submit, novalidate: true },
 		h("fieldset.pick", null, h("legend", null, "Provider"), KINDS.map(([value, label, how]) => h("label", null,
 			h("input", { type: "radio", name: "kind", value, checked: value === type, onchange: () => { type = value; suggest(); } }),
 			h("span", null, label, " ", h("span.label", null, how))))),
@@ -47,11 +47,11 @@ export function addAccount() {
 
 	function preview() {
 		error.clear();
-		const kind = KINDS.find(([value]) => value === type);
-		say(address, type === "suno" ? `/v1/proxy/${name.value}/…` : `${name.value}${kind[3]}`);
+		const [, , , example] = KINDS.find(([value]) => value === type);
+		say(address, type === "suno" ? `/v1/proxy/${name.value}/…` : `${name.value}${example}`);
 	}
 
-	function go(event) {
+	function submit(event) {
 		event.preventDefault();
 		const wanted = name.value.trim();
 		const wrong = wanted === "openai" ? "openai is an alias of openai-codex. Choose another name." : !NAME.test(wanted) ? "Use 1 to 50 lower-case letters, digits and inner hyphens."

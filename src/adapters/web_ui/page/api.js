@@ -1,5 +1,5 @@
 // The gateway's API client. Adds the session token and turns every failure into a `GatewayError`.
-import { follow, now } from "./time.js";
+import { now, syncClock } from "./time.js";
 
 /** An error response, or a failure to reach the gateway. */
 export class GatewayError extends Error {
@@ -18,8 +18,8 @@ const hooks = { bearer: () => null, refused: () => {}, answered: () => {}, silen
 /** Sets hooks, which session.js and live.js implement. */
 export const connectApi = (more) => Object.assign(hooks, more);
 
-const GET_LIMIT = 10_000;
-const ACTION_LIMIT = 45_000;
+const GET_LIMIT_MS = 10_000;
+const ACTION_LIMIT_MS = 45_000;
 
 /** Sends a request. A 401 for the session token ends the session. */
 export async function send(method, path, { body, bearer, signal, limit, quiet = false, accept } = {}) {
@@ -27,13 +27,13 @@ export async function send(method, path, { body, bearer, signal, limit, quiet = 
 	const token = bearer === undefined ? hooks.bearer() : bearer;
 	if (token) headers.Authorization = `Bearer ${token}`;
 	if (body !== undefined) headers["Content-Type"] = "application/json";
-	const wait = limit ?? (method === "GET" ? GET_LIMIT : ACTION_LIMIT);
+	const wait = limit ?? (method === "GET" ? GET_LIMIT_MS : ACTION_LIMIT_MS);
 	const timer = new AbortController();
 	const clock = wait === Infinity ? 0 : setTimeout(() => timer.abort(), wait);
 	const begun = now();
-	let answer;
+	let res;
 	try {
-		answer = await fetch(base + path, {
+		res = await fetch(base + path, {
 			method, headers, body: body === undefined ? undefined : JSON.stringify(body),
 			signal: signal ? AbortSignal.any([signal, timer.signal]) : timer.signal,
 			cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
@@ -45,22 +45,22 @@ export async function send(method, path, { body, bearer, signal, limit, quiet = 
 		if (!quiet) hooks.silent(begun);
 		throw new GatewayError({ sentence: `Cannot reach the gateway at ${base}.` });
 	}
-	follow(answer.headers.get("Date"));
-	if (!answer.ok) {
-		const error = await read(answer);
+	syncClock(res.headers.get("Date"));
+	if (!res.ok) {
+		const error = await read(res);
 		clearTimeout(clock);
 		hooks.answered();
-		if (answer.status === 401 && bearer === undefined) hooks.refused(error);
+		if (res.status === 401 && bearer === undefined) hooks.refused(error);
 		throw error;
 	}
 	hooks.answered();
-	return { answer, done: () => clearTimeout(clock) };
+	return { res, done: () => clearTimeout(clock) };
 }
 
 async function json(method, path, options) {
-	const { answer, done } = await send(method, path, options);
+	const { res, done } = await send(method, path, options);
 	try {
-		return await answer.json();
+		return await res.json();
 	} catch {
 		throw new GatewayError({ code: "broken_off", sentence: "The gateway’s response ended early." });
 	} finally {
@@ -83,12 +83,12 @@ async function list(path, member) {
 const tidy = (text) => text.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, "$&.");
 
 /** Reads an error as problem+json or in OpenAI's form. */
-async function read(answer) {
-	const status = answer.status;
-	const after = Number(answer.headers.get("Retry-After"));
+async function read(res) {
+	const status = res.status;
+	const after = Number(res.headers.get("Retry-After"));
 	const known = { status, retryAfter: after > 0 ? after : null };
 	let problem = null;
-	try { problem = await answer.json(); } catch { /* not from the gateway */ }
+	try { problem = await res.json(); } catch { /* not from the gateway */ }
 	if (typeof problem?.code === "string") {
 		return new GatewayError({ ...known, code: problem.code, title: problem.title ?? "", sentence: tidy(problem.detail ?? problem.title) });
 	}
@@ -123,14 +123,14 @@ export const api = {
 	models: () => json("GET", "/v1/models", { limit: 30_000, quiet: true }),
 	/** `credential` is the gateway token or a link token. */
 	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
-	refreshSession: () => json("POST", "/v1/session"),
+	extendSession: () => json("POST", "/v1/session"),
 	signOut: () => json("DELETE", "/v1/session"),
 	signOutEverywhere: (tokens) => json("DELETE", `/v1/sessions?tokens=${tokens}`),
 };
 
 /** Yields server-sent events as `{event, data}`. `data` is null for a comment, which serves as keep-alive. */
-export async function* events(answer) {
-	const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+export async function* events(res) {
+	const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
 	let rest = "";
 	let event = "message";
 	let data = [];

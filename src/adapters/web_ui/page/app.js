@@ -17,7 +17,7 @@ import { signsIn } from "./words.js";
 
 const place = byId("view");
 let view = null;
-let shownAt = null;
+let shownHash = null;
 let ended = null;
 
 function show(next, { focus = true } = {}) {
@@ -26,7 +26,7 @@ function show(next, { focus = true } = {}) {
 	replace(place, next.node);
 	retitle();
 	scrollTo(0, 0);
-	notices.turnPage();
+	notices.clearOld();
 	if (!focus) return;
 	if (next.focus) next.focus();
 	else next.heading?.focus({ preventScroll: true });
@@ -47,8 +47,8 @@ function parse() {
 
 function route({ focus = true, force = false } = {}) {
 	if (!session.isOpen) return;
-	if (!force && location.hash === shownAt) return;
-	shownAt = location.hash;
+	if (!force && location.hash === shownHash) return;
+	shownHash = location.hash;
 	const { page, name, rest, draft } = parse();
 	for (const link of document.querySelectorAll("#nav a")) {
 		link.ariaCurrent = link.hash === `#/${page}` ? "page" : null;
@@ -89,8 +89,8 @@ function open({ focus = true } = {}) {
 	route({ force: true, focus });
 }
 
-function setSignedIn(is) {
-	for (const id of ["nav", "leave", "everywhere"]) byId(id).hidden = !is;
+function setSignedIn(signedIn) {
+	for (const id of ["nav", "leave", "everywhere"]) byId(id).hidden = !signedIn;
 }
 
 /** Ends the session and clears all account data. */
@@ -99,7 +99,7 @@ function endSession(reason) {
 	stopListening();
 	store.forget();
 	setSignedIn(false);
-	shownAt = null;
+	shownHash = null;
 	showSessionStart();
 }
 

@@ -15,7 +15,7 @@ export function signature(account) {
 	return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
 }
 
-/** Returns an account's buttons by state. `f` ids a button, so that a rebuild keeps the focus. */
+/** Returns an account's buttons by state. `f` identifies a button, so that a rebuild keeps the focus. */
 export function controls(account, display, slot, { detail = false } = {}) {
 	if (line.isOffline) return [];
 	const { name, provider, status } = account;
@@ -55,7 +55,7 @@ export function statement(account, display, heading = "p", id = null) {
 		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${display.word.toLowerCase()}`;
 		return [h("p.state.is-off", null, mark(display.shape), `${display.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
 	}
-	return [h("p", { class: `state ${display.tone}` }, mark(display.shape), display.word), h(heading, { class: "say", id }, display.say)];
+	return [h("p", { class: `state ${display.colour}` }, mark(display.shape), display.word), h(heading, { class: "say", id }, display.say)];
 }
 
 function inner(account, slot) {

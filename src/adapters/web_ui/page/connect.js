@@ -10,7 +10,7 @@ import { ending, pathOf, person, secretName, typeName, vendor, whoLine } from ".
 
 const back = (options = { kind: "btn-text" }) => link("Back to providers", "#/providers", options);
 
-const POLL = 2000;
+const POLL_MS = 2000;
 let clicked = null;
 
 /** Records a click, so that the view starts the login and opens the tab without a second click. */
@@ -77,8 +77,8 @@ export function connectView(name, provider, draft) {
 	function wait(opened, byHand = false) {
 		poll();
 		const { host } = new URL(started.auth_url);
-		const back = returnsTo(started.auth_url);
-		const hand = paste({ name, address: back.href, byHand, login: started.login_id, onDone: finish });
+		const redirect = returnsTo(started.auth_url);
+		const form = paste({ name, address: redirect.href, byHand, login: started.login_id, onDone: finish });
 		const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
 		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span.label", null, note));
 		show(h("div.two", null,
@@ -90,13 +90,13 @@ export function connectView(name, provider, draft) {
 						provider.provider_type === "openai-codex" && "OpenAI’s page calls the gateway Codex. ",
 						byHand ? "Then paste the final address." : "Keep this page open; it updates automatically."))),
 				h("ol.stages", null,
-					byHand ? step("off", `Port ${back.port} is taken: paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(started.started_at), false),
+					byHand ? step("off", `Port ${redirect.port} is taken: paste the address`, "", false) : step("ok", `The gateway listens on port ${redirect.port}`, clockSeconds(started.started_at), false),
 					step("warn", `You approve at ${v}`, "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
 				h("div.row.gap", null,
 					link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
 					copyAddress, button("Cancel", cancel, { kind: "btn-text is-quiet last" })),
 				asksFor(started.auth_url, v)),
-			hand.node));
+			form.node));
 	}
 
 	async function cancel() {
@@ -110,7 +110,7 @@ export function connectView(name, provider, draft) {
 
 	function poll() {
 		clearInterval(timer);
-		timer = setInterval(check, POLL);
+		timer = setInterval(check, POLL_MS);
 	}
 
 	/** Polls the login, because the event stream may be down. */

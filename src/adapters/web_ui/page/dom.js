@@ -63,15 +63,14 @@ function ring(more) {
 }
 
 /** Returns the icon of a state. A label always accompanies it, so it is hidden from screen readers. */
-export function mark(shape, tone = "") {
-	return svg("svg", { class: `mark ${tone}`, viewBox: "0 0 10 10", "aria-hidden": "true" }, SHAPES[shape]());
+export function mark(shape, colour = "") {
+	return svg("svg", { class: `mark ${colour}`, viewBox: "0 0 10 10", "aria-hidden": "true" }, SHAPES[shape]());
 }
 
 /** Returns the head of a subscreen: back link, title, description and actions. */
 export const pageHead = (heading, about, ...actions) => h("div.page-head", null,
 	h("div", null, h("p.crumb", null, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading, about), actions);
 
-/** Returns a titled part of a screen. */
 export function panel(title, ...content) {
 	const id = uid("panel");
 	return h("section.panel", { "aria-labelledby": id }, h("h2", { id }, title), content);
@@ -106,7 +105,6 @@ export function link(label, href, { kind = "", f = null, ...more } = {}) {
 
 export const code = (text) => h("code", null, text);
 
-/** Returns a paragraph of explanation. */
 export const small = (...words) => h("p.small", null, words);
 
 export const byId = (id) => document.getElementById(id);
@@ -115,11 +113,11 @@ let ids = 0;
 export const uid = (stem) => `${stem}-${++ids}`;
 
 /** Returns the CSS class for a shape's colour. */
-export const toneOf = (shape) => ({ warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" })[shape] ?? "";
+export const colourOf = (shape) => ({ warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" })[shape] ?? "";
 
 /** Returns a notice with icon, title, text and actions. `tone`: ok, off, warn, bad, doubt. */
 export function notice(tone, title, text, { actions = [], role = null, shape = tone, level = "h2" } = {}) {
-	const colour = toneOf(tone);
+	const colour = colourOf(tone);
 	return h("div", { class: `note ${tone === "off" ? "" : colour}`, role },
 		mark(shape, colour),
 		h("div", null, h(level, null, title), text && h("p", null, text),

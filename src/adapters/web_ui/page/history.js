@@ -1,5 +1,5 @@
 // Renders account events, newest first.
-import { h, mark, small, toneOf } from "./dom.js";
+import { colourOf, h, mark, small } from "./dom.js";
 import { clock, moment, when } from "./time.js";
 import { describe, withoutFinishedStarts } from "./words.js";
 
@@ -13,8 +13,8 @@ export function historyList(events, provider, limit = 12) {
 
 /** Renders one event. `named`, the account's name or link, is set in the list of all accounts; the date is then omitted. */
 export function entry(event, provider, named = null) {
-	const { shape, tone = toneOf(shape), title, text } = describe(event, provider);
-	return h("li", null, mark(shape, tone), h("div", null,
+	const { shape, colour = colourOf(shape), title, text } = describe(event, provider);
+	return h("li", null, mark(shape, colour), h("div", null,
 		h("div.t", null, h("h3", null, title, named && [" ", named]), when(event.at, named ? clock : moment)),
 		text && h("p", null, text)));
 }

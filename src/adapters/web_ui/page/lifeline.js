@@ -1,4 +1,4 @@
-// Draws a token's lifetime as a line and usage as bars, in SVG attributes because the CSP forbids inline styles.
+// Draws a token's lifetime as a line and usage as bars.
 import { h, small, svg } from "./dom.js";
 import { reportsUsage } from "./store.js";
 import { clock, day, left, length, moment, onTick, span, when } from "./time.js";
@@ -7,7 +7,7 @@ import { begunAt } from "./verdict.js";
 const DAY = 86400;
 
 /** Returns the lifeline, or null if issue time or expiry is unknown. */
-export function lifeline(account, { kind, tone }, at, large = false) {
+export function lifeline(account, { kind, colour }, at, large = false) {
 	const { status } = account;
 	const from = begunAt(account);
 	const to = status.expires_at;
@@ -39,7 +39,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 		across("end", "0", y - 5, y + 7), across("end", "100%", y - 5, y + 7), nowTick, nowText,
 		large && due && to - due > 0 && (due - from) / (to - from) < 0.88 && svg("text.roomy", { x: "100%", y: 18, "text-anchor": "end" }, `${span(to - due)} spare`),
 		large && due && svg("text", { x: percent(due), y: 18, "text-anchor": late ? "end" : "start", transform: `translate(${late ? 5 : -5})` }, `refresh due ${moment(due)}`));
-	const life = h("div", { class: `life ${tone}` }, drawing,
+	const life = h("div", { class: `life ${colour}` }, drawing,
 		h("p.ends", null,
 			h("span", null, `${began} `, when(from, large ? moment : shown)),
 			h("span", null, to > at ? "expires " : "expired ", when(to, moment))));

@@ -2,22 +2,23 @@
 import { connectApi, events, send } from "./api.js";
 import { now } from "./time.js";
 
-const PAUSES = [1, 2, 4, 8, 15];
-const SILENCE = 40_000;
-const OFFLINE_AFTER = 10;
+const PAUSES_S = [1, 2, 4, 8, 15];
+const SILENCE_MS = 40_000;
+const OFFLINE_AFTER_S = 10;
 
 const listeners = new Set();
 let run = 0;
 let wake = () => {};
 let stop = () => {};
 
+/** The connection to the gateway. */
 export const line = {
 	lastAnswer: null,
 	downSince: null,
 	nextTry: null,
 	get isSilent() { return line.downSince !== null; },
-	/** Whether the gateway has been down for at least `OFFLINE_AFTER` seconds. */
-	get isOffline() { return line.isSilent && now() - line.downSince >= OFFLINE_AFTER; },
+	/** Whether the gateway has been down for `OFFLINE_AFTER_S` or longer. */
+	get isOffline() { return line.isSilent && now() - line.downSince >= OFFLINE_AFTER_S; },
 };
 
 connectApi({
@@ -28,7 +29,7 @@ connectApi({
 	silent: (since) => { line.downSince ??= since; },
 });
 
-/** Calls `listener` with `ready` (reload everything) or `change` and an account's name. */
+/** Calls `listener` with `ready` or `change`, and an account's name if the event has one. */
 export const onLive = (listener) => listeners.add(listener);
 
 const notify = (kind, provider = null) => {
@@ -40,10 +41,10 @@ export async function listen() {
 	const mine = ++run;
 	let failures = 0;
 	while (mine === run) {
-		const lived = await follow(() => mine === run);
+		const worked = await follow(() => mine === run);
 		if (mine !== run) return;
-		failures = lived ? 0 : failures + 1;
-		const pause = PAUSES[Math.min(failures, PAUSES.length - 1)];
+		failures = worked ? 0 : failures + 1;
+		const pause = PAUSES_S[Math.min(failures, PAUSES_S.length - 1)];
 		line.nextTry = now() + pause;
 		await new Promise((resolve) => {
 			const timer = setTimeout(resolve, pause * 1000);
@@ -67,18 +68,18 @@ async function follow(wanted) {
 	const controller = new AbortController();
 	stop = () => controller.abort();
 	let silence = setTimeout(stop, 10_000);
-	let lived = false;
+	let worked = false;
 	try {
-		const { answer } = await send("GET", "/v1/events", { accept: "text/event-stream", limit: Infinity, signal: controller.signal });
-		for await (const { event, data } of events(answer)) {
+		const { res } = await send("GET", "/v1/events", { accept: "text/event-stream", limit: Infinity, signal: controller.signal });
+		for await (const { event, data } of events(res)) {
 			if (!wanted()) break;
 			clearTimeout(silence);
-			silence = setTimeout(stop, SILENCE);
+			silence = setTimeout(stop, SILENCE_MS);
 			line.lastAnswer = now();
 			line.downSince = null;
 			if (event === "ready") notify("ready");
 			if (event === "change") notify("change", parse(data));
-			lived = true;
+			worked = true;
 		}
 	} catch (error) {
 		// An abort comes from `stopListening` or from the silence timer.
@@ -86,7 +87,7 @@ async function follow(wanted) {
 	} finally {
 		clearTimeout(silence);
 	}
-	return lived;
+	return worked;
 }
 
 function parse(data) {

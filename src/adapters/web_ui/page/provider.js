@@ -10,7 +10,7 @@ import { store } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
 import { hasModels, labels, methodName, vendor } from "./words.js";
-import { passThrough, tryIt } from "./try_it.js";
+import { proxyPanel, tryIt } from "./try_it.js";
 
 export function providerView(name) {
 	const heading = h("h1", { tabindex: -1 });
@@ -21,7 +21,7 @@ export function providerView(name) {
 	let usage = h("div");
 	let log = h("div");
 	let shown = null;
-	let past = null;
+	let listed = null;
 	let trial = null;
 	const settings = settingsPanel(name, slot);
 	const node = h("div", null, head, h("div.detail", null, life, slot, stack, h("div.stack", null, usage, log, settings.node)));
@@ -38,8 +38,8 @@ export function providerView(name) {
 		life = swap(life, lifeOf(account, display));
 		usage = swap(usage, usageOf(account, display));
 		const events = JSON.stringify(account.events.map(({ id }) => id));
-		if (events !== past) {
-			past = events;
+		if (events !== listed) {
+			listed = events;
 			log = swap(log, panel("History", historyList(account.events, account.provider)));
 		}
 		settings.update(account);
@@ -47,7 +47,7 @@ export function providerView(name) {
 		// Keep a running prompt on screen when the state changes.
 		if (!usable && trial && !trial.isBusy()) trial = null;
 		if (!trial && usable) {
-			trial = hasModels(account.provider) ? tryIt(account) : passThrough(account);
+			trial = hasModels(account.provider) ? tryIt(account) : proxyPanel(account);
 			replace(stack, trial.node);
 		} else if (!trial) replace(stack, panel("Try it", small(display.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here while the account is active.")));
 	}

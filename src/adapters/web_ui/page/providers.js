@@ -32,7 +32,7 @@ export function providersView() {
 		}
 		if (name) cards.get(name)?.update();
 		else reconcile();
-		headlines();
+		drawHeadline();
 	}
 
 	function reconcile() {
@@ -50,20 +50,20 @@ export function providersView() {
 		});
 	}
 
-	function headlines() {
+	function drawHeadline() {
 		const at = now();
-		const line1 = headline(store.all, at);
-		const concerns = line1.about.map((account) => [account.name, concern(account, at)]);
-		const next = JSON.stringify([line1.title, concerns, line.isOffline, line1.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
+		const result = headline(store.all, at);
+		const concerns = result.about.map((account) => [account.name, concern(account, at)]);
+		const next = JSON.stringify([result.title, concerns, line.isOffline, result.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
 		if (next === shown) return;
 		shown = next;
-		title.lastChild.textContent = line.isOffline ? "The gateway isn’t responding" : line1.title;
+		title.lastChild.textContent = line.isOffline ? "The gateway isn’t responding" : result.title;
 		replace(about, line.isOffline ? "The last known state is below."
-			: line1.first ? "The gateway signs in for you, stores the tokens encrypted on this machine, and refreshes them."
+			: result.first ? "The gateway signs in for you, stores the tokens encrypted on this machine, and refreshes them."
 				: concerns.length ? concerns.map(([name, words], index) => [index > 0 && " ", h("a", { href: pathOf(name) }, code(name)), ` ${words}.`]) : null);
-		list.hidden = Boolean(line1.first);
+		list.hidden = Boolean(result.first);
 		add.node.hidden = line.isOffline;
-		replace(first, line1.first && choices());
+		replace(first, result.first && choices());
 	}
 
 	function choices() {
@@ -74,7 +74,7 @@ export function providersView() {
 				onclick: () => signsIn(provider) && startFromClick(name) }))));
 	}
 
-	onTick(node, () => { if (store.all) { for (const { update: each } of cards.values()) each(); headlines(); } });
+	onTick(node, () => { if (store.all) { for (const { update: each } of cards.values()) each(); drawHeadline(); } });
 	update();
 	return { node, title: "Providers", heading: title, update };
 }

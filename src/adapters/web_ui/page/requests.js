@@ -4,24 +4,24 @@ import { h, mark, notice, replace } from "./dom.js";
 import { line } from "./live.js";
 import { clockSeconds, moment, now, onTick, when } from "./time.js";
 
-const PAUSE = 5;
+const PAUSE_S = 5;
 const COLUMNS = ["Time", "Status", "Program", "Request", "Model", "Tokens", "First byte", "Total"];
 
 export function requestsView() {
 	const heading = h("h1", { tabindex: -1 }, "Requests");
-	const answer = h("p", { role: "status" });
+	const summary = h("p", { role: "status" });
 	const failed = h("input", { type: "checkbox", onchange: () => requests && draw() });
 	const rows = h("tbody");
 	const table = h("div.panel.table", { tabindex: 0, role: "region", "aria-label": "Requests" },
 		h("table", null, h("thead", null, h("tr", null, COLUMNS.map((name) => h("th", { scope: "col" }, name)))), rows));
 	const list = h("div");
-	const node = h("div", null, h("div.page-head", null, h("div", null, heading, answer), h("label.row", null, failed, "Failed only")), list);
+	const node = h("div", null, h("div.page-head", null, h("div", null, heading, summary), h("label.row", null, failed, "Failed only")), list);
 	let requests = null;
-	let asked = 0;
+	let askedAt = 0;
 	let shown = null;
 
 	async function update() {
-		asked = now();
+		askedAt = now();
 		try {
 			({ requests } = await api.requests());
 			draw();
@@ -35,14 +35,14 @@ export function requestsView() {
 		const next = JSON.stringify([requests.length, wanted]);
 		if (next === shown) return;
 		shown = next;
-		replace(answer, requests.length === 0 ? "Nothing yet. Requests are listed here, without any part of a prompt."
+		replace(summary, requests.length === 0 ? "Nothing yet. Requests are listed here, without any part of a prompt."
 			: wanted.length === 0 ? `None of the last ${requests.length} failed.` : "Newest first, without any part of a prompt.");
 		replace(rows, wanted.map(row));
 		if (!table.isConnected) replace(list, table);
 		table.hidden = wanted.length === 0;
 	}
 
-	onTick(node, (t) => { if (t - asked >= PAUSE && !document.hidden && !line.isOffline) update(); });
+	onTick(node, (t) => { if (t - askedAt >= PAUSE_S && !document.hidden && !line.isOffline) update(); });
 	return { node, title: "Requests", heading, update };
 }
 

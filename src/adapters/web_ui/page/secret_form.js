@@ -55,9 +55,9 @@ export function secretView(name, provider, draft) {
 	async function submit(event) {
 		event.preventDefault();
 		const value = secret.take();
-		const second = cookie ? cookie.take() : "";
-		if (/\s/.test(value) || value + second === "") return secret.refuse(`Paste the ${what}, without white space.`);
-		const body = { [secret.input.name]: value || undefined, client_cookie: second || undefined,
+		const cookieText = cookie ? cookie.take() : "";
+		if (/\s/.test(value) || value + cookieText === "") return secret.refuse(`Paste the ${what}, without white space.`);
+		const body = { [secret.input.name]: value || undefined, client_cookie: cookieText || undefined,
 			...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
 		go.disabled = true;
 		replace(message, small(`Checking the ${what} with ${vendor(provider)}.`));

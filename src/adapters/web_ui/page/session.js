@@ -3,9 +3,9 @@ import { api, base, connectApi } from "./api.js";
 import { now } from "./time.js";
 
 const KEY = `goclaw.session ${base}`;
-const REFRESH_BELOW = 20 * 60;
+const EXTEND_BELOW_S = 20 * 60;
 let current = load();
-let refreshing = false;
+let extending = false;
 let link = takeLink();
 const listeners = new Set();
 
@@ -85,21 +85,21 @@ function endReason() {
 }
 
 /** Extends the session on user input. */
-async function used() {
-	if (!current || refreshing) return;
+async function extend() {
+	if (!current || extending) return;
 	const over = endReason();
 	if (over) return end(over);
-	if (current.expires_at - now() > REFRESH_BELOW || current.expires_at >= current.ends_at) return;
-	refreshing = true;
+	if (current.expires_at - now() > EXTEND_BELOW_S || current.expires_at >= current.ends_at) return;
+	extending = true;
 	const { token } = current;
 	try {
-		const fresh = await api.refreshSession();
+		const fresh = await api.extendSession();
 		if (current?.token === token) keep({ ...current, ...fresh });
 	} catch { /* a 401 has ended the session already; states.js shows offline */ }
-	refreshing = false;
+	extending = false;
 }
 
-for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, used, { passive: true });
+for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, extend, { passive: true });
 
 setInterval(() => {
 	const over = endReason();

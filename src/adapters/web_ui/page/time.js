@@ -6,7 +6,7 @@ let offset = 0;
 export const now = () => Date.now() / 1000 + offset;
 
 /** Adjusts to the gateway's clock by its Date header. Ignores differences up to 5 s: the header has whole seconds. */
-export function follow(header) {
+export function syncClock(header) {
 	const theirs = Date.parse(header ?? "") / 1000;
 	if (!Number.isFinite(theirs)) return;
 	const apart = theirs - Date.now() / 1000;

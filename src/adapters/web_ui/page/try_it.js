@@ -6,8 +6,8 @@ import { store } from "./store.js";
 import { atMoment, length, left, now, onTick, when } from "./time.js";
 import { vendor } from "./words.js";
 
-const FIRST = "Why do refresh tokens rotate? One sentence.";
-const FALLBACK = { "openai-codex": "gpt-5.5", dashscope: "qwen-plus" };
+const EXAMPLE = "Why do refresh tokens rotate? One sentence.";
+const DEFAULTS = { "openai-codex": "gpt-5.5", dashscope: "qwen-plus" };
 
 export function tryIt(account) {
 	const { name, provider } = account;
@@ -15,10 +15,10 @@ export function tryIt(account) {
 	const ids = { prompt: uid("prompt"), model: uid("model") };
 	const prompt = h("textarea.in", { id: ids.prompt, rows: 2, oninput: redraw, onkeydown: (event) => {
 		if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
-	} }, FIRST);
+	} }, EXAMPLE);
 	const model = h("select.in.mono.fit", { id: ids.model, onchange: redraw });
 	const option = (id) => h("option", null, id);
-	model.append(option(`${name}/${FALLBACK[provider.provider_type] ?? "gpt-5.5"}`));
+	model.append(option(`${name}/${DEFAULTS[provider.provider_type] ?? "gpt-5.5"}`));
 	const go = button("Send", () => (running ? stop() : ask()), { kind: "", f: `${name}:send` });
 	const text = h("p.said", null);
 	const caret = h("span.caret", { "aria-hidden": "true" });
@@ -57,7 +57,7 @@ export function tryIt(account) {
 		onTick(measured, () => { if (!run.over) measure(run); });
 		const { input, url } = request();
 		try {
-			const { answer: stream } = await send("POST", url, { body: input, signal: running.signal, limit: Infinity, accept: "text/event-stream", quiet: true });
+			const { res: stream } = await send("POST", url, { body: input, signal: running.signal, limit: Infinity, accept: "text/event-stream", quiet: true });
 			await read(stream, run);
 			if (!text.firstChild?.data) put(replace(text), "The model returned no text.");
 		} catch (error) {
@@ -125,8 +125,8 @@ export function tryIt(account) {
 	function limit(error) {
 		const used = store.get(name)?.usage?.windows.find((window) => window.used_percent >= 100);
 		const resets = error.resetsAt ?? used?.resets_at ?? (error.retryAfter ? now() + error.retryAfter : null);
-		const which = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
-		return notice("warn", which, [resets && ["It resets ", when(resets, atMoment), ", in ", left(resets), ". "],
+		const title = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
+		return notice("warn", title, [resets && ["It resets ", when(resets, atMoment), ", in ", left(resets), ". "],
 			same(error), " until then."], { role: "alert", level: "h3" });
 	}
 
@@ -139,7 +139,7 @@ export function tryIt(account) {
 }
 
 /** Shows how programs call the API of a provider without models. */
-export function passThrough({ name, provider }) {
+export function proxyPanel({ name, provider }) {
 	return { destroy: () => {}, isBusy: () => false, node: panel("Use it",
 		small(`${vendor(provider)} has no language models. Programs call its own API through the gateway, which adds the token:`), snippets(null, name).node) };
 }

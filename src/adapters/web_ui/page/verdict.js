@@ -1,7 +1,7 @@
 // Derives an account's display state: label, explanation and next action.
 import { atMoment, moment, span, until, when, left } from "./time.js";
-import { isProvidersWord, secretName, signsIn, vendor, why } from "./words.js";
-import { code, toneOf } from "./dom.js";
+import { isProviderCode, secretName, signsIn, vendor, why } from "./words.js";
+import { code, colourOf } from "./dom.js";
 
 const HOUR = 3600;
 
@@ -15,6 +15,7 @@ export function begunAt({ status, events }) {
 
 const PROVIDER_IS_DOWN = ["upstream_unavailable", "upstream_timeout", "provider_unavailable", "provider_timeout", "provider_failed", "overloaded"];
 
+/** Returns the kind of the account's display state. */
 export function kindOf(account, at) {
 	const { provider, status, usageError } = account;
 	if (status.state === "absent") return provider.enabled ? "absent" : "off";
@@ -36,7 +37,6 @@ export function kindOf(account, at) {
 /** Whether the last refresh failed. If not, `reason` is about the gateway. */
 const isPostponed = ({ events }) => events.find(({ event }) => ["refresh_postponed", "refreshed", "signed_in"].includes(event))?.event === "refresh_postponed";
 
-/** Whether the plan is used up. */
 const isLimited = ({ limited }, at) => Boolean(limited) && (!limited.until || at < limited.until);
 
 /** For tokens without refresh: true in the last half of the lifetime, at most the last day. */
@@ -46,10 +46,10 @@ function expiresSoon(account, at) {
 	return account.status.expires_at - at < Math.min(24 * HOUR, life / 2);
 }
 
-/** Returns shape, tone, label, sentence (`say`), explanation (`why`) and the main action. */
+/** Returns shape, colour, label, sentence (`say`), explanation (`why`) and the main action. */
 export function verdict(account, at) {
 	const found = judge(account, at);
-	return { tone: toneOf(found.shape), ...found };
+	return { colour: colourOf(found.shape), ...found };
 }
 
 function judge(account, at) {
@@ -82,7 +82,7 @@ function judge(account, at) {
 				why: [`${reason} Nothing is deleted. `, serves
 					? `Programs keep working until ${moment(status.expires_at)}. After that they get an error.`
 					: "Programs get an error until then."],
-				quote: isProvidersWord(cause) ? cause : null, main: "again" };
+				quote: isProviderCode(cause) ? cause : null, main: "again" };
 		}
 		case "unreadable":
 			return { kind, shape: "bad", word: "Can’t be read", say: [provider.provider_type ? `${again}, or restore the database` : "Disconnect it, or restore the database"],
@@ -112,7 +112,7 @@ function judge(account, at) {
 				aside, main: "again" };
 		}
 		case "refreshing":
-			return { kind, shape: "warn", tone: "", word: "Refreshing now", say: [`Requesting a new token from ${v}`], why: ["Programs are not interrupted."] };
+			return { kind, shape: "warn", colour: "", word: "Refreshing now", say: [`Requesting a new token from ${v}`], why: ["Programs are not interrupted."] };
 		case "stalled":
 			return { kind, shape: "warn", word: "Token expired", say: ["The gateway keeps trying to refresh it"],
 				why: [`${status.reason ?? ""} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
@@ -136,7 +136,7 @@ function judge(account, at) {
 				why: [`${status.reason} `, status.expires_at ? `The current token works until ${moment(status.expires_at)}.` : ""] };
 		}
 		case "down":
-			return { kind, shape: "warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
+			return { kind, shape: "warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", noBreak(`${v} is not`)],
 				why: [`Usage requested ${atMoment(account.usageAt ?? account.readAt)}: `, `${usageError.sentence} `,
 					"Programs may get the same error. You don’t need to do anything."], main: "check" };
 		default:
@@ -146,7 +146,7 @@ function judge(account, at) {
 	}
 }
 
-function nb(text) {
+function noBreak(text) {
 	const node = document.createElement("span");
 	node.className = "nb";
 	node.append(text);

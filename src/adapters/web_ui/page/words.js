@@ -13,7 +13,6 @@ export const methodName = (provider) => provider.auth_methods.map((method) => ME
 /** Returns the kind of a pasted secret: `session token` or `API key`. */
 export const secretName = (provider) => METHODS[provider.auth_methods.find((method) => method !== "oauth")] ?? "key";
 
-/** Returns the address of an account's screen. */
 export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
 
 const plan = (type) => (type ? `${type[0].toUpperCase()}${type.slice(1)} plan` : null);
@@ -32,9 +31,9 @@ const named = (reason, provider) => (reason ?? "").replace(/the provider/i, (it)
 export const why = (event, provider) => named(event?.reason, provider);
 
 /** Returns whether a cause is the provider's own error code. */
-export const isProvidersWord = (cause) => /^(refresh_token_|invalid_grant$)/.test(cause ?? "");
+export const isProviderCode = (cause) => /^(refresh_token_|invalid_grant$)/.test(cause ?? "");
 
-/** Returns the tone of a login's outcome, and the first sentence and the rest of its reason. Provider text is in (). */
+/** Returns the tone of a login's outcome, and the first sentence and the rest of its reason. Provider text is in parentheses. */
 export function ending(outcome, reason, provider) {
 	const tone = ["denied", "expired", "cancelled"].includes(outcome) ? "off" : /^provider_(u|t)|^interr|^confirm/.test(outcome) ? "warn" : "bad";
 	const [, title, rest] = /^((?:\(.*\)|[^.])*)\.? ?(.*)/s.exec(named(reason, provider));
@@ -51,14 +50,14 @@ export function describe(event, provider) {
 				text: "Encrypted and saved." };
 		case "sign_in_ended": {
 			const [tone, title, text] = ending(event.outcome, event.reason, provider);
-			return { shape: tone, tone: `is-${tone}`, title, text };
+			return { shape: tone, colour: `is-${tone}`, title, text };
 		}
 		case "signed_out":
 			return { shape: "off", title: "Disconnected", text: "Deleted from the gateway. Programs get an error." };
 		case "changed":
 			return { shape: "off", title: "Changed", text: "Renamed, or switched on or off. The sign-in did not change." };
 		case "refresh_started":
-			return { shape: "warn", tone: "", title: "Refresh started", text: `Sent to ${v}. Programs are not interrupted.` };
+			return { shape: "warn", colour: "", title: "Refresh started", text: `Sent to ${v}. Programs are not interrupted.` };
 		case "refused":
 			return { shape: "bad", title: `Refused by ${v}`, text: `${v} refuses this account: ${event.code}.` };
 		case "refreshed":
