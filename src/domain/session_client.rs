@@ -1,5 +1,7 @@
 //! A browser session at an identity provider. Its long-lived client cookie refreshes short-lived session tokens.
 
+use std::net::IpAddr;
+
 use super::{claims::UnverifiedClaims, oauth_client::EndpointUrl, secret::AccessToken};
 
 /// The endpoint that refreshes session tokens. It follows Clerk's frontend API.
@@ -29,4 +31,12 @@ impl SessionId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a cookie with this attribute `Domain` is sent to the host (RFC 6265, section 5.1.3). A cookie without a domain
+/// belongs to the host that sets it. An IP address has no subdomains.
+pub fn is_cookie_for(domain: Option<&str>, host: &str) -> bool {
+    let Some(domain) = domain.map(|domain| domain.trim_start_matches('.').to_ascii_lowercase()) else { return true };
+    let is_subdomain = host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
+    host == domain || is_subdomain && host.parse::<IpAddr>().is_err()
 }

@@ -19,6 +19,7 @@ mod refresh_rows;
 mod retry_time;
 mod scopes;
 mod secrets;
+mod session_client;
 
 // Accounts in memory.
 mod registry;

@@ -21,7 +21,7 @@ use crate::{
         ids::AccountName,
         outbound_proxy::ProxyUrl,
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
-        session_client::{SessionClient, SessionId},
+        session_client::{SessionClient, SessionId, is_cookie_for},
         time::Timestamp,
     },
     ports::{Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
@@ -99,26 +99,24 @@ impl HttpOAuthEndpoint {
     }
 }
 
-/// Returns the last cookie of this name that a response sets for this host (RFC 6265, section 5.3) and that has not
-/// expired. Returns `None` if there is none, or if it is empty, too long or equal to `known`.
+/// Returns the last cookie of this name that a response sets for this host and does not delete again (RFC 6265, section
+/// 5.3). Returns `None` if there is none, or if it is empty, too long or equal to `known`.
 fn new_cookie(response: &Response, name: &str, known: &RefreshToken, now: Timestamp) -> Option<RefreshToken> {
     let host = response.url().host_str().unwrap_or_default();
-    let value = |header: &HeaderValue| {
-        let cookie = Cookie::parse(header.to_str().ok()?).ok()?;
-        let is_valid = cookie.name() == name && is_for(cookie.domain(), host) && !has_expired(&cookie, now);
-        is_valid.then(|| RefreshToken::new(cookie.value_trimmed()))
-    };
-    let headers = response.headers();
-    let last = headers.get_all(SET_COOKIE).iter().filter_map(value).next_back()?;
-    let (new, known) = (last.expose_secret(), known.expose_secret());
-    (!new.is_empty() && new != known && new.len() <= MAX_PASTED_SECRET_BYTES).then_some(last)
-}
-
-/// Returns whether a cookie with this `Domain` is sent to the host (RFC 6265, section 5.1.3). A cookie without a domain
-/// belongs to the host that sets it.
-fn is_for(domain: Option<&str>, host: &str) -> bool {
-    let Some(domain) = domain.map(|domain| domain.trim_start_matches('.').to_ascii_lowercase()) else { return true };
-    host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    let cookies = response.headers().get_all(SET_COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let cookies = cookies.filter_map(|header| Cookie::parse(header).ok());
+    let cookies = cookies.filter(|cookie| cookie.name() == name && is_cookie_for(cookie.domain(), host));
+    let last = cookies.fold(None, |last: Option<Cookie<'_>>, cookie| {
+        if !has_expired(&cookie, now) {
+            return Some(cookie);
+        }
+        // A cookie with another domain or path is another cookie.
+        last.filter(|last| (last.domain(), last.path()) != (cookie.domain(), cookie.path()))
+    })?;
+    let (new, known) = (RefreshToken::new(last.value_trimmed()), known.expose_secret());
+    let text = new.expose_secret();
+    let is_new = !text.is_empty() && text != known && text.len() <= MAX_PASTED_SECRET_BYTES;
+    is_new.then_some(new)
 }
 
 /// Returns whether the cookie is already expired. Servers delete a cookie in this way.

@@ -287,15 +287,20 @@ async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
         ("__client=\"new\"; Domain=127.0.0.1; Max-Age=600", Some("new")),
         ("__client=new; Expires=Wed, 21 Oct 2099 07:28:00 GMT", Some("new")),
         ("__client=new; Domain=elsewhere.example", None),
-        ("__client=new; Domain=0.0.1", Some("new")),
+        ("__client=new; Domain=0.0.1", None),
         ("__client=new; Domain=7.0.0.1", None),
         ("__client=gone; Expires=Thu, 01 Jan 1970 00:00:00 GMT", None),
         ("__client=gone; Max-Age=0", None),
         ("__client=; Path=/", None),
         ("__other=new", None),
+        ("__client=old; Max-Age=0\n__client=new", Some("new")),
+        ("__client=new\n__client=gone; Max-Age=0", None),
+        ("__client=new\n__client=gone; Domain=127.0.0.1; Max-Age=0", Some("new")),
     ] {
         let mut script = ScriptedResponse::whole(StatusCode::OK, r#"{"jwt":"a-token"}"#);
-        script.headers.insert(SET_COOKIE, set_cookie.parse().expect("a header"));
+        for header in set_cookie.lines() {
+            script.headers.append(SET_COOKIE, header.parse().expect("a header"));
+        }
         let server = ScriptedServer::start(script).await;
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
