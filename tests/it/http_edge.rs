@@ -261,11 +261,14 @@ async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     });
     let (address, stop, handle) = served(endpoint).await;
     let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    started.notified().await;
+    timeout(TEST_DEADLINE, started.notified()).await.expect("the request starts");
     drop(stop);
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let closed = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TEST_DEADLINE, closed).await.expect("the listener closes");
     go.notify_one();
     assert!(read_to_close(&mut caller).await.ends_with("finished"));
     timeout(TEST_DEADLINE, handle).await.expect("the server stops").unwrap();

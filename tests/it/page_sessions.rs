@@ -236,7 +236,7 @@ async fn changes_are_streamed_until_the_session_ends() {
     gateway.post("/v1/auth/openai/cancel", json!({})).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
     // `app/follow.rs` may report the login once more.
-    while tokio::time::timeout(Duration::from_secs(1), events.chunk()).await.is_ok() {}
+    while let Ok(Ok(Some(_))) = tokio::time::timeout(Duration::from_secs(1), events.chunk()).await {}
     call(&gateway, Method::DELETE, "/v1/session", &token).await;
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
     while let Some(late) = events.chunk().await.expect("a piece") {

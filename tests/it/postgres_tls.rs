@@ -132,7 +132,7 @@ async fn the_next_host_is_tried_if_the_first_one_does_not_answer() {
     let address = silent.local_addr().unwrap();
     // Once the queue of the listener is full, Linux drops further packets.
     let mut queued = Vec::new();
-    while let Ok(stream) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+    while let Ok(Ok(stream)) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
         queued.push(stream);
     }
     let url = server.url("localhost", "postgres?sslmode=disable");

@@ -250,7 +250,7 @@ async fn an_unreadable_event_is_skipped_and_reported() {
     assert_eq!(store.newest(3).await.unwrap().len(), 3);
     assert_eq!(store.of(&name("work"), 10).await.unwrap().len(), 2);
     assert!(store.since(Revision(5), 10).await.unwrap().is_complete);
-    assert_eq!(log.text().matches("credential_events.kind, row 3").count(), 1, "{}", log.text());
+    assert_eq!(log.text().matches("credential_events.happening, row 3").count(), 1, "{}", log.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -62,7 +62,7 @@ impl TryFrom<EventRow> for CredentialEvent {
             name: AccountName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
             login_id: LoginId::from_stored(row.login_id),
             generation: Generation(row.generation.try_into().map_err(|_| place.invalid("generation"))?),
-            kind: EventKind::parse(&row.kind).ok_or_else(|| place.invalid("kind"))?,
+            kind: EventKind::parse(&row.kind).ok_or_else(|| place.invalid("happening"))?,
             cause: cause.transpose()?,
             code: row.code.map(ProviderCode::from),
             at: Timestamp::from_unix_millis(row.at),

@@ -168,10 +168,13 @@ async fn dropping_the_future_ends_the_request<F: Fixture>() {
     let fixture = F::playing(without_head(End::Open)).await;
     let (request, token) = (request(&fixture, RequestBody::default()), AccessToken::new(TOKEN));
     let mut sending = fixture.upstream().send(request, &token);
-    while fixture.tokens().is_empty() {
-        assert!(sending.as_mut().now_or_never().is_none(), "there is no response yet");
-        tokio::task::yield_now().await;
-    }
+    within(async {
+        while fixture.tokens().is_empty() {
+            assert!(sending.as_mut().now_or_never().is_none(), "there is no response yet");
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     drop(sending);
     fixture.exchange().disconnected().await;
 }
