@@ -25,9 +25,10 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
         entry.outcome("usage_limit_reached");
         return refusal;
     }
-    let said = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();
-    let sealed = format!("gAAAAA{}", random_text());
-    let rest = json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": sealed});
-    let output: Vec<Value> = said.chain([rest]).collect();
+    let messages = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();
+    let encrypted = format!("gAAAAA{}", random_text());
+    let compacted =
+        json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": encrypted});
+    let output: Vec<Value> = messages.chain([compacted]).collect();
     quota.with_usage_headers(Reply::json(200, &json!({"output": output})))
 }

@@ -1,5 +1,5 @@
-//! The usage of a plan. Headers, `GET /wham/usage`, the refusal of an exhausted plan and optionally the stream all
-//! report the same values, because each client reads another one.
+//! The usage of a plan. Clients differ in where they read it, so headers, `GET /wham/usage`, the refusal of an exhausted
+//! plan and, if configured, the stream report the same values.
 
 use std::{collections::HashMap, time::Duration};
 

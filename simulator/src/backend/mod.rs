@@ -59,8 +59,8 @@ impl BackendOrigin {
         let admitted = admission::admit(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
         // A separate statement: as an argument of `in_the_middle`, which locks the state too, this would deadlock.
-        let struck = self.provider.state().faults.strike(endpoint);
-        let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
+        let queued = self.provider.state().faults.strike(endpoint);
+        let (fault, interrupted) = interference::in_the_middle(queued, entry, endpoint == Endpoint::Responses);
         let decide = || match (admitted, endpoint) {
             (Err(refusal), _) => refusal,
             (Ok(account), Endpoint::Responses) => {

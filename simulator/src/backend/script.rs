@@ -58,11 +58,17 @@ enum Content<'a> {
 
 #[derive(Clone, Copy)]
 enum End<'a> {
+    /// `response.completed`; `listed` fills its `output`.
     Completed { listed: bool },
+    /// `response.incomplete` for this reason.
     CutShort(&'static str),
+    /// `response.failed` with this code.
     Failed(&'a str),
+    /// An `error` event with this code.
     Error(&'a str),
+    /// No last event.
     Missing,
+    /// `response.completed`, then more bytes and an open connection.
     GoesOn,
 }
 

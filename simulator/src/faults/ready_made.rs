@@ -1,4 +1,5 @@
-//! Ready-made faults that imitate the real providers, with their texts where known.
+//! Ready-made faults of any origin, of streams and of the session provider, with the real providers' texts where known.
+//! `backend` has those of the backend.
 
 use serde_json::{Map, Value};
 
