@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     limits::Quota,
-    request::{ModelRequest, OF_COMPACTION, text},
+    request::{COMPACTION_PARAMETERS, ModelRequest, text},
 };
 use crate::{
     http::Reply,
@@ -16,7 +16,7 @@ use crate::{
 /// Returns the user's messages unchanged, and one item with encrypted content in place of the rest.
 pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
     let (settings, now) = provider.state().at_this_moment();
-    let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {
+    let request = match ModelRequest::read(head, body, &COMPACTION_PARAMETERS, &settings.models) {
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
     };

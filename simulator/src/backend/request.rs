@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{BODY_LIMIT, input, refusal::Refusal};
 
 /// The parameters of a streamed response.
-pub(super) const OF_RESPONSES: [&str; 14] = [
+pub(super) const RESPONSE_PARAMETERS: [&str; 14] = [
     "client_metadata",
     "include",
     "input",
@@ -30,7 +30,7 @@ pub(super) const OF_RESPONSES: [&str; 14] = [
 ];
 
 /// The parameters of a compaction.
-pub(super) const OF_COMPACTION: [&str; 9] = [
+pub(super) const COMPACTION_PARAMETERS: [&str; 9] = [
     "input",
     "instructions",
     "model",

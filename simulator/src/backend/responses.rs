@@ -9,7 +9,7 @@ use super::{
     events::Events,
     limits::Quota,
     refusal::Refusal,
-    request::{ModelRequest, OF_RESPONSES},
+    request::{ModelRequest, RESPONSE_PARAMETERS},
     script,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) fn responses(
     interrupted: Option<Interrupted>,
 ) -> Reply {
     let (settings, now) = provider.state().at_this_moment();
-    let read = ModelRequest::read(head, body, &OF_RESPONSES, &settings.models);
+    let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models);
     let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
