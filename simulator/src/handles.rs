@@ -185,7 +185,7 @@ impl Simulator {
     }
 
     /// Sets when a browser's cookie is replaced. Returns false if the session does not exist.
-    pub fn rotate_cookie(&self, session_id: &str, rotation: CookieRotation) -> bool {
+    pub fn set_cookie_rotation(&self, session_id: &str, rotation: CookieRotation) -> bool {
         self.provider.state().browsers.set_rotation(session_id, rotation)
     }
 
