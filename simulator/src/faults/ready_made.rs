@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Fault, Interruption, backend::content};
+use super::{Fault, Interruption, backend::content_type};
 use crate::refusals;
 
 /// The redirect target of a hostile upstream.
@@ -124,6 +124,6 @@ impl Fault {
     #[must_use]
     pub fn session_refused() -> Self {
         let body = refusals::session("authentication_invalid", "Unable to authenticate the request.");
-        Self::Answer { status: 401, headers: vec![content("application/json")], body: body.to_string() }
+        Self::Answer { status: 401, headers: vec![content_type("application/json")], body: body.to_string() }
     }
 }
