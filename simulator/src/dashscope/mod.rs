@@ -87,7 +87,8 @@ impl DashscopeOrigin {
         let is_known_key = self.check_key(entry, bearer(&head.headers));
         let operation = Operation::read(&head);
         let queued = self.provider.state().faults.strike(operation.endpoint());
-        let (fault, interrupted) = interference::in_the_middle(queued, entry, matches!(operation, Operation::Chat));
+        let (fault, interrupted) =
+            interference::split_interruption(queued, entry, matches!(operation, Operation::Chat));
         let decide = || {
             if is_known_key {
                 self.decide(&operation, entry, &head, &body, interrupted)
