@@ -105,14 +105,14 @@ pub(crate) fn measure_open_streams(contestant: &Contestant, streamed: &mut Strea
     let mut open = Vec::with_capacity(MANY);
     for _ in 0..MANY {
         let mut stream = request(contestant, HELD)?;
-        let mut begun = Vec::new();
-        while !begun.windows(5).any(|bytes| bytes == b"data:") {
+        let mut received = Vec::new();
+        while !received.windows(5).any(|bytes| bytes == b"data:") {
             let mut buffer = [0; 4_096];
             let length = stream.read(&mut buffer)?;
             if length == 0 {
                 return Err(format!("{} ends a stream after {} others", contestant.name, open.len()).into());
             }
-            begun.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            received.extend_from_slice(buffer.get(..length).unwrap_or_default());
         }
         open.push(stream);
     }

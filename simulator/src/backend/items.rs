@@ -58,7 +58,10 @@ pub(super) fn refusal(events: &mut Events, pieces: &[String]) {
 
 fn message_of(part: &Part, events: &mut Events, pieces: &[String], status: &str) {
     let id = format!("msg_{}", random_text());
-    let item = |status: &str, content: Value| json!({"id": id, "type": "message", "role": "assistant", "status": status, "content": content});
+    let item = |status: &str, content: Value| {
+        let (kind, role) = ("message", "assistant");
+        json!({"id": id, "type": kind, "role": role, "status": status, "content": content})
+    };
     let place = |member: &str, value: Value| json!({"content_index": 0, member: value});
     let text = pieces.concat();
     events.item_added(item("in_progress", json!([])));
@@ -150,7 +153,13 @@ pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
     for kind in ["response.image_generation_call.in_progress", "response.image_generation_call.generating"] {
         events.about(&id, kind, json!({}));
     }
-    let mut item = json!({"id": id, "type": "image_generation_call", "status": "completed", "result": IMAGE, "revised_prompt": prompt});
+    let mut item = json!({
+        "id": id,
+        "type": "image_generation_call",
+        "status": "completed",
+        "result": IMAGE,
+        "revised_prompt": prompt,
+    });
     let chosen = |name: &str, default: &str| tool.get(name).cloned().unwrap_or_else(|| json!(default));
     if let Some(item) = item.as_object_mut() {
         for (name, default) in

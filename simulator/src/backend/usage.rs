@@ -1,6 +1,6 @@
 //! The token usage of a response. The numbers are invented but consistent. The beginning that a prompt shares
-//! with the previous prompt of the same `prompt_cache_key` counts as cached, so that a test can check that a client sends
-//! the key and repeats the conversation unchanged.
+//! with the previous prompt of the same `prompt_cache_key` counts as cached, so that a test can check that a client
+//! sends the key and repeats the conversation unchanged.
 
 use std::{collections::HashMap, iter};
 
