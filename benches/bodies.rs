@@ -77,7 +77,7 @@ fn conversation_1_mib(bencher: Bencher, is_chat: bool) {
 }
 
 /// The smallest items of a translation. The chat's values are just within the limit; a Responses body of this size has
-/// twice as many as the limit allows, and is refused.
+/// more than twice as many as the limit allows, and is refused.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
 fn small_items_2_mib(bencher: Bencher, is_chat: bool) {
     let (beginning, piece) = if is_chat {

@@ -44,12 +44,12 @@ use url::Url;
 const ACCESS_TOKEN: usize = 1_900;
 const REFRESH_TOKEN: usize = 90;
 /// One in this many accounts is due for a refresh.
-const DUE: usize = 100;
+const ONE_DUE_IN: usize = 100;
 /// The PKCE pair of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const CLIENT: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
-const REDIRECT: &str = "http://localhost:1455/auth/callback";
+const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
 
 /// Tokens in clear text.
 struct TokenPair {
@@ -65,7 +65,7 @@ fn main() {
     let folder = std::env::args().nth(2).map_or_else(|| folder.path().to_owned(), PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let due = accounts / DUE;
+    let due = accounts / ONE_DUE_IN;
     let (provider, tokens) = runtime.block_on(async {
         let settings = Settings::default().with_accounts(u32::try_from(due).expect("a count"));
         let provider = Simulator::start(Options { settings, ..Options::default() }).await.expect("a provider");
@@ -92,8 +92,8 @@ async fn sign_in(provider: &Simulator, count: usize) -> Vec<TokenPair> {
     for account in 0..count {
         let query = [
             ("response_type", "code"),
-            ("client_id", CLIENT),
-            ("redirect_uri", REDIRECT),
+            ("client_id", CLIENT_ID),
+            ("redirect_uri", REDIRECT_URI),
             ("scope", "openid profile email offline_access"),
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
@@ -105,8 +105,8 @@ async fn sign_in(provider: &Simulator, count: usize) -> Vec<TokenPair> {
         let (_, code) = callback.query_pairs().find(|(name, _)| name == "code").expect("a code");
         let form = [
             ("grant_type", "authorization_code"),
-            ("client_id", CLIENT),
-            ("redirect_uri", REDIRECT),
+            ("client_id", CLIENT_ID),
+            ("redirect_uri", REDIRECT_URI),
             ("code_verifier", VERIFIER),
             ("code", &code),
         ];

@@ -71,7 +71,7 @@ fn upstream() -> Outcome<Contestant> {
     Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Paths::Plain))
 }
 
-/// The practical baseline: responses are not buffered, and connections are reused without limit.
+/// Starts nginx, the practical baseline: it does not buffer responses, and reuses connections without limit.
 fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let here = folder.display();

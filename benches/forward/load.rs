@@ -124,7 +124,7 @@ impl Load {
             .env("BENCH_AUTHORIZATION", &contestant.authorization)
             .env("BENCH_BODY", self.body())
             .output()?;
-        let used = contestant.process.cpu_us()? - before;
+        let cpu_used = contestant.process.cpu_us()? - before;
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().find_map(|line| line.strip_prefix("figures ")).unwrap_or_default();
         let figures: Vec<f64> = line.split(' ').filter_map(|figure| figure.parse().ok()).collect();
@@ -134,7 +134,7 @@ impl Load {
                 per_second: requests * 1e6 / duration_us,
                 p50_us,
                 p99_us,
-                cpu_us: used as f64 / requests,
+                cpu_us: cpu_used as f64 / requests,
                 resident_kib: contestant.process.resident_kib()? as f64,
             }),
             _ => {

@@ -42,8 +42,7 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }
 
-/// Prints the results under load. `load_before` is the machine's load average before the
-/// measurement.
+/// Prints the results under load. `load_before` is the machine's load average before the measurement.
 pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, load_before: &str) -> Outcome {
     let mut out = stdout().lock();
     writeln!(out, "{rounds} rounds of {seconds} s each; medians; load of the machine before: {load_before}\n")?;

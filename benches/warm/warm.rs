@@ -64,7 +64,9 @@ struct Contestant {
     name: &'static str,
     /// Several, because each pause gives one measurement of each.
     ways: Vec<Way>,
+    /// Milliseconds of the first request of each way, with the handshakes.
     cold: Vec<f64>,
+    /// Milliseconds of the requests right after it.
     warm: Vec<f64>,
     /// The median in milliseconds after each pause.
     after_pauses: Vec<f64>,
@@ -221,6 +223,7 @@ impl Gateway {
 
     /// Returns the CPU time of the gateway for one burst, over a warm connection without the relay.
     fn cpu_of_a_burst(&self) -> Outcome<f64> {
+        // Warm-up.
         self.run_callers(20)?;
         let before = self.process.cpu_us()?;
         self.run_callers(BURSTS)?;
