@@ -57,7 +57,7 @@ pub(super) fn responses(
         events.push("codex.rate_limits", quota.event());
     }
     provider.state().backend.spent.add(account, settings.percent_per_response, now);
-    let moves = script::moves(&script, &request, settings.spoken(), input, events, interrupted);
+    let moves = script::moves(&script, &request, settings.text_pieces(), input, events, interrupted);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);
     let request_id = format!("req_{}", random_text());

@@ -33,7 +33,7 @@ pub(super) fn completions(
     if let Err(why) = check(messages) {
         return refused(400, why, "invalid_parameter_error");
     }
-    let answer = model::answer(&question(&request, messages), settings.spoken());
+    let answer = model::answer(&question(&request, messages), settings.text_pieces());
     let completion = Completion::new(model, messages, answer, now);
     if request.get("stream") != Some(&Value::Bool(true)) {
         return Reply::json(200, &completion.whole());
