@@ -27,6 +27,7 @@ const END: &[u8] = b"0\r\n\r\n";
 
 /// The results of one contestant, with or without remembered responses.
 pub(crate) struct Turns {
+    /// The name in the report.
     pub(crate) name: &'static str,
     /// The name of the contestant.
     contestant: &'static str,
