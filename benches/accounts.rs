@@ -1,5 +1,5 @@
-//! Measures token reads while a refresh hangs, the start with a thousand accounts, and the scheduler's tick with one
-//! and with a thousand accounts.
+//! Measures token reads while a refresh hangs, and with one and with a thousand accounts: the start, and half a second
+//! of all background loops.
 //!
 //!     cargo bench --bench accounts
 
@@ -28,15 +28,15 @@ use fakes::{OPENAI, TestGateway, alice, name, settle};
 const MANY: usize = 1_000;
 /// How long the provider does not respond.
 const HANG: Duration = Duration::from_secs(20);
-/// Number of scheduler ticks that are timed together.
-const TICKS: u32 = 200;
+/// Number of half seconds that are timed together.
+const HALF_SECONDS: u32 = 200;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(reads_while_a_refresh_hangs());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(start_and_tick());
+    runtime.block_on(start_and_background_loops());
 }
 
 async fn reads_while_a_refresh_hangs() {
@@ -44,8 +44,8 @@ async fn reads_while_a_refresh_hangs() {
     gateway.connect().await;
     gateway.provider.hang();
     let app = Arc::clone(&gateway.app);
-    let refresh = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await.map(drop) });
-    let readers = [0, 1].map(|_| spawn(read(Arc::clone(&gateway.app), name(OPENAI), Instant::now() + HANG)));
+    let refresh = tokio::spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await.map(drop) });
+    let readers = [0, 1].map(|_| tokio::spawn(read(Arc::clone(&gateway.app), name(OPENAI), Instant::now() + HANG)));
     let mut times = Vec::new();
     for reader in readers {
         times.extend(reader.await.expect("a reader's times"));
@@ -54,14 +54,14 @@ async fn reads_while_a_refresh_hangs() {
     gateway.provider.resume();
     refresh.await.expect("the refresh task").expect("a refreshed account");
     times.sort_unstable();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    let quantile = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     println!(
         "reads while a refresh hangs for {HANG:?}: {} reads, p50 {:?}, p99 {:?}, p99.9 {:?}, longest {:?}",
         times.len(),
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(1.0)
+        quantile(0.5),
+        quantile(0.99),
+        quantile(0.999),
+        quantile(1.0)
     );
 }
 
@@ -81,8 +81,8 @@ async fn read(app: Arc<App>, account: AccountName, until: Instant) -> Vec<Durati
     times
 }
 
-async fn start_and_tick() {
-    let mut ticks = Vec::new();
+async fn start_and_background_loops() {
+    let mut times = Vec::new();
     for accounts in [1, MANY] {
         let mut gateway = TestGateway::open().await;
         for number in 0..accounts {
@@ -92,17 +92,15 @@ async fn start_and_tick() {
         gateway.restart().await;
         println!("start with {accounts} accounts: {:?}", begun.elapsed());
         let begun = Instant::now();
-        for _ in 0..TICKS {
+        for _ in 0..HALF_SECONDS {
             gateway.clock.advance(Duration::from_millis(500));
             settle().await;
         }
-        ticks.push(begun.elapsed() / TICKS);
+        times.push(begun.elapsed() / HALF_SECONDS);
     }
-    let ratio = ticks[1].as_secs_f64() / ticks[0].as_secs_f64();
-    println!("half a second of all loops: {:?} with 1 account, {:?} with {MANY}: {ratio:.2} times", ticks[0], ticks[1]);
-}
-
-/// Spawns a task that the bench awaits.
-fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
-    tokio::spawn(work)
+    let ratio = times[1].as_secs_f64() / times[0].as_secs_f64();
+    println!(
+        "background loops, half a second: {:?} with 1 account, {:?} with {MANY}: {ratio:.2} times",
+        times[0], times[1]
+    );
 }

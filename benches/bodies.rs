@@ -24,6 +24,7 @@ fn body(beginning: &str, piece: &str, size: usize, end: &str) -> Vec<u8> {
     [beginning, &pieces, end].concat().into_bytes()
 }
 
+/// Measures the check and the translation of a body. A refused body is measured until its refusal.
 fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
     bencher.bench_local(|| {
         let body = black_box(body);
@@ -39,13 +40,14 @@ fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
     });
 }
 
+/// Far more values than the limit allows: measures the refusal.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
 fn empty_arrays_16_mib(bencher: Bencher, is_chat: bool) {
     let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;
     measure(bencher, &body(beginning, "[]", 16 * MIB, "]}"), is_chat);
 }
 
-/// As many values as the limit allows.
+/// Almost three times as many values as the limit allows: measures the refusal.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
 fn empty_arrays_2_mib(bencher: Bencher, is_chat: bool) {
     let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;
@@ -74,7 +76,8 @@ fn conversation_1_mib(bencher: Bencher, is_chat: bool) {
     measure(bencher, &body(beginning, &piece, MIB, "]}"), is_chat);
 }
 
-/// The smallest items that are translated.
+/// The smallest items of a translation. The chat's values are just within the limit; a Responses body of this size has
+/// more than twice as many as the limit allows, and is refused.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
 fn small_items_2_mib(bencher: Bencher, is_chat: bool) {
     let (beginning, piece) = if is_chat {

@@ -26,7 +26,7 @@ fn main() {
 
 /// The lookup with this number of accounts, on the real clock.
 #[divan::bench(args = [1, 1_000])]
-fn token(bencher: Bencher, accounts: usize) {
+fn token_lookup(bencher: Bencher, accounts: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let gateway = runtime.block_on(async {
         let gateway = TestGateway::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;

@@ -3,6 +3,7 @@
 //!
 //!     cargo bench --bench many_accounts            # 100,000 accounts
 //!     cargo bench --bench many_accounts -- 10000
+//!     cargo bench --bench many_accounts -- 10000 FOLDER    # keeps the data folder
 
 // Makes clippy treat the whole file as test code, helpers included.
 #![cfg(test)]
@@ -43,12 +44,12 @@ use url::Url;
 const ACCESS_TOKEN: usize = 1_900;
 const REFRESH_TOKEN: usize = 90;
 /// One in this many accounts is due for a refresh.
-const DUE: usize = 100;
+const ONE_DUE_IN: usize = 100;
 /// The PKCE pair of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const CLIENT: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
-const REDIRECT: &str = "http://localhost:1455/auth/callback";
+const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
 
 /// Tokens in clear text.
 struct TokenPair {
@@ -60,11 +61,11 @@ fn main() {
     let accounts = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(100_000);
     let folder = tempfile::tempdir().expect("a folder");
     let begun = Instant::now();
-    // With a second argument the folder remains, so that another version of the program can be started on it.
+    // A kept folder allows a start of another version of the program on the same data.
     let folder = std::env::args().nth(2).map_or_else(|| folder.path().to_owned(), PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let due = accounts / DUE;
+    let due = accounts / ONE_DUE_IN;
     let (provider, tokens) = runtime.block_on(async {
         let settings = Settings::default().with_accounts(u32::try_from(due).expect("a count"));
         let provider = Simulator::start(Options { settings, ..Options::default() }).await.expect("a provider");
@@ -91,8 +92,8 @@ async fn sign_in(provider: &Simulator, count: usize) -> Vec<TokenPair> {
     for account in 0..count {
         let query = [
             ("response_type", "code"),
-            ("client_id", CLIENT),
-            ("redirect_uri", REDIRECT),
+            ("client_id", CLIENT_ID),
+            ("redirect_uri", REDIRECT_URI),
             ("scope", "openid profile email offline_access"),
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
@@ -104,8 +105,8 @@ async fn sign_in(provider: &Simulator, count: usize) -> Vec<TokenPair> {
         let (_, code) = callback.query_pairs().find(|(name, _)| name == "code").expect("a code");
         let form = [
             ("grant_type", "authorization_code"),
-            ("client_id", CLIENT),
-            ("redirect_uri", REDIRECT),
+            ("client_id", CLIENT_ID),
+            ("redirect_uri", REDIRECT_URI),
             ("code_verifier", VERIFIER),
             ("code", &code),
         ];
@@ -140,13 +141,13 @@ fn refresh_pass(folder: &Path, provider: &Simulator, due: usize) {
 fn populate(folder: &Path, accounts: usize, tokens: &[TokenPair]) {
     let key = EncryptionKey::from_bytes([7; 32]);
     fs::write(folder.join("encryption.key"), secrecy::ExposeSecret::expose_secret(&key.to_text())).expect("a key");
-    let private = |path: &Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is private");
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the mode is set");
     };
-    private(&folder.join("encryption.key"), 0o600);
+    set_mode(&folder.join("encryption.key"), 0o600);
     let journal = folder.join("escrow");
     fs::create_dir(&journal).expect("a folder");
-    private(&journal, 0o700);
+    set_mode(&journal, 0o700);
     let cipher = Arc::new(XChaChaCipher::new(&key.into(), Arc::new(SystemRandom)));
     let database = folder.join("goclaw.db");
     let mut connection = SqliteConnection::establish(&database.display().to_string()).expect("a database");
@@ -158,12 +159,13 @@ fn populate(folder: &Path, accounts: usize, tokens: &[TokenPair]) {
         .execute(&mut connection)
         .expect("the check");
     for number in 0..accounts {
-        account(&mut connection, &journal, cipher.as_ref(), number, tokens.get(number));
+        insert_account(&mut connection, &journal, cipher.as_ref(), number, tokens.get(number));
     }
     connection.batch_execute("COMMIT").expect("the accounts");
 }
 
-fn account(
+/// Inserts the rows of one account and writes its journal record.
+fn insert_account(
     connection: &mut SqliteConnection,
     journal: &Path,
     cipher: &XChaChaCipher,
@@ -259,7 +261,7 @@ fn is_ready(port: u16) -> bool {
     asked().is_ok_and(|response| response.starts_with("HTTP/1.1 200"))
 }
 
-/// Returns a line of the process's status in MiB.
+/// Returns the value of a line in `/proc/PID/status` in MiB.
 fn memory(process: &Child, line: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
     let found = status.lines().find_map(|text| text.strip_prefix(line)).expect("the line");

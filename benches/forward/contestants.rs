@@ -71,7 +71,7 @@ fn upstream() -> Outcome<Contestant> {
     Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Paths::Plain))
 }
 
-/// The practical baseline: responses are not buffered, and connections are reused without limit.
+/// Starts nginx, the practical baseline: it does not buffer responses, and reuses connections without limit.
 fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let here = folder.display();
@@ -133,7 +133,7 @@ fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let auth_url = Url::parse(started.get("auth_url").and_then(Value::as_str).unwrap_or_default())?;
     let parameter = |wanted| auth_url.query_pairs().find_map(|(name, value)| (name == wanted).then_some(value));
     let (Some(redirect_uri), Some(state)) = (parameter("redirect_uri"), parameter("state")) else {
-        return Err(format!("goclaw starts no login: {started}").into());
+        return Err(format!("goclaw did not start a login: {started}").into());
     };
     let redirect = serde_json::json!({"redirect_url": format!("{redirect_uri}?code=c&state={state}")});
     call("POST", "/v1/auth/openai/callback", &redirect.to_string())?;

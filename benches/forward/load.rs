@@ -69,6 +69,7 @@ pub(crate) struct Round {
     pub(crate) per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// The CPU time of the contestant for one request.
     pub(crate) cpu_us: f64,
     pub(crate) resident_kib: f64,
 }
@@ -89,7 +90,7 @@ impl Load {
         contestant.path(self.path).is_some()
     }
 
-    /// Fails if a contestant's response differs from the upstream's.
+    /// Fails unless the contestant responds with status 200 and the expected ending.
     pub(crate) fn check(&self, contestant: &Contestant) -> Outcome {
         let path = contestant.path(self.path).ok_or("the contestant does not support this load")?;
         let response = ask(contestant.process.port, self.method, &path, &contestant.authorization, &self.body())?;
@@ -123,16 +124,17 @@ impl Load {
             .env("BENCH_AUTHORIZATION", &contestant.authorization)
             .env("BENCH_BODY", self.body())
             .output()?;
-        let used = contestant.process.cpu_us()? - before;
+        let cpu_used = contestant.process.cpu_us()? - before;
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().find_map(|line| line.strip_prefix("figures ")).unwrap_or_default();
         let figures: Vec<f64> = line.split(' ').filter_map(|figure| figure.parse().ok()).collect();
         match *figures {
+            // The last number counts failed requests.
             [requests, duration_us, p50_us, p99_us, 0.0] if requests > 0.0 => Ok(Round {
                 per_second: requests * 1e6 / duration_us,
                 p50_us,
                 p99_us,
-                cpu_us: used as f64 / requests,
+                cpu_us: cpu_used as f64 / requests,
                 resident_kib: contestant.process.resident_kib()? as f64,
             }),
             _ => {

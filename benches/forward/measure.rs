@@ -20,11 +20,11 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
     let contestants = contestants::start(goclaw, litellm, folder.path())?;
     let gateway = contestants.iter().find(|contestant| contestant.name == GOCLAW).ok_or("no gateway")?;
     let start = (gateway.process.started_in, gateway.process.resident_kib()?);
-    let of = |load: &'static Load| contestants.iter().filter(|contestant| load.is_for(contestant));
+    let contestants_for = |load: &'static Load| contestants.iter().filter(|contestant| load.is_for(contestant));
 
     let mut cells = Vec::new();
     for load in &LOADS {
-        for contestant in of(load) {
+        for contestant in contestants_for(load) {
             load.check(contestant)?;
             // Warm-up: opens connections and allocates memory before the first round.
             load.run(contestant, 1, &script)?;
@@ -35,7 +35,7 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
         report::say(&format!("round {} of {rounds}", round + 1));
         let mut cells = cells.iter_mut();
         for load in &LOADS {
-            let contestants: Vec<&Contestant> = of(load).collect();
+            let contestants: Vec<&Contestant> = contestants_for(load).collect();
             let mut cells: Vec<&mut Cell> = cells.by_ref().take(contestants.len()).collect();
             // Each round starts with another contestant, because the order affects the results.
             for turn in 0..contestants.len() {

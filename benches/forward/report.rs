@@ -42,10 +42,10 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }
 
-/// Prints the results under load. `machine` is the machine's load average before the measurement.
-pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, machine: &str) -> Outcome {
+/// Prints the results under load. `load_before` is the machine's load average before the measurement.
+pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, load_before: &str) -> Outcome {
     let mut out = stdout().lock();
-    writeln!(out, "{rounds} rounds of {seconds} s each; medians; load of the machine before: {machine}\n")?;
+    writeln!(out, "{rounds} rounds of {seconds} s each; medians; load of the machine before: {load_before}\n")?;
     writeln!(out, "| load | through | requests/s (lowest to highest) | p50 ms | p99 ms | CPU µs/request | RSS MiB |")?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for cell in cells {
@@ -69,16 +69,14 @@ pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, machine: &str) 
 fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     let speed = |cell: &Cell| cell.median(|round| round.per_second);
     let cpu = |cell: &Cell| cell.median(|round| round.cpu_us);
-    writeln!(
-        out,
-        "\n| {GOCLAW} | requests/s of bare hyper's | requests/s of nginx's | CPU of nginx's | added p99 of nginx's |"
-    )?;
+    writeln!(out, "\nThe figures of {GOCLAW}, divided by those of bare hyper and nginx:\n")?;
+    writeln!(out, "| load | requests/s ÷ bare hyper's | requests/s ÷ nginx's | CPU ÷ nginx's | added p99 ÷ nginx's |")?;
     writeln!(out, "|---|---|---|---|---|")?;
-    let of = |load: &str, name: &str| {
+    let cell_of = |load: &str, name: &str| {
         cells.iter().find(|cell| cell.load == load && cell.contestant == name).ok_or("no such cell")
     };
     for load in &LOADS {
-        let [direct, nginx, hyper, goclaw] = [DIRECT, NGINX, HYPER, GOCLAW].map(|name| of(load.name, name));
+        let [direct, nginx, hyper, goclaw] = [DIRECT, NGINX, HYPER, GOCLAW].map(|name| cell_of(load.name, name));
         let (direct, nginx, hyper, goclaw) = (direct?, nginx?, hyper?, goclaw?);
         let added = |cell: &Cell| cell.median(|round| round.p99_us) - direct.median(|round| round.p99_us);
         writeln!(
@@ -93,7 +91,7 @@ fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
         )?;
     }
     let prompt = LOADS.last().ok_or("no loads")?.name;
-    let [proxy, responses, litellm] = [GOCLAW, RESPONSES, LITELLM].map(|name| of(prompt, name));
+    let [proxy, responses, litellm] = [GOCLAW, RESPONSES, LITELLM].map(|name| cell_of(prompt, name));
     let (proxy, responses, litellm) = (proxy?, responses?, litellm?);
     writeln!(
         out,
@@ -117,11 +115,11 @@ pub(crate) fn turns(turns: &[Turns]) -> Outcome {
     for turns in turns {
         writeln!(out, "| {} | {:.0} | {:.3} |", turns.name, cpu(turns), quantile(&turns.first, 0.5))?;
     }
-    if let [.., forgotten, remembered] = turns {
+    if let [.., not_remembered, remembered] = turns {
         writeln!(
             out,
-            "\nThe memory of responses takes {:.2} times the CPU of none.",
-            cpu(remembered) / cpu(forgotten)
+            "\nRemembering responses takes {:.2} times the CPU of not remembering them.",
+            cpu(remembered) / cpu(not_remembered)
         )?;
     }
     Ok(())
@@ -152,11 +150,11 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
         )?;
     }
     steady_pace(streamed, &mut out)?;
-    let (first_answer, idle_kib) = start;
-    let first_answer = first_answer.as_millis();
+    let (first_response, idle_kib) = start;
+    let first_response = first_response.as_millis();
     writeln!(
         out,
-        "\ngoclaw's first answer {first_answer} ms after its start; {:.1} MiB then",
+        "\ngoclaw's first response came {first_response} ms after its start, with an RSS of {:.1} MiB",
         idle_kib as f64 / 1024.0
     )?;
     Ok(())
@@ -165,7 +163,7 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
 fn steady_pace(streamed: &[Streamed], out: &mut StdoutLock<'_>) -> Outcome {
     writeln!(
         out,
-        "\n| {CALLERS} callers, {PER_SECOND} requests/s in all | p50 ms | p99 ms | added p99 ms | of nginx's |"
+        "\n| {CALLERS} callers, {PER_SECOND} requests/s in total | p50 ms | p99 ms | added p99 ms | ÷ nginx's |"
     )?;
     writeln!(out, "|---|---|---|---|---|")?;
     let p99 = |name: &str| streamed.iter().find(|one| one.name == name).map(|one| quantile(&one.steady, 0.99));

@@ -12,26 +12,26 @@ use crate::{Outcome, contestants::Contestant, load::SMALL};
 
 pub(crate) const CALLERS: u32 = 16;
 /// Interval between the requests of one caller.
-const EVERY: Duration = Duration::from_millis(8);
+const INTERVAL: Duration = Duration::from_millis(8);
 /// Requests of one caller in one round.
 const REQUESTS: u32 = 400;
 
 /// Requests per second of all callers.
-pub(crate) const PER_SECOND: u128 = CALLERS as u128 * 1_000 / EVERY.as_millis();
+pub(crate) const PER_SECOND: u128 = CALLERS as u128 * 1_000 / INTERVAL.as_millis();
 
 /// Runs one round and returns the times from sending a request to the last byte of its response, in milliseconds.
 pub(crate) fn run(contestant: &Contestant) -> Outcome<Vec<f64>> {
     let (port, request) = (contestant.process.port, SMALL.message(contestant)?);
     let request = request.as_bytes();
     let begin = Instant::now() + Duration::from_millis(50);
-    let called: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
+    let results: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
         // The starts of the callers are spread over one interval.
-        let callers = (0..CALLERS).map(|number| begin + EVERY * number / CALLERS);
+        let callers = (0..CALLERS).map(|number| begin + INTERVAL * number / CALLERS);
         let callers: Vec<_> = callers.map(|begin| scope.spawn(move || call(port, request, begin))).collect();
         callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()
     });
-    let called: Vec<Vec<f64>> = called.into_iter().collect::<Outcome<_>>()?;
-    Ok(called.concat())
+    let times: Vec<Vec<f64>> = results.into_iter().collect::<Outcome<_>>()?;
+    Ok(times.concat())
 }
 
 fn call(port: u16, request: &[u8], begin: Instant) -> Outcome<Vec<f64>> {
@@ -41,7 +41,7 @@ fn call(port: u16, request: &[u8], begin: Instant) -> Outcome<Vec<f64>> {
     let mut times = Vec::new();
     let mut buffer = [0; 8_192];
     for number in 0..REQUESTS {
-        thread::sleep((begin + EVERY * number).saturating_duration_since(Instant::now()));
+        thread::sleep((begin + INTERVAL * number).saturating_duration_since(Instant::now()));
         let sent = Instant::now();
         stream.write_all(request)?;
         let mut length = 0;

@@ -25,7 +25,7 @@ pub(crate) const OPEN_FOR: Duration = Duration::from_secs(15);
 /// Number of disconnects that are measured.
 const DISCONNECTS: usize = 20;
 /// How long a response may take.
-const TEST_DEADLINE: Duration = Duration::from_secs(20);
+const RESPONSE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The results of one contestant.
 pub(crate) struct Streamed {
@@ -88,7 +88,7 @@ pub(crate) fn measure_disconnects(contestant: &Contestant, all: &[Contestant], s
         let begun = Instant::now();
         let mut noticed = disconnected_at()?;
         while noticed == before {
-            if begun.elapsed() > TEST_DEADLINE {
+            if begun.elapsed() > RESPONSE_DEADLINE {
                 return Err(format!("{} does not end the request of a disconnected caller", contestant.name).into());
             }
             thread::sleep(Duration::from_millis(1));
@@ -105,14 +105,14 @@ pub(crate) fn measure_open_streams(contestant: &Contestant, streamed: &mut Strea
     let mut open = Vec::with_capacity(MANY);
     for _ in 0..MANY {
         let mut stream = request(contestant, HELD)?;
-        let mut begun = Vec::new();
-        while !begun.windows(5).any(|bytes| bytes == b"data:") {
+        let mut received = Vec::new();
+        while !received.windows(5).any(|bytes| bytes == b"data:") {
             let mut buffer = [0; 4_096];
             let length = stream.read(&mut buffer)?;
             if length == 0 {
                 return Err(format!("{} ends a stream after {} others", contestant.name, open.len()).into());
             }
-            begun.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            received.extend_from_slice(buffer.get(..length).unwrap_or_default());
         }
         open.push(stream);
     }
@@ -126,7 +126,7 @@ pub(crate) fn measure_open_streams(contestant: &Contestant, streamed: &mut Strea
 fn request(contestant: &Contestant, path: &str) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(TEST_DEADLINE))?;
+    stream.set_read_timeout(Some(RESPONSE_DEADLINE))?;
     let path = contestant.path(path).ok_or("the contestant has no such path")?;
     let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n", contestant.authorization);
     stream.write_all(head.as_bytes())?;

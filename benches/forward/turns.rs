@@ -19,7 +19,7 @@ use crate::{
 pub(crate) const CALLERS: usize = 100;
 const TURNS: usize = 4;
 /// Turns of a single caller, which measure the time to the first output.
-const FIRSTS: usize = 200;
+const SINGLE_CALLER_TURNS: usize = 200;
 /// The upstream pauses between events if a prompt contains this word.
 pub(crate) const SLOWLY: &str = "slowly";
 const OUTPUT: &[u8] = b"response.output_text.delta";
@@ -27,8 +27,10 @@ const END: &[u8] = b"0\r\n\r\n";
 
 /// The results of one contestant, with or without remembered responses.
 pub(crate) struct Turns {
+    /// The name in the report.
     pub(crate) name: &'static str,
-    through: &'static str,
+    /// The name of the contestant.
+    contestant: &'static str,
     is_stored: bool,
     /// The proxy's CPU time for a turn, in each round.
     pub(crate) cpu_us: Vec<f64>,
@@ -38,27 +40,30 @@ pub(crate) struct Turns {
 
 /// Runs all rounds, in each with another order of the contestants.
 pub(crate) fn run(contestants: &[Contestant], rounds: usize) -> Outcome<Vec<Turns>> {
-    let way = |name, through, is_stored| Turns { name, through, is_stored, cpu_us: Vec::new(), first: Vec::new() };
-    let mut ways = [
-        way(DIRECT, DIRECT, false),
-        way(GOCLAW, GOCLAW, false),
-        way("goclaw /v1/responses, not remembered", RESPONSES, false),
-        way("goclaw /v1/responses, remembered", RESPONSES, true),
+    let variant =
+        |name, contestant, is_stored| Turns { name, contestant, is_stored, cpu_us: Vec::new(), first: Vec::new() };
+    let mut variants = [
+        variant(DIRECT, DIRECT, false),
+        variant(GOCLAW, GOCLAW, false),
+        variant("goclaw /v1/responses, not remembered", RESPONSES, false),
+        variant("goclaw /v1/responses, remembered", RESPONSES, true),
     ];
     for round in 0..rounds {
         report::say(&format!("turns, round {} of {rounds}", round + 1));
-        ways.rotate_left(1);
-        for way in &mut ways {
-            let contestant = contestants.iter().find(|one| one.name == way.through).ok_or("no such contestant")?;
+        variants.rotate_left(1);
+        for variant in &mut variants {
+            let contestant =
+                contestants.iter().find(|one| one.name == variant.contestant).ok_or("no such contestant")?;
             let before = contestant.process.cpu_us()?;
-            all_callers(contestant, way.is_stored)?;
-            way.cpu_us.push((contestant.process.cpu_us()? - before) as f64 / (CALLERS * TURNS) as f64);
-            way.first.extend(caller(contestant, FIRSTS, &prompt("Tell me 48 words.", way.is_stored))?);
+            all_callers(contestant, variant.is_stored)?;
+            variant.cpu_us.push((contestant.process.cpu_us()? - before) as f64 / (CALLERS * TURNS) as f64);
+            let body = prompt("Tell me 48 words.", variant.is_stored);
+            variant.first.extend(caller(contestant, SINGLE_CALLER_TURNS, &body)?);
         }
     }
-    let mut ways = Vec::from(ways);
-    ways.sort_by_key(|way| (way.is_stored, way.through != DIRECT, way.through));
-    Ok(ways)
+    let mut variants = Vec::from(variants);
+    variants.sort_by_key(|variant| (variant.is_stored, variant.contestant != DIRECT, variant.contestant));
+    Ok(variants)
 }
 
 fn prompt(text: &str, is_stored: bool) -> String {
@@ -67,11 +72,11 @@ fn prompt(text: &str, is_stored: bool) -> String {
 
 fn all_callers(contestant: &Contestant, is_stored: bool) -> Outcome {
     let body = prompt(&format!("Tell me 48 words, {SLOWLY}."), is_stored);
-    let called: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
+    let results: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| caller(contestant, TURNS, &body))).collect();
         callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()
     });
-    called.into_iter().collect::<Outcome<Vec<_>>>().map(drop)
+    results.into_iter().collect::<Outcome<Vec<_>>>().map(drop)
 }
 
 /// Sends prompts one after another over one connection. Returns the milliseconds until the first output of each.

@@ -29,9 +29,9 @@ const HELD_PACE: Duration = Duration::from_secs(1);
 
 type UpstreamResponse = Response<BoxBody<Bytes, Infallible>>;
 
-/// The bodies of the responses, built once.
+/// The bodies of the responses, built once, and the counters of all requests.
 #[derive(Clone)]
-struct Bodies {
+struct Shared {
     document: Bytes,
     tokens: Bytes,
     events: Arc<[Bytes]>,
@@ -39,12 +39,12 @@ struct Bodies {
     response: Arc<[Bytes]>,
     /// When a caller last disconnected before its response, in microseconds of Unix time.
     disconnected_at: Arc<AtomicU64>,
-    /// The number of responses.
+    /// The number of model responses so far.
     number: Arc<AtomicU64>,
 }
 
 pub(crate) fn run(port: u16) -> Outcome {
-    let bodies = Bodies {
+    let shared = Shared {
         document: Bytes::from(format!("{{\"data\":\"{}\"}}", "x".repeat(1_000))),
         tokens: Bytes::from(format!(
             "{{\"access_token\":\"{}\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\",\"expires_in\":864000}}",
@@ -55,7 +55,7 @@ pub(crate) fn run(port: u16) -> Outcome {
         disconnected_at: Arc::default(),
         number: Arc::default(),
     };
-    server::serve(port, move |request| respond(request, bodies.clone()))
+    server::serve(port, move |request| respond(request, shared.clone()))
 }
 
 fn event(kind: &str, members: &str) -> Bytes {
@@ -93,7 +93,7 @@ fn response() -> Vec<Bytes> {
     std::iter::once(first).chain((1..last).map(delta)).chain([end]).collect()
 }
 
-async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse {
+async fn respond(request: Request<Incoming>, shared: Shared) -> UpstreamResponse {
     let is_authorized = request.headers().get(AUTHORIZATION).is_some_and(|value| value == KEY);
     let path = request.uri().path().to_owned();
     // Like a real provider, responds only after it has read the request.
@@ -101,7 +101,7 @@ async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse
         return whole(StatusCode::BAD_REQUEST, Bytes::new());
     };
     let is_slow = body.windows(SLOWLY.len()).any(|word| word == SLOWLY.as_bytes());
-    let Bodies { document, tokens, events, response, disconnected_at, number } = bodies;
+    let Shared { document, tokens, events, response, disconnected_at, number } = shared;
     let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |index| events.get(index).cloned()));
     match path.rsplit('/').next() {
         // The token request of a login has no key.

@@ -23,22 +23,23 @@ pub(crate) async fn start(target: SocketAddr, delay: Duration) -> Outcome<u16> {
     Ok(port)
 }
 
-async fn relay(stream: TcpStream, target: SocketAddr, delay: Duration) -> Outcome {
+async fn relay(client: TcpStream, target: SocketAddr, delay: Duration) -> Outcome {
     // The local kernel accepts a connection at once; over a distance this takes a round trip.
     sleep(delay * 2).await;
-    let other = TcpStream::connect(target).await?;
-    stream.set_nodelay(true)?;
-    other.set_nodelay(true)?;
-    let ((from_client, to_client), (from_server, to_server)) = (stream.into_split(), other.into_split());
+    let server = TcpStream::connect(target).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     tokio::join!(pump(from_client, to_server, delay), pump(from_server, to_client, delay));
     Ok(())
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, delay: Duration) {
+/// Forwards bytes in one direction, each after the delay. Reading does not wait for writing.
+async fn pump(mut source: impl AsyncRead + Unpin, mut destination: impl AsyncWrite + Unpin, delay: Duration) {
     let (sender, mut receiver) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let reading = async move {
         let mut buffer = vec![0; 64 * 1024];
-        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        while let Ok(length @ 1..) = source.read(&mut buffer).await {
             let bytes = buffer.get(..length).unwrap_or_default().to_vec();
             if sender.send((Instant::now() + delay, bytes)).is_err() {
                 return;
@@ -48,11 +49,11 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
     let writing = async move {
         while let Some((due, bytes)) = receiver.recv().await {
             sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
+            if destination.write_all(&bytes).await.is_err() {
                 return;
             }
         }
-        let _ = to.shutdown().await;
+        let _ = destination.shutdown().await;
     };
     tokio::join!(reading, writing);
 }

@@ -64,10 +64,12 @@ struct Contestant {
     name: &'static str,
     /// Several, because each pause gives one measurement of each.
     ways: Vec<Way>,
+    /// Milliseconds of the first request of each way, with the handshakes.
     cold: Vec<f64>,
+    /// Milliseconds of the requests right after it.
     warm: Vec<f64>,
     /// The median in milliseconds after each pause.
-    rested: Vec<f64>,
+    after_pauses: Vec<f64>,
     /// MiB/s of a large body.
     large: Vec<f64>,
 }
@@ -81,12 +83,12 @@ struct Gateway {
 fn main() -> Outcome {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [goclaw, rests @ ..] = arguments.as_slice() else { return Err("usage: benches/warm.sh [SECONDS...]".into()) };
-    let rests = rests.iter().map(|seconds| Ok(seconds.parse()?)).collect::<Outcome<Vec<u64>>>()?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(goclaw, &rests))
+    let [goclaw, pauses @ ..] = arguments.as_slice() else { return Err("usage: benches/warm.sh [SECONDS...]".into()) };
+    let pauses = pauses.iter().map(|seconds| Ok(seconds.parse()?)).collect::<Outcome<Vec<u64>>>()?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(goclaw, &pauses))
 }
 
-async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
+async fn measure(goclaw: &str, pauses: &[u64]) -> Outcome {
     let provider = provider::start().await?;
     let far = relay::start(provider, DELAY).await?;
     let mut contestants = Vec::new();
@@ -124,15 +126,15 @@ async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
             contestant.large.push(LARGE_BYTES as f64 / 1_048_576.0 / begun.elapsed().as_secs_f64());
         }
     }
-    for seconds in rests {
-        println!("resting {seconds} s");
+    for seconds in pauses {
+        println!("pausing {seconds} s");
         tokio::time::sleep(Duration::from_secs(*seconds)).await;
         for contestant in &mut contestants {
-            let rested = median(&contestant.ask_all().await?);
-            contestant.rested.push(rested);
+            let after_pause = median(&contestant.ask_all().await?);
+            contestant.after_pauses.push(after_pause);
         }
     }
-    report(&contestants, rests);
+    report(&contestants, pauses);
     for contestant in &contestants {
         if let Some(Way::Gateway(gateway)) = contestant.ways.first() {
             println!("{}: {:.0} µs of CPU for a burst of 50 events", contestant.name, gateway.cpu_of_a_burst()?);
@@ -141,21 +143,21 @@ async fn measure(goclaw: &str, rests: &[u64]) -> Outcome {
     Ok(())
 }
 
-fn report(contestants: &[Contestant], rests: &[u64]) {
-    let heads: String = rests.iter().map(|seconds| format!(" after {seconds} s |")).collect();
+fn report(contestants: &[Contestant], pauses: &[u64]) {
+    let heads: String = pauses.iter().map(|seconds| format!(" after {seconds} s |")).collect();
     println!("\n| median ms | first request | warm |{heads} MiB/s of 4 MiB |");
-    println!("|---|---|---|{}---|", "---|".repeat(rests.len()));
+    println!("|---|---|---|{}---|", "---|".repeat(pauses.len()));
     for contestant in contestants {
-        let rested: String = contestant.rested.iter().map(|millis| format!(" {millis:.1} |")).collect();
+        let after_pauses: String = contestant.after_pauses.iter().map(|millis| format!(" {millis:.1} |")).collect();
         let [cold, warm, large] = [&contestant.cold, &contestant.warm, &contestant.large].map(|times| median(times));
-        println!("| {} | {cold:.1} | {warm:.1} |{rested} {large:.1} |", contestant.name);
+        println!("| {} | {cold:.1} | {warm:.1} |{after_pauses} {large:.1} |", contestant.name);
     }
 }
 
 impl Contestant {
     fn new(name: &'static str) -> Self {
-        let (ways, [cold, warm, rested, large]) = (Vec::new(), Default::default());
-        Self { name, ways, cold, warm, rested, large }
+        let (ways, [cold, warm, after_pauses, large]) = (Vec::new(), Default::default());
+        Self { name, ways, cold, warm, after_pauses, large }
     }
 
     fn add(&mut self, way: Way, begun: Instant) {
@@ -205,9 +207,9 @@ impl Gateway {
         let authorization = format!("Bearer {}", token(&data)?);
         for account in [FAR, NEAR] {
             let (path, body) = (format!("/v1/auth/{account}/secret"), r#"{"api_key": "sk-bench", "unchecked": true}"#);
-            let answered = ask(port, "PUT", &path, &authorization, body)?;
-            if !answered.starts_with("HTTP/1.1 200") {
-                return Err(format!("goclaw takes no key: {answered}").into());
+            let response = ask(port, "PUT", &path, &authorization, body)?;
+            if !response.starts_with("HTTP/1.1 200") {
+                return Err(format!("goclaw does not accept the key: {response}").into());
             }
         }
         Ok(Self { process, authorization, _folder: folder })
@@ -215,19 +217,21 @@ impl Gateway {
 
     /// Sends a GET to the gateway on a new local connection, which takes almost no time.
     fn get(&self, account: &str, path: &str) -> Outcome<usize> {
-        let answered = ask(self.process.port, "GET", &format!("/v1/proxy/{account}{path}"), &self.authorization, "")?;
-        if answered.starts_with("HTTP/1.1 200") { Ok(answered.len()) } else { Err(answered.into()) }
+        let response = ask(self.process.port, "GET", &format!("/v1/proxy/{account}{path}"), &self.authorization, "")?;
+        if response.starts_with("HTTP/1.1 200") { Ok(response.len()) } else { Err(response.into()) }
     }
 
     /// Returns the CPU time of the gateway for one burst, over a warm connection without the relay.
     fn cpu_of_a_burst(&self) -> Outcome<f64> {
-        self.callers(20)?;
+        // Warm-up.
+        self.run_callers(20)?;
         let before = self.process.cpu_us()?;
-        self.callers(BURSTS)?;
+        self.run_callers(BURSTS)?;
         Ok((self.process.cpu_us()? - before) as f64 / (CALLERS * BURSTS) as f64)
     }
 
-    fn callers(&self, requests: usize) -> Outcome {
+    /// Requests this many bursts with each of the concurrent callers.
+    fn run_callers(&self, requests: usize) -> Outcome {
         thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| self.bursts(requests))).collect();
             callers.into_iter().try_for_each(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into())))

@@ -5,7 +5,7 @@ use goclaw::domain::dialect::{ChatRequest, NOTHING_RECALLED, ResponsesRequest, T
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-fn check(translated: &[u8]) {
+fn check_json(translated: &[u8]) {
     assert!(serde_json::from_slice::<Value>(translated).is_ok(), "{}", String::from_utf8_lossy(translated));
 }
 
@@ -14,11 +14,11 @@ fuzz_target!(|body: &[u8]| {
     if model_of(body).is_err() {
         return;
     }
-    if let Ok(TranslatedResponse { request, .. }) = ResponsesRequest::of_checked(body).and_then(|asked| asked.into_backend("m", &NOTHING_RECALLED)) {
-        check(&request.body);
+    if let Ok(TranslatedResponse { request, .. }) = ResponsesRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED)) {
+        check_json(&request.body);
     }
-    if let Ok(TranslatedChat { request, .. }) = ChatRequest::of_checked(body).and_then(|asked| asked.into_backend("m", &NOTHING_RECALLED)) {
-        check(&request.body);
+    if let Ok(TranslatedChat { request, .. }) = ChatRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED)) {
+        check_json(&request.body);
     }
-    check(&ChatRequest::of_checked(body).expect("a checked body").with_model("m"));
+    check_json(&ChatRequest::of_checked(body).expect("a checked body").with_model("m"));
 });

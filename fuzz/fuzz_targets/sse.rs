@@ -20,9 +20,9 @@ fn events(frames: &VecDeque<SseFrame>) -> Vec<SseEvent<'_>> {
 }
 
 fuzz_target!(|input: (u8, &[u8])| {
-    let (size, stream) = input;
+    let (piece_size, stream) = input;
     let whole = decode([stream].into_iter());
-    let pieces = decode(stream.chunks(usize::from(size).max(1)));
+    let pieces = decode(stream.chunks(usize::from(piece_size).max(1)));
     let bytes = |frames: &VecDeque<SseFrame>| Vec::from_iter(frames.iter().flat_map(|frame| frame.bytes.clone()));
     assert_eq!(events(&whole), events(&pieces));
     assert!(stream.starts_with(&bytes(&whole)) && stream.starts_with(&bytes(&pieces)));

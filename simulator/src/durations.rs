@@ -17,12 +17,12 @@ pub struct DurationError(String);
 /// # Errors
 /// Fails if the number or the unit is missing, or the duration overflows.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let refused = || DurationError(text.to_owned());
-    let unit_at = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(refused)?;
+    let invalid = || DurationError(text.to_owned());
+    let unit_at = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(invalid)?;
     let (number, unit) = text.split_at(unit_at);
-    let number: u64 = number.parse().ok().ok_or_else(refused)?;
-    let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refused)?;
-    number.checked_mul(*millis).map(Duration::from_millis).ok_or_else(refused)
+    let number: u64 = number.parse().ok().ok_or_else(invalid)?;
+    let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?;
+    number.checked_mul(*millis).map(Duration::from_millis).ok_or_else(invalid)
 }
 
 fn write_duration(duration: Duration) -> String {

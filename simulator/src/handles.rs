@@ -84,7 +84,7 @@ impl Simulator {
         self.provider.state().issued.all()
     }
 
-    /// Returns whether a token is valid now.
+    /// Returns the current status of a token.
     #[must_use]
     pub fn token_status(&self, token: &str) -> TokenStatus {
         let state = self.provider.state();
@@ -178,14 +178,14 @@ impl Simulator {
         provider::sign_in_browser(&self.provider, account)
     }
 
-    /// Revokes the cookie of a session. Its tokens stay valid until they expire. Returns false
-    /// if the session does not exist.
+    /// Revokes the cookie of a session. Its tokens stay valid until they expire. Returns false if the session does not
+    /// exist.
     pub fn revoke_browser(&self, session_id: &str) -> bool {
         self.provider.state().browsers.revoke(session_id)
     }
 
     /// Sets when a browser's cookie is replaced. Returns false if the session does not exist.
-    pub fn rotate_cookie(&self, session_id: &str, rotation: CookieRotation) -> bool {
+    pub fn set_cookie_rotation(&self, session_id: &str, rotation: CookieRotation) -> bool {
         self.provider.state().browsers.set_rotation(session_id, rotation)
     }
 

@@ -14,11 +14,11 @@ const CONTENT_SECURITY_POLICY: &str =
 pub(super) fn ask(
     request: &AuthorizationRequest,
     account: &Account,
-    everybody: &[Account],
+    all_accounts: &[Account],
     action: &str,
     name: &str,
 ) -> Reply {
-    let others = everybody.iter().enumerate().filter(|(_, other)| *other != account);
+    let others = all_accounts.iter().enumerate().filter(|(_, other)| *other != account);
     let others: String = others
         .map(|(index, other)| {
             let person = escape(&other.name);

@@ -54,7 +54,7 @@ pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &s
     let Some(account) = settings.accounts.get(settings.signed_in).cloned() else {
         return Ok(shown(entry, "invalid_session", INVALID_SESSION));
     };
-    by_approval(provider, entry, &settings, request, account).await
+    follow_approval_setting(provider, entry, &settings, request, account).await
 }
 
 /// Approves an authorization request as this account without a browser. Returns the redirect URL.
@@ -86,7 +86,7 @@ fn valid_request(query: &str, settings: &Settings) -> Result<AuthorizationReques
         return Err(NotApproved::shown("invalid_redirect_uri", why));
     }
     let (redirect_uri, state) = (redirect_uri.to_owned(), parameters.get("state").unwrap_or_default().to_owned());
-    if let Err((error, description)) = check_rest(&parameters) {
+    if let Err((error, description)) = check_redirectable(&parameters) {
         return Err(NotApproved::Redirected { redirect_uri, state, error, description });
     }
     Ok(AuthorizationRequest {
@@ -99,14 +99,15 @@ fn valid_request(query: &str, settings: &Settings) -> Result<AuthorizationReques
     })
 }
 
-async fn by_approval(
+/// Responds to a valid request as the setting `approval` says.
+async fn follow_approval_setting(
     provider: &Arc<Provider>,
     entry: &Entry,
     settings: &Settings,
     request: AuthorizationRequest,
     account: Account,
 ) -> Result<Reply, ConnectionCut> {
-    let denied = |error: &str, description| {
+    let redirected_error = |error: &str, description| {
         entry.outcome(error);
         Ok(callback::error(provider, &request.redirect_uri, &request.state, error, description))
     };
@@ -120,9 +121,11 @@ async fn by_approval(
             entry.outcome("code_issued");
             Ok(callback::approved(provider, &request, account))
         }
-        Approval::Deny => denied("access_denied", ""),
-        Approval::MissingEntitlement => denied("access_denied", "missing_codex_entitlement: Codex is not enabled."),
-        Approval::ErrorParam { error } => denied(error, "The simulator is configured to return this error."),
+        Approval::Deny => redirected_error("access_denied", ""),
+        Approval::MissingEntitlement => {
+            redirected_error("access_denied", "missing_codex_entitlement: Codex is not enabled.")
+        }
+        Approval::ErrorParam { error } => redirected_error(error, "The simulator is configured to return this error."),
         Approval::NeverAnswer => {
             entry.outcome("never_answered");
             std::future::pending().await
@@ -142,8 +145,8 @@ pub(super) fn decide(
         Ok(parameters) => parameters,
         Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
     };
-    let waiting = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
-    let Some((request, account)) = waiting else {
+    let undecided = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
+    let Some((request, account)) = undecided else {
         return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };
     let decision = parameters.get("decision").unwrap_or_default();
@@ -183,7 +186,7 @@ fn redirect_allowed(redirect_uri: &str, allowed: &RedirectPorts) -> bool {
 }
 
 /// Checks the parameters whose errors go to the client, because client and redirect URI are known to be valid.
-fn check_rest(parameters: &Parameters) -> Result<(), (&'static str, &'static str)> {
+fn check_redirectable(parameters: &Parameters) -> Result<(), (&'static str, &'static str)> {
     if parameters.get("response_type") != Some("code") {
         return Err(("unsupported_response_type", "The response_type must be code."));
     }

@@ -8,7 +8,7 @@ use crate::{
     settings::{Account, CallbackFault},
 };
 
-/// The issuer of a mix-up attack (RFC 9207).
+/// The issuer that a callback names in a mix-up attack (RFC 9207).
 const FOREIGN_ISSUER: &str = "https://issuer.example";
 
 /// Issues a code and redirects with it.
@@ -75,7 +75,7 @@ fn url(issuer: &str, redirect_uri: &str, mut pairs: Vec<(&'static str, String)>,
     format!("{redirect_uri}?{query}")
 }
 
-fn redirect(to: &str) -> Reply {
+fn redirect(url: &str) -> Reply {
     // 303 turns the POST of the approval page into a GET at the client (RFC 9700 section 4.12).
-    Reply::new(303, "").header("location", to).header("cache-control", "no-store")
+    Reply::new(303, "").header("location", url).header("cache-control", "no-store")
 }

@@ -51,7 +51,7 @@ impl AuthOrigin {
         if head.uri.path() == TOKEN_PATH {
             self.provider.steps.pass(Step::Arrived, None).await?;
         }
-        // The client disconnected in the middle of its request, so no response is possible.
+        // The client disconnected in the middle of its request, or its body is too large.
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         let provider = &self.provider;
         match (&head.method, head.uri.path()) {

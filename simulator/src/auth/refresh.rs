@@ -22,27 +22,27 @@ pub(super) async fn refresh(
     refresh_token: &str,
     client_id: &str,
 ) -> Result<Reply, ConnectionCut> {
-    let under_way = Arc::new(provider.presented(entry, refresh_token));
-    provider.steps.pass(Step::BodyRead, under_way.family).await?;
+    let presented = Arc::new(provider.presented(entry, refresh_token));
+    provider.steps.pass(Step::BodyRead, presented.family).await?;
     let fault = provider.state().faults.strike(Endpoint::Refresh);
     let mut issued = false;
     let decide = || {
-        let decided = provider::refresh(provider, under_way.presentation, refresh_token, client_id);
+        let decided = provider::refresh(provider, presented.presentation, refresh_token, client_id);
         issued = decided.is_ok();
         token::answer(provider, entry, decided)
     };
-    let reply = interference::around(fault, entry, Arc::clone(&under_way), decide).await?;
+    let reply = interference::around(fault, entry, Arc::clone(&presented), decide).await?;
     if !issued {
         return Ok(reply);
     }
-    provider.steps.pass(Step::Rotated, under_way.family).await?;
+    provider.steps.pass(Step::Rotated, presented.family).await?;
     if reply.is_delivered() || !provider.steps.may_stop_the_response() {
         return Ok(reply);
     }
     let steps = Arc::clone(&provider.steps);
-    let family = under_way.family;
-    let by_steps = Delivery::written(async move |writer, body| deliver(writer, body, &steps, family).await);
-    Ok(reply.delivered(by_steps, under_way))
+    let family = presented.family;
+    let stepwise = Delivery::written(async move |writer, body| deliver(writer, body, &steps, family).await);
+    Ok(reply.delivered(stepwise, presented))
 }
 
 /// Sends the body with stops after the head, in the middle and at the end. Sends no `Content-Length`, so that a client

@@ -55,13 +55,13 @@ pub(super) async fn token(
     let request = parameters.as_ref().map_err(Clone::clone).and_then(TokenRequest::read);
     let reply = match request {
         Ok(TokenRequest::AuthorizationCode { code, client_id, redirect_uri, code_verifier }) => {
-            presented(provider, entry, "authorization_code", code);
+            record_grant(provider, entry, "authorization_code", code);
             let fault = provider.state().faults.strike(Endpoint::CodeExchange);
             let decide = || provider::redeem_code(provider, code, client_id, redirect_uri, code_verifier);
             interference::around(fault, entry, (), || answer(provider, entry, decide())).await
         }
         Ok(TokenRequest::RefreshToken { refresh_token, client_id }) => {
-            presented(provider, entry, "refresh_token", refresh_token);
+            record_grant(provider, entry, "refresh_token", refresh_token);
             refresh::refresh(provider, entry, refresh_token, client_id).await
         }
         Err(refusal) => {
@@ -92,7 +92,8 @@ pub(super) fn answer(provider: &Provider, entry: &Entry, decided: Result<TokenAn
     }
 }
 
-fn presented(provider: &Provider, entry: &Entry, grant_type: &str, secret: &str) {
+/// Records the grant, the digest of its code or token, and the token family in the journal.
+fn record_grant(provider: &Provider, entry: &Entry, grant_type: &str, secret: &str) {
     let family = {
         let state = provider.state();
         state.families.family_of(secret).or_else(|| state.codes.family_of(secret))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     limits::Quota,
-    request::{ModelRequest, OF_COMPACTION, text},
+    request::{COMPACTION_PARAMETERS, ModelRequest, text},
 };
 use crate::{
     http::Reply,
@@ -16,7 +16,7 @@ use crate::{
 /// Returns the user's messages unchanged, and one item with encrypted content in place of the rest.
 pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
     let (settings, now) = provider.state().at_this_moment();
-    let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {
+    let request = match ModelRequest::read(head, body, &COMPACTION_PARAMETERS, &settings.models) {
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
     };
@@ -25,9 +25,10 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
         entry.outcome("usage_limit_reached");
         return refusal;
     }
-    let said = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();
-    let sealed = format!("gAAAAA{}", random_text());
-    let rest = json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": sealed});
-    let output: Vec<Value> = said.chain([rest]).collect();
+    let messages = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();
+    let encrypted = format!("gAAAAA{}", random_text());
+    let compacted =
+        json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": encrypted});
+    let output: Vec<Value> = messages.chain([compacted]).collect();
     quota.with_usage_headers(Reply::json(200, &json!({"output": output})))
 }

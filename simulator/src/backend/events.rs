@@ -55,7 +55,7 @@ impl Events {
         }
         let mut begun = Self { response, output: Vec::new(), events: Vec::new() };
         for kind in ["response.created", "response.in_progress"] {
-            let response = begun.state("in_progress", json!({"output": []}));
+            let response = begun.response_object("in_progress", json!({"output": []}));
             begun.push(kind, json!({"response": response}));
         }
         begun
@@ -86,7 +86,7 @@ impl Events {
     /// Completes the response. The real backend sends an empty `output`; `listed` fills it.
     pub(super) fn complete(&mut self, input: InputTokens, listed: bool) {
         let output = if listed { self.output.as_slice() } else { &[] };
-        let response = self.state("completed", json!({"output": output, "usage": self.usage(input)}));
+        let response = self.response_object("completed", json!({"output": output, "usage": self.usage(input)}));
         self.push("response.completed", json!({"response": response}));
     }
 
@@ -97,7 +97,7 @@ impl Events {
             "output": self.output,
             "usage": self.usage(input),
         });
-        let response = self.state("incomplete", more);
+        let response = self.response_object("incomplete", more);
         self.push("response.incomplete", json!({"response": response}));
     }
 
@@ -126,7 +126,7 @@ impl Events {
     /// Returns the event of a failed response with this error code.
     pub(super) fn failure(&self, code: &str) -> Event {
         let error = json!({"error": {"code": code, "message": refusals::failure(code)}});
-        Event::new("response.failed", json!({"response": self.state("failed", error)}))
+        Event::new("response.failed", json!({"response": self.response_object("failed", error)}))
     }
 
     pub(super) fn all(&self) -> &[Event] {
@@ -138,7 +138,7 @@ impl Events {
     }
 
     /// Returns the response object with this status and these additional members.
-    fn state(&self, status: &str, more: Value) -> Value {
+    fn response_object(&self, status: &str, more: Value) -> Value {
         let mut members = self.response.clone();
         members.insert("status".to_owned(), json!(status));
         members.extend(more.as_object().cloned().unwrap_or_default());

@@ -26,7 +26,7 @@ pub(super) enum Form {
     Crlf,
     /// Comments before each frame.
     Comments,
-    /// An invalid event before the first delta.
+    /// Invalid events before the first delta.
     Garbage,
     /// One write per byte.
     Bytes,

@@ -61,10 +61,10 @@ fn check_id(index: usize, item: &Value) -> Result<(), Refusal> {
     let Some(id) = text(item, "id") else { return Ok(()) };
     let kind = text(item, "type").unwrap_or("message");
     let prefix = ID_PREFIXES.iter().find(|(known, _)| *known == kind).map_or("", |(_, prefix)| prefix);
-    let is_known = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    let is_allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
     let (code, why) = if id.chars().count() > MAX_ID {
         ("string_above_max_length", "string too long. Expected a string with maximum length 64.".to_owned())
-    } else if !id.chars().all(is_known) {
+    } else if !id.chars().all(is_allowed) {
         ("invalid_value", "Expected an ID that contains letters, numbers, underscores, or dashes.".to_owned())
     } else if !id.starts_with(prefix) {
         ("invalid_value", format!("Expected an ID that begins with '{prefix}'."))
@@ -92,16 +92,16 @@ fn is_private(name: &str) -> bool {
     name.starts_with("internal_")
 }
 
-/// Checks that an output follows its call.
+/// Checks that an output follows its call, and is a text or a list.
 fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
-    let calls = match text(item, "type") {
+    let call_type = match text(item, "type") {
         Some("function_call_output") => "function_call",
         Some("custom_tool_call_output") => "custom_tool_call",
         _ => return Ok(()),
     };
     let call_id = text(item, "call_id").unwrap_or_default();
-    if !before.iter().any(|call| text(call, "type") == Some(calls) && text(call, "call_id") == Some(call_id)) {
-        let output = if calls == "function_call" { "function call" } else { "custom tool call" };
+    if !before.iter().any(|call| text(call, "type") == Some(call_type) && text(call, "call_id") == Some(call_id)) {
+        let output = if call_type == "function_call" { "function call" } else { "custom tool call" };
         let message = format!("No tool call found for {output} output with call_id {call_id}.");
         return Err(Refusal::of_api(400, None, "input", &message));
     }
@@ -112,6 +112,7 @@ fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Checks that a message has only content parts of known types.
 fn check_content(index: usize, item: &Value) -> Result<(), Refusal> {
     let parts = item.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let is_message = matches!(text(item, "type"), None | Some("message"));

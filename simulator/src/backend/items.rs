@@ -31,7 +31,8 @@ const REFUSAL: Part =
     Part { kind: "refusal", member: "refusal", delta: "response.refusal.delta", done: "response.refusal.done" };
 
 impl Part {
-    fn of(&self, text: &str) -> Value {
+    /// Returns the part with this text.
+    fn with_text(&self, text: &str) -> Value {
         let mut part = json!({"type": self.kind, self.member: text});
         if let Some(part) = part.as_object_mut().filter(|_| self.kind == TEXT.kind) {
             part.insert("annotations".to_owned(), json!([]));
@@ -55,28 +56,31 @@ pub(super) fn refusal(events: &mut Events, pieces: &[String]) {
     message_of(&REFUSAL, events, pieces, "completed");
 }
 
-fn message_of(kind: &Part, events: &mut Events, pieces: &[String], status: &str) {
+fn message_of(part: &Part, events: &mut Events, pieces: &[String], status: &str) {
     let id = format!("msg_{}", random_text());
-    let item = |status: &str, content: Value| json!({"id": id, "type": "message", "role": "assistant", "status": status, "content": content});
+    let item = |status: &str, content: Value| {
+        let (kind, role) = ("message", "assistant");
+        json!({"id": id, "type": kind, "role": role, "status": status, "content": content})
+    };
     let place = |member: &str, value: Value| json!({"content_index": 0, member: value});
     let text = pieces.concat();
     events.item_added(item("in_progress", json!([])));
-    events.about(&id, "response.content_part.added", place("part", kind.of("")));
+    events.about(&id, "response.content_part.added", place("part", part.with_text("")));
     for piece in pieces {
-        events.about(&id, kind.delta, place("delta", json!(piece)));
+        events.about(&id, part.delta, place("delta", json!(piece)));
     }
-    events.about(&id, kind.done, place(kind.member, json!(text)));
-    events.about(&id, "response.content_part.done", place("part", kind.of(&text)));
-    events.item_done(item(status, json!([kind.of(&text)])));
+    events.about(&id, part.done, place(part.member, json!(text)));
+    events.about(&id, "response.content_part.done", place("part", part.with_text(&text)));
+    events.item_done(item(status, json!([part.with_text(&text)])));
 }
 
 /// Adds reasoning: a summary in clear text and an encrypted part, each only if it is requested.
-pub(super) fn reasoning(events: &mut Events, is_summarized: bool, is_included: bool) {
+pub(super) fn reasoning(events: &mut Events, is_summarized: bool, has_encrypted_content: bool) {
     let part = |text: &str| json!({"type": "summary_text", "text": text});
     let id = format!("rs_{}", random_text());
-    let sealed = is_included.then(|| format!("gAAAAA{}", random_text()));
-    let item = |summary: Value| match &sealed {
-        Some(sealed) => json!({"id": id, "type": "reasoning", "summary": summary, "encrypted_content": sealed}),
+    let encrypted = has_encrypted_content.then(|| format!("gAAAAA{}", random_text()));
+    let item = |summary: Value| match &encrypted {
+        Some(encrypted) => json!({"id": id, "type": "reasoning", "summary": summary, "encrypted_content": encrypted}),
         None => json!({"id": id, "type": "reasoning", "summary": summary}),
     };
     events.item_added(item(json!([])));
@@ -149,7 +153,13 @@ pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
     for kind in ["response.image_generation_call.in_progress", "response.image_generation_call.generating"] {
         events.about(&id, kind, json!({}));
     }
-    let mut item = json!({"id": id, "type": "image_generation_call", "status": "completed", "result": IMAGE, "revised_prompt": prompt});
+    let mut item = json!({
+        "id": id,
+        "type": "image_generation_call",
+        "status": "completed",
+        "result": IMAGE,
+        "revised_prompt": prompt,
+    });
     let chosen = |name: &str, default: &str| tool.get(name).cloned().unwrap_or_else(|| json!(default));
     if let Some(item) = item.as_object_mut() {
         for (name, default) in

@@ -1,5 +1,5 @@
-//! The usage of a plan. Headers, `GET /wham/usage`, the refusal of an exhausted plan and optionally the stream all
-//! report the same values, because each client reads another one.
+//! The usage of a plan. Clients differ in where they read it, so headers, `GET /wham/usage`, the refusal of an
+//! exhausted plan and, if configured, the stream report the same values.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -63,24 +63,24 @@ impl<'a> Quota<'a> {
     }
 
     /// Returns the exhausted window; the longer one if both are exhausted.
-    fn reached(&self) -> Option<&Window> {
+    fn exhausted_window(&self) -> Option<&Window> {
         self.windows.iter().rfind(|window| window.used_percent >= 100)
     }
 
     /// Returns the body of `GET /wham/usage`.
     pub(super) fn usage(&self) -> Value {
         let [primary, secondary] = &self.windows;
-        let reached = self.reached();
+        let exhausted = self.exhausted_window();
         json!({
             "plan_type": self.account.plan,
             "email": self.account.email,
             "rate_limit": {
-                "allowed": reached.is_none(),
-                "limit_reached": reached.is_some(),
+                "allowed": exhausted.is_none(),
+                "limit_reached": exhausted.is_some(),
                 "primary_window": self.window(primary),
                 "secondary_window": self.window(secondary),
             },
-            "rate_limit_reached_type": reached.map(|window| json!({"type": window.name})),
+            "rate_limit_reached_type": exhausted.map(|window| json!({"type": window.name})),
             "credits": {"has_credits": false, "unlimited": false, "balance": "0"},
             "additional_rate_limits": [],
         })
@@ -106,12 +106,12 @@ impl<'a> Quota<'a> {
             })
         };
         let [primary, secondary] = &self.windows;
-        let reached = self.reached().is_some();
+        let is_exhausted = self.exhausted_window().is_some();
         json!({
             "plan_type": self.account.plan,
             "rate_limits": {
-                "allowed": !reached,
-                "limit_reached": reached,
+                "allowed": !is_exhausted,
+                "limit_reached": is_exhausted,
                 "primary": window(primary),
                 "secondary": window(secondary),
             },
@@ -126,10 +126,10 @@ impl<'a> Quota<'a> {
 
     /// Returns the error response for an exhausted plan.
     pub(super) fn refusal(&self) -> Option<Reply> {
-        let reached = self.reached()?;
-        let after = self.reset_after(reached);
+        let exhausted = self.exhausted_window()?;
+        let after = self.reset_after(exhausted);
         let body = refusals::usage_limit_reached(&self.account.plan, self.now.as_secs() + after, after);
-        Some(self.with_usage_headers(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", reached.name)))
+        Some(self.with_usage_headers(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", exhausted.name)))
     }
 
     /// Adds the usage headers of every model response.

@@ -13,7 +13,7 @@ pub(crate) struct BackendMemory {
     pub(super) spent: Spent,
 }
 
-/// The account of every turn state that was issued.
+/// The account of every issued turn state, the value of `x-codex-turn-state`.
 #[derive(Debug, Default)]
 pub(super) struct Turns(HashMap<String, String>);
 

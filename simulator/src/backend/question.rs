@@ -11,18 +11,18 @@ const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 /// Returns the question in a request.
 pub(super) fn question(request: &ModelRequest) -> Question {
     let input = request.input();
-    let outputs = input.iter().rev().take_while(|item| is_output(item)).map(|item| spoken(item.get("output")));
+    let outputs = input.iter().rev().take_while(|item| is_output(item)).map(|item| content_text(item.get("output")));
     let mut tool_outputs: Vec<_> = outputs.collect();
     tool_outputs.reverse();
-    let asked = input.iter().rposition(|item| text(item, "role") == Some("user"));
-    let user = asked.and_then(|position| input.get(position));
-    let since = asked.and_then(|position| input.get(position..)).unwrap_or(input);
+    let last_user_message = input.iter().rposition(|item| text(item, "role") == Some("user"));
+    let user = last_user_message.and_then(|position| input.get(position));
+    let since = last_user_message.and_then(|position| input.get(position..)).unwrap_or(input);
     let calls = since.iter().filter(|item| text(item, "type") == Some("function_call"));
     let functions = request.list("tools").iter().filter(|tool| text(tool, "type") == Some("function"));
     let format = request.get("text").and_then(|text| text.get("format"));
     Question {
         tool_outputs,
-        user_text: spoken(user.and_then(|item| item.get("content"))),
+        user_text: content_text(user.and_then(|item| item.get("content"))),
         called: calls.filter_map(|call| text(call, "name")).map(ToOwned::to_owned).collect(),
         tools: functions.filter_map(tool).collect(),
         choice: ToolChoice::read(request.get("tool_choice"), |choice| choice.get("name")),
@@ -72,7 +72,7 @@ fn tool(tool: &Value) -> Option<Tool> {
 }
 
 /// Returns the text of a content that is a string or a list of parts.
-fn spoken(content: Option<&Value>) -> String {
+fn content_text(content: Option<&Value>) -> String {
     let parts = content.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let of_parts = || parts.iter().filter_map(|part| text(part, "text")).collect::<Vec<_>>().join(" ");
     content.and_then(Value::as_str).map_or_else(of_parts, ToOwned::to_owned)

@@ -1,4 +1,4 @@
-//! Why a request for a response is refused: the status and the body, in the real backend's two forms.
+//! The refusal of a request for a response, in the real backend's two forms: `detail`, or OpenAI's error object.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Returns an error of the API that the backend is built on.
+    /// Returns an error in the form of OpenAI's API, on which the backend is built.
     pub(super) fn of_api(status: u16, code: Option<&str>, param: &str, message: &str) -> Self {
         let error = json!({"message": message, "type": "invalid_request_error", "param": param, "code": code});
         Self { status, body: json!({"error": error}) }
@@ -25,7 +25,7 @@ impl Refusal {
 }
 
 impl<T: AsRef<str>> From<T> for Refusal {
-    /// Returns a refusal of the backend itself, with the reason as plain text.
+    /// Returns a 400 of the backend itself, with the reason in `detail`.
     fn from(why: T) -> Self {
         Self { status: 400, body: refusals::detail(why.as_ref()) }
     }

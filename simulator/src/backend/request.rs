@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{BODY_LIMIT, input, refusal::Refusal};
 
 /// The parameters of a streamed response.
-pub(super) const OF_RESPONSES: [&str; 14] = [
+pub(super) const RESPONSE_PARAMETERS: [&str; 14] = [
     "client_metadata",
     "include",
     "input",
@@ -30,7 +30,7 @@ pub(super) const OF_RESPONSES: [&str; 14] = [
 ];
 
 /// The parameters of a compaction.
-pub(super) const OF_COMPACTION: [&str; 9] = [
+pub(super) const COMPACTION_PARAMETERS: [&str; 9] = [
     "input",
     "instructions",
     "model",
@@ -48,11 +48,11 @@ const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"]
 const TIERS: [&str; 4] = ["auto", "default", "flex", "priority"];
 
 /// Decompresses zstd (RFC 8878), up to the limit of an uncompressed body.
-fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
-    let mut unpacked = Vec::new();
+fn decompressed(body: &[u8]) -> Option<Vec<u8>> {
+    let mut decompressed = Vec::new();
     let decoder = StreamingDecoder::new(body).ok()?;
-    decoder.take(BODY_LIMIT as u64 + 1).read_to_end(&mut unpacked).ok()?;
-    (unpacked.len() <= BODY_LIMIT).then_some(unpacked)
+    decoder.take(BODY_LIMIT as u64 + 1).read_to_end(&mut decompressed).ok()?;
+    (decompressed.len() <= BODY_LIMIT).then_some(decompressed)
 }
 
 /// A valid request.
@@ -60,7 +60,7 @@ fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
 pub(super) struct ModelRequest(Map<String, Value>);
 
 impl ModelRequest {
-    /// Parses a request with these parameters for one of these models.
+    /// Parses and checks a request. Only these parameters and models are allowed.
     pub(super) fn read(head: &Parts, body: &[u8], parameters: &[&str], models: &[String]) -> Result<Self, Refusal> {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         if !header(CONTENT_TYPE).is_some_and(|media_type| media_type.starts_with("application/json")) {
@@ -68,7 +68,7 @@ impl ModelRequest {
         }
         let body = match header(CONTENT_ENCODING) {
             None => Cow::Borrowed(body),
-            Some("zstd") => Cow::Owned(unpacked(body).ok_or("The body is not zstd, or too large")?),
+            Some("zstd") => Cow::Owned(decompressed(body).ok_or("The body is not zstd, or too large")?),
             Some(_) => return Err("The body must be plain JSON or zstd".into()),
         };
         let members: Map<String, Value> = serde_json::from_slice(&body).or(Err("The body is not a JSON object"))?;

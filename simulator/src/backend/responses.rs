@@ -9,7 +9,7 @@ use super::{
     events::Events,
     limits::Quota,
     refusal::Refusal,
-    request::{ModelRequest, OF_RESPONSES},
+    request::{ModelRequest, RESPONSE_PARAMETERS},
     script,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) fn responses(
     interrupted: Option<Interrupted>,
 ) -> Reply {
     let (settings, now) = provider.state().at_this_moment();
-    let read = ModelRequest::read(head, body, &OF_RESPONSES, &settings.models);
+    let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models);
     let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
@@ -57,7 +57,7 @@ pub(super) fn responses(
         events.push("codex.rate_limits", quota.event());
     }
     provider.state().backend.spent.add(account, settings.percent_per_response, now);
-    let moves = script::moves(&script, &request, settings.spoken(), input, events, interrupted);
+    let moves = script::moves(&script, &request, settings.text_pieces(), input, events, interrupted);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);
     let request_id = format!("req_{}", random_text());

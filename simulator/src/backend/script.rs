@@ -58,11 +58,17 @@ enum Content<'a> {
 
 #[derive(Clone, Copy)]
 enum End<'a> {
+    /// `response.completed`; `listed` fills its `output`.
     Completed { listed: bool },
+    /// `response.incomplete` for this reason.
     CutShort(&'static str),
+    /// `response.failed` with this code.
     Failed(&'a str),
+    /// An `error` event with this code.
     Error(&'a str),
+    /// No last event.
     Missing,
+    /// `response.completed`, then more bytes and an open connection.
     GoesOn,
 }
 
@@ -96,25 +102,25 @@ fn plan(script: &Script) -> Plan<'_> {
     }
 }
 
-/// Returns the moves of a response; `spoken` are the pieces of its plain text.
+/// Returns the moves of a response. `text_pieces` is its plain text.
 pub(super) fn moves(
     script: &Script,
     request: &ModelRequest,
-    spoken: Vec<String>,
+    text_pieces: Vec<String>,
     input: InputTokens,
     mut events: Events,
     interrupted: Option<Interrupted>,
 ) -> Vec<Move> {
     let plan = plan(script);
     match plan.content {
-        Content::Answer => answer(request, spoken, &mut events),
+        Content::Answer => answer(request, text_pieces, &mut events),
         Content::AnswerAfter(before) => {
             before(request, &mut events);
-            answer(request, spoken, &mut events);
+            answer(request, text_pieces, &mut events);
         }
         Content::Instead(speak) => speak(request, &mut events),
         Content::Given(given) => events.given(given),
-        Content::Unfinished => items::unfinished_message(&mut events, &spoken),
+        Content::Unfinished => items::unfinished_message(&mut events, &text_pieces),
     }
     let mut last = vec![Move::Ends(StreamEnd::Completed)];
     match plan.end {
@@ -137,14 +143,14 @@ pub(super) fn moves(
     plan.form.apply(moves)
 }
 
-fn answer(request: &ModelRequest, spoken: Vec<String>, events: &mut Events) {
+fn answer(request: &ModelRequest, text_pieces: Vec<String>, events: &mut Events) {
     if wants_reasoning(request) {
         items::reasoning(events, wants_summary(request), includes_reasoning(request));
     }
     if let Some(tool) = required_image_tool(request) {
         return items::image(events, &question(request).user_text, tool);
     }
-    match model::answer(&question(request), spoken) {
+    match model::answer(&question(request), text_pieces) {
         Answer::Text(pieces) => items::message(events, &pieces),
         Answer::Calls(calls) => calls.iter().for_each(|call| items::function_call(events, call)),
     }

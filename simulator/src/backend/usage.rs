@@ -1,6 +1,6 @@
-//! The token usage of a response. The numbers are invented but consistent. The common beginning of a prompt and the
-//! previous prompt with the same `prompt_cache_key` counts as cached, so that a test can check that a client sends the
-//! key and repeats the conversation unchanged.
+//! The token usage of a response. The numbers are invented but consistent. The beginning that a prompt shares
+//! with the previous prompt of the same `prompt_cache_key` counts as cached, so that a test can check that a client
+//! sends the key and repeats the conversation unchanged.
 
 use std::{collections::HashMap, iter};
 
@@ -34,16 +34,17 @@ impl InputTokens {
 pub(super) struct PromptCache(HashMap<(String, String), Vec<String>>);
 
 impl PromptCache {
-    /// Counts an account's prompt and caches it under the key, if any. `head` is what precedes the input: the
-    /// instructions and the tools.
+    /// Counts an account's prompt and caches it under the key, if any. `head` is the part before the input: the
+    /// tools and the instructions.
     pub(super) fn count(&mut self, account_id: &str, key: Option<&str>, head: &Value, input: &[Value]) -> InputTokens {
         let parts: Vec<String> = iter::once(head).chain(input).map(Value::to_string).collect();
         let total = tokens(parts.iter());
-        let before = match key {
+        let previous = match key {
             Some(key) => self.0.insert((account_id.to_owned(), key.to_owned()), parts.clone()).unwrap_or_default(),
             None => Vec::new(),
         };
-        let repeated = parts.iter().zip(&before).take_while(|(part, before)| part == before).map(|(part, _)| part);
+        let repeated =
+            parts.iter().zip(&previous).take_while(|(part, previous)| part == previous).map(|(part, _)| part);
         InputTokens { total, cached: tokens(repeated) }
     }
 }

@@ -82,11 +82,11 @@ impl ControlOrigin {
 
     fn post(&self, path: &str, body: &Bytes) -> Option<Reply> {
         Some(match path {
-            "/approval" => with(body, |approval: Approval| {
+            "/approval" => with_body(body, |approval: Approval| {
                 self.provider.state().settings.approval = approval;
                 done()
             }),
-            "/faults" => with(body, |order: FaultOrder| {
+            "/faults" => with_body(body, |order: FaultOrder| {
                 self.provider.state().faults.push(order);
                 done()
             }),
@@ -94,7 +94,7 @@ impl ControlOrigin {
                 self.provider.state().faults.clear();
                 done()
             }
-            "/scripts" => with(body, |order: ScriptOrder| {
+            "/scripts" => with_body(body, |order: ScriptOrder| {
                 self.provider.state().scripts.push(order);
                 done()
             }),
@@ -102,7 +102,7 @@ impl ControlOrigin {
                 self.provider.state().scripts.clear();
                 done()
             }
-            "/settings" => with(body, |members: Map<String, Value>| {
+            "/settings" => with_body(body, |members: Map<String, Value>| {
                 let mut state = self.provider.state();
                 match state.settings.merged(members) {
                     Ok(settings) => {
@@ -112,19 +112,19 @@ impl ControlOrigin {
                     Err(error) => refused(&error),
                 }
             }),
-            "/introspect" => with(body, |Introspection { token }| {
+            "/introspect" => with_body(body, |Introspection { token }| {
                 let state = self.provider.state();
                 Reply::json(200, &json!({"status": state.families.status(&token, state.now())}))
             }),
-            "/approve" => with(body, |request| orders::approve(&self.provider, &request)),
-            "/browsers" => with(body, |request| orders::sign_in_browser(&self.provider, &request)),
-            "/browsers/rotation" => with(body, |request| orders::set_rotation(&self.provider, &request)),
-            "/browsers/revoke" => with(body, |request| orders::revoke_browser(&self.provider, &request)),
-            "/stops" => with(body, |order| {
+            "/approve" => with_body(body, |request| orders::approve(&self.provider, &request)),
+            "/browsers" => with_body(body, |request| orders::sign_in_browser(&self.provider, &request)),
+            "/browsers/rotation" => with_body(body, |request| orders::set_rotation(&self.provider, &request)),
+            "/browsers/revoke" => with_body(body, |request| orders::revoke_browser(&self.provider, &request)),
+            "/stops" => with_body(body, |order| {
                 self.provider.steps.order(order);
                 done()
             }),
-            "/stops/release" => with(body, |request| orders::release(&self.provider.steps, &request)),
+            "/stops/release" => with_body(body, |request| orders::release(&self.provider.steps, &request)),
             "/stops/clear" => {
                 self.provider.steps.clear();
                 done()
@@ -151,7 +151,8 @@ async fn rotate_keys(provider: &Provider) -> Option<Reply> {
     })
 }
 
-fn with<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> Reply) -> Reply {
+/// Calls `act` with the parsed body. An invalid body gets a 400.
+fn with_body<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> Reply) -> Reply {
     match serde_json::from_slice(body) {
         Ok(value) => act(value),
         Err(error) => refused(&error),

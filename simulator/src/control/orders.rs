@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long `/stops/await` waits by default.
-const DEFAULT_PATIENCE: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `POST /approve`.
 #[derive(Deserialize)]
@@ -93,16 +93,16 @@ struct AwaitStep {
     step: Step,
     #[serde(default = "one")]
     count: usize,
-    #[serde(default = "patience", with = "durations")]
-    patience: Duration,
+    #[serde(default = "default_timeout", with = "durations")]
+    timeout: Duration,
 }
 
 fn one() -> usize {
     1
 }
 
-fn patience() -> Duration {
-    DEFAULT_PATIENCE
+fn default_timeout() -> Duration {
+    DEFAULT_TIMEOUT
 }
 
 /// Responds when the step is reached, or with 408 if it is not.
@@ -111,7 +111,7 @@ pub(super) async fn await_step(steps: &Steps, body: &[u8]) -> Reply {
         Ok(request) => request,
         Err(error) => return refused(&error),
     };
-    let reached = tokio::time::timeout(request.patience, steps.reached(request.step, request.count)).await;
+    let reached = tokio::time::timeout(request.timeout, steps.reached(request.step, request.count)).await;
     match reached {
         Ok(()) => Reply::json(200, &steps.stopped()),
         Err(_) => Reply::json(408, &json!({"error": "the step was not reached in time"})),

@@ -33,7 +33,7 @@ pub(super) fn completions(
     if let Err(why) = check(messages) {
         return refused(400, why, "invalid_parameter_error");
     }
-    let answer = model::answer(&question(&request, messages), settings.spoken());
+    let answer = model::answer(&question(&request, messages), settings.text_pieces());
     let completion = Completion::new(model, messages, answer, now);
     if request.get("stream") != Some(&Value::Bool(true)) {
         return Reply::json(200, &completion.whole());
@@ -64,15 +64,15 @@ fn check(messages: &[Value]) -> Result<(), &'static str> {
 
 fn question(request: &Map<String, Value>, messages: &[Value]) -> Question {
     let outputs = messages.iter().rev().take_while(|message| is_output(message));
-    let mut tool_outputs: Vec<_> = outputs.map(|message| spoken(message.get("content"))).collect();
+    let mut tool_outputs: Vec<_> = outputs.map(|message| content_text(message.get("content"))).collect();
     tool_outputs.reverse();
-    let asked = messages.iter().rposition(|message| text(message.get("role")) == "user");
-    let user = asked.and_then(|position| messages.get(position));
-    let since = asked.and_then(|position| messages.get(position..)).unwrap_or(messages);
+    let last_user_message = messages.iter().rposition(|message| text(message.get("role")) == "user");
+    let user = last_user_message.and_then(|position| messages.get(position));
+    let since = last_user_message.and_then(|position| messages.get(position..)).unwrap_or(messages);
     let calls = since.iter().flat_map(|message| list(message.get("tool_calls")));
     Question {
         tool_outputs,
-        user_text: spoken(user.and_then(|message| message.get("content"))),
+        user_text: content_text(user.and_then(|message| message.get("content"))),
         called: calls
             .map(|call| text(call.get("function").and_then(|function| function.get("name"))).to_owned())
             .collect(),
@@ -94,7 +94,7 @@ fn tool(tool: &Value) -> Option<Tool> {
 }
 
 /// Returns the text of a content that is a string or a list of parts.
-fn spoken(content: Option<&Value>) -> String {
+fn content_text(content: Option<&Value>) -> String {
     let of_parts = || list(content).iter().map(|part| text(part.get("text"))).collect::<Vec<_>>().join(" ");
     content.and_then(Value::as_str).map_or_else(of_parts, ToOwned::to_owned)
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::completion::{Completion, called};
+use super::completion::{Completion, tool_call};
 use crate::{
     model::{Answer, Call, json_pieces},
     performance::Frame,
@@ -44,7 +44,7 @@ fn deltas(answer: &Answer) -> Vec<Value> {
 /// Returns the deltas of one call. Only the first contains the id and the function's name.
 fn deltas_of_call(index: usize, call: &Call) -> Vec<Value> {
     let delta = |(number, piece): (usize, String)| match number {
-        0 => json!({"tool_calls": [called(index, call, &piece)]}),
+        0 => json!({"tool_calls": [tool_call(index, call, &piece)]}),
         _ => json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
     };
     json_pieces(&call.arguments).into_iter().enumerate().map(delta).collect()

@@ -41,7 +41,7 @@ impl Completion {
             Answer::Text(pieces) => json!({"role": "assistant", "content": pieces.concat()}),
             Answer::Calls(calls) => {
                 let calls: Vec<_> =
-                    calls.iter().enumerate().map(|(index, call)| called(index, call, &call.arguments)).collect();
+                    calls.iter().enumerate().map(|(index, call)| tool_call(index, call, &call.arguments)).collect();
                 json!({"role": "assistant", "content": "", "tool_calls": calls})
             }
         };
@@ -71,8 +71,8 @@ impl Completion {
     }
 }
 
-/// Returns a call with its arguments, or with the first piece of them.
-pub(super) fn called(index: usize, call: &Call, arguments: &str) -> Value {
+/// Returns a tool call with its arguments, or with the first piece of them.
+pub(super) fn tool_call(index: usize, call: &Call, arguments: &str) -> Value {
     let function = json!({"name": call.name, "arguments": arguments});
     json!({"index": index, "id": call.id, "type": "function", "function": function})
 }

@@ -13,7 +13,7 @@ use crate::{
     provider::{State, random_text},
 };
 
-/// The required header and its value.
+/// The header that a synthesis requires, and its value.
 const ASYNC: (&str, &str) = ("x-dashscope-async", "enable");
 
 /// The status at the first and the second query. From the third on, the task has succeeded.
@@ -21,7 +21,7 @@ const UNDER_WAY: [&str; 2] = [PENDING, "RUNNING"];
 const PENDING: &str = "PENDING";
 
 /// The maximum number of pictures in one task.
-const MOST_PICTURES: u64 = 4;
+const MAX_PICTURES: u64 = 4;
 
 /// The tasks by id; a reset removes them.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ pub(super) fn create(state: &mut State, head: &Parts, body: &Bytes, key: &str) -
     if request.pointer("/input/prompt").and_then(Value::as_str).is_none() {
         return refused_natively(400, "InvalidParameter", "Required parameter `prompt` is missing.");
     }
-    let pictures = request.pointer("/parameters/n").and_then(Value::as_u64).unwrap_or(1).min(MOST_PICTURES);
+    let pictures = request.pointer("/parameters/n").and_then(Value::as_u64).unwrap_or(1).min(MAX_PICTURES);
     let id = random_text();
     state.tasks.0.insert(id.clone(), Task { key_sha256: token_sha256(key), pictures, queries: 0 });
     answered(json!({"task_id": id, "task_status": PENDING}), None)

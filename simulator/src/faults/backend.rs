@@ -16,7 +16,7 @@ impl Fault {
     #[must_use]
     pub fn unauthorized(code: Option<&str>) -> Self {
         let body = code.map_or_else(refusals::unauthorized, refusals::refused_token);
-        let mut headers = vec![content("application/json")];
+        let mut headers = vec![content_type("application/json")];
         headers.extend(code.map(|code| ("x-openai-authorization-error".to_owned(), code.to_owned())));
         Self::Answer { status: 401, headers, body: body.to_string() }
     }
@@ -79,7 +79,7 @@ impl Fault {
         let body = refusals::usage_limit_reached("plus", resets_at, resets_in_seconds);
         let header = |name: &str, value: String| (name.to_owned(), value);
         let headers = vec![
-            content("application/json"),
+            content_type("application/json"),
             header("x-codex-plan-type", "plus".to_owned()),
             header("x-codex-primary-used-percent", "100.0".to_owned()),
             header("x-codex-primary-window-minutes", "300".to_owned()),
@@ -134,14 +134,14 @@ fn invalid_request(code: &str, message: &str) -> Value {
 }
 
 fn answer(status: u16, body: &Value) -> Fault {
-    Fault::Answer { status, headers: vec![content("application/json")], body: body.to_string() }
+    Fault::Answer { status, headers: vec![content_type("application/json")], body: body.to_string() }
 }
 
 /// Returns an HTML page of the network in front of the backend.
 fn cloudflare(status: u16, title: &str, says: &str) -> Fault {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![
-        content("text/html; charset=UTF-8"),
+        content_type("text/html; charset=UTF-8"),
         header("server", "cloudflare"),
         header("cf-ray", "0123456789abcdef-FRA"),
     ];
@@ -149,6 +149,7 @@ fn cloudflare(status: u16, title: &str, says: &str) -> Fault {
     Fault::Answer { status, headers, body }
 }
 
-pub(super) fn content(media_type: &str) -> (String, String) {
+/// Returns the header `Content-Type`.
+pub(super) fn content_type(media_type: &str) -> (String, String) {
     ("content-type".to_owned(), media_type.to_owned())
 }

@@ -68,8 +68,8 @@ impl Endpoint {
     }
 }
 
-/// A fault. The first group acts before the provider changes its state. The second acts after the provider has rotated,
-/// redeemed or revoked a secret, so it can lose a login.
+/// A fault. Those described with "No change" act before the provider changes its state. Those with "Committed" act
+/// after the provider has rotated, redeemed or revoked a secret, so they can lose a login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
@@ -104,7 +104,7 @@ pub enum Fault {
         #[serde(default)]
         body: String,
     },
-    /// No change: accepted, never answered.
+    /// No change: the request is read and never answered.
     Hang,
     /// No change: the connection is reset (TCP RST).
     ResetBefore,

@@ -1,8 +1,9 @@
-//! Ready-made faults that imitate the real providers, with their texts where known.
+//! Ready-made faults of any origin, of streams and of the session provider, with the real providers' texts where known.
+//! `backend` has those of the backend.
 
 use serde_json::{Map, Value};
 
-use super::{Fault, Interruption, backend::content};
+use super::{Fault, Interruption, backend::content_type};
 use crate::refusals;
 
 /// The redirect target of a hostile upstream.
@@ -123,6 +124,6 @@ impl Fault {
     #[must_use]
     pub fn session_refused() -> Self {
         let body = refusals::session("authentication_invalid", "Unable to authenticate the request.");
-        Self::Answer { status: 401, headers: vec![content("application/json")], body: body.to_string() }
+        Self::Answer { status: 401, headers: vec![content_type("application/json")], body: body.to_string() }
     }
 }

@@ -52,7 +52,7 @@ impl Gate {
     }
 
     /// Records that this state has taken effect.
-    pub(crate) fn is_now(&self, open: bool) {
+    pub(crate) fn set_actual(&self, open: bool) {
         self.actual.send_replace(open);
     }
 }

@@ -50,11 +50,11 @@ pub(crate) async fn serve(mut listener: TcpListener, gate: Arc<Gate>, origin: im
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         };
-        gate.is_now(false);
+        gate.set_actual(false);
         gate.wanted(true).await;
         let Ok(listening) = listen_again(held) else { return };
         listener = listening;
-        gate.is_now(true);
+        gate.set_actual(true);
     }
 }
 

@@ -38,8 +38,8 @@ pub(crate) enum Answer {
 }
 
 /// Returns the first that applies: calls of the named tools, the tool outputs as text, the minimal JSON for the schema,
-/// or the plain text `spoken`.
-pub(crate) fn answer(question: &Question, spoken: Vec<String>) -> Answer {
+/// or the plain text of `text_pieces`.
+pub(crate) fn answer(question: &Question, text_pieces: Vec<String>) -> Answer {
     let calls = tools::called(question);
     if !calls.is_empty() {
         return Answer::Calls(calls);
@@ -50,7 +50,7 @@ pub(crate) fn answer(question: &Question, spoken: Vec<String>) -> Answer {
     }
     match &question.schema {
         Some(schema) => Answer::Text(json_pieces(&schema::minimal_value(schema).to_string())),
-        None => Answer::Text(spoken),
+        None => Answer::Text(text_pieces),
     }
 }
 

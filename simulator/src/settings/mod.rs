@@ -157,7 +157,7 @@ impl Settings {
     }
 
     /// Returns the pieces of a plain response.
-    pub(crate) fn spoken(&self) -> Vec<String> {
+    pub(crate) fn text_pieces(&self) -> Vec<String> {
         match self.speech {
             Speech::NumberedWords => model::words(self.stream_deltas),
             Speech::Sentences => model::sentences(),

@@ -174,8 +174,8 @@ async fn a_replaced_cookie_is_refused_everywhere() {
     let party = Party::new().await;
     let browser = party.browser();
     let old = format!("__client={}", browser.client_cookie);
-    assert!(party.simulator.rotate_cookie(&browser.session_id, CookieRotation::Once));
-    assert!(!party.simulator.rotate_cookie("session_unknown", CookieRotation::Once));
+    assert!(party.simulator.set_cookie_rotation(&browser.session_id, CookieRotation::Once));
+    assert!(!party.simulator.set_cookie_rotation("session_unknown", CookieRotation::Once));
     let rotated = party.refresh_session(&browser.session_id, &old).await;
     let new = format!("__client={}", new_cookie(&rotated).expect("a new cookie"));
     assert_eq!(rotated.status, 200);

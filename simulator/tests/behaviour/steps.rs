@@ -194,7 +194,7 @@ async fn each_held_request_keeps_its_first_verdict() {
 async fn stops_are_queued_awaited_and_released_over_http() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
-    let late = json!({"step": "rotated", "patience": "10ms"});
+    let late = json!({"step": "rotated", "timeout": "10ms"});
     assert_eq!(party.change("/stops/await", late).await.status, 408);
     assert_eq!(party.change("/stops", json!({"step": "nowhere"})).await.status, 400);
 

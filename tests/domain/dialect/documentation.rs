@@ -21,6 +21,6 @@ fn refused_parameters_are_documented() {
 
 #[test]
 fn passed_parameters_are_documented() {
-    let row = format!("| `{}` | passed |", PASSED.join("` `"));
+    let row = format!("| `{}` | passed |", PASSED.join("`, `"));
     assert!(PAGE.contains(&row), "no row {row}");
 }

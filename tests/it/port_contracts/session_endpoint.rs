@@ -166,7 +166,7 @@ impl Fixture for Http {
     }
 
     fn replace_cookie(&self, session: &str) {
-        assert!(self.provider.rotate_cookie(session, CookieRotation::Once));
+        assert!(self.provider.set_cookie_rotation(session, CookieRotation::Once));
     }
 
     fn fail_once(&self) {

@@ -1,4 +1,5 @@
-{{/* Names and labels, as `helm create` generates them. */}}
+{{/* Names and labels, almost as `helm create` generates them. A name has at most 52 characters, because Kubernetes
+appends 11 characters to a StatefulSet's name in a label, which may have 63. */}}
 {{- define "goclaw.fullname" -}}
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
 {{- end }}

@@ -14,7 +14,7 @@ use crate::{
 const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
 /// Returns the account of the bearer token, or the error response. Records the token's status in the journal.
-pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
+pub(super) fn authenticate(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
     let Some(token) = bearer(headers) else {
         entry.outcome("no_bearer");
         return Err(Reply::json(401, &refusals::unauthorized()));
@@ -31,7 +31,7 @@ pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> 
     }
     let account = check_access(provider, token).map_err(|refusal| refused(entry, refusal))?;
     match headers.get(ACCOUNT_HEADER).map(|value| value.as_bytes()) {
-        Some(named) if named == account.account_id.as_bytes() => in_use(provider, entry, account),
+        Some(named) if named == account.account_id.as_bytes() => check_workspace(provider, entry, account),
         Some(_) => {
             entry.outcome("wrong_account");
             // The token is valid: a client must not refresh it for this error.
@@ -46,7 +46,7 @@ pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> 
 }
 
 /// Refuses the accounts of a deactivated workspace. Their tokens stay valid.
-fn in_use(provider: &Provider, entry: &Entry, account: Account) -> Result<Account, Reply> {
+fn check_workspace(provider: &Provider, entry: &Entry, account: Account) -> Result<Account, Reply> {
     if provider.state().settings.deactivated_workspaces.contains(&account.account_id) {
         entry.outcome("deactivated_workspace");
         return Err(Reply::json(402, &refusals::deactivated_workspace()));
