@@ -173,16 +173,16 @@ impl Accounts {
         let refresh = refresh.clone().at(now);
         let TokenVersion { login_id, generation } = refresh.version.clone();
         let feedback = self.tokens.feedback(&definition.name, &login_id);
-        // A token that the provider refused is dead even if it has not expired.
-        let is_dead = self.tokens.are_refused(&definition.name, &refresh.version);
+        // The provider may have ended the access token before its expiry.
+        let is_access_dead = self.tokens.are_refused(&definition.name, &refresh.version);
         let state = state_of(definition, Some(AccountState::of(enabled, &refresh, now)), &feedback);
-        let is_refused = is_dead || feedback.refusal().is_some();
+        let is_refused = is_access_dead || feedback.refusal().is_some();
         let owner = (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner);
         let next_refresh_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);
         AccountStatus {
             reason: if definition.enabled {
-                self.reason(definition, state, &refresh, &feedback, is_dead, mismatch)
+                self.reason(definition, state, &refresh, &feedback, is_access_dead, mismatch)
             } else {
                 Some("The account is switched off in the configuration.".to_owned())
             },
