@@ -123,6 +123,7 @@ impl Directory {
             None => (None, None),
         };
         let stored_type = credential.as_ref().map(|credential| credential.provider_type);
+        // The type in an unreadable row is not authenticated, so a type in the request takes precedence.
         let unproven_type = unreadable.as_ref().and_then(|unreadable| unreadable.row.provider_type);
         let definition = match self.catalog.get(name) {
             Some(configured) => Some(configured.clone()),

@@ -2,8 +2,8 @@
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
 //! [`Logins`]. Calls never go in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no other
-//! service. [`follow`] passes the changes of other replicas to the services. Each use case is a method in a file named
-//! after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
+//! service. [`follow`] passes the changes of other replicas to the services. State changes run through
+//! [`Tasks::run`], so a caller that disconnects does not cancel them.
 
 mod access;
 mod accounts;

@@ -93,7 +93,7 @@ impl Logins {
                     Some(still_needed) => bound = still_needed,
                 }
             }
-            let next_look = next_end.unwrap_or(Some(STORE_RETRY)).map(|wait| self.timer(wait));
+            let next_check = next_end.unwrap_or(Some(STORE_RETRY)).map(|wait| self.timer(wait));
             tokio::select! {
                 event = bound.next_event() => match event {
                     CallbackEvent::Hit(hit) => {
@@ -104,7 +104,7 @@ impl Logins {
                 },
                 Some(()) = replies.next() => closing = Some(self.timer(FOR_PAGE)),
                 () = or_never(closing.as_mut()) => closing = None,
-                () = or_never(next_look) => {}
+                () = or_never(next_check) => {}
                 () = self.window.changed.notified() => {}
                 () = self.tasks.stopping().cancelled() => break,
             }
