@@ -37,7 +37,7 @@ use crate::{
 /// Maximum size of a provider's JSON response.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long to read on for a stream's end after its last event, so that the connection can be reused.
+/// How long to wait for a stream's end after its last event, so that the connection can be reused.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The provider's error code for encrypted reasoning that it cannot decrypt.
@@ -112,7 +112,8 @@ impl Models {
     }
 
     /// Splits a model's name into the account's model and its suffixes, such as the reasoning effort. A suffix is part
-    /// of the name if the account lists a model with this whole name, or no model with a shorter one.
+    /// of the name if the account lists a model with this whole name, or no model with a shorter one. If the list is
+    /// unknown, all suffixes are split off.
     async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {

@@ -126,9 +126,9 @@ impl Models {
         // The recalled reasoning has been sent, so its memory is free.
         drop(room);
         let part = Part::Reasoning(target.definition.name.clone());
-        let unremembered = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
+        let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
-            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), unremembered, 0).await?
+            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent<'_>| {
@@ -136,8 +136,8 @@ impl Models {
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
             };
             let (response, completion) = self.collect(prompted, read).await?;
-            if let (Some(unremembered), Some(calls)) = (unremembered, reader.take_reasoned_calls()) {
-                self.remember(unremembered, Complete::Chat(calls)).await;
+            if let (Some(pending_memory), Some(calls)) = (pending_memory, reader.take_reasoned_calls()) {
+                self.remember(pending_memory, Complete::Chat(calls)).await;
             }
             response.with_json(completion)
         };

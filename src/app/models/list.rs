@@ -68,17 +68,20 @@ impl Models {
         let accounts = self.accounts_with_models(rights).await;
         let mut listing =
             ModelListing { etag: self.list_etag(&self.names.default_provider), ..ModelListing::default() };
-        for (key, of) in self.names.agents.iter().filter(|(_, of)| rights.permits_model(&of.provider, &of.model)) {
-            let account = accounts.iter().find(|account| account.name == of.provider);
-            let known = account.and_then(|account| account.models.iter().find(|model| model.name == of.model));
-            let model = known.cloned().unwrap_or_else(|| ProviderModel::named(&of.model));
+        for (key, agent) in
+            self.names.agents.iter().filter(|(_, agent)| rights.permits_model(&agent.provider, &agent.model))
+        {
+            let account = accounts.iter().find(|account| account.name == agent.provider);
+            let known = account.and_then(|account| account.models.iter().find(|model| model.name == agent.model));
+            let model = known.cloned().unwrap_or_else(|| ProviderModel::named(&agent.model));
             listing.models.push(ListedModel { created: 0, ..ListedModel::new(key.clone(), "goclaw", &model) });
             listing.catalog.extend(model.entry_as(key, Some(key), false));
         }
         for account in &accounts {
             self.add_account(&mut listing, account, rights);
         }
-        listing.incomplete = accounts.into_iter().filter(|account| !account.is_current).map(|it| it.name).collect();
+        listing.incomplete =
+            accounts.into_iter().filter(|account| !account.is_current).map(|account| account.name).collect();
         listing
     }
 

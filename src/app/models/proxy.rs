@@ -69,13 +69,13 @@ impl Models {
         let call = ProviderCall { method, url, headers, body };
         let response = self.call(&name, call).await?;
         if response.status == StatusCode::TOO_MANY_REQUESTS {
-            return self.forward_limit(response).await;
+            return self.forward_too_many_requests(response).await;
         }
         ProxyResponse::of(response)
     }
 
     /// Copies the retry hints of a 429 body into headers, because automatic retries read only headers.
-    async fn forward_limit(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
+    async fn forward_too_many_requests(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
         let (response, body) = peek(response).await?;
         let refusal = read_refusal(&response, &body, self.now());
         let mut forwarded = ProxyResponse::of(response)?;

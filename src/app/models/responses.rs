@@ -69,21 +69,21 @@ impl Models {
         let echo = echo.stored(is_stored);
         let kept = echo.size() + own_input.len();
         let part = Part::Whole { input: own_input, previous };
-        let unremembered = is_stored.then_some(PendingMemory { owner: caller, part });
+        let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.
         drop(room);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(Box::new(reader)), unremembered, kept).await?
+            self.streamed(prompted, Form::Responses(Box::new(reader)), pending_memory, kept).await?
         } else {
             let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
                 Ok(read.flatten().map(|whole| (whole, false)))
             };
             let (response, whole) = self.collect(prompted, read).await?;
-            if let Some(unremembered) = unremembered {
-                self.remember(unremembered, Complete::Response(whole.clone())).await;
+            if let Some(pending_memory) = pending_memory {
+                self.remember(pending_memory, Complete::Response(whole.clone())).await;
             }
             response.with_json(whole)
         };
@@ -133,7 +133,7 @@ impl Models {
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
-        unremembered: Option<PendingMemory>,
+        pending_memory: Option<PendingMemory>,
         kept: usize,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = split_event_stream(response)?;
@@ -142,7 +142,7 @@ impl Models {
         events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
-        response.body = answer(Arc::clone(self), account, events, form, unremembered);
+        response.body = answer(Arc::clone(self), account, events, form, pending_memory);
         Ok(response)
     }
 
@@ -216,9 +216,9 @@ impl ProxyResponse {
 
     /// Replaces the provider's name of the model with the caller's, because the Codex CLI reports any other name as a
     /// rerouted request.
-    fn with_model(mut self, requested: &str, name: &ModelName) -> Self {
+    fn with_model(mut self, backend_name: &str, name: &ModelName) -> Self {
         if let Some(value) = self.headers.get_mut(MODEL)
-            && value == requested
+            && value == backend_name
             && let Ok(name) = HeaderValue::from_str(name.as_str())
         {
             *value = name;

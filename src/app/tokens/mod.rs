@@ -307,7 +307,7 @@ impl Tokens {
         }
     }
 
-    /// Whether the provider refuses the access token of this version.
+    /// Whether the provider named the access token of this version as expired, invalidated or revoked.
     pub(super) fn are_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.refused.are_dead(name, version)
     }

@@ -22,7 +22,7 @@ use crate::{
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Reasoning items by the ids of the tool calls that follow them.
-type ByCall = BTreeMap<String, Vec<Value>>;
+type ReasoningByCall = BTreeMap<String, Vec<Value>>;
 
 /// The content that is sealed and stored.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +31,7 @@ struct Content {
     calls: Vec<ReasonedCall>,
 }
 
+/// Returns what to store of a chat's reasoning.
 pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Kept> {
     let ReasonedCalls { response_id, calls } = reasoned;
     let items = calls.iter().map(|call| call.call_id.clone()).collect();
@@ -46,7 +47,7 @@ impl Models {
         caller: &Principal,
         account: &AccountName,
         calls: &[String],
-    ) -> RecalledItems<ByCall> {
+    ) -> RecalledItems<ReasoningByCall> {
         let newest = calls.iter().rev().filter(|id| ResponseId::parse(id).is_some()).take(MAX_REFERENCES);
         let wanted: Vec<String> = newest.cloned().collect();
         if wanted.is_empty() || !self.memory.is_on() {
@@ -67,7 +68,7 @@ impl Models {
         caller: &Principal,
         account: &AccountName,
         calls: &[String],
-    ) -> Result<RecalledItems<ByCall>, AppError> {
+    ) -> Result<RecalledItems<ReasoningByCall>, AppError> {
         let _turn = self.turn_to_read().await?;
         let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.limits(self.now()) };
         let mut found = self.memory.store.with_items(calls, limits).await?;

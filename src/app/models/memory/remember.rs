@@ -59,9 +59,9 @@ impl Part {
 
 impl Models {
     /// Stores a complete response. Waits until it is stored, at most [`WAIT`].
-    pub(in crate::app::models) async fn remember(self: &Arc<Self>, unremembered: PendingMemory, complete: Complete) {
+    pub(in crate::app::models) async fn remember(self: &Arc<Self>, pending_memory: PendingMemory, complete: Complete) {
         let models = Arc::clone(self);
-        let stored = self.tasks.run(async move { models.store_response(unremembered, &complete).await });
+        let stored = self.tasks.run(async move { models.store_response(pending_memory, &complete).await });
         select! {
             stored = stored => {
                 if let Err(error) = stored {
@@ -72,11 +72,15 @@ impl Models {
         }
     }
 
-    async fn store_response(self: Arc<Self>, unremembered: PendingMemory, complete: &Complete) -> Result<(), AppError> {
-        let PendingMemory { owner, part } = unremembered;
+    async fn store_response(
+        self: Arc<Self>,
+        pending_memory: PendingMemory,
+        complete: &Complete,
+    ) -> Result<(), AppError> {
+        let PendingMemory { owner, part } = pending_memory;
         let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
-        // Sealed, it would exceed the limit of a recall, so no request could use it.
+        // Base64 adds a third. If the sealed content exceeds the limit of a recall, no request can use it.
         if content.len() / 3 * 4 > usize::try_from(MAX_BYTES).unwrap_or(usize::MAX) {
             tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
             return Ok(());
