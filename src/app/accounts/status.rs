@@ -174,7 +174,7 @@ impl Accounts {
         let TokenVersion { login_id, generation } = refresh.version.clone();
         let feedback = self.tokens.feedback(&definition.name, &login_id);
         // The provider may have ended the access token before its expiry.
-        let is_access_dead = self.tokens.are_refused(&definition.name, &refresh.version);
+        let is_access_dead = self.tokens.is_access_dead(&definition.name, &refresh.version);
         let state = state_of(definition, Some(AccountState::of(enabled, &refresh, now)), &feedback);
         let is_refused = is_access_dead || feedback.refusal().is_some();
         let owner = (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner);

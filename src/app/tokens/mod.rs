@@ -308,8 +308,8 @@ impl Tokens {
     }
 
     /// Whether the provider named the access token of this version as expired, invalidated or revoked.
-    pub(super) fn are_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
-        self.refused.are_dead(name, version)
+    pub(super) fn is_access_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
+        self.refused.is_dead(name, version)
     }
 
     /// Returns why the store failed during the last refresh; None if it did not.
