@@ -179,7 +179,7 @@ impl Models {
     /// Returns the error for a response that ended early.
     fn broken(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
         match error {
-            BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.failed(account, failure))),
+            BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.note_failure(account, failure))),
             BrokenEvents::Upstream(error) => error.into(),
             BrokenEvents::GatewayStops => UpstreamError::Lost("the gateway stops".into()).into(),
             BrokenEvents::TooLong(error) => error.into(),

@@ -349,7 +349,7 @@ impl CallerStream {
                 None => Next::End,
             },
             Ok(Written::Failure(failure)) => {
-                self.models.failed(&self.account, failure);
+                self.models.note_failure(&self.account, failure);
                 Next::End
             }
             Err(failure) => {
@@ -360,7 +360,7 @@ impl CallerStream {
     }
 
     fn write_failure(&self, failure: ResponseFailure, out: &mut Vec<u8>) {
-        let refusal = self.models.failed(&self.account, failure);
+        let refusal = self.models.note_failure(&self.account, failure);
         self.form.write_error(refusal.kind.openai_type(), &refusal.code, &refusal.message, out);
     }
 
