@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
-    memory::{Complete, Part, PendingMemory},
+    memory::{Complete, PendingMemory, StoredPart},
     metered::metered,
     session::{add_session, cache_scope},
     stream::{ChatForm, Form},
@@ -125,7 +125,7 @@ impl Models {
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled reasoning has been sent, so its memory is free.
         drop(room);
-        let part = Part::Reasoning(target.definition.name.clone());
+        let part = StoredPart::Reasoning(target.definition.name.clone());
         let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
             self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
-    memory::{Complete, Part, PendingMemory, RecalledItems},
+    memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
     stream::{BrokenEvents, Events, Form, answer},
 };
@@ -68,7 +68,7 @@ impl Models {
         let is_stored = store && self.memory.is_on();
         let echo = echo.stored(is_stored);
         let kept = echo.size() + own_input.len();
-        let part = Part::Whole { input: own_input, previous };
+        let part = StoredPart::Whole { input: own_input, previous };
         let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.

@@ -15,7 +15,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-pub(super) use self::remember::{Complete, Part, PendingMemory};
+pub(super) use self::remember::{Complete, PendingMemory, StoredPart};
 use self::{batch::Batch, upkeep::Upkeep};
 use super::Models;
 use crate::{

@@ -20,12 +20,12 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::app::models) struct PendingMemory {
     pub(in crate::app::models) owner: Principal,
-    pub(in crate::app::models) part: Part,
+    pub(in crate::app::models) part: StoredPart,
 }
 
 /// The part of a response that is stored.
 #[derive(Debug)]
-pub(in crate::app::models) enum Part {
+pub(in crate::app::models) enum StoredPart {
     /// The whole response, with the input items of its request as a JSON array, and the response that it continues.
     Whole { input: String, previous: Option<ResponseId> },
     /// Only the reasoning before tool calls, for this account.
@@ -41,7 +41,7 @@ pub(in crate::app::models) enum Complete {
     Chat(ReasonedCalls),
 }
 
-impl Part {
+impl StoredPart {
     /// Returns what to store of a complete response; None if it has no id.
     fn of(self, complete: &Complete) -> Option<Kept> {
         match (self, complete) {
