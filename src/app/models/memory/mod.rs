@@ -60,7 +60,7 @@ pub(super) struct Memory {
 }
 
 /// A response to store, before its content is sealed.
-struct Kept {
+struct UnsealedResponse {
     id: String,
     previous: Option<ResponseId>,
     items: Vec<String>,

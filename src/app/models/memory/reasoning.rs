@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::select;
 
-use super::{Kept, MAX_REFERENCES, RecalledItems, WAIT, may_read};
+use super::{MAX_REFERENCES, RecalledItems, UnsealedResponse, WAIT, may_read};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -32,11 +32,16 @@ struct Content {
 }
 
 /// Returns what to store of a chat's reasoning.
-pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Kept> {
+pub(super) fn unsealed(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
     let ReasonedCalls { response_id, calls } = reasoned;
     let items = calls.iter().map(|call| call.call_id.clone()).collect();
     let content = Content { account: account.to_string(), calls: calls.clone() };
-    Some(Kept { id: response_id.clone(), previous: None, items, content: serde_json::to_string(&content).ok()? })
+    Some(UnsealedResponse {
+        id: response_id.clone(),
+        previous: None,
+        items,
+        content: serde_json::to_string(&content).ok()?,
+    })
 }
 
 impl Models {

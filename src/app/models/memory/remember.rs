@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::select;
 
-use super::{Content, Kept, LIMITS, MAX_BYTES, WAIT, reasoning};
+use super::{Content, LIMITS, MAX_BYTES, UnsealedResponse, WAIT, reasoning};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -43,15 +43,15 @@ pub(in crate::app::models) enum Complete {
 
 impl StoredPart {
     /// Returns what to store of a complete response; None if it has no id.
-    fn of(self, complete: &Complete) -> Option<Kept> {
+    fn of(self, complete: &Complete) -> Option<UnsealedResponse> {
         match (self, complete) {
             (Self::Whole { input, previous }, Complete::Response(response)) => {
                 let ResponseItems { id, item_ids, .. } = ResponseItems::of(response)?;
                 let raw = |json| serde_json::from_str::<&RawValue>(json).ok();
                 let content = serde_json::to_string(&Content { input: raw(&input)?, response: raw(response)? }).ok()?;
-                Some(Kept { id, previous, items: item_ids, content })
+                Some(UnsealedResponse { id, previous, items: item_ids, content })
             }
-            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::kept(&account, calls),
+            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::unsealed(&account, calls),
             (Self::Whole { .. }, Complete::Chat(_)) | (Self::Reasoning(_), Complete::Response(_)) => None,
         }
     }
@@ -78,7 +78,7 @@ impl Models {
         complete: &Complete,
     ) -> Result<(), AppError> {
         let PendingMemory { owner, part } = pending_memory;
-        let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
+        let Some(UnsealedResponse { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
         // Base64 adds a third. If the sealed content exceeds the limit of a recall, no request can use it.
         if content.len() / 3 * 4 > usize::try_from(MAX_BYTES).unwrap_or(usize::MAX) {
