@@ -56,7 +56,7 @@ pub struct ModelRequest {
 }
 
 /// Checks a request body. Returns the body without lone surrogates, and the name of its model.
-pub(super) fn checked(
+pub(super) fn checked_body(
     body: Bytes,
     model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
 ) -> Result<(Bytes, ModelName), InvalidRequest> {
@@ -86,7 +86,7 @@ impl Target {
 impl Models {
     /// Checks a request's body, resolves its model, and checks that the caller may use the model.
     pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
-        let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
+        let (body, name) = self.tasks.compute(body.len(), || checked_body(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
         let (account, model) = (&target.definition.name, &target.model.name);
         RunningRequest::current().note_model(account, model);
