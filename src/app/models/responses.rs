@@ -15,7 +15,7 @@ use super::{
     ask::is_event_stream,
     memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
-    stream::{BrokenEvents, Events, Form, answer},
+    stream::{BrokenEvents, Events, Form, caller_stream},
 };
 use crate::{
     app::{AppError, ProviderRegistration, RunningRequest},
@@ -142,7 +142,7 @@ impl Models {
         events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
-        response.body = answer(Arc::clone(self), account, events, form, pending_memory);
+        response.body = caller_stream(Arc::clone(self), account, events, form, pending_memory);
         Ok(response)
     }
 

@@ -253,7 +253,7 @@ struct CallerStream {
 }
 
 /// Returns the body of the caller's response.
-pub(super) fn answer(
+pub(super) fn caller_stream(
     models: Arc<Models>,
     account: Arc<ProviderRegistration>,
     events: Events,
