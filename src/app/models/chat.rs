@@ -41,8 +41,8 @@ impl Models {
         let (checked, body) = self.check_request(request).await?;
         match checked.target.api.dialect {
             Dialect::Codex => {
-                let (chat, room) = self.translate_chat(&body, &checked).await?;
-                self.send_translated(chat, ChatForm::Chat, checked, room).await
+                let (chat, reserved) = self.translate_chat(&body, &checked).await?;
+                self.send_translated(chat, ChatForm::Chat, checked, reserved).await
             }
             Dialect::ChatCompletions => {
                 let (model, size) = (checked.target.model.name.clone(), body.len());
@@ -98,7 +98,7 @@ impl Models {
             return Ok((chat, None));
         }
         let chat = translate(Recalled { reasoning: found.items, ..Recalled::default() }).await?;
-        Ok((chat, found.room))
+        Ok((chat, found.reserved))
     }
 
     /// Whether the account's list says that the model summarizes its reasoning. Uses the last known list.
@@ -117,14 +117,14 @@ impl Models {
         chat: TranslatedChat,
         form: ChatForm,
         checked: CheckedRequest,
-        room: Option<OwnedSemaphorePermit>,
+        reserved: Option<OwnedSemaphorePermit>,
     ) -> Result<ProxyResponse, AppError> {
         let TranslatedChat { request: BackendRequest { body, stream, session, ignored }, options, .. } = chat;
         let CheckedRequest { target, mut headers, caller } = checked;
         add_session(&mut headers, session.as_deref());
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled reasoning has been sent, so its memory is free.
-        drop(room);
+        drop(reserved);
         let part = StoredPart::Reasoning(target.definition.name.clone());
         let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {

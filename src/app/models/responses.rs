@@ -56,7 +56,7 @@ impl Models {
             Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
         }
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
-        let (translated, previous, room) = self.translate_response(body, &target.model, &caller).await?;
+        let (translated, previous, reserved) = self.translate_response(body, &target.model, &caller).await?;
         let TranslatedResponse {
             request: BackendRequest { body, stream, session, ignored },
             echo,
@@ -72,7 +72,7 @@ impl Models {
         let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.
-        drop(room);
+        drop(reserved);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
             self.streamed(prompted, Form::Responses(Box::new(reader)), pending_memory, kept).await?
@@ -109,12 +109,12 @@ impl Models {
             Some(previous) => self.recall(caller, previous).await?,
             None => RecalledItems::default(),
         };
-        let mut room: Vec<_> = earlier.room.into_iter().collect();
+        let mut reserved: Vec<_> = earlier.reserved.into_iter().collect();
         let recalled = Arc::new(Recalled { earlier: earlier.items, ..Recalled::default() });
         let mut translated = translate(Arc::clone(&recalled)).await?;
         if !translated.missing.is_empty() {
             let found = self.recall_items(caller, &translated.missing).await?;
-            room.extend(found.room);
+            reserved.extend(found.reserved);
             if !found.items.is_empty() {
                 let earlier = recalled.earlier.clone();
                 translated =
@@ -123,7 +123,7 @@ impl Models {
         }
         match translated.missing.needed() {
             Some(id) => Err(self.item_not_found(id)),
-            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse), room)),
+            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse), reserved)),
         }
     }
 

@@ -71,7 +71,7 @@ struct UnsealedResponse {
 #[derive(Default)]
 pub(super) struct RecalledItems<T> {
     pub(super) items: T,
-    pub(super) room: Option<OwnedSemaphorePermit>,
+    pub(super) reserved: Option<OwnedSemaphorePermit>,
 }
 
 /// The sealed content of a remembered response.
@@ -122,10 +122,10 @@ impl Models {
         }
         let opened: Option<Vec<Opened>> = chain.iter().map(|response| self.memory.open(response, caller)).collect();
         let opened = opened.filter(|opened| !opened.is_empty() && !is_cut).ok_or_else(not_found)?;
-        let room = self.memory.room_for(&chain)?;
+        let reserved = self.memory.reserve_for(&chain)?;
         let mut items: Vec<String> = opened.into_iter().flat_map(|known| [known.output(), known.input]).collect();
         items.reverse();
-        Ok(RecalledItems { items, room: Some(room) })
+        Ok(RecalledItems { items, reserved: Some(reserved) })
     }
 
     /// Returns the missing items that are remembered for this caller.
@@ -141,11 +141,11 @@ impl Models {
         }
         let _turn = self.turn_to_read().await?;
         let found = self.memory.store.with_items(&wanted, self.memory.limits(self.now())).await?;
-        let room = Some(self.memory.room_for(&found)?);
+        let reserved = Some(self.memory.reserve_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
         let mut items: BTreeMap<_, _> = opened.flat_map(|known| items_by_id(&known.output())).collect();
         items.retain(|id, _| wanted.contains(id));
-        Ok(RecalledItems { items, room })
+        Ok(RecalledItems { items, reserved })
     }
 
     /// Returns the error for a reference to an item that is not remembered.
@@ -246,7 +246,7 @@ impl Memory {
     }
 
     /// Reserves memory for the content of these responses. Hold the permit until the request has been sent.
-    fn room_for(&self, read: &[RememberedResponse]) -> Result<OwnedSemaphorePermit, AppError> {
+    fn reserve_for(&self, read: &[RememberedResponse]) -> Result<OwnedSemaphorePermit, AppError> {
         let bytes = read.iter().map(RememberedResponse::size).sum::<i64>().saturating_mul(COPIES);
         let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
         let reserved = Arc::clone(&self.recalled_kib).try_acquire_many_owned(kib);

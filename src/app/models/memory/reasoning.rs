@@ -80,11 +80,11 @@ impl Models {
         found.retain(|response| may_read(response, caller));
         // Of two calls with the same id, the newer one is used.
         found.sort_by_key(|response| response.used_at);
-        let room = Some(self.memory.room_for(&found)?);
+        let reserved = Some(self.memory.reserve_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.vault.open_response(response));
         let contents = opened.filter_map(|content| serde_json::from_str::<Content>(&content).ok());
         let of_account = contents.filter(|content| content.account == account.as_str());
         let items = of_account.flat_map(|content| content.calls).map(|call| (call.call_id, call.reasoning)).collect();
-        Ok(RecalledItems { items, room })
+        Ok(RecalledItems { items, reserved })
     }
 }
