@@ -65,8 +65,8 @@ impl Tokens {
         let pause = definition.refresh.backoff_max;
         let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
         let same_type = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
-        let is_only = same_type.take(2).count() < 2;
-        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_only, pause, self.now())) {
+        let is_only_account = same_type.take(2).count() < 2;
+        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_only_account, pause, self.now())) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }
     }

@@ -45,8 +45,8 @@ impl JournalContents {
 
     /// Returns the newest version of a login that this gateway has presented, and how often.
     pub(super) fn presented_of(&self, name: &AccountName, login_id: &LoginId) -> Option<(TokenVersion, u32)> {
-        let of_login = self.presented.iter().filter(|it| it.name == *name && it.version.login_id == *login_id);
-        let newest = of_login.max_by_key(|it| (it.version.generation, it.attempt))?;
+        let of_login = self.presented.iter().filter(|token| token.name == *name && token.version.login_id == *login_id);
+        let newest = of_login.max_by_key(|token| (token.version.generation, token.attempt))?;
         Some((newest.version.clone(), newest.attempt))
     }
 
@@ -176,7 +176,8 @@ impl Tokens {
         Ok(Some(self.advance(definition, &returned).await?))
     }
 
-    /// Returns the accounts of which the journal has another login than the database, and no end of it.
+    /// Returns the accounts for which the journal names another login than the database, unless the journal also records
+    /// the end of that login.
     pub(in crate::app) async fn names_with_other_logins(&self) -> HashSet<AccountName> {
         let registered = self.registry.versions();
         let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();

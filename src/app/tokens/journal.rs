@@ -49,7 +49,8 @@ impl Tokens {
             let account = match self.store.load(&record.name).await {
                 Err(StoreError::Unreadable(row)) => {
                     tracing::warn!(provider.name = %record.name, "a journal record has tokens of an account that cannot be read: {row}");
-                    let definition = row.provider_type.and_then(|it| self.directory.definition_of(&record.name, it));
+                    let definition =
+                        row.provider_type.and_then(|known| self.directory.definition_of(&record.name, known));
                     let unsaved = definition.filter(|_| record.state == RecordState::Unsaved);
                     due.extend(unsaved.map(|definition| (definition, record)));
                     continue;

@@ -85,7 +85,7 @@ impl Tokens {
                 outcome.map(|outcome| outcome.presented(definition))
             }
         };
-        let outcome = outcome.map_err(|error| fate(credential, failure(definition, &error)));
+        let outcome = outcome.map_err(|error| fate(credential, classify(definition, &error)));
         self.note_outcome(definition, &outcome);
         outcome
     }
@@ -113,13 +113,13 @@ impl CookieOutcome {
     }
 }
 
-/// Adjusts a failure for a secret that can be presented again, such as a cookie that the provider never replaced.
+/// Adjusts a failure if the account's secret can be presented again, such as a cookie that the provider never replaced.
 pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
     if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 
 /// Classifies an error of the token endpoint, and logs its text, because the row keeps only the class.
-fn failure(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
+fn classify(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
     tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
     error.failure()
 }

@@ -30,7 +30,7 @@ use crate::{
 
 /// Pauses between attempts to commit: the shortest and the longest.
 const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Number of attempts of a step that may be given up, and the pause between them.
+/// Number of attempts to store a step that may be given up, and the pause between two attempts.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -227,18 +227,18 @@ impl Tokens {
             pause = (pause * 2).min(longest);
         };
         // Whether the tokens are stored: by this call, by an earlier attempt, or by another process that replayed them.
-        let is_there = committed.credential.as_ref().is_some_and(|there| there.has_tokens_of(&record.rotation));
+        let is_stored = committed.credential.as_ref().is_some_and(|account| account.has_tokens_of(&record.rotation));
         if committed.effect == Effect::Revoke {
             let user_id = record.rotation.metadata.account.user_id.as_deref();
             let token = record.rotation.refresh_token.as_ref();
             if let Err(error) = self.revoke_surplus(definition, version, token, user_id).await {
                 tracing::warn!(provider.name = %name, error = %error, "surplus tokens are left to expire");
             }
-        } else if committed.effect != Effect::Stored && !is_there {
+        } else if committed.effect != Effect::Stored && !is_stored {
             tracing::warn!(provider.name = %name, version = %version, "surplus tokens discarded");
         }
         self.adopt(name, &version.login_id, committed.credential);
-        self.settle_record(&record, is_there).await;
+        self.settle_record(&record, is_stored).await;
         RefreshOutcome::Settled
     }
 

@@ -183,9 +183,9 @@ impl ProviderRegistry {
         let account = Arc::new(account);
         self.newest.fetch_max(account.revision.0, Ordering::Relaxed);
         self.change(name, |entry| {
-            let is_late = entry.signed_out.as_ref() == Some(&account.refresh.version.login_id)
-                || entry.account.as_ref().is_some_and(|there| there.revision > account.revision);
-            if !is_late {
+            let is_outdated = entry.signed_out.as_ref() == Some(&account.refresh.version.login_id)
+                || entry.account.as_ref().is_some_and(|known| known.revision > account.revision);
+            if !is_outdated {
                 (entry.account, entry.unreadable) = (Some(Arc::clone(&account)), None);
             }
         });

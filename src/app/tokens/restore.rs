@@ -81,6 +81,7 @@ impl Tokens {
         let known = known.max_by_key(|(version, attempt)| (version.generation, *attempt));
         let Some((known, attempt)) = known else { return Ok(account) };
         let newest = remembered.committed_of(&name).filter(|rotation| rotation.version == known);
+        // A refresh that runs in this process may be presenting the token, which the registry does not count yet.
         let own_call = u32::from(self.single_flight.is_running(&name, &known));
         let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
         let compared = RefreshEvent::Restored { known, attempt: attempt + own_call };

@@ -110,6 +110,7 @@ impl Tokens {
         let Some(slot) = self.slot(definition, is_awaited).await else {
             return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
         };
+        // The owner has consented to this presentation, so an open breaker does not delay it.
         if trigger != RefreshTrigger::Consented
             && let Err(until) = self.admit(definition)
         {
@@ -144,7 +145,7 @@ impl Tokens {
             match self.acquire_and_present(definition, next).await? {
                 Progress::Ended(outcome) => return Ok((outcome, None)),
                 Progress::Late(outcome, call) => return Ok((outcome, Some(*call))),
-                Progress::Replaced(left) => next = left,
+                Progress::Replaced(following) => next = following,
             }
         }
         tracing::warn!(provider.name = %definition.name, "the provider replaces the cookie and returns no token");
