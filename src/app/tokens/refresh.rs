@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::{Presented, Rest, fate},
+    present::{Continuation, Presented, fate},
     run::{Next, Progress, down},
     slots::Slot,
 };
@@ -40,7 +40,7 @@ struct Leased {
     lease: LeaseId,
     /// When the lease was requested, as the time since boot.
     asked_at: Duration,
-    rest: Option<Rest>,
+    continuation: Option<Continuation>,
     slot: Slot,
 }
 
@@ -51,7 +51,7 @@ impl Tokens {
         definition: &ProviderDefinition,
         next: Next,
     ) -> Result<Progress, AppError> {
-        let Next { seen, trigger, rest, slot } = next;
+        let Next { seen, trigger, continuation, slot } = next;
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
@@ -60,7 +60,7 @@ impl Tokens {
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.release_probe(definition))?;
         match (begun.effect, begun.credential) {
             (Effect::Send, Some(credential)) => {
-                let leased = Leased { credential, lease, asked_at, rest, slot };
+                let leased = Leased { credential, lease, asked_at, continuation, slot };
                 self.present_and_settle(definition, leased).await
             }
             (effect, credential) => {
@@ -82,7 +82,7 @@ impl Tokens {
         definition: &ProviderDefinition,
         leased: Leased,
     ) -> Result<Progress, AppError> {
-        let Leased { credential, lease, asked_at, rest, slot } = leased;
+        let Leased { credential, lease, asked_at, continuation, slot } = leased;
         let (name, seen) = (&definition.name, &credential.refresh.version);
         self.note_presentation(&credential).await;
         let is_late = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
@@ -92,11 +92,11 @@ impl Tokens {
                 counters::presented(definition.provider_type.as_str());
                 counters::lease_waited(self.clock.since_boot().saturating_sub(asked_at));
                 self.cancel_late_call(name, &lease).await;
-                let mut call = self.present(definition, &credential, token, rest);
+                let mut call = self.present(definition, &credential, token, continuation);
                 match self.in_time(definition, &mut call).await {
-                    Some(Ok(Presented { response, rest })) => {
+                    Some(Ok(Presented { response, continuation })) => {
                         // Release the slot before the commit, unless the endpoint is called again.
-                        let next = rest.map(|rest| Next::after(seen, rest, slot));
+                        let next = continuation.map(|continuation| Next::after(seen, continuation, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
                             (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
                             (outcome, _) => Progress::Ended(outcome),

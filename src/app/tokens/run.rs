@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::Rest,
+    present::Continuation,
     schedule::MIN_WAIT,
     single_flight::{Follower, Role},
     slots::{IsAwaited, Slot},
@@ -29,13 +29,13 @@ const MAX_PRESENTATIONS: usize = 4;
 pub(super) struct Next {
     pub(super) seen: TokenVersion,
     pub(super) trigger: RefreshTrigger,
-    pub(super) rest: Option<Rest>,
+    pub(super) continuation: Option<Continuation>,
     pub(super) slot: Slot,
 }
 
 impl Next {
-    pub(super) fn after(seen: &TokenVersion, rest: Rest, slot: Slot) -> Self {
-        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, rest: Some(rest), slot }
+    pub(super) fn after(seen: &TokenVersion, continuation: Continuation, slot: Slot) -> Self {
+        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, continuation: Some(continuation), slot }
     }
 }
 
@@ -116,7 +116,7 @@ impl Tokens {
         {
             return (RefreshOutcome::Waiting(until), None);
         }
-        let first = Next { seen, trigger, rest: None, slot };
+        let first = Next { seen, trigger, continuation: None, slot };
         let refreshed = self.present_until_settled(definition, first).await;
         if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
             self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
