@@ -116,7 +116,7 @@ impl Tokens {
             };
             let (name, login_id) = (account.name.clone(), account.login_id().clone());
             match self.end_returned_login(account, remembered).await {
-                Ok(account) => self.adopt(&name, &login_id, account),
+                Ok(account) => self.register_or_unregister(&name, &login_id, account),
                 Err(error) => {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }

@@ -155,7 +155,7 @@ impl Tokens {
                 "the database is older than the token journal, so a backup was restored; the newest tokens are unknown");
             let restored = RefreshEvent::Restored { known: version.clone(), attempt: *attempt };
             let compared = self.advance(&definition, &restored).await?;
-            self.adopt(name, account.login_id(), compared.credential);
+            self.register_or_unregister(name, account.login_id(), compared.credential);
         }
         Ok(())
     }

@@ -300,7 +300,7 @@ impl Tokens {
     }
 
     /// Registers an account as a step has stored it, or unregisters the login if the step has removed it.
-    fn adopt(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
+    fn register_or_unregister(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
         match stored {
             Some(credential) => self.register(&credential),
             None => self.registry.unregister(name, login_id),

@@ -65,7 +65,7 @@ impl Tokens {
             }
             (effect, credential) => {
                 self.release_probe(definition);
-                self.adopt(name, &seen.login_id, credential);
+                self.register_or_unregister(name, &seen.login_id, credential);
                 let outcome = if let Effect::Wait(until) = effect {
                     RefreshOutcome::Waiting(until)
                 } else {
@@ -153,7 +153,7 @@ impl Tokens {
         let spread = u16::from_be_bytes(self.random_bytes()?);
         let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
         let noted = self.try_to_advance(definition, &failed).await?;
-        self.adopt(&definition.name, &seen.login_id, noted.credential);
+        self.register_or_unregister(&definition.name, &seen.login_id, noted.credential);
         Ok(())
     }
 
@@ -237,7 +237,7 @@ impl Tokens {
         } else if committed.effect != Effect::Stored && !is_stored {
             tracing::warn!(provider.name = %name, version = %version, "surplus tokens discarded");
         }
-        self.adopt(name, &version.login_id, committed.credential);
+        self.register_or_unregister(name, &version.login_id, committed.credential);
         self.settle_record(&record, is_stored).await;
         RefreshOutcome::Settled
     }
