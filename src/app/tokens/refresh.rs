@@ -12,7 +12,7 @@ use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
     present::{Continuation, Presented, fate},
-    run::{Next, Progress, down},
+    run::{Next, Progress, store_down},
     slots::Slot,
 };
 use crate::{
@@ -107,7 +107,7 @@ impl Tokens {
                         let timed_out = fate(&credential, Failure::Unknown(Cause::TimedOut));
                         self.note_outcome::<()>(definition, &Err(timed_out));
                         let recorded = self.record_failure(definition, seen, lease.clone(), timed_out).await;
-                        let outcome = recorded.map_or_else(down, |()| RefreshOutcome::Settled);
+                        let outcome = recorded.map_or_else(store_down, |()| RefreshOutcome::Settled);
                         return Ok(Progress::Late(outcome, Box::new(LateCall { presented: credential, lease, call })));
                     }
                 }
@@ -219,7 +219,7 @@ impl Tokens {
                         tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     }
                     if is_safe && self.tasks.stopping().is_cancelled() {
-                        return down(error);
+                        return store_down(error);
                     }
                 }
             }

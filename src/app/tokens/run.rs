@@ -131,7 +131,7 @@ impl Tokens {
             } else {
                 tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
             }
-            (down(error), None)
+            (store_down(error), None)
         })
     }
 
@@ -156,6 +156,6 @@ impl Tokens {
 }
 
 /// Returns the outcome of a refresh if a step could not be stored.
-pub(super) fn down(error: AppError) -> RefreshOutcome {
+pub(super) fn store_down(error: AppError) -> RefreshOutcome {
     RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }
