@@ -86,7 +86,7 @@ impl Tokens {
                 outcome.map(|outcome| outcome.presented(definition))
             }
         };
-        let outcome = outcome.map_err(|error| fate(credential, classify(definition, &error)));
+        let outcome = outcome.map_err(|error| failure_for(credential, classify(definition, &error)));
         self.note_outcome(definition, &outcome);
         outcome
     }
@@ -117,7 +117,7 @@ impl CookieOutcome {
 }
 
 /// Adjusts a failure if the account's secret can be presented again, such as a cookie that the provider never replaced.
-pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
+pub(super) fn failure_for(credential: &SealedCredential, failure: Failure) -> Failure {
     if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 

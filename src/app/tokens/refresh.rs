@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::{Continuation, Presented, fate},
+    present::{Continuation, Presented, failure_for},
     run::{Next, Progress, store_down},
     slots::Slot,
 };
@@ -104,7 +104,7 @@ impl Tokens {
                     }
                     Some(Err(failure)) => failure,
                     None => {
-                        let timed_out = fate(&credential, Failure::Unknown(Cause::TimedOut));
+                        let timed_out = failure_for(&credential, Failure::Unknown(Cause::TimedOut));
                         self.note_outcome::<()>(definition, &Err(timed_out));
                         let recorded = self.record_failure(definition, seen, lease.clone(), timed_out).await;
                         let outcome = recorded.map_or_else(store_down, |()| RefreshOutcome::Settled);
