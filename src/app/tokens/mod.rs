@@ -323,7 +323,7 @@ impl Tokens {
         self.registry.any(|account| !account.is_unloaded && account.is_usable(now))
     }
 
-    fn note_store(&self, trouble: Option<StoreTrouble>) {
+    fn note_store_trouble(&self, trouble: Option<StoreTrouble>) {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 

@@ -123,7 +123,7 @@ impl Tokens {
             return (RefreshOutcome::Settled, None);
         }
         let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
-        self.note_store(trouble);
+        self.note_store_trouble(trouble);
         refreshed.unwrap_or_else(|error| {
             // The store logs its trouble itself, once for all attempts.
             if trouble.is_some() {
