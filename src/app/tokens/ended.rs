@@ -86,11 +86,11 @@ impl Tokens {
             tracing::error!(error = %error, "the token journal cannot be read");
             Vec::new()
         });
-        self.remembered(&records).await
+        self.read_rest_of_journal(&records).await
     }
 
     /// Reads the rest of the journal and combines it with `records`.
-    pub(super) async fn remembered(&self, records: &[JournalRecord]) -> JournalContents {
+    pub(super) async fn read_rest_of_journal(&self, records: &[JournalRecord]) -> JournalContents {
         let committed = records.iter().filter(|record| record.state == RecordState::Committed);
         let ended = self.journal.ended().await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the ended logins in the token journal cannot be read");
@@ -105,8 +105,8 @@ impl Tokens {
     }
 
     /// Removes or replaces every account whose login has ended according to the journal.
-    pub(super) async fn end_returned_logins(self: &Arc<Self>, remembered: &JournalContents) -> Result<(), AppError> {
-        let names = self.registry.versions().into_iter().filter(|(_, version)| remembered.has_ended(&version.login_id));
+    pub(super) async fn end_returned_logins(self: &Arc<Self>, contents: &JournalContents) -> Result<(), AppError> {
+        let names = self.registry.versions().into_iter().filter(|(_, version)| contents.has_ended(&version.login_id));
         for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
             let account = match self.store.load(&name).await {
                 Ok(Some(account)) => account,
@@ -115,7 +115,7 @@ impl Tokens {
                 Err(error) => return Err(error.into()),
             };
             let (name, login_id) = (account.name.clone(), account.login_id().clone());
-            match self.end_returned_login(account, remembered).await {
+            match self.end_returned_login(account, contents).await {
                 Ok(account) => self.register_or_unregister(&name, &login_id, account),
                 Err(error) => {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
@@ -129,10 +129,10 @@ impl Tokens {
     pub(super) async fn end_returned_login(
         self: &Arc<Self>,
         account: SealedCredential,
-        remembered: &JournalContents,
+        contents: &JournalContents,
     ) -> Result<Option<SealedCredential>, AppError> {
         let definition = self.directory.definition_of(&account.name, account.provider_type);
-        let (Some(definition), Some(ending)) = (definition, remembered.ending(&account)) else {
+        let (Some(definition), Some(ending)) = (definition, contents.ending(&account)) else {
             return Ok(Some(account));
         };
         let queued =
@@ -167,8 +167,8 @@ impl Tokens {
         account: &SealedCredential,
         rotation: &Rotation,
     ) -> Result<Option<Advanced>, AppError> {
-        let remembered = self.remembered(&[]).await;
-        if remembered.successor(account.login_id()) != Some(Some(&rotation.version.login_id)) {
+        let contents = self.read_rest_of_journal(&[]).await;
+        if contents.successor(account.login_id()) != Some(Some(&rotation.version.login_id)) {
             return Ok(None);
         }
         let ending = Ending::ReplacedBy(Box::new(rotation.clone()));
@@ -181,14 +181,14 @@ impl Tokens {
     pub(in crate::app) async fn names_with_other_logins(&self) -> HashSet<AccountName> {
         let registered = self.registry.versions();
         let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();
-        let remembered = self.remembered(&records).await;
+        let contents = self.read_rest_of_journal(&records).await;
         let with_tokens = records.iter().map(|record| (&record.name, &record.rotation.version));
-        let without = remembered.marks.iter();
-        let presented = remembered.presented.iter().map(|token| (&token.name, &token.version));
+        let without = contents.marks.iter();
+        let presented = contents.presented.iter().map(|token| (&token.name, &token.version));
         let known = with_tokens.chain(without).chain(presented);
         let is_other = |(name, version): &(&AccountName, &TokenVersion)| {
             registered.get(*name).is_none_or(|own| own.login_id != version.login_id)
-                && !remembered.has_ended(&version.login_id)
+                && !contents.has_ended(&version.login_id)
         };
         known.filter(is_other).map(|(name, _)| name.clone()).collect()
     }

@@ -40,9 +40,9 @@ impl Tokens {
                 return Ok(());
             }
         };
-        let remembered = self.remembered(&records).await;
-        if remembered.has_ends() {
-            self.end_returned_logins(&remembered).await?;
+        let contents = self.read_rest_of_journal(&records).await;
+        if contents.has_ends() {
+            self.end_returned_logins(&contents).await?;
         }
         let mut due = Vec::new();
         for record in records {
