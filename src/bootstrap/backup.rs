@@ -108,10 +108,10 @@ fn done(options: &BackupOptions, database: &str, count: usize) -> String {
 
 fn secrets(settings: &Settings) -> Result<CarriedSecrets, StartError> {
     let keys = first_start::existing_keys(settings)?;
-    let of = first_start::token_file_of(settings);
+    let managed_by = first_start::token_file_of(settings);
     let token = match &settings.server.token {
         Some(token) => Some(token.clone()),
-        None => read_secret_file(&settings.token_file(), of)?,
+        None => read_secret_file(&settings.token_file(), managed_by)?,
     };
     Ok(CarriedSecrets { encryption_keys: keys.map(|ring| ring.to_text()), gateway_token: token })
 }

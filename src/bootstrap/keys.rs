@@ -46,7 +46,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
     })
 }
 
-/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway rereads
+/// Writes a new key into the first line of the key file and reseals the stored values with it. A running gateway rereads
 /// the file when it needs the new key. If the keys are configured or shared by several machines, prints instructions
 /// for the owner instead.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
@@ -84,11 +84,11 @@ The keys are configured, so change them there, on every gateway that shares the 
      remove the old key, and restart each gateway.";
 
 fn list(keys: &[KeyUse]) -> String {
-    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    let yes_or_no = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let row = |key: &KeyUse| {
         let journal_records: usize = key.journal_records.values().sum();
         let (values, journal_records) = (key.values.to_string(), journal_records.to_string());
-        [key.key_id.to_string(), yes(key.is_first), yes(key.is_configured), values, journal_records]
+        [key.key_id.to_string(), yes_or_no(key.is_first), yes_or_no(key.is_configured), values, journal_records]
     };
     let mut text = table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL RECORDS"], keys.iter().map(row));
     for key in keys.iter().filter(|key| !key.is_first) {
