@@ -156,7 +156,7 @@ impl NewToken {
 
 impl ApiToken {
     /// Whether the token has not expired at `now`.
-    pub fn is_good(&self, now: Timestamp) -> bool {
+    pub fn is_valid(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|at| now < at)
     }
 
