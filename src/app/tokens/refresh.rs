@@ -171,7 +171,7 @@ impl Tokens {
             (metadata.obtained_at, metadata.expires_at) = (known.obtained_at, known.expires_at);
         }
         metadata.cookie_rotates |= known.cookie_rotates;
-        let same_account = metadata.account.may_be(&known.account);
+        let same_account = metadata.account.may_be_same_as(&known.account);
         if !same_account {
             tracing::error!(provider.name = %definition.name, connected = known.account.account_id, returned = metadata.account.account_id,
                 "the refresh brought tokens of another user or workspace");
