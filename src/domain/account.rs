@@ -38,7 +38,7 @@ impl AccountLabels {
     }
 
     /// Whether both are known to be the same user in the same workspace.
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same_as(&self, other: &Self) -> bool {
         self.identity().is_some() && self.identity() == other.identity()
     }
 

@@ -149,7 +149,7 @@ impl ProviderRegistry {
     pub fn other_names(&self, name: &AccountName) -> Vec<AccountName> {
         let Some(known) = self.get(name) else { return Vec::new() };
         let is_same = |other: &ProviderRegistration| {
-            other.definition.provider_type == known.definition.provider_type && other.account.is(&known.account)
+            other.definition.provider_type == known.definition.provider_type && other.account.is_same_as(&known.account)
         };
         let mut names = self.names_where(|entry| entry.account.as_deref().is_some_and(is_same));
         names.retain(|other| other != name);
