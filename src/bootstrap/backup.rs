@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The number of rows between two progress lines.
-pub(super) const ROWS_A_REPORT: usize = 20_000;
+pub(super) const ROWS_PER_REPORT: usize = 20_000;
 
 pub(super) async fn run(
     options: &BackupOptions,
@@ -74,9 +74,9 @@ pub(super) async fn run(
 async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool) -> Result<usize, StartError> {
     let mut count = 0;
     let mut sink = |batch: TableRows| {
-        let before = count / ROWS_A_REPORT;
+        let before = count / ROWS_PER_REPORT;
         count += batch.count;
-        if count / ROWS_A_REPORT != before {
+        if count / ROWS_PER_REPORT != before {
             report(count);
         }
         let rows = serde_json::value::RawValue::from_string(batch.rows)?;

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     StartError,
-    backup::{ROWS_A_REPORT, passphrase, print, report},
+    backup::{ROWS_PER_REPORT, passphrase, print, report},
     first_start::{self, RESTORED_SETTINGS},
     stores::{Storage, Stores},
 };
@@ -59,7 +59,7 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
         author: &author,
         archive: format!("backup of {made_at}"),
         progress: &|rows| {
-            let step = rows / ROWS_A_REPORT;
+            let step = rows / ROWS_PER_REPORT;
             if reported.swap(step, Ordering::Relaxed) < step {
                 report(rows);
             }
