@@ -78,18 +78,18 @@ pub(super) fn key_source(settings: &Settings) -> KeySource {
 /// Returns the existing encryption keys, or creates the first one. `database` is the store's name for errors.
 ///
 /// # Errors
-/// [`StartError::KeyLost`] if there is no key, but the database has sealed rows, which a new key cannot open.
+/// [`StartError::KeyLost`] if there is no key, but the database has sealed values, which a new key cannot open.
 pub(super) fn encryption_keys(
     settings: &Settings,
     random: &dyn Random,
     database: &str,
-    has_sealed_rows: bool,
+    has_sealed_values: bool,
 ) -> Result<KeyRing, StartError> {
     if let Some(keys) = existing_keys(settings)? {
         return Ok(keys);
     }
     let path = settings.key_file();
-    if has_sealed_rows {
+    if has_sealed_values {
         return Err(StartError::KeyLost { key: path, database: database.to_owned() });
     }
     create_secret_file(&path, &EncryptionKey::generate(random)?.to_text())?;

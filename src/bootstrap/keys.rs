@@ -46,9 +46,9 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
     })
 }
 
-/// Writes a new key into the first line of the key file and reseals the stored values with it. A running gateway rereads
-/// the file when it needs the new key. If the keys are configured or shared by several machines, prints instructions
-/// for the owner instead.
+/// Writes a new key into the first line of the key file and reseals the stored values with it. A running gateway
+/// rereads the file when it needs the new key. If the keys are configured or shared by several machines, prints
+/// instructions for the owner instead.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let encryption = &settings.encryption;
     let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();

@@ -37,8 +37,8 @@ impl Storage {
         create_private_folder(&settings.data_dir)?;
         create_private_folder(&journal)?;
         let stores = Stores::open(&settings.database).await?;
-        let has_sealed_rows = stores.need_a_key().await?;
-        let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, has_sealed_rows)?;
+        let has_sealed_values = stores.need_a_key().await?;
+        let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, has_sealed_values)?;
         let cipher = XChaChaCipher::new(&keys, random).with_source(first_start::key_source(settings));
         Ok(Self { stores, journal: Arc::new(FolderJournal::in_folder(journal)), cipher: Arc::new(cipher) })
     }

@@ -16,7 +16,8 @@ const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answ
 
 impl Accounts {
     /// Describes all problems of an account; None if there are none. `is_access_dead` is set if the provider named the
-    /// access token as expired, invalidated or revoked. `mismatch` is set if a refresh returned another account's tokens.
+    /// access token as expired, invalidated or revoked. `mismatch` is set if a refresh returned another account's
+    /// tokens.
     pub(super) fn reason(
         &self,
         definition: &ProviderDefinition,

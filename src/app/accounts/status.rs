@@ -150,7 +150,7 @@ impl Accounts {
             confirmation: latest.as_ref().and_then(|login| self.logins.confirmation_of(login)),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, None, now)),
-            ..AccountStatus::unknown(name)
+            ..AccountStatus::with_name(name)
         }
     }
 
@@ -206,12 +206,12 @@ impl AccountStatus {
         Self {
             reason: (!definition.enabled).then(|| "The account is switched off in the configuration.".to_owned()),
             switched_off_by: (!definition.enabled).then_some(SwitchedOffBy::Configuration),
-            ..Self::unknown(definition.name.clone())
+            ..Self::with_name(definition.name.clone())
         }
     }
 
-    /// Returns the status of an account with nothing but its name.
-    fn unknown(name: AccountName) -> Self {
+    /// Returns a status that has only a name.
+    fn with_name(name: AccountName) -> Self {
         Self {
             name,
             state: AccountState::Absent,

@@ -176,8 +176,8 @@ impl Tokens {
         Ok(Some(self.advance(definition, &returned).await?))
     }
 
-    /// Returns the accounts for which the journal names another login than the database, unless the journal also records
-    /// the end of that login.
+    /// Returns the accounts for which the journal names another login than the database. Leaves out an account if the
+    /// journal also records the end of that login.
     pub(in crate::app) async fn names_with_other_logins(&self) -> HashSet<AccountName> {
         let registered = self.registry.versions();
         let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();
