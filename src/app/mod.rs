@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, IssuedToken, KnownToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
 pub use accounts::{
-    AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
+    AccountStatus, AccountView, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, Secret, SwitchedOffBy,
 };
 pub use actor::acting_as;
 pub use audit::{Audit, AuditFindings};
