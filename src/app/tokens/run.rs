@@ -79,7 +79,7 @@ impl Tokens {
         let follower = match self.single_flight.join(&definition.name, seen, is_caller) {
             Role::Follower(follower) => {
                 if is_caller {
-                    self.slots.hurry(&definition.name);
+                    self.slots.prioritize(&definition.name);
                 }
                 follower
             }

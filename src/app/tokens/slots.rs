@@ -65,14 +65,14 @@ impl RefreshSlots {
         }
         let (turn, receiver) = oneshot::channel();
         let waiting = Waiting { name: name.clone(), turn };
-        // Read the flag under the lock, so that `hurry` finds the entry if a caller joins now.
+        // Read the flag under the lock, so that `prioritize` finds the entry if a caller joins now.
         let queue = if is_awaited.load(Ordering::SeqCst) { &mut slots.awaited } else { &mut slots.scheduled };
         queue.push_back(waiting);
         Err(receiver)
     }
 
     /// Moves the queued refresh of an account ahead of the scheduled ones, because a caller waits for it now.
-    pub(super) fn hurry(&self, name: &AccountName) {
+    pub(super) fn prioritize(&self, name: &AccountName) {
         for slots in self.lock().values_mut() {
             let waiting = slots.scheduled.iter().position(|waiting| waiting.name == *name);
             slots.awaited.extend(waiting.and_then(|at| slots.scheduled.remove(at)));
