@@ -29,7 +29,7 @@ const KEPT_EVENTS: usize = 10_000;
 const POLLS_PER_HOUR: u32 = 7_200;
 
 #[derive(Clone)]
-pub(super) struct Follower {
+pub(super) struct ChangeFollower {
     changes: Arc<dyn ChangeFeed>,
     history: Arc<dyn CredentialHistory>,
     clock: Arc<dyn Clock>,
@@ -48,7 +48,7 @@ pub(super) struct Position {
     event: Option<CredentialEvent>,
 }
 
-impl Follower {
+impl ChangeFollower {
     pub(super) fn new(
         ports: &Ports,
         tokens: &Arc<Tokens>,

@@ -60,7 +60,7 @@ use crate::{
     },
 };
 use directory::Directory;
-use follow::Follower;
+use follow::ChangeFollower;
 
 /// The implementations of the ports.
 pub struct Ports {
@@ -119,7 +119,7 @@ pub struct App {
     pub requests: Arc<Requests>,
     keys: Arc<Keys>,
     adoption: Adoption,
-    follower: Follower,
+    follower: ChangeFollower,
     tasks: Tasks,
 }
 
@@ -136,7 +136,7 @@ impl App {
             accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
             adoption,
-            follower: Follower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
+            follower: ChangeFollower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
             audit: Arc::new(Audit::new(&ports, &tasks)),
             requests,
             tokens,
