@@ -94,7 +94,10 @@ impl Directory {
     }
 
     /// Reads one page of accounts, as [`TokenStore::list_after`] does.
-    pub(super) async fn after(&self, name: Option<&str>) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
+    pub(super) async fn page_after(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
         let (stored, last) = self.store.list_after(name, PAGE).await?;
         let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
         Ok((readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect(), last))

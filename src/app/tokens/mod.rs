@@ -142,7 +142,7 @@ impl Tokens {
         self.followed.reset(std::iter::empty());
         let mut count = 0;
         loop {
-            let (stored, last) = self.directory.after(after.as_deref()).await?;
+            let (stored, last) = self.directory.page_after(after.as_deref()).await?;
             self.followed.add(readable(&stored));
             for account in stored {
                 count += 1;
