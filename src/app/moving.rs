@@ -172,7 +172,7 @@ impl Moving {
     ///
     /// # Errors
     /// [`AppError::Store`]. Whether the accounts were removed is then unknown.
-    pub async fn end(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
+    pub async fn remove(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
         let order = MoveOrder {
             accounts: departure.versions.clone(),
             revocations: self.revocations_that_would_end(departure).await?,

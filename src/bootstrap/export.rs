@@ -63,7 +63,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         // From here on, the draft may be the only copy of the tokens.
         draft.keep();
         let place = draft.name().to_owned();
-        match moving.end(&departure, &options.file.display().to_string()).await {
+        match moving.remove(&departure, &options.file.display().to_string()).await {
             Ok(true) => {
                 draft.publish().map_err(|source| StartError::Unpublished { draft: place, source })?;
                 let mut text = export_text(&departure, &options.file);
