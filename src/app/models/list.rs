@@ -58,8 +58,8 @@ struct AccountModels {
     is_current: bool,
 }
 
-/// Number of accounts whose models are requested concurrently.
-const AT_ONCE: usize = 32;
+/// Maximum number of accounts whose models are requested concurrently.
+const MAX_CONCURRENT: usize = 32;
 
 impl Models {
     /// Returns the agents, then the models of all enabled accounts. Omits models that the caller may not use.
@@ -93,7 +93,7 @@ impl Models {
         names.sort();
         // Collect the futures first: with a closure inside the stream, rustc reports that it is "not general enough".
         let asked: Vec<_> = names.iter().map(|name| self.models_of(name)).collect();
-        let lists: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+        let lists: Vec<_> = stream::iter(asked).buffered(MAX_CONCURRENT).collect().await;
         let with_models = |(name, (models, is_current))| AccountModels { name, models, is_current };
         names.into_iter().zip(lists).map(with_models).collect()
     }

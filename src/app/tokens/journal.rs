@@ -121,7 +121,7 @@ impl Tokens {
         self.commit(&definition, record, true).await;
     }
 
-    /// Marks a record as committed if the store has its tokens (`is_stored`), or else deletes it.
+    /// Marks a record as committed if the store has its tokens (`is_stored`). Otherwise deletes it if it is unsaved.
     pub(super) async fn settle_record(&self, record: &JournalRecord, is_stored: bool) {
         let settled = match record.state {
             _ if is_stored => self.journal.confirm(record).await,

@@ -1,5 +1,5 @@
 //! Hands out access tokens from memory. Without a fault, presents each refresh token at most once across all replicas.
-//! Never loses a token that it received. No other service opens refresh tokens.
+//! Writes received tokens to the token journal before it calls the store. No other service opens refresh tokens.
 //!
 //! `schedule` or `source` starts a refresh. `run` joins concurrent callers and takes a slot. `refresh` presents the
 //! token under a lease and commits the response. The rules are in [`crate::domain::refresh`].

@@ -5,6 +5,8 @@
 //! 2. Before the store is called with the response, the response is in the journal.
 //! 3. The commit is retried until the store responds. Only then is the journal record marked as committed, or deleted
 //!    if the store did not accept its tokens.
+//!
+//! If the journal cannot be written, the refresh continues, and the new tokens are only in memory until the commit.
 
 use std::{sync::Arc, time::Duration};
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Maximum number of responses in a batch.
-const AT_ONCE: usize = 64;
+const MAX_BATCH: usize = 64;
 
 /// The outcome of a batch, the same for all its responses.
 type Stored = Result<(), Arc<StoreError>>;
@@ -46,9 +46,9 @@ impl Waiting {
         self.callers.push(caller);
     }
 
-    /// Takes the [`AT_ONCE`] oldest responses. The rest waits for the next batch.
+    /// Takes the [`MAX_BATCH`] oldest responses. The rest waits for the next batch.
     fn take(&mut self) -> Self {
-        let count = self.responses.len().min(AT_ONCE);
+        let count = self.responses.len().min(MAX_BATCH);
         let rest = Self { responses: self.responses.split_off(count), callers: self.callers.split_off(count) };
         mem::replace(self, rest)
     }

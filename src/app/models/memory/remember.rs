@@ -1,5 +1,5 @@
 //! Stores complete responses, so that later requests can refer to them. A response is stored before its caller receives
-//! its end.
+//! its end, unless that takes longer than [`WAIT`].
 
 use std::sync::Arc;
 
