@@ -24,21 +24,25 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
     let fault = |breaker: &mut Breaker, account, second| breaker.fault(&name(account), false, PAUSE, at(second));
     for second in 0..4 {
         assert!(!fault(&mut breaker, if second == 0 { "a" } else { "b" }, second));
-        assert_eq!(breaker.admit(PAUSE, at(second)), Ok(()), "four are too few");
+        assert_eq!(breaker.acquire_permission(PAUSE, at(second)), Ok(()), "four are too few");
     }
     assert!(fault(&mut breaker, "b", 4));
     assert_eq!((breaker.open_until(at(303)), breaker.open_until(at(304))), (Some(at(304)), None));
     breaker.release_probe(at(5));
-    assert_eq!(breaker.admit(PAUSE, at(5)), Err(at(304)), "a call from before the pause does not end the pause");
-    assert_eq!(breaker.admit(PAUSE, at(304)), Ok(()), "the probe");
-    assert_eq!(breaker.admit(PAUSE, at(305)), Err(at(604)), "other calls wait for the probe");
+    assert_eq!(
+        breaker.acquire_permission(PAUSE, at(5)),
+        Err(at(304)),
+        "a call from before the pause does not end the pause"
+    );
+    assert_eq!(breaker.acquire_permission(PAUSE, at(304)), Ok(()), "the probe");
+    assert_eq!(breaker.acquire_permission(PAUSE, at(305)), Err(at(604)), "other calls wait for the probe");
     assert!(fault(&mut breaker, "a", 306));
-    assert_eq!(breaker.admit(PAUSE, at(307)), Err(at(606)));
-    assert_eq!(breaker.admit(PAUSE, at(606)), Ok(()));
+    assert_eq!(breaker.acquire_permission(PAUSE, at(307)), Err(at(606)));
+    assert_eq!(breaker.acquire_permission(PAUSE, at(606)), Ok(()));
     breaker.release_probe(at(607));
-    assert_eq!(breaker.admit(PAUSE, at(607)), Ok(()), "the first probe was given back without a call");
+    assert_eq!(breaker.acquire_permission(PAUSE, at(607)), Ok(()), "the first probe was given back without a call");
     breaker.works();
-    assert_eq!(breaker.admit(PAUSE, at(608)), Ok(()));
+    assert_eq!(breaker.acquire_permission(PAUSE, at(608)), Ok(()));
     assert!(!fault(&mut breaker, "a", 609), "the count starts again");
 }
 

@@ -28,9 +28,9 @@ impl Tokens {
     ///
     /// # Errors
     /// The time before which the endpoint must not be called.
-    pub(super) fn admit(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
+    pub(super) fn acquire_permission(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
         let Some(method) = self.method_of(definition) else { return Ok(()) };
-        self.breakers.with(method, |breaker| breaker.admit(definition.refresh.backoff_max, self.now()))
+        self.breakers.with(method, |breaker| breaker.acquire_permission(definition.refresh.backoff_max, self.now()))
     }
 
     /// Returns until when the breaker is open; None if it is closed.

@@ -112,7 +112,7 @@ impl Tokens {
         };
         // The owner has consented to this presentation, so an open breaker does not delay it.
         if trigger != RefreshTrigger::Consented
-            && let Err(until) = self.admit(definition)
+            && let Err(until) = self.acquire_permission(definition)
         {
             return (RefreshOutcome::Waiting(until), None);
         }

@@ -31,7 +31,7 @@ impl Breaker {
     ///
     /// # Errors
     /// The time before which the server must not be called.
-    pub fn admit(&mut self, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
+    pub fn acquire_permission(&mut self, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
         match self.open_until {
             Some(until) if now < until => Err(until),
             // One call probes the server. The others wait for its outcome.
