@@ -41,7 +41,7 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
     assert_eq!(breaker.acquire_permission(PAUSE, at(606)), Ok(()));
     breaker.release_probe(at(607));
     assert_eq!(breaker.acquire_permission(PAUSE, at(607)), Ok(()), "the first probe was given back without a call");
-    breaker.works();
+    breaker.record_response();
     assert_eq!(breaker.acquire_permission(PAUSE, at(608)), Ok(()));
     assert!(!fault(&mut breaker, "a", 609), "the count starts again");
 }
@@ -64,7 +64,7 @@ fn faults_of_one_of_several_accounts_or_between_successes_open_no_breaker() {
     for second in 0..20 {
         assert!(!breaker.record_fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
         if second % 4 == 3 {
-            breaker.works();
+            breaker.record_response();
         }
     }
 }

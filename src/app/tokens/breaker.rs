@@ -56,7 +56,7 @@ impl Tokens {
     pub(super) fn note_outcome<T>(&self, definition: &ProviderDefinition, outcome: &Result<T, Failure>) {
         let Some(method) = self.method_of(definition) else { return };
         match outcome {
-            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::works),
+            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::record_response),
             Err(Failure::NotConsumed { cause, .. } | Failure::Unknown(cause)) if !is_fault(*cause) => {
                 return self.release_probe(definition);
             }

@@ -68,7 +68,7 @@ impl Breaker {
     }
 
     /// Records a definite response, which closes the breaker.
-    pub fn works(&mut self) {
+    pub fn record_response(&mut self) {
         *self = Self::default();
     }
 }
