@@ -66,10 +66,8 @@ impl Tokens {
         let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
         let same_type = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
         let is_only_account = same_type.take(2).count() < 2;
-        if self
-            .breakers
-            .with(method, |breaker| breaker.record_fault(&definition.name, is_only_account, pause, self.now()))
-        {
+        let record = |breaker: &mut Breaker| breaker.record_fault(&definition.name, is_only_account, pause, self.now());
+        if self.breakers.with(method, record) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }
     }
