@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Maximum number of names in a list.
-const MOST_NAMES: usize = 20;
+const MAX_NAMES: usize = 20;
 
 pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
     let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
@@ -226,7 +226,7 @@ fn tokens_in_words(restored: &Restored, replaced: bool, made_at: &str) -> String
 }
 
 fn listed(names: &[&str]) -> String {
-    let shown: Vec<&str> = names.iter().take(MOST_NAMES).copied().collect();
+    let shown: Vec<&str> = names.iter().take(MAX_NAMES).copied().collect();
     let more = names.len().saturating_sub(shown.len());
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }

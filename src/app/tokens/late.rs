@@ -18,7 +18,7 @@ use crate::domain::{
 };
 
 /// Time for a cancelled call to close its connection.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSE_WAIT: Duration = Duration::from_millis(100);
 /// How much longer than `http_timeout` a shutdown waits for a late response.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
@@ -99,7 +99,7 @@ impl Tokens {
     /// a token are never in flight at once.
     pub(super) async fn cancel_late_call(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
-            self.clock.sleep(CLOSING).await;
+            self.clock.sleep(CLOSE_WAIT).await;
         }
     }
 

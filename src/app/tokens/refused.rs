@@ -35,6 +35,7 @@ pub(super) struct RefusedTokens {
     any: AtomicBool,
 }
 
+/// A refused access token, or one that has replaced a refused one.
 #[derive(Debug)]
 struct Refused {
     version: TokenVersion,

@@ -26,7 +26,7 @@ type ReasoningByCall = BTreeMap<String, Vec<Value>>;
 
 /// The content that is sealed and stored.
 #[derive(Serialize, Deserialize)]
-struct Content {
+struct ReasoningContent {
     account: String,
     calls: Vec<ReasonedCall>,
 }
@@ -35,7 +35,7 @@ struct Content {
 pub(super) fn unsealed(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
     let ReasonedCalls { response_id, calls } = reasoned;
     let items = calls.iter().map(|call| call.call_id.clone()).collect();
-    let content = Content { account: account.to_string(), calls: calls.clone() };
+    let content = ReasoningContent { account: account.to_string(), calls: calls.clone() };
     Some(UnsealedResponse {
         id: response_id.clone(),
         previous: None,
@@ -82,7 +82,7 @@ impl Models {
         found.sort_by_key(|response| response.used_at);
         let reserved = Some(self.memory.reserve_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.vault.open_response(response));
-        let contents = opened.filter_map(|content| serde_json::from_str::<Content>(&content).ok());
+        let contents = opened.filter_map(|content| serde_json::from_str::<ReasoningContent>(&content).ok());
         let of_account = contents.filter(|content| content.account == account.as_str());
         let items = of_account.flat_map(|content| content.calls).map(|call| (call.call_id, call.reasoning)).collect();
         Ok(RecalledItems { items, reserved })
