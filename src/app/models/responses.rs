@@ -15,7 +15,7 @@ use super::{
     ask::is_event_stream,
     memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
-    stream::{BrokenEvents, Events, Form, caller_stream},
+    stream::{BrokenEvents, Form, ProviderEvents, caller_stream},
 };
 use crate::{
     app::{AppError, ProviderRegistration, RunningRequest},
@@ -138,7 +138,7 @@ impl Models {
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = split_event_stream(response)?;
         response.kept = kept;
-        let mut events = Events::of(body);
+        let mut events = ProviderEvents::of(body);
         events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
@@ -154,7 +154,7 @@ impl Models {
         mut read: impl FnMut(&SseEvent<'_>) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<(ProxyResponse, String), AppError> {
         let (response, body) = split_event_stream(response)?;
-        let (mut events, mut size) = (Events::of(body), 0);
+        let (mut events, mut size) = (ProviderEvents::of(body), 0);
         let broken = |error: BrokenEvents| self.broken(&account, error);
         while let Some(frame) = events.next().await {
             let frame = frame.map_err(broken)?;

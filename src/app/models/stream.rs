@@ -41,7 +41,7 @@ const MAX_HELD: usize = 1000;
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
 /// The events of a provider's stream.
-pub(super) struct Events {
+pub(super) struct ProviderEvents {
     body: ByteStream,
     decoder: SseDecoder,
     ready: VecDeque<SseFrame>,
@@ -61,7 +61,7 @@ pub(super) enum BrokenEvents {
     Failed(#[from] ResponseFailure),
 }
 
-impl Events {
+impl ProviderEvents {
     pub(super) fn of(body: ByteStream) -> Self {
         Self { body, decoder: SseDecoder::default(), ready: VecDeque::new() }
     }
@@ -242,7 +242,7 @@ enum Next {
 struct CallerStream {
     models: Arc<Models>,
     account: Arc<ProviderRegistration>,
-    events: Events,
+    events: ProviderEvents,
     form: Form,
     next: Next,
     /// Set if the response will be stored.
@@ -256,7 +256,7 @@ struct CallerStream {
 pub(super) fn caller_stream(
     models: Arc<Models>,
     account: Arc<ProviderRegistration>,
-    events: Events,
+    events: ProviderEvents,
     form: Form,
     pending_memory: Option<PendingMemory>,
 ) -> ByteStream {
