@@ -14,7 +14,7 @@ use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
     present::{Continuation, Presented, failure_for},
-    run::{Next, Progress, store_down},
+    run::{NextPresentation, Progress, store_down},
     slots::Slot,
 };
 use crate::{
@@ -51,9 +51,9 @@ impl Tokens {
     pub(super) async fn acquire_and_present(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
-        next: Next,
+        next: NextPresentation,
     ) -> Result<Progress, AppError> {
-        let Next { seen, trigger, continuation, slot } = next;
+        let NextPresentation { seen, trigger, continuation, slot } = next;
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
@@ -98,7 +98,7 @@ impl Tokens {
                 match self.in_time(definition, &mut call).await {
                     Some(Ok(Presented { response, continuation })) => {
                         // Release the slot before the commit, unless the endpoint is called again.
-                        let next = continuation.map(|continuation| Next::after(seen, continuation, slot));
+                        let next = continuation.map(|continuation| NextPresentation::after(seen, continuation, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
                             (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
                             (outcome, _) => Progress::Ended(outcome),

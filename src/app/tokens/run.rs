@@ -26,14 +26,14 @@ use crate::{
 const MAX_PRESENTATIONS: usize = 4;
 
 /// The next presentation of a refresh. All presentations of a refresh use the same slot.
-pub(super) struct Next {
+pub(super) struct NextPresentation {
     pub(super) seen: TokenVersion,
     pub(super) trigger: RefreshTrigger,
     pub(super) continuation: Option<Continuation>,
     pub(super) slot: Slot,
 }
 
-impl Next {
+impl NextPresentation {
     pub(super) fn after(seen: &TokenVersion, continuation: Continuation, slot: Slot) -> Self {
         Self { seen: seen.next(), trigger: RefreshTrigger::Continued, continuation: Some(continuation), slot }
     }
@@ -45,7 +45,7 @@ pub(super) enum Progress {
     /// The response did not arrive in time.
     Late(RefreshOutcome, Box<LateCall>),
     /// The response was only a new refresh token, which was committed.
-    Replaced(Next),
+    Replaced(NextPresentation),
 }
 
 impl Tokens {
@@ -116,7 +116,7 @@ impl Tokens {
         {
             return (RefreshOutcome::Waiting(until), None);
         }
-        let first = Next { seen, trigger, continuation: None, slot };
+        let first = NextPresentation { seen, trigger, continuation: None, slot };
         let refreshed = self.present_until_settled(definition, first).await;
         if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
             self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
@@ -139,7 +139,7 @@ impl Tokens {
     async fn present_until_settled(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
-        mut next: Next,
+        mut next: NextPresentation,
     ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
         for _ in 0..MAX_PRESENTATIONS {
             match self.acquire_and_present(definition, next).await? {
