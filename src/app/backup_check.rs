@@ -32,8 +32,8 @@ pub enum BackupCoverage {
     Unknown,
 }
 
-/// What the journal has of an account's login.
-struct Known {
+/// A version of an account's tokens in the journal.
+struct KnownVersion {
     version: TokenVersion,
     /// How often the token was presented.
     attempt: u32,
@@ -42,7 +42,7 @@ struct Known {
 
 /// The logins that a token journal records.
 pub struct BackupCheck {
-    known: HashMap<AccountName, Vec<Known>>,
+    known: HashMap<AccountName, Vec<KnownVersion>>,
     ended: HashSet<LoginId>,
 }
 
@@ -52,9 +52,9 @@ impl BackupCheck {
     /// # Errors
     /// [`JournalError`] if the journal cannot be read. The caller should then not restore.
     pub async fn of(journal: &dyn TokenJournal) -> Result<Self, JournalError> {
-        let with_tokens = |version| Known { version, attempt: 0, has_tokens: true };
-        let without = |version, attempt| Known { version, attempt, has_tokens: false };
-        let mut known: HashMap<AccountName, Vec<Known>> = HashMap::new();
+        let with_tokens = |version| KnownVersion { version, attempt: 0, has_tokens: true };
+        let without = |version, attempt| KnownVersion { version, attempt, has_tokens: false };
+        let mut known: HashMap<AccountName, Vec<KnownVersion>> = HashMap::new();
         for record in journal.list().await? {
             known.entry(record.name).or_default().push(with_tokens(record.rotation.version));
         }
@@ -78,7 +78,7 @@ impl BackupCheck {
         }
         let known = self.known.get(&account.name).into_iter().flatten();
         let of_login = known.filter(|known| known.version.login_id == own.login_id);
-        let position = |known: &Known| (known.version.generation, known.attempt);
+        let position = |known: &KnownVersion| (known.version.generation, known.attempt);
         let Some(newest) = of_login.max_by_key(|known| (position(known), known.has_tokens)) else {
             return BackupCoverage::Unknown;
         };

@@ -34,7 +34,7 @@ const REFUSED_TOKENS: &str = "goclaw_auth_failures_total";
 const WEBHOOK: &str = "goclaw_webhook_failures_total";
 
 /// Maximum number of distinct values of each label for programs, accounts and models. Further values are counted as
-/// `other`, because a time series is never removed from memory.
+/// `other`, because the time series of a counter is never removed from memory.
 const MAX_NAMES: usize = 100;
 const OTHER: &str = "other";
 

@@ -94,7 +94,10 @@ impl Directory {
     }
 
     /// Reads one page of accounts, as [`TokenStore::list_after`] does.
-    pub(super) async fn after(&self, name: Option<&str>) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
+    pub(super) async fn page_after(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
         let (stored, last) = self.store.list_after(name, PAGE).await?;
         let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
         Ok((readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect(), last))
@@ -123,6 +126,7 @@ impl Directory {
             None => (None, None),
         };
         let stored_type = credential.as_ref().map(|credential| credential.provider_type);
+        // The type in an unreadable row is not authenticated, so a type in the request takes precedence.
         let unproven_type = unreadable.as_ref().and_then(|unreadable| unreadable.row.provider_type);
         let definition = match self.catalog.get(name) {
             Some(configured) => Some(configured.clone()),

@@ -50,7 +50,7 @@ impl Events {
         counters::account_event(event);
         let (cause, code) = (event.cause.map(Cause::as_str), event.code.as_ref().map(ProviderCode::as_str));
         /// A macro, because tracing's macros need a constant level.
-        macro_rules! line {
+        macro_rules! log {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
                     event.id = event.revision.0, event = kind.as_str(), provider.name = %name, login.id = %login_id,
@@ -59,16 +59,16 @@ impl Events {
             };
         }
         match kind {
-            EventKind::SignedIn => line!(info, "account signed in"),
-            EventKind::SignedOut => line!(info, "account signed out"),
-            EventKind::MovedAway => line!(info, "account moved to another installation"),
-            EventKind::Changed => line!(info, "account changed"),
-            EventKind::RefreshStarted => line!(info, "token refresh started"),
-            EventKind::Refreshed => line!(info, "tokens refreshed"),
-            EventKind::RefreshPostponed => line!(warn, "token refresh postponed; the access token is still used"),
-            EventKind::InDoubt => line!(warn, "token refresh unconfirmed; the access token is still used"),
-            EventKind::NeedsReauth => line!(error, "the refresh token was refused; the account needs a new login"),
-            EventKind::Refused => line!(error, "the provider refuses the account"),
+            EventKind::SignedIn => log!(info, "account signed in"),
+            EventKind::SignedOut => log!(info, "account signed out"),
+            EventKind::MovedAway => log!(info, "account moved to another installation"),
+            EventKind::Changed => log!(info, "account changed"),
+            EventKind::RefreshStarted => log!(info, "token refresh started"),
+            EventKind::Refreshed => log!(info, "tokens refreshed"),
+            EventKind::RefreshPostponed => log!(warn, "token refresh postponed; the access token is still used"),
+            EventKind::InDoubt => log!(warn, "token refresh unconfirmed; the access token is still used"),
+            EventKind::NeedsReauth => log!(error, "the refresh token was refused; the account needs a new login"),
+            EventKind::Refused => log!(error, "the provider refuses the account"),
         }
         if matches!(kind, EventKind::InDoubt | EventKind::NeedsReauth | EventKind::Refused) {
             self.notify(event.clone());
@@ -78,7 +78,7 @@ impl Events {
     /// Calls the webhook in the background. A shutdown cancels the call; the event stays in the history.
     fn notify(&self, event: CredentialEvent) {
         let Some(notifier) = self.notifier.clone() else { return };
-        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else {
             counters::webhook_failed();
             tracing::warn!(event.id = event.revision.0, "the webhook is not called: too many events wait for it");
             return;
@@ -95,7 +95,7 @@ impl Events {
         };
         self.tasks.start(async move {
             stopping.run_until_cancelled(calling).await;
-            drop(place);
+            drop(permit);
         });
     }
 }

@@ -1,8 +1,8 @@
 //! Polls the database for changes of other replicas (refreshes, logins, logouts, API tokens, encryption keys) and
 //! passes them to the services within about half a second.
 //!
-//! The change feed shows what has changed, and only that is read. The follower also detects that an older database was
-//! restored: it lacks the last event that the follower read, or an event that this gateway wrote.
+//! The change feed shows what has changed, and the follower reads only that. It also detects that an older database was
+//! restored, which lacks the last event that the follower read, or an event that this gateway wrote.
 
 use std::{
     collections::BTreeMap,
@@ -25,11 +25,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const PAGE: usize = 500;
 /// Number of events kept: those of several weeks, for a few accounts.
 const KEPT_EVENTS: usize = 10_000;
-/// Number of polls in an hour.
-const HOURLY: u32 = 7_200;
+/// Number of polls in about an hour.
+const POLLS_PER_HOUR: u32 = 7_200;
 
 #[derive(Clone)]
-pub(super) struct Follower {
+pub(super) struct ChangeFollower {
     changes: Arc<dyn ChangeFeed>,
     history: Arc<dyn CredentialHistory>,
     clock: Arc<dyn Clock>,
@@ -48,7 +48,7 @@ pub(super) struct Position {
     event: Option<CredentialEvent>,
 }
 
-impl Follower {
+impl ChangeFollower {
     pub(super) fn new(
         ports: &Ports,
         tokens: &Arc<Tokens>,
@@ -88,7 +88,7 @@ impl Follower {
     pub(super) fn start(&self, mut seen: Position) {
         let follower = self.clone();
         self.tasks.start(async move {
-            let mut reads = 0_u32;
+            let mut polls = 0_u32;
             loop {
                 tokio::select! {
                     () = follower.clock.sleep(POLL_INTERVAL) => {}
@@ -101,8 +101,8 @@ impl Follower {
                 if let Err(error) = read {
                     tracing::debug!(error = %error, "changes of other replicas cannot be read");
                 }
-                reads = reads.wrapping_add(1);
-                if reads.is_multiple_of(HOURLY) {
+                polls = polls.wrapping_add(1);
+                if polls.is_multiple_of(POLLS_PER_HOUR) {
                     follower.run_maintenance().await;
                 }
             }
@@ -129,11 +129,11 @@ impl Follower {
     async fn catch_up(&self, seen: &mut Position) -> Result<(), AppError> {
         let marks = self.changes.marks().await?;
         let outcomes = [
-            see(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
-            see(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
-            see(&mut seen.marks.logins, marks.logins, self.note_logins()).await,
-            see(&mut seen.marks.keys, marks.keys, self.reload_keys()).await,
-            see(&mut seen.marks.feedback, marks.feedback, self.tokens.load_feedback()).await,
+            pass_on_change(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
+            pass_on_change(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
+            pass_on_change(&mut seen.marks.logins, marks.logins, self.notify_logins()).await,
+            pass_on_change(&mut seen.marks.keys, marks.keys, self.reload_keys()).await,
+            pass_on_change(&mut seen.marks.feedback, marks.feedback, self.tokens.load_feedback()).await,
         ];
         outcomes.into_iter().collect()
     }
@@ -156,14 +156,14 @@ impl Follower {
         self.tokens.retry_unreadable().await
     }
 
-    async fn note_logins(&self) -> Result<(), AppError> {
+    async fn notify_logins(&self) -> Result<(), AppError> {
         self.logins.notify_changed();
         Ok(())
     }
 
     /// Reloads every account that changed after `seen`, and sets `seen` to the newest event.
     async fn read_events(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
-        let known = self.tokens.registry().newest_revision();
+        let newest_registered = self.tokens.registry().newest_revision();
         loop {
             // Read the last event again, to detect a restored database that lacks it.
             let after = seen.as_ref().map(|event| Revision(event.revision.0 - 1)).unwrap_or_default();
@@ -186,7 +186,7 @@ impl Follower {
             }
         }
         let newest = seen.as_ref().map(|event| event.revision).unwrap_or_default();
-        if newest < known { self.repair_after_restore(seen).await } else { Ok(()) }
+        if newest < newest_registered { self.repair_after_restore(seen).await } else { Ok(()) }
     }
 
     async fn reload_changed(&self, events: &[CredentialEvent]) -> Result<(), AppError> {
@@ -214,8 +214,8 @@ impl Follower {
     }
 }
 
-/// Runs `pass_on` if the mark has changed since `seen`.
-async fn see(
+/// Runs `pass_on` if the mark has changed since `seen`. If it succeeds, updates `seen`.
+async fn pass_on_change(
     seen: &mut ChangeMark,
     current: ChangeMark,
     pass_on: impl Future<Output = Result<(), AppError>>,

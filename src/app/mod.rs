@@ -2,8 +2,8 @@
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
 //! [`Logins`]. Calls never go in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no other
-//! service. [`follow`] passes the changes of other replicas to the services. Each use case is a method in a file named
-//! after it. State changes run through [`Tasks::run`], so a caller that disconnects does not cancel them.
+//! service. [`follow`] passes the changes of other replicas to the services. State changes run through
+//! [`Tasks::run`], so a caller that disconnects does not cancel them.
 
 mod access;
 mod accounts;
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, IssuedToken, KnownToken, LONGEST_OVERLAP, ProgramToken, RotatedToken};
 pub use accounts::{
-    AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
+    AccountStatus, AccountView, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, Secret, SwitchedOffBy,
 };
 pub use actor::acting_as;
 pub use audit::{Audit, AuditFindings};
@@ -60,7 +60,7 @@ use crate::{
     },
 };
 use directory::Directory;
-use follow::Follower;
+use follow::ChangeFollower;
 
 /// The implementations of the ports.
 pub struct Ports {
@@ -119,7 +119,7 @@ pub struct App {
     pub requests: Arc<Requests>,
     keys: Arc<Keys>,
     adoption: Adoption,
-    follower: Follower,
+    follower: ChangeFollower,
     tasks: Tasks,
 }
 
@@ -136,7 +136,7 @@ impl App {
             accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
             adoption,
-            follower: Follower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
+            follower: ChangeFollower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
             audit: Arc::new(Audit::new(&ports, &tasks)),
             requests,
             tokens,

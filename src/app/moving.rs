@@ -172,7 +172,7 @@ impl Moving {
     ///
     /// # Errors
     /// [`AppError::Store`]. Whether the accounts were removed is then unknown.
-    pub async fn end(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
+    pub async fn remove(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
         let order = MoveOrder {
             accounts: departure.versions.clone(),
             revocations: self.revocations_that_would_end(departure).await?,
@@ -198,13 +198,13 @@ impl Moving {
         let queued = self.revocations.all().await?;
         let would_end = |account: &MovingAccount| {
             let definition = self.catalog.of_account(&account.name, account.provider_type);
-            let definition = definition.filter(|it| it.refresh.revocation == RevocationScope::Grant);
+            let definition = definition.filter(|definition| definition.refresh.revocation == RevocationScope::Grant);
             let client = definition.as_ref().and_then(ProviderDefinition::revoking_client).cloned();
             let user_id = account.metadata.account.user_id.clone();
-            let queued = queued
-                .iter()
-                .filter(move |it| client.as_ref().is_some_and(|client| it.may_share_grant(client, user_id.as_deref())));
-            queued.map(|it| it.id.clone()).collect::<Vec<_>>()
+            let queued = queued.iter().filter(move |revocation| {
+                client.as_ref().is_some_and(|client| revocation.may_share_grant(client, user_id.as_deref()))
+            });
+            queued.map(|revocation| revocation.id.clone()).collect::<Vec<_>>()
         };
         Ok(departure.accounts.iter().flat_map(would_end).collect())
     }
@@ -213,7 +213,8 @@ impl Moving {
     ///
     /// # Errors
     /// [`MoveError::Connected`] if the name is connected and `replace` is false, [`MoveError::OtherType`],
-    /// [`MoveError::Incomplete`] if the tokens were saved, [`MoveError::App`] if that is possibly so.
+    /// [`MoveError::Incomplete`] if the tokens were saved and a later step failed. After [`MoveError::App`], they may
+    /// have been saved.
     pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
         let MovingAccount { name, provider_type, .. } = &account;
         let definition = self.catalog.of_account(name, *provider_type);

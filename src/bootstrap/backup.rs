@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The number of rows between two progress lines.
-pub(super) const ROWS_A_REPORT: usize = 20_000;
+pub(super) const ROWS_PER_REPORT: usize = 20_000;
 
 pub(super) async fn run(
     options: &BackupOptions,
@@ -74,9 +74,9 @@ pub(super) async fn run(
 async fn copy(stores: &Stores, archive: &mut ArchiveWriter, with_responses: bool) -> Result<usize, StartError> {
     let mut count = 0;
     let mut sink = |batch: TableRows| {
-        let before = count / ROWS_A_REPORT;
+        let before = count / ROWS_PER_REPORT;
         count += batch.count;
-        if count / ROWS_A_REPORT != before {
+        if count / ROWS_PER_REPORT != before {
             report(count);
         }
         let rows = serde_json::value::RawValue::from_string(batch.rows)?;
@@ -108,10 +108,10 @@ fn done(options: &BackupOptions, database: &str, count: usize) -> String {
 
 fn secrets(settings: &Settings) -> Result<CarriedSecrets, StartError> {
     let keys = first_start::existing_keys(settings)?;
-    let of = first_start::token_file_of(settings);
+    let managed_by = first_start::token_file_of(settings);
     let token = match &settings.server.token {
         Some(token) => Some(token.clone()),
-        None => read_secret_file(&settings.token_file(), of)?,
+        None => read_secret_file(&settings.token_file(), managed_by)?,
     };
     Ok(CarriedSecrets { encryption_keys: keys.map(|ring| ring.to_text()), gateway_token: token })
 }

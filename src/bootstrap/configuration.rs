@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use super::{INVALID, StartError, first_start, sentence, serve, stores};
+use super::{EXIT_INVALID, StartError, first_start, sentence, serve, stores};
 use crate::adapters::{
     cli::{render, words::table},
     settings::{Environment, Settings},
@@ -15,7 +15,7 @@ pub(super) fn show(file: Option<PathBuf>, environment: &Environment) -> Result<(
     render::table(&table(["SETTING", "VALUE", "FROM"], rows)).map_err(StartError::Output)
 }
 
-/// Prints all problems of the configuration. The exit code is [`INVALID`] if there are any.
+/// Prints all problems of the configuration. The exit code is [`EXIT_INVALID`] if there are any.
 pub(super) fn check(file: Option<PathBuf>, environment: &Environment) -> Result<ExitCode, StartError> {
     let problems = problems(file, environment);
     if problems.is_empty() {
@@ -25,7 +25,7 @@ pub(super) fn check(file: Option<PathBuf>, environment: &Environment) -> Result<
     for problem in &problems {
         render::error(problem);
     }
-    Ok(INVALID.into())
+    Ok(EXIT_INVALID.into())
 }
 
 /// Returns the problems that would prevent a start, as far as settings and files show them.

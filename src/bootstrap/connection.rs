@@ -34,11 +34,11 @@ pub(super) fn resolve(
     }
     let is_local = reachable(settings.server.host).is_loopback();
     let own = to_gateway_of(&settings, &port);
-    let (own_file, of) = (settings.token_file(), token_file_of(&settings));
+    let (own_file, managed_by) = (settings.token_file(), token_file_of(&settings));
     let configured = token.or_else(|| settings.server.token.filter(|_| is_local));
     let token_file = (configured.is_none() && is_local).then_some(own_file);
     let token = match (configured, &token_file) {
-        (None, Some(path)) => read_secret_file(path, of)?,
+        (None, Some(path)) => read_secret_file(path, managed_by)?,
         (configured, _) => configured,
     };
     Ok(Connection { token, token_file, insecure, ..own })

@@ -62,8 +62,8 @@ async fn guide(provider: &Simulator, gateway: &Started, token_file: &str) -> Res
 
 /// Returns the settings, with free ports if the default ones are taken. The simulator accepts any redirect port.
 fn settings(folder: &str, provider: &Simulator) -> Result<Settings, StartError> {
-    let default_or_free = |port| default_or_free(port).map(|port| port.to_string()).map_err(StartError::Runtime);
-    let (port, callback_port) = (default_or_free(3577)?, default_or_free(1455)?);
+    let port_text = |default| default_or_free(default).map(|port| port.to_string()).map_err(StartError::Runtime);
+    let (port, callback_port) = (port_text(3577)?, port_text(1455)?);
     let variables = [
         ("GOCLAW_DATA_DIR", folder),
         ("GOCLAW_PORT", &port),

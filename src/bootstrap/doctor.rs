@@ -185,7 +185,7 @@ async fn database_and_key(settings: &Settings) -> Vec<Finding> {
 
 async fn key(settings: &Settings, stores: &Stores) -> Finding {
     let subject = "encryption key";
-    match (first_start::existing_keys(settings), stores.need_a_key().await) {
+    match (first_start::existing_keys(settings), stores.has_sealed_values().await) {
         (Ok(None), Ok(false)) => return Finding::fine(subject, "is generated at the first start"),
         (Ok(None), Ok(true)) => {
             let path = settings.key_file();

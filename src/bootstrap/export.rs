@@ -55,7 +55,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         let header = Header::new(ArchiveKind::Accounts, SystemClock.now().unix_millis());
         let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
         for account in &departure.accounts {
-            archive.write(&Line { account: Some(carried(account)), ..Line::default() })?;
+            archive.write(&Line { account: Some(to_carried(account)), ..Line::default() })?;
         }
         let count = u64::try_from(departure.accounts.len()).unwrap_or(u64::MAX);
         archive.write(&Line { end: Some(count), ..Line::default() })?;
@@ -63,10 +63,10 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         // From here on, the draft may be the only copy of the tokens.
         draft.keep();
         let place = draft.name().to_owned();
-        match moving.end(&departure, &options.file.display().to_string()).await {
+        match moving.remove(&departure, &options.file.display().to_string()).await {
             Ok(true) => {
                 draft.publish().map_err(|source| StartError::Unpublished { draft: place, source })?;
-                let mut text = exported(&departure, &options.file);
+                let mut text = export_text(&departure, &options.file);
                 for reason in staying {
                     text += &format!("\nStays here: {reason}");
                 }
@@ -79,7 +79,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
     Err(crate::app::MoveError::Contended.into())
 }
 
-fn exported(departure: &Departure, file: &Path) -> String {
+fn export_text(departure: &Departure, file: &Path) -> String {
     let names: Vec<&str> = departure.accounts.iter().map(|account| account.name.as_str()).collect();
     format!(
         "Exported to {}: {}. They are not connected here any more, and their sign-ins go on.\nOn the other machine: goclaw \
@@ -90,7 +90,7 @@ fn exported(departure: &Departure, file: &Path) -> String {
     )
 }
 
-fn carried(account: &MovingAccount) -> CarriedAccount {
+fn to_carried(account: &MovingAccount) -> CarriedAccount {
     CarriedAccount {
         name: account.name.to_string(),
         provider_type: account.provider_type.as_str().to_owned(),
@@ -115,16 +115,16 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     }
     let mut accounts = Vec::new();
     while let Some(line) = archive.next_line()? {
-        accounts.extend(line.account.map(|account| arrived(&account, file)).transpose()?);
+        accounts.extend(line.account.map(|account| parse_carried(&account, file)).transpose()?);
     }
-    let is_whole = options.names.is_empty();
-    accounts.retain(|account| is_whole || options.names.contains(&account.name));
-    if let Some(missing) = options.names.iter().find(|name| !accounts.iter().any(|it| it.name == **name)) {
+    let takes_all = options.names.is_empty();
+    accounts.retain(|account| takes_all || options.names.contains(&account.name));
+    if let Some(missing) = options.names.iter().find(|name| !accounts.iter().any(|account| account.name == **name)) {
         return Err(StartError::NotInArchive(missing.clone()));
     }
     let names = connect(accounts, options.replace, &format!("{}", file.display()), settings).await?;
     let mut text = format!("Connected here: {}.", names.join(", "));
-    text += &match is_whole.then(|| fs::remove_file(file)) {
+    text += &match takes_all.then(|| fs::remove_file(file)) {
         Some(Ok(())) => "\nThe file was deleted: its tokens are here now.".to_owned(),
         Some(Err(error)) => {
             format!("\nDelete {}, it cannot be deleted here ({error}): its tokens are here now.", file.display())
@@ -156,7 +156,7 @@ pub(super) async fn connect(
     Ok(names)
 }
 
-fn arrived(account: &CarriedAccount, file: &Path) -> Result<MovingAccount, StartError> {
+fn parse_carried(account: &CarriedAccount, file: &Path) -> Result<MovingAccount, StartError> {
     let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
     let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
     Ok(MovingAccount {

@@ -68,9 +68,9 @@ pub(super) fn token_file_of(settings: &Settings) -> SecretFileOf {
 /// Returns a function that rereads the keys while the gateway runs. Only keys in a file can change.
 pub(super) fn key_source(settings: &Settings) -> KeySource {
     let is_in_file = settings.encryption.key.is_none() && settings.encryption.keys.is_none();
-    let (path, of) = (settings.key_file(), key_file_of(settings));
+    let (path, managed_by) = (settings.key_file(), key_file_of(settings));
     Box::new(move || {
-        let text = if is_in_file { read_secret_file(&path, of).ok().flatten()? } else { return None };
+        let text = if is_in_file { read_secret_file(&path, managed_by).ok().flatten()? } else { return None };
         KeyRing::parse(&text).ok()
     })
 }
@@ -78,18 +78,18 @@ pub(super) fn key_source(settings: &Settings) -> KeySource {
 /// Returns the existing encryption keys, or creates the first one. `database` is the store's name for errors.
 ///
 /// # Errors
-/// [`StartError::KeyLost`] if there is no key, but there are `sealed_rows`, which a new key cannot open.
+/// [`StartError::KeyLost`] if there is no key, but the database has sealed values, which a new key cannot open.
 pub(super) fn encryption_keys(
     settings: &Settings,
     random: &dyn Random,
     database: &str,
-    sealed_rows: bool,
+    has_sealed_values: bool,
 ) -> Result<KeyRing, StartError> {
     if let Some(keys) = existing_keys(settings)? {
         return Ok(keys);
     }
     let path = settings.key_file();
-    if sealed_rows {
+    if has_sealed_values {
         return Err(StartError::KeyLost { key: path, database: database.to_owned() });
     }
     create_secret_file(&path, &EncryptionKey::generate(random)?.to_text())?;
@@ -113,14 +113,14 @@ pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<
 
 /// Checks the token that [`gateway_token`] would return, without creating one.
 pub(super) fn check_token(settings: &Settings) -> Result<(), StartError> {
-    let (path, of) = (settings.token_file(), token_file_of(settings));
+    let (path, managed_by) = (settings.token_file(), token_file_of(settings));
     let (token, place) = match &settings.server.token {
         Some(token) => (Some(token.clone()), "the setting server.token".to_owned()),
-        None => (read_secret_file(&path, of)?, path.display().to_string()),
+        None => (read_secret_file(&path, managed_by)?, path.display().to_string()),
     };
     match token {
         Some(token) => long_enough(token, place).map(drop),
-        None if of == SecretFileOf::Owner => Err(StartError::ConfiguredFileMissing(path)),
+        None if managed_by == SecretFileOf::Owner => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(()),
     }
 }
@@ -129,12 +129,12 @@ fn long_enough(token: SecretString, place: String) -> Result<SecretString, Start
     if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
 }
 
-fn token_in_file(path: &Path, of: SecretFileOf, random: &dyn Random) -> Result<SecretString, StartError> {
-    if of == SecretFileOf::Gateway && read_secret_file(path, of)?.is_none() {
+fn token_in_file(path: &Path, managed_by: SecretFileOf, random: &dyn Random) -> Result<SecretString, StartError> {
+    if managed_by == SecretFileOf::Gateway && read_secret_file(path, managed_by)?.is_none() {
         let mut bytes = [0; 32];
         random.fill(&mut bytes)?;
         create_secret_file(path, &gateway_token::generate(&bytes))?;
         tracing::info!(path = %path.display(), "gateway token created; callers must present it");
     }
-    read_secret_file(path, of)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
+    read_secret_file(path, managed_by)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
 }

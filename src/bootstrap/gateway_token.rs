@@ -44,12 +44,12 @@ pub(super) fn digests(settings: &Settings, token: &SecretString) -> GatewayToken
 
 /// Returns a function that rereads the tokens while the gateway runs. Only tokens in files can change.
 pub(super) fn source(settings: &Settings) -> TokenSource {
-    let (path, of) = (settings.token_file(), token_file_of(settings));
+    let (path, managed_by) = (settings.token_file(), token_file_of(settings));
     let (configured, previous_file) = (settings.server.token.clone(), previous_file(settings));
     Box::new(move || {
         let token = match &configured {
             Some(token) => token.clone(),
-            None => read_secret_file(&path, of).ok().flatten().filter(gateway_token::is_long_enough)?,
+            None => read_secret_file(&path, managed_by).ok().flatten().filter(gateway_token::is_long_enough)?,
         };
         let current = TokenDigest::of(token.expose_secret());
         Some(GatewayTokens { current, previous: read_previous(&previous_file) })

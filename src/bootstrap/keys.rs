@@ -21,7 +21,7 @@ pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(),
     match command {
         KeysCommand::List => render::table(&list(&open(settings).await?.list().await?)).map_err(StartError::Output),
         KeysCommand::Adopt => {
-            let done = open(settings).await?.check(Adoption::Ordered).await?;
+            let done = open(settings).await?.check(Adoption::Requested).await?;
             print(&format!("The database is adopted. Values sealed again: {}.", done.values))
         }
         KeysCommand::Reseal => print(&resealed(&open(settings).await?.reseal().await?)),
@@ -46,9 +46,9 @@ pub(super) async fn open(settings: &Settings) -> Result<Keys, StartError> {
     })
 }
 
-/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway rereads
-/// the file when it needs the new key. If the keys are configured or shared by several machines, prints instructions
-/// for the owner instead.
+/// Writes a new key into the first line of the key file and reseals the stored values with it. A running gateway
+/// rereads the file when it needs the new key. If the keys are configured or shared by several machines, prints
+/// instructions for the owner instead.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let encryption = &settings.encryption;
     let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();
@@ -84,11 +84,11 @@ The keys are configured, so change them there, on every gateway that shares the 
      remove the old key, and restart each gateway.";
 
 fn list(keys: &[KeyUse]) -> String {
-    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    let yes_or_no = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let row = |key: &KeyUse| {
         let journal_records: usize = key.journal_records.values().sum();
         let (values, journal_records) = (key.values.to_string(), journal_records.to_string());
-        [key.key_id.to_string(), yes(key.is_first), yes(key.is_configured), values, journal_records]
+        [key.key_id.to_string(), yes_or_no(key.is_first), yes_or_no(key.is_configured), values, journal_records]
     };
     let mut text = table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL RECORDS"], keys.iter().map(row));
     for key in keys.iter().filter(|key| !key.is_first) {

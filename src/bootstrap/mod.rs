@@ -45,7 +45,7 @@ use crate::app::describe_metrics;
 pub use errors::{StartError, sentence};
 
 /// The exit code for an invalid configuration, as for invalid arguments.
-const INVALID: u8 = 2;
+const EXIT_INVALID: u8 = 2;
 
 /// Runs the command of this process's command line.
 pub fn run() -> ExitCode {
@@ -166,5 +166,5 @@ fn fail(error: &StartError) -> ExitCode {
             | StartError::Certificate(_)
             | StartError::OpenStore(OpenStoreError::InvalidUrl { .. })
     );
-    if is_invalid { INVALID.into() } else { ExitCode::FAILURE }
+    if is_invalid { EXIT_INVALID.into() } else { ExitCode::FAILURE }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     StartError,
-    backup::{ROWS_A_REPORT, passphrase, print, report},
+    backup::{ROWS_PER_REPORT, passphrase, print, report},
     first_start::{self, RESTORED_SETTINGS},
     stores::{Storage, Stores},
 };
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Maximum number of names in a list.
-const MOST_NAMES: usize = 20;
+const MAX_NAMES: usize = 20;
 
 pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result<(), StartError> {
     let passphrase = passphrase(&options.passphrase, PassphraseFor::Existing)?;
@@ -51,15 +51,15 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     let read = BackupCheck::of(journal.as_ref()).await;
     let journal = read.map_err(|source| StartError::Journal { place: journal.place(), source })?;
     let author = Vault::new(cipher).author(SystemClock.now());
-    let made = Timestamp::from_unix_millis(archive.header().created_at);
-    let made = TimeFormatter::local(SystemClock.now()).time(made.unix_seconds());
+    let made_at = Timestamp::from_unix_millis(archive.header().created_at);
+    let made_at = TimeFormatter::local(SystemClock.now()).time(made_at.unix_seconds());
     let reported = AtomicUsize::new(0);
     let order = RestoreOrder {
         needs_doubt: &|account| journal.coverage(account) == BackupCoverage::Unknown,
         author: &author,
-        archive: format!("backup of {made}"),
+        archive: format!("backup of {made_at}"),
         progress: &|rows| {
-            let step = rows / ROWS_A_REPORT;
+            let step = rows / ROWS_PER_REPORT;
             if reported.swap(step, Ordering::Relaxed) < step {
                 report(rows);
             }
@@ -68,7 +68,7 @@ pub(super) async fn run(options: &RestoreOptions, settings: &Settings) -> Result
     let mut batches = Batches { archive: &mut archive, held_back: None };
     let restored = stores.tables.restore(&mut || batches.next(Tables::Main), &order).await?;
     let mut text = accounts_in_words(&stores.name, &restored, &journal);
-    text += &tokens_in_words(&restored, options.replace, &made);
+    text += &tokens_in_words(&restored, options.replace, &made_at);
     text += &notes.concat();
     print(&text)?;
     restore_responses(&stores, &mut batches).await
@@ -159,15 +159,15 @@ fn key_place(settings: &Settings) -> String {
     settings.key_file().display().to_string()
 }
 
-/// Checks that this machine has a key that opens the archive's values.
+/// Checks that a key of this machine opens one of the archive's key checks.
 fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
-    let check = |check: &crate::adapters::archive::StoredCheck| KeyCheck {
+    let to_key_check = |check: &crate::adapters::archive::StoredCheck| KeyCheck {
         key_id: KeyId::new(check.key_id.clone()),
         value: SealedSecret::from_stored(check.value.clone()),
     };
     let opens = first_start::existing_keys(settings)?.is_some_and(|ring| {
         let vault = Vault::new(Arc::new(XChaChaCipher::new(&ring, Arc::new(SystemRandom))));
-        header.key_checks.iter().map(check).any(|check| vault.opens_key_check(&check))
+        header.key_checks.iter().map(to_key_check).any(|check| vault.opens_key_check(&check))
     });
     if opens {
         return Ok(());
@@ -180,8 +180,8 @@ fn check_keys(header: &Header, settings: &Settings) -> Result<(), StartError> {
 fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck) -> String {
     let mut text = format!("Restored {database}: {} rows, {} accounts.", restored.rows, restored.accounts.len());
     let names = |wanted: BackupCoverage| {
-        let of = restored.accounts.iter().filter(|account| journal.coverage(account) == wanted);
-        of.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
+        let matching = restored.accounts.iter().filter(|account| journal.coverage(account) == wanted);
+        matching.map(|account: &SealedCredential| account.name.as_str()).collect::<Vec<_>>()
     };
     let unreadable: Vec<&str> = restored.unreadable.iter().map(|name| name.as_str()).collect();
     for (names, what) in [
@@ -208,7 +208,7 @@ fn accounts_in_words(database: &str, restored: &Restored, journal: &BackupCheck)
 }
 
 /// Lists the tokens of programs that are valid again.
-fn tokens_in_words(restored: &Restored, replaced: bool, made: &str) -> String {
+fn tokens_in_words(restored: &Restored, replaced: bool, made_at: &str) -> String {
     let names: Vec<&str> = restored.returned_tokens.iter().map(String::as_str).collect();
     let sessions = "\nSessions of the page and links to it have ended.";
     if names.is_empty() {
@@ -221,12 +221,12 @@ fn tokens_in_words(restored: &Restored, replaced: bool, made: &str) -> String {
         );
     }
     format!(
-        "{sessions}\nTokens of programs that are valid again: {listed}. Revoke those that you revoked after {made}."
+        "{sessions}\nTokens of programs that are valid again: {listed}. Revoke those that you revoked after {made_at}."
     )
 }
 
 fn listed(names: &[&str]) -> String {
-    let shown: Vec<&str> = names.iter().take(MOST_NAMES).copied().collect();
+    let shown: Vec<&str> = names.iter().take(MAX_NAMES).copied().collect();
     let more = names.len().saturating_sub(shown.len());
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }

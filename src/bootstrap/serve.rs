@@ -168,9 +168,9 @@ pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
 pub async fn run(started: Started, stop: Stop) {
     let page = web_ui::endpoint();
     let Started { app, listener, token, accepted, request_ids, drain, .. } = started;
-    let known = accepted.proxies.clone();
+    let proxies = accepted.proxies.clone();
     let endpoint = http::endpoint(&app, token, accepted, request_ids, page, stop.begin.clone());
-    let is_shared = move |peer: IpAddr| peer.is_loopback() || known.contain(peer);
+    let is_shared = move |peer: IpAddr| peer.is_loopback() || proxies.contain(peer);
     let limits = limit_connections(http::limits(drain), raise_open_files());
     let ending = Ending { stop: stop.begin, hurry: stop.hurry, cut: app.streams_end(), ..Ending::default() };
     serving::serve(vec![listener], endpoint, limits, is_shared, ending).await;
@@ -219,8 +219,8 @@ fn log_proxies(settings: &OutboundSettings) {
         };
         tracing::info!("connections to other machines go through the proxy {proxy} ({from}){except}");
     }
-    for (account, way) in &settings.accounts {
-        tracing::info!(provider.name = %account, "connections of {account} go through the proxy {way}");
+    for (account, choice) in &settings.accounts {
+        tracing::info!(provider.name = %account, "connections of {account} go through the proxy {choice}");
     }
 }
 

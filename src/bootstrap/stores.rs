@@ -37,8 +37,8 @@ impl Storage {
         create_private_folder(&settings.data_dir)?;
         create_private_folder(&journal)?;
         let stores = Stores::open(&settings.database).await?;
-        let sealed_rows = stores.need_a_key().await?;
-        let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, sealed_rows)?;
+        let has_sealed_values = stores.has_sealed_values().await?;
+        let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, has_sealed_values)?;
         let cipher = XChaChaCipher::new(&keys, random).with_source(first_start::key_source(settings));
         Ok(Self { stores, journal: Arc::new(FolderJournal::in_folder(journal)), cipher: Arc::new(cipher) })
     }
@@ -145,7 +145,7 @@ impl Stores {
     }
 
     /// Whether the database has anything that only an existing key opens.
-    pub(super) async fn need_a_key(&self) -> Result<bool, StoreError> {
+    pub(super) async fn has_sealed_values(&self) -> Result<bool, StoreError> {
         Ok(!self.keys.key_checks().await?.is_empty() || !self.keys.sealed_values().await?.is_empty())
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
         Some(name) => name.clone(),
         None => account_name(openai_codex::NAME)?,
     };
-    let account = read_codex_cli(&text, name, SystemClock.now()).map_err(foreign(file))?;
+    let account = read_codex_cli(&text, name, SystemClock.now()).map_err(import_error(file))?;
     if !options.take_over {
         return Err(StartError::WouldShare("the Codex CLI"));
     }
@@ -61,18 +61,19 @@ pub(super) async fn codex_cli(options: &ImportOptions, settings: &Settings) -> R
 pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> Result<(), StartError> {
     let (file, now) = (&options.file, SystemClock.now());
     let rows = if is_sqlite(file)? { read_go_sqlite(file)? } else { read_go_postgres(&secret_in(file)?).await? };
-    let key = options.key_file.as_deref().map(|path| GoServiceKey::parse(&secret_in(path)?).map_err(foreign(path)));
+    let key =
+        options.key_file.as_deref().map(|path| GoServiceKey::parse(&secret_in(path)?).map_err(import_error(path)));
     let key = key.transpose()?;
-    let (mut accounts, mut left): (Vec<MovingAccount>, Vec<String>) = Default::default();
+    let (mut accounts, mut not_imported): (Vec<MovingAccount>, Vec<String>) = Default::default();
     for row in rows.into_iter().map(of_stored) {
         let is_chosen = options.names.is_empty() || options.names.iter().any(|name| name.as_str() == row.name);
         if !is_chosen {
             continue;
         }
-        match open_go_service(&row, key.as_ref(), now).map_err(foreign(file))? {
+        match open_go_service(&row, key.as_ref(), now).map_err(import_error(file))? {
             Some(account) if accounts.iter().all(|other| other.name != account.name) => accounts.push(account),
-            Some(_of_another_tenant) => left.push(format!("{} of another tenant", row.name)),
-            None => left.push(format!("{} ({})", row.name, row.provider_type)),
+            Some(_of_another_tenant) => not_imported.push(format!("{} of another tenant", row.name)),
+            None => not_imported.push(format!("{} ({})", row.name, row.provider_type)),
         }
     }
     if let Some(missing) = options.names.iter().find(|name| !has(&accounts, name)) {
@@ -87,8 +88,8 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
     let names = connect(accounts, options.replace, "the GoClaw service in Go", settings).await?;
     let mut text =
         format!("Connected here: {}. The other service must not run with these accounts again.", names.join(", "));
-    if !left.is_empty() {
-        text += &format!("\nNot imported: {}.", left.join(", "));
+    if !not_imported.is_empty() {
+        text += &format!("\nNot imported: {}.", not_imported.join(", "));
     }
     print(&text)
 }
@@ -117,7 +118,7 @@ fn secret_in(path: &Path) -> Result<SecretString, StartError> {
     read_secret_file(path, SecretFileOf::Owner)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
 }
 
-fn foreign(file: &Path) -> impl FnOnce(ForeignError) -> StartError {
+fn import_error(file: &Path) -> impl FnOnce(ForeignError) -> StartError {
     move |source| StartError::Foreign { file: file.to_owned(), source }
 }
 

@@ -25,7 +25,7 @@ impl AccountLabels {
     }
 
     /// Whether both can be the same user in the same workspace. An id that one of them lacks counts as equal.
-    pub fn may_be(&self, other: &Self) -> bool {
+    pub fn may_be_same_as(&self, other: &Self) -> bool {
         let agree = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
         agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
     }
@@ -38,7 +38,7 @@ impl AccountLabels {
     }
 
     /// Whether both are known to be the same user in the same workspace.
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same_as(&self, other: &Self) -> bool {
         self.identity().is_some() && self.identity() == other.identity()
     }
 

@@ -29,12 +29,12 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// An actor without a request.
+    /// Returns an actor without a request.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), address: None, request_id: None }
     }
 
-    /// The gateway itself, for changes without a caller.
+    /// Returns the gateway itself, for changes without a caller.
     pub fn gateway() -> Self {
         Self::named("gateway")
     }
@@ -65,7 +65,7 @@ pub enum AuditAction {
     Exported,
     /// The account came from another installation.
     Imported,
-    /// The database was restored from an archive. The subject is the time of the archive.
+    /// The database was restored from an archive. The subject says when the archive was made.
     Restored,
     /// Old entries were deleted. The subject is the id of the last deleted entry, the detail its digest.
     EntriesDeleted,

@@ -157,6 +157,7 @@ impl SealedCredential {
         if effect == Effect::Stored
             && let Some(rotation) = event.rotation()
         {
+            // The refresh token of another login must not stay.
             if *self.login_id() != rotation.version.login_id {
                 account.refresh_token = None;
             }
@@ -194,7 +195,7 @@ impl SealedCredential {
         self.refresh.version == rotation.version && self.access_token == rotation.access_token
     }
 
-    /// Whether `order` revokes other tokens than the account has.
+    /// Whether `order` revokes the tokens of another version than the account has.
     pub fn contradicts(&self, order: Option<&RevocationOrder>) -> bool {
         order.is_some_and(|order| order.version != self.refresh.version)
     }

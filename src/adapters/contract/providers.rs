@@ -4,7 +4,7 @@ use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountState, AuthMethod, Category, Label, ProviderType, status::names};
-use crate::{app::ProviderView, domain::time::Timestamp, ports::ProfileChange};
+use crate::{app::AccountView, domain::time::Timestamp, ports::ProfileChange};
 
 /// An account, connected or not. `provider_type`, `category` and `api_base` are absent if it is unreadable and its type is
 /// unknown.
@@ -29,8 +29,8 @@ pub struct ProviderSummary {
     pub same_account_as: Option<Vec<String>>,
 }
 
-impl From<ProviderView> for ProviderSummary {
-    fn from(view: ProviderView) -> Self {
+impl From<AccountView> for ProviderSummary {
+    fn from(view: AccountView) -> Self {
         Self {
             name: view.name.to_string(),
             display_name: view.display_name,

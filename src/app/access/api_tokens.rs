@@ -147,14 +147,14 @@ impl Access {
     /// Finds a program's token by its id, else by its name, else by a prefix of its id.
     async fn resolve(&self, id_or_name: &str) -> Result<ApiToken, AppError> {
         let tokens = self.list_tokens().await?;
-        let with = |matches: &dyn Fn(&ApiToken) -> bool| {
+        let tokens_where = |matches: &dyn Fn(&ApiToken) -> bool| {
             let tokens = tokens.iter().map(|program| &program.token);
             tokens.filter(|token| matches(token)).cloned().collect::<Vec<_>>()
         };
-        let by_id = with(&|token| token.id.as_str() == id_or_name);
-        let by_name = with(&|token| token.name.as_str() == id_or_name);
+        let by_id = tokens_where(&|token| token.id.as_str() == id_or_name);
+        let by_name = tokens_where(&|token| token.name.as_str() == id_or_name);
         let is_prefix = id_or_name.len() >= MIN_ID_PREFIX;
-        let by_id_prefix = with(&|token| is_prefix && token.id.as_str().starts_with(id_or_name));
+        let by_id_prefix = tokens_where(&|token| is_prefix && token.id.as_str().starts_with(id_or_name));
         match [by_id, by_name, by_id_prefix].into_iter().find(|found| !found.is_empty()).as_deref() {
             None | Some([]) => Err(AppError::UnknownToken),
             Some([token]) => Ok(token.clone()),
@@ -162,14 +162,14 @@ impl Access {
         }
     }
 
-    /// Records in the background that a token was used, at most once an hour for each token.
+    /// Records in the background that a program's token was used, at most once an hour for each token.
     pub fn note_use(self: &Arc<Self>, known: &KnownToken) {
         let (now, id) = (self.now(), known.token.id.clone());
         if known.token.grant.is_page_token() || !known.token.should_record_use(now) {
             return;
         }
-        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !noting.insert(id.clone()) {
+        let mut recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        if !recording.insert(id.clone()) {
             return;
         }
         let access = Arc::clone(self);
@@ -181,7 +181,7 @@ impl Access {
             if let Err(error) = noted.await {
                 tracing::warn!(token.id = id.as_str(), error = %error, "the use of a token could not be noted");
             }
-            access.noting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            access.recording.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     ports::{ApiTokenStore, Author, Clock, Random},
 };
 
-/// Maximum number of tokens without a valid mark that are logged.
+/// Maximum number of tokens without a valid mark that are logged. Their ids are kept in memory.
 const MAX_REPORTED: usize = 1_000;
 
 /// A stored token, as kept in memory.
@@ -47,13 +47,13 @@ pub struct Access {
     /// The stored tokens by digest. Changes of other replicas arrive within about half a second.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<KnownToken>>>,
     /// Held during a reload, so that an older result never replaces a newer one.
-    reading: Mutex<()>,
+    reloading: Mutex<()>,
     /// Tokens without a valid mark that were already logged.
     reported: std::sync::Mutex<HashSet<ApiTokenId>>,
     /// Held while a token is issued, so that concurrent calls cannot exceed the limit together.
     issuing: Mutex<()>,
     /// Tokens whose use is being recorded.
-    noting: std::sync::Mutex<HashSet<ApiTokenId>>,
+    recording: std::sync::Mutex<HashSet<ApiTokenId>>,
     refused: RefusedRequests,
     tasks: Tasks,
 }
@@ -67,10 +67,10 @@ impl Access {
             vault: Vault::new(Arc::clone(&ports.cipher)),
             gateway_token,
             tokens: ArcSwap::default(),
-            reading: Mutex::default(),
+            reloading: Mutex::default(),
             reported: std::sync::Mutex::default(),
             issuing: Mutex::default(),
-            noting: std::sync::Mutex::default(),
+            recording: std::sync::Mutex::default(),
             refused: RefusedRequests::default(),
             tasks: tasks.clone(),
         }
@@ -83,7 +83,7 @@ impl Access {
 
     /// Reloads the tokens from the store, and ends the streams of removed ones.
     pub(super) async fn reload(&self) -> Result<(), AppError> {
-        let _guard = self.reading.lock().await;
+        let _guard = self.reloading.lock().await;
         let (before, stored) = (self.tokens.load_full(), self.stored().await?);
         let known = |token: ApiToken| {
             let revoked = before.get(&token.digest).map(|known| known.revoked.clone()).unwrap_or_default();

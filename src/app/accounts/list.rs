@@ -17,7 +17,7 @@ use crate::{
 
 /// An account as the list shows it.
 #[derive(Debug, Clone)]
-pub struct ProviderView {
+pub struct AccountView {
     pub name: AccountName,
     pub display_name: String,
     /// None, like `category` and `api_base`, if the account is unreadable and its row names no known type.
@@ -37,7 +37,7 @@ pub struct ProviderView {
 
 impl Accounts {
     #[tracing::instrument(name = "accounts.list", skip_all)]
-    pub async fn list(&self) -> Result<Vec<ProviderView>, AppError> {
+    pub async fn list(&self) -> Result<Vec<AccountView>, AppError> {
         let stored = self.directory.all().await?;
         let mut stored: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name().clone(), found)).collect();
         let mut others = self.tokens.registry().all_other_names();
@@ -68,10 +68,10 @@ impl Accounts {
     }
 
     /// Returns the view of an unreadable account, and quarantines the account in this process.
-    fn view_of_unreadable(&self, account: UnreadableAccount, definition: Option<ProviderDefinition>) -> ProviderView {
+    fn view_of_unreadable(&self, account: UnreadableAccount, definition: Option<ProviderDefinition>) -> AccountView {
         self.tokens.quarantine(account.clone());
         let definition = definition.as_ref();
-        ProviderView {
+        AccountView {
             display_name: definition.map_or_else(|| account.name.to_string(), |known| known.display_name.clone()),
             provider_type: definition.map(|known| known.provider_type),
             category: definition.map(|known| known.descriptor().category),
@@ -92,11 +92,11 @@ impl Accounts {
         definition: ProviderDefinition,
         credential: Option<SealedCredential>,
         other_names: Vec<AccountName>,
-    ) -> ProviderView {
+    ) -> AccountView {
         let (stored, now) = (credential.as_ref(), self.now());
         let feedback = stored.map(|found| self.tokens.feedback(&found.name, found.login_id())).unwrap_or_default();
         let is_usable = definition.enabled && feedback.refusal().is_none();
-        ProviderView {
+        AccountView {
             state: state_of(&definition, stored.map(|found| found.state(now)), &feedback),
             auth_methods: definition.auth_methods(),
             category: Some(definition.descriptor().category),

@@ -14,7 +14,7 @@ mod update;
 use std::sync::Arc;
 
 pub use events::ActivityEntry;
-pub use list::ProviderView;
+pub use list::AccountView;
 pub use logout::LoggedOut;
 pub use secret::{PastedSecret, Secret};
 pub(super) use status::state_of;

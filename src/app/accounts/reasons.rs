@@ -15,30 +15,32 @@ use crate::{
 const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answer. Refreshes pause until it does.";
 
 impl Accounts {
-    /// Describes all problems of an account; None if there are none.
+    /// Describes all problems of an account; None if there are none. `is_access_dead` is set if the provider named the
+    /// access token as expired, invalidated or revoked. `mismatch` is set if a refresh returned another account's
+    /// tokens.
     pub(super) fn reason(
         &self,
         definition: &ProviderDefinition,
         state: AccountState,
         refresh: &RefreshState,
         feedback: &ProviderFeedback,
-        is_dead: bool,
+        is_access_dead: bool,
         mismatch: Option<String>,
     ) -> Option<String> {
         let tokens = match feedback.refusal() {
-            None if is_dead => {
+            None if is_access_dead => {
                 Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
             }
             _ => token_problem(state, refresh, mismatch, self.now()),
         };
         let trouble = self.tokens.store_trouble();
-        let is_refreshed = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
-        let is_open = is_refreshed && self.tokens.breaker_open_until(definition).is_some();
+        let can_refresh = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
+        let is_breaker_open = can_refresh && self.tokens.breaker_open_until(definition).is_some();
         joined([
             feedback.refusal().filter(|_| state != AccountState::Disabled).map(refused),
             tokens,
             trouble.map(|trouble| format!("Tokens cannot be refreshed: {}. It is retried.", trouble.in_words())),
-            is_open.then(|| BREAKER_IS_OPEN.to_owned()),
+            is_breaker_open.then(|| BREAKER_IS_OPEN.to_owned()),
             self.clock.skew_millis().map(skewed),
         ])
     }

@@ -44,6 +44,7 @@ pub(super) struct Secrets {
     /// None if only a cookie was pasted. A refresh with the cookie gets the token.
     pub(super) access_token: Option<AccessToken>,
     pub(super) cookie: Option<RefreshToken>,
+    /// Whether the provider replaced the cookie during the check.
     pub(super) cookie_rotates: bool,
 }
 
@@ -101,6 +102,7 @@ impl Accounts {
             pasted_metadata(definition.provider_type, method, access_token.as_ref(), cookie.is_some(), self.now())
         };
         let mut secrets = pasted.secret.parse(&definition)?;
+        // An expired token without a cookie is an error; do not ask the provider about it.
         metadata_of(&secrets)?;
         if !pasted.unchecked {
             secrets = self.check_secrets(&definition, method, secrets).await?;

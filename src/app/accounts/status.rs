@@ -150,7 +150,7 @@ impl Accounts {
             confirmation: latest.as_ref().and_then(|login| self.logins.confirmation_of(login)),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, None, now)),
-            ..AccountStatus::unknown(name)
+            ..AccountStatus::with_name(name)
         }
     }
 
@@ -173,16 +173,16 @@ impl Accounts {
         let refresh = refresh.clone().at(now);
         let TokenVersion { login_id, generation } = refresh.version.clone();
         let feedback = self.tokens.feedback(&definition.name, &login_id);
-        // A token that the provider refused is dead even if it has not expired.
-        let is_dead = self.tokens.are_refused(&definition.name, &refresh.version);
+        // The provider may have ended the access token before its expiry.
+        let is_access_dead = self.tokens.is_access_dead(&definition.name, &refresh.version);
         let state = state_of(definition, Some(AccountState::of(enabled, &refresh, now)), &feedback);
-        let is_refused = is_dead || feedback.refusal().is_some();
+        let is_refused = is_access_dead || feedback.refusal().is_some();
         let owner = (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner);
         let next_refresh_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);
         AccountStatus {
             reason: if definition.enabled {
-                self.reason(definition, state, &refresh, &feedback, is_dead, mismatch)
+                self.reason(definition, state, &refresh, &feedback, is_access_dead, mismatch)
             } else {
                 Some("The account is switched off in the configuration.".to_owned())
             },
@@ -206,12 +206,12 @@ impl AccountStatus {
         Self {
             reason: (!definition.enabled).then(|| "The account is switched off in the configuration.".to_owned()),
             switched_off_by: (!definition.enabled).then_some(SwitchedOffBy::Configuration),
-            ..Self::unknown(definition.name.clone())
+            ..Self::with_name(definition.name.clone())
         }
     }
 
-    /// Returns the status of an account with nothing but its name.
-    fn unknown(name: AccountName) -> Self {
+    /// Returns a status that has only a name.
+    fn with_name(name: AccountName) -> Self {
         Self {
             name,
             state: AccountState::Absent,

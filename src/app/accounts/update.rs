@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, ProviderView};
+use super::{AccountView, Accounts};
 use crate::{
     app::{AppError, directory::Resolved},
     domain::ids::{AccountName, DisplayName},
@@ -17,7 +17,7 @@ impl Accounts {
     /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] if the change would switch on an account that the
     /// configuration switches off.
     #[tracing::instrument(name = "accounts.update", skip_all, fields(provider.name = %name))]
-    pub async fn update(self: &Arc<Self>, name: AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
+    pub async fn update(self: &Arc<Self>, name: AccountName, change: ProfileChange) -> Result<AccountView, AppError> {
         self.tasks.run(Arc::clone(self).change_profile(name, change)).await
     }
 
@@ -25,7 +25,7 @@ impl Accounts {
         self: Arc<Self>,
         name: AccountName,
         change: ProfileChange,
-    ) -> Result<ProviderView, AppError> {
+    ) -> Result<AccountView, AppError> {
         let Resolved { definition, unreadable, .. } = self.directory.resolve(&name, None).await?;
         if let Some(unreadable) = unreadable {
             return Err(unreadable.into());

@@ -23,7 +23,7 @@ pub struct AuditFindings {
 
 /// The state of a verification after the entries read so far.
 #[derive(Default)]
-struct Walk {
+struct Verification {
     findings: AuditFindings,
     first: Option<AuditEntry>,
     /// The last deleted entry, as recorded by the entry about the deletion.
@@ -38,25 +38,25 @@ impl Audit {
     /// # Errors
     /// [`AppError::Store`].
     pub async fn verify(&self, checkpoint: Option<&Checkpoint>) -> Result<AuditFindings, AppError> {
-        let mut walk = Walk::default();
+        let mut verification = Verification::default();
         loop {
-            let after = walk.findings.newest.as_ref().map_or(i64::MIN, |last| last.id);
+            let after = verification.findings.newest.as_ref().map_or(i64::MIN, |last| last.id);
             let entries = self.log.oldest(after, PAGE).await?;
             let is_last = entries.len() < PAGE;
             for entry in entries {
                 let mark = self.vault.check_audit_mark(&entry);
-                walk.check_mark(&entry, mark);
-                walk.follow(entry, checkpoint);
+                verification.check_mark(&entry, mark);
+                verification.check_chain(entry, checkpoint);
             }
             if is_last {
-                return Ok(walk.end(checkpoint));
+                return Ok(verification.finish(checkpoint));
             }
         }
     }
 }
 
-impl Walk {
-    fn problem(&mut self, text: String) {
+impl Verification {
+    fn report(&mut self, text: String) {
         if self.findings.problems.len() < MAX_PROBLEMS {
             self.findings.problems.push(text);
         }
@@ -71,25 +71,25 @@ impl Walk {
                 self.unproven = Some((entries + 1, sealed_with.to_string()));
             }
             Err(OpenError::Tampered | OpenError::FirstFormat | OpenError::Malformed) => {
-                self.problem(format!("entry {}: its mark was not made with a key of this database", entry.id));
+                self.report(format!("entry {}: its mark was not made with a key of this database", entry.id));
             }
         }
     }
 
     /// Checks the entry against the previous one and against the checkpoint.
-    fn follow(&mut self, entry: AuditEntry, checkpoint: Option<&Checkpoint>) {
+    fn check_chain(&mut self, entry: AuditEntry, checkpoint: Option<&Checkpoint>) {
         let id = entry.id;
         if let Some(last) = &self.findings.newest {
             let is_next = id == last.id + 1;
             if !is_next {
-                self.problem(format!("entries {} to {} are missing", last.id + 1, id - 1));
+                self.report(format!("entries {} to {} are missing", last.id + 1, id - 1));
             } else if entry.digest != entry.digest_after(&last.digest) {
-                self.problem(format!("entry {id}: it was changed, or the one before it was"));
+                self.report(format!("entry {id}: it was changed, or the one before it was"));
             }
         }
         let known = checkpoint.filter(|checkpoint| checkpoint.id == id);
         if known.is_some_and(|checkpoint| checkpoint.digest != entry.digest) {
-            self.problem(format!("entry {id}: it differs from the checkpoint"));
+            self.report(format!("entry {id}: it differs from the checkpoint"));
         }
         if entry.action == <&str>::from(AuditAction::EntriesDeleted) {
             let id = entry.subject.parse().ok();
@@ -100,25 +100,26 @@ impl Walk {
         self.first.get_or_insert(entry);
     }
 
-    fn end(mut self, checkpoint: Option<&Checkpoint>) -> AuditFindings {
+    /// Checks the beginning and the end of the log.
+    fn finish(mut self, checkpoint: Option<&Checkpoint>) -> AuditFindings {
         if let Some(first) = self.first.take() {
-            let nothing = Checkpoint { id: 0, digest: String::new() };
-            let before = self.deleted.take().unwrap_or(nothing);
+            let before_first = Checkpoint { id: 0, digest: String::new() };
+            let before = self.deleted.take().unwrap_or(before_first);
             if first.id != before.id + 1 {
-                self.problem(format!("the entries before {} are missing", first.id));
+                self.report(format!("the entries before {} are missing", first.id));
             } else if first.digest != first.digest_after(&before.digest) {
-                self.problem(format!("entry {}: it was changed", first.id));
+                self.report(format!("entry {}: it was changed", first.id));
             }
         }
         if let Some((entries, key)) = self.unproven.take() {
             let text = format!(
                 "the newest {entries} entries cannot be proven: the key {key} of their marks is not configured"
             );
-            self.problem(text);
+            self.report(text);
         }
         let newest = self.findings.newest.as_ref().map_or(0, |newest| newest.id);
         if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.id > newest) {
-            self.problem(format!("the entries from {} to at least {} are missing", newest + 1, checkpoint.id));
+            self.report(format!("the entries from {} to at least {} are missing", newest + 1, checkpoint.id));
         }
         self.findings
     }

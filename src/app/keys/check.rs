@@ -48,14 +48,15 @@ pub enum Adoption {
     /// Only if one of its secrets opens, which proves that a holder of the key wrote it.
     IfASecretOpens,
     /// Always. The owner requested it.
-    Ordered,
+    Requested,
 }
 
 impl Keys {
     /// Checks the configured keys and adds the key check of the first one. Returns the values that were adopted.
     ///
     /// # Errors
-    /// [`AppError::Key`], [`AppError::Store`]. Nothing was written.
+    /// [`AppError::Key`], [`AppError::Store`]. Nothing was written, unless the store failed after the adoption, while
+    /// pending logins were cancelled.
     pub async fn check(&self, adoption: Adoption) -> Result<Resealed, AppError> {
         for _ in 0..TRIES {
             let checks = self.store.key_checks().await?;
@@ -65,7 +66,7 @@ impl Keys {
             } else if !checks.iter().any(|check| self.vault.opens_key_check(check)) {
                 return Err(self.wrong_key(checks.into_iter().map(|check| check.key_id)));
             }
-            if self.has_own(&checks) || self.add_own(&checks, &plan).await? {
+            if self.has_own_check(&checks) || self.add_own_check(&checks, &plan).await? {
                 return Ok(plan.into());
             }
         }
@@ -84,13 +85,13 @@ impl Keys {
         Ok(())
     }
 
-    fn has_own(&self, checks: &[KeyCheck]) -> bool {
+    fn has_own_check(&self, checks: &[KeyCheck]) -> bool {
         checks.iter().any(|check| check.key_id == self.cipher.key_id())
     }
 
     /// Adds the key check of the first key and carries out the plan in one transaction. Returns false if the checks in
     /// the database are no longer those of `seen`.
-    async fn add_own(&self, seen: &[KeyCheck], plan: &Plan) -> Result<bool, AppError> {
+    async fn add_own_check(&self, seen: &[KeyCheck], plan: &Plan) -> Result<bool, AppError> {
         let check = self.vault.key_check()?;
         let is_added = self.store.add_key_check(&check, seen, &plan.replacements, &self.author()).await?;
         if is_added && !plan.replacements.is_empty() {
@@ -114,7 +115,7 @@ impl Keys {
         }
         let has_secrets = !used.is_empty();
         match adoption {
-            Adoption::Ordered => {}
+            Adoption::Requested => {}
             Adoption::IfASecretOpens if has_secrets => {}
             Adoption::No if has_secrets => return Err(KeyError::NotAdopted.into()),
             // API tokens without marks are not adopted, because anybody could have written them.

@@ -1,4 +1,5 @@
 //! Lists the encryption keys, and counts what each has sealed in the database and in the journals of all gateways.
+//! Does not count the values of logins, which end within minutes, or of remembered responses.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -47,14 +48,14 @@ impl Keys {
         for id in &configured {
             uses.entry(id.clone()).or_default();
         }
-        let used = |(key_id, (values, journal_records))| KeyUse {
+        let to_key_use = |(key_id, (values, journal_records))| KeyUse {
             is_first: key_id == self.cipher.key_id(),
             is_configured: configured.contains(&key_id),
             key_id,
             values,
             journal_records,
         };
-        let mut uses: Vec<KeyUse> = uses.into_iter().map(used).collect();
+        let mut uses: Vec<KeyUse> = uses.into_iter().map(to_key_use).collect();
         uses.sort_by_key(|key| (!key.is_first, !key.is_configured));
         Ok(uses)
     }

@@ -36,7 +36,7 @@ impl Plan {
 }
 
 impl Keys {
-    /// Plans to reseal every value that is not sealed with the first key.
+    /// Plans to reseal every value in a [`SealedColumn`] that is not sealed with the first key.
     pub(super) async fn plan_to_reseal(&self) -> Result<Plan, AppError> {
         let first = self.cipher.key_id();
         let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(&first);

@@ -36,14 +36,14 @@ pub(super) struct CallbackWindow {
     listener: Arc<dyn CallbackListener>,
     address: CallbackAddress,
     /// Whether the listener runs. The lock is held while it opens or closes, so a login that starts meanwhile waits.
-    open: Mutex<bool>,
+    is_open: Mutex<bool>,
     /// Notified when a login starts, or ends without a callback.
     changed: Notify,
 }
 
 impl CallbackWindow {
     pub(super) fn new(listener: Arc<dyn CallbackListener>, address: CallbackAddress) -> Self {
-        Self { listener, address, open: Mutex::new(false), changed: Notify::new() }
+        Self { listener, address, is_open: Mutex::new(false), changed: Notify::new() }
     }
 
     pub(super) fn notify_changed(&self) {
@@ -54,8 +54,8 @@ impl CallbackWindow {
 impl Logins {
     /// Opens the window unless it is open.
     pub(super) async fn open_callback_window(self: &Arc<Self>) -> Result<(), CallbackUnavailable> {
-        let mut open = self.window.open.lock().await;
-        if *open {
+        let mut is_open = self.window.is_open.lock().await;
+        if *is_open {
             self.window.notify_changed();
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl Logins {
             tracing::warn!(error = %error, "{error}; the redirect URL can be pasted instead");
             error
         })?;
-        *open = true;
+        *is_open = true;
         let logins = Arc::clone(self);
         // The window serves all pending logins, so it does not belong to the span of the first one.
         let span = tracing::info_span!(parent: None, "logins.callback_window");
@@ -93,7 +93,7 @@ impl Logins {
                     Some(still_needed) => bound = still_needed,
                 }
             }
-            let next_look = next_end.unwrap_or(Some(STORE_RETRY)).map(|wait| self.timer(wait));
+            let next_check = next_end.unwrap_or(Some(STORE_RETRY)).map(|wait| self.timer(wait));
             tokio::select! {
                 event = bound.next_event() => match event {
                     CallbackEvent::Hit(hit) => {
@@ -104,7 +104,7 @@ impl Logins {
                 },
                 Some(()) = replies.next() => closing = Some(self.timer(FOR_PAGE)),
                 () = or_never(closing.as_mut()) => closing = None,
-                () = or_never(next_look) => {}
+                () = or_never(next_check) => {}
                 () = self.window.changed.notified() => {}
                 () = self.tasks.stopping().cancelled() => break,
             }
@@ -124,13 +124,13 @@ impl Logins {
 
     /// Closes the window. If a login is pending after all, keeps the listener open and returns it.
     async fn close_if_idle(&self, bound: Box<dyn BoundCallback>) -> Option<Box<dyn BoundCallback>> {
-        let mut open = self.window.open.lock().await;
+        let mut is_open = self.window.is_open.lock().await;
         if !matches!(self.next_login_end().await, Ok(None)) {
             return Some(bound);
         }
         // Free the port before the window counts as closed, so that the next login can bind the port.
         bound.close().await;
-        *open = false;
+        *is_open = false;
         None
     }
 

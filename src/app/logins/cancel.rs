@@ -23,9 +23,9 @@ impl Logins {
 
     async fn cancel_pending(self: Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
         let latest = self.store.latest(&name, &principal).await?;
-        if let Some(waiting) = latest.as_ref().filter(|login| login.confirm_until(self.now()).is_some()) {
-            // The login is unconfirmed. Cancelling it revokes its tokens.
-            self.decline(waiting, LoginOutcome::Cancelled).await?;
+        if let Some(unconfirmed) = latest.as_ref().filter(|login| login.confirm_until(self.now()).is_some()) {
+            // Cancelling an unconfirmed login revokes its tokens.
+            self.decline(unconfirmed, LoginOutcome::Cancelled).await?;
             self.notify_changed();
             return Ok(true);
         }

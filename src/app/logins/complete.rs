@@ -49,7 +49,7 @@ impl Logins {
             Callback::Received(response) => {
                 let login = self.store.find(&response.state.digest()).await?;
                 let login = login.ok_or(AppError::CallbackRejected(CallbackRejection::InvalidState))?;
-                let session = self.still_pending(&login)?;
+                let session = self.session_if_pending(&login)?;
                 (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
             Callback::Pasted { name, redirect_url, principal } => {
@@ -59,7 +59,7 @@ impl Logins {
                 if login.session.principal != principal {
                     return Err(AppError::OtherPrincipal);
                 }
-                let session = self.still_pending(&login)?;
+                let session = self.session_if_pending(&login)?;
                 (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
         };
@@ -72,7 +72,7 @@ impl Logins {
         }
     }
 
-    fn still_pending(&self, login: &SealedLogin) -> Result<LoginSession, AppError> {
+    fn session_if_pending(&self, login: &SealedLogin) -> Result<LoginSession, AppError> {
         match login.progress {
             LoginProgress::Pending => Ok(login.session.clone()),
             LoginProgress::Exchanging => Err(AppError::LoginInProgress),

@@ -72,15 +72,15 @@ impl Logins {
         let session = &login.session;
         let sealed = login.tokens.as_ref().ok_or(AppError::NoPendingLogin)?;
         let mut tokens = self.vault.open_login_tokens(session, sealed)?;
-        let asked = tokens.replaces.take().ok_or(AppError::NoPendingLogin)?.login_id;
-        if seen.is_some_and(|seen| seen != asked) {
+        let named = tokens.replaces.take().ok_or(AppError::NoPendingLogin)?.login_id;
+        if seen.is_some_and(|seen| seen != named) {
             return Err(AppError::StaleConsent(session.name.clone()));
         }
         let definition = self
             .directory
             .definition_of(&session.name, session.provider_type)
             .ok_or_else(|| AppError::UnknownProvider(session.name.to_string()))?;
-        let credential = credential_of(session, &definition, tokens, Replaces::Confirmed(asked));
+        let credential = credential_of(session, &definition, tokens, Replaces::Confirmed(named));
         let connected = self.tokens.save(credential, &definition).await?;
         tracing::info!(provider.name = %session.name, login.id = %session.id, "the owner confirmed a login of another account");
         Ok(connected)

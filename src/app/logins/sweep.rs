@@ -19,8 +19,8 @@ impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
         self.decline_overdue().await?;
         // A login whose tokens are not saved yet is still exchanging. Do not end it.
-        let is_waiting = self.unsaved.load(Ordering::Relaxed) > 0;
-        let stuck_after = if is_waiting { KEPT_FOR } else { STUCK_AFTER };
+        let has_unsaved = self.unsaved.load(Ordering::Relaxed) > 0;
+        let stuck_after = if has_unsaved { KEPT_FOR } else { STUCK_AFTER };
         let ended = self.store.sweep(stuck_after, KEPT_FOR, &self.author()).await?;
         if ended > 0 {
             tracing::info!(logins = ended, "overdue logins ended");

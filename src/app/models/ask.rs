@@ -37,7 +37,7 @@ use crate::{
 /// Maximum size of a provider's JSON response.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long to read on for a stream's end after its last event, so that the connection can be reused.
+/// How long to wait for a stream's end after its last event, so that the connection can be reused.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The provider's error code for encrypted reasoning that it cannot decrypt.
@@ -56,7 +56,7 @@ pub struct ModelRequest {
 }
 
 /// Checks a request body. Returns the body without lone surrogates, and the name of its model.
-pub(super) fn checked(
+pub(super) fn checked_body(
     body: Bytes,
     model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
 ) -> Result<(Bytes, ModelName), InvalidRequest> {
@@ -86,7 +86,7 @@ impl Target {
 impl Models {
     /// Checks a request's body, resolves its model, and checks that the caller may use the model.
     pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
-        let (body, name) = self.tasks.compute(body.len(), || checked(body, model_of)).await?;
+        let (body, name) = self.tasks.compute(body.len(), || checked_body(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
         let (account, model) = (&target.definition.name, &target.model.name);
         RunningRequest::current().note_model(account, model);
@@ -112,7 +112,8 @@ impl Models {
     }
 
     /// Splits a model's name into the account's model and its suffixes, such as the reasoning effort. A suffix is part
-    /// of the name if the account lists a model with this whole name, or no model with a shorter one.
+    /// of the name if the account lists a model with this whole name, or no model with a shorter one. If the list is
+    /// unknown, all suffixes are split off.
     async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
-    memory::{Complete, Part, PendingMemory},
+    memory::{Complete, PendingMemory, StoredPart},
     metered::metered,
     session::{add_session, cache_scope},
     stream::{ChatForm, Form},
@@ -41,8 +41,8 @@ impl Models {
         let (checked, body) = self.check_request(request).await?;
         match checked.target.api.dialect {
             Dialect::Codex => {
-                let (chat, room) = self.translate_chat(&body, &checked).await?;
-                self.send_translated(chat, ChatForm::Chat, checked, room).await
+                let (chat, reserved) = self.translate_chat(&body, &checked).await?;
+                self.send_translated(chat, ChatForm::Chat, checked, reserved).await
             }
             Dialect::ChatCompletions => {
                 let (model, size) = (checked.target.model.name.clone(), body.len());
@@ -98,7 +98,7 @@ impl Models {
             return Ok((chat, None));
         }
         let chat = translate(Recalled { reasoning: found.items, ..Recalled::default() }).await?;
-        Ok((chat, found.room))
+        Ok((chat, found.reserved))
     }
 
     /// Whether the account's list says that the model summarizes its reasoning. Uses the last known list.
@@ -117,18 +117,18 @@ impl Models {
         chat: TranslatedChat,
         form: ChatForm,
         checked: CheckedRequest,
-        room: Option<OwnedSemaphorePermit>,
+        reserved: Option<OwnedSemaphorePermit>,
     ) -> Result<ProxyResponse, AppError> {
         let TranslatedChat { request: BackendRequest { body, stream, session, ignored }, options, .. } = chat;
         let CheckedRequest { target, mut headers, caller } = checked;
         add_session(&mut headers, session.as_deref());
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled reasoning has been sent, so its memory is free.
-        drop(room);
-        let part = Part::Reasoning(target.definition.name.clone());
-        let unremembered = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
+        drop(reserved);
+        let part = StoredPart::Reasoning(target.definition.name.clone());
+        let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
-            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), unremembered, 0).await?
+            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent<'_>| {
@@ -136,8 +136,8 @@ impl Models {
                 Ok(completion.map(|completion| (completion.to_string(), reader.has_stopped())))
             };
             let (response, completion) = self.collect(prompted, read).await?;
-            if let (Some(unremembered), Some(calls)) = (unremembered, reader.take_reasoned_calls()) {
-                self.remember(unremembered, Complete::Chat(calls)).await;
+            if let (Some(pending_memory), Some(calls)) = (pending_memory, reader.take_reasoned_calls()) {
+                self.remember(pending_memory, Complete::Chat(calls)).await;
             }
             response.with_json(completion)
         };

@@ -19,7 +19,7 @@ impl Models {
     }
 
     /// Notes the failure that a stream reports, and returns it as a refusal.
-    pub(super) fn failed(&self, account: &ProviderRegistration, failure: ResponseFailure) -> ProviderRefusal {
+    pub(super) fn note_failure(&self, account: &ProviderRegistration, failure: ResponseFailure) -> ProviderRefusal {
         let refusal = ProviderRefusal::of_failure(failure, self.now());
         self.note_refusal(account, &refusal, FeedbackSource::Prompt);
         refusal

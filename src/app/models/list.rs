@@ -58,8 +58,8 @@ struct AccountModels {
     is_current: bool,
 }
 
-/// Number of accounts whose models are requested concurrently.
-const AT_ONCE: usize = 32;
+/// Maximum number of accounts whose models are requested concurrently.
+const MAX_CONCURRENT: usize = 32;
 
 impl Models {
     /// Returns the agents, then the models of all enabled accounts. Omits models that the caller may not use.
@@ -68,17 +68,20 @@ impl Models {
         let accounts = self.accounts_with_models(rights).await;
         let mut listing =
             ModelListing { etag: self.list_etag(&self.names.default_provider), ..ModelListing::default() };
-        for (key, of) in self.names.agents.iter().filter(|(_, of)| rights.permits_model(&of.provider, &of.model)) {
-            let account = accounts.iter().find(|account| account.name == of.provider);
-            let known = account.and_then(|account| account.models.iter().find(|model| model.name == of.model));
-            let model = known.cloned().unwrap_or_else(|| ProviderModel::named(&of.model));
+        for (key, agent) in
+            self.names.agents.iter().filter(|(_, agent)| rights.permits_model(&agent.provider, &agent.model))
+        {
+            let account = accounts.iter().find(|account| account.name == agent.provider);
+            let known = account.and_then(|account| account.models.iter().find(|model| model.name == agent.model));
+            let model = known.cloned().unwrap_or_else(|| ProviderModel::named(&agent.model));
             listing.models.push(ListedModel { created: 0, ..ListedModel::new(key.clone(), "goclaw", &model) });
             listing.catalog.extend(model.entry_as(key, Some(key), false));
         }
         for account in &accounts {
             self.add_account(&mut listing, account, rights);
         }
-        listing.incomplete = accounts.into_iter().filter(|account| !account.is_current).map(|it| it.name).collect();
+        listing.incomplete =
+            accounts.into_iter().filter(|account| !account.is_current).map(|account| account.name).collect();
         listing
     }
 
@@ -90,7 +93,7 @@ impl Models {
         names.sort();
         // Collect the futures first: with a closure inside the stream, rustc reports that it is "not general enough".
         let asked: Vec<_> = names.iter().map(|name| self.models_of(name)).collect();
-        let lists: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+        let lists: Vec<_> = stream::iter(asked).buffered(MAX_CONCURRENT).collect().await;
         let with_models = |(name, (models, is_current))| AccountModels { name, models, is_current };
         names.into_iter().zip(lists).map(with_models).collect()
     }

@@ -67,7 +67,7 @@ impl ModelLists {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
     }
 
-    fn turn(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<()>> {
+    fn request_lock(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<()>> {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(asking.entry(name.clone()).or_default())
     }
@@ -109,8 +109,8 @@ impl Models {
         let definition = &account.definition;
         let is_on = account.enabled && definition.enabled;
         let Some(api) = definition.model_api().filter(|_| is_on) else { return (none(), true) };
-        let turn = self.lists.turn(name);
-        let _guard = turn.lock().await;
+        let request_lock = self.lists.request_lock(name);
+        let _guard = request_lock.lock().await;
         let login_id = &account.refresh.version.login_id;
         let known = self.lists.last(name, self.now()).filter(|list| list.login_id == *login_id);
         if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {

@@ -47,7 +47,7 @@ impl Models {
     /// Forwards a request to the account's provider.
     ///
     /// # Errors
-    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::PathOfOwner`],
+    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::PathNotForPrograms`],
     /// [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`], [`AppError::Upstream`],
     /// [`AppError::RetryRequest`], and those of [`Tokens::usable`](crate::app::Tokens::usable).
     #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
@@ -62,20 +62,20 @@ impl Models {
             return Err(AppError::PathNotAllowed { name, path });
         }
         if !is_covered(&definition.program_paths) && !rights.manages_accounts() {
-            return Err(AppError::PathOfOwner { name, method: method.to_string(), path });
+            return Err(AppError::PathNotForPrograms { name, method: method.to_string(), path });
         }
         let url = definition.url_of(&path, query.as_deref());
         add_session(&mut headers, None);
         let call = ProviderCall { method, url, headers, body };
         let response = self.call(&name, call).await?;
         if response.status == StatusCode::TOO_MANY_REQUESTS {
-            return self.forward_limit(response).await;
+            return self.forward_too_many_requests(response).await;
         }
         ProxyResponse::of(response)
     }
 
     /// Copies the retry hints of a 429 body into headers, because automatic retries read only headers.
-    async fn forward_limit(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
+    async fn forward_too_many_requests(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
         let (response, body) = peek(response).await?;
         let refusal = read_refusal(&response, &body, self.now());
         let mut forwarded = ProxyResponse::of(response)?;

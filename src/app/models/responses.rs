@@ -13,9 +13,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     ModelRequest, Models, ProxyResponse,
     ask::is_event_stream,
-    memory::{Complete, Part, PendingMemory, RecalledItems},
+    memory::{Complete, PendingMemory, RecalledItems, StoredPart},
     session::{add_session, cache_scope},
-    stream::{BrokenEvents, Events, Form, answer},
+    stream::{BrokenEvents, Form, ProviderEvents, caller_stream},
 };
 use crate::{
     app::{AppError, ProviderRegistration, RunningRequest},
@@ -56,7 +56,7 @@ impl Models {
             Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
         }
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
-        let (translated, previous, room) = self.translate_response(body, &target.model, &caller).await?;
+        let (translated, previous, reserved) = self.translate_response(body, &target.model, &caller).await?;
         let TranslatedResponse {
             request: BackendRequest { body, stream, session, ignored },
             echo,
@@ -68,22 +68,22 @@ impl Models {
         let is_stored = store && self.memory.is_on();
         let echo = echo.stored(is_stored);
         let held_bytes = echo.size() + own_input.len();
-        let part = Part::Whole { input: own_input, previous };
-        let unremembered = is_stored.then_some(PendingMemory { owner: caller, part });
+        let part = StoredPart::Whole { input: own_input, previous };
+        let pending_memory = is_stored.then_some(PendingMemory { owner: caller, part });
         let prompted = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         // The recalled items have been sent, so their memory is free.
-        drop(room);
+        drop(reserved);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(Box::new(reader)), unremembered, held_bytes).await?
+            self.streamed(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
         } else {
             let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
                 Ok(read.flatten().map(|whole| (whole, false)))
             };
             let (response, whole) = self.collect(prompted, read).await?;
-            if let Some(unremembered) = unremembered {
-                self.remember(unremembered, Complete::Response(whole.clone())).await;
+            if let Some(pending_memory) = pending_memory {
+                self.remember(pending_memory, Complete::Response(whole.clone())).await;
             }
             response.with_json(whole)
         };
@@ -109,12 +109,12 @@ impl Models {
             Some(previous) => self.recall(caller, previous).await?,
             None => RecalledItems::default(),
         };
-        let mut room: Vec<_> = earlier.room.into_iter().collect();
+        let mut reserved: Vec<_> = earlier.reserved.into_iter().collect();
         let recalled = Arc::new(Recalled { earlier: earlier.items, ..Recalled::default() });
         let mut translated = translate(Arc::clone(&recalled)).await?;
         if !translated.missing.is_empty() {
             let found = self.recall_items(caller, &translated.missing).await?;
-            room.extend(found.room);
+            reserved.extend(found.reserved);
             if !found.items.is_empty() {
                 let earlier = recalled.earlier.clone();
                 translated =
@@ -123,7 +123,7 @@ impl Models {
         }
         match translated.missing.needed() {
             Some(id) => Err(self.item_not_found(id)),
-            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse), room)),
+            None => Ok((translated, previous.as_deref().and_then(ResponseId::parse), reserved)),
         }
     }
 
@@ -133,16 +133,16 @@ impl Models {
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
-        unremembered: Option<PendingMemory>,
+        pending_memory: Option<PendingMemory>,
         held_bytes: usize,
     ) -> Result<ProxyResponse, AppError> {
         let (mut response, body) = split_event_stream(response)?;
         response.held_bytes = held_bytes;
-        let mut events = Events::of(body);
+        let mut events = ProviderEvents::of(body);
         events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
-        response.body = answer(Arc::clone(self), account, events, form, unremembered);
+        response.body = caller_stream(Arc::clone(self), account, events, form, pending_memory);
         Ok(response)
     }
 
@@ -154,7 +154,7 @@ impl Models {
         mut read: impl FnMut(&SseEvent<'_>) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<(ProxyResponse, String), AppError> {
         let (response, body) = split_event_stream(response)?;
-        let (mut events, mut size) = (Events::of(body), 0);
+        let (mut events, mut size) = (ProviderEvents::of(body), 0);
         let broken = |error: BrokenEvents| self.broken(&account, error);
         while let Some(frame) = events.next().await {
             let frame = frame.map_err(broken)?;
@@ -179,7 +179,7 @@ impl Models {
     /// Returns the error for a response that ended early.
     fn broken(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
         match error {
-            BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.failed(account, failure))),
+            BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.note_failure(account, failure))),
             BrokenEvents::Upstream(error) => error.into(),
             BrokenEvents::GatewayStops => UpstreamError::Lost("the gateway stops".into()).into(),
             BrokenEvents::TooLong(error) => error.into(),
@@ -216,9 +216,9 @@ impl ProxyResponse {
 
     /// Replaces the provider's name of the model with the caller's, because the Codex CLI reports any other name as a
     /// rerouted request.
-    fn with_model(mut self, requested: &str, name: &ModelName) -> Self {
+    fn with_model(mut self, backend_name: &str, name: &ModelName) -> Self {
         if let Some(value) = self.headers.get_mut(MODEL)
-            && value == requested
+            && value == backend_name
             && let Ok(name) = HeaderValue::from_str(name.as_str())
         {
             *value = name;

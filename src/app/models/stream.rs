@@ -41,7 +41,7 @@ const MAX_HELD: usize = 1000;
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
 /// The events of a provider's stream.
-pub(super) struct Events {
+pub(super) struct ProviderEvents {
     body: ByteStream,
     decoder: SseDecoder,
     ready: VecDeque<SseFrame>,
@@ -61,7 +61,7 @@ pub(super) enum BrokenEvents {
     Failed(#[from] ResponseFailure),
 }
 
-impl Events {
+impl ProviderEvents {
     pub(super) fn of(body: ByteStream) -> Self {
         Self { body, decoder: SseDecoder::default(), ready: VecDeque::new() }
     }
@@ -106,6 +106,7 @@ impl Events {
                     () = deadline.get_or_insert_with(|| models.clock.sleep(FIRST_EVENT)) => break,
                 },
             };
+            // An empty frame stands for the end of the stream.
             let frame = frame.unwrap_or_else(|| Ok(SseFrame::default()))?;
             if frame.bytes.is_empty() {
                 return Err(ResponseFailure::ended_early().into());
@@ -169,12 +170,10 @@ impl Form {
                 for chunk in chat.on_event(&event)?.into_iter().filter_map(|chunk| form.chunk(chunk)) {
                     out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
                 }
-                if chat.is_complete() {
-                    out.extend_from_slice(b"data: [DONE]\n\n");
-                }
                 if !chat.is_complete() {
                     return Ok(Written::More);
                 }
+                out.extend_from_slice(b"data: [DONE]\n\n");
                 let calls = chat.take_reasoned_calls();
                 Ok(calls.map_or(Written::Last, |calls| Written::Whole(Complete::Chat(calls))))
             }
@@ -239,51 +238,52 @@ enum Next {
     End,
 }
 
-struct Answer {
+/// The state of the stream that a caller receives.
+struct CallerStream {
     models: Arc<Models>,
     account: Arc<ProviderRegistration>,
-    events: Events,
+    events: ProviderEvents,
     form: Form,
     next: Next,
     /// Set if the response will be stored.
-    unremembered: Option<PendingMemory>,
+    pending_memory: Option<PendingMemory>,
     request: RunningRequest,
     /// The request's span, for log lines while the body is streamed.
     span: tracing::Span,
 }
 
 /// Returns the body of the caller's response.
-pub(super) fn answer(
+pub(super) fn caller_stream(
     models: Arc<Models>,
     account: Arc<ProviderRegistration>,
-    events: Events,
+    events: ProviderEvents,
     form: Form,
-    unremembered: Option<PendingMemory>,
+    pending_memory: Option<PendingMemory>,
 ) -> ByteStream {
     let span = tracing::Span::current();
     let request = RunningRequest::current();
-    let answer = Answer { models, account, events, form, next: Next::Events, unremembered, request, span };
-    let stream = stream::unfold(answer, |mut answer| async move {
+    let state = CallerStream { models, account, events, form, next: Next::Events, pending_memory, request, span };
+    let stream = stream::unfold(state, |mut state| async move {
         loop {
-            match mem::replace(&mut answer.next, Next::End) {
+            match mem::replace(&mut state.next, Next::End) {
                 Next::Events => {
-                    let piece = answer.piece().await;
+                    let piece = state.piece().await;
                     if !piece.is_empty() {
-                        return Some((Ok(Bytes::from(piece)), answer));
+                        return Some((Ok(Bytes::from(piece)), state));
                     }
                 }
-                Next::Remember(unremembered, complete, last) => {
+                Next::Remember(pending_memory, complete, last) => {
                     // Store the response first: the caller's next request may reach another gateway at once.
-                    answer.models.remember(unremembered, complete).await;
-                    return Some((Ok(Bytes::from(last)), answer));
+                    state.models.remember(pending_memory, complete).await;
+                    return Some((Ok(Bytes::from(last)), state));
                 }
                 Next::Break(error) => {
                     yield_once().await;
-                    return Some((Err(error), answer));
+                    return Some((Err(error), state));
                 }
                 Next::End => {
-                    if !answer.form.has_stopped() {
-                        answer.models.drain(answer.events.into_body());
+                    if !state.form.has_stopped() {
+                        state.models.drain(state.events.into_body());
                     }
                     return None;
                 }
@@ -306,7 +306,7 @@ async fn yield_once() {
     future::poll_fn(once).await
 }
 
-impl Answer {
+impl CallerStream {
     /// Translates all frames that have arrived. A burst is sent as one piece, because each piece costs more than the
     /// frames in it.
     async fn piece(&mut self) -> Vec<u8> {
@@ -321,12 +321,12 @@ impl Answer {
                 Some(Ok(frame)) => self.write(&frame, &mut out),
                 Some(Err(error)) => self.broken(error, &mut out),
                 None => {
-                    self.failed(ResponseFailure::ended_early(), &mut out);
+                    self.write_failure(ResponseFailure::ended_early(), &mut out);
                     Next::Break(UpstreamError::Lost("the stream ended before its last event".into()))
                 }
             };
-            let goes_on = matches!(self.next, Next::Events) && out.len() < MAX_PIECE;
-            match goes_on.then(|| self.events.next_arrived()).flatten() {
+            let continues = matches!(self.next, Next::Events) && out.len() < MAX_PIECE;
+            match continues.then(|| self.events.next_arrived()).flatten() {
                 Some(arrived) => frame = arrived,
                 None => return out,
             }
@@ -344,23 +344,23 @@ impl Answer {
         match written {
             Ok(Written::More) => Next::Events,
             Ok(Written::Last) => Next::End,
-            Ok(Written::Whole(complete)) => match self.unremembered.take() {
-                Some(unremembered) => Next::Remember(unremembered, complete, out.split_off(before)),
+            Ok(Written::Whole(complete)) => match self.pending_memory.take() {
+                Some(pending_memory) => Next::Remember(pending_memory, complete, out.split_off(before)),
                 None => Next::End,
             },
             Ok(Written::Failure(failure)) => {
-                self.models.failed(&self.account, failure);
+                self.models.note_failure(&self.account, failure);
                 Next::End
             }
             Err(failure) => {
-                self.failed(failure, out);
+                self.write_failure(failure, out);
                 Next::End
             }
         }
     }
 
-    fn failed(&self, failure: ResponseFailure, out: &mut Vec<u8>) {
-        let refusal = self.models.failed(&self.account, failure);
+    fn write_failure(&self, failure: ResponseFailure, out: &mut Vec<u8>) {
+        let refusal = self.models.note_failure(&self.account, failure);
         self.form.write_error(refusal.kind.openai_type(), &refusal.code, &refusal.message, out);
     }
 

@@ -33,8 +33,8 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
-    /// Stores the usage from a response's headers. If they have none, drops the known usage, because the request has
-    /// changed it.
+    /// Stores the usage from a response's headers. If they have none, drops the known usage, because the request may
+    /// have changed it.
     pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
         // Check one header first, because most responses have no usage.
         if headers.contains_key("x-codex-primary-used-percent")
@@ -53,7 +53,7 @@ impl Usages {
 
     pub(super) fn get(&self, name: &AccountName, login_id: &LoginId) -> Option<Usage> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).filter(|(of, _)| of == login_id).map(|(_, usage)| usage.clone())
+        known.get(name).filter(|(known_login, _)| known_login == login_id).map(|(_, usage)| usage.clone())
     }
 }
 

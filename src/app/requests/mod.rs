@@ -34,7 +34,7 @@ const SAVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause between two deletions of old records and sums.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// How long usage sums are kept, in days.
-const KEEP_USAGE: i64 = 400;
+const USAGE_DAYS: i64 = 400;
 
 pub struct Requests {
     log: Arc<dyn RequestLog>,
@@ -52,6 +52,7 @@ struct State {
     /// Oldest first.
     recent: VecDeque<NumberedRecord>,
     unsaved: Vec<RequestRecord>,
+    /// The usage sums that are not saved yet.
     sums: BTreeMap<UsageKey, UsageSums>,
 }
 
@@ -201,7 +202,7 @@ impl Requests {
 
     async fn sweep(&self) {
         let now = self.clock.now();
-        let forgotten = self.log.forget_before(now.minus(self.keep), now.unix_days() - KEEP_USAGE).await;
+        let forgotten = self.log.forget_before(now.minus(self.keep), now.unix_days() - USAGE_DAYS).await;
         if let Err(error) = forgotten {
             tracing::debug!(error = %error, "old records of requests are still there");
         }

@@ -28,10 +28,11 @@ impl Tokens {
     ///
     /// # Errors
     /// The time before which the endpoint must not be called.
-    pub(super) fn admit(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
+    pub(super) fn acquire_permission(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
         let Some(method) = self.method_of(definition) else { return Ok(()) };
-        self.breakers
-            .with(method, |breaker| breaker.admit(&definition.name, definition.refresh.backoff_max, self.now()))
+        self.breakers.with(method, |breaker| {
+            breaker.acquire_permission(&definition.name, definition.refresh.backoff_max, self.now())
+        })
     }
 
     /// Returns until when the breaker is open; None if it is closed.
@@ -57,7 +58,7 @@ impl Tokens {
     pub(super) fn note_outcome<T>(&self, definition: &ProviderDefinition, outcome: &Result<T, Failure>) {
         let Some(method) = self.method_of(definition) else { return };
         match outcome {
-            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::works),
+            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::record_response),
             Err(Failure::NotConsumed { cause, .. } | Failure::Unknown(cause)) if !is_fault(*cause) => {
                 return self.release_probe(definition);
             }
@@ -68,8 +69,9 @@ impl Tokens {
         let refreshed_there = accounts.filter(|account| {
             account.definition.refresh_method(account.auth_method).is_some_and(|other| server(other) == server(method))
         });
-        let is_only = refreshed_there.take(2).count() < 2;
-        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_only, pause, self.now())) {
+        let is_only_account = refreshed_there.take(2).count() < 2;
+        let record = |breaker: &mut Breaker| breaker.record_fault(&definition.name, is_only_account, pause, self.now());
+        if self.breakers.with(method, record) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }
     }

@@ -51,8 +51,8 @@ impl JournalContents {
 
     /// Returns the newest version of a login that this gateway has presented, and how often.
     pub(super) fn presented_of(&self, name: &AccountName, login_id: &LoginId) -> Option<(TokenVersion, u32)> {
-        let of_login = self.presented.iter().filter(|it| it.name == *name && it.version.login_id == *login_id);
-        let newest = of_login.max_by_key(|it| (it.version.generation, it.attempt))?;
+        let of_login = self.presented.iter().filter(|token| token.name == *name && token.version.login_id == *login_id);
+        let newest = of_login.max_by_key(|token| (token.version.generation, token.attempt))?;
         Some((newest.version.clone(), newest.attempt))
     }
 
@@ -92,11 +92,11 @@ impl Tokens {
             tracing::error!(error = %error, "the token journal cannot be read");
             Vec::new()
         });
-        self.remembered(&records).await
+        self.read_rest_of_journal(&records).await
     }
 
     /// Reads the rest of the journal and combines it with `records`.
-    pub(super) async fn remembered(&self, records: &[JournalRecord]) -> JournalContents {
+    pub(super) async fn read_rest_of_journal(&self, records: &[JournalRecord]) -> JournalContents {
         let committed = records.iter().filter(|record| record.state == RecordState::Committed);
         let ended = self.journal.ended().await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the ended logins in the token journal cannot be read");
@@ -111,8 +111,8 @@ impl Tokens {
     }
 
     /// Removes or replaces every account whose login has ended according to the journal.
-    pub(super) async fn end_returned_logins(self: &Arc<Self>, remembered: &JournalContents) -> Result<(), AppError> {
-        let names = self.registry.versions().into_iter().filter(|(_, version)| remembered.has_ended(&version.login_id));
+    pub(super) async fn end_returned_logins(self: &Arc<Self>, contents: &JournalContents) -> Result<(), AppError> {
+        let names = self.registry.versions().into_iter().filter(|(_, version)| contents.has_ended(&version.login_id));
         for name in names.map(|(name, _)| name).chain(self.registry.unreadable_names()) {
             let account = match self.store.load(&name).await {
                 Ok(Some(account)) => account,
@@ -121,8 +121,8 @@ impl Tokens {
                 Err(error) => return Err(error.into()),
             };
             let (name, login_id) = (account.name.clone(), account.login_id().clone());
-            match self.end_returned_login(account, remembered).await {
-                Ok(account) => self.adopt(&name, &login_id, account),
+            match self.end_returned_login(account, contents).await {
+                Ok(account) => self.register_or_unregister(&name, &login_id, account),
                 Err(error) => {
                     tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }
@@ -135,10 +135,10 @@ impl Tokens {
     pub(super) async fn end_returned_login(
         self: &Arc<Self>,
         account: SealedCredential,
-        remembered: &JournalContents,
+        contents: &JournalContents,
     ) -> Result<Option<SealedCredential>, AppError> {
         let definition = self.directory.definition_of(&account.name, account.provider_type);
-        let (Some(definition), Some(ending)) = (definition, remembered.ending(&account)) else {
+        let (Some(definition), Some(ending)) = (definition, contents.ending(&account)) else {
             return Ok(Some(account));
         };
         let queued =
@@ -173,8 +173,8 @@ impl Tokens {
         account: &SealedCredential,
         rotation: &Rotation,
     ) -> Result<Option<Advanced>, AppError> {
-        let remembered = self.remembered(&[]).await;
-        if remembered.successor(account.login_id()) != Some(Some(&rotation.version.login_id)) {
+        let contents = self.read_rest_of_journal(&[]).await;
+        if contents.successor(account.login_id()) != Some(Some(&rotation.version.login_id)) {
             return Ok(None);
         }
         let ending = Ending::ReplacedBy(Box::new(rotation.clone()));
@@ -186,7 +186,7 @@ impl Tokens {
     pub(in crate::app) async fn other_logins(&self) -> OtherLogins {
         let registered = self.registry.versions();
         let records = self.journal.list_without(registered.clone()).await.unwrap_or_default();
-        let journal = self.remembered(&records).await;
+        let journal = self.read_rest_of_journal(&records).await;
         let with_tokens = records.iter().map(|record| (&record.name, &record.rotation.version));
         let without = journal.marks.iter();
         let presented = journal.presented.iter().map(|token| (&token.name, &token.version));

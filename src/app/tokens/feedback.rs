@@ -29,14 +29,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Feedback {
-    known: Mutex<HashMap<AccountName, Known>>,
+    known: Mutex<HashMap<AccountName, FeedbackEntry>>,
     /// Whether `known` has entries, so that most requests need not lock it.
     any: AtomicBool,
     unsaved: Notify,
 }
 
 #[derive(Debug)]
-struct Known {
+struct FeedbackEntry {
     login_id: LoginId,
     feedback: ProviderFeedback,
     is_unsaved: bool,
@@ -53,7 +53,7 @@ impl Feedback {
         if feedback == before {
             return false;
         }
-        known.insert(name.clone(), Known { login_id: login_id.clone(), feedback, is_unsaved: true });
+        known.insert(name.clone(), FeedbackEntry { login_id: login_id.clone(), feedback, is_unsaved: true });
         self.any.store(true, Ordering::Relaxed);
         self.unsaved.notify_one();
         true
@@ -63,12 +63,11 @@ impl Feedback {
     /// anything may have changed.
     fn replace(&self, stored: Vec<StoredFeedback>) -> bool {
         let mut known = self.lock();
-        let was = known.len();
+        let count_before = known.len();
         known.retain(|_, known| known.is_unsaved);
-        let mut is_different = known.len() != was || !stored.is_empty();
+        let is_different = known.len() != count_before || !stored.is_empty();
         for StoredFeedback { name, login_id, feedback } in stored {
-            known.entry(name).or_insert(Known { login_id, feedback, is_unsaved: false });
-            is_different = true;
+            known.entry(name).or_insert(FeedbackEntry { login_id, feedback, is_unsaved: false });
         }
         self.any.store(!known.is_empty(), Ordering::Relaxed);
         is_different
@@ -86,7 +85,7 @@ impl Feedback {
     }
 
     /// Marks an entry as saved, unless it has changed again.
-    fn saved(&self, stored: &StoredFeedback) {
+    fn mark_saved(&self, stored: &StoredFeedback) {
         if let Some(known) = self.lock().get_mut(&stored.name)
             && (&known.login_id, &known.feedback) == (&stored.login_id, &stored.feedback)
         {
@@ -94,7 +93,7 @@ impl Feedback {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, FeedbackEntry>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,7 +163,7 @@ impl Tokens {
             if let Some(event) = self.store.put_feedback(&changed, self.now()).await? {
                 self.events.emit(&event);
             }
-            self.feedback.saved(&changed);
+            self.feedback.mark_saved(&changed);
         }
         Ok(())
     }

@@ -40,16 +40,17 @@ impl Tokens {
                 return Ok(());
             }
         };
-        let remembered = self.remembered(&records).await;
-        if remembered.has_ends() {
-            self.end_returned_logins(&remembered).await?;
+        let contents = self.read_rest_of_journal(&records).await;
+        if contents.has_ends() {
+            self.end_returned_logins(&contents).await?;
         }
         let mut due = Vec::new();
         for record in records {
             let account = match self.store.load(&record.name).await {
                 Err(StoreError::Unreadable(row)) => {
                     tracing::warn!(provider.name = %record.name, "a journal record has tokens of an account that cannot be read: {row}");
-                    let definition = row.provider_type.and_then(|it| self.directory.definition_of(&record.name, it));
+                    let definition =
+                        row.provider_type.and_then(|known| self.directory.definition_of(&record.name, known));
                     let unsaved = definition.filter(|_| record.state == RecordState::Unsaved);
                     due.extend(unsaved.map(|definition| (definition, record)));
                     continue;
@@ -120,7 +121,7 @@ impl Tokens {
         self.commit(&definition, record, true).await;
     }
 
-    /// Marks a record as committed if the store has its tokens (`is_stored`), or else deletes it.
+    /// Marks a record as committed if the store has its tokens (`is_stored`). Otherwise deletes it if it is unsaved.
     pub(super) async fn settle_record(&self, record: &JournalRecord, is_stored: bool) {
         let settled = match record.state {
             _ if is_stored => self.journal.confirm(record).await,
@@ -154,7 +155,7 @@ impl Tokens {
                 "the database is older than the token journal, so a backup was restored; the newest tokens are unknown");
             let restored = RefreshEvent::Restored { known: version.clone(), attempt: *attempt };
             let compared = self.advance(&definition, &restored).await?;
-            self.adopt(name, account.login_id(), compared.credential);
+            self.register_or_unregister(name, account.login_id(), compared.credential);
         }
         Ok(())
     }

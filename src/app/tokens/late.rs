@@ -18,7 +18,7 @@ use crate::domain::{
 };
 
 /// Time for a cancelled call to close its connection.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSE_WAIT: Duration = Duration::from_millis(100);
 /// How much longer than `http_timeout` a shutdown waits for a late response.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
@@ -72,7 +72,7 @@ impl Tokens {
             biased;
             response = &mut call => Some(response),
             () = cancelled.cancelled() => None,
-            () = self.stop_is_over(definition) => None,
+            () = self.shutdown_grace_ends(definition) => None,
         };
         self.late_calls.remove(name, &lease);
         match response {
@@ -90,7 +90,7 @@ impl Tokens {
         }
     }
 
-    async fn stop_is_over(&self, definition: &ProviderDefinition) {
+    async fn shutdown_grace_ends(&self, definition: &ProviderDefinition) {
         self.tasks.stopping().cancelled().await;
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }
@@ -99,7 +99,7 @@ impl Tokens {
     /// a token are never in flight at once.
     pub(super) async fn cancel_late_call(&self, name: &AccountName, lease: &LeaseId) {
         if self.late_calls.cancel_other(name, lease) {
-            self.clock.sleep(CLOSING).await;
+            self.clock.sleep(CLOSE_WAIT).await;
         }
     }
 

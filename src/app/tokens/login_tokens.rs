@@ -22,19 +22,20 @@ use crate::{
     ports::{OpenError, SealError},
 };
 
+/// The document that is sealed.
 #[derive(Serialize, Deserialize)]
-struct Text<'a> {
+struct LoginTokensJson<'a> {
     #[serde(borrow)]
     access_token: Cow<'a, str>,
     #[serde(borrow)]
     refresh_token: Cow<'a, str>,
     /// The token metadata, in the form of an account's `settings`.
     settings: Value,
-    replaces: Option<ReplacedText>,
+    replaces: Option<ReplacedJson>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct ReplacedText {
+struct ReplacedJson {
     login_id: String,
     account_id: Option<String>,
     user_id: Option<String>,
@@ -42,16 +43,16 @@ struct ReplacedText {
     plan_type: Option<String>,
 }
 
-impl From<&Replaced> for ReplacedText {
+impl From<&Replaced> for ReplacedJson {
     fn from(Replaced { login_id, account }: &Replaced) -> Self {
         let AccountLabels { account_id, user_id, email, plan_type } = account.clone();
         Self { login_id: login_id.to_string(), account_id, user_id, email, plan_type }
     }
 }
 
-impl From<ReplacedText> for Replaced {
-    fn from(text: ReplacedText) -> Self {
-        let ReplacedText { login_id, account_id, user_id, email, plan_type } = text;
+impl From<ReplacedJson> for Replaced {
+    fn from(text: ReplacedJson) -> Self {
+        let ReplacedJson { login_id, account_id, user_id, email, plan_type } = text;
         Self {
             login_id: LoginId::from_stored(login_id),
             account: AccountLabels { account_id, user_id, email, plan_type },
@@ -62,11 +63,11 @@ impl From<ReplacedText> for Replaced {
 impl Vault {
     /// Seals the tokens of a login.
     pub fn seal_login_tokens(&self, session: &LoginSession, tokens: &LoginTokens) -> Result<SealedSecret, VaultError> {
-        let text = Text {
+        let text = LoginTokensJson {
             access_token: tokens.access_token.expose_secret().into(),
             refresh_token: tokens.refresh_token.expose_secret().into(),
             settings: ProviderSettings::default().with_metadata(&tokens.metadata).into_json(),
-            replaces: tokens.replaces.as_ref().map(ReplacedText::from),
+            replaces: tokens.replaces.as_ref().map(ReplacedJson::from),
         };
         let text = serde_json::to_string(&text).map_err(|error| SealError(Box::new(error)))?;
         let text = SecretString::from(text);
@@ -78,7 +79,8 @@ impl Vault {
         let failed = |source| VaultError::Open { what: "tokens of a login", source };
         let opened = self.cipher.open(&SealContext::LoginTokens(session), sealed).map_err(failed)?;
         let malformed = || failed(OpenError::Malformed);
-        let text: Text<'_> = serde_json::from_str(opened.expose_secret()).map_err(|_may_quote_it| malformed())?;
+        let text: LoginTokensJson<'_> =
+            serde_json::from_str(opened.expose_secret()).map_err(|_may_quote_it| malformed())?;
         let settings = ProviderSettings::from_json(text.settings).and_then(|settings| settings.metadata());
         Ok(LoginTokens {
             access_token: AccessToken::new(text.access_token.as_ref()),

@@ -1,5 +1,5 @@
 //! Hands out access tokens from memory. Without a fault, presents each refresh token at most once across all replicas.
-//! Never loses a token that it received. No other service opens refresh tokens.
+//! Writes received tokens to the token journal before it calls the store. No other service opens refresh tokens.
 //!
 //! `schedule` or `source` starts a refresh. `run` joins concurrent callers and takes a slot. `refresh` presents the
 //! token under a lease and commits the response. The rules are in [`crate::domain::refresh`].
@@ -142,7 +142,7 @@ impl Tokens {
         self.followed.reset(std::iter::empty());
         let mut count = 0;
         loop {
-            let (stored, last) = self.directory.after(after.as_deref()).await?;
+            let (stored, last) = self.directory.page_after(after.as_deref()).await?;
             self.followed.add(readable(&stored));
             for account in stored {
                 count += 1;
@@ -300,16 +300,16 @@ impl Tokens {
     }
 
     /// Registers an account as a step has stored it, or unregisters the login if the step has removed it.
-    fn adopt(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
+    fn register_or_unregister(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
         match stored {
             Some(credential) => self.register(&credential),
             None => self.registry.unregister(name, login_id),
         }
     }
 
-    /// Whether the provider refuses the access token of this version.
-    pub(super) fn are_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
-        self.refused.are_dead(name, version)
+    /// Whether the provider named the access token of this version as expired, invalidated or revoked.
+    pub(super) fn is_access_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
+        self.refused.is_dead(name, version)
     }
 
     /// Returns why the store failed during the last refresh; None if it did not.
@@ -323,7 +323,7 @@ impl Tokens {
         self.registry.any(|account| !account.is_unloaded && account.is_usable(now))
     }
 
-    fn note_store(&self, trouble: Option<StoreTrouble>) {
+    fn note_store_trouble(&self, trouble: Option<StoreTrouble>) {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 

@@ -25,11 +25,11 @@ pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<Presented, Fai
 pub(super) struct Presented {
     pub(super) response: TokenResponse,
     /// Set if the refresh continues by presenting the new cookie.
-    pub(super) rest: Option<Rest>,
+    pub(super) continuation: Option<Continuation>,
 }
 
 /// The second step of a refresh whose first response was a new cookie without a token.
-pub(super) struct Rest {
+pub(super) struct Continuation {
     /// The session for which a token is requested; None for the browser's last session.
     pub(super) session: Option<SessionId>,
 }
@@ -41,10 +41,10 @@ impl Tokens {
         definition: &ProviderDefinition,
         credential: &SealedCredential,
         token: RefreshToken,
-        rest: Option<Rest>,
+        continuation: Option<Continuation>,
     ) -> Presentation {
         let (tokens, definition, credential) = (Arc::clone(self), definition.clone(), credential.clone());
-        Box::pin(async move { tokens.call(&definition, &credential, &token, rest).await })
+        Box::pin(async move { tokens.call(&definition, &credential, &token, continuation).await })
     }
 
     /// Waits for the outcome of a presentation until the timeout; None after that.
@@ -68,7 +68,7 @@ impl Tokens {
         definition: &ProviderDefinition,
         credential: &SealedCredential,
         token: &RefreshToken,
-        rest: Option<Rest>,
+        continuation: Option<Continuation>,
     ) -> Result<Presented, Failure> {
         // The configuration may no longer have the endpoint.
         let no_endpoint = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
@@ -76,16 +76,17 @@ impl Tokens {
         let outcome = match method {
             RefreshMethod::OAuth(client) => {
                 let refreshed = self.oauth.refresh(&definition.name, client, token, LISTEN_FOR).await;
-                refreshed.map(|response| Presented { response, rest: None })
+                refreshed.map(|response| Presented { response, continuation: None })
             }
             RefreshMethod::Session(client) => {
-                let session = rest.map_or_else(|| self.session_of(credential), |rest| rest.session);
+                let session =
+                    continuation.map_or_else(|| self.session_of(credential), |continuation| continuation.session);
                 let limits = (LISTEN_FOR, definition.refresh.http_timeout);
                 let outcome = self.ask_session(&definition.name, client, session, token, limits).await;
                 outcome.map(|outcome| outcome.presented(definition))
             }
         };
-        let outcome = outcome.map_err(|error| fate(credential, failure(definition, &error)));
+        let outcome = outcome.map_err(|error| failure_for(credential, classify(definition, &error)));
         self.note_outcome(definition, &outcome);
         outcome
     }
@@ -100,26 +101,28 @@ impl Tokens {
 impl CookieOutcome {
     fn presented(self, definition: &ProviderDefinition) -> Presented {
         match self {
-            Self::Token(response) => Presented { response, rest: None },
-            Self::Replaced(response, Ok(session)) => Presented { response, rest: Some(Rest { session }) },
+            Self::Token(response) => Presented { response, continuation: None },
+            Self::Replaced(response, Ok(session)) => {
+                Presented { response, continuation: Some(Continuation { session }) }
+            }
             Self::Replaced(response, Err(error)) => {
                 let name = &definition.name;
                 tracing::warn!(provider.name = %name, error = %error, "a failed request replaced the cookie");
                 // If the old cookie was refused, present the new one now. Else the next refresh presents it.
                 let is_refusal = matches!(error.failure(), Failure::Rejected(_));
-                Presented { response, rest: is_refusal.then_some(Rest { session: None }) }
+                Presented { response, continuation: is_refusal.then_some(Continuation { session: None }) }
             }
         }
     }
 }
 
-/// Adjusts a failure for a secret that can be presented again, such as a cookie that the provider never replaced.
-pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
+/// Adjusts a failure if the account's secret can be presented again, such as a cookie that the provider never replaced.
+pub(super) fn failure_for(credential: &SealedCredential, failure: Failure) -> Failure {
     if credential.is_reusable() { failure.for_reusable_secret() } else { failure }
 }
 
 /// Classifies an error of the token endpoint, and logs its text, because the row keeps only the class.
-fn failure(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
+fn classify(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
     tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
     error.failure()
 }

@@ -5,14 +5,16 @@
 //! 2. Before the store is called with the response, the response is in the journal.
 //! 3. The commit is retried until the store responds. Only then is the journal record marked as committed, or deleted
 //!    if the store did not accept its tokens.
+//!
+//! If the journal cannot be written, the refresh continues, and the new tokens are only in memory until the commit.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::{Presented, Rest, fate},
-    run::{Next, Progress, down},
+    present::{Continuation, Presented, failure_for},
+    run::{NextPresentation, Progress, store_down},
     slots::Slot,
 };
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
 
 /// Pauses between attempts to commit: the shortest and the longest.
 const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Number of attempts of a step that may be given up, and the pause between them.
+/// Number of attempts to store a step that may be given up, and the pause between two attempts.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -40,7 +42,7 @@ struct Leased {
     lease: LeaseId,
     /// When the lease was requested, as the time since boot.
     asked_at: Duration,
-    rest: Option<Rest>,
+    continuation: Option<Continuation>,
     slot: Slot,
 }
 
@@ -49,9 +51,9 @@ impl Tokens {
     pub(super) async fn acquire_and_present(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
-        next: Next,
+        next: NextPresentation,
     ) -> Result<Progress, AppError> {
-        let Next { seen, trigger, rest, slot } = next;
+        let NextPresentation { seen, trigger, continuation, slot } = next;
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
@@ -60,12 +62,12 @@ impl Tokens {
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.release_probe(definition))?;
         match (begun.effect, begun.credential) {
             (Effect::Send, Some(credential)) => {
-                let leased = Leased { credential, lease, asked_at, rest, slot };
+                let leased = Leased { credential, lease, asked_at, continuation, slot };
                 self.present_and_settle(definition, leased).await
             }
             (effect, credential) => {
                 self.release_probe(definition);
-                self.adopt(name, &seen.login_id, credential);
+                self.register_or_unregister(name, &seen.login_id, credential);
                 let outcome = if let Effect::Wait(until) = effect {
                     RefreshOutcome::Waiting(until)
                 } else {
@@ -82,7 +84,7 @@ impl Tokens {
         definition: &ProviderDefinition,
         leased: Leased,
     ) -> Result<Progress, AppError> {
-        let Leased { credential, lease, asked_at, rest, slot } = leased;
+        let Leased { credential, lease, asked_at, continuation, slot } = leased;
         let (name, seen) = (&definition.name, &credential.refresh.version);
         self.note_presentation(&credential).await;
         let is_late = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
@@ -92,11 +94,11 @@ impl Tokens {
                 counters::presented(definition.provider_type.as_str());
                 counters::lease_waited(self.clock.since_boot().saturating_sub(asked_at));
                 self.cancel_late_call(name, &lease).await;
-                let mut call = self.present(definition, &credential, token, rest);
+                let mut call = self.present(definition, &credential, token, continuation);
                 match self.in_time(definition, &mut call).await {
-                    Some(Ok(Presented { response, rest })) => {
+                    Some(Ok(Presented { response, continuation })) => {
                         // Release the slot before the commit, unless the endpoint is called again.
-                        let next = rest.map(|rest| Next::after(seen, rest, slot));
+                        let next = continuation.map(|continuation| NextPresentation::after(seen, continuation, slot));
                         return Ok(match (self.keep(definition, &credential, response).await, next) {
                             (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
                             (outcome, _) => Progress::Ended(outcome),
@@ -104,10 +106,10 @@ impl Tokens {
                     }
                     Some(Err(failure)) => failure,
                     None => {
-                        let timed_out = fate(&credential, Failure::Unknown(Cause::TimedOut));
+                        let timed_out = failure_for(&credential, Failure::Unknown(Cause::TimedOut));
                         self.note_outcome::<()>(definition, &Err(timed_out));
                         let recorded = self.record_failure(definition, seen, lease.clone(), timed_out).await;
-                        let outcome = recorded.map_or_else(down, |()| RefreshOutcome::Settled);
+                        let outcome = recorded.map_or_else(store_down, |()| RefreshOutcome::Settled);
                         return Ok(Progress::Late(outcome, Box::new(LateCall { presented: credential, lease, call })));
                     }
                 }
@@ -153,7 +155,7 @@ impl Tokens {
         let spread = u16::from_be_bytes(self.random_bytes()?);
         let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
         let noted = self.try_to_advance(definition, &failed).await?;
-        self.adopt(&definition.name, &seen.login_id, noted.credential);
+        self.register_or_unregister(&definition.name, &seen.login_id, noted.credential);
         Ok(())
     }
 
@@ -171,7 +173,7 @@ impl Tokens {
             (metadata.obtained_at, metadata.expires_at) = (known.obtained_at, known.expires_at);
         }
         metadata.cookie_rotates |= known.cookie_rotates;
-        let same_account = metadata.account.may_be(&known.account);
+        let same_account = metadata.account.may_be_same_as(&known.account);
         if !same_account {
             tracing::error!(provider.name = %definition.name, connected = known.account.account_id, returned = metadata.account.account_id,
                 "the refresh brought tokens of another user or workspace");
@@ -219,7 +221,7 @@ impl Tokens {
                         tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     }
                     if is_safe && self.tasks.stopping().is_cancelled() {
-                        return down(error);
+                        return store_down(error);
                     }
                 }
             }
@@ -227,18 +229,18 @@ impl Tokens {
             pause = (pause * 2).min(longest);
         };
         // Whether the tokens are stored: by this call, by an earlier attempt, or by another process that replayed them.
-        let is_there = committed.credential.as_ref().is_some_and(|there| there.has_tokens_of(&record.rotation));
+        let is_stored = committed.credential.as_ref().is_some_and(|account| account.has_tokens_of(&record.rotation));
         if committed.effect == Effect::Revoke {
             let user_id = record.rotation.metadata.account.user_id.as_deref();
             let token = record.rotation.refresh_token.as_ref();
             if let Err(error) = self.revoke_surplus(definition, version, token, user_id).await {
                 tracing::warn!(provider.name = %name, error = %error, "surplus tokens are left to expire");
             }
-        } else if committed.effect != Effect::Stored && !is_there {
+        } else if committed.effect != Effect::Stored && !is_stored {
             tracing::warn!(provider.name = %name, version = %version, "surplus tokens discarded");
         }
-        self.adopt(name, &version.login_id, committed.credential);
-        self.settle_record(&record, is_there).await;
+        self.register_or_unregister(name, &version.login_id, committed.credential);
+        self.settle_record(&record, is_stored).await;
         RefreshOutcome::Settled
     }
 

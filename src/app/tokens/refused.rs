@@ -35,6 +35,7 @@ pub(super) struct RefusedTokens {
     any: AtomicBool,
 }
 
+/// A refused access token, or one that has replaced a refused one.
 #[derive(Debug)]
 struct Refused {
     version: TokenVersion,
@@ -105,7 +106,7 @@ impl RefusedTokens {
     }
 
     /// Whether the provider named the access token of this version as expired, invalidated or revoked.
-    pub(super) fn are_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
+    pub(super) fn is_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.any.load(Ordering::Relaxed)
             && self.lock().get(name).is_some_and(|known| known.is_dead && known.version == *version)
     }

@@ -149,7 +149,7 @@ impl ProviderRegistry {
     pub fn other_names(&self, name: &AccountName) -> Vec<AccountName> {
         let Some(known) = self.get(name) else { return Vec::new() };
         let is_same = |other: &ProviderRegistration| {
-            other.definition.provider_type == known.definition.provider_type && other.account.is(&known.account)
+            other.definition.provider_type == known.definition.provider_type && other.account.is_same_as(&known.account)
         };
         let mut names = self.names_where(|entry| entry.account.as_deref().is_some_and(is_same));
         names.retain(|other| other != name);
@@ -183,9 +183,9 @@ impl ProviderRegistry {
         let account = Arc::new(account);
         self.newest.fetch_max(account.revision.0, Ordering::Relaxed);
         self.change(name, |entry| {
-            let is_late = entry.signed_out.as_ref() == Some(&account.refresh.version.login_id)
-                || entry.account.as_ref().is_some_and(|there| there.revision > account.revision);
-            if !is_late {
+            let is_outdated = entry.signed_out.as_ref() == Some(&account.refresh.version.login_id)
+                || entry.account.as_ref().is_some_and(|known| known.revision > account.revision);
+            if !is_outdated {
                 (entry.account, entry.unreadable) = (Some(Arc::clone(&account)), None);
             }
         });

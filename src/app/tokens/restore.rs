@@ -20,7 +20,7 @@ impl Tokens {
     /// Compares every account with the registry and the journal, repairs it, and registers the result.
     pub(in crate::app) async fn repair_after_restore(self: &Arc<Self>) -> Result<(), AppError> {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
-        let remembered = self.read_journal().await;
+        let contents = self.read_journal().await;
         let stored = self.directory.all().await?;
         self.followed.reset(readable(&stored));
         let names: HashSet<_> = stored.iter().map(|account| account.name().clone()).collect();
@@ -31,7 +31,7 @@ impl Tokens {
         }
         for account in stored {
             match account {
-                StoredAccount::Readable(account) => self.repair_restored_account(*account, &remembered).await?,
+                StoredAccount::Readable(account) => self.repair_restored_account(*account, &contents).await?,
                 StoredAccount::Unreadable(account) => self.quarantine(account),
             }
         }
@@ -44,14 +44,14 @@ impl Tokens {
     pub(super) async fn repair_restored_account(
         self: &Arc<Self>,
         account: SealedCredential,
-        remembered: &JournalContents,
+        contents: &JournalContents,
     ) -> Result<(), AppError> {
         let name = account.name.clone();
-        let Some(account) = self.end_returned_login(account, remembered).await? else {
+        let Some(account) = self.end_returned_login(account, contents).await? else {
             self.registry.reset(&name, None);
             return Ok(());
         };
-        let repaired = self.repair(account, remembered).await?;
+        let repaired = self.repair(account, contents).await?;
         match self.registration_of(&repaired) {
             Ok(registration) => {
                 if let Some(account) = &registration {
@@ -68,19 +68,20 @@ impl Tokens {
     async fn repair(
         &self,
         account: SealedCredential,
-        remembered: &JournalContents,
+        contents: &JournalContents,
     ) -> Result<SealedCredential, AppError> {
         let (name, own) = (account.name.clone(), account.refresh.version.clone());
         let Some(definition) = self.directory.definition_of(&name, account.provider_type) else { return Ok(account) };
         let is_of_login = |version: &TokenVersion| version.login_id == own.login_id;
         let registered = self.registry.get(&name).map(|known| (known.refresh.version.clone(), known.refresh.attempt));
         let registered = registered.filter(|(version, _)| is_of_login(version));
-        let in_journal = remembered.version_of(&name).filter(is_of_login).map(|version| (version, 0));
-        let presented = remembered.presented_of(&name, &own.login_id);
+        let in_journal = contents.version_of(&name).filter(is_of_login).map(|version| (version, 0));
+        let presented = contents.presented_of(&name, &own.login_id);
         let known = registered.into_iter().chain(in_journal).chain(presented);
         let known = known.max_by_key(|(version, attempt)| (version.generation, *attempt));
         let Some((known, attempt)) = known else { return Ok(account) };
-        let newest = remembered.committed_of(&name).filter(|rotation| rotation.version == known);
+        let newest = contents.committed_of(&name).filter(|rotation| rotation.version == known);
+        // A refresh that runs in this process may be presenting the token, which the registry does not count yet.
         let own_call = u32::from(self.single_flight.is_running(&name, &known));
         let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
         let compared = RefreshEvent::Restored { known, attempt: attempt + own_call };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::Rest,
+    present::Continuation,
     schedule::MIN_WAIT,
     single_flight::{Follower, Role},
     slots::{IsAwaited, Slot},
@@ -26,16 +26,16 @@ use crate::{
 const MAX_PRESENTATIONS: usize = 4;
 
 /// The next presentation of a refresh. All presentations of a refresh use the same slot.
-pub(super) struct Next {
+pub(super) struct NextPresentation {
     pub(super) seen: TokenVersion,
     pub(super) trigger: RefreshTrigger,
-    pub(super) rest: Option<Rest>,
+    pub(super) continuation: Option<Continuation>,
     pub(super) slot: Slot,
 }
 
-impl Next {
-    pub(super) fn after(seen: &TokenVersion, rest: Rest, slot: Slot) -> Self {
-        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, rest: Some(rest), slot }
+impl NextPresentation {
+    pub(super) fn after(seen: &TokenVersion, continuation: Continuation, slot: Slot) -> Self {
+        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, continuation: Some(continuation), slot }
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Progress {
     /// The response did not arrive in time.
     Late(RefreshOutcome, Box<LateCall>),
     /// The response was only a new refresh token, which was committed.
-    Replaced(Next),
+    Replaced(NextPresentation),
 }
 
 impl Tokens {
@@ -79,7 +79,7 @@ impl Tokens {
         let follower = match self.single_flight.join(&definition.name, seen, is_caller) {
             Role::Follower(follower) => {
                 if is_caller {
-                    self.slots.hurry(&definition.name);
+                    self.slots.prioritize(&definition.name);
                 }
                 follower
             }
@@ -110,19 +110,20 @@ impl Tokens {
         let Some(slot) = self.slot(definition, is_awaited).await else {
             return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
         };
+        // The owner has consented to this presentation, so an open breaker does not delay it.
         if trigger != RefreshTrigger::Consented
-            && let Err(until) = self.admit(definition)
+            && let Err(until) = self.acquire_permission(definition)
         {
             return (RefreshOutcome::Waiting(until), None);
         }
-        let first = Next { seen, trigger, rest: None, slot };
+        let first = NextPresentation { seen, trigger, continuation: None, slot };
         let refreshed = self.present_until_settled(definition, first).await;
         if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
             self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
             return (RefreshOutcome::Settled, None);
         }
         let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
-        self.note_store(trouble);
+        self.note_store_trouble(trouble);
         refreshed.unwrap_or_else(|error| {
             // The store logs its trouble itself, once for all attempts.
             if trouble.is_some() {
@@ -130,7 +131,7 @@ impl Tokens {
             } else {
                 tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
             }
-            (down(error), None)
+            (store_down(error), None)
         })
     }
 
@@ -138,13 +139,13 @@ impl Tokens {
     async fn present_until_settled(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
-        mut next: Next,
+        mut next: NextPresentation,
     ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
         for _ in 0..MAX_PRESENTATIONS {
             match self.acquire_and_present(definition, next).await? {
                 Progress::Ended(outcome) => return Ok((outcome, None)),
                 Progress::Late(outcome, call) => return Ok((outcome, Some(*call))),
-                Progress::Replaced(left) => next = left,
+                Progress::Replaced(following) => next = following,
             }
         }
         tracing::warn!(provider.name = %definition.name, "the provider replaces the cookie and returns no token");
@@ -155,6 +156,6 @@ impl Tokens {
 }
 
 /// Returns the outcome of a refresh if a step could not be stored.
-pub(super) fn down(error: AppError) -> RefreshOutcome {
+pub(super) fn store_down(error: AppError) -> RefreshOutcome {
     RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }

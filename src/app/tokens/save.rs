@@ -18,7 +18,7 @@ use crate::{
     ports::{ProfileChange, Removal, SaveOutcome, StoreError, StoreTrouble},
 };
 
-/// Attempts to queue the revocation of an account's refresh token while refreshes replace it.
+/// Attempts to save or remove an account while concurrent refreshes replace its refresh token.
 const TRIES: usize = 5;
 
 /// An account whose tokens were saved.
@@ -37,8 +37,8 @@ impl Tokens {
     ///
     /// # Errors
     /// [`AppError::LoginEnded`] if the login has ended meanwhile, and [`AppError::TypeConflict`]: the tokens are then
-    /// revoked. [`AppError::StaleConsent`] if the tokens may not replace the account's current login;
-    /// [`AppError::Store`]. No error changes the account.
+    /// revoked, unless an earlier attempt has saved them or kept them for a confirmation. [`AppError::StaleConsent`] if
+    /// the tokens may not replace the account's current login; [`AppError::Store`]. No error changes the account.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
         new: NewCredential,

@@ -31,6 +31,7 @@ pub(super) const MIN_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct RefreshSchedule {
     times: Mutex<BinaryHeap<Reverse<(Timestamp, AccountName)>>>,
+    /// Notified when an entry becomes the first one.
     sooner: Notify,
 }
 

@@ -25,15 +25,15 @@ pub(in crate::app) enum CookieOutcome {
 
 impl Tokens {
     /// Presents a cookie until there is a token. `known` is the session of the current token. If it is None or has
-    /// ended, the browser's last active session is used. Each request may take `limit`. No request begins after
-    /// `in_time`.
+    /// ended, the browser's last active session is used. Each request may take `limit`. No request begins later than
+    /// `begin_within` after the first.
     pub(in crate::app) async fn ask_session(
         &self,
         account: &AccountName,
         client: &SessionClient,
         known: Option<SessionId>,
         cookie: &RefreshToken,
-        (limit, in_time): (Duration, Duration),
+        (limit, begin_within): (Duration, Duration),
     ) -> Result<CookieOutcome, TokenEndpointError> {
         let begun = self.clock.since_boot();
         let (mut session, mut may_have_ended) = (known, true);
@@ -41,7 +41,9 @@ impl Tokens {
             let response = self.sessions.ask(account, client, session.as_ref(), cookie, limit).await;
             let SessionResponse { outcome, replacement } = response;
             let next = match outcome {
-                Ok(SessionReply::Token(token)) => return Ok(CookieOutcome::Token(tokens(Some(token), replacement))),
+                Ok(SessionReply::Token(token)) => {
+                    return Ok(CookieOutcome::Token(token_response(Some(token), replacement)));
+                }
                 Ok(SessionReply::Active(id)) => Ok(Some(id)),
                 Ok(SessionReply::NoSession) if session.is_some() && may_have_ended => Ok(None),
                 // No session of this browser is signed in.
@@ -49,16 +51,16 @@ impl Tokens {
                 Err(error) => Err(error),
             };
             if replacement.is_some() {
-                return Ok(CookieOutcome::Replaced(tokens(None, replacement), next));
+                return Ok(CookieOutcome::Replaced(token_response(None, replacement), next));
             }
             (session, may_have_ended) = (next?, false);
-            if self.clock.since_boot().saturating_sub(begun) > in_time {
+            if self.clock.since_boot().saturating_sub(begun) > begin_within {
                 return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
             }
         }
     }
 }
 
-fn tokens(access_token: Option<AccessToken>, refresh_token: Option<RefreshToken>) -> TokenResponse {
+fn token_response(access_token: Option<AccessToken>, refresh_token: Option<RefreshToken>) -> TokenResponse {
     TokenResponse { access_token, refresh_token, id_token: None, expires_in: None, scope: None }
 }

@@ -21,10 +21,10 @@ const MAX_CONCURRENT: usize = 5;
 pub(super) type IsAwaited = Arc<AtomicBool>;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct RefreshSlots(Arc<Mutex<HashMap<String, Endpoint>>>);
+pub(super) struct RefreshSlots(Arc<Mutex<HashMap<String, EndpointSlots>>>);
 
 #[derive(Debug, Default)]
-struct Endpoint {
+struct EndpointSlots {
     taken: usize,
     /// Refreshes that callers wait for.
     awaited: VecDeque<Waiting>,
@@ -58,24 +58,24 @@ impl RefreshSlots {
         is_awaited: &IsAwaited,
     ) -> Result<Slot, oneshot::Receiver<Slot>> {
         let mut endpoints = self.lock();
-        let queue = endpoints.entry(endpoint.to_owned()).or_default();
-        if queue.taken < MAX_CONCURRENT {
-            queue.taken += 1;
+        let slots = endpoints.entry(endpoint.to_owned()).or_default();
+        if slots.taken < MAX_CONCURRENT {
+            slots.taken += 1;
             return Ok(self.slot(endpoint));
         }
         let (turn, receiver) = oneshot::channel();
         let waiting = Waiting { name: name.clone(), turn };
-        // Read the flag under the lock, so that `hurry` finds the entry if a caller joins now.
-        let queue = if is_awaited.load(Ordering::SeqCst) { &mut queue.awaited } else { &mut queue.scheduled };
+        // Read the flag under the lock, so that `prioritize` finds the entry if a caller joins now.
+        let queue = if is_awaited.load(Ordering::SeqCst) { &mut slots.awaited } else { &mut slots.scheduled };
         queue.push_back(waiting);
         Err(receiver)
     }
 
     /// Moves the queued refresh of an account ahead of the scheduled ones, because a caller waits for it now.
-    pub(super) fn hurry(&self, name: &AccountName) {
-        for queue in self.lock().values_mut() {
-            let waiting = queue.scheduled.iter().position(|waiting| waiting.name == *name);
-            queue.awaited.extend(waiting.and_then(|at| queue.scheduled.remove(at)));
+    pub(super) fn prioritize(&self, name: &AccountName) {
+        for slots in self.lock().values_mut() {
+            let waiting = slots.scheduled.iter().position(|waiting| waiting.name == *name);
+            slots.awaited.extend(waiting.and_then(|at| slots.scheduled.remove(at)));
         }
     }
 
@@ -92,10 +92,10 @@ impl RefreshSlots {
     /// Returns the next queued refresh. If there is none, frees the slot.
     fn next(&self, endpoint: &str) -> Option<Waiting> {
         let mut endpoints = self.lock();
-        let queue = endpoints.get_mut(endpoint)?;
-        let next = queue.awaited.pop_front().or_else(|| queue.scheduled.pop_front());
+        let slots = endpoints.get_mut(endpoint)?;
+        let next = slots.awaited.pop_front().or_else(|| slots.scheduled.pop_front());
         if next.is_none() {
-            queue.taken = queue.taken.saturating_sub(1);
+            slots.taken = slots.taken.saturating_sub(1);
         }
         next
     }
@@ -104,7 +104,7 @@ impl RefreshSlots {
         Slot(Some((self.clone(), endpoint.to_owned())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Endpoint>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, EndpointSlots>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

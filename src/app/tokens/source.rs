@@ -37,7 +37,7 @@ impl Tokens {
             return Ok(account);
         }
         if self.registry.get(name).is_some_and(|account| account.is_unloaded) {
-            self.wake(name).await?;
+            self.load_token(name).await?;
         }
         let mut waited_for = None;
         // More than one refresh is needed only if the new token expires within seconds.
@@ -69,7 +69,7 @@ impl Tokens {
     }
 
     /// Loads the access token of an account that was registered without it, on the account's first use.
-    async fn wake(self: &Arc<Self>, name: &AccountName) -> Result<(), AppError> {
+    async fn load_token(self: &Arc<Self>, name: &AccountName) -> Result<(), AppError> {
         if self.read(name).await? {
             return Ok(());
         }

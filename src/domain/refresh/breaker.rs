@@ -31,7 +31,12 @@ impl Breaker {
     ///
     /// # Errors
     /// The time before which the server must not be called.
-    pub fn admit(&mut self, account: &AccountName, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
+    pub fn acquire_permission(
+        &mut self,
+        account: &AccountName,
+        pause: Duration,
+        now: Timestamp,
+    ) -> Result<(), Timestamp> {
         match self.open_until {
             Some(until) if now < until => Err(until),
             // One call probes the server. The others wait for its outcome.
@@ -57,7 +62,7 @@ impl Breaker {
 
     /// Records a fault. The breaker opens after [`FAULTS`] consecutive faults. They must concern several accounts,
     /// unless only one account exists (`is_one`). Returns whether the breaker is open.
-    pub fn fault(&mut self, account: &AccountName, is_one: bool, pause: Duration, now: Timestamp) -> bool {
+    pub fn record_fault(&mut self, account: &AccountName, is_one: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
         self.concern_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
         let opens = self.faults >= FAULTS && (is_one || self.concern_several);
@@ -68,7 +73,7 @@ impl Breaker {
     }
 
     /// Records a definite response, which closes the breaker.
-    pub fn works(&mut self) {
+    pub fn record_response(&mut self) {
         *self = Self::default();
     }
 }

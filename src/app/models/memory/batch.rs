@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     select,
     sync::{
-        Mutex as Turn,
+        Mutex as AsyncMutex,
         oneshot::{self, error::TryRecvError},
     },
 };
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Maximum number of responses in a batch.
-const AT_ONCE: usize = 64;
+const MAX_BATCH: usize = 64;
 
 /// The outcome of a batch, the same for all its responses.
 type Stored = Result<(), Arc<StoreError>>;
@@ -31,7 +31,7 @@ type Stored = Result<(), Arc<StoreError>>;
 pub(super) struct Batch {
     waiting: Mutex<Waiting>,
     /// Locked by the task that stores a batch.
-    turn: Turn<()>,
+    turn: AsyncMutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -46,9 +46,9 @@ impl Waiting {
         self.callers.push(caller);
     }
 
-    /// Takes the [`AT_ONCE`] oldest responses. The rest waits for the next batch.
+    /// Takes the [`MAX_BATCH`] oldest responses. The rest waits for the next batch.
     fn take(&mut self) -> Self {
-        let count = self.responses.len().min(AT_ONCE);
+        let count = self.responses.len().min(MAX_BATCH);
         let rest = Self { responses: self.responses.split_off(count), callers: self.callers.split_off(count) };
         mem::replace(self, rest)
     }
@@ -62,13 +62,13 @@ impl Batch {
         self.lock().put(response, caller);
         let _turn = select! {
             biased;
-            outcome = &mut stored => return outcome.unwrap_or_else(died),
+            outcome = &mut stored => return outcome.unwrap_or_else(lost),
             turn = self.turn.lock() => turn,
         };
         loop {
             match stored.try_recv() {
                 Ok(outcome) => return outcome,
-                Err(TryRecvError::Closed) => return died(TryRecvError::Closed),
+                Err(TryRecvError::Closed) => return lost(TryRecvError::Closed),
                 Err(TryRecvError::Empty) => self.store_next(memory).await,
             }
         }
@@ -89,7 +89,7 @@ impl Batch {
 }
 
 /// Returns the outcome for a response whose batch was lost, because the task that stored it panicked.
-fn died(lost: impl Error + Send + Sync + 'static) -> Stored {
+fn lost(cause: impl Error + Send + Sync + 'static) -> Stored {
     let (doing, trouble) = ("remember responses", StoreTrouble::Unavailable);
-    Err(Arc::new(StoreError::Unavailable { doing, trouble, source: Box::new(lost) }))
+    Err(Arc::new(StoreError::Unavailable { doing, trouble, source: Box::new(cause) }))
 }

@@ -15,7 +15,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-pub(super) use self::remember::{Complete, Part, PendingMemory};
+pub(super) use self::remember::{Complete, PendingMemory, StoredPart};
 use self::{batch::Batch, upkeep::Upkeep};
 use super::Models;
 use crate::{
@@ -38,7 +38,7 @@ const MAX_BYTES: i64 = 16 << 20;
 /// recalled content in memory until it has been sent. Content counts [`COPIES`] times, because translation copies it.
 const READERS: usize = 2;
 const TURN_WAIT: Duration = Duration::from_secs(10);
-const ROOM_KIB: usize = 96 << 10;
+const RECALLED_KIB: usize = 96 << 10;
 const COPIES: i64 = 3;
 /// Maximum number of items that one request recalls by their ids.
 const MAX_REFERENCES: usize = 1_000;
@@ -53,13 +53,14 @@ pub(super) struct Memory {
     /// How long a response is remembered after its last use. Zero turns the memory off.
     lifetime: Duration,
     readers: Arc<Semaphore>,
-    room: Arc<Semaphore>,
+    /// The KiB of memory for recalled content.
+    recalled_kib: Arc<Semaphore>,
     batch: Arc<Batch>,
     upkeep: Arc<Upkeep>,
 }
 
 /// A response to store, before its content is sealed.
-struct Kept {
+struct UnsealedResponse {
     id: String,
     previous: Option<ResponseId>,
     items: Vec<String>,
@@ -70,7 +71,7 @@ struct Kept {
 #[derive(Default)]
 pub(super) struct RecalledItems<T> {
     pub(super) items: T,
-    pub(super) room: Option<OwnedSemaphorePermit>,
+    pub(super) reserved: Option<OwnedSemaphorePermit>,
 }
 
 /// The sealed content of a remembered response.
@@ -121,10 +122,10 @@ impl Models {
         }
         let opened: Option<Vec<Opened>> = chain.iter().map(|response| self.memory.open(response, caller)).collect();
         let opened = opened.filter(|opened| !opened.is_empty() && !is_cut).ok_or_else(not_found)?;
-        let room = self.memory.room_for(&chain)?;
+        let reserved = self.memory.reserve_for(&chain)?;
         let mut items: Vec<String> = opened.into_iter().flat_map(|known| [known.output(), known.input]).collect();
         items.reverse();
-        Ok(RecalledItems { items, room: Some(room) })
+        Ok(RecalledItems { items, reserved: Some(reserved) })
     }
 
     /// Returns the missing items that are remembered for this caller.
@@ -140,16 +141,16 @@ impl Models {
         }
         let _turn = self.turn_to_read().await?;
         let found = self.memory.store.with_items(&wanted, self.memory.limits(self.now())).await?;
-        let room = Some(self.memory.room_for(&found)?);
+        let reserved = Some(self.memory.reserve_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
         let mut items: BTreeMap<_, _> = opened.flat_map(|known| items_by_id(&known.output())).collect();
         items.retain(|id, _| wanted.contains(id));
-        Ok(RecalledItems { items, room })
+        Ok(RecalledItems { items, reserved })
     }
 
     /// Returns the error for a reference to an item that is not remembered.
     pub(super) fn item_not_found(&self, id: &str) -> AppError {
-        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shown(id), self.memory.rule()))
+        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shortened(id), self.memory.rule()))
     }
 
     /// Returns a remembered response as its caller received it.
@@ -220,7 +221,11 @@ impl Models {
 
     async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
         let not_found = || {
-            AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shown(id), self.memory.rule()))
+            AppError::ResponseNotFound(format!(
+                "Response with id '{}' not found. {}",
+                shortened(id),
+                self.memory.rule()
+            ))
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
         let one = ReadLimits { responses: 1, ..self.memory.limits(self.now()) };
@@ -232,8 +237,8 @@ impl Models {
 impl Memory {
     pub(super) fn new(store: Arc<dyn ResponseMemory>, vault: Vault, lifetime: Duration) -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        let (readers, room) = (semaphore(READERS), semaphore(ROOM_KIB));
-        Self { store, vault, lifetime, readers, room, batch: Arc::default(), upkeep: Arc::default() }
+        let (readers, recalled_kib) = (semaphore(READERS), semaphore(RECALLED_KIB));
+        Self { store, vault, lifetime, readers, recalled_kib, batch: Arc::default(), upkeep: Arc::default() }
     }
 
     fn limits(&self, now: Timestamp) -> ReadLimits {
@@ -241,18 +246,18 @@ impl Memory {
     }
 
     /// Reserves memory for the content of these responses. Hold the permit until the request has been sent.
-    fn room_for(&self, read: &[RememberedResponse]) -> Result<OwnedSemaphorePermit, AppError> {
+    fn reserve_for(&self, read: &[RememberedResponse]) -> Result<OwnedSemaphorePermit, AppError> {
         let bytes = read.iter().map(RememberedResponse::size).sum::<i64>().saturating_mul(COPIES);
         let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(kib);
-        room.map_err(|_no_permits| UpstreamError::Body(BodyError::OverBudget).into())
+        let reserved = Arc::clone(&self.recalled_kib).try_acquire_many_owned(kib);
+        reserved.map_err(|_no_permits| UpstreamError::Body(BodyError::OverBudget).into())
     }
 
     pub(super) fn is_on(&self) -> bool {
         !self.lifetime.is_zero()
     }
 
-    /// Opens a response. Returns None if the caller may not read it, or if its key is gone.
+    /// Opens a response. Returns None if the caller may not read it, or if it does not open.
     fn open(&self, response: &RememberedResponse, caller: &Principal) -> Option<Opened> {
         may_read(response, caller).then(|| Opened::of(&self.vault.open_response(response)?)).flatten()
     }
@@ -276,6 +281,6 @@ fn may_read(response: &RememberedResponse, caller: &Principal) -> bool {
 }
 
 /// Shortens an id from a request for a message.
-fn shown(id: &str) -> String {
+fn shortened(id: &str) -> String {
     id.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::select;
 
-use super::{Kept, MAX_REFERENCES, RecalledItems, WAIT, may_read};
+use super::{MAX_REFERENCES, RecalledItems, UnsealedResponse, WAIT, may_read};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -22,20 +22,26 @@ use crate::{
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Reasoning items by the ids of the tool calls that follow them.
-type ByCall = BTreeMap<String, Vec<Value>>;
+type ReasoningByCall = BTreeMap<String, Vec<Value>>;
 
 /// The content that is sealed and stored.
 #[derive(Serialize, Deserialize)]
-struct Content {
+struct ReasoningContent {
     account: String,
     calls: Vec<ReasonedCall>,
 }
 
-pub(super) fn kept(account: &AccountName, reasoned: &ReasonedCalls) -> Option<Kept> {
+/// Returns what to store of a chat's reasoning.
+pub(super) fn unsealed(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
     let ReasonedCalls { response_id, calls } = reasoned;
     let items = calls.iter().map(|call| call.call_id.clone()).collect();
-    let content = Content { account: account.to_string(), calls: calls.clone() };
-    Some(Kept { id: response_id.clone(), previous: None, items, content: serde_json::to_string(&content).ok()? })
+    let content = ReasoningContent { account: account.to_string(), calls: calls.clone() };
+    Some(UnsealedResponse {
+        id: response_id.clone(),
+        previous: None,
+        items,
+        content: serde_json::to_string(&content).ok()?,
+    })
 }
 
 impl Models {
@@ -46,7 +52,7 @@ impl Models {
         caller: &Principal,
         account: &AccountName,
         calls: &[String],
-    ) -> RecalledItems<ByCall> {
+    ) -> RecalledItems<ReasoningByCall> {
         let newest = calls.iter().rev().filter(|id| ResponseId::parse(id).is_some()).take(MAX_REFERENCES);
         let wanted: Vec<String> = newest.cloned().collect();
         if wanted.is_empty() || !self.memory.is_on() {
@@ -67,18 +73,18 @@ impl Models {
         caller: &Principal,
         account: &AccountName,
         calls: &[String],
-    ) -> Result<RecalledItems<ByCall>, AppError> {
+    ) -> Result<RecalledItems<ReasoningByCall>, AppError> {
         let _turn = self.turn_to_read().await?;
         let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.limits(self.now()) };
         let mut found = self.memory.store.with_items(calls, limits).await?;
         found.retain(|response| may_read(response, caller));
         // Of two calls with the same id, the newer one is used.
         found.sort_by_key(|response| response.used_at);
-        let room = Some(self.memory.room_for(&found)?);
+        let reserved = Some(self.memory.reserve_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.vault.open_response(response));
-        let contents = opened.filter_map(|content| serde_json::from_str::<Content>(&content).ok());
+        let contents = opened.filter_map(|content| serde_json::from_str::<ReasoningContent>(&content).ok());
         let of_account = contents.filter(|content| content.account == account.as_str());
         let items = of_account.flat_map(|content| content.calls).map(|call| (call.call_id, call.reasoning)).collect();
-        Ok(RecalledItems { items, room })
+        Ok(RecalledItems { items, reserved })
     }
 }

@@ -1,12 +1,12 @@
 //! Stores complete responses, so that later requests can refer to them. A response is stored before its caller receives
-//! its end.
+//! its end, unless that takes longer than [`WAIT`].
 
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::select;
 
-use super::{Content, Kept, LIMITS, MAX_BYTES, WAIT, reasoning};
+use super::{Content, LIMITS, MAX_BYTES, UnsealedResponse, WAIT, reasoning};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -20,12 +20,12 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::app::models) struct PendingMemory {
     pub(in crate::app::models) owner: Principal,
-    pub(in crate::app::models) part: Part,
+    pub(in crate::app::models) part: StoredPart,
 }
 
 /// The part of a response that is stored.
 #[derive(Debug)]
-pub(in crate::app::models) enum Part {
+pub(in crate::app::models) enum StoredPart {
     /// The whole response, with the input items of its request as a JSON array, and the response that it continues.
     Whole { input: String, previous: Option<ResponseId> },
     /// Only the reasoning before tool calls, for this account.
@@ -41,17 +41,17 @@ pub(in crate::app::models) enum Complete {
     Chat(ReasonedCalls),
 }
 
-impl Part {
+impl StoredPart {
     /// Returns what to store of a complete response; None if it has no id.
-    fn of(self, complete: &Complete) -> Option<Kept> {
+    fn of(self, complete: &Complete) -> Option<UnsealedResponse> {
         match (self, complete) {
             (Self::Whole { input, previous }, Complete::Response(response)) => {
                 let ResponseItems { id, item_ids, .. } = ResponseItems::of(response)?;
                 let raw = |json| serde_json::from_str::<&RawValue>(json).ok();
                 let content = serde_json::to_string(&Content { input: raw(&input)?, response: raw(response)? }).ok()?;
-                Some(Kept { id, previous, items: item_ids, content })
+                Some(UnsealedResponse { id, previous, items: item_ids, content })
             }
-            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::kept(&account, calls),
+            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::unsealed(&account, calls),
             (Self::Whole { .. }, Complete::Chat(_)) | (Self::Reasoning(_), Complete::Response(_)) => None,
         }
     }
@@ -59,9 +59,9 @@ impl Part {
 
 impl Models {
     /// Stores a complete response. Waits until it is stored, at most [`WAIT`].
-    pub(in crate::app::models) async fn remember(self: &Arc<Self>, unremembered: PendingMemory, complete: Complete) {
+    pub(in crate::app::models) async fn remember(self: &Arc<Self>, pending_memory: PendingMemory, complete: Complete) {
         let models = Arc::clone(self);
-        let stored = self.tasks.run(async move { models.store_response(unremembered, &complete).await });
+        let stored = self.tasks.run(async move { models.store_response(pending_memory, &complete).await });
         select! {
             stored = stored => {
                 if let Err(error) = stored {
@@ -72,11 +72,15 @@ impl Models {
         }
     }
 
-    async fn store_response(self: Arc<Self>, unremembered: PendingMemory, complete: &Complete) -> Result<(), AppError> {
-        let PendingMemory { owner, part } = unremembered;
-        let Some(Kept { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
+    async fn store_response(
+        self: Arc<Self>,
+        pending_memory: PendingMemory,
+        complete: &Complete,
+    ) -> Result<(), AppError> {
+        let PendingMemory { owner, part } = pending_memory;
+        let Some(UnsealedResponse { id, previous, items, content }) = part.of(complete) else { return Ok(()) };
         let Some(id) = ResponseId::parse(&id) else { return Ok(()) };
-        // Sealed, it would exceed the limit of a recall, so no request could use it.
+        // Base64 adds a third. If the sealed content exceeds the limit of a recall, no request can use it.
         if content.len() / 3 * 4 > usize::try_from(MAX_BYTES).unwrap_or(usize::MAX) {
             tracing::info!(response.bytes = content.len(), "a response is too large to be remembered");
             return Ok(());

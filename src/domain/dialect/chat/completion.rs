@@ -41,18 +41,18 @@ impl CompletionReader {
             let choices = chunk.shift_remove("choices");
             self.usage = chunk.shift_remove("usage").unwrap_or_default();
             if let Some(choice) = choices.as_ref().and_then(|choices| choices.get(0)) {
-                self.add(choice);
+                self.add_choice(choice);
             }
             head = chunk;
         }
         Ok(is_complete.then(|| self.end(head)))
     }
 
-    fn add(&mut self, choice: &Value) {
+    fn add_choice(&mut self, choice: &Value) {
         self.finish_reason = choice.get("finish_reason").cloned().unwrap_or_default();
         // The first delta has the role and an empty text.
         if let Some(delta) = choice.get("delta").filter(|delta| delta.get("role").is_none()) {
-            add(&mut self.message, delta.clone());
+            merge(&mut self.message, delta.clone());
         }
     }
 
@@ -65,7 +65,7 @@ impl CompletionReader {
         let lacks = |name: &str| message.get(name).is_none_or(Value::is_null);
         if ["content", "refusal", "tool_calls", "function_call"].into_iter().all(lacks) {
             // `content` is null only if there is a refusal or a call instead.
-            add(&mut message, json!({"content": ""}));
+            merge(&mut message, json!({"content": ""}));
         }
         let mut completion = head;
         completion.insert("object".to_owned(), "chat.completion".into());
@@ -83,21 +83,21 @@ impl CompletionReader {
 
 /// Merges a delta into a value as OpenAI's clients do: appends texts and lists, merges objects, and merges a list item
 /// with an `index` into the item at this index.
-fn add(value: &mut Value, delta: Value) {
+fn merge(value: &mut Value, delta: Value) {
     match (value, delta) {
         (Value::String(text), Value::String(more)) => text.push_str(&more),
         (Value::Array(list), Value::Array(more)) => {
             for item in more {
                 let index = item.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
                 match index.and_then(|index| list.get_mut(index)) {
-                    Some(earlier) => add(earlier, item),
+                    Some(earlier) => merge(earlier, item),
                     None => list.push(item),
                 }
             }
         }
         (Value::Object(members), Value::Object(more)) => {
             for (name, delta) in more {
-                add(members.entry(name).or_insert_with(Value::default), delta);
+                merge(members.entry(name).or_insert_with(Value::default), delta);
             }
         }
         (value, delta) => *value = delta,
