@@ -47,7 +47,7 @@ fn the_stored_catalogue_entries_are_limited_in_size() {
 #[test]
 fn a_catalogue_entry_has_the_name_that_a_request_may_use() {
     let models = read(&json!({"models": [{"slug": "m", "display_name": "M", "context_window": 5}]})).unwrap();
-    let shown = |slug: &str, account, is_second| models[0].entry_as(slug, account, is_second).unwrap();
+    let shown = |slug: &str, account, is_second_name| models[0].entry_as(slug, account, is_second_name).unwrap();
     assert_eq!(shown("m", None, false), json!({"slug": "m", "display_name": "M", "context_window": 5}));
     let second = json!({"slug": "a/m", "display_name": "M", "context_window": 5, "visibility": "hide"});
     assert_eq!(shown("a/m", None, true), second);
@@ -99,7 +99,7 @@ fn the_fallback_serves_models_that_clients_request_on_their_own() {
         default_provider: name("openai-codex"),
         fallback,
     };
-    let with = names(Some(fallback.clone()));
+    let with_fallback = names(Some(fallback.clone()));
     for (asked, is_answered) in [
         ("gpt-4o-mini", true),
         ("gpt-4.1-mini", true),
@@ -112,7 +112,7 @@ fn the_fallback_serves_models_that_clients_request_on_their_own() {
         ("gpt-4", false),
     ] {
         let asked = ModelName::parse(asked).unwrap();
-        assert_eq!(with.fallback_for(&asked), Some(&fallback).filter(|_| is_answered), "{asked:?}");
+        assert_eq!(with_fallback.fallback_for(&asked), Some(&fallback).filter(|_| is_answered), "{asked:?}");
         assert_eq!(names(None).fallback_for(&asked), None);
     }
 }

@@ -37,8 +37,8 @@ fn accounts_connected_together_are_refreshed_at_different_times() {
     let (earliest, latest) = (at(9 * HOUR), at(9 * HOUR + 360));
     let due: Vec<Timestamp> = (0..300).filter_map(|number| row(number).due_at(&policy)).collect();
     assert!(due.iter().all(|due| (earliest..=latest).contains(due)), "{due:?}");
-    let minutes: BTreeSet<u64> = due.iter().map(|due| earliest.until(*due).as_secs() / 36).collect();
-    assert!(minutes.len() >= 10, "the refreshes are not spread: {minutes:?}");
+    let tenths: BTreeSet<u64> = due.iter().map(|due| earliest.until(*due).as_secs() / 36).collect();
+    assert!(tenths.len() >= 10, "the refreshes are not spread over the jitter: {tenths:?}");
     assert_eq!(row(7).due_at(&policy), row(7).due_at(&policy), "all replicas compute the same time");
 }
 

@@ -30,6 +30,7 @@ fn cut(stop: &Value, pieces: &[&str]) -> (String, String, bool) {
     let text = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
     let reason = chunks.iter().filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str()).collect();
     let has_usage = chunks.iter().any(|chunk| chunk["usage"].is_object());
+    // The usage is in the last event, which a stopped stream does not read.
     assert!(stream.is_complete() && has_usage != stream.has_stopped());
     (text, reason, stream.has_stopped())
 }
