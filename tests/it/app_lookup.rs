@@ -166,18 +166,18 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     }
     gateway.settings.tokens_in_memory = 1;
     gateway.restart().await;
-    let rests =
+    let is_unloaded =
         |account: &str| gateway.app.tokens.registry().get(&name(account)).is_some_and(|known| known.is_unloaded);
-    assert_eq!(["a", "b", "c"].map(rests), [false, true, true]);
+    assert_eq!(["a", "b", "c"].map(is_unloaded), [false, true, true]);
     gateway.store.fail_to("load an account");
     assert_eq!(forward(&gateway.app, "a").await.expect("a response"), 200);
     assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::Store(_))));
     gateway.store.repair();
     assert_eq!(forward(&gateway.app, "b").await.expect("a response"), 200);
-    assert_eq!(["a", "b", "c"].map(rests), [false, false, true]);
+    assert_eq!(["a", "b", "c"].map(is_unloaded), [false, false, true]);
     // A refresh also opens the tokens.
     gateway.app.accounts.refresh(&name("c"), &alice(), None).await.expect("a refresh");
-    assert!(!rests("c"));
+    assert!(!is_unloaded("c"));
     assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
     // A removed account is not connected.
     gateway.restart().await;

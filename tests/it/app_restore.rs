@@ -159,7 +159,7 @@ async fn a_login_that_has_ended_according_to_the_journal_is_not_exported() {
     assert!(matches!(refused, Err(MoveError::Ended(_))), "{refused:?}");
 }
 
-/// The caller must not use the tokens elsewhere then.
+/// After this error, the caller must not use the tokens elsewhere.
 #[tokio::test]
 async fn an_import_that_fails_after_the_save_says_that_the_account_is_connected() {
     let (from, to) = (TestGateway::open().await, TestGateway::open().await);

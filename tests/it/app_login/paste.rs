@@ -113,8 +113,8 @@ async fn a_cancelled_login_stays_cancelled() {
         !gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"),
         "nothing is left to cancel"
     );
-    let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{over:?}");
+    let late = gateway.paste(&approved, alice()).await;
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{late:?}");
     assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (0, None));
     assert_ne!(gateway.start(alice()).await.login_id, login.login_id);
     let unknown = gateway.app.logins.cancel(name("xyz"), alice()).await;
@@ -128,7 +128,7 @@ async fn an_expired_login_cannot_be_completed() {
     let approved = gateway.provider.approve(&login.auth_url);
     gateway.clock.advance(Duration::from_secs(360));
     settle().await;
-    let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Expired, .. }))), "{over:?}");
+    let late = gateway.paste(&approved, alice()).await;
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Expired, .. }))), "{late:?}");
     assert_eq!(gateway.provider.exchanges(), 0);
 }
