@@ -156,14 +156,14 @@ impl Run {
         let redirect_url = self.approved().await;
         self.paste(&redirect_url, 200).await;
 
-        let put = |secret: &str| json!({ "session_token": secret });
+        let pasted = |secret: &str| json!({ "session_token": secret });
         let unchecked = json!({ "session_token": SESSION_TOKEN, "unchecked": true });
         self.call(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", put(SESSION_TOKEN)).await;
-        self.call(Method::PUT, "/v1/auth/openai/secret", put(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/openai/secret", pasted(SESSION_TOKEN)).await;
         self.call(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} "))).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} x"))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} "))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} x"))).await;
         self.command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "openai"], API_KEY);
@@ -316,7 +316,7 @@ async fn the_search_finds_planted_secrets() {
     assert!(finds("a code or token of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("a marker of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("the gateway's token is in", "gateway.token"), "{found:?}");
-    // Every secret in every place.
+    // Every secret is found.
     for (secret, what) in &run.secrets {
         let planted = Places::from([("a log".to_owned(), format!("before {secret} after").into_bytes())]);
         assert!(leaks(&planted, &run.secrets).contains(&format!("{what} is in a log")));

@@ -78,16 +78,16 @@ impl Target {
     }
 
     /// Changes a copy of the database, runs a gateway on it for some minutes, and checks where it sent secrets.
-    async fn survives(&self, statements: &[String]) {
+    async fn assert_safe_after(&self, statements: &[String]) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
         copy(self.folder.path(), folder.path());
         let what = statements.join("; ");
-        run(&path, statements);
+        execute(&path, statements);
         let store = Arc::new(on_fake_clock(&path).await);
         let app = self.gateway.gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
-            self.use_all(&app, &store).await;
+            self.use_everything(&app, &store).await;
         }
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
@@ -98,7 +98,8 @@ impl Target {
         }
     }
 
-    async fn use_all(&self, app: &Arc<App>, store: &SqliteStore) {
+    /// Uses each account, refreshes, waits for the queued revocation and completes the login.
+    async fn use_everything(&self, app: &Arc<App>, store: &SqliteStore) {
         for account in [OPENAI, "dashscope", "leaving"] {
             let request = ProxyRequest {
                 rights: Rights::Owner,
@@ -142,7 +143,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn run(path: &Path, statements: &[String]) {
+fn execute(path: &Path, statements: &[String]) {
     let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     for statement in statements {
         let done = sql_query(statement).execute(&mut database);
@@ -186,7 +187,7 @@ async fn a_changed_column_sends_no_secret_elsewhere_and_grants_no_access() {
             format!("replace(replace({column}, 'https://auth.openai.com', '{EVIL}'), 'https://chatgpt.com', '{EVIL}')");
         let values = [addresses.as_str(), "'page'", "'dashscope'", &format!("'{invented}'"), "1", "NULL"];
         for value in values {
-            target.survives(&[format!("UPDATE {table} SET {column} = {value}")]).await;
+            target.assert_safe_after(&[format!("UPDATE {table} SET {column} = {value}")]).await;
         }
     }
 }
@@ -207,7 +208,7 @@ async fn a_moved_sealed_value_does_not_open() {
     for (from_table, from, from_row) in places {
         for (table, column, row) in places {
             let value = format!("(SELECT {from} FROM {from_table} WHERE {from_row} LIMIT 1)");
-            target.survives(&[format!("UPDATE {table} SET {column} = {value} WHERE {row}")]).await;
+            target.assert_safe_after(&[format!("UPDATE {table} SET {column} = {value} WHERE {row}")]).await;
         }
     }
 }
@@ -245,7 +246,7 @@ async fn invented_rows_grant_no_access() {
             forget_adoption,
         ],
     ] {
-        target.survives(&statements).await;
+        target.assert_safe_after(&statements).await;
     }
 }
 
