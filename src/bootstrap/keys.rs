@@ -21,7 +21,7 @@ pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(),
     match command {
         KeysCommand::List => render::table(&list(&open(settings).await?.list().await?)).map_err(StartError::Output),
         KeysCommand::Adopt => {
-            let done = open(settings).await?.check(Adoption::Ordered).await?;
+            let done = open(settings).await?.check(Adoption::Requested).await?;
             print(&format!("The database is adopted. Values sealed again: {}.", done.values))
         }
         KeysCommand::Reseal => print(&resealed(&open(settings).await?.reseal().await?)),

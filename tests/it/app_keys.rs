@@ -178,7 +178,7 @@ async fn a_database_of_the_first_format_is_adopted_once() {
     let before = gateway.values().await;
     let refused = gateway.keys(&[1]).check(Adoption::No).await;
     assert!(matches!(refused, Err(AppError::Key(KeyError::NotAdopted))), "{refused:?}");
-    assert!(is_wrong_key(gateway.keys(&[2]).check(Adoption::Ordered).await.map(drop)));
+    assert!(is_wrong_key(gateway.keys(&[2]).check(Adoption::Requested).await.map(drop)));
     assert_eq!(gateway.values().await, before);
 
     let adopted = gateway.another_gateway(1);

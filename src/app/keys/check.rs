@@ -48,7 +48,7 @@ pub enum Adoption {
     /// Only if one of its secrets opens, which proves that a holder of the key wrote it.
     IfASecretOpens,
     /// Always. The owner requested it.
-    Ordered,
+    Requested,
 }
 
 impl Keys {
@@ -114,7 +114,7 @@ impl Keys {
         }
         let has_secrets = !used.is_empty();
         match adoption {
-            Adoption::Ordered => {}
+            Adoption::Requested => {}
             Adoption::IfASecretOpens if has_secrets => {}
             Adoption::No if has_secrets => return Err(KeyError::NotAdopted.into()),
             // API tokens without marks are not adopted, because anybody could have written them.
