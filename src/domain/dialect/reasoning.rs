@@ -7,8 +7,8 @@ use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Memb
 pub(super) enum Summary {
     /// Never: the parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller requests an effort other than `none`, or no effort and the model is known to summarize its reasoning.
-    /// Chat clients show summaries, but do not request them.
+    /// If the caller requests an effort other than `none`. Without a requested effort, if the model is known to
+    /// summarize its reasoning. Chat clients show summaries, but do not request them.
     ForChat,
 }
 
