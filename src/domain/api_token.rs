@@ -155,7 +155,7 @@ impl NewToken {
 }
 
 impl ApiToken {
-    pub fn is_good(&self, now: Timestamp) -> bool {
+    pub fn is_unexpired(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|at| now < at)
     }
 

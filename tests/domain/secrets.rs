@@ -34,7 +34,7 @@ fn a_stored_token_has_the_digest_and_not_the_secret() {
     let text = secret.expose_secret();
     assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
     assert!(!format!("{token:?} {secret:?}").contains(text));
-    assert!(token.is_good(Timestamp::from_unix_seconds(i64::MAX / 1_000)));
+    assert!(token.is_unexpired(Timestamp::from_unix_seconds(i64::MAX / 1_000)));
 }
 
 #[test]
@@ -43,14 +43,14 @@ fn a_session_in_use_lasts_at_most_twelve_hours() {
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
     let new = NewToken::session(name.clone(), Lineage::default());
     let (mut session, _) = ApiToken::issue(id.clone(), new, &[7; ENTROPY], at(0));
-    assert!(session.is_good(at(29)) && !session.is_good(at(30)));
+    assert!(session.is_unexpired(at(29)) && !session.is_unexpired(at(30)));
     for minutes in (0..720).step_by(20) {
-        assert!(session.is_good(at(minutes)));
+        assert!(session.is_unexpired(at(minutes)));
         session = session.extended(at(minutes));
     }
     assert_eq!(session.expires_at, Some(at(720)));
     let (link, _) = ApiToken::issue(id, NewToken::link(name, Lineage::default()), &[7; ENTROPY], at(0));
-    assert!(link.is_good(at(9)) && !link.is_good(at(10)));
+    assert!(link.is_unexpired(at(9)) && !link.is_unexpired(at(10)));
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Access {
         let of_programs = self.stored().await?.into_iter().filter(|token| !token.grant.is_page_token());
         let (old, tokens): (Vec<_>, Vec<_>) = of_programs.partition(ApiToken::is_replaced);
         let now = self.now();
-        let old_of = |token: &ApiToken| old.iter().find(|old| *old.holder() == token.id && old.is_good(now)).cloned();
+        let old_of =
+            |token: &ApiToken| old.iter().find(|old| *old.holder() == token.id && old.is_unexpired(now)).cloned();
         Ok(tokens.into_iter().map(|token| ProgramToken { old: old_of(&token), token }).collect())
     }
 

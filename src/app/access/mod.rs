@@ -78,7 +78,7 @@ impl Access {
 
     /// Returns the token with this digest from memory, if it is valid now.
     pub fn find(&self, digest: &TokenDigest) -> Option<Arc<KnownToken>> {
-        self.tokens.load().get(digest).filter(|known| known.token.is_good(self.now())).cloned()
+        self.tokens.load().get(digest).filter(|known| known.token.is_unexpired(self.now())).cloned()
     }
 
     /// Reloads the tokens from the store, and ends the streams of removed ones.

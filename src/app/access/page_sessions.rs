@@ -72,7 +72,7 @@ impl Access {
     #[tracing::instrument(name = "access.list_sessions", skip_all)]
     pub async fn list_sessions(&self) -> Result<Vec<ApiToken>, AppError> {
         let (tokens, now) = (self.stored().await?.into_iter(), self.now());
-        Ok(tokens.filter(|token| token.grant.is_page_token() && token.is_good(now)).collect())
+        Ok(tokens.filter(|token| token.grant.is_page_token() && token.is_unexpired(now)).collect())
     }
 
     /// Ends a session or a link, and the sessions and links that come from it.

@@ -72,7 +72,7 @@ impl ApiTokenStore for MemoryStore {
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.tables_to("forget expired tokens").await?.api_tokens.retain(|stored| stored.token.is_good(now));
+        self.tables_to("forget expired tokens").await?.api_tokens.retain(|stored| stored.token.is_unexpired(now));
         Ok(())
     }
 
