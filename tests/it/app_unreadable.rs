@@ -82,7 +82,7 @@ async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
     assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
     assert_eq!(row_of(&gateway, WORK).await.column, "state");
-    gateway.store.mend(&name(WORK));
+    gateway.store.undo_damage(&name(WORK));
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Active);
     assert_eq!(ask(&gateway, WORK).await.expect("a response"), 200);
 }
