@@ -21,6 +21,7 @@ pub(crate) enum RefreshFault {
     /// The request does not reach the provider. To the caller this looks like a lost response.
     RequestLost,
     RateLimited,
+    /// The provider accepts no connection, so the request was not sent.
     NotReached,
     /// The new tokens belong to another account.
     OtherAccount,
