@@ -136,10 +136,10 @@ async fn on_fake_clock(path: &Path) -> SqliteStore {
     SqliteStore::open(path, FakeClock::at(NOW)).await.expect("the database opens").on_callers_clock()
 }
 
-fn copy(from: &Path, to: &Path) {
-    for file in fs::read_dir(from).expect("a folder") {
+fn copy(source: &Path, target: &Path) {
+    for file in fs::read_dir(source).expect("a folder") {
         let file = file.expect("a file");
-        fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
+        fs::copy(file.path(), target.join(file.file_name())).expect("a copy");
     }
 }
 

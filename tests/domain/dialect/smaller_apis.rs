@@ -65,6 +65,10 @@ fn an_image_request_forces_one_call_of_the_image_tool() {
         "stream": true,
     });
     assert_eq!((sent, ignored), (expected, vec!["style".to_owned()]));
+}
+
+#[test]
+fn image_models_have_a_default_and_are_known_by_their_names() {
     let named = |body: &str| image_model_of(body.as_bytes()).map(|model| model.as_str().to_owned());
     assert_eq!(named("{}").unwrap(), "gpt-image-1");
     assert_eq!(named(r#"{"model": null}"#).unwrap(), "gpt-image-1");

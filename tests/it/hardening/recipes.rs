@@ -30,15 +30,16 @@ const RECIPES: &str = include_str!("../../../docs/remote.md");
 const BROWSER_MACHINE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const CONTAINER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-/// Forwards connections from `from` to `to`, like `ssh -L` or a published port, until the value is dropped.
-async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
-    let listener = TcpListener::bind(from).await.expect("the port is free on the browser's machine");
+/// Forwards connections to `local` to the address `target`, like `ssh -L` or a published port, until the value is
+/// dropped.
+async fn forward(local: SocketAddr, target: SocketAddr) -> JoinSet<()> {
+    let listener = TcpListener::bind(local).await.expect("the port is free on the browser's machine");
     let mut forwarder = JoinSet::new();
     forwarder.spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((mut near, _)) = listener.accept().await {
             connections.spawn(async move {
-                let mut far = TcpStream::connect(to).await.expect("the other end");
+                let mut far = TcpStream::connect(target).await.expect("the other end");
                 // An early disconnect of either side is fine.
                 let _ = copy_bidirectional(&mut near, &mut far).await;
             });
