@@ -100,7 +100,7 @@ fn the_fallback_serves_models_that_clients_request_on_their_own() {
         fallback,
     };
     let with_fallback = names(Some(fallback.clone()));
-    for (asked, is_answered) in [
+    for (requested, has_fallback) in [
         ("gpt-4o-mini", true),
         ("gpt-4.1-mini", true),
         ("gpt-4.1-nano", true),
@@ -111,9 +111,9 @@ fn the_fallback_serves_models_that_clients_request_on_their_own() {
         ("gpt-4o-mini-high", false),
         ("gpt-4", false),
     ] {
-        let asked = ModelName::parse(asked).unwrap();
-        assert_eq!(with_fallback.fallback_for(&asked), Some(&fallback).filter(|_| is_answered), "{asked:?}");
-        assert_eq!(names(None).fallback_for(&asked), None);
+        let requested = ModelName::parse(requested).unwrap();
+        assert_eq!(with_fallback.fallback_for(&requested), Some(&fallback).filter(|_| has_fallback), "{requested:?}");
+        assert_eq!(names(None).fallback_for(&requested), None);
     }
 }
 

@@ -112,10 +112,10 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
     gateway.provider.hang();
     gateway.clock.advance(Duration::from_secs(3600));
     settle().await;
-    let begun = gateway.provider.presented();
-    assert_eq!((begun.len(), gateway.provider.calls_under_way()), (5, 5));
+    let presented_first = gateway.provider.presented();
+    assert_eq!((presented_first.len(), gateway.provider.calls_under_way()), (5, 5));
 
-    let waiting: Vec<_> = (0..names.len()).filter(|number| !begun.contains(&tokens[*number])).collect();
+    let waiting: Vec<_> = (0..names.len()).filter(|number| !presented_first.contains(&tokens[*number])).collect();
     let last = *waiting.last().expect("seven accounts wait");
     let (app, account) = (Arc::clone(&gateway.app), name(&names[last]));
     let caller = spawn(async move { app.tokens.usable(&account).await.map(drop) });

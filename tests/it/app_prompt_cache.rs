@@ -95,13 +95,13 @@ async fn each_conversation_has_one_key_of_its_own() {
     let (key, session) = chat(&gateway, request("token:one", &[], &first)).await;
     assert!(key == session && key.len() == 36 && !key.contains("Ada"), "{key}");
     assert_eq!(chat(&gateway, request("token:one", &[], &second)).await.0, key, "the next turn has another key");
-    let mut elsewhere = first.clone();
-    elsewhere["model"] = json!("work/gpt-5.5");
+    let mut other_account = first.clone();
+    other_account["model"] = json!("work/gpt-5.5");
     for (caller, body) in [
         ("token:two", &first),
         ("token:one", &json!({"messages": [system, user("My name is Bob.")]})),
         ("token:one", &json!({"messages": [user("My name is Ada.")]})),
-        ("token:one", &elsewhere),
+        ("token:one", &other_account),
     ] {
         assert_ne!(chat(&gateway, request(caller, &[], body)).await.0, key, "{caller} {body}");
     }

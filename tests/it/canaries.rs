@@ -60,8 +60,8 @@ impl Run {
         let gateway = home.start().await;
         let mut secrets = vec![(gateway.token.clone(), "the gateway's token")];
         secrets.extend(MARKERS.map(|marker| (marker.to_owned(), "a marker of the provider")));
-        let own = [SESSION_TOKEN, API_KEY, WRONG_TOKEN, WRONG_STATE, WRONG_CODE];
-        secrets.extend(own.map(|secret| (secret.to_owned(), "a submitted secret")));
+        let submitted = [SESSION_TOKEN, API_KEY, WRONG_TOKEN, WRONG_STATE, WRONG_CODE];
+        secrets.extend(submitted.map(|secret| (secret.to_owned(), "a submitted secret")));
         Self { provider, home, gateway, places: Places::new(), secrets }
     }
 
@@ -135,11 +135,11 @@ impl Run {
         let redirect_url = self.approved().await;
         self.visit(&redirect_url).await;
         let redirect_url = self.approved().await;
-        let own = format!("http://localhost:{}/auth/callback", self.home.callback_port);
-        self.paste(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
-        self.paste(&format!("{own}?code={WRONG_CODE}"), 400).await;
+        let redirect_uri = format!("http://localhost:{}/auth/callback", self.home.callback_port);
+        self.paste(&format!("{redirect_uri}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
+        self.paste(&format!("{redirect_uri}?code={WRONG_CODE}"), 400).await;
         self.paste(&format!("{redirect_url}&code={WRONG_CODE}"), 400).await;
-        self.visit(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}")).await;
+        self.visit(&format!("{redirect_uri}?code={WRONG_CODE}&state={WRONG_STATE}")).await;
         self.paste(&redirect_url, 200).await;
         self.paste(&redirect_url, 410).await;
         for fault in [

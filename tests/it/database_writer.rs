@@ -82,7 +82,7 @@ impl Target {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
         copy(self.folder.path(), folder.path());
-        let what = statements.join("; ");
+        let change = statements.join("; ");
         execute(&path, statements);
         let store = Arc::new(on_fake_clock(&path).await);
         let app = self.gateway.gateway_with(|ports| with_store(ports, &store));
@@ -91,10 +91,10 @@ impl Target {
         }
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
-        assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{what}: {endpoints:?}");
+        assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{change}: {endpoints:?}");
         for (host, token) in self.gateway.upstream.seen_at() {
-            let own = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
-            assert_eq!(host, own, "{what}: {token}");
+            let expected = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
+            assert_eq!(host, expected, "{change}: {token}");
         }
     }
 
@@ -270,7 +270,7 @@ async fn a_pending_login_with_other_endpoints_is_not_completed_and_the_next_star
 async fn an_invented_token_is_refused_and_reported_while_others_work() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let made = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
     home.change_database(&format!(
         "INSERT INTO api_tokens (id, name, scope, digest, created_at) VALUES ('b2', 'x', 'page', '{}', 0)",
         digest(INVENTED)
@@ -281,6 +281,6 @@ async fn an_invented_token_is_refused_and_reported_while_others_work() {
     };
     eventually("the report", || std::future::ready(gateway.log().contains("token.id=\"b2\"").then_some(()))).await;
     assert_eq!(status("/v1/providers", INVENTED).await, 401);
-    assert_eq!(status("/v1/models", made["token"].as_str().expect("a token")).await, 200);
+    assert_eq!(status("/v1/models", created["token"].as_str().expect("a token")).await, 200);
     assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "the token is reported once");
 }

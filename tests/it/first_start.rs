@@ -257,15 +257,15 @@ async fn another_key_is_rejected_with_the_ids_of_both() {
     assert_eq!(put.await.status, 200);
     gateway.stop().await;
     let sealed = home.text("SELECT api_key FROM llm_providers");
-    let own = sealed.split(':').nth(1).unwrap().to_owned();
+    let key_id = sealed.split(':').nth(1).unwrap().to_owned();
 
     let other = "00".repeat(32);
     let home = home.with("GOCLAW_ENCRYPTION__KEY", &other);
     let output = home.run(&[]);
-    assert_refused(&output, 1, &[&own]);
+    assert_refused(&output, 1, &[&key_id]);
     let ids: Vec<&str> = sentence(&output)
         .split(|letter: char| !letter.is_ascii_hexdigit())
-        .filter(|word| word.len() == own.len())
+        .filter(|word| word.len() == key_id.len())
         .collect();
     assert_eq!(ids.len(), 2, "both keys are named in {:?}", sentence(&output));
     assert!(!output.stderr.contains(&other), "{}", output.stderr);

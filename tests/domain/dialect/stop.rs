@@ -67,8 +67,8 @@ fn stop_sequences_cut_collected_texts_but_no_tool_calls() {
     );
 
     let mut reader = CompletionReader::new(options_with(&json!(["b"])));
-    let begun = json!({"type": "response.created", "response": {"id": "resp_1", "created_at": 7}});
-    assert_eq!(reader.on_event(&event(&begun)).unwrap(), None);
+    let created = json!({"type": "response.created", "response": {"id": "resp_1", "created_at": 7}});
+    assert_eq!(reader.on_event(&event(&created)).unwrap(), None);
     let delta = json!({"type": "response.output_text.delta", "output_index": 0, "delta": "abc"});
     let completion = reader.on_event(&event(&delta)).unwrap().unwrap();
     assert!(reader.has_stopped() && completion.get("usage").is_none());

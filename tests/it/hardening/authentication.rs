@@ -76,8 +76,8 @@ async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
             guesses.spawn(guess(&gateway, target, &authorization));
         }
         // The owner's request runs concurrently with the guesses.
-        let own = tokio::time::timeout(OWNER_LIMIT, gateway.get("/v1/providers"));
-        assert_eq!(own.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
+        let owner_response = tokio::time::timeout(OWNER_LIMIT, gateway.get("/v1/providers"));
+        assert_eq!(owner_response.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
         for (status, text) in guesses.join_all().await {
             match status {
                 401 => refused += 1,

@@ -197,10 +197,11 @@ async fn a_pasted_address_is_never_fetched() {
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();
     let trap_address = trap.local_addr().unwrap().to_string();
-    let own = format!("localhost:{}", home.callback_port);
-    for (paste, status) in
-        [(format!("http://{trap_address}/latest/meta-data"), 400), (redirect_url.replace(&own, &trap_address), 200)]
-    {
+    let callback_host = format!("localhost:{}", home.callback_port);
+    for (paste, status) in [
+        (format!("http://{trap_address}/latest/meta-data"), 400),
+        (redirect_url.replace(&callback_host, &trap_address), 200),
+    ] {
         let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": paste})).await;
         assert_eq!(response.status, status, "{}", response.text);
         assert!(!response.text.contains(&trap_address), "{}", response.text);

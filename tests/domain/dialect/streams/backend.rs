@@ -144,18 +144,18 @@ impl ItemStyle {
     fn events(&self, item: &Value) -> Vec<Value> {
         let mut events = Vec::new();
         if self.announces {
-            let mut begun = item.clone();
+            let mut announced = item.clone();
             for name in ["content", "summary"] {
-                if begun.get(name).is_some() {
-                    begun[name] = json!([]);
+                if announced.get(name).is_some() {
+                    announced[name] = json!([]);
                 }
             }
             for name in ["arguments", "input"] {
-                if begun.get(name).is_some() {
-                    begun[name] = json!("");
+                if announced.get(name).is_some() {
+                    announced[name] = json!("");
                 }
             }
-            events.push(json!({"type": "response.output_item.added", "item": begun}));
+            events.push(json!({"type": "response.output_item.added", "item": announced}));
         }
         match item["type"].as_str().unwrap() {
             "message" => {
