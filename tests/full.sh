@@ -7,7 +7,7 @@
 #   dependencies     cargo-deny: banned crates, licences, sources
 #   clients          released API clients against a running gateway; rewrites the tables of docs/clients.md
 #   generated_clients  clients generated from openapi/v1.json, against a running gateway
-#   kill, storm, soak, races, provider_faults, store_faults, restores
+#   kill, pauses, storm, soak, races, provider_faults, store_faults, restores
 #                    the long form of each proof, in a release build
 #   previous_release  the previous release and this one on one database (tests/previous_release.sh)
 #   page             screenshots, accessibility and behaviour of the page
@@ -15,7 +15,7 @@
 #   package          the Debian package, images and chart, installed and run (tests/packaging.sh); needs root
 #   reverse_proxies  nginx, Caddy and HAProxy with TLS in front of a gateway (tests/reverse_proxies.sh)
 #   watching         a real Prometheus reads the metrics and evaluates the alert rules (tests/watching.sh)
-#   properties       the property tests with other and more inputs than in CI
+#   properties       the property tests with more and other inputs than in CI
 #   mutants          changes to the code of refresh, authorization responses, sealing and header filters, which a test
 #                    must detect
 set -euo pipefail
@@ -27,7 +27,7 @@ readonly deny_version=0.20.2 fuzz_version=0.13.2 mutants_version=27.1.0
 readonly logs=target/full
 . tests/tools.sh
 
-# contains NAME LIST...
+# contains NAME LIST...: succeeds if the list has the name.
 contains() {
     local name=$1 entry
     shift
@@ -64,7 +64,8 @@ find_mutants() {
         -- secret_cipher seal_vectors app_keys
 }
 
-# CI tries the same inputs in every run, so that its result depends on the code alone. This tries many others.
+# CI tries the same inputs in every run, so that its result depends on the code alone. This tries many others. The
+# filter `scopes::` also matches `token_scopes::`, which has no property tests.
 try_other_inputs() {
     PROPTEST_RNG_SEED=$RANDOM$RANDOM PROPTEST_CASES=20000 cargo test --locked --test domain --test it -- \
         dialect:: claims:: scopes:: json:: proxy:: hostile_texts:: seal_vectors:: pasted_addresses:: settings:: \

@@ -48,7 +48,7 @@ pub struct MovingAccount {
 
 /// Accounts that are ready to be moved to another installation.
 #[derive(Debug, Default)]
-pub struct Departure {
+pub struct OpenedAccounts {
     pub accounts: Vec<MovingAccount>,
     versions: Vec<(AccountName, TokenVersion)>,
 }
@@ -111,10 +111,10 @@ impl Moving {
     ///
     /// # Errors
     /// [`MoveError`] if an account in `names` cannot be moved.
-    pub async fn open(&self, names: Option<&[AccountName]>) -> Result<(Departure, Vec<MoveError>), MoveError> {
+    pub async fn open(&self, names: Option<&[AccountName]>) -> Result<(OpenedAccounts, Vec<MoveError>), MoveError> {
         let journal = BackupCheck::of(self.journal.as_ref()).await?;
         let stored = self.store.list().await?;
-        let (mut departure, mut staying) = (Departure::default(), Vec::new());
+        let (mut opened, mut errors) = (OpenedAccounts::default(), Vec::new());
         if let Some(names) = names {
             for name in names {
                 if stored.unreadable.iter().any(|account| account.name == *name) {
@@ -122,20 +122,20 @@ impl Moving {
                 }
                 let found = stored.readable.iter().find(|account| account.name == *name);
                 let account = found.ok_or_else(|| MoveError::NotConnected(name.clone()))?;
-                self.add(&mut departure, account, &journal)?;
+                self.add(&mut opened, account, &journal)?;
             }
-            return Ok((departure, staying));
+            return Ok((opened, errors));
         }
-        staying.extend(stored.unreadable.into_iter().map(|account| MoveError::Unreadable(account.name)));
+        errors.extend(stored.unreadable.into_iter().map(|account| MoveError::Unreadable(account.name)));
         for account in &stored.readable {
-            staying.extend(self.add(&mut departure, account, &journal).err());
+            errors.extend(self.add(&mut opened, account, &journal).err());
         }
-        Ok((departure, staying))
+        Ok((opened, errors))
     }
 
     fn add(
         &self,
-        departure: &mut Departure,
+        opened: &mut OpenedAccounts,
         account: &SealedCredential,
         journal: &BackupCheck,
     ) -> Result<(), MoveError> {
@@ -154,7 +154,7 @@ impl Moving {
             BackupCoverage::Ended => return Err(MoveError::Ended(name)),
             BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Unknown => {}
         }
-        departure.accounts.push(MovingAccount {
+        opened.accounts.push(MovingAccount {
             name: name.clone(),
             provider_type: account.provider_type,
             display_name: account.display_name.clone(),
@@ -163,7 +163,7 @@ impl Moving {
             refresh_token: self.vault.open_refresh_token(account)?,
             metadata: account.metadata.clone(),
         });
-        departure.versions.push((name, account.refresh.version.clone()));
+        opened.versions.push((name, account.refresh.version.clone()));
         Ok(())
     }
 
@@ -172,16 +172,16 @@ impl Moving {
     ///
     /// # Errors
     /// [`AppError::Store`]. Whether the accounts were removed is then unknown.
-    pub async fn remove(&self, departure: &Departure, archive: &str) -> Result<bool, AppError> {
+    pub async fn remove(&self, opened: &OpenedAccounts, archive: &str) -> Result<bool, AppError> {
         let order = MoveOrder {
-            accounts: departure.versions.clone(),
-            revocations: self.revocations_that_would_end(departure).await?,
+            accounts: opened.versions.clone(),
+            revocations: self.revocations_that_would_end(opened).await?,
             archive: archive.to_owned(),
         };
         if !self.store.move_away(&order, &self.vault.author(self.clock.now())).await? {
             return Ok(false);
         }
-        for (name, version) in &departure.versions {
+        for (name, version) in &opened.versions {
             let login_id = version.login_id.clone();
             let ended = EndedLogin { name: name.clone(), login_id, successor: Some(LoginId::elsewhere()) };
             // The account is removed all the same. But a restored database could bring it back, unnoticed.
@@ -194,7 +194,7 @@ impl Moving {
 
     /// Returns the queued revocations that would end the grant of a moved account. They were held back as long as the
     /// account was connected here.
-    async fn revocations_that_would_end(&self, departure: &Departure) -> Result<Vec<RevocationId>, StoreError> {
+    async fn revocations_that_would_end(&self, opened: &OpenedAccounts) -> Result<Vec<RevocationId>, StoreError> {
         let queued = self.revocations.all().await?;
         let would_end = |account: &MovingAccount| {
             let definition = self.catalog.of_account(&account.name, account.provider_type);
@@ -206,7 +206,7 @@ impl Moving {
             });
             queued.map(|revocation| revocation.id.clone()).collect::<Vec<_>>()
         };
-        Ok(departure.accounts.iter().flat_map(would_end).collect())
+        Ok(opened.accounts.iter().flat_map(would_end).collect())
     }
 
     /// Connects a moved account under a new login id. `source` describes its origin in the audit log.

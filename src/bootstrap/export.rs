@@ -19,7 +19,7 @@ use crate::{
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
-    app::{Adoption, Departure, Moving, MovingAccount, ProviderCatalog, Vault},
+    app::{Adoption, Moving, MovingAccount, OpenedAccounts, ProviderCatalog, Vault},
     domain::{ids::AccountName, provider::ProviderType, provider_settings::ProviderSettings},
     ports::Clock,
 };
@@ -48,26 +48,26 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
     let moving = open(settings).await?;
     let names = (!options.all).then_some(options.names.as_slice());
     for _ in 0..TRIES {
-        let (departure, staying) = moving.open(names).await?;
-        if departure.accounts.is_empty() {
+        let (opened, errors) = moving.open(names).await?;
+        if opened.accounts.is_empty() {
             return Err(StartError::NothingToMove);
         }
         let header = Header::new(ArchiveKind::Accounts, SystemClock.now().unix_millis());
         let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
-        for account in &departure.accounts {
+        for account in &opened.accounts {
             archive.write(&Line { account: Some(to_carried(account)), ..Line::default() })?;
         }
-        let count = u64::try_from(departure.accounts.len()).unwrap_or(u64::MAX);
+        let count = u64::try_from(opened.accounts.len()).unwrap_or(u64::MAX);
         archive.write(&Line { end: Some(count), ..Line::default() })?;
         let mut draft = archive.finish()?;
         // From here on, the draft may be the only copy of the tokens.
         draft.keep();
         let place = draft.name().to_owned();
-        match moving.remove(&departure, &options.file.display().to_string()).await {
+        match moving.remove(&opened, &options.file.display().to_string()).await {
             Ok(true) => {
                 draft.publish().map_err(|source| StartError::Unpublished { draft: place, source })?;
-                let mut text = export_text(&departure, &options.file);
-                for reason in staying {
+                let mut text = export_text(&opened, &options.file);
+                for reason in errors {
                     text += &format!("\nStays here: {reason}");
                 }
                 return print(&text);
@@ -79,8 +79,8 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
     Err(crate::app::MoveError::Contended.into())
 }
 
-fn export_text(departure: &Departure, file: &Path) -> String {
-    let names: Vec<&str> = departure.accounts.iter().map(|account| account.name.as_str()).collect();
+fn export_text(opened: &OpenedAccounts, file: &Path) -> String {
+    let names: Vec<&str> = opened.accounts.iter().map(|account| account.name.as_str()).collect();
     format!(
         "Exported to {}: {}. They are not connected here any more, and their sign-ins go on.\nOn the other machine: goclaw \
          import {}\nImport the file once and on one machine: two holders of one sign-in end it.",

@@ -49,7 +49,7 @@ fn ids_contain_the_given_time_and_bytes() {
 }
 
 #[test]
-fn a_refresh_token_is_stored_under_the_required_key() {
+fn the_key_of_a_stored_refresh_token_does_not_change() {
     let name = AccountName::parse("openai-codex").unwrap();
     assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
 }

@@ -64,7 +64,7 @@ fn json_from_a_provider_has_the_limits_of_a_model_body() {
 
 /// Returns the smallest limits that accept a value.
 fn measure(value: &Value) -> Limits {
-    let items = |items: &mut dyn Iterator<Item = Limits>| {
+    let container = |items: &mut dyn Iterator<Item = Limits>| {
         items.fold(Limits { depth: 1, values: 1, members: 0 }, |sum, item| Limits {
             depth: sum.depth.max(item.depth + 1),
             values: sum.values + item.values,
@@ -72,8 +72,8 @@ fn measure(value: &Value) -> Limits {
         })
     };
     match value {
-        Value::Array(list) => items(&mut list.iter().map(measure)),
-        Value::Object(map) => items(&mut map.values().enumerate().map(|(index, value)| {
+        Value::Array(list) => container(&mut list.iter().map(measure)),
+        Value::Object(map) => container(&mut map.values().enumerate().map(|(index, value)| {
             let measured = measure(value);
             Limits { members: measured.members + index + 1, ..measured }
         })),
@@ -122,14 +122,14 @@ proptest! {
     fn repeated_members_are_found_despite_escapes(
         name in "[ -~]{1,4}",
         escaped in prop::collection::vec(any::<bool>(), 4),
-        around in 0..5usize,
+        levels in 0..5usize,
         value in any_json(),
     ) {
         let spelled: String = name.chars().zip(escaped).map(|(c, escaped)| {
             if escaped || matches!(c, '"' | '\\') { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }
         }).collect();
         let object = format!("{{{}:{value},\"{spelled}\":0}}", json!(name));
-        let text = format!("{}{object}{}", r#"[0,{"":"#.repeat(around), "}]".repeat(around));
+        let text = format!("{}{object}{}", r#"[0,{"":"#.repeat(levels), "}]".repeat(levels));
         prop_assert_eq!(reason(&text, &ANY), Some(InvalidJsonReason::RepeatedMember));
     }
 

@@ -9,20 +9,22 @@ mod claims;
 mod gateway_token;
 mod ids;
 mod login;
-mod networks;
 mod oauth;
-mod outbound_proxy;
 mod pasted_cookie;
-mod provider_settings;
 mod refresh;
 mod refresh_rows;
-mod retry_time;
 mod scopes;
 mod secrets;
 mod session_client;
 
-// Accounts in memory.
+// Accounts.
+mod provider_settings;
 mod registry;
+
+// Addresses and networks.
+mod networks;
+mod outbound_proxy;
+mod public_url;
 
 // Model APIs.
 mod dialect;
@@ -30,4 +32,4 @@ mod json;
 mod models;
 mod provider_refusal;
 mod proxy;
-mod public_url;
+mod retry_time;

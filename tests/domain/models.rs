@@ -21,7 +21,7 @@ fn both_forms_of_a_model_list_are_read() {
     ]);
     let models = read(&json!({ "models": entries })).unwrap();
     let seen: Vec<_> =
-        models.iter().map(|it| (it.name.as_str(), it.is_hidden, it.context_length, it.reasons)).collect();
+        models.iter().map(|it| (it.name.as_str(), it.is_hidden, it.context_length, it.summarizes_reasoning)).collect();
     let expected = [
         ("gpt-5.5", false, Some(272_000), true),
         ("review", true, None, true),
@@ -47,7 +47,7 @@ fn the_stored_catalogue_entries_are_limited_in_size() {
 #[test]
 fn a_catalogue_entry_has_the_name_that_a_request_may_use() {
     let models = read(&json!({"models": [{"slug": "m", "display_name": "M", "context_window": 5}]})).unwrap();
-    let shown = |slug: &str, account, is_second| models[0].entry_as(slug, account, is_second).unwrap();
+    let shown = |slug: &str, account, is_second_name| models[0].entry_as(slug, account, is_second_name).unwrap();
     assert_eq!(shown("m", None, false), json!({"slug": "m", "display_name": "M", "context_window": 5}));
     let second = json!({"slug": "a/m", "display_name": "M", "context_window": 5, "visibility": "hide"});
     assert_eq!(shown("a/m", None, true), second);
@@ -99,8 +99,8 @@ fn the_fallback_serves_models_that_clients_request_on_their_own() {
         default_provider: name("openai-codex"),
         fallback,
     };
-    let with = names(Some(fallback.clone()));
-    for (asked, is_answered) in [
+    let with_fallback = names(Some(fallback.clone()));
+    for (requested, has_fallback) in [
         ("gpt-4o-mini", true),
         ("gpt-4.1-mini", true),
         ("gpt-4.1-nano", true),
@@ -111,9 +111,9 @@ fn the_fallback_serves_models_that_clients_request_on_their_own() {
         ("gpt-4o-mini-high", false),
         ("gpt-4", false),
     ] {
-        let asked = ModelName::parse(asked).unwrap();
-        assert_eq!(with.fallback_for(&asked), Some(&fallback).filter(|_| is_answered), "{asked:?}");
-        assert_eq!(names(None).fallback_for(&asked), None);
+        let requested = ModelName::parse(requested).unwrap();
+        assert_eq!(with_fallback.fallback_for(&requested), Some(&fallback).filter(|_| has_fallback), "{requested:?}");
+        assert_eq!(names(None).fallback_for(&requested), None);
     }
 }
 

@@ -41,8 +41,10 @@ fn loopback_names_and_addresses_are_this_machine() {
 #[test]
 fn the_caller_is_the_last_address_that_is_not_a_trusted_proxy() {
     let proxies = TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|text| parse_network(text).unwrap()).to_vec());
-    let caller = |peer: &str, forwarded: &[&str], old: &[&str]| proxies.caller(ip(peer), forwarded, old).to_string();
-    for (peer, forwarded, old, expected) in [
+    let caller = |peer: &str, forwarded: &[&str], x_forwarded_for: &[&str]| {
+        proxies.caller(ip(peer), forwarded, x_forwarded_for).to_string()
+    };
+    for (peer, forwarded, x_forwarded_for, expected) in [
         ("10.0.0.1", &[][..], &[][..], "10.0.0.1"),
         ("10.0.0.1", &[], &["198.51.100.1"], "198.51.100.1"),
         ("10.0.0.1", &[], &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
@@ -56,6 +58,7 @@ fn the_caller_is_the_last_address_that_is_not_a_trusted_proxy() {
         ("10.0.0.1", &["for=192.0.2.1"], &["203.0.113.9"], "10.0.0.1"),
         ("203.0.113.9", &[], &["198.51.100.1"], "203.0.113.9"),
     ] {
-        assert_eq!(caller(peer, forwarded, old), expected, "{peer} {forwarded:?} {old:?}");
+        let found = caller(peer, forwarded, x_forwarded_for);
+        assert_eq!(found, expected, "{peer} {forwarded:?} {x_forwarded_for:?}");
     }
 }

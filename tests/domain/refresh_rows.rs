@@ -37,8 +37,8 @@ fn accounts_connected_together_are_refreshed_at_different_times() {
     let (earliest, latest) = (at(9 * HOUR), at(9 * HOUR + 360));
     let due: Vec<Timestamp> = (0..300).filter_map(|number| row(number).due_at(&policy)).collect();
     assert!(due.iter().all(|due| (earliest..=latest).contains(due)), "{due:?}");
-    let minutes: BTreeSet<u64> = due.iter().map(|due| earliest.until(*due).as_secs() / 36).collect();
-    assert!(minutes.len() >= 10, "the refreshes are not spread: {minutes:?}");
+    let tenths: BTreeSet<u64> = due.iter().map(|due| earliest.until(*due).as_secs() / 36).collect();
+    assert!(tenths.len() >= 10, "the refreshes are not spread over the jitter: {tenths:?}");
     assert_eq!(row(7).due_at(&policy), row(7).due_at(&policy), "all replicas compute the same time");
 }
 
@@ -89,11 +89,11 @@ fn a_provider_s_pause_leaves_time_to_refresh_before_the_expiry() {
     let held = Lease { id: lease.clone(), until: now.plus(policy.lease) };
     let row = RefreshState { state: TokenState::Refreshing(held), attempt: 1, ..row(1) };
     // Four hours remain, so the pause is limited to one hour.
-    for (asked, expected) in [(600, 600), (HOUR as u64, HOUR as u64), (86_400, HOUR as u64)] {
-        let retry_after = Some(Duration::from_secs(asked));
+    for (requested, expected) in [(600, 600), (HOUR as u64, HOUR as u64), (86_400, HOUR as u64)] {
+        let retry_after = Some(Duration::from_secs(requested));
         let failure = Failure::NotConsumed { cause: Cause::RateLimited, retry_after };
         let failed = RefreshEvent::Failed { seen: row.version.clone(), lease: lease.clone(), failure, spread: 0 };
         let next = step(Some(&row), &failed, &policy, now).row.and_then(|row| row.next_attempt_at);
-        assert_eq!(next, Some(now.plus(Duration::from_secs(expected))), "{asked} s");
+        assert_eq!(next, Some(now.plus(Duration::from_secs(expected))), "{requested} s");
     }
 }

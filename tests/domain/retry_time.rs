@@ -63,7 +63,7 @@ fn the_latest_plausible_time_is_used() {
         assert_eq!(wait([None, None], &json!({"resets_in_seconds": implausible})), None, "{implausible}");
     }
     assert_eq!(wait([Some("2678401"), None], &json!({})), None, "more than 31 days");
-    assert_eq!(wait([None, None], &json!({})), None, "no wait without a statement");
+    assert_eq!(wait([None, None], &json!({})), None, "no header and no member states a time");
 }
 
 #[test]

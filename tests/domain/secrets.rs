@@ -38,7 +38,7 @@ fn a_stored_token_has_the_digest_and_not_the_secret() {
 }
 
 #[test]
-fn a_session_in_use_lasts_at_most_twelve_hours() {
+fn a_session_in_use_ends_after_twelve_hours_and_a_link_after_ten_minutes() {
     let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
     let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
     let new = NewToken::session(name.clone(), Lineage::default());

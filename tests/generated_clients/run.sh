@@ -91,6 +91,7 @@ folder=$(mktemp -d)
 simulator=
 gateway=
 
+# stop PID: ends a process and waits for it; an empty PID is none.
 stop() {
     [ -z "$1" ] || { kill "$1" 2>/dev/null || true; wait "$1" 2>/dev/null || true; }
 }
@@ -98,7 +99,7 @@ trap 'stop "$gateway"; stop "$simulator"; rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# until_ready PID LOG COMMAND...: waits until the command succeeds.
+# until_ready PID LOG COMMAND...: waits until the command succeeds, for half a minute and while the process runs.
 until_ready() {
     local pid=$1 log=$2
     shift 2
@@ -184,7 +185,7 @@ if len(sizes) > 1:
 PYTHON
 }
 
-# contains NAME LIST...
+# contains NAME LIST...: succeeds if the list has the name.
 contains() {
     local name=$1 entry
     shift

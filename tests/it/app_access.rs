@@ -43,7 +43,7 @@ async fn a_token_expires_and_its_name_is_free_again() {
 async fn a_use_is_recorded_once_an_hour() {
     let gateway = TestGateway::open().await;
     let token = digest(&create(&gateway, "editor", None).await.expect("a token"));
-    let used = async || {
+    let use_twice = async || {
         let known = gateway.app.access.find(&token).expect("a valid token");
         gateway.app.access.note_use(&known);
         gateway.app.access.note_use(&known);
@@ -51,19 +51,19 @@ async fn a_use_is_recorded_once_an_hour() {
         tokens(&gateway).await[0].last_used_at
     };
     assert_eq!(tokens(&gateway).await[0].last_used_at, None);
-    assert_eq!(used().await, Some(NOW));
+    assert_eq!(use_twice().await, Some(NOW));
     gateway.clock.advance(59 * MINUTE);
-    assert_eq!(used().await, Some(NOW));
+    assert_eq!(use_twice().await, Some(NOW));
     gateway.clock.advance(MINUTE);
-    assert_eq!(used().await, Some(NOW.plus(60 * MINUTE)));
+    assert_eq!(use_twice().await, Some(NOW.plus(60 * MINUTE)));
 }
 
 #[tokio::test]
-async fn a_link_is_redeemed_although_its_caller_disconnects() {
+async fn a_link_is_redeemed_even_if_its_caller_disconnects() {
     let gateway = TestGateway::open().await;
     let link = within(gateway.app.access.create_page_link(None)).await.expect("a link").token;
-    let left = gateway.app.access.redeem_page_link(&link).now_or_never();
-    assert!(left.is_none(), "the call is in progress");
+    let unfinished = gateway.app.access.redeem_page_link(&link).now_or_never();
+    assert!(unfinished.is_none(), "the call is in progress");
     settle().await;
     let sessions = within(gateway.app.access.list_sessions()).await.expect("a list");
     assert!(sessions.len() == 1 && sessions[0].id != link.id, "{sessions:?}");

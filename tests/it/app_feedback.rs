@@ -38,7 +38,7 @@ async fn prompt(app: &Arc<App>) -> Result<(), AppError> {
 }
 
 /// Makes the provider respond with this status and body from now on, and sends a prompt.
-async fn answered(gateway: &TestGateway, status: u16, body: &str) -> Result<(), AppError> {
+async fn prompt_answered_with(gateway: &TestGateway, status: u16, body: &str) -> Result<(), AppError> {
     let status = StatusCode::from_u16(status).expect("a status");
     gateway.upstream.play(ScriptedResponse::whole(status, body.to_owned()));
     let outcome = prompt(&gateway.app).await;
@@ -47,7 +47,7 @@ async fn answered(gateway: &TestGateway, status: u16, body: &str) -> Result<(), 
 }
 
 /// Makes the provider respond with a stream of these events, and sends a prompt.
-async fn streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppError> {
+async fn prompt_streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppError> {
     let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     let mut response = ScriptedResponse::whole(StatusCode::OK, events);
     response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -60,9 +60,10 @@ async fn streamed(gateway: &TestGateway, events: &[Value]) -> Result<(), AppErro
     Ok(())
 }
 
+/// Sends a prompt that succeeds.
 async fn succeed(gateway: &TestGateway) {
     let response = json!({"id": "resp_1", "status": "completed", "output": []});
-    streamed(gateway, &[json!({"type": "response.completed", "response": response})]).await.expect("a response");
+    prompt_streamed(gateway, &[json!({"type": "response.completed", "response": response})]).await.expect("a response");
 }
 
 const LIMIT: &str = r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600}}"#;
@@ -70,14 +71,14 @@ const LIMIT: &str = r#"{"error": {"type": "usage_limit_reached", "resets_in_seco
 #[tokio::test]
 async fn a_plan_limit_is_reported_until_it_resets_or_a_prompt_succeeds() {
     let gateway = connected().await;
-    assert!(answered(&gateway, 429, LIMIT).await.is_err());
+    assert!(prompt_answered_with(&gateway, 429, LIMIT).await.is_err());
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
     assert_eq!(status.limited.expect("a limit").until, Some(gateway.clock.now().plus(10 * MINUTE)));
     gateway.clock.advance(10 * MINUTE);
     assert_eq!(gateway.status(&alice()).await.limited, None, "the limit has been reset");
 
-    assert!(answered(&gateway, 429, LIMIT).await.is_err());
+    assert!(prompt_answered_with(&gateway, 429, LIMIT).await.is_err());
     succeed(&gateway).await;
     assert_eq!(gateway.status(&alice()).await.limited, None, "a prompt has succeeded");
 }
@@ -88,7 +89,7 @@ async fn failures_in_a_stream_become_part_of_the_status() {
     let resets_at = gateway.clock.now().plus(10 * MINUTE);
     let limit = json!({"code": "usage_limit_reached", "message": "No.", "resets_at": resets_at.unix_seconds()});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": limit}});
-    let outcome = streamed(&gateway, &[failed]).await;
+    let outcome = prompt_streamed(&gateway, &[failed]).await;
     let Err(AppError::ProviderRefused(refused)) = outcome else {
         panic!("a failure before any output is an error: {outcome:?}")
     };
@@ -101,7 +102,7 @@ async fn failures_in_a_stream_become_part_of_the_status() {
     let deactivated = json!({"code": "deactivated_workspace", "message": "No."});
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error": deactivated}});
     let delta = json!({"type": "response.output_text.delta", "delta": "Hello"});
-    streamed(&gateway, &[delta, failed]).await.expect("a response");
+    prompt_streamed(&gateway, &[delta, failed]).await.expect("a response");
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Refused);
 }
 
@@ -111,7 +112,7 @@ async fn feedback_reaches_other_replicas_and_survives_a_restart_and_a_failing_st
     let other = gateway.another_gateway(1);
     other.start().await.expect("the gateway starts");
     gateway.store.fail_to("store the feedback of a provider");
-    assert!(answered(&gateway, 429, LIMIT).await.is_err());
+    assert!(prompt_answered_with(&gateway, 429, LIMIT).await.is_err());
     assert!(gateway.status(&alice()).await.limited.is_some(), "reported from memory");
     assert_eq!(gateway.store.feedback().await.expect("no store error"), []);
     gateway.store.repair();
@@ -141,7 +142,7 @@ async fn refusals(gateway: &TestGateway) -> Vec<CredentialEvent> {
 async fn a_refused_account_is_reported_until_a_prompt_succeeds() {
     let gateway = connected().await;
     for _ in 0..3 {
-        assert!(answered(&gateway, 402, DEACTIVATED).await.is_err(), "every prompt is sent");
+        assert!(prompt_answered_with(&gateway, 402, DEACTIVATED).await.is_err(), "every prompt is sent");
     }
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated), (AccountState::Refused, false));
@@ -169,8 +170,8 @@ async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
         (402, r#"{"detail": {"code": "a_new_code"}}"#, "a_new_code"),
     ] {
         let gateway = connected().await;
-        let answer = answered(&gateway, status, body).await;
-        assert!(matches!(&answer, Err(AppError::ProviderRefused(refusal)) if refusal.code == code), "{code}");
+        let outcome = prompt_answered_with(&gateway, status, body).await;
+        assert!(matches!(&outcome, Err(AppError::ProviderRefused(refusal)) if refusal.code == code), "{code}");
         let reported = gateway.status(&alice()).await;
         assert_eq!((reported.state, reported.authenticated), (AccountState::Refused, false), "{code}");
         assert!(
@@ -182,7 +183,7 @@ async fn a_lasting_refusal_sets_the_account_state_whatever_its_http_status() {
     }
     let gateway = connected().await;
     let forbidden = r#"{"error": {"code": "model_access_denied", "message": "Not this model."}}"#;
-    assert!(answered(&gateway, 403, forbidden).await.is_err());
+    assert!(prompt_answered_with(&gateway, 403, forbidden).await.is_err());
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "another model may be allowed");
 }
 
@@ -193,12 +194,12 @@ async fn a_refusal_is_announced_at_most_once_in_ten_minutes() {
     gateway.connect().await;
     for (wait, announced) in [(0, 1), (1, 1), (10, 2)] {
         gateway.clock.advance(wait * MINUTE);
-        assert!(answered(&gateway, 402, DEACTIVATED).await.is_err());
+        assert!(prompt_answered_with(&gateway, 402, DEACTIVATED).await.is_err());
         assert_eq!(refusals(&gateway).await.len(), announced);
         succeed(&gateway).await;
     }
-    let called: Vec<_> = notifier.received().into_iter().map(|event| event.kind).collect();
-    assert_eq!(called, [EventKind::Refused, EventKind::Refused]);
+    let notified: Vec<_> = notifier.received().into_iter().map(|event| event.kind).collect();
+    assert_eq!(notified, [EventKind::Refused, EventKind::Refused]);
 }
 
 #[tokio::test]

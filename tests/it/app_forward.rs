@@ -24,11 +24,11 @@ async fn connected() -> TestGateway {
     gateway
 }
 
-async fn usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
-    usage_from(&gateway.app).await
+async fn request_usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
+    request_usage_from(&gateway.app).await
 }
 
-async fn usage_from(app: &App) -> Result<(u16, String), AppError> {
+async fn request_usage_from(app: &App) -> Result<(u16, String), AppError> {
     let request = ProxyRequest {
         rights: Rights::Owner,
         name: name(OPENAI),
@@ -50,7 +50,7 @@ async fn a_hundred_concurrent_401s_cause_one_refresh() {
     let mut callers = JoinSet::new();
     for _ in 0..100 {
         let gateway = Arc::clone(&gateway);
-        callers.spawn(async move { usage(&gateway).await.expect("a response").0 });
+        callers.spawn(async move { request_usage(&gateway).await.expect("a response").0 });
     }
     let statuses = callers.join_all().await;
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
@@ -63,7 +63,7 @@ async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
     let gateway = connected().await;
     gateway.upstream.refuse_all();
     for _ in 0..5 {
-        let (status, body) = usage(&gateway).await.expect("a response");
+        let (status, body) = request_usage(&gateway).await.expect("a response");
         assert_eq!((status, body.as_str()), (401, r#"{"error":{"code":"unknown","message":"no"}}"#));
     }
     assert_eq!(gateway.provider.presented().len(), 1, "the new token is too recent for another refresh");
@@ -77,9 +77,9 @@ async fn a_replica_with_a_refused_token_is_served_although_its_successor_has_exp
     other.start().await.expect("the gateway starts");
     gateway.upstream.refuse("access-1", "token_revoked");
     gateway.provider.reply_with(Reply::Tokens { lifetime: Some(60), with_refresh_token: true });
-    assert_eq!(usage(&gateway).await.expect("a response").0, 200);
+    assert_eq!(request_usage(&gateway).await.expect("a response").0, 200);
     gateway.clock.advance(HOUR / 20);
-    assert_eq!(usage_from(&other).await.expect("a response").0, 200);
+    assert_eq!(request_usage_from(&other).await.expect("a response").0, 200);
     assert_eq!(gateway.upstream.seen(), ["access-1", "access-of-refreshed-1", "access-1", "access-of-refreshed-2"]);
 }
 
@@ -97,11 +97,11 @@ async fn in_doubt(code: &str) -> TestGateway {
 async fn a_401_in_doubt_causes_an_early_retry_only_if_the_token_is_dead() {
     for (code, presentations) in [("unknown", [1, 1, 2]), ("token_expired", [2, 2, 2])] {
         let gateway = in_doubt(code).await;
-        for (time, presented) in presentations.into_iter().enumerate() {
-            usage(&gateway).await.expect("a response");
-            assert_eq!(gateway.provider.presented().len(), presented, "{code}, request {time}");
+        for (number, presented) in presentations.into_iter().enumerate() {
+            request_usage(&gateway).await.expect("a response");
+            assert_eq!(gateway.provider.presented().len(), presented, "{code}, request {number}");
             // The second request follows at once, the third after the pause.
-            gateway.clock.advance(HOUR / 60 * u32::try_from(time).expect("a small number"));
+            gateway.clock.advance(HOUR / 60 * u32::try_from(number).expect("a small number"));
         }
         assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)), "{code}");
     }
@@ -112,9 +112,9 @@ async fn a_token_that_the_api_still_accepts_causes_no_retry_in_doubt() {
     let gateway = in_doubt("unknown").await;
     for _ in 0..5 {
         gateway.upstream.refuse("access-1", "unknown");
-        assert_eq!(usage(&gateway).await.expect("a response").0, 401);
+        assert_eq!(request_usage(&gateway).await.expect("a response").0, 401);
         gateway.upstream.accept("access-1");
-        assert_eq!(usage(&gateway).await.expect("a response").0, 200);
+        assert_eq!(request_usage(&gateway).await.expect("a response").0, 200);
         gateway.clock.advance(HOUR / 60);
     }
     assert_eq!(gateway.provider.presented().len(), 1, "no retry in doubt");
@@ -124,8 +124,8 @@ async fn a_token_that_the_api_still_accepts_causes_no_retry_in_doubt() {
 async fn a_token_the_provider_revoked_is_not_authenticated() {
     let gateway = in_doubt("token_revoked").await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
-    assert_eq!(usage(&gateway).await.expect("a response").0, 401);
-    assert_eq!(usage(&gateway).await.expect("a response").0, 401);
+    assert_eq!(request_usage(&gateway).await.expect("a response").0, 401);
+    assert_eq!(request_usage(&gateway).await.expect("a response").0, 401);
     let status = gateway.status(&alice()).await;
     assert!(!status.authenticated && status.reason.is_some_and(|reason| reason.contains("Sign in again")));
 }
@@ -133,7 +133,7 @@ async fn a_token_the_provider_revoked_is_not_authenticated() {
 #[tokio::test]
 async fn missing_accounts_and_forbidden_paths_are_distinct_errors() {
     let gateway = TestGateway::open().await;
-    assert!(matches!(usage(&gateway).await, Err(AppError::NotConnected(_))));
+    assert!(matches!(request_usage(&gateway).await, Err(AppError::NotConnected(_))));
     gateway.connect().await;
     let request = |account: &str, path: &str| ProxyRequest {
         rights: Rights::Owner,

@@ -10,8 +10,11 @@ use goclaw::{
 use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, spawn, within};
 
 const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Extra time to read a response after the timeout.
 const LAST_LOOK: Duration = Duration::from_millis(500);
+/// Time for a cancelled call to close its connection.
 const CLOSING: Duration = Duration::from_millis(100);
+/// How much longer than the timeout a shutdown waits for a late response.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
 /// Connects a gateway whose first refresh has timed out, although the provider has rotated the token. Returns the

@@ -112,10 +112,10 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
     gateway.provider.hang();
     gateway.clock.advance(Duration::from_secs(3600));
     settle().await;
-    let begun = gateway.provider.presented();
-    assert_eq!((begun.len(), gateway.provider.calls_under_way()), (5, 5));
+    let presented_first = gateway.provider.presented();
+    assert_eq!((presented_first.len(), gateway.provider.calls_under_way()), (5, 5));
 
-    let waiting: Vec<_> = (0..names.len()).filter(|number| !begun.contains(&tokens[*number])).collect();
+    let waiting: Vec<_> = (0..names.len()).filter(|number| !presented_first.contains(&tokens[*number])).collect();
     let last = *waiting.last().expect("seven accounts wait");
     let (app, account) = (Arc::clone(&gateway.app), name(&names[last]));
     let caller = spawn(async move { app.tokens.usable(&account).await.map(drop) });
@@ -131,7 +131,7 @@ async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule()
 }
 
 #[tokio::test]
-async fn a_refresh_stops_waiting_for_a_slot_after_its_time_limit() {
+async fn callers_get_an_error_after_the_time_limits_of_slots_and_calls() {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     for number in 0..6 {
         gateway.connect_as(&format!("account-{number}")).await;
@@ -166,18 +166,18 @@ async fn with_many_accounts_the_tokens_of_most_are_opened_on_first_use() {
     }
     gateway.settings.tokens_in_memory = 1;
     gateway.restart().await;
-    let rests =
+    let is_unloaded =
         |account: &str| gateway.app.tokens.registry().get(&name(account)).is_some_and(|known| known.is_unloaded);
-    assert_eq!(["a", "b", "c"].map(rests), [false, true, true]);
+    assert_eq!(["a", "b", "c"].map(is_unloaded), [false, true, true]);
     gateway.store.fail_to("load an account");
     assert_eq!(forward(&gateway.app, "a").await.expect("a response"), 200);
     assert!(matches!(forward(&gateway.app, "b").await, Err(AppError::Store(_))));
     gateway.store.repair();
     assert_eq!(forward(&gateway.app, "b").await.expect("a response"), 200);
-    assert_eq!(["a", "b", "c"].map(rests), [false, false, true]);
+    assert_eq!(["a", "b", "c"].map(is_unloaded), [false, false, true]);
     // A refresh also opens the tokens.
     gateway.app.accounts.refresh(&name("c"), &alice(), None).await.expect("a refresh");
-    assert!(!rests("c"));
+    assert!(!is_unloaded("c"));
     assert_eq!(forward(&gateway.app, "c").await.expect("a response"), 200);
     // A removed account is not connected.
     gateway.restart().await;

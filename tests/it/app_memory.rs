@@ -116,7 +116,7 @@ async fn a_response_belongs_to_the_token_that_got_it_and_to_the_owner() {
     let gateway = connected(&[]).await;
     answer_with(&gateway, "resp_1", "Hello, Ada");
     ask(&gateway, &program(), json!({"input": "My name is Ada."})).await.expect("a response");
-    let asked = gateway.upstream.seen().len();
+    let sent_before = gateway.upstream.seen().len();
     let other = Principal::named("token:other");
     let refused = ask(&gateway, &other, json!({"input": "Hi", "previous_response_id": "resp_1"})).await.unwrap_err();
     assert!(
@@ -128,7 +128,7 @@ async fn a_response_belongs_to_the_token_that_got_it_and_to_the_owner() {
     let models = &gateway.app.models;
     assert!(matches!(within(models.retrieve_response(&other, "resp_1")).await, Err(AppError::ResponseNotFound(_))));
     assert!(matches!(within(models.delete_response(&other, "resp_1")).await, Err(AppError::ResponseNotFound(_))));
-    assert_eq!(gateway.upstream.seen().len(), asked, "nothing was sent");
+    assert_eq!(gateway.upstream.seen().len(), sent_before, "nothing was sent");
     for caller in [program(), owner()] {
         ask(&gateway, &caller, reference.clone()).await.expect("a response");
         assert!(
@@ -228,8 +228,8 @@ async fn a_disconnected_caller_does_not_interrupt_a_store_call() {
     ask(&gateway, &program(), json!({"input": "Hi"})).await.expect("a response");
     gateway.clock.advance(HOUR);
     let caller = program();
-    let left = gateway.app.models.retrieve_response(&caller, "resp_1").now_or_never();
-    assert!(left.is_none(), "the read has begun");
+    let unfinished = gateway.app.models.retrieve_response(&caller, "resp_1").now_or_never();
+    assert!(unfinished.is_none(), "the read has begun");
     settle().await;
     let all = ReadLimits { oldest: NOW, responses: 1, bytes: i64::MAX };
     let found = gateway.store.with_items(&["msg_resp_1".to_owned()], all).await.expect("readable");

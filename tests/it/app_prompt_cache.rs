@@ -38,6 +38,7 @@ fn request(caller: &str, headers: &[(&'static str, &str)], body: &Value) -> Mode
     }
 }
 
+/// Sends a prompt. Returns the cache key in its body and the session in its header.
 async fn sent(
     gateway: &TestGateway,
     response: impl Future<Output = Result<ProxyResponse, AppError>>,
@@ -96,15 +97,15 @@ async fn each_conversation_has_one_key_of_its_own() {
     let (key, session) = chat(&gateway, request("token:one", &[], &first)).await;
     assert!(key == session && key.len() == 36 && !key.contains("Ada"), "{key}");
     assert_eq!(chat(&gateway, request("token:one", &[], &second)).await.0, key, "the next turn has another key");
-    let mut elsewhere = first.clone();
-    elsewhere["model"] = json!("work/gpt-5.5");
-    for (other, body) in [
+    let mut other_account = first.clone();
+    other_account["model"] = json!("work/gpt-5.5");
+    for (caller, body) in [
         ("token:two", &first),
         ("token:one", &json!({"messages": [system, user("My name is Bob.")]})),
         ("token:one", &json!({"messages": [user("My name is Ada.")]})),
-        ("token:one", &elsewhere),
+        ("token:one", &other_account),
     ] {
-        assert_ne!(chat(&gateway, request(other, &[], body)).await.0, key, "{other} {body}");
+        assert_ne!(chat(&gateway, request(caller, &[], body)).await.0, key, "{caller} {body}");
     }
     let input = json!({"input": [user("My name is Ada.")], "instructions": "Be brief."});
     let (first, _) = responses(&gateway, request("token:one", &[], &input)).await;

@@ -1,4 +1,4 @@
-//! Tests that request records reach the database although a reader disconnects, or the database is slow.
+//! Tests that request records reach the database even if a reader disconnects or the database is slow.
 
 use std::{sync::Arc, time::Duration};
 
@@ -74,8 +74,8 @@ async fn a_reader_that_disconnects_loses_no_record() {
     let log = Arc::new(SlowLog { log: Arc::clone(&store), permits: Arc::clone(&permits) });
     let gateway = TestGateway::with_ports(|ports| Ports { requests: log, ..ports }).await;
     gateway.app.requests.record(asked_by_laptop());
-    let left = gateway.app.requests.usage(1).now_or_never();
-    assert!(left.is_none(), "the save has begun and waits");
+    let unfinished = gateway.app.requests.usage(1).now_or_never();
+    assert!(unfinished.is_none(), "the save has begun and waits");
     tokio::task::yield_now().await;
     permits.add_permits(10);
     let day = NOW.unix_days();

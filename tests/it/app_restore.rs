@@ -159,15 +159,15 @@ async fn a_login_that_has_ended_according_to_the_journal_is_not_exported() {
     assert!(matches!(refused, Err(MoveError::Ended(_))), "{refused:?}");
 }
 
-/// The caller must not use the tokens elsewhere then.
+/// After this error, the caller must not use the tokens elsewhere.
 #[tokio::test]
 async fn an_import_that_fails_after_the_save_says_that_the_account_is_connected() {
-    let (from, to) = (TestGateway::open().await, TestGateway::open().await);
-    from.connect().await;
-    let (mut departure, _) = moving(&from).open(None).await.expect("an account");
-    to.store.fail_to("append to the audit log");
-    let account = departure.accounts.pop().expect("an account");
-    let connected = moving(&to).connect(account, false, "a file").await;
+    let (source, target) = (TestGateway::open().await, TestGateway::open().await);
+    source.connect().await;
+    let (mut opened, _) = moving(&source).open(None).await.expect("an account");
+    target.store.fail_to("append to the audit log");
+    let account = opened.accounts.pop().expect("an account");
+    let connected = moving(&target).connect(account, false, "a file").await;
     assert!(matches!(connected, Err(MoveError::Incomplete { .. })), "{connected:?}");
-    assert!(to.account(OPENAI).await.is_some());
+    assert!(target.account(OPENAI).await.is_some());
 }

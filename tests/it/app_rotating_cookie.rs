@@ -17,6 +17,7 @@ use crate::support::fakes::{NOW, TestGateway, alice, jwt, name, settle, within};
 const SUNO: &str = "suno";
 const HOUR: i64 = 3600;
 
+/// Returns the Unix time `seconds` after the start of the test.
 fn until(seconds: i64) -> i64 {
     NOW.unix_seconds() + seconds
 }
@@ -90,7 +91,7 @@ async fn a_failed_check_that_replaces_the_cookie_saves_the_new_one() {
 }
 
 #[tokio::test]
-async fn a_refresh_stores_a_replaced_cookie_with_its_token() {
+async fn a_refresh_stores_a_new_cookie_with_its_token() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
     assert_eq!(refresh(&gateway).await, AccountState::Active);
@@ -100,7 +101,7 @@ async fn a_refresh_stores_a_replaced_cookie_with_its_token() {
 }
 
 #[tokio::test]
-async fn a_replaced_cookie_is_durable_before_it_is_presented() {
+async fn a_new_cookie_is_durable_before_it_is_presented() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("c1", until(HOUR));
     let unchecked = PastedSecret {
@@ -182,7 +183,7 @@ async fn a_new_cookie_in_the_journal_survives_a_crash() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
+async fn a_cookie_that_is_known_to_rotate_is_in_doubt_without_a_response() {
     let gateway = connected().await;
     gateway.provider.session_timeouts(1);
     assert_eq!(refresh(&gateway).await, AccountState::Active, "the cookie was never replaced");
@@ -209,12 +210,12 @@ async fn a_late_response_with_a_new_cookie_is_stored() {
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
     #[expect(clippy::disallowed_methods, reason = "the test waits for this task")]
-    let asked = tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
+    let refreshing = tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
     for _ in 0..30 {
         settle().await;
         gateway.clock.advance(Duration::from_secs(1));
     }
-    assert_eq!(within(asked).await.expect("no panic").expect("a status").generation, Some(Generation::FIRST));
+    assert_eq!(within(refreshing).await.expect("no panic").expect("a status").generation, Some(Generation::FIRST));
     gateway.provider.resume();
     settle().await;
     assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));

@@ -107,13 +107,14 @@ async fn a_rejected_cookie_needs_reauth() {
     gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
-    for bad in ["a;b", "a b", ""] {
-        assert!(matches!(register(&gateway, 3600, Some(bad)).await, Err(AppError::InvalidSecret(_))), "{bad}");
+    for invalid in ["a;b", "a b", ""] {
+        let refused = register(&gateway, 3600, Some(invalid)).await;
+        assert!(matches!(refused, Err(AppError::InvalidSecret(_))), "{invalid}");
     }
 }
 
 #[tokio::test]
-async fn a_secret_that_is_rejected_or_unchecked_is_not_saved() {
+async fn a_secret_that_is_rejected_or_cannot_be_checked_is_not_saved() {
     let gateway = TestGateway::open().await;
     let refused = register(&gateway, 3600, Some("unknown-cookie")).await;
     assert!(matches!(refused, Err(AppError::SecretRefused { what: "client cookie", .. })), "{refused:?}");

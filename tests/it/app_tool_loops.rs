@@ -58,8 +58,8 @@ fn sent(gateway: &TestGateway) -> Vec<String> {
     body["input"].as_array().expect("items").iter().map(kind).collect()
 }
 
-const BARE: [&str; 3] = ["message", "function_call", "function_call_output"];
-const REASONED: [&str; 4] = ["message", "opaque-1", "function_call", "function_call_output"];
+const WITHOUT_REASONING: [&str; 3] = ["message", "function_call", "function_call_output"];
+const WITH_REASONING: [&str; 4] = ["message", "opaque-1", "function_call", "function_call_output"];
 
 #[tokio::test]
 async fn a_chat_gets_its_reasoning_back() {
@@ -72,7 +72,7 @@ async fn a_chat_gets_its_reasoning_back() {
         // The second turn has reasoning and a call of its own.
         play(&gateway, "resp_2", &[reasoning("2"), call("2")]);
         chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-        assert_eq!(sent(&gateway), REASONED, "stream: {stream}");
+        assert_eq!(sent(&gateway), WITH_REASONING, "stream: {stream}");
         let item = &gateway.upstream.last_body()["input"][1];
         assert_eq!((&item["id"], &item["summary"]), (&json!("rs_1"), &json!([])), "the summary text was stored");
         play(&gateway, "resp_3", &[]);
@@ -123,15 +123,15 @@ async fn reasoning_is_kept_for_an_hour_and_for_the_same_token_only() {
         chat(&gateway, &caller, chat_request(&with_outputs(&["1"]))).await.expect("a completion");
         sent(&gateway)
     };
-    assert_eq!(again(Principal::named("token:other")).await, BARE);
-    assert_eq!(again(program()).await, REASONED);
+    assert_eq!(again(Principal::named("token:other")).await, WITHOUT_REASONING);
+    assert_eq!(again(program()).await, WITH_REASONING);
     let models = &gateway.app.models;
     let retrieved = within(models.retrieve_response(&program(), "resp_1")).await;
     assert!(matches!(retrieved, Err(AppError::ResponseNotFound(_))), "{retrieved:?}");
     gateway.clock.advance(HOUR - Duration::from_secs(1));
-    assert_eq!(again(program()).await, REASONED);
+    assert_eq!(again(program()).await, WITH_REASONING);
     gateway.clock.advance(Duration::from_secs(2));
-    assert_eq!(again(program()).await, BARE);
+    assert_eq!(again(program()).await, WITHOUT_REASONING);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn reasoning_is_not_sent_with_another_account() {
     let mut other = chat_request(&with_outputs(&["1"]));
     other["model"] = json!("work/gpt-5.5");
     chat(&gateway, &program(), other).await.expect("a completion");
-    assert_eq!(sent(&gateway), BARE);
+    assert_eq!(sent(&gateway), WITHOUT_REASONING);
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_store_failure_loses_only_the_reasoning() {
     gateway.store.fail_to("read remembered items");
     play(&gateway, "resp_2", &[]);
     chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-    assert_eq!(sent(&gateway), BARE);
+    assert_eq!(sent(&gateway), WITHOUT_REASONING);
 }
 
 #[tokio::test]
@@ -172,5 +172,5 @@ async fn without_remembered_responses_a_chat_continues_without_reasoning() {
         .expect("a completion");
     play(&gateway, "resp_2", &[]);
     chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-    assert_eq!(sent(&gateway), BARE);
+    assert_eq!(sent(&gateway), WITHOUT_REASONING);
 }

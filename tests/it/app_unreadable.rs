@@ -82,7 +82,7 @@ async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
     assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
     assert_eq!(row_of(&gateway, WORK).await.column, "state");
-    gateway.store.mend(&name(WORK));
+    gateway.store.undo_damage(&name(WORK));
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Active);
     assert_eq!(ask(&gateway, WORK).await.expect("a response"), 200);
 }
@@ -156,22 +156,22 @@ async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
 async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
     let gateway = with_two_accounts().await;
     // The gateway's own key is 1. The account `spare` is sealed with key 2.
-    let with_other = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
-    with_other.start().await.expect("one of its keys opens everything");
-    let started = with_other.logins.start(name("spare"), alice(), codex()).await.expect("the login starts");
+    let with_both_keys = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
+    with_both_keys.start().await.expect("one of its keys opens everything");
+    let started = with_both_keys.logins.start(name("spare"), alice(), codex()).await.expect("the login starts");
     let goclaw::app::StartOutcome::Pending(login) = started else { panic!("the account is already connected") };
     let redirect_url = SecretString::from(gateway.provider.approve(&login.auth_url));
     let callback = goclaw::app::Callback::Pasted { name: name("spare"), redirect_url, principal: alice() };
-    within(with_other.logins.complete(callback)).await.expect("the account connects");
+    within(with_both_keys.logins.complete(callback)).await.expect("the account connects");
 
-    let first = gateway.another_gateway(1);
-    first.start().await.expect("its key opens two of three accounts");
-    let quarantined = first.tokens.registry().unreadable(&name("spare")).expect("a quarantined account");
+    let with_first_key = gateway.another_gateway(1);
+    with_first_key.start().await.expect("its key opens two of three accounts");
+    let quarantined = with_first_key.tokens.registry().unreadable(&name("spare")).expect("a quarantined account");
     let missing = two_keys(2, 1).key_id();
     let UnreadableAccount { row, .. } = quarantined.as_ref();
     assert_eq!((row.table, row.column), ("config_secrets", "value"));
     assert!(row.reason.contains(missing.as_str()), "{row}");
-    assert!(first.tokens.cached(&name(OPENAI)).is_some() && first.tokens.cached(&name(WORK)).is_some());
+    assert!([OPENAI, WORK].iter().all(|account| with_first_key.tokens.cached(&name(account)).is_some()));
 }
 
 fn codex() -> goclaw::app::StartOptions {

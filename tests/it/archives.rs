@@ -1,4 +1,4 @@
-//! Archives: the compatibility with age, and the files that a reader refuses.
+//! Tests of archives: the compatibility with age, and the files that a reader refuses.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -84,6 +84,7 @@ fn a_truncated_or_changed_archive_is_refused() {
     let whole = fs::read(&path).expect("a file");
     let header = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(3).expect("four lines").0;
     let damaged = folder.path().join("damaged");
+    // After the header's line feed come a nonce of 16 bytes and the sealed chunks.
     let sealed = 65_536 + 16;
     for length in [0, 10, header, header + 17, header + 17 + sealed, header + 17 + 2 * sealed, whole.len() - 1] {
         fs::write(&damaged, &whole[..length]).expect("a file");
@@ -102,8 +103,8 @@ fn a_wrong_passphrase_a_file_of_another_format_and_an_existing_name_are_refused(
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
     write(&path, 1, 1);
-    let other = ArchiveReader::open(&path, &"incorrect horse battery".into()).err();
-    assert!(matches!(other, Some(ArchiveError::WrongPassphrase(_))), "{other:?}");
+    let refused = ArchiveReader::open(&path, &"incorrect horse battery".into()).err();
+    assert!(matches!(refused, Some(ArchiveError::WrongPassphrase(_))), "{refused:?}");
     let header = Header::new(ArchiveKind::Backup, 7);
     let again = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).err();
     assert!(matches!(again, Some(ArchiveError::Exists(_))), "{again:?}");

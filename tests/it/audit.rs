@@ -134,7 +134,7 @@ async fn findings(change: &str) -> AuditFindings {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_to_the_log_is_detected() {
     assert_eq!(findings("").await.problems, Vec::<String>::new());
-    let columns = [
+    let assignments = [
         "at = at + 1",
         "actor = 'x'",
         "address = 'x'",
@@ -146,9 +146,9 @@ async fn every_change_to_the_log_is_detected() {
         "digest = 'x'",
         "mark = 'x'",
     ];
-    for column in columns {
+    for assignment in assignments {
         for id in [1, 3, 6] {
-            let change = format!("UPDATE audit_log SET {column} WHERE id = {id}");
+            let change = format!("UPDATE audit_log SET {assignment} WHERE id = {id}");
             assert!(!findings(&change).await.problems.is_empty(), "{change}");
         }
     }
@@ -168,7 +168,7 @@ async fn every_change_to_the_log_is_detected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_the_gateway_may_delete_old_entries() {
+async fn a_deletion_by_the_gateway_is_not_reported_as_a_problem() {
     let sqlite = Sqlite::open().await;
     let store = sqlite.store();
     for seconds in 1..=6 {

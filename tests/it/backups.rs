@@ -1,4 +1,4 @@
-//! Tests `goclaw backup` and `goclaw restore`: on both databases, between them, and without a token journal.
+//! Tests of `goclaw backup` and `goclaw restore`: on both databases, between them, and without a token journal.
 
 use std::{fs, path::PathBuf};
 
@@ -132,9 +132,9 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     file_home.change_responses("INSERT INTO response_items VALUES ('item_1', 'resp_1')");
     let done = restore(&server_home, &back_up(&file_home, &[]), &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    let response = "content || used_at || item";
-    let joined = "responses JOIN response_items ON response = id";
-    assert_eq!(database.cell(response, joined).await.as_deref(), Some("it's \"é\"\n9007199254740993item_1"));
+    let columns = "content || used_at || item";
+    let tables = "responses JOIN response_items ON response = id";
+    assert_eq!(database.cell(columns, tables).await.as_deref(), Some("it's \"é\"\n9007199254740993item_1"));
     let gateway = server_home.start().await;
     assert_eq!(gateway.status().await["state"], "disabled");
     gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;

@@ -28,15 +28,15 @@ const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 /// A gateway with a pending, approved login.
-struct Waiting {
+struct ApprovedLogin {
     provider: Provider,
     home: Home,
     gateway: Gateway,
     /// The redirect address without its origin.
-    right: String,
+    redirect_target: String,
 }
 
-impl Waiting {
+impl ApprovedLogin {
     async fn new() -> Self {
         let provider = Provider::approving();
         let home = Home::new(&provider);
@@ -44,25 +44,25 @@ impl Waiting {
         let started = gateway.start_login().await;
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await;
         let origin = format!("http://localhost:{}", home.callback_port);
-        let right = redirect_url.strip_prefix(&origin).unwrap_or_default().to_owned();
-        Self { provider, home, gateway, right }
+        let redirect_target = redirect_url.strip_prefix(&origin).unwrap_or_default().to_owned();
+        Self { provider, home, gateway, redirect_target }
     }
 
-    /// Sends the head `head`, with `PORT` replaced by the callback port.
-    async fn answer_to(&self, ip: IpAddr, head: &str) -> Reply {
+    /// Sends a request head, with `PORT` replaced by the callback port.
+    async fn reply_to(&self, ip: IpAddr, head: &str) -> Reply {
         let port = self.home.callback_port;
         reply(ip, port, &head.replace("PORT", &port.to_string())).await
     }
 
     /// Sends a browser's navigation to `target`.
     async fn visit(&self, target: &str) -> Reply {
-        self.answer_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n")).await
+        self.reply_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n")).await
     }
 
     /// Asserts that no code was sent and that the right callback completes the login.
     async fn assert_still_works(&self) {
         assert_eq!(self.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
-        assert_eq!(self.visit(&self.right).await.status, 303);
+        assert_eq!(self.visit(&self.redirect_target).await.status, 303);
         assert_eq!(self.gateway.status().await["authenticated"], true);
     }
 }
@@ -74,6 +74,7 @@ struct Reply {
     head: String,
     body: String,
 }
+
 async fn reply(ip: IpAddr, port: u16, request: &str) -> Reply {
     let mut stream = TcpStream::connect((ip, port)).await.expect("a connection");
     // The server responds to an overlong request before its end.
@@ -104,8 +105,8 @@ fn assert_safe(reply: &Reply, context: &str) {
 
 #[tokio::test]
 async fn only_loopback_names_with_the_right_port_are_served() {
-    let waiting = Waiting::new().await;
-    let right = &waiting.right;
+    let login = ApprovedLogin::new().await;
+    let target = &login.redirect_target;
     for hosts in [
         "Host: evil.example:PORT\r\n",
         "Host: localhost\r\n",
@@ -120,22 +121,22 @@ async fn only_loopback_names_with_the_right_port_are_served() {
         "Host: localhost:PORT\r\nHost: localhost:PORT\r\n",
         "Host: localhost:PORT\r\nHost: evil.example:PORT\r\n",
     ] {
-        let reply = waiting.answer_to(V4, &format!("GET {right} HTTP/1.1\r\n{hosts}\r\n")).await;
+        let reply = login.reply_to(V4, &format!("GET {target} HTTP/1.1\r\n{hosts}\r\n")).await;
         assert_eq!(reply.status, 421, "{hosts:?}");
         assert_safe(&reply, hosts);
     }
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let request = format!("GET /auth/callback?state=wrong HTTP/1.1\r\nHost: {host}:PORT\r\n\r\n");
-        assert_eq!(waiting.answer_to(V4, &request).await.status, 400, "{host} was served");
+        assert_eq!(login.reply_to(V4, &request).await.status, 400, "{host} was served");
     }
-    waiting.assert_still_works().await;
+    login.assert_still_works().await;
 }
 
 #[tokio::test]
 async fn only_navigations_are_accepted() {
-    let waiting = Waiting::new().await;
+    let login = ApprovedLogin::new().await;
     let send = async |fetch: &str, target: &str| {
-        waiting.answer_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n{fetch}\r\n")).await
+        login.reply_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n{fetch}\r\n")).await
     };
     for (mode, dest) in [
         ("no-cors", "image"),
@@ -149,67 +150,70 @@ async fn only_navigations_are_accepted() {
         ("", "document"),
     ] {
         let fetch = format!("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n");
-        let reply = send(&fetch, &waiting.right).await;
+        let reply = send(&fetch, &login.redirect_target).await;
         assert_eq!(reply.status, 403, "{mode} {dest}");
         assert_safe(&reply, mode);
     }
-    assert_eq!(send("Sec-Fetch-Dest: image\r\n", &waiting.right).await.status, 403);
-    for early in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"] {
-        assert_eq!(send(&format!("{early}\r\n"), &waiting.right).await.status, 403, "{early}");
+    assert_eq!(send("Sec-Fetch-Dest: image\r\n", &login.redirect_target).await.status, 403);
+    for prefetch in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"]
+    {
+        assert_eq!(send(&format!("{prefetch}\r\n"), &login.redirect_target).await.status, 403, "{prefetch}");
     }
-    assert_eq!(waiting.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+    assert_eq!(login.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
     // The headers of a navigation from the provider's page.
     let navigation = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
-    assert_eq!(send(navigation, &waiting.right).await.status, 303);
+    assert_eq!(send(navigation, &login.redirect_target).await.status, 303);
     assert_eq!(send(navigation, "/auth/done").await.status, 200);
 }
 
 #[tokio::test]
 async fn other_paths_and_methods_are_rejected() {
-    let waiting = Waiting::new().await;
-    let query = waiting.right.split_once('?').unwrap().1;
+    let login = ApprovedLogin::new().await;
+    let query = login.redirect_target.split_once('?').unwrap().1;
     for path in
         ["/", "/auth", "/auth/callback/", "/auth/callback2", "/AUTH/CALLBACK", "//auth/callback", "/v1/providers"]
     {
-        let reply = waiting.visit(&format!("{path}?{query}")).await;
+        let reply = login.visit(&format!("{path}?{query}")).await;
         assert_eq!(reply.status, 404, "{path}");
         assert_safe(&reply, path);
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
         let origin = "Origin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\n";
-        let head =
-            format!("{method} {} HTTP/1.1\r\nHost: localhost:PORT\r\n{origin}Content-Length: 0\r\n\r\n", waiting.right);
-        let reply = waiting.answer_to(V4, &head).await;
+        let head = format!(
+            "{method} {} HTTP/1.1\r\nHost: localhost:PORT\r\n{origin}Content-Length: 0\r\n\r\n",
+            login.redirect_target
+        );
+        let reply = login.reply_to(V4, &head).await;
         assert_eq!(reply.status, 405, "{method}");
         assert_safe(&reply, method);
     }
-    waiting.assert_still_works().await;
+    login.assert_still_works().await;
 }
 
 #[tokio::test]
 async fn two_hundred_wrong_states_do_not_end_the_login() {
-    let waiting = Waiting::new().await;
+    let login = ApprovedLogin::new().await;
     for guess in 0..200 {
-        let reply = waiting.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
+        let reply = login.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
         assert_eq!(reply.status, 400);
         assert!(reply.body.contains("This sign-in is not pending here"), "{}", reply.body);
     }
     for query in ["", "?", "?code=c", "?state=", "?error=access_denied", "?state=a&state=b"] {
-        assert_eq!(waiting.visit(&format!("/auth/callback{query}")).await.status, 400, "{query}");
+        assert_eq!(login.visit(&format!("/auth/callback{query}")).await.status, 400, "{query}");
     }
-    let doubled = format!("{}&state=other", waiting.right);
-    assert_eq!(waiting.visit(&doubled).await.status, 400, "a repeated parameter is refused");
+    let doubled = format!("{}&state=other", login.redirect_target);
+    assert_eq!(login.visit(&doubled).await.status, 400, "a repeated parameter is refused");
     for length in [9_000, 100_000] {
-        let reply = waiting.visit(&format!("/auth/callback?state={}", "x".repeat(length))).await;
+        let reply = login.visit(&format!("/auth/callback?state={}", "x".repeat(length))).await;
         assert!(reply.status >= 400, "{length} bytes");
     }
-    assert_eq!(waiting.gateway.status().await["authenticated"], false);
-    waiting.assert_still_works().await;
+    assert_eq!(login.gateway.status().await["authenticated"], false);
+    login.assert_still_works().await;
 }
 
 #[tokio::test]
 async fn the_code_leaves_the_address_bar_and_no_page_echoes_input() {
-    let waiting = Waiting::new().await;
+    let login = ApprovedLogin::new().await;
     let marked = "CANARYcanary%3Cscript%3Ealert(1)%3C%2Fscript%3E";
     for target in [
         format!("/auth/callback?code={marked}&state={marked}"),
@@ -218,17 +222,17 @@ async fn the_code_leaves_the_address_bar_and_no_page_echoes_input() {
         format!("/{marked}?{marked}"),
         format!("/auth/done?{marked}"),
     ] {
-        let reply = waiting.visit(&target).await;
+        let reply = login.visit(&target).await;
         assert!(matches!(reply.status, 400 | 404), "{target}: {}", reply.status);
         assert_safe(&reply, &target);
         assert!(!reply.head.contains("canary") && !reply.body.to_lowercase().contains("canary"), "{target}");
     }
 
-    let reply = waiting.visit(&waiting.right).await;
+    let reply = login.visit(&login.redirect_target).await;
     assert_eq!(reply.status, 303);
     assert!(reply.head.contains("\r\nlocation: /auth/done\r\n"), "{}", reply.head);
     assert_safe(&reply, "the redirect");
-    let done = waiting.visit("/auth/done").await;
+    let done = login.visit("/auth/done").await;
     assert_eq!(done.status, 200);
     assert!(done.body.contains("<h1>Connected</h1>"), "{}", done.body);
     assert_safe(&done, "the page");
@@ -240,29 +244,29 @@ async fn the_code_leaves_the_address_bar_and_no_page_echoes_input() {
 #[tokio::test]
 async fn both_loopback_families_are_served() {
     for ip in [V4, V6] {
-        let waiting = Waiting::new().await;
-        let head = format!("GET {} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n", waiting.right);
-        assert_eq!(waiting.answer_to(ip, &head).await.status, 303, "{ip}");
-        assert_eq!(waiting.gateway.status().await["authenticated"], true, "{ip}");
+        let login = ApprovedLogin::new().await;
+        let head = format!("GET {} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n", login.redirect_target);
+        assert_eq!(login.reply_to(ip, &head).await.status, 303, "{ip}");
+        assert_eq!(login.gateway.status().await["authenticated"], true, "{ip}");
     }
 }
 
 #[tokio::test]
 async fn a_denial_is_shown_and_a_reload_shows_it_again() {
-    let waiting = Waiting::new().await;
-    let state = waiting.right.split("state=").nth(1).unwrap();
+    let login = ApprovedLogin::new().await;
+    let state = login.redirect_target.split("state=").nth(1).unwrap();
     let denial = format!("/auth/callback?error=access_denied&state={state}");
-    assert_eq!(waiting.visit(&denial).await.status, 303);
+    assert_eq!(login.visit(&denial).await.status, 303);
     for _ in 0..2 {
-        let page = waiting.visit("/auth/done").await;
+        let page = login.visit("/auth/done").await;
         assert!(page.body.contains("<h1>Not connected</h1>"), "{}", page.body);
     }
-    let last = waiting.gateway.status().await["last_login"]["outcome"].clone();
+    let last = login.gateway.status().await["last_login"]["outcome"].clone();
     assert_eq!(last, json!("denied"));
     // The approved address no longer works, and its page shows the denial.
-    assert_eq!(waiting.visit(&waiting.right).await.status, 303);
-    assert!(waiting.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
-    assert_eq!(waiting.home.stored(), (0, 0));
+    assert_eq!(login.visit(&login.redirect_target).await.status, 303);
+    assert!(login.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
+    assert_eq!(login.home.stored(), (0, 0));
 }
 
 #[tokio::test]
@@ -279,29 +283,29 @@ async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
         ("server_error", "<img src=x onerror=alert(1)>\u{202e}", "&lt;img src=x onerror=alert(1)&gt;)", ["<img", "x"]),
         ("server_error", long.as_str(), "(server_error: long ", ["server_error", "long"]),
     ] {
-        let waiting = Waiting::new().await;
-        let (_, state) = waiting.right.split_once("state=").expect("a state");
+        let login = ApprovedLogin::new().await;
+        let (_, state) = login.redirect_target.split_once("state=").expect("a state");
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("error", error)
             .append_pair("error_description", description)
             .finish();
-        assert_eq!(waiting.visit(&format!("/auth/callback?{query}&state=other")).await.status, 400);
-        assert!(waiting.gateway.status().await["pending"].is_object(), "a wrong state ended the login");
+        assert_eq!(login.visit(&format!("/auth/callback?{query}&state=other")).await.status, 400);
+        assert!(login.gateway.status().await["pending"].is_object(), "a wrong state ended the login");
 
-        assert_eq!(waiting.visit(&format!("/auth/callback?{query}&state={state}")).await.status, 303);
-        let page = waiting.visit("/auth/done").await;
+        assert_eq!(login.visit(&format!("/auth/callback?{query}&state={state}")).await.status, 303);
+        let page = login.visit("/auth/done").await;
         assert_safe(&page, description);
         assert!(page.body.contains(shown), "{}", page.body);
-        assert!(page.body.len() < 3_000 && !page.body.contains("You den"), "{}", page.body);
-        let status = waiting.gateway.status().await;
+        assert!(page.body.len() < 3_000 && !page.body.contains("You denied"), "{}", page.body);
+        let status = login.gateway.status().await;
         let reason = status["last_login"]["reason"].as_str().expect("a reason");
         assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
         assert_eq!(status["last_login"]["outcome"], "provider_error");
-        assert_eq!(waiting.gateway.get("/v1/activity").await.json()["events"][0]["reason"], reason);
-        assert!(waiting.gateway.log().contains(&description[..10]), "{}", waiting.gateway.log());
-        let printed = waiting.home.run(&["auth", "status"]).stdout;
+        assert_eq!(login.gateway.get("/v1/activity").await.json()["events"][0]["reason"], reason);
+        assert!(login.gateway.log().contains(&description[..10]), "{}", login.gateway.log());
+        let printed = login.home.run(&["auth", "status"]).stdout;
         assert!(printed.contains(&format!("Last sign-in: {reason}")), "{printed}");
-        assert_eq!(waiting.provider.outcomes("/oauth/token").await, [""; 0]);
+        assert_eq!(login.provider.outcomes("/oauth/token").await, [""; 0]);
     }
 }
 

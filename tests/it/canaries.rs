@@ -60,8 +60,8 @@ impl Run {
         let gateway = home.start().await;
         let mut secrets = vec![(gateway.token.clone(), "the gateway's token")];
         secrets.extend(MARKERS.map(|marker| (marker.to_owned(), "a marker of the provider")));
-        let own = [SESSION_TOKEN, API_KEY, WRONG_TOKEN, WRONG_STATE, WRONG_CODE];
-        secrets.extend(own.map(|secret| (secret.to_owned(), "a submitted secret")));
+        let submitted = [SESSION_TOKEN, API_KEY, WRONG_TOKEN, WRONG_STATE, WRONG_CODE];
+        secrets.extend(submitted.map(|secret| (secret.to_owned(), "a submitted secret")));
         Self { provider, home, gateway, places: Places::new(), secrets }
     }
 
@@ -135,11 +135,11 @@ impl Run {
         let redirect_url = self.approved().await;
         self.visit(&redirect_url).await;
         let redirect_url = self.approved().await;
-        let own = format!("http://localhost:{}/auth/callback", self.home.callback_port);
-        self.paste(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
-        self.paste(&format!("{own}?code={WRONG_CODE}"), 400).await;
+        let redirect_uri = format!("http://localhost:{}/auth/callback", self.home.callback_port);
+        self.paste(&format!("{redirect_uri}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
+        self.paste(&format!("{redirect_uri}?code={WRONG_CODE}"), 400).await;
         self.paste(&format!("{redirect_url}&code={WRONG_CODE}"), 400).await;
-        self.visit(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}")).await;
+        self.visit(&format!("{redirect_uri}?code={WRONG_CODE}&state={WRONG_STATE}")).await;
         self.paste(&redirect_url, 200).await;
         self.paste(&redirect_url, 410).await;
         for fault in [
@@ -156,14 +156,14 @@ impl Run {
         let redirect_url = self.approved().await;
         self.paste(&redirect_url, 200).await;
 
-        let put = |secret: &str| json!({ "session_token": secret });
+        let pasted = |secret: &str| json!({ "session_token": secret });
         let unchecked = json!({ "session_token": SESSION_TOKEN, "unchecked": true });
         self.call(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", put(SESSION_TOKEN)).await;
-        self.call(Method::PUT, "/v1/auth/openai/secret", put(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/openai/secret", pasted(SESSION_TOKEN)).await;
         self.call(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} "))).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} x"))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} "))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} x"))).await;
         self.command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "openai"], API_KEY);
@@ -306,7 +306,7 @@ async fn the_search_finds_planted_secrets() {
     run.visit(&redirect_url).await;
     // Written through the database, as an adapter would.
     let issued = run.provider.issued().await;
-    run.home.is_planted = true;
+    run.home.plants_secrets = true;
     // A long secret could be split over database pages.
     let token = issued.iter().min_by_key(|secret| secret.len()).unwrap();
     run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));
@@ -316,7 +316,7 @@ async fn the_search_finds_planted_secrets() {
     assert!(finds("a code or token of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("a marker of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("the gateway's token is in", "gateway.token"), "{found:?}");
-    // Every secret in every place.
+    // Every secret is found.
     for (secret, what) in &run.secrets {
         let planted = Places::from([("a log".to_owned(), format!("before {secret} after").into_bytes())]);
         assert!(leaks(&planted, &run.secrets).contains(&format!("{what} is in a log")));

@@ -110,7 +110,7 @@ async fn a_broken_stream_ends_with_an_error_and_without_done() {
 }
 
 #[tokio::test]
-async fn parameters_that_change_the_meaning_are_rejected() {
+async fn malformed_bodies_and_parameters_that_change_the_meaning_are_rejected() {
     let (_provider, _home, gateway) = signed_in().await;
     for (parameter, value) in
         [("n", json!(2)), ("logprobs", json!(true)), ("background", json!(true)), ("conversation", json!("c"))]

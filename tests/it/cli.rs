@@ -30,10 +30,11 @@ const ACTIVE: &str = "OpenAI OAuth: active (provider: openai-codex)\n\
 /// The documented output without a login.
 const NOT_FOUND: &str = "No OAuth tokens found.\nUse the web UI to authenticate with ChatGPT OAuth.\n";
 
-fn assert_output(output: &CommandOutput, code: i32, begins: &str) {
+/// Asserts the exit code and how stdout begins, or stderr if stdout is empty.
+fn assert_output(output: &CommandOutput, code: i32, prefix: &str) {
     assert_eq!(output.code, Some(code), "{}{}", output.stdout, output.stderr);
-    let text = if begins.is_empty() || output.stdout.is_empty() { &output.stderr } else { &output.stdout };
-    assert!(text.starts_with(begins), "{text:?} does not begin with {begins:?}");
+    let text = if output.stdout.is_empty() { &output.stderr } else { &output.stdout };
+    assert!(text.starts_with(prefix), "{text:?} does not begin with {prefix:?}");
 }
 
 /// Runs commands. Returns their output and exit codes, with a `!` before each line on stderr. Ports, paths and times

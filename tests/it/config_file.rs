@@ -18,9 +18,9 @@ fn load(folder: &Path, text: &str) -> Result<Settings, SettingsError> {
 
 #[test]
 fn the_committed_file_is_generated_from_the_readme() {
-    let made = generator::text(README).expect("a table of settings");
+    let generated = generator::text(README).expect("a table of settings");
     assert!(
-        made == COMMITTED,
+        generated == COMMITTED,
         "write it with: cargo run --package goclaw-package-files FOLDER, and copy FOLDER/config.toml"
     );
 }
@@ -46,8 +46,8 @@ fn the_file_loads_and_each_default_in_it_is_the_real_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let as_text = |settings: Settings| format!("{settings:?}");
     let defaults = as_text(load(folder.path(), COMMITTED).expect("the file as it is"));
-    let values = |line: &&str| line.starts_with('#') && line.contains(" = ");
-    let stated: Vec<&str> = COMMITTED.lines().filter(|line| !line.starts_with("# ")).filter(values).collect();
+    let has_value = |line: &&str| line.starts_with('#') && line.contains(" = ");
+    let stated: Vec<&str> = COMMITTED.lines().filter(|line| !line.starts_with("# ")).filter(has_value).collect();
     assert!(stated.len() > 15, "{stated:?}");
     for line in stated {
         let text = COMMITTED.replace(&format!("\n{line}\n"), &format!("\n{}\n", &line[1..]));

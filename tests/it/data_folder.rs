@@ -1,4 +1,4 @@
-//! The gateway refuses to start on a data folder into which another user could have put files.
+//! Tests that the gateway does not start with a data folder in which another user could have planted files.
 
 use std::{
     fs::{self, Permissions},

@@ -78,27 +78,28 @@ impl Target {
     }
 
     /// Changes a copy of the database, runs a gateway on it for some minutes, and checks where it sent secrets.
-    async fn survives(&self, statements: &[String]) {
+    async fn assert_safe_after(&self, statements: &[String]) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
         copy(self.folder.path(), folder.path());
-        let what = statements.join("; ");
-        run(&path, statements);
+        let change = statements.join("; ");
+        execute(&path, statements);
         let store = Arc::new(on_fake_clock(&path).await);
         let app = self.gateway.gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
-            self.use_all(&app, &store).await;
+            self.use_everything(&app, &store).await;
         }
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
-        assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{what}: {endpoints:?}");
+        assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{change}: {endpoints:?}");
         for (host, token) in self.gateway.upstream.seen_at() {
-            let own = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
-            assert_eq!(host, own, "{what}: {token}");
+            let expected = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
+            assert_eq!(host, expected, "{change}: {token}");
         }
     }
 
-    async fn use_all(&self, app: &Arc<App>, store: &SqliteStore) {
+    /// Uses each account, refreshes, waits for the queued revocation and completes the login.
+    async fn use_everything(&self, app: &Arc<App>, store: &SqliteStore) {
         for account in [OPENAI, "dashscope", "leaving"] {
             let request = ProxyRequest {
                 rights: Rights::Owner,
@@ -135,14 +136,14 @@ async fn on_fake_clock(path: &Path) -> SqliteStore {
     SqliteStore::open(path, FakeClock::at(NOW)).await.expect("the database opens").on_callers_clock()
 }
 
-fn copy(from: &Path, to: &Path) {
-    for file in fs::read_dir(from).expect("a folder") {
+fn copy(source: &Path, target: &Path) {
+    for file in fs::read_dir(source).expect("a folder") {
         let file = file.expect("a file");
-        fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
+        fs::copy(file.path(), target.join(file.file_name())).expect("a copy");
     }
 }
 
-fn run(path: &Path, statements: &[String]) {
+fn execute(path: &Path, statements: &[String]) {
     let mut database = SqliteConnection::establish(&path.display().to_string()).expect("the database opens");
     for statement in statements {
         let done = sql_query(statement).execute(&mut database);
@@ -186,7 +187,7 @@ async fn a_changed_column_sends_no_secret_elsewhere_and_grants_no_access() {
             format!("replace(replace({column}, 'https://auth.openai.com', '{EVIL}'), 'https://chatgpt.com', '{EVIL}')");
         let values = [addresses.as_str(), "'page'", "'dashscope'", &format!("'{invented}'"), "1", "NULL"];
         for value in values {
-            target.survives(&[format!("UPDATE {table} SET {column} = {value}")]).await;
+            target.assert_safe_after(&[format!("UPDATE {table} SET {column} = {value}")]).await;
         }
     }
 }
@@ -207,7 +208,7 @@ async fn a_moved_sealed_value_does_not_open() {
     for (from_table, from, from_row) in places {
         for (table, column, row) in places {
             let value = format!("(SELECT {from} FROM {from_table} WHERE {from_row} LIMIT 1)");
-            target.survives(&[format!("UPDATE {table} SET {column} = {value} WHERE {row}")]).await;
+            target.assert_safe_after(&[format!("UPDATE {table} SET {column} = {value} WHERE {row}")]).await;
         }
     }
 }
@@ -245,7 +246,7 @@ async fn invented_rows_grant_no_access() {
             forget_adoption,
         ],
     ] {
-        target.survives(&statements).await;
+        target.assert_safe_after(&statements).await;
     }
 }
 
@@ -269,7 +270,7 @@ async fn a_pending_login_with_other_endpoints_is_not_completed_and_the_next_star
 async fn an_invented_token_is_refused_and_reported_while_others_work() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let made = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
     home.change_database(&format!(
         "INSERT INTO api_tokens (id, name, scope, digest, created_at) VALUES ('b2', 'x', 'page', '{}', 0)",
         digest(INVENTED)
@@ -280,6 +281,6 @@ async fn an_invented_token_is_refused_and_reported_while_others_work() {
     };
     eventually("the report", || std::future::ready(gateway.log().contains("token.id=\"b2\"").then_some(()))).await;
     assert_eq!(status("/v1/providers", INVENTED).await, 401);
-    assert_eq!(status("/v1/models", made["token"].as_str().expect("a token")).await, 200);
+    assert_eq!(status("/v1/models", created["token"].as_str().expect("a token")).await, 200);
     assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "the token is reported once");
 }

@@ -16,7 +16,7 @@ fn after<'a>(text: &'a str, before: &str) -> &'a str {
 async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let mut home = Home::without_provider();
     // The guide shows the key that the simulated DashScope accepts.
-    home.is_planted = true;
+    home.plants_secrets = true;
     let temporary = home.path().join("temporary");
     fs::create_dir(&temporary).expect("a folder");
     let mut command = home.command(&["demo"]);
@@ -29,10 +29,10 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let post = |path: &str, body| http().post(format!("{base}{path}")).bearer_auth(token.trim()).json(&body).send();
 
     let started = HttpResponse::of(post("/v1/auth/openai/start", json!({})).await.expect("a response")).await.json();
-    let question = browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
-    let question = HttpResponse::of(question).await;
-    let action = question.url.parse::<reqwest::Url>().and_then(|page| page.join(after(&question.text, "action=\"")));
-    let approval = [("request", after(&question.text, "name=\"request\" value=\"")), ("decision", "approve")];
+    let consent = browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
+    let consent = HttpResponse::of(consent).await;
+    let action = consent.url.parse::<reqwest::Url>().and_then(|page| page.join(after(&consent.text, "action=\"")));
+    let approval = [("request", after(&consent.text, "name=\"request\" value=\"")), ("decision", "approve")];
     let connected = browser_like().post(action.expect("an address")).form(&approval).send().await.expect("a page");
     assert!(connected.status().is_success());
     let prompt = json!({"model": "gpt-5.5", "input": "Hello", "stream": true});

@@ -15,7 +15,7 @@ async fn prompt(gateway: &Gateway) -> HttpResponse {
 }
 
 /// Queues a fault and sends a prompt.
-async fn refused(provider: &Provider, gateway: &Gateway, fault: &str) -> HttpResponse {
+async fn prompt_with_fault(provider: &Provider, gateway: &Gateway, fault: &str) -> HttpResponse {
     provider.post_control("/faults", json!({"endpoint": "responses", "fault": fault})).await;
     prompt(gateway).await
 }
@@ -23,12 +23,14 @@ async fn refused(provider: &Provider, gateway: &Gateway, fault: &str) -> HttpRes
 #[tokio::test]
 async fn a_plan_limit_is_reported_and_the_account_stays_active() {
     let (provider, home, gateway) = signed_in().await;
-    let response = refused(&provider, &gateway, "usage_limit_reached").await;
+    let response = prompt_with_fault(&provider, &gateway, "usage_limit_reached").await;
     assert_eq!((response.status, response.header("x-should-retry")), (429, "false"), "{}", response.text);
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
     assert_eq!((&status["limited"]["window"], &status["reason"]), (&json!("primary"), &Value::Null));
-    assert!(status["limited"]["until"].as_i64() > status["expires_at"].as_i64().map(|at| at - 7 * 24 * 3600));
+    // The simulator's access tokens are valid for seven days.
+    let signed_in_at = status["expires_at"].as_i64().map(|at| at - 7 * 24 * 3600);
+    assert!(status["limited"]["until"].as_i64() > signed_in_at, "{status}");
     let printed = home.run(&["auth", "status"]);
     assert_eq!(printed.code, Some(0), "{}", printed.stdout);
     assert!(printed.stdout.contains("limit is reached until "), "{}", printed.stdout);
@@ -45,7 +47,7 @@ async fn a_refusal_reaches_the_caller_the_status_the_cli_and_the_events() {
         ("missing_scope", "missing_scope"),
     ] {
         let (provider, home, gateway) = signed_in().await;
-        let response = refused(&provider, &gateway, fault).await;
+        let response = prompt_with_fault(&provider, &gateway, fault).await;
         assert_eq!((response.status, response.header("x-should-retry")), (400, "false"), "{}", response.text);
         let error = response.json()["error"].clone();
         assert_eq!(error["code"], code);

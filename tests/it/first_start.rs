@@ -1,4 +1,5 @@
-//! The first start creates its files. A start that fails prints one sentence with the reason and the remedy.
+//! Tests of the first start, which creates files, and of failed starts, which print one sentence with the reason and
+//! the remedy.
 
 use std::{
     fs,
@@ -256,15 +257,15 @@ async fn another_key_is_rejected_with_the_ids_of_both() {
     assert_eq!(put.await.status, 200);
     gateway.stop().await;
     let sealed = home.text("SELECT api_key FROM llm_providers");
-    let own = sealed.split(':').nth(1).unwrap().to_owned();
+    let key_id = sealed.split(':').nth(1).unwrap().to_owned();
 
     let other = "00".repeat(32);
     let home = home.with("GOCLAW_ENCRYPTION__KEY", &other);
     let output = home.run(&[]);
-    assert_refused(&output, 1, &[&own]);
+    assert_refused(&output, 1, &[&key_id]);
     let ids: Vec<&str> = sentence(&output)
         .split(|letter: char| !letter.is_ascii_hexdigit())
-        .filter(|word| word.len() == own.len())
+        .filter(|word| word.len() == key_id.len())
         .collect();
     assert_eq!(ids.len(), 2, "both keys are named in {:?}", sentence(&output));
     assert!(!output.stderr.contains(&other), "{}", output.stderr);
@@ -338,7 +339,7 @@ fn a_token_that_can_be_guessed_prevents_the_start() {
 }
 
 #[tokio::test]
-async fn a_token_of_32_characters_starts() {
+async fn a_token_of_32_characters_is_accepted() {
     let token = "0123456789abcdef0123456789abcdef";
     let gateway = Home::without_provider().with("GOCLAW_SERVER__TOKEN", token).start().await;
     assert_eq!(gateway.get("/v1/providers").await.status, 200);
@@ -367,8 +368,8 @@ async fn no_core_file_is_written_and_other_processes_cannot_read_the_memory() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     // The files of a process that is not dumpable belong to root, whichever user runs the process (proc(5)).
-    let mode = fs::metadata(of_process("mem")).expect("a file");
-    assert_eq!((mode.uid(), mode.gid()), (0, 0));
+    let memory = fs::metadata(of_process("mem")).expect("a file");
+    assert_eq!((memory.uid(), memory.gid()), (0, 0));
 }
 
 #[test]

@@ -61,11 +61,11 @@ impl Breaker {
     }
 
     /// Records a fault. The breaker opens after [`FAULTS`] consecutive faults. They must concern several accounts,
-    /// unless only one account exists (`is_one`). Returns whether the breaker is open.
-    pub fn record_fault(&mut self, account: &AccountName, is_one: bool, pause: Duration, now: Timestamp) -> bool {
+    /// unless the account is the only one that is refreshed there (`is_only`). Returns whether the breaker is open.
+    pub fn record_fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
         self.concern_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
-        let opens = self.faults >= FAULTS && (is_one || self.concern_several);
+        let opens = self.faults >= FAULTS && (is_only || self.concern_several);
         if opens {
             (self.open_until, self.probe) = (Some(now.plus(pause)), None);
         }

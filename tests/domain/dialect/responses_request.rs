@@ -1,4 +1,4 @@
-//! Tests of translating Responses requests for the backend, for each rule.
+//! Tests of each rule by which Responses requests are translated for the backend.
 
 use goclaw::domain::dialect::{
     BackendRequest, InvalidRequest, Missing, NOTHING_RECALLED, Recalled, TOO_LARGE, request::REFUSED,
@@ -13,7 +13,7 @@ fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
-/// Returns a minimal request with further members.
+/// Returns a minimal request to which these members are added.
 fn with(members: &Value) -> Value {
     let mut body = json!({"model": "openai/gpt-x", "input": []});
     let object = body.as_object_mut().unwrap();

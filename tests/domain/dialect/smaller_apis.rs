@@ -65,6 +65,10 @@ fn an_image_request_forces_one_call_of_the_image_tool() {
         "stream": true,
     });
     assert_eq!((sent, ignored), (expected, vec!["style".to_owned()]));
+}
+
+#[test]
+fn image_models_have_a_default_and_are_known_by_their_names() {
     let named = |body: &str| image_model_of(body.as_bytes()).map(|model| model.as_str().to_owned());
     assert_eq!(named("{}").unwrap(), "gpt-image-1");
     assert_eq!(named(r#"{"model": null}"#).unwrap(), "gpt-image-1");
@@ -94,8 +98,8 @@ fn the_first_image_of_a_response_is_returned() {
     assert_eq!(whole["data"], json!([{"url": "data:image/webp;base64,CC"}]), "only the last event has the image");
 
     let (_, _, mut reader) = image(&json!({}));
-    let said = json!({"type": "message", "content": [{"type": "output_text", "text": "I would rather not."}]});
-    reader.on_event(&done(said)).unwrap();
+    let message = json!({"type": "message", "content": [{"type": "output_text", "text": "I would rather not."}]});
+    reader.on_event(&done(message)).unwrap();
     let failure = reader.on_event(&ended(json!([]))).unwrap_err();
     assert_eq!((failure.kind, failure.code.as_str()), (RefusalKind::BadRequest, "no_image_generated"));
     assert!(failure.message.ends_with("I would rather not."), "{}", failure.message);
@@ -104,27 +108,27 @@ fn the_first_image_of_a_response_is_returned() {
 }
 
 #[test]
-fn embeddings_without_numbers_are_rejected() {
+fn embeddings_are_converted_to_base64_and_rejected_without_numbers() {
     let body = br#"{"model": "d/e", "input": "a", "encoding_format": "base64", "dimensions": 2}"#;
     let (sent, response) = EmbeddingsRequest::of_checked(body).unwrap().into_provider("e").unwrap();
     let sent: Value = serde_json::from_slice(&sent).unwrap();
     assert_eq!(sent, json!({"model": "e", "encoding_format": "float", "input": "a", "dimensions": 2}));
     let converted = response.convert(json!({"data": [{"embedding": [1, 0.5]}], "model": "e"}));
     assert_eq!(converted, Some(json!({"data": [{"embedding": "AACAPwAAAD8="}], "model": "d/e"})));
-    for nonsense in [
+    for invalid in [
         json!(null),
         json!({}),
         json!({"data": 1}),
         json!({"data": [{"embedding": "x"}]}),
         json!({"data": [{"embedding": ["x"]}]}),
     ] {
-        assert_eq!(response.convert(nonsense.clone()), None, "{nonsense}");
+        assert_eq!(response.convert(invalid.clone()), None, "{invalid}");
     }
 }
 
 #[test]
 fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
-    for (reasons, members, expected) in [
+    for (summarizes_reasoning, members, expected) in [
         (true, json!({}), json!({"summary": "auto"})),
         (false, json!({}), Value::Null),
         (false, json!({"reasoning_effort": "high"}), json!({"effort": "high", "summary": "auto"})),
@@ -134,15 +138,14 @@ fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
         let mut body = json!({"model": "x", "messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let body = body.to_string();
-        let model = BackendModel { name: "m".to_owned(), reasons, ..BackendModel::default() };
+        let model = BackendModel { name: "m".to_owned(), summarizes_reasoning, ..BackendModel::default() };
         let sent =
             parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!(sent["reasoning"], expected, "{members}");
         let sent = parsed_response(body.as_bytes()).unwrap().into_backend(model, &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
-        let own = members.get("reasoning").cloned().unwrap_or(expected);
-        let is_asked = own.get("summary").is_some() && members.get("reasoning").is_some();
-        assert_eq!(sent["reasoning"].get("summary").is_some(), is_asked, "a Responses request gets no default summary");
+        let is_requested = members["reasoning"].get("summary").is_some();
+        assert_eq!(sent["reasoning"].get("summary").is_some(), is_requested, "Responses requests have no default");
     }
 }

@@ -80,7 +80,8 @@ fn frames_keep_every_byte_and_comments_are_frames() {
         let mut decoder = SseDecoder::new();
         let frames: Vec<_> = stream.chunks(size).flat_map(|piece| push(&mut decoder, piece).unwrap()).collect();
         let bytes = frames.iter().flat_map(|frame| frame.bytes.clone()).collect::<Vec<_>>();
-        assert!(stream.starts_with(&bytes) && bytes.len() >= stream.len() - 7, "{size}");
+        // The last line is not complete, so it is in no frame yet.
+        assert!(stream.starts_with(&bytes) && bytes.len() >= stream.len() - b"\r\n: end".len(), "{size}");
         let found: Vec<_> = frames.iter().map(|frame| owned(frame).map(|event| event.data)).collect();
         assert_eq!(found, [None, Some("a".into()), Some("b".into())], "{size}");
         assert!(frames[0].bytes.starts_with(b": hi"));

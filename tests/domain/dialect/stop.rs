@@ -30,6 +30,7 @@ fn cut(stop: &Value, pieces: &[&str]) -> (String, String, bool) {
     let text = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
     let reason = chunks.iter().filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str()).collect();
     let has_usage = chunks.iter().any(|chunk| chunk["usage"].is_object());
+    // The usage is in the last event, which a stopped stream does not read.
     assert!(stream.is_complete() && has_usage != stream.has_stopped());
     (text, reason, stream.has_stopped())
 }
@@ -66,8 +67,8 @@ fn stop_sequences_cut_collected_texts_but_no_tool_calls() {
     );
 
     let mut reader = CompletionReader::new(options_with(&json!(["b"])));
-    let begun = json!({"type": "response.created", "response": {"id": "resp_1", "created_at": 7}});
-    assert_eq!(reader.on_event(&event(&begun)).unwrap(), None);
+    let created = json!({"type": "response.created", "response": {"id": "resp_1", "created_at": 7}});
+    assert_eq!(reader.on_event(&event(&created)).unwrap(), None);
     let delta = json!({"type": "response.output_text.delta", "output_index": 0, "delta": "abc"});
     let completion = reader.on_event(&event(&delta)).unwrap().unwrap();
     assert!(reader.has_stopped() && completion.get("usage").is_none());

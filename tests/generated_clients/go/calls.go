@@ -1,4 +1,5 @@
-// Calls the gateway with the client that oapi-codegen generates, and prints how many calls succeeded.
+// Calls the gateway with the client that oapi-codegen generates, and prints the number of calls. Stops at the first
+// response that is not the expected one.
 package main
 
 import (
@@ -22,8 +23,8 @@ var (
 	calls int
 )
 
-// succeeded counts a successful response and returns its data.
-func succeeded[T any](name string, data *T, body []byte) *T {
+// counted counts a response of the expected type and returns its data.
+func counted[T any](name string, data *T, body []byte) *T {
 	if data == nil {
 		log.Fatalf("%s: %s", name, body)
 	}
@@ -57,29 +58,29 @@ func main() {
 	gateway := client(os.Getenv("GOCLAW_TOKEN"))
 
 	status := must(gateway.GetAuthStatusWithResponse(ctx, account))
-	check("state", succeeded("status", status.JSON200, status.Body).State, "absent")
+	check("state", counted("status", status.JSON200, status.Body).State, "absent")
 
 	start := must(gateway.StartLoginWithBodyWithResponse(ctx, account, jsonBody, nil))
-	started := succeeded("start without a body", start.JSON200, start.Body)
+	started := counted("start without a body", start.JSON200, start.Body)
 	check("status", started.Status, "pending")
 	start = must(gateway.StartLoginWithBodyWithResponse(ctx, account, jsonBody, strings.NewReader("null")))
-	again := succeeded("start with null", start.JSON200, start.Body)
+	again := counted("start with null", start.JSON200, start.Body)
 	check("login_id", *again.LoginId, *started.LoginId)
 	// The simulated provider approves without asking.
 	approval := must(http.DefaultTransport.RoundTrip(must(http.NewRequest("GET", *started.AuthUrl, nil))))
 	redirect := api.CompleteLoginRequest{RedirectUrl: approval.Header.Get("Location")}
 	complete := must(gateway.CompleteLoginWithResponse(ctx, account, redirect))
-	check("authenticated", succeeded("complete the login", complete.JSON200, complete.Body).Authenticated, true)
+	check("authenticated", counted("complete the login", complete.JSON200, complete.Body).Authenticated, true)
 
 	status = must(gateway.GetAuthStatusWithResponse(ctx, account))
-	active := succeeded("status", status.JSON200, status.Body)
+	active := counted("status", status.JSON200, status.Body)
 	check("authenticated", active.Authenticated, true)
 	check("email", *active.Account.Email, "person1@example.com")
 
 	create := must(gateway.CreateTokenWithResponse(ctx, api.CreateTokenRequest{Name: "generated client"}))
-	created := succeeded("create a token", create.JSON200, create.Body)
+	created := counted("create a token", create.JSON200, create.Body)
 	list := must(gateway.ListTokensWithResponse(ctx, &api.ListTokensParams{}))
-	check("id", succeeded("list tokens", list.JSON200, list.Body).Tokens[0].Id, created.Id)
+	check("id", counted("list tokens", list.JSON200, list.Body).Tokens[0].Id, created.Id)
 
 	response := must(client(created.Token).CreateResponseWithResponse(ctx, api.CreateResponseRequest{
 		Model: "openai-codex/gpt-5.5",
@@ -89,7 +90,7 @@ func main() {
 			"tools":        []any{map[string]any{"type": "function", "name": "look_up", "parameters": map[string]any{"type": "object"}}},
 		},
 	}))
-	answer := *succeeded("responses", response.JSON200, response.Body)
+	answer := *counted("responses", response.JSON200, response.Body)
 	check("status", answer["status"], "completed")
 	for _, item := range answer["output"].([]any) {
 		if item := item.(map[string]any); item["type"] == "function_call" {
@@ -98,10 +99,10 @@ func main() {
 	}
 
 	revoke := must(gateway.RevokeTokenWithResponse(ctx, created.Id))
-	check("status", succeeded("revoke a token", revoke.JSON200, revoke.Body).Status, "revoked")
+	check("status", counted("revoke a token", revoke.JSON200, revoke.Body).Status, "revoked")
 
 	revoke = must(gateway.RevokeTokenWithResponse(ctx, created.Id))
-	check("code", succeeded("revoke it again", revoke.ApplicationproblemJSON404, revoke.Body).Code, "unknown_token")
+	check("code", counted("revoke it again", revoke.ApplicationproblemJSON404, revoke.Body).Code, "unknown_token")
 
 	fmt.Println(calls)
 }

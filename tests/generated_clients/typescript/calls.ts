@@ -1,4 +1,5 @@
-// Calls the gateway with openapi-fetch and the types that openapi-typescript generates, and prints how many calls succeeded.
+// Calls the gateway with openapi-fetch and the types that openapi-typescript generates, and prints the number of calls.
+// Stops at the first response that is not the expected one.
 
 import createClient from "openapi-fetch";
 import type { paths } from "./schema.js";
@@ -10,8 +11,8 @@ const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer 
 const account = { params: { path: { provider: "openai-codex" } } };
 let calls = 0;
 
-/** Counts a successful response and returns its data. */
-function succeeded<Data>(name: string, { data, error }: { data?: Data; error?: unknown }): Data {
+/** Counts a response and returns its data. An error response throws. */
+function counted<Data>(name: string, { data, error }: { data?: Data; error?: unknown }): Data {
   if (data === undefined) throw new Error(`${name}: ${JSON.stringify(error)}`);
   calls += 1;
   return data;
@@ -21,27 +22,27 @@ function check(name: string, actual: unknown, expected: unknown): void {
   if (actual !== expected) throw new Error(`${name} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);
 }
 
-const absent = succeeded("status", await client.GET("/v1/auth/{provider}/status", account));
+const absent = counted("status", await client.GET("/v1/auth/{provider}/status", account));
 check("state", absent.state, "absent");
 
-const started = succeeded("start without a body", await client.POST("/v1/auth/{provider}/start", account));
+const started = counted("start without a body", await client.POST("/v1/auth/{provider}/start", account));
 check("status", started.status, "pending");
 // The types forbid null. Callers without types send it.
 const nothing = null as never;
-const again = succeeded("start with null", await client.POST("/v1/auth/{provider}/start", { ...account, body: nothing }));
+const again = counted("start with null", await client.POST("/v1/auth/{provider}/start", { ...account, body: nothing }));
 check("login_id", again.login_id, started.login_id);
 // The simulated provider approves without asking.
 const approval = await fetch(started.auth_url!, { redirect: "manual" });
 const redirect = { redirect_url: approval.headers.get("location")! };
 const completed = await client.POST("/v1/auth/{provider}/callback", { ...account, body: redirect });
-check("provider_name", succeeded("complete the login", completed).provider_name, "openai-codex");
+check("provider_name", counted("complete the login", completed).provider_name, "openai-codex");
 
-const active = succeeded("status", await client.GET("/v1/auth/{provider}/status", account));
+const active = counted("status", await client.GET("/v1/auth/{provider}/status", account));
 check("authenticated", active.authenticated, true);
 check("email", active.account?.email, "person1@example.com");
 
-const created = succeeded("create a token", await client.POST("/v1/tokens", { body: { name: "generated client" } }));
-const { tokens } = succeeded("list tokens", await client.GET("/v1/tokens"));
+const created = counted("create a token", await client.POST("/v1/tokens", { body: { name: "generated client" } }));
+const { tokens } = counted("list tokens", await client.GET("/v1/tokens"));
 check("id", tokens[0]?.id, created.id);
 
 const program = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${created.token}` } });
@@ -51,14 +52,14 @@ const question = {
   instructions: "Answer in one word.",
   tools: [{ type: "function", name: "look_up", parameters: { type: "object" } }],
 };
-const response = succeeded("responses", await program.POST("/v1/responses", { body: question }));
+const response = counted("responses", await program.POST("/v1/responses", { body: question }));
 if (typeof response === "string") throw new Error("the response is a stream");
 check("status", response.status, "completed");
 const output = response.output as { type: string; name: string }[];
 check("name", output.find(({ type }) => type === "function_call")?.name, "look_up");
 
 const id = { params: { path: { id: created.id } } };
-const revoked = succeeded("revoke a token", await client.DELETE("/v1/tokens/{id}", id));
+const revoked = counted("revoke a token", await client.DELETE("/v1/tokens/{id}", id));
 check("status", revoked.status, "revoked");
 
 const unknown = await client.DELETE("/v1/tokens/{id}", id);

@@ -43,12 +43,12 @@ async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
     assert_eq!(gateway.account(OPENAI).await, None);
     assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_none());
     for _ in 0..9 {
-        minute(&gateway).await;
+        advance_to_next_sweep(&gateway).await;
     }
     assert_eq!(gateway.provider.revocation_requests(), 2, "one retry after five minutes");
     gateway.provider.revocation_fails(false);
     for _ in 0..6 {
-        minute(&gateway).await;
+        advance_to_next_sweep(&gateway).await;
     }
     assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
     assert_eq!(gateway.store.revocations(), 0);
@@ -63,7 +63,7 @@ async fn a_revocation_is_dropped_after_a_day() {
     gateway.clock.advance(Duration::from_secs(24 * 3600));
     settle().await;
     assert_eq!(gateway.store.revocations(), 1);
-    minute(&gateway).await;
+    advance_to_next_sweep(&gateway).await;
     assert_eq!(gateway.store.revocations(), 0, "the sealed token is deleted");
 }
 
@@ -76,13 +76,13 @@ async fn a_revocation_that_would_end_a_newer_login_waits() {
     gateway.connect().await;
     gateway.provider.revocation_fails(false);
     for _ in 0..6 {
-        minute(&gateway).await;
+        advance_to_next_sweep(&gateway).await;
     }
     assert_eq!((gateway.provider.revoked(), gateway.store.revocations()), (Vec::<String>::new(), 1));
 }
 
 #[tokio::test]
-async fn a_logout_does_not_end_another_name_that_uses_the_same_grant() {
+async fn a_logout_does_not_end_another_account_with_the_same_grant() {
     for (scope, user, expected) in [
         ("grant", "user-1", (Revocation::Waiting, 0)),
         ("grant", "user-2", (Revocation::Revoked, 1)),
@@ -102,7 +102,7 @@ async fn a_logout_does_not_end_another_name_that_uses_the_same_grant() {
         );
         assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Revoked), "{scope}, {user}");
         for _ in 0..6 {
-            minute(&gateway).await;
+            advance_to_next_sweep(&gateway).await;
         }
         assert_eq!((gateway.provider.revoked().len(), gateway.store.revocations()), (2, 0), "{scope}, {user}");
     }
@@ -152,7 +152,7 @@ async fn a_logout_during_a_code_exchange_cancels_the_login() {
 }
 
 /// Advances the clock by the sweep interval of one minute.
-async fn minute(gateway: &TestGateway) {
+async fn advance_to_next_sweep(gateway: &TestGateway) {
     gateway.clock.advance(Duration::from_secs(60));
     settle().await;
 }

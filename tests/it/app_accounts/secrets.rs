@@ -108,7 +108,8 @@ async fn a_new_name_becomes_an_account_of_the_requested_type() {
 async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
     let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
     let refused = async |account: &str, pasted| register(&gateway, account, pasted).await.map(drop).unwrap_err();
-    let typed = async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type)) {
+    let refused_as = async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type))
+    {
         Ok((_, provider_type)) => refused(account, PastedSecret { provider_type, ..pasted }).await,
         Err(error) => error,
     };
@@ -136,9 +137,9 @@ async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
     }
     assert!(matches!(refused("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
     assert!(matches!(refused("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
-    assert!(matches!(typed("studio", "xyz", api_key("sk-1")).await, AppError::UnknownProviderType(_)));
-    assert!(matches!(typed("Studio!", "suno", session("token")).await, AppError::InvalidAccountName(_)));
-    assert!(matches!(typed("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
+    assert!(matches!(refused_as("studio", "xyz", api_key("sk-1")).await, AppError::UnknownProviderType(_)));
+    assert!(matches!(refused_as("Studio!", "suno", session("token")).await, AppError::InvalidAccountName(_)));
+    assert!(matches!(refused_as("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
 
     assert_eq!(gateway.store.contents(), (vec![], vec![]));
     assert!(gateway.app.tokens.registry().get(&name("suno")).is_none());

@@ -83,7 +83,7 @@ async fn an_overdue_login_reads_as_expired_before_the_sweep() {
 }
 
 #[tokio::test]
-async fn a_saved_login_without_an_end_mark_reads_as_completed() {
+async fn a_saved_login_whose_end_was_not_stored_reads_as_completed() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.store.fail_to("end a login");

@@ -92,10 +92,10 @@ async fn the_same_account_and_a_requested_replacement_need_no_confirmation() {
 async fn a_declined_login_is_revoked_unless_that_would_end_the_connected_account() {
     for (variables, revoked, queued) in [(&[FAMILY][..], vec!["refresh-2"], 0), (&[], vec![], 1)] {
         let (gateway, question) = with_unconfirmed_login(variables).await;
-        let kept = answer(&gateway, &alice(), answer_to(&question, false)).await.expect("the answer is accepted");
+        let status = answer(&gateway, &alice(), answer_to(&question, false)).await.expect("the answer is accepted");
         settle().await;
-        assert_eq!((workspace(&kept), kept.confirmation.as_ref()), (Some("blue"), None));
-        assert_eq!(kept.last_login.expect("an end").end.outcome, LoginOutcome::Cancelled);
+        assert_eq!((workspace(&status), status.confirmation.as_ref()), (Some("blue"), None));
+        assert_eq!(status.last_login.expect("an end").end.outcome, LoginOutcome::Cancelled);
         assert_eq!(
             (gateway.provider.revoked(), gateway.store.revocations()),
             (revoked.iter().map(ToString::to_string).collect(), queued)
@@ -166,9 +166,7 @@ async fn a_logout_ends_the_unconfirmed_login_and_the_connected_account() {
     gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     settle().await;
     assert_eq!(gateway.account(OPENAI).await, None);
-    let mut revoked = gateway.provider.revoked();
-    revoked.sort();
-    assert_eq!(revoked, ["refresh-1"], "the unconfirmed login is not revoked yet");
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"], "the unconfirmed login is not revoked yet");
     let late = answer(&gateway, &alice(), answer_to(&question, true)).await;
     assert!(matches!(late, Err(AppError::LoginEnded(ref end)) if end.outcome == LoginOutcome::Cancelled), "{late:?}");
     for _ in 0..6 {

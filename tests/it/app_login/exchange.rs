@@ -54,8 +54,8 @@ async fn a_pasted_address_gets_the_same_outcome() {
         let approved = gateway.provider.approve(&login.auth_url);
         let failed = gateway.paste(&approved, alice()).await;
         assert!(matches!(&failed, Err(AppError::LoginFailed(end)) if end.outcome == expected), "{failed:?}");
-        let over = gateway.paste(&approved, alice()).await;
-        assert!(matches!(&over, Err(AppError::LoginEnded(end)) if end.outcome == expected), "{over:?}");
+        let again = gateway.paste(&approved, alice()).await;
+        assert!(matches!(&again, Err(AppError::LoginEnded(end)) if end.outcome == expected), "{again:?}");
         assert_eq!(gateway.provider.exchanges(), 1, "a code is redeemed once");
     }
 }

@@ -71,15 +71,15 @@ async fn a_paste_without_a_pending_login_is_an_error() {
     let gateway = TestGateway::open().await;
     let url = "http://localhost:1455/auth/callback?code=ac_1&state=guess";
     assert!(matches!(gateway.paste(url, alice()).await, Err(AppError::NoPendingLogin)));
-    let elsewhere = Callback::Pasted { name: name("xyz"), redirect_url: url.into(), principal: alice() };
-    assert!(matches!(gateway.app.logins.complete(elsewhere).await, Err(AppError::UnknownProvider(_))));
+    let unknown_account = Callback::Pasted { name: name("xyz"), redirect_url: url.into(), principal: alice() };
+    assert!(matches!(gateway.app.logins.complete(unknown_account).await, Err(AppError::UnknownProvider(_))));
 
     // A pending login of another account or another principal does not count.
     let login = gateway.start(bob()).await;
     assert!(matches!(gateway.paste(url, alice()).await, Err(AppError::NoPendingLogin)));
     let approved = gateway.provider.approve(&login.auth_url);
-    let elsewhere = Callback::Pasted { name: name("suno"), redirect_url: approved.into(), principal: bob() };
-    assert!(matches!(gateway.app.logins.complete(elsewhere).await, Err(AppError::NoPendingLogin)));
+    let other_account = Callback::Pasted { name: name("suno"), redirect_url: approved.into(), principal: bob() };
+    assert!(matches!(gateway.app.logins.complete(other_account).await, Err(AppError::NoPendingLogin)));
     assert!(gateway.status(&bob()).await.pending.is_some());
 }
 
@@ -113,8 +113,8 @@ async fn a_cancelled_login_stays_cancelled() {
         !gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"),
         "nothing is left to cancel"
     );
-    let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{over:?}");
+    let late = gateway.paste(&approved, alice()).await;
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{late:?}");
     assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (0, None));
     assert_ne!(gateway.start(alice()).await.login_id, login.login_id);
     let unknown = gateway.app.logins.cancel(name("xyz"), alice()).await;
@@ -128,7 +128,7 @@ async fn an_expired_login_cannot_be_completed() {
     let approved = gateway.provider.approve(&login.auth_url);
     gateway.clock.advance(Duration::from_secs(360));
     settle().await;
-    let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Expired, .. }))), "{over:?}");
+    let late = gateway.paste(&approved, alice()).await;
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Expired, .. }))), "{late:?}");
     assert_eq!(gateway.provider.exchanges(), 0);
 }

@@ -18,7 +18,7 @@ impl TestGateway {
     }
 }
 
-const MILLI: Duration = Duration::from_millis(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
@@ -29,8 +29,8 @@ async fn the_listener_closes_one_second_after_the_page_is_fetched() {
     assert!(gateway.listens_after(3 * SECOND).await, "the browser has not fetched the page yet");
     gateway.listener.browser_fetches_outcome();
     settle().await;
-    assert!(gateway.listens_after(SECOND - MILLI).await, "the browser may send more requests");
-    assert!(!gateway.listens_after(MILLI).await);
+    assert!(gateway.listens_after(SECOND - MILLISECOND).await, "the browser may send more requests");
+    assert!(!gateway.listens_after(MILLISECOND).await);
     assert_eq!(gateway.listener.times_opened(), 1);
 }
 
@@ -40,8 +40,8 @@ async fn the_listener_closes_ten_seconds_after_the_callback_if_no_page_is_fetche
     let login = gateway.start(alice()).await;
     gateway.approve(&login).shown().await;
     settle().await;
-    assert!(gateway.listens_after(10 * SECOND - MILLI).await);
-    assert!(!gateway.listens_after(MILLI).await);
+    assert!(gateway.listens_after(10 * SECOND - MILLISECOND).await);
+    assert!(!gateway.listens_after(MILLISECOND).await);
 }
 
 #[tokio::test]
@@ -66,8 +66,8 @@ async fn the_listener_stays_open_while_another_login_is_pending() {
     gateway.approve(&of_bob).shown().await;
     gateway.listener.browser_fetches_outcome();
     settle().await;
-    assert!(gateway.listens_after(SECOND - MILLI).await);
-    assert!(!gateway.listens_after(MILLI).await);
+    assert!(gateway.listens_after(SECOND - MILLISECOND).await);
+    assert!(!gateway.listens_after(MILLISECOND).await);
 }
 
 #[tokio::test]
@@ -119,8 +119,8 @@ async fn the_listener_closes_when_the_last_login_expires() {
     gateway.start(bob()).await;
     settle().await;
     assert!(gateway.listens_after(260 * SECOND).await, "alice's login has expired, bob's has not");
-    assert!(gateway.listens_after(100 * SECOND - MILLI).await);
-    assert!(!gateway.listens_after(MILLI).await);
+    assert!(gateway.listens_after(100 * SECOND - MILLISECOND).await);
+    assert!(!gateway.listens_after(MILLISECOND).await);
     let last = gateway.status(&bob()).await.last_login.expect("an end");
     assert_eq!(last.end.outcome, LoginOutcome::Expired);
 }

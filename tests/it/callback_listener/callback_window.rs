@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use super::{V4, V6, Waiting};
+use super::{ApprovedLogin, V4, V6};
 use crate::support::{
     gateway::{Gateway, Home, eventually},
     provider::Provider,
@@ -53,19 +53,19 @@ async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
 
 #[tokio::test]
 async fn the_port_closes_even_if_the_page_is_never_fetched() {
-    let waiting = Waiting::new().await;
-    assert_eq!(waiting.visit(&waiting.right).await.status, 303);
-    closes(waiting.home.callback_port, AT_THE_LATEST).await;
+    let login = ApprovedLogin::new().await;
+    assert_eq!(login.visit(&login.redirect_target).await.status, 303);
+    closes(login.home.callback_port, AT_THE_LATEST).await;
 }
 
 #[tokio::test]
 async fn the_port_closes_at_once_after_a_cancel_a_paste_or_a_logout() {
     for end in ["cancel", "callback", "logout"] {
-        let waiting = Waiting::new().await;
-        let redirect_url = format!("http://localhost:{}{}", waiting.home.callback_port, waiting.right);
+        let login = ApprovedLogin::new().await;
+        let redirect_url = format!("http://localhost:{}{}", login.home.callback_port, login.redirect_target);
         let body = if end == "callback" { json!({"redirect_url": redirect_url}) } else { json!({}) };
-        assert_eq!(waiting.gateway.post(&format!("/v1/auth/openai/{end}"), body).await.status, 200, "{end}");
-        closes(waiting.home.callback_port, SOON).await;
+        assert_eq!(login.gateway.post(&format!("/v1/auth/openai/{end}"), body).await.status, 200, "{end}");
+        closes(login.home.callback_port, SOON).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lists of accounts and tokens as tables, and the texts of the commands that change them.
+//! Tests of the tables of accounts and tokens, and of the texts of the commands that change them.
 
 use goclaw::{
     adapters::{

@@ -9,9 +9,9 @@ use crate::support::gateway::Home;
 #[test]
 fn completions_name_every_command() {
     let home = Home::without_provider();
-    for (shell, begins) in [("bash", "_goclaw() {"), ("zsh", "#compdef goclaw"), ("fish", "# Print an optspec")] {
+    for (shell, prefix) in [("bash", "_goclaw() {"), ("zsh", "#compdef goclaw"), ("fish", "# Print an optspec")] {
         let output = home.run(&["completions", shell]);
-        assert_output(&output, 0, begins);
+        assert_output(&output, 0, prefix);
         for command in Cli::command().get_subcommands() {
             let (name, hidden) = (command.get_name(), command.is_hide_set());
             assert!(hidden || output.stdout.contains(name), "{shell} does not complete {name}");

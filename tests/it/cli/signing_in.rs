@@ -50,29 +50,35 @@ impl<'a> Login<'a> {
     async fn auth_url(&self) -> String {
         let line = || async {
             let text = self.stdout();
-            let mut whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim);
-            whole.find(|line| line.starts_with("http") && line.contains("state=")).map(str::to_owned)
+            let mut complete_lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim);
+            complete_lines.find(|line| line.starts_with("http") && line.contains("state=")).map(str::to_owned)
         };
         eventually("the address to open", line).await
     }
 
+    /// Waits until stderr contains the text.
     async fn says(&self, text: &str) {
         eventually(text, || async { self.stderr().contains(text).then_some(()) }).await;
     }
+
     fn paste(&mut self, line: &str) {
         self.write(&format!("{line}\n"));
     }
+
     fn write(&mut self, text: &str) {
         let stdin = self.child.stdin.as_mut().expect("stdin");
         write!(stdin, "{text}").and_then(|()| stdin.flush()).expect("the command reads stdin");
     }
+
     /// Waits until the countdown has been written twice more, so that all earlier input has been handled.
-    async fn counts(&self) {
+    async fn handles_input(&self) {
         let seconds = || self.stdout().matches("Waiting for the sign-in").count();
         let before = seconds();
         eventually("the countdown", || async { (seconds() > before + 1).then_some(()) }).await;
     }
-    async fn ends(&mut self) -> Option<i32> {
+
+    /// Waits for the end of the command.
+    async fn exit_code(&mut self) -> Option<i32> {
         let child = &mut self.child;
         let ended = || std::future::ready(child.try_wait().expect("its status"));
         eventually("the command to end", ended).await.code()
@@ -98,7 +104,7 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     let page = browser_like().get(&auth_url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Connected</h1>"), "{page}");
 
-    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     let output = login.stdout();
     assert!(output.contains(&format!("Signed in.\n\n{ACTIVE}")), "{output}");
     let workspace = "00000000-0000-4000-8000-000000000001";
@@ -111,7 +117,7 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     assert_eq!(printed["authenticated"], true, "{curl}: {response:?}");
 
     let mut again = Login::start(&home, &[]);
-    assert_eq!(again.ends().await, Some(0));
+    assert_eq!(again.exit_code().await, Some(0));
     assert!(again.stdout().contains("Already signed in (provider: openai-codex).\n"), "{}", again.stdout());
 }
 
@@ -127,7 +133,7 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     login.paste("CANARY is not an address");
     login.says("invalid redirect URL").await;
     login.paste(&redirect_url);
-    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
     assert!(!login.stderr().contains("CANARY") && !login.stdout().contains("CANARY"));
     assert_eq!(home.stored(), (1, 1));
@@ -141,12 +147,12 @@ async fn a_terminal_does_not_echo_the_pasted_address() {
     let _gateway = home.start().await;
     let mut login = Login::start_in_terminal(&home, "exec $0 auth login --no-browser");
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
-    login.counts().await;
+    login.handles_input().await;
     let (half, rest) = redirect_url.split_at(redirect_url.find("code=").expect("a code") + 12);
     login.write(half);
-    login.counts().await;
+    login.handles_input().await;
     login.paste(rest);
-    assert_eq!(login.ends().await, Some(0), "{}", login.stdout());
+    assert_eq!(login.exit_code().await, Some(0), "{}", login.stdout());
     let output = login.stdout();
     assert!(output.contains("Checking the pasted address."), "{output}");
     assert!(!output.contains(&half[half.len() - 12..]) && !output.contains(&rest[..12]), "{output}");
@@ -159,9 +165,9 @@ async fn the_terminal_echoes_again_after_ctrl_c() {
     let _gateway = home.start().await;
     let script = "trap : INT; $0 auth login --no-browser; stty -a";
     let mut login = Login::start_in_terminal(&home, script);
-    login.counts().await;
+    login.handles_input().await;
     login.write("\u{3}");
-    login.ends().await;
+    login.exit_code().await;
     let output = login.stdout();
     assert!(output.contains("Sign-in cancelled."), "{output}");
     assert!(output.contains(" echo ") && !output.contains("-echo "), "{output}");
@@ -177,7 +183,7 @@ async fn an_address_wrapped_by_the_terminal_completes_the_login() {
     let (first, rest) = redirect_url.split_at(redirect_url.find("code=").expect("a code") + 8);
     let (second, third) = rest.split_at(rest.len() / 2);
     login.paste(&[first, second, third].join("\n"));
-    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
 }
 
@@ -189,7 +195,7 @@ async fn a_denied_login_exits_with_an_error_and_the_reason() {
     let mut login = Login::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     assert_eq!(http().get(redirect_url).send().await.unwrap().status(), 303);
-    assert_eq!(login.ends().await, Some(1));
+    assert_eq!(login.exit_code().await, Some(1));
     assert!(login.stderr().contains("Sign-in failed: You denied access at the provider."), "{}", login.stderr());
 }
 
@@ -202,7 +208,7 @@ async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     provider.fail_next_exchange(json!({"kind": "lose_answer"})).await;
     login.paste(&redirect_url);
-    assert_eq!(login.ends().await, Some(1));
+    assert_eq!(login.exit_code().await, Some(1));
     assert!(login.stderr().contains("Sign-in failed: The provider is unavailable."), "{}", login.stderr());
     assert_eq!(home.stored(), (0, 0));
 }
@@ -217,7 +223,7 @@ async fn ctrl_c_cancels_the_login_that_the_command_started() {
     login.says("Waiting for the sign-in").await;
     let process = login.child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success());
-    assert_eq!(login.ends().await, Some(1));
+    assert_eq!(login.exit_code().await, Some(1));
     assert!(login.stderr().ends_with("Sign-in cancelled.\n"), "{}", login.stderr());
     let status = gateway.status().await;
     assert_eq!((status.get("pending"), &status["last_login"]["outcome"]), (None, &json!("cancelled")));
@@ -233,7 +239,7 @@ async fn with_json_a_script_gets_one_line_at_the_start_and_one_at_the_end() {
     let started = eventually("the first line", first).await;
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
     http().get(redirect_url).send().await.unwrap();
-    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     let lines: Vec<Value> = login.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines, [started, gateway.status().await]);
 }
@@ -250,6 +256,6 @@ async fn login_survives_a_restart_of_the_gateway() {
     let _gateway = home.start().await;
     let redirect_url = provider.redirect_for(&auth_url).await;
     http().get(redirect_url).send().await.unwrap();
-    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
 }

@@ -66,15 +66,15 @@ fn an_absent_account_has_the_documented_lines() {
 
 #[test]
 fn an_expired_token_is_reported_with_the_next_step() {
-    let dead = r#"{"authenticated":false,"error":"token invalid or expired","state":"needs_reauth",
-                   "reason":"The access token has expired."}"#;
+    let expired = r#"{"authenticated":false,"error":"token invalid or expired","state":"needs_reauth",
+                      "reason":"The access token has expired."}"#;
     assert_eq!(
-        openai(dead),
+        openai(expired),
         "token invalid or expired\nThe access token has expired.\n\
          Run goclaw auth logout, then sign in again; or at once: goclaw auth login"
     );
     assert!(
-        text(dead, &suno())
+        text(expired, &suno())
             .ends_with("Run goclaw auth logout suno, then sign in again; or at once: goclaw providers set-secret suno")
     );
 }

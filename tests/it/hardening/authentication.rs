@@ -11,7 +11,7 @@ use super::raw;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// Limit for an owner's request during the guessing. Normally it takes about a millisecond.
-const PROMPT: Duration = Duration::from_secs(5);
+const OWNER_LIMIT: Duration = Duration::from_secs(5);
 
 async fn send(request: RequestBuilder) -> HttpResponse {
     HttpResponse::of(request.send().await.expect("a response")).await
@@ -62,7 +62,7 @@ fn guess(gateway: &Gateway, target: &str, authorization: &str) -> impl Future<Ou
 async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let (mut refused, mut slowed) = (0, 0);
+    let (mut refused, mut rate_limited) = (0, 0);
     for round in 0..20 {
         let mut guesses = JoinSet::new();
         for number in 0..50 {
@@ -76,13 +76,13 @@ async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
             guesses.spawn(guess(&gateway, target, &authorization));
         }
         // The owner's request runs concurrently with the guesses.
-        let own = tokio::time::timeout(PROMPT, gateway.get("/v1/providers"));
-        assert_eq!(own.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
+        let owner_response = tokio::time::timeout(OWNER_LIMIT, gateway.get("/v1/providers"));
+        assert_eq!(owner_response.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
         for (status, text) in guesses.join_all().await {
             match status {
                 401 => refused += 1,
                 429 => {
-                    slowed += 1;
+                    rate_limited += 1;
                     let wait = text.split("retry-after: ").nth(1).and_then(|rest| rest.split("\r\n").next());
                     let wait: u64 =
                         wait.and_then(|seconds| seconds.parse().ok()).expect("Retry-After in whole seconds");
@@ -96,7 +96,7 @@ async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
             }
         }
     }
-    assert_eq!(refused + slowed, 1_000);
+    assert_eq!(refused + rate_limited, 1_000);
     // A burst of 20, then one a second.
     assert!((20..100).contains(&refused), "{refused} guesses were checked");
     // Public paths and the owner's requests still work.

@@ -19,14 +19,14 @@ use crate::support::{
 /// More than the 64 concurrent connections of the listener.
 const CROWD: usize = 100;
 /// The gateway closes a silent connection after 5 s, and serves this crowd in two rounds.
-const SLOW_AT_MOST: Duration = Duration::from_secs(20);
+const CALLBACK_DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_thousand_wrong_callbacks_do_not_end_the_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let right = target_of(&approved(&gateway, &provider).await);
+    let target = target_of(&approved(&gateway, &provider).await);
     let callback = (Ipv4Addr::LOCALHOST, home.callback_port);
     for round in 0..20 {
         let mut visits = JoinSet::new();
@@ -45,7 +45,7 @@ async fn a_thousand_wrong_callbacks_do_not_end_the_login() {
         assert!(visits.join_all().await.iter().all(|status| *status == 400), "round {round}");
     }
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
-    assert_eq!(raw(callback, &navigation(home.callback_port, &right)).await.0, 303);
+    assert_eq!(raw(callback, &navigation(home.callback_port, &target)).await.0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
 }
 
@@ -55,8 +55,8 @@ async fn an_error_with_a_wrong_state_changes_nothing() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let right = approved(&gateway, &provider).await;
-    let (own, state) = (right.split_once('?').unwrap().0, right.split_once("state=").unwrap().1);
+    let redirect_url = approved(&gateway, &provider).await;
+    let (redirect_uri, state) = (redirect_url.split_once('?').unwrap().0, redirect_url.split_once("state=").unwrap().1);
     let pending = gateway.status().await["pending"].clone();
     let (_, first) = raw(
         (Ipv4Addr::LOCALHOST, home.callback_port),
@@ -74,7 +74,8 @@ async fn an_error_with_a_wrong_state_changes_nothing() {
         let request = navigation(home.callback_port, &format!("/auth/callback?{query}"));
         let (status, response) = raw((Ipv4Addr::LOCALHOST, home.callback_port), &request).await;
         assert_eq!((status, body_of(&response)), (400, body_of(&first)), "{query}");
-        let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": format!("{own}?{query}")})).await;
+        let body = json!({"redirect_url": format!("{redirect_uri}?{query}")});
+        let pasted = gateway.post("/v1/auth/openai/callback", body).await;
         assert_eq!((pasted.status, &pasted.json()["code"]), (400, &json!("invalid_state")), "{query}");
         assert_eq!(gateway.status().await["pending"], pending, "{query}");
     }
@@ -82,7 +83,7 @@ async fn an_error_with_a_wrong_state_changes_nothing() {
     let elsewhere = "http://evil.example/?code=c&state=bad";
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": elsewhere})).await;
     assert_eq!(pasted.json()["code"], "invalid_state");
-    assert_eq!(gateway.post("/v1/auth/openai/callback", json!({"redirect_url": right})).await.status, 200);
+    assert_eq!(gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await.status, 200);
 }
 
 /// Opens a connection that never completes its head.
@@ -102,7 +103,7 @@ async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() 
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let right = target_of(&approved(&gateway, &provider).await);
+    let target = target_of(&approved(&gateway, &provider).await);
     let port = home.callback_port;
     let mut crowd = JoinSet::new();
     for number in 0..CROWD {
@@ -124,8 +125,9 @@ async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() 
             }
         });
     }
-    let good = timeout(SLOW_AT_MOST, raw((Ipv4Addr::LOCALHOST, port), &navigation(port, &right))).await;
-    assert_eq!(good.expect("the browser was locked out").0, 303);
+    let request = navigation(port, &target);
+    let response = timeout(CALLBACK_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await;
+    assert_eq!(response.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
     let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all slow connections are closed");
     assert!(closed.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
@@ -136,13 +138,13 @@ async fn an_oversized_head_is_rejected_and_the_login_stays_pending() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let right = target_of(&approved(&gateway, &provider).await);
+    let target = target_of(&approved(&gateway, &provider).await);
     let (port, host) = (home.callback_port, format!("Host: localhost:{}\r\n", home.callback_port));
     let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
     for request in [
-        format!("GET {right}&x={} HTTP/1.1\r\n{host}\r\n", "y".repeat(17 * 1024)),
-        format!("GET {right} HTTP/1.1\r\n{host}X-Large: {}\r\n\r\n", "y".repeat(17 * 1024)),
-        format!("GET {right} HTTP/1.1\r\n{host}{many}\r\n"),
+        format!("GET {target}&x={} HTTP/1.1\r\n{host}\r\n", "y".repeat(17 * 1024)),
+        format!("GET {target} HTTP/1.1\r\n{host}X-Large: {}\r\n\r\n", "y".repeat(17 * 1024)),
+        format!("GET {target} HTTP/1.1\r\n{host}{many}\r\n"),
     ] {
         let (status, text) =
             timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await.expect("the connection is closed");
@@ -150,7 +152,7 @@ async fn an_oversized_head_is_rejected_and_the_login_stays_pending() {
     }
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
     // The listener does not wait for a body.
-    let with_body = format!("GET {right} HTTP/1.1\r\n{host}Content-Length: 1000000\r\n\r\n");
+    let with_body = format!("GET {target} HTTP/1.1\r\n{host}Content-Length: 1000000\r\n\r\n");
     assert_eq!(timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &with_body)).await.expect("a response").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
 }

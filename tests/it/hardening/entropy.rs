@@ -30,10 +30,10 @@ const LOGINS: usize = 1_000;
 
 /// A token endpoint that records verifiers and always fails as unavailable.
 #[derive(Default)]
-struct Witness(Mutex<Vec<String>>);
+struct VerifierRecorder(Mutex<Vec<String>>);
 
 #[async_trait]
-impl OAuthEndpoint for Witness {
+impl OAuthEndpoint for VerifierRecorder {
     async fn exchange_code(
         &self,
         _account: &AccountName,
@@ -92,8 +92,8 @@ fn assert_unguessable(what: &str, texts: &[String], bytes: usize) {
 
 #[tokio::test]
 async fn a_thousand_logins_share_no_random_value() {
-    let witness = Arc::new(Witness::default());
-    let ports = |ports| Ports { oauth: witness.clone(), random: Arc::new(SystemRandom), ..ports };
+    let recorder = Arc::new(VerifierRecorder::default());
+    let ports = |ports| Ports { oauth: recorder.clone(), random: Arc::new(SystemRandom), ..ports };
     let gateway = TestGateway::with_ports(ports).await;
     let app = &gateway.app;
     let (mut states, mut challenges) = (Vec::new(), Vec::new());
@@ -115,7 +115,7 @@ async fn a_thousand_logins_share_no_random_value() {
         states.push(state);
         challenges.push(challenge);
     }
-    let verifiers = witness.0.lock().unwrap().clone();
+    let verifiers = recorder.0.lock().unwrap().clone();
     assert_unguessable("state", &states, 32);
     assert_unguessable("verifier", &verifiers, 64);
     assert_unguessable("challenge", &challenges, 32);

@@ -37,7 +37,7 @@ fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
 }
 
 #[tokio::test]
-async fn a_hostile_address_is_one_argument_and_executes_nothing() {
+async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_nothing() {
     let home = Home::without_provider()
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__AUTHORIZE_URL", AUTHORIZE_URL)
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag");
@@ -46,8 +46,8 @@ async fn a_hostile_address_is_one_argument_and_executes_nothing() {
 
     let mut child = home.spawn(in_terminal(&home, &bin, &["auth", "login"]), "login");
 
-    let noted = || async { fs::read_to_string(home.path().join("opened")).ok() };
-    let opened = eventually("the browser to be opened", noted).await;
+    let recorded = || async { fs::read_to_string(home.path().join("opened")).ok() };
+    let opened = eventually("the browser to be opened", recorded).await;
     let [count, page, mode, content, environment] = opened.splitn(5, '\n').collect::<Vec<_>>()[..] else {
         panic!("the record is incomplete: {opened}");
     };

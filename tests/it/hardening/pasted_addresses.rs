@@ -18,7 +18,7 @@ use crate::support::{
     provider::Provider,
 };
 
-const RIGHT: &str = "http://localhost:1455/auth/callback";
+const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
 
 /// Texts that contain a valid redirect URL. `HOST` is `localhost:1455`, and `QUERY` is `code=..&state=..`.
 const PASTES: &[&str] = &[
@@ -58,7 +58,8 @@ async fn pending() -> (TestGateway, String, String) {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
-    let query = approved.strip_prefix(RIGHT).and_then(|rest| rest.strip_prefix('?')).expect("a query").to_owned();
+    let query =
+        approved.strip_prefix(REDIRECT_URI).and_then(|rest| rest.strip_prefix('?')).expect("a query").to_owned();
     let state = query.split("state=").nth(1).and_then(|rest| rest.split('&').next()).expect("a state").to_owned();
     (gateway, state, query)
 }
@@ -90,7 +91,7 @@ async fn an_escaped_or_wrapped_address_completes_the_login() {
     ];
     for (number, change) in changes.iter().enumerate() {
         let (gateway, _, query) = pending().await;
-        let text = change(&format!("{RIGHT}?{query}"));
+        let text = change(&format!("{REDIRECT_URI}?{query}"));
         let connected = gateway.paste(&text, alice()).await;
         assert!(connected.is_ok(), "change {number}, {text:?}: {connected:?}");
     }
@@ -115,15 +116,15 @@ async fn a_paste_without_the_state_of_this_login_or_with_two_codes_changes_nothi
         String::new(),
         "ac_1".to_owned(),
         "one two three".to_owned(),
-        format!("{RIGHT}?code={code}"),
-        format!("{RIGHT}?state={state}"),
-        format!("{RIGHT}?code={code}&state={}", &state[1..]),
-        format!("{RIGHT}?code={code}&state={longer}"),
-        format!("{RIGHT}?code={code}&xstate={state}"),
-        format!("{RIGHT}?{query}&code=ac_2"),
-        format!("{RIGHT}?{query}&%63ode=ac_2"),
-        format!("{RIGHT}?{query}&state=another"),
-        format!("{RIGHT}?{query}\n{RIGHT}?code=ac_2&state={state}"),
+        format!("{REDIRECT_URI}?code={code}"),
+        format!("{REDIRECT_URI}?state={state}"),
+        format!("{REDIRECT_URI}?code={code}&state={}", &state[1..]),
+        format!("{REDIRECT_URI}?code={code}&state={longer}"),
+        format!("{REDIRECT_URI}?code={code}&xstate={state}"),
+        format!("{REDIRECT_URI}?{query}&code=ac_2"),
+        format!("{REDIRECT_URI}?{query}&%63ode=ac_2"),
+        format!("{REDIRECT_URI}?{query}&state=another"),
+        format!("{REDIRECT_URI}?{query}\n{REDIRECT_URI}?code=ac_2&state={state}"),
     ] {
         let refused = gateway.paste(&text, alice()).await;
         assert!(
@@ -134,7 +135,7 @@ async fn a_paste_without_the_state_of_this_login_or_with_two_codes_changes_nothi
     }
     assert_eq!(gateway.provider.exchanges(), 0);
     assert!(gateway.status(&alice()).await.pending.is_some(), "the login is still pending");
-    gateway.paste(&format!("{RIGHT}?{query}"), alice()).await.expect("the account connects");
+    gateway.paste(&format!("{REDIRECT_URI}?{query}"), alice()).await.expect("the account connects");
 }
 
 /// Generates known and unknown parameters, with repetitions.
@@ -144,12 +145,12 @@ fn parameters() -> impl Strategy<Value = Vec<(String, String, bool)>> {
     prop::collection::vec((name, "[ -~]{0,12}", any::<bool>()), 0..8)
 }
 
-/// Writes a query, with some names fully percent-encoded.
+/// Writes a query. All values and some names are fully percent-encoded.
 fn query(parameters: &[(String, String, bool)]) -> String {
-    let hidden = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-    let pair = |(name, value, hide): &(String, String, bool)| {
-        let name = if *hide { hidden(name) } else { name.clone() };
-        format!("{name}={}", hidden(value))
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let pair = |(name, value, is_encoded): &(String, String, bool)| {
+        let name = if *is_encoded { encoded(name) } else { name.clone() };
+        format!("{name}={}", encoded(value))
     };
     parameters.iter().map(pair).collect::<Vec<_>>().join("&")
 }
@@ -192,14 +193,15 @@ async fn a_pasted_address_is_never_fetched() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let right = approved(&gateway, &provider).await;
+    let redirect_url = approved(&gateway, &provider).await;
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();
     let trap_address = trap.local_addr().unwrap().to_string();
-    let own = format!("localhost:{}", home.callback_port);
-    for (paste, status) in
-        [(format!("http://{trap_address}/latest/meta-data"), 400), (right.replace(&own, &trap_address), 200)]
-    {
+    let callback_host = format!("localhost:{}", home.callback_port);
+    for (paste, status) in [
+        (format!("http://{trap_address}/latest/meta-data"), 400),
+        (redirect_url.replace(&callback_host, &trap_address), 200),
+    ] {
         let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": paste})).await;
         assert_eq!(response.status, status, "{}", response.text);
         assert!(!response.text.contains(&trap_address), "{}", response.text);

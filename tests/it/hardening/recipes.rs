@@ -27,18 +27,19 @@ use crate::support::{
 const RECIPES: &str = include_str!("../../../docs/remote.md");
 
 /// The addresses of the browser's machine and of a container.
-const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const BROWSER_MACHINE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const CONTAINER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-/// Forwards connections from `from` to `to`, like `ssh -L` or a published port, until the value is dropped.
-async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
-    let listener = TcpListener::bind(from).await.expect("the port is free on the browser's machine");
+/// Forwards connections to `local` to the address `target`, like `ssh -L` or a published port, until the value is
+/// dropped.
+async fn forward(local: SocketAddr, target: SocketAddr) -> JoinSet<()> {
+    let listener = TcpListener::bind(local).await.expect("the port is free on the browser's machine");
     let mut forwarder = JoinSet::new();
     forwarder.spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((mut near, _)) = listener.accept().await {
             connections.spawn(async move {
-                let mut far = TcpStream::connect(to).await.expect("the other end");
+                let mut far = TcpStream::connect(target).await.expect("the other end");
                 // An early disconnect of either side is fine.
                 let _ = copy_bidirectional(&mut near, &mut far).await;
             });
@@ -47,19 +48,19 @@ async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
     forwarder
 }
 
-/// Opens `url` on a machine whose `localhost` is `here`, and follows redirects.
-async fn browse(here: Ipv4Addr, url: &str) -> HttpResponse {
+/// Opens `url` on a machine whose `localhost` is `machine`, and follows redirects.
+async fn browse(machine: Ipv4Addr, url: &str) -> HttpResponse {
     // Installs the TLS provider.
     drop(http());
     let browser = Client::builder().redirect(redirect::Policy::limited(5)).no_proxy().timeout(TEST_DEADLINE);
-    let browser = browser.resolve("localhost", SocketAddr::from((here, 0))).build().expect("a browser");
+    let browser = browser.resolve("localhost", SocketAddr::from((machine, 0))).build().expect("a browser");
     HttpResponse::of(browser.get(url).send().await.expect("a page")).await
 }
 
-async fn assert_login_completes(gateway: &Gateway, here: Ipv4Addr) {
+async fn assert_login_completes(gateway: &Gateway, machine: Ipv4Addr) {
     let started = gateway.start_login().await;
     assert_eq!(started["callback"], json!({"listening": true}));
-    let page = browse(here, started["auth_url"].as_str().unwrap()).await;
+    let page = browse(machine, started["auth_url"].as_str().unwrap()).await;
     assert!(page.text.contains("<h1>Connected</h1>"), "{}", page.text);
     assert!(page.url.starts_with("http://localhost:") && page.url.ends_with("/auth/done"), "{}", page.url);
     assert_eq!(gateway.status().await["login_id"], started["login_id"]);
@@ -70,9 +71,9 @@ async fn the_callback_works_through_an_ssh_port_forward() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let (near, far) = ((HERE, home.callback_port).into(), (Ipv4Addr::LOCALHOST, home.callback_port).into());
+    let (near, far) = ((BROWSER_MACHINE, home.callback_port).into(), (Ipv4Addr::LOCALHOST, home.callback_port).into());
     let _ssh = forward(near, far).await;
-    assert_login_completes(&gateway, HERE).await;
+    assert_login_completes(&gateway, BROWSER_MACHINE).await;
     assert!(!gateway.log().contains("other machines may reach it"), "the port is open to loopback only");
 }
 
@@ -82,9 +83,12 @@ async fn the_callback_works_through_a_forward_to_ipv6_loopback() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     // `localhost` on the server can be either family.
-    let _ssh =
-        forward((HERE, home.callback_port).into(), (std::net::Ipv6Addr::LOCALHOST, home.callback_port).into()).await;
-    assert_login_completes(&gateway, HERE).await;
+    let _ssh = forward(
+        (BROWSER_MACHINE, home.callback_port).into(),
+        (std::net::Ipv6Addr::LOCALHOST, home.callback_port).into(),
+    )
+    .await;
+    assert_login_completes(&gateway, BROWSER_MACHINE).await;
 }
 
 #[tokio::test]
@@ -92,9 +96,9 @@ async fn the_callback_works_through_a_published_container_port() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", &CONTAINER.to_string());
     let gateway = home.start().await;
-    let (host, container) = ((HERE, home.callback_port).into(), (CONTAINER, home.callback_port).into());
+    let (host, container) = ((BROWSER_MACHINE, home.callback_port).into(), (CONTAINER, home.callback_port).into());
     let _published = forward(host, container).await;
-    assert_login_completes(&gateway, HERE).await;
+    assert_login_completes(&gateway, BROWSER_MACHINE).await;
     // An explicit address is the only one bound.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(TcpStream::connect((CONTAINER, home.callback_port)).await.is_ok());
@@ -129,7 +133,7 @@ async fn a_port_in_use_is_named_and_pasting_completes_the_login() {
     let provider = Provider::approving();
     for (bind, taken) in [("", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")] {
         let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", bind);
-        let _codex = TcpListener::bind((Ipv4Addr::LOCALHOST, home.callback_port)).await.unwrap();
+        let _other_program = TcpListener::bind((Ipv4Addr::LOCALHOST, home.callback_port)).await.unwrap();
         let gateway = home.start().await;
         let started = gateway.start_login().await;
         let error = started["callback"]["error"].as_str().unwrap();

@@ -134,10 +134,10 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
     let gateway = home.start().await;
     let of_first = approved(&gateway, &first).await;
     let started = gateway.post("/v1/auth/work/start", json!({})).await.json();
-    let from =
+    let iss_parameter =
         |issuer: &str| format!("&iss={}", url::form_urlencoded::byte_serialize(issuer.as_bytes()).collect::<String>());
     let of_second = second.redirect_for(started["auth_url"].as_str().unwrap()).await;
-    let of_second = of_second + &from(&second.issuer);
+    let of_second = of_second + &iss_parameter(&second.issuer);
 
     let invalid_state = (400, "invalid_state".to_owned());
     assert_eq!(paste(&gateway, "work", &of_first).await, invalid_state);
@@ -148,9 +148,11 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
     let to_second = of_first.replace(&first_state, &second_state);
     let to_first = of_second.replace(&second_state, &first_state);
     assert_ne!(first_state, second_state);
-    for (account, crossed) in
-        [("work", to_second.clone()), ("work", format!("{to_second}{}", from(&first.issuer))), ("openai", to_first)]
-    {
+    for (account, crossed) in [
+        ("work", to_second.clone()),
+        ("work", format!("{to_second}{}", iss_parameter(&first.issuer))),
+        ("openai", to_first),
+    ] {
         assert_eq!(paste(&gateway, account, &crossed).await, (400, "wrong_issuer".to_owned()), "{crossed}");
         assert_eq!(http().get(&crossed).send().await.unwrap().status(), 400, "{crossed}");
     }

@@ -53,7 +53,7 @@ fn repetitions(body: &str) -> Vec<String> {
 async fn every_operation_rejects_repeated_and_unknown_members() {
     let (client, home) = (http(), Home::without_provider());
     let gateway = home.start().await;
-    let at = (&client, &gateway);
+    let target = (&client, &gateway);
     let contract = contract(&gateway).await;
     let mut with_body = BTreeSet::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
@@ -71,24 +71,24 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
 
     for (method, path, body) in BODIES {
         for repeated in repetitions(body) {
-            let refused = send(at, method, path, &repeated).await;
+            let refused = send(target, method, path, &repeated).await;
             assert_eq!(refused, (400, "malformed_json".to_owned()), "{method} {path}: {repeated}");
         }
         let inner = body.trim_end_matches('}');
         for unknown in [r#""extra":1"#, r#""Display_Name":"x""#, r#""__proto__":{}"#, r#""rights":"admin""#] {
-            let refused = send(at, method, path, &format!("{inner},{unknown}}}")).await;
+            let refused = send(target, method, path, &format!("{inner},{unknown}}}")).await;
             assert_eq!(refused, (400, "invalid_body".to_owned()), "{method} {path} with {unknown}");
         }
         for no_object in ["[]", "null", "\"canary\"", "1", "{", "", &format!("{body}{body}"), &format!("{body}x")] {
-            let (status, _) = send(at, method, path, no_object).await;
+            let (status, _) = send(target, method, path, no_object).await;
             // A start or a refresh without a body uses the defaults; suno supports neither.
             let may_be_left_out = path.ends_with("/start") || path.ends_with("/refresh");
             let expected = if may_be_left_out && ["", "null"].contains(&no_object) { 409 } else { 400 };
             assert_eq!(status, expected, "{method} {path}: {no_object}");
         }
         // The valid body is not rejected.
-        let (status, code) = send(at, method, path, body).await;
-        let about_the_body = ["malformed_json", "invalid_body", "not_json"].contains(&code.as_str());
-        assert!(!about_the_body, "{method} {path}: {status} {code}");
+        let (status, code) = send(target, method, path, body).await;
+        let is_body_refused = ["malformed_json", "invalid_body", "not_json"].contains(&code.as_str());
+        assert!(!is_body_refused, "{method} {path}: {status} {code}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// The content of a response.
 #[derive(Debug, Clone)]
-pub(super) struct Script {
+pub(super) struct ResponseContent {
     items: Vec<Value>,
     cut_off: Option<&'static str>,
 }
@@ -17,7 +17,7 @@ pub(super) struct StreamStyle {
     /// Whether events have an `output_index`.
     is_numbered: bool,
     /// Whether the stream begins with `response.created`.
-    begins: bool,
+    starts_with_created: bool,
     /// The styles of the items, used in turn.
     items: Vec<ItemStyle>,
     /// Whether each item ends with `response.output_item.done`; otherwise only the last event has the items.
@@ -29,11 +29,14 @@ pub(super) struct StreamStyle {
 /// How one item is sent before it is finished.
 #[derive(Debug, Clone)]
 struct ItemStyle {
+    /// Whether the item begins with `response.output_item.added`.
     announces: bool,
     texts: Texts,
+    /// Where the texts are split.
     cuts: Vec<Index>,
 }
 
+/// How the texts of an item are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Texts {
     /// Only with the finished item.
@@ -67,7 +70,7 @@ fn item() -> impl Strategy<Value = Value> {
     prop_oneof![4 => message, 2 => reasoning, 3 => function, 1 => custom, 1 => search]
 }
 
-impl Script {
+impl ResponseContent {
     pub(super) fn any() -> impl Strategy<Value = Self> {
         let cut_off = prop::sample::select(vec![None, None, Some("max_output_tokens"), Some("content_filter")]);
         (prop::collection::vec(item(), 0..6), cut_off).prop_map(|(items, cut_off)| Self { items, cut_off })
@@ -83,20 +86,20 @@ impl Script {
 
     pub(super) fn events(&self, style: &StreamStyle) -> Vec<SseEvent<'static>> {
         let mut events = Vec::new();
-        if style.begins {
+        if style.starts_with_created {
             let response = json!({"id": "resp_1", "created_at": 1_800_000_000, "service_tier": "auto", "output": []});
             events.push(json!({"type": "response.created", "response": response}));
             events.push(json!({"type": "codex.rate_limits", "rate_limits": {}}));
         }
         for (index, item) in self.items.iter().enumerate() {
-            let mut of_item = style.items[index % style.items.len()].events(item);
+            let mut item_events = style.items[index % style.items.len()].events(item);
             if style.finishes_items {
-                of_item.push(json!({"type": "response.output_item.done", "item": item}));
+                item_events.push(json!({"type": "response.output_item.done", "item": item}));
             }
             if style.is_numbered {
-                of_item.iter_mut().for_each(|event| event["output_index"] = json!(index));
+                item_events.iter_mut().for_each(|event| event["output_index"] = json!(index));
             }
-            events.extend(of_item);
+            events.extend(item_events);
         }
         let mut response = self.response();
         if style.finishes_items && !style.repeats_items {
@@ -114,13 +117,13 @@ impl StreamStyle {
         let item = (any::<bool>(), texts, prop::collection::vec(any::<Index>(), 0..4))
             .prop_map(|(announces, texts, cuts)| ItemStyle { announces, texts, cuts });
         let items = prop::collection::vec(item, 1..6);
-        (any::<[bool; 4]>(), items).prop_map(|([is_numbered, begins, finishes, repeats], mut items)| {
+        (any::<[bool; 4]>(), items).prop_map(|([is_numbered, starts_with_created, finishes, repeats], mut items)| {
             if !finishes {
                 // Without `output_item.done`, the whole items are sent either before the last event or in it.
-                let is_sent = items[0].texts != Texts::Late;
+                let are_early = items[0].texts != Texts::Late;
                 for item in &mut items {
-                    item.announces = is_sent;
-                    match (is_sent, item.texts) {
+                    item.announces = are_early;
+                    match (are_early, item.texts) {
                         (false, _) => item.texts = Texts::Late,
                         (true, Texts::Late) => item.texts = Texts::Whole,
                         (true, _) => {}
@@ -130,8 +133,9 @@ impl StreamStyle {
             // Without `output_item.done`, events need an index.
             let is_numbered = is_numbered || !finishes;
             // Without `response.created` only the last event has the id, so nothing may be sent before it.
-            let begins = begins || items.iter().any(|item| item.texts != Texts::Late) || finishes;
-            Self { is_numbered, begins, items, finishes_items: finishes, repeats_items: repeats }
+            let starts_with_created =
+                starts_with_created || items.iter().any(|item| item.texts != Texts::Late) || finishes;
+            Self { is_numbered, starts_with_created, items, finishes_items: finishes, repeats_items: repeats }
         })
     }
 }
@@ -140,18 +144,18 @@ impl ItemStyle {
     fn events(&self, item: &Value) -> Vec<Value> {
         let mut events = Vec::new();
         if self.announces {
-            let mut begun = item.clone();
+            let mut announced = item.clone();
             for name in ["content", "summary"] {
-                if begun.get(name).is_some() {
-                    begun[name] = json!([]);
+                if announced.get(name).is_some() {
+                    announced[name] = json!([]);
                 }
             }
             for name in ["arguments", "input"] {
-                if begun.get(name).is_some() {
-                    begun[name] = json!("");
+                if announced.get(name).is_some() {
+                    announced[name] = json!("");
                 }
             }
-            events.push(json!({"type": "response.output_item.added", "item": begun}));
+            events.push(json!({"type": "response.output_item.added", "item": announced}));
         }
         match item["type"].as_str().unwrap() {
             "message" => {

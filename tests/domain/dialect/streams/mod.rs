@@ -8,22 +8,22 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{completion, options, read, reader};
-use backend::{Script, StreamStyle};
+use backend::{ResponseContent, StreamStyle};
 
 proptest! {
     #[test]
     fn a_stream_has_the_content_of_the_completion(
-        script in Script::any(),
+        content in ResponseContent::any(),
         style in StreamStyle::any(),
         wants_function_call: bool,
     ) {
         let options = ChatOptions { include_usage: true, wants_function_call, ..options() };
-        let expected = completion(&script.response(), &options);
+        let expected = completion(&content.response(), &options);
 
         let (mut stream, mut reader) = (ChatStream::new(options.clone()), reader(&json!({})));
         let mut collected = CompletionReader::new(options.clone());
         let (mut chunks, mut whole, mut collected_whole) = (Vec::new(), None, None);
-        for event in script.events(&style) {
+        for event in content.events(&style) {
             prop_assert!(!stream.is_complete(), "the stream ended early");
             chunks.extend(stream.on_event(&event).unwrap());
             whole = whole.or(read(&mut reader, &event).unwrap());

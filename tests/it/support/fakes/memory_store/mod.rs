@@ -142,7 +142,7 @@ impl MemoryStore {
     }
 
     /// Undoes [`MemoryStore::damage`].
-    pub(crate) fn mend(&self, name: &AccountName) {
+    pub(crate) fn undo_damage(&self, name: &AccountName) {
         self.tables().unreadable.remove(name);
     }
 
