@@ -29,11 +29,12 @@ use super::{
     sessions::Sessions,
 };
 
-/// The timeouts of the real adapter for an exchange and a revocation.
-const TOTAL_LIMIT: Duration = Duration::from_secs(20);
+/// The timeouts of the real adapter.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(20);
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The response to the next token requests. Every reply except `Unavailable` consumes the code.
+/// The response to the next code exchanges. Every reply except `Unavailable` consumes the code. Refreshes take only the
+/// lifetime from it; [`RefreshFault`] makes them fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
@@ -106,15 +107,15 @@ impl FakeProvider {
         let mut state = self.state();
         state.approvals += 1;
         let code = format!("ac_{}", state.approvals);
-        let back = request.back(&format!("code={code}&scope=openid"));
+        let redirect_url = request.redirect_url(&format!("code={code}&scope=openid"));
         let AuthorizationRequest { challenge, redirect_uri, client_id, .. } = request;
         state.codes.insert(code, Approval { challenge, redirect_uri, client_id });
-        back
+        redirect_url
     }
 
     /// Denies an authorization request and returns the redirect URL.
     pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
-        AuthorizationRequest::read(auth_url).back("error=access_denied")
+        AuthorizationRequest::read(auth_url).redirect_url("error=access_denied")
     }
 
     pub(crate) fn reply_with(&self, reply: Reply) {
@@ -126,7 +127,7 @@ impl FakeProvider {
         self.state().identity = (Some(user.to_owned()), workspace.to_owned());
     }
 
-    pub(crate) fn revocation_fails(&self, fails: bool) {
+    pub(crate) fn fail_revocations(&self, fails: bool) {
         self.state().revocation_fails = fails;
     }
 
@@ -251,7 +252,7 @@ impl OAuthEndpoint for FakeProvider {
     ) -> Result<TokenResponse, TokenEndpointError> {
         self.note_call(Some(&client.token_url));
         self.state().exchanges += 1;
-        let responded = self.wait_while_hanging(TOTAL_LIMIT).await;
+        let responded = self.wait_while_hanging(EXCHANGE_LIMIT).await;
         let mut state = self.state();
         if let Err(error) = responded {
             return Err(state.spend(&grant, error));
@@ -384,7 +385,7 @@ impl AuthorizationRequest {
         }
     }
 
-    fn back(&self, parameters: &str) -> String {
+    fn redirect_url(&self, parameters: &str) -> String {
         format!("{}?{parameters}&state={}", self.redirect_uri, self.state)
     }
 }
