@@ -86,12 +86,12 @@ impl SessionEndpoint for FakeProvider {
             sessions.timeouts -= 1;
             return TokenEndpointError::Indeterminate(Doubt::TimedOut).into();
         }
-        let Some(known) = sessions.cookies.iter().position(|known| known == cookie.expose_secret()) else {
+        let Some(index) = sessions.cookies.iter().position(|known| known == cookie.expose_secret()) else {
             return TokenEndpointError::Rejected { status: 401, code: "unknown" }.into();
         };
         let replaced = sessions.replacements.pop_front();
         if let Some(new) = &replaced {
-            sessions.cookies[known].clone_from(new);
+            sessions.cookies[index].clone_from(new);
         }
         SessionResponse { outcome: sessions.reply(session), replaced: replaced.map(RefreshToken::new) }
     }
