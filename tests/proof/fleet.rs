@@ -22,7 +22,7 @@ const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// The database file that SQLite gateways share.
 pub(crate) const SHARED_FILE: &str = "shared.db";
 /// The poll interval of a harness.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(150);
 /// A fast path of the backend.
 const USAGE: &str = "/v1/proxy/openai/wham/usage";
 
@@ -202,7 +202,7 @@ pub(crate) async fn until_some<T, F: Future<Output = Option<T>>>(mut look: impl 
         if let Some(found) = look().await {
             return found;
         }
-        pause(LOOK_EVERY).await;
+        pause(POLL_INTERVAL).await;
     }
 }
 

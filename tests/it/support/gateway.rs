@@ -24,7 +24,7 @@ pub(crate) use super::{command_output::CommandOutput, http_response::HttpRespons
 use super::{leaks::files_with_secrets, provider::Provider};
 
 /// Poll interval of [`eventually`].
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Limit for every wait in a test. It exceeds the gateway's own timeout for provider requests.
 pub(crate) const TEST_DEADLINE: Duration = Duration::from_secs(40);
 /// Below Linux's ephemeral ports: an outgoing connection could take one of those between the probe and its use.
@@ -71,7 +71,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
             if let Some(found) = look().await {
                 return found;
             }
-            pause(LOOK_EVERY).await;
+            pause(POLL_INTERVAL).await;
         }
     };
     tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))

@@ -10,7 +10,7 @@ use super::points::{KillPoint, Leaves, Place};
 use crate::{
     composed::{self, Victim},
     decorated::{Changes, Sabotage},
-    fleet::{Caller, Ground, LOOK_EVERY, now_unix_ms, pause, wait_for},
+    fleet::{Caller, Ground, POLL_INTERVAL, now_unix_ms, pause, wait_for},
     support::gateway::{Gateway, Home, TEST_DEADLINE},
 };
 
@@ -201,7 +201,7 @@ impl Aftermath<'_> {
                 return Ok(status);
             }
             check(now_unix_ms() < give_up, || format!("timed out waiting for {what}: {status}"))?;
-            pause(LOOK_EVERY).await;
+            pause(POLL_INTERVAL).await;
         }
     }
 
@@ -216,7 +216,7 @@ impl Aftermath<'_> {
             }
             let response = answer.map(|answer| answer.text);
             check(now_unix_ms() < give_up, || format!("timed out waiting for a refresh: {response:?}, then {status}"))?;
-            pause(LOOK_EVERY).await;
+            pause(POLL_INTERVAL).await;
         }
     }
 
@@ -234,7 +234,7 @@ impl Aftermath<'_> {
             if status["state"] == "in_doubt" || asked_at >= self.lease_over {
                 break status;
             }
-            pause(LOOK_EVERY).await;
+            pause(POLL_INTERVAL).await;
         };
         check(status["state"] == "in_doubt", || format!("the lease is over but the state is not in_doubt: {status}"))?;
         let reason = status["reason"].as_str().unwrap_or_default();
