@@ -306,7 +306,7 @@ async fn the_search_finds_planted_secrets() {
     run.visit(&redirect_url).await;
     // Written through the database, as an adapter would.
     let issued = run.provider.issued().await;
-    run.home.is_planted = true;
+    run.home.has_planted_secrets = true;
     // A long secret could be split over database pages.
     let token = issued.iter().min_by_key(|secret| secret.len()).unwrap();
     run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));

@@ -16,7 +16,7 @@ fn after<'a>(text: &'a str, before: &str) -> &'a str {
 async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let mut home = Home::without_provider();
     // The guide shows the key that the simulated DashScope accepts.
-    home.is_planted = true;
+    home.has_planted_secrets = true;
     let temporary = home.path().join("temporary");
     fs::create_dir(&temporary).expect("a folder");
     let mut command = home.command(&["demo"]);

@@ -98,7 +98,7 @@ pub(crate) struct Home {
     /// The path of another version of the program; None for the tested one.
     program: Option<PathBuf>,
     /// Whether the test itself writes secrets into files.
-    pub(crate) is_planted: bool,
+    pub(crate) has_planted_secrets: bool,
 }
 
 impl Home {
@@ -120,7 +120,7 @@ impl Home {
             callback_port: free_port(),
             variables: Vec::new(),
             program: None,
-            is_planted: false,
+            has_planted_secrets: false,
         }
     }
 
@@ -268,7 +268,7 @@ impl Home {
 impl Drop for Home {
     /// Checks that the test left no secret in plain text, unless it has failed already.
     fn drop(&mut self) {
-        if !std::thread::panicking() && !self.is_planted {
+        if !std::thread::panicking() && !self.has_planted_secrets {
             let found = files_with_secrets(self.path(), &self.data_dir());
             assert!(found.is_empty(), "secrets in plain text: {found:?}");
         }
