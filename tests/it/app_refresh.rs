@@ -110,7 +110,7 @@ async fn two_replicas_share_one_refresh() {
 #[tokio::test]
 async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
     let gateway = connected().await;
-    gateway.provider.queue_refresh_faults(&[RefreshFault::AnswerLost]);
+    gateway.provider.queue_refresh_faults(&[RefreshFault::ResponseLost]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
     assert!(status.reason.as_ref().expect("a reason").contains("is unconfirmed"));

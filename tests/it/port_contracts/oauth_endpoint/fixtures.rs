@@ -37,7 +37,7 @@ pub(super) enum EndpointFault {
     /// The connection breaks before the provider acts.
     RequestLost,
     /// The provider acts and its response is lost.
-    AnswerLost,
+    ResponseLost,
     /// The provider accepts no connection.
     NotReached,
     /// The provider acts and sends an unreadable response.
@@ -125,7 +125,7 @@ impl Fixture for Fake {
             EndpointFault::Refused => (Reply::Refused, None),
             EndpointFault::RateLimited => (Reply::HOUR, Some(RefreshFault::RateLimited)),
             EndpointFault::RequestLost => (Reply::HOUR, Some(RefreshFault::RequestLost)),
-            EndpointFault::AnswerLost => (Reply::TimedOut, Some(RefreshFault::AnswerLost)),
+            EndpointFault::ResponseLost => (Reply::TimedOut, Some(RefreshFault::ResponseLost)),
             EndpointFault::NotReached => (Reply::Unavailable, Some(RefreshFault::NotReached)),
             EndpointFault::Unreadable => (Reply::Unreadable, None),
         };
@@ -196,7 +196,7 @@ impl Fixture for Http {
             },
             EndpointFault::RateLimited => Fault::too_many_requests(None),
             EndpointFault::RequestLost => Fault::ResetBefore,
-            EndpointFault::AnswerLost => Fault::HangAfterCommit,
+            EndpointFault::ResponseLost => Fault::HangAfterCommit,
             EndpointFault::NotReached => return self.provider.take_down(Site::Auth).await,
             EndpointFault::Unreadable => Fault::HugeBody,
         };

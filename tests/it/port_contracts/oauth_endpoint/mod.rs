@@ -106,7 +106,7 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
     for (fault, expected, is_used) in [
         (EndpointFault::RateLimited, "RateLimited { retry_after: None }", false),
         (EndpointFault::RequestLost, "Indeterminate(ConnectionLost)", false),
-        (EndpointFault::AnswerLost, "Indeterminate(TimedOut)", true),
+        (EndpointFault::ResponseLost, "Indeterminate(TimedOut)", true),
         (EndpointFault::NotReached, "Unreachable(ConnectError { problem: Refused", false),
     ] {
         let fixture = F::open().await;

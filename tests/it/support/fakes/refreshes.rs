@@ -17,7 +17,7 @@ use super::jwt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefreshFault {
     /// The provider rotates the token and its response is lost.
-    AnswerLost,
+    ResponseLost,
     /// The request does not reach the provider. To the caller this looks like a lost response.
     RequestLost,
     RateLimited,
@@ -81,7 +81,7 @@ impl IssuedTokens {
             self.unused.remove(token);
             self.issue(&new, family);
         }
-        if fault == Some(RefreshFault::AnswerLost) {
+        if fault == Some(RefreshFault::ResponseLost) {
             return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
         }
         let account = if fault == Some(RefreshFault::OtherAccount) { "workspace-2" } else { "workspace-1" };
