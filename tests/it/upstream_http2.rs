@@ -322,7 +322,8 @@ async fn an_idle_connection_is_kept_for_a_while() {
     })
     .await;
     let millis = Duration::from_millis;
-    let timeouts = Timeouts { rest: millis(50), warm: millis(400), ping: millis(20), ..Timeouts::default() };
+    let timeouts =
+        Timeouts { idle_http1: millis(50), idle_http2: millis(400), ping: millis(20), ..Timeouts::default() };
     let upstream = upstream_with(timeouts);
     for _ in 0..2 {
         assert_eq!(text(server.ask(&upstream, "/a").await.unwrap()).await, "/a");
