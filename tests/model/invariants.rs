@@ -54,12 +54,12 @@ use Invariant::*;
 impl Invariant {
     /// Adds to `next` the invariants that the move from `before` violates.
     pub(crate) fn check(system: &System, before: &World, next: &mut Move) {
-        let after = next.to;
+        let after = next.world;
         let doubtful = || Chance::DOUBTFUL.map(|chance| system.spent(&after, chance));
         let is_doubtful = doubtful().iter().any(|times| *times > 0);
         next.breaks(I1, is_presented_twice_at_once(&after));
         let most = if is_doubtful { 2 } else { 1 };
-        next.breaks(I3, after.families.iter().any(|family| family.most_shown() > most));
+        next.breaks(I3, after.families.iter().any(|family| family.most_presentations() > most));
         next.breaks(I5, is_left_over(system, &after) && !after.excused && after.restored.is_none());
 
         let Some(row) = after.row else { return };
@@ -101,7 +101,7 @@ impl Invariant {
 
 fn is_presented_twice_at_once(world: &World) -> bool {
     let in_flight = |replica: &Replica| match replica {
-        Replica::Sent(flight, _) => (!flight.paused).then_some(flight.token),
+        Replica::Sent(lease, _) => (!lease.paused).then_some(lease.token),
         Replica::Idle | Replica::Down(_) | Replica::Asking(_) | Replica::Leased(_) => None,
         Replica::Holding(_) | Replica::CutOff(_) => None,
     };

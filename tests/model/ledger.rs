@@ -47,7 +47,7 @@ impl Ledger {
         let grace = if reuse == Reuse::Graced { GRACE } else { Duration::ZERO };
         let mut policy = RefreshPolicy { grace, revocation, ..RefreshPolicy::default() };
         if let Some(mechanism) = without {
-            mechanism.misinform(&mut policy);
+            mechanism.change_policy(&mut policy);
         }
         assert_eq!(policy.validate(), Ok(()));
         Self { policy, without }
@@ -122,9 +122,9 @@ impl Ledger {
     }
 
     fn shrink(&self, state: &RefreshState, age_before: Age, token: Token) -> Row {
-        let is = |age: &Age| state.expires_at == Some(life(*age).1);
-        let is_out = matches!(state.state, real::TokenState::Refreshing(_) | real::TokenState::InDoubt);
-        let sent_before = |sent: &Sent| state.sent_at.is_some_and(|at| at >= sent_at(*sent));
+        let is_of_age = |age: &Age| state.expires_at == Some(life(*age).1);
+        let uses_sent = matches!(state.state, real::TokenState::Refreshing(_) | real::TokenState::InDoubt);
+        let is_not_after_call = |sent: &Sent| state.sent_at.is_some_and(|at| at >= sent_at(*sent));
         Row {
             version: Version {
                 login: number(state.version.login_id.as_str()),
@@ -141,13 +141,13 @@ impl Ledger {
             },
             attempt: state.attempt.min(6) as u8,
             // Only these states use `sent`, and only with a grace window.
-            sent: if is_out && !self.policy.grace.is_zero() {
-                SENDS.into_iter().rfind(sent_before).unwrap_or(Sent::LongAgo)
+            sent: if uses_sent && !self.policy.grace.is_zero() {
+                SENDS.into_iter().rfind(is_not_after_call).unwrap_or(Sent::LongAgo)
             } else {
                 Sent::LongAgo
             },
             is_restored: state.cause == Some(Cause::Restored),
-            age: AGES.into_iter().find(is).unwrap_or(age_before),
+            age: AGES.into_iter().find(is_of_age).unwrap_or(age_before),
             token,
         }
     }

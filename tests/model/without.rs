@@ -33,7 +33,7 @@ pub(crate) enum Mechanism {
     DeferralOfRetry,
     RetryAtOnceUnderGrace,
     GraceCountedFromFirstCall,
-    BoundAsk,
+    ForcedRefreshBoundToVersion,
     RevocationAfterNewLogin,
     RevocationByFamily,
     /// Without it, login numbers are counted in the row and restart at 0 after a logout.
@@ -55,7 +55,7 @@ use Mechanism::*;
 
 impl Mechanism {
     /// Changes the policy, if the mechanism depends on it.
-    pub(crate) fn misinform(self, policy: &mut RefreshPolicy) {
+    pub(crate) fn change_policy(self, policy: &mut RefreshPolicy) {
         if self == RetryAtOnceUnderGrace {
             policy.grace = Duration::ZERO;
         } else if self == RevocationAfterNewLogin {
@@ -70,12 +70,12 @@ impl Mechanism {
         self,
         row: &mut Option<RefreshState>,
         mut event: RefreshEvent,
-        by: &LeaseId,
+        lease: &LeaseId,
         policy: &RefreshPolicy,
     ) -> Step {
         self.change_input(row, &mut event);
         let mut step = step(row.as_ref(), &event, policy, NOW);
-        self.change_output(row.as_ref(), &event, by, &mut step);
+        self.change_output(row.as_ref(), &event, lease, &mut step);
         step
     }
 
@@ -109,7 +109,9 @@ impl Mechanism {
             (DeferralOfRetry, RefreshEvent::Begin { trigger, .. }, Some(row)) if row.state == TokenState::InDoubt => {
                 *trigger = RefreshTrigger::AccessDead;
             }
-            (BoundAsk, RefreshEvent::Begin { seen, trigger, .. }, Some(row)) if *trigger != RefreshTrigger::Due => {
+            (ForcedRefreshBoundToVersion, RefreshEvent::Begin { seen, trigger, .. }, Some(row))
+                if *trigger != RefreshTrigger::Due =>
+            {
                 (*seen, *trigger) = (row.version.clone(), RefreshTrigger::Consented);
             }
             (PresentationRemembered, RefreshEvent::Restored { attempt, .. }, Some(_)) => *attempt = 0,
@@ -120,14 +122,14 @@ impl Mechanism {
         }
     }
 
-    fn change_output(self, before: Option<&RefreshState>, event: &RefreshEvent, by: &LeaseId, step: &mut Step) {
+    fn change_output(self, before: Option<&RefreshState>, event: &RefreshEvent, lease: &LeaseId, step: &mut Step) {
         self.forget_doubt(step);
         let (Some(before), Some(row)) = (before, &mut step.row) else { return };
         match (self, event, step.effect) {
             (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Send) => *row = before.clone(),
             (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Send) => row.sent_at = Some(NOW),
             (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
-                if !self.may_commit(&before.state, by) =>
+                if !self.may_commit(&before.state, lease) =>
             {
                 *step = Step { row: Some(before.clone()), effect: Effect::Discard, events: Vec::new() };
             }
@@ -151,15 +153,17 @@ impl Mechanism {
         }
     }
 
-    fn may_commit(self, state: &TokenState, by: &LeaseId) -> bool {
+    /// Returns whether the holder of `lease` may commit to a row in `state` without the mechanism.
+    fn may_commit(self, state: &TokenState, lease: &LeaseId) -> bool {
         match state {
             TokenState::Active => self != CommitWhoeverHoldsTheLease,
-            TokenState::Refreshing(lease) => self != CommitWhoeverHoldsTheLease || lease.id == *by,
+            TokenState::Refreshing(held) => self != CommitWhoeverHoldsTheLease || held.id == *lease,
             TokenState::InDoubt => self == CommitFromNeedsReauth,
             TokenState::NeedsReauth => false,
         }
     }
 
+    /// Without [`Doubt`], makes a row in doubt active again.
     pub(crate) fn forget_doubt(self, step: &mut Step) {
         if let (Doubt, Some(row)) = (self, &mut step.row)
             && row.state == TokenState::InDoubt
