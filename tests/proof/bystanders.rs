@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::{
     composed,
-    extent::Extent,
     fleet::{Caller, Engine, Ground, SHARED_FILE, Storage, block_on, pause, shared_client, wait_for},
+    options::Options,
     support::gateway::{Gateway, Home},
 };
 
@@ -36,12 +36,12 @@ struct Answer {
     text: String,
 }
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let size = extent.of(Size { processes: 2, rounds: 10 }, Size { processes: 4, rounds: 300 });
-    block_on(prove(engine, size, extent))
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let size = options.short_or_long(Size { processes: 2, rounds: 10 }, Size { processes: 4, rounds: 300 });
+    block_on(prove(engine, size, options))
 }
 
-async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
+async fn prove(engine: Engine, size: Size, options: Options) -> Result<(), Failed> {
     let accounts = ACCOUNTS.to_string();
     let ground = Ground::new(engine, &["--accounts", &accounts, "--access-lifetime", LIFETIME]).await;
     // With the default backoff, a token that lives for seconds would not be refreshed again in time.
@@ -49,7 +49,7 @@ async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
     for home in &homes {
-        gateways.push(composed::start(home, extent.sabotage).await);
+        gateways.push(composed::start(home, options.sabotage).await);
     }
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
     let dead = sign_in_all(&ground, &callers).await;

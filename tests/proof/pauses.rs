@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    extent::Extent,
     fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    options::Options,
     support::gateway::Gateway,
 };
 
@@ -26,15 +26,15 @@ const LONG_PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(35), Duration::from_secs(60)];
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
     block_on(async move {
         let mut ground = Ground::new(engine, &["--access-lifetime", "1h"]).await;
-        let pauses = extent.of(&PAUSES[..], &LONG_PAUSES[..]);
-        let steps = extent.of(&STEPS[..], &LONG_STEPS[..]);
+        let pauses = options.short_or_long(&PAUSES[..], &LONG_PAUSES[..]);
+        let steps = options.short_or_long(&STEPS[..], &LONG_STEPS[..]);
         let mut problems = Vec::new();
         for step in steps {
             for length in pauses {
-                problems.extend(run_case(&mut ground, step, *length, extent).await);
+                problems.extend(run_case(&mut ground, step, *length, options).await);
             }
         }
         let cases = steps.len() * pauses.len();
@@ -44,19 +44,19 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
 }
 
 /// Runs one case. Returns a description of a wrong result.
-async fn run_case(ground: &mut Ground, step: &str, length: Duration, extent: Extent) -> Option<String> {
+async fn run_case(ground: &mut Ground, step: &str, length: Duration, options: Options) -> Option<String> {
     ground.reset().await;
     ground.order("/settings", json!({"access_lifetime": "1h"})).await;
     let homes = [(); 2].map(|()| {
         let home = ground.home();
-        if extent.long {
+        if options.long {
             home
         } else {
             home.with("GOCLAW_REFRESH__HTTP_TIMEOUT", "500ms").with("GOCLAW_REFRESH__LEASE", "3s")
         }
     });
-    let paused = composed::start(&homes[0], extent.sabotage).await;
-    let other = composed::start(&homes[1], extent.sabotage).await;
+    let paused = composed::start(&homes[0], options.sabotage).await;
+    let other = composed::start(&homes[1], options.sabotage).await;
     ground.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
     ground.order("/stops", json!({ "step": step })).await;
 

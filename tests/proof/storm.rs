@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::{
     composed,
-    extent::Extent,
     fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, wait_for},
+    options::Options,
     support::gateway::{Gateway, Home},
 };
 
@@ -36,20 +36,20 @@ struct Tally {
     slowest: Duration,
 }
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let size =
-        extent.of(Size { processes: 3, callers: 16, rounds: 10 }, Size { processes: 8, callers: 64, rounds: 200 });
-    block_on(storm(engine, size, extent))
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let size = options
+        .short_or_long(Size { processes: 3, callers: 16, rounds: 10 }, Size { processes: 8, callers: 64, rounds: 200 });
+    block_on(storm(engine, size, options))
 }
 
-async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
+async fn storm(engine: Engine, size: Size, options: Options) -> Result<(), Failed> {
     let ground = Ground::new(engine, &["--access-lifetime", LIFETIME]).await;
     // Without proactive refreshes, only the callers' requests start a refresh.
     let home = || ground.home().with("GOCLAW_REFRESH__PROACTIVE", "false").with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
     for home in &homes {
-        gateways.push(composed::start(home, extent.sabotage).await);
+        gateways.push(composed::start(home, options.sabotage).await);
     }
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
     ground.sign_in(&callers[0], ACCOUNT, 0).await;

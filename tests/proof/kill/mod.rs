@@ -18,8 +18,8 @@ use libtest_mimic::Failed;
 use tokio::task::JoinSet;
 
 use crate::{
-    extent::Extent,
     fleet::{Engine, Ground, block_on},
+    options::Options,
 };
 use case::{Case, Ending, Reuse};
 use points::{Leaves, POINTS};
@@ -32,9 +32,9 @@ const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsDeclared];
 /// The endings of each table cell, by point index and policy index.
 type Results = BTreeMap<(usize, usize), Vec<Result<Ending, String>>>;
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let runs = extent.runs.unwrap_or(extent.of(1, 40));
-    let results = block_on(all_cases(engine, runs, extent));
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let runs = options.runs.unwrap_or(options.short_or_long(1, 40));
+    let results = block_on(all_cases(engine, runs, options));
     println!("{}", table(engine, runs, &results));
     let problems: Vec<String> = results
         .iter()
@@ -44,7 +44,7 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
-async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
+async fn all_cases(engine: Engine, runs: u32, options: Options) -> Results {
     let queue = Arc::new(Mutex::new(queue(runs)));
     let mut workers = JoinSet::new();
     for _ in 0..AT_A_TIME {
@@ -53,7 +53,7 @@ async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
             let (mut ground, mut done) = (Ground::new(engine, &[]).await, Vec::new());
             let next = || queue.lock().expect("not poisoned").pop_front();
             while let Some((point, policy)) = next() {
-                let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: extent.sabotage };
+                let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: options.sabotage };
                 let (back, ending) = finished(case, ground).await;
                 ground = match back {
                     Some(ground) => ground,

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::table::{Case, Count, Expected, Owner, Strike};
 use crate::{
     composed,
-    extent::Extent,
+    options::Options,
     races_and_faults::{Ledger, clock, hurried_home, pass, status},
     support::{
         gateway::{Gateway, Home, eventually},
@@ -79,12 +79,12 @@ impl Expected {
     }
 }
 
-pub(super) async fn run(case: Case, extent: Extent) -> Measured {
+pub(super) async fn run(case: Case, options: Options) -> Measured {
     let settings = case.provider.to_string();
     let arguments = ["--approval", "auto", "--access-lifetime", LIFE, "--settings", &settings];
     let provider = Provider::start(&arguments);
     let home = home(&provider, &case);
-    let gateway = composed::start(&home, extent.sabotage).await;
+    let gateway = composed::start(&home, options.sabotage).await;
     // Inject the fault before the login, so that the first refresh has it, whatever triggers it.
     if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
         provider.post_control("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
@@ -96,7 +96,7 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     let memory_before = memory(&gateway, "VmRSS");
     let mut complaints = Vec::new();
 
-    let after = strike(&case, &provider, &gateway, extent).await;
+    let after = strike(&case, &provider, &gateway, options).await;
     complaints.extend(check_request(&gateway, &after).await);
     complaints.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
     recover(&case, &provider, &gateway).await;
@@ -123,7 +123,7 @@ fn home(provider: &Provider, case: &Case) -> Home {
 }
 
 /// Causes the fault and observes its effect.
-async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Extent) -> Seen {
+async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Options) -> Seen {
     let dead = || async { (status(gateway).await["authenticated"] == false).then_some(()) };
     match &case.strike {
         Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
@@ -142,7 +142,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
     }
     if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
         eventually("the access token to end", dead).await;
-        pass(extent.of(BEYOND.0, BEYOND.1)).await;
+        pass(options.short_or_long(BEYOND.0, BEYOND.1)).await;
     }
     seen(&case.after, SHOWN_WITHIN, provider, gateway).await
 }

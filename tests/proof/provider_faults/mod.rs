@@ -9,7 +9,7 @@ mod table;
 use libtest_mimic::Failed;
 
 use crate::{
-    extent::Extent,
+    options::Options,
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
 };
 
@@ -19,13 +19,13 @@ use table::Case;
 /// The number of parallel cases. They mostly wait for the last minutes of an access token.
 const AT_A_TIME: usize = 16;
 
-pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
+pub(crate) fn run(options: Options) -> Result<(), Failed> {
     on_runtime(async move {
-        let runs = extent.runs.unwrap_or(extent.of(1, 10));
+        let runs = options.runs.unwrap_or(options.short_or_long(1, 10));
         let mut complaints = Vec::new();
         for run in 1..=runs {
             let measured =
-                side_by_side(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, extent))).await;
+                side_by_side(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, options))).await;
             let (mut rows, cases) = (Vec::new(), table::cases());
             for (case, measured) in cases.iter().zip(measured) {
                 match measured {

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    extent::Extent,
     fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    options::Options,
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
 };
@@ -77,10 +77,14 @@ struct Scene {
     history: Vec<String>,
 }
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let seed = extent.seed.unwrap_or_else(seed::from_clock);
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let seed = options.seed.unwrap_or_else(seed::from_clock);
     println!("restores on {}: --seed {seed} repeats this order", engine.in_words());
-    block_on(restores(engine, Draws::from(seed), extent.runs.unwrap_or_else(|| extent.of(STEPS.0, STEPS.1))))
+    block_on(restores(
+        engine,
+        Draws::from(seed),
+        options.runs.unwrap_or_else(|| options.short_or_long(STEPS.0, STEPS.1)),
+    ))
 }
 
 async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Failed> {

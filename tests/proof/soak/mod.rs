@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::{
     composed,
-    extent::Extent,
     fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, wait_for},
+    options::Options,
     support::gateway::{Gateway, Home},
 };
 use explained::Account;
@@ -44,19 +44,19 @@ struct Replicas {
     running: Vec<Gateway>,
 }
 
-pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
-    let size = extent.of(Size { accounts: 3, rotations: 10 }, Size { accounts: 20, rotations: 50 });
-    block_on(soak(size, extent))
+pub(crate) fn run(options: Options) -> Result<(), Failed> {
+    let size = options.short_or_long(Size { accounts: 3, rotations: 10 }, Size { accounts: 20, rotations: 50 });
+    block_on(soak(size, options))
 }
 
-async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
-    let seed = extent.seed.unwrap_or_else(now_unix_ms);
+async fn soak(size: Size, options: Options) -> Result<(), Failed> {
+    let seed = options.seed.unwrap_or_else(now_unix_ms);
     let (lifetime, people) = (format!("{}s", LIFETIME.as_secs()), size.accounts.to_string());
     let arguments = ["--access-lifetime", &lifetime, "--accounts", &people, "--reuse", "grace=60s"];
     let ground = Ground::new(Engine::Postgres, &arguments).await;
     let mut replicas = Replicas { homes: (0..REPLICAS).map(|_| home(&ground)).collect(), running: Vec::new() };
     for home in &replicas.homes {
-        replicas.running.push(composed::start(home, extent.sabotage).await);
+        replicas.running.push(composed::start(home, options.sabotage).await);
     }
     let names: Vec<String> = (1..=size.accounts).map(|number| format!("work-{number}")).collect();
     let caller = Caller::of(&replicas.running[0]);
@@ -80,7 +80,7 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
             return Err(format!("seed {seed}: {why}, after {kills} kills: {lost:?}, {behind:?}, {totals:?}").into());
         }
         pause(Duration::from_millis(PAUSES.0 + dice.below(PAUSES.1))).await;
-        let Some(killed_at) = kill_one(&ground, &mut replicas, &mut dice, extent).await else {
+        let Some(killed_at) = kill_one(&ground, &mut replicas, &mut dice, options).await else {
             let before = ground.totals().await;
             pause(LIFETIME).await;
             let after = ground.totals().await;
@@ -106,7 +106,7 @@ fn home(ground: &Ground) -> Home {
 
 /// Kills a random replica while a refresh is held, and restarts it. Returns the time of the kill, or `None` if no
 /// refresh reaches its step in time.
-async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> Option<u64> {
+async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, options: Options) -> Option<u64> {
     let step = STEPS[dice.below(STEPS.len() as u64) as usize];
     ground.order("/stops/clear", json!({})).await;
     ground.order("/stops", json!({ "step": step })).await;
@@ -118,7 +118,7 @@ async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, ext
     let killed_at = now_unix_ms();
     ground.order("/stops/release", json!({"release": "continue"})).await;
     let home = replicas.homes.swap_remove(which);
-    replicas.running.push(composed::start(&home, extent.sabotage).await);
+    replicas.running.push(composed::start(&home, options.sabotage).await);
     replicas.homes.push(home);
     Some(killed_at)
 }

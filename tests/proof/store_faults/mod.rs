@@ -16,7 +16,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use libtest_mimic::Failed;
 
 use crate::{
-    extent::Extent,
+    options::Options,
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
 };
 
@@ -27,8 +27,8 @@ const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Returns the duration of the failure in this run.
-fn away(extent: Extent) -> Duration {
-    extent.of(AWAY.0, AWAY.1)
+fn away(options: Options) -> Duration {
+    options.short_or_long(AWAY.0, AWAY.1)
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -47,15 +47,15 @@ struct Outcome {
     integrity: String,
 }
 
-pub(crate) fn on_postgres(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("PostgreSQL", extent, postgres::cases(extent)))
+pub(crate) fn on_postgres(options: Options) -> Result<(), Failed> {
+    on_runtime(judge("PostgreSQL", options, postgres::cases(options)))
 }
 
-pub(crate) fn on_sqlite(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("SQLite", extent, sqlite::cases(extent)))
+pub(crate) fn on_sqlite(options: Options) -> Result<(), Failed> {
+    on_runtime(judge("SQLite", options, sqlite::cases(options)))
 }
 
-async fn judge(store: &str, extent: Extent, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
+async fn judge(store: &str, options: Options, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
     let (names, runs): (Vec<&str>, Vec<Running>) = cases.into_iter().unzip();
     let at_a_time = names.len();
     let outcomes = side_by_side(at_a_time, runs).await;
@@ -63,7 +63,7 @@ async fn judge(store: &str, extent: Extent, cases: Vec<(&'static str, Running)>)
     for (name, outcome) in names.iter().zip(outcomes) {
         match outcome {
             Ok(outcome) => {
-                complaints.extend(outcome.complaints(extent).map(|what| format!("{name}: {what}")));
+                complaints.extend(outcome.complaints(options).map(|what| format!("{name}: {what}")));
                 rows.push(outcome.row(name));
             }
             Err(why) => complaints.push(format!("{name}: {why}")),
@@ -75,9 +75,9 @@ async fn judge(store: &str, extent: Extent, cases: Vec<(&'static str, Running)>)
 }
 
 impl Outcome {
-    fn complaints(&self, extent: Extent) -> impl Iterator<Item = String> {
+    fn complaints(&self, options: Options) -> impl Iterator<Item = String> {
         let (all, served) = self.reads;
-        let late = extent.long && self.committed_after > COMMITTED_WITHIN;
+        let late = options.long && self.committed_after > COMMITTED_WITHIN;
         [
             (all == 0).then(|| "no request was sent".to_owned()),
             (served != all).then(|| format!("only {served} of {all} requests were served")),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     composed,
-    extent::Extent,
+    options::Options,
     races_and_faults::{clock, hurried_home, pass},
     support::{
         gateway::{Gateway, Home, eventually},
@@ -31,14 +31,14 @@ enum Fault {
     ReadOnly,
 }
 
-pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
-        ("gone during the commit", Box::pin(outage(Fault::Gone, extent))),
-        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, extent))),
-        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, extent))),
-        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, extent))),
-        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, extent))),
-        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(extent))),
+        ("gone during the commit", Box::pin(outage(Fault::Gone, options))),
+        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, options))),
+        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, options))),
+        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, options))),
+        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, options))),
+        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(options))),
     ]
 }
 
@@ -48,19 +48,19 @@ struct Scene {
     database: Database,
     link: Link,
     home: Home,
-    extent: Extent,
+    options: Options,
 }
 
 impl Scene {
-    async fn new(extent: Extent) -> Self {
+    async fn new(options: Options) -> Self {
         let (provider, database) = (Provider::approving(), Database::create().await);
         let link = Link::to(&database.url).await;
         let home = hurried_home(&provider, HTTP_TIMEOUT).with("GOCLAW_DATABASE__URL", &link.through(&database.url));
-        Self { provider, database, link, home, extent }
+        Self { provider, database, link, home, options }
     }
 
     async fn start(&self) -> Gateway {
-        composed::start(&self.home, self.extent.sabotage).await
+        composed::start(&self.home, self.options.sabotage).await
     }
 
     async fn strike(&self, fault: Fault) {
@@ -117,15 +117,15 @@ impl Scene {
     }
 }
 
-async fn outage(fault: Fault, extent: Extent) -> Outcome {
-    let scene = Scene::new(extent).await;
+async fn outage(fault: Fault, options: Options) -> Outcome {
+    let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.strike(fault).await;
     held.release(&scene.provider).await;
     journal_has(&scene.home.data_dir(), 1).await;
-    pass(away(extent)).await;
+    pass(away(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the fault prevents the commit");
     let kept_in = kept_in(&scene.home.data_dir());
 
@@ -137,8 +137,8 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
 }
 
 /// The token is in the database, but the gateway cannot know that. It must find out and store the token once.
-async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
-    let scene = Scene::new(extent).await;
+async fn answer_lost(at_commit: AtCommit, options: Options) -> Outcome {
+    let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
@@ -146,7 +146,7 @@ async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     held.release(&scene.provider).await;
     scene.link.happened(at_commit).await;
     assert_eq!(journal_files(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
-    pass(away(extent)).await;
+    pass(away(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT arrives");
     let kept_in = kept_in(&scene.home.data_dir());
 
@@ -159,8 +159,8 @@ async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
-async fn killed_meanwhile(extent: Extent) -> Outcome {
-    let scene = Scene::new(extent).await;
+async fn killed_meanwhile(options: Options) -> Outcome {
+    let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
@@ -174,7 +174,7 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "the gateway must not start without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
-    pass(away(extent)).await;
+    pass(away(options)).await;
     let kept_in = kept_in(&scene.home.data_dir());
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     composed,
-    extent::Extent,
+    options::Options,
     races_and_faults::{Ledger, clock, hurried_home, pass},
     support::{
         gateway::{CommandOutput, Gateway, Home, eventually},
@@ -32,15 +32,15 @@ const DATABASE: &str = "goclaw.db";
 /// Long enough for a response to reach the gateway.
 const MOMENT: Duration = Duration::from_secs(1);
 
-pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
-        ("disk full, journal elsewhere", Box::pin(full(extent, false))),
-        ("disk full, journal on it", Box::pin(full(extent, true))),
-        ("disk full, journal on it, told to stop", Box::pin(stopped_on_a_full_disk(extent, false))),
-        ("the same while a caller waits", Box::pin(stopped_on_a_full_disk(extent, true))),
-        ("no write goes through", Box::pin(unwritable(extent))),
-        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(extent))),
-        ("held by another process", Box::pin(held_by_another(extent))),
+        ("disk full, journal elsewhere", Box::pin(full(options, false))),
+        ("disk full, journal on it", Box::pin(full(options, true))),
+        ("disk full, journal on it, told to stop", Box::pin(stopped_on_a_full_disk(options, false))),
+        ("the same while a caller waits", Box::pin(stopped_on_a_full_disk(options, true))),
+        ("no write goes through", Box::pin(unwritable(options))),
+        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(options))),
+        ("held by another process", Box::pin(held_by_another(options))),
     ]
 }
 
@@ -104,7 +104,7 @@ fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, ledger: Le
     Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
 }
 
-async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
+async fn full(options: Options, journal_on_it: bool) -> Outcome {
     let scene = Scene::new(journal_on_it);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
@@ -114,7 +114,7 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     if !journal_on_it {
         journal_has(&scene.data_dir, 1).await;
     }
-    pass(away(extent)).await;
+    pass(away(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the full disk prevents the commit");
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
@@ -130,7 +130,7 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
 }
 
 /// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
-async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome {
+async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outcome {
     let scene = Scene::new(true);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
@@ -144,7 +144,7 @@ async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome
     let held = if a_caller_waits { Some(held) } else { None };
     let mut gateway = Arc::into_inner(gateway).expect("no other reference");
     gateway.terminate();
-    pass(away(extent)).await;
+    pass(away(options)).await;
     assert!(gateway.is_running(), "the gateway must not exit with the only live token");
 
     scene.disk.free();
@@ -161,7 +161,7 @@ async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome
 }
 
 /// A process limit makes every write fail, also the journal's, as on a disk that has become read-only.
-async fn unwritable(extent: Extent) -> Outcome {
+async fn unwritable(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let plain = home.command(&[]);
@@ -176,7 +176,7 @@ async fn unwritable(extent: Extent) -> Outcome {
     let readers = Readers::of(&gateway);
     limit_files(&gateway, "0");
     held.release(&provider).await;
-    pass(away(extent)).await;
+    pass(away(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the limit prevents the commit");
     let kept_in = kept_in(&home.data_dir());
     assert_eq!(kept_in, "memory");
@@ -198,7 +198,7 @@ fn limit_files(gateway: &Gateway, most: &str) {
     assert!(status.is_ok_and(|status| status.success()), "prlimit failed, which the tests need to make writes fail");
 }
 
-async fn read_only_at_start(extent: Extent) -> Outcome {
+async fn read_only_at_start(options: Options) -> Outcome {
     let scene = Scene::new(false);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
@@ -215,7 +215,7 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "the gateway must not start on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "one line of error text: {}", refused.stderr);
-    pass(away(extent)).await;
+    pass(away(options)).await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
@@ -228,10 +228,10 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
 }
 
-async fn held_by_another(extent: Extent) -> Outcome {
+async fn held_by_another(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
-    let gateway = Arc::new(composed::start(&home, extent.sabotage).await);
+    let gateway = Arc::new(composed::start(&home, options.sabotage).await);
     let held = hold_refresh(&gateway, &provider).await;
     let readers = Readers::of(&gateway);
     let path = home.data_dir().join(DATABASE).display().to_string();
@@ -239,7 +239,7 @@ async fn held_by_another(extent: Extent) -> Outcome {
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
     held.release(&provider).await;
     journal_has(&home.data_dir(), 1).await;
-    pass(away(extent)).await;
+    pass(away(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the lock prevents the commit");
     let kept_in = kept_in(&home.data_dir());
 
