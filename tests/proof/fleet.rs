@@ -50,12 +50,12 @@ pub(crate) enum Storage {
 }
 
 /// The provider and the database of a harness.
-pub(crate) struct Ground {
+pub(crate) struct Testbed {
     pub(crate) provider: Provider,
     pub(crate) storage: Storage,
 }
 
-impl Ground {
+impl Testbed {
     /// Starts a provider with these simulator arguments, and creates a database.
     pub(crate) async fn new(engine: Engine, arguments: &[&str]) -> Self {
         let storage = match engine {

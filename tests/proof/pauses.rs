@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    fleet::{Caller, Engine, Testbed, block_on, pause, until_some},
     options::Options,
     support::gateway::Gateway,
 };
@@ -28,13 +28,13 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
     block_on(async move {
-        let mut ground = Ground::new(engine, &["--access-lifetime", "1h"]).await;
+        let mut testbed = Testbed::new(engine, &["--access-lifetime", "1h"]).await;
         let pauses = options.short_or_long(&PAUSES[..], &LONG_PAUSES[..]);
         let steps = options.short_or_long(&STEPS[..], &LONG_STEPS[..]);
         let mut problems = Vec::new();
         for step in steps {
             for length in pauses {
-                problems.extend(run_case(&mut ground, step, *length, options).await);
+                problems.extend(run_case(&mut testbed, step, *length, options).await);
             }
         }
         let cases = steps.len() * pauses.len();
@@ -44,11 +44,11 @@ pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
 }
 
 /// Runs one case. Returns a description of a wrong result.
-async fn run_case(ground: &mut Ground, step: &str, length: Duration, options: Options) -> Option<String> {
-    ground.reset().await;
-    ground.order("/settings", json!({"access_lifetime": "1h"})).await;
+async fn run_case(testbed: &mut Testbed, step: &str, length: Duration, options: Options) -> Option<String> {
+    testbed.reset().await;
+    testbed.order("/settings", json!({"access_lifetime": "1h"})).await;
     let homes = [(); 2].map(|()| {
-        let home = ground.home();
+        let home = testbed.home();
         if options.long {
             home
         } else {
@@ -57,13 +57,13 @@ async fn run_case(ground: &mut Ground, step: &str, length: Duration, options: Op
     });
     let paused = composed::start(&homes[0], options.sabotage).await;
     let other = composed::start(&homes[1], options.sabotage).await;
-    ground.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
-    ground.order("/stops", json!({ "step": step })).await;
+    testbed.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
+    testbed.order("/stops", json!({ "step": step })).await;
 
     let pausing = async {
-        ground.order("/stops/await", json!({ "step": step })).await;
+        testbed.order("/stops/await", json!({ "step": step })).await;
         signal(&paused, "STOP");
-        ground.order("/stops/release", json!({"release": "continue"})).await;
+        testbed.order("/stops/release", json!({"release": "continue"})).await;
         pause(length).await;
         // Ignore the result, because the gateway may wait for the lease longer than this client.
         let _ = Caller::of(&other).refresh(ACCOUNT).await;
@@ -81,7 +81,7 @@ async fn run_case(ground: &mut Ground, step: &str, length: Duration, options: Op
             return Some(format!("{step}, {length:?}: {}", caller.status(ACCOUNT).await));
         }
     }
-    let totals = ground.totals().await;
+    let totals = testbed.totals().await;
     let is_once = (totals.presentations, totals.rotated, totals.reuse_refused) == (1, 1, 0);
     (!is_once).then(|| format!("{step}, {length:?}: {totals:?}"))
 }

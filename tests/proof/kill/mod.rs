@@ -18,7 +18,7 @@ use libtest_mimic::Failed;
 use tokio::task::JoinSet;
 
 use crate::{
-    fleet::{Engine, Ground, block_on},
+    fleet::{Engine, Testbed, block_on},
     options::Options,
 };
 use case::{Case, Ending, Reuse};
@@ -50,14 +50,14 @@ async fn all_cases(engine: Engine, runs: u32, options: Options) -> Results {
     for _ in 0..AT_A_TIME {
         let queue = Arc::clone(&queue);
         workers.spawn(async move {
-            let (mut ground, mut done) = (Ground::new(engine, &[]).await, Vec::new());
+            let (mut testbed, mut done) = (Testbed::new(engine, &[]).await, Vec::new());
             let next = || queue.lock().expect("not poisoned").pop_front();
             while let Some((point, policy)) = next() {
                 let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: options.sabotage };
-                let (back, ending) = finished(case, ground).await;
-                ground = match back {
-                    Some(ground) => ground,
-                    None => Ground::new(engine, &[]).await,
+                let (back, ending) = finished(case, testbed).await;
+                testbed = match back {
+                    Some(testbed) => testbed,
+                    None => Testbed::new(engine, &[]).await,
                 };
                 done.push(((point, policy), ending));
             }
@@ -71,16 +71,16 @@ async fn all_cases(engine: Engine, runs: u32, options: Options) -> Results {
     results
 }
 
-/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the ground, unless
+/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the testbed, unless
 /// the case panicked.
-async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<Ending, String>) {
+async fn finished(case: Case, mut testbed: Testbed) -> (Option<Testbed>, Result<Ending, String>) {
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let ending = case.run(&mut ground).await;
-        (ground, ending)
+        let ending = case.run(&mut testbed).await;
+        (testbed, ending)
     });
     match task.join_next().await.expect("there is one task") {
-        Ok((ground, ending)) => (Some(ground), ending),
+        Ok((testbed, ending)) => (Some(testbed), ending),
         Err(error) => {
             let panic = error.into_panic();
             let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    fleet::{Caller, Engine, Testbed, block_on, pause, until_some},
     options::Options,
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
@@ -60,7 +60,7 @@ type Version = (String, u64);
 
 struct Scene {
     engine: Engine,
-    ground: Ground,
+    testbed: Testbed,
     homes: Vec<Home>,
     gateways: Vec<Gateway>,
     /// The login id and generation that the account must have; `None` after a logout.
@@ -103,12 +103,12 @@ async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Fa
 
 impl Scene {
     async fn new(engine: Engine) -> Self {
-        let ground = Ground::new(engine, &[]).await;
-        let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+        let testbed = Testbed::new(engine, &[]).await;
+        let home = || testbed.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
         let homes: Vec<Home> = (0..GATEWAYS).map(|_| home()).collect();
         let mut scene = Self {
             engine,
-            ground,
+            testbed,
             homes,
             gateways: Vec::new(),
             newest: None,
@@ -137,7 +137,7 @@ impl Scene {
         match step {
             Step::Refresh | Step::LoseAnswer if !self.is_refreshable() => {}
             Step::LoseAnswer => {
-                self.ground.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
+                self.testbed.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
                 self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
                 self.doubted.extend(self.newest.iter().map(|(login_id, _)| login_id.clone()));
             }
@@ -175,7 +175,7 @@ impl Scene {
         let start = caller.post(&format!("/v1/auth/{ACCOUNT}/start"), json!({"force": true})).await;
         let started = start.expect("an answer").json();
         let approve = json!({"authorize_url": started["auth_url"], "account": 0});
-        let approved = self.ground.order("/approve", approve).await;
+        let approved = self.testbed.order("/approve", approve).await;
         let paste = json!({"redirect_url": approved["callback_url"]});
         let answer = caller.post(&format!("/v1/auth/{ACCOUNT}/callback"), paste).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -192,7 +192,7 @@ impl Scene {
     }
 
     async fn back_up(&mut self) {
-        self.ground.back_up().await;
+        self.testbed.back_up().await;
         self.backup = self.newest.clone().map(|(login_id, _)| login_id);
     }
 
@@ -203,7 +203,7 @@ impl Scene {
         if self.engine == Engine::Sqlite {
             self.gateways.clear();
         }
-        self.ground.restore().await;
+        self.testbed.restore().await;
         if self.engine == Engine::Sqlite {
             self.start_all().await;
         }
@@ -242,7 +242,7 @@ impl Scene {
     }
 
     async fn judge(self) -> Result<(), Failed> {
-        let totals = self.ground.totals().await;
+        let totals = self.testbed.totals().await;
         println!(
             "restores on {}: {} restores, {} presentations, {} reuse refused, {} families killed",
             self.engine.in_words(),
