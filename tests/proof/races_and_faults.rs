@@ -120,9 +120,9 @@ pub(crate) fn print_table(title: &str, headings: &[&str], rows: &[Vec<String>]) 
     }
 }
 
-/// Returns one failure with all complaints, or success if there are none.
-pub(crate) fn verdict(complaints: &[String]) -> Result<(), Failed> {
-    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
+/// Returns one failure with all problems, or success if there are none.
+pub(crate) fn verdict(problems: &[String]) -> Result<(), Failed> {
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
 /// Returns the machine's time, which the gateway processes use.

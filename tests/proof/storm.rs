@@ -54,8 +54,8 @@ async fn storm(engine: Engine, size: Size, options: Options) -> Result<(), Faile
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
     testbed.sign_in(&callers[0], ACCOUNT, 0).await;
     for caller in &callers {
-        let knows = || async { caller.usage().await.filter(|answer| answer.status == 200) };
-        wait_for("every gateway to serve the account", knows).await;
+        let serves = || async { caller.usage().await.filter(|answer| answer.status == 200) };
+        wait_for("every gateway to serve the account", serves).await;
     }
 
     let (mut tally, mut ended) = (Tally::default(), 0);

@@ -67,9 +67,9 @@ struct Aftermath<'a> {
     testbed: &'a Testbed,
     caller: Caller,
     /// The time by which the lease has expired, in Unix milliseconds.
-    lease_over: u64,
+    lease_ends_at: u64,
     /// The earliest start of the access token's last minutes, in Unix milliseconds.
-    last_minutes: u64,
+    last_minutes_at: u64,
 }
 
 impl Case {
@@ -94,8 +94,8 @@ impl Case {
             case: self,
             testbed,
             caller: Caller::of(&gateway),
-            lease_over: killed_at + millis(LEASE),
-            last_minutes: expires_at - millis(LIFETIME / 10),
+            lease_ends_at: killed_at + millis(LEASE),
+            last_minutes_at: expires_at - millis(LIFETIME / 10),
         };
         aftermath.judge().await
     }
@@ -159,31 +159,31 @@ impl Aftermath<'_> {
     async fn judge(&self) -> Result<Ending, String> {
         let ending = match (self.case.point.leaves, self.case.reuse) {
             (Leaves::Nothing, _) => {
-                self.refreshed_since(0).await?;
+                self.refresh_past(0).await?;
                 Ending::Refreshed
             }
             (Leaves::NewTokens, _) => {
-                self.recovered().await?;
+                self.wait_for_new_tokens().await?;
                 Ending::Found
             }
             (Leaves::Unspent | Leaves::Window, Reuse::GraceIsDeclared) => {
-                self.recovered().await?;
+                self.wait_for_new_tokens().await?;
                 Ending::RetriedAtOnce
             }
             (Leaves::Unspent, Reuse::KillsTheFamily) => {
-                self.doubt().await?;
-                self.recovered().await?;
+                self.check_doubt().await?;
+                self.wait_for_new_tokens().await?;
                 Ending::RetriedLate
             }
             (Leaves::Window, Reuse::KillsTheFamily) => {
-                self.doubt().await?;
+                self.check_doubt().await?;
                 self.until("the doubt to end", |status| status["state"] == "needs_reauth").await?;
                 Ending::InDoubtThenOver
             }
         };
         self.check_ledger(ending).await?;
         if ending != Ending::InDoubtThenOver {
-            self.is_alive().await?;
+            self.check_tokens().await?;
         }
         Ok(ending)
     }
@@ -192,12 +192,12 @@ impl Aftermath<'_> {
         self.caller.status(ACCOUNT).await
     }
 
-    /// Waits until the status matches.
-    async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value, String> {
+    /// Waits until the status meets a condition.
+    async fn until(&self, what: &str, is_met: impl Fn(&Value) -> bool) -> Result<Value, String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let status = self.status().await;
-            if is_so(&status) {
+            if is_met(&status) {
                 return Ok(status);
             }
             check(now_unix_ms() < give_up, || format!("timed out waiting for {what}: {status}"))?;
@@ -206,7 +206,7 @@ impl Aftermath<'_> {
     }
 
     /// Requests refreshes until the tokens are newer than `generation`.
-    async fn refreshed_since(&self, generation: u64) -> Result<(), String> {
+    async fn refresh_past(&self, generation: u64) -> Result<(), String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let answer = self.caller.refresh(ACCOUNT).await;
@@ -221,17 +221,17 @@ impl Aftermath<'_> {
     }
 
     /// Waits for new tokens without requesting a refresh.
-    async fn recovered(&self) -> Result<(), String> {
+    async fn wait_for_new_tokens(&self) -> Result<(), String> {
         self.until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
     }
 
     /// Checks that between the lease and the last minutes the access token serves and no refresh token is presented.
-    async fn doubt(&self) -> Result<(), String> {
+    async fn check_doubt(&self) -> Result<(), String> {
         let presented = self.testbed.presentations().await.len();
         let status = loop {
             let asked_at = now_unix_ms();
             let status = self.status().await;
-            if status["state"] == "in_doubt" || asked_at >= self.lease_over {
+            if status["state"] == "in_doubt" || asked_at >= self.lease_ends_at {
                 break status;
             }
             pause(POLL_INTERVAL).await;
@@ -243,7 +243,7 @@ impl Aftermath<'_> {
         let answer = self.caller.usage().await;
         check(answer.is_some_and(|answer| answer.status == 200), || "the access token does not serve".to_owned())?;
         let asked = self.caller.refresh(ACCOUNT).await.map(|answer| answer.json()).unwrap_or_default();
-        let in_time = now_unix_ms() < self.last_minutes;
+        let in_time = now_unix_ms() < self.last_minutes_at;
         check(in_time, || "the machine is too slow for this test: the last minutes have come".to_owned())?;
         check(asked["state"] == "in_doubt", || format!("asking for a refresh changed the state: {asked}"))?;
         let now_presented = self.testbed.presentations().await.len();
@@ -254,8 +254,8 @@ impl Aftermath<'_> {
     async fn check_ledger(&self, ending: Ending) -> Result<(), String> {
         use PresentationOutcome::{FamilyKilled, GraceAnswered, NotActed, Rotated};
         let all = self.testbed.presentations().await;
-        let at_stake: Vec<&Presentation> = all.iter().filter(|one| one.generation == Some(0)).collect();
-        let outcomes: Vec<_> = at_stake.iter().map(|one| one.outcome.clone()).collect();
+        let of_first_token: Vec<&Presentation> = all.iter().filter(|one| one.generation == Some(0)).collect();
+        let outcomes: Vec<_> = of_first_token.iter().map(|one| one.outcome.clone()).collect();
         let expected = match (self.case.point.leaves, self.case.reuse) {
             (Leaves::Nothing | Leaves::NewTokens, _) => vec![Rotated],
             (Leaves::Unspent, _) if matches!(self.case.point.place, Place::Provider(Step::BodyRead)) => {
@@ -266,9 +266,9 @@ impl Aftermath<'_> {
             (Leaves::Window, Reuse::GraceIsDeclared) => vec![Rotated, GraceAnswered],
         };
         check(outcomes == expected, || format!("presented {outcomes:?}, not {expected:?}"))?;
-        let last = at_stake.last().map(|one| one.began_unix_ms).unwrap_or_default();
+        let last = of_first_token.last().map(|one| one.began_unix_ms).unwrap_or_default();
         let late = matches!(ending, Ending::RetriedLate | Ending::InDoubtThenOver);
-        let margin = i128::from(last) - i128::from(self.last_minutes);
+        let margin = i128::from(last) - i128::from(self.last_minutes_at);
         check(!late || margin >= 0, || format!("presented {} ms before the last minutes", -margin))?;
         check(ending != Ending::RetriedAtOnce || margin < 0, || format!("retried {margin} ms into the last minutes"))?;
         let most = self.testbed.totals().await.max_concurrent_in_a_family;
@@ -276,20 +276,20 @@ impl Aftermath<'_> {
     }
 
     /// Checks that the current access and refresh tokens are valid.
-    async fn is_alive(&self) -> Result<(), String> {
+    async fn check_tokens(&self) -> Result<(), String> {
         let answer = self.caller.usage().await;
         let response = answer.map(|answer| (answer.status, answer.text));
         check(response.as_ref().is_some_and(|(status, _)| *status == 200), || format!("does not serve: {response:?}"))?;
         let generation = self.status().await["generation"].as_u64();
-        self.refreshed_since(generation.unwrap_or_default()).await?;
+        self.refresh_past(generation.unwrap_or_default()).await?;
         let totals = self.testbed.totals().await;
         let spent = totals.reuse_refused + totals.families_killed + totals.refused;
         check(spent == 0, || format!("a token was refused: {totals:?}"))
     }
 }
 
-fn check(is_so: bool, error: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(error()) }
+fn check(holds: bool, error: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(error()) }
 }
 
 fn millis(time: Duration) -> u64 {

@@ -54,8 +54,8 @@ async fn all_cases(engine: Engine, runs: u32, options: Options) -> Results {
             let next = || queue.lock().expect("not poisoned").pop_front();
             while let Some((point, policy)) = next() {
                 let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: options.sabotage };
-                let (back, ending) = finished(case, testbed).await;
-                testbed = match back {
+                let (returned, ending) = run_isolated(case, testbed).await;
+                testbed = match returned {
                     Some(testbed) => testbed,
                     None => Testbed::new(engine, &[]).await,
                 };
@@ -73,7 +73,7 @@ async fn all_cases(engine: Engine, runs: u32, options: Options) -> Results {
 
 /// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the testbed, unless
 /// the case panicked.
-async fn finished(case: Case, mut testbed: Testbed) -> (Option<Testbed>, Result<Ending, String>) {
+async fn run_isolated(case: Case, mut testbed: Testbed) -> (Option<Testbed>, Result<Ending, String>) {
     let mut task = JoinSet::new();
     task.spawn(async move {
         let ending = case.run(&mut testbed).await;

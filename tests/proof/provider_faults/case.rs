@@ -24,12 +24,12 @@ const GOOD_FOR: Duration = Duration::from_secs(9);
 /// The lifetime of refreshed tokens, so that no further refresh is due.
 const LONG_LIFE: &str = "1h";
 /// How long an outage continues after the access token's expiry, in the short and in the long form.
-const BEYOND: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+const BEYOND_LIFE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// How long a login may take to show the effect of a fault, and to reach its final state.
-const SHOWN_WITHIN: Duration = Duration::from_secs(5);
-const REST_WITHIN: Duration = Duration::from_secs(25);
+const EFFECT_WITHIN: Duration = Duration::from_secs(5);
+const FINAL_WITHIN: Duration = Duration::from_secs(25);
 /// How much memory the gateway may use for an endless body, in KiB.
-const MOST_GROWTH: u64 = 64 * 1024;
+const MAX_GROWTH: u64 = 64 * 1024;
 
 /// An observation of the login.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub(super) struct Measured {
     pub(super) after: Seen,
     pub(super) end: Seen,
     /// Other deviations.
-    pub(super) complaints: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 impl Seen {
@@ -94,27 +94,27 @@ pub(super) async fn run(case: Case, options: Options) -> Measured {
     assert_eq!(page.status, 200, "{}", page.text);
     provider.post_control("/settings", json!({"access_lifetime": LONG_LIFE})).await;
     let memory_before = memory(&gateway, "VmRSS");
-    let mut complaints = Vec::new();
+    let mut problems = Vec::new();
 
     let after = strike(&case, &provider, &gateway, options).await;
-    complaints.extend(check_request(&gateway, &after).await);
-    complaints.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
+    problems.extend(check_request(&gateway, &after).await);
+    problems.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
     recover(&case, &provider, &gateway).await;
-    let end = seen(&case.end, REST_WITHIN, &provider, &gateway).await;
-    complaints.extend(owner_acts(&case, &provider, &gateway, &end).await);
+    let end = seen(&case.end, FINAL_WITHIN, &provider, &gateway).await;
+    problems.extend(owner_acts(&case, &provider, &gateway, &end).await);
 
     let grown = memory(&gateway, "VmHWM").saturating_sub(memory_before);
-    if grown > MOST_GROWTH {
-        complaints.push(format!("the gateway grew by {grown} KiB"));
+    if grown > MAX_GROWTH {
+        problems.push(format!("the gateway grew by {grown} KiB"));
     }
     let at_once = Ledger::of(&provider).await.at_once;
     if at_once > 1 {
-        complaints.push(format!("{at_once} presentations at the same time"));
+        problems.push(format!("{at_once} presentations at the same time"));
     }
     if !provider.outcomes("/elsewhere").await.is_empty() {
-        complaints.push("a redirect was followed with a token".to_owned());
+        problems.push("a redirect was followed with a token".to_owned());
     }
-    Measured { after, end, complaints }
+    Measured { after, end, problems }
 }
 
 fn home(provider: &Provider, case: &Case) -> Home {
@@ -142,9 +142,9 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Op
     }
     if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
         eventually("the access token to end", dead).await;
-        pass(options.short_or_long(BEYOND.0, BEYOND.1)).await;
+        pass(options.short_or_long(BEYOND_LIFE.0, BEYOND_LIFE.1)).await;
     }
-    seen(&case.after, SHOWN_WITHIN, provider, gateway).await
+    seen(&case.after, EFFECT_WITHIN, provider, gateway).await
 }
 
 /// Ends the fault.

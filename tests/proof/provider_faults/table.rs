@@ -129,8 +129,8 @@ fn status(status: u16, body: &Value) -> Value {
 }
 
 /// A response later than the gateway's timeout.
-fn late(by: &str) -> Value {
-    json!({"kind": "delay", "by": by})
+fn late(delay: &str) -> Value {
+    json!({"kind": "delay", "by": delay})
 }
 
 pub(super) fn cases() -> Vec<Case> {

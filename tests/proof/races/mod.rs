@@ -34,13 +34,13 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
     println!("races: --seed {seed} repeats this order");
     let operations = options.short_or_long(OPERATIONS.0, OPERATIONS.1) / 2;
     on_runtime(async move {
-        let mut complaints = Vec::new();
+        let mut problems = Vec::new();
         let names: Vec<&str> = scripted::cases().into_iter().map(|(name, _)| name).collect();
         let scripted = side_by_side(4, scripted::cases().into_iter().map(|(_, case)| case)).await;
         let mut rows = Vec::new();
         for (name, outcome) in names.into_iter().zip(scripted) {
             rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as it should").to_owned()]);
-            complaints.extend(outcome.err().map(|why| format!("{name}: {why}")));
+            problems.extend(outcome.err().map(|why| format!("{name}: {why}")));
         }
         print_table("Races, one at a time", &["race", "ended"], &rows);
 
@@ -51,13 +51,12 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
             match outcome {
                 Ok(outcome) => {
                     rows.push(outcome.row(revocation));
-                    complaints
-                        .extend(outcome.complaints.iter().map(|what| format!("{}: {what}", revocation.in_words())));
+                    problems.extend(outcome.problems.iter().map(|what| format!("{}: {what}", revocation.in_words())));
                 }
-                Err(why) => complaints.push(format!("{}: {why}", revocation.in_words())),
+                Err(why) => problems.push(format!("{}: {why}", revocation.in_words())),
             }
         }
         print_table(&format!("Races, {} operations, seed {seed}", operations * 2), &outcome::HEADINGS, &rows);
-        verdict(&complaints)
+        verdict(&problems)
     })
 }

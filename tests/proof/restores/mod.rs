@@ -27,13 +27,13 @@ const GATEWAYS: usize = 2;
 /// The time in which every gateway reads a change. A change that only one gateway has read could be lost with it.
 const READ_WITHIN: Duration = Duration::from_millis(700);
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
-/// The number of steps, in the short and in the long form.
+/// The number of steps, in the short and in the long form. In this harness, `--runs` sets it.
 const STEPS: (u32, u32) = (24, 1_000);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Refresh,
-    LoseAnswer,
+    LoseResponse,
     LogIn,
     LogOut,
     BackUp,
@@ -42,9 +42,9 @@ enum Step {
 }
 
 /// The steps, each as often as its weight in the random choice.
-const DRAWN: [Step; 10] = [
+const WEIGHTED_STEPS: [Step; 10] = [
     Step::Refresh,
-    Step::LoseAnswer,
+    Step::LoseResponse,
     Step::Refresh,
     Step::LogIn,
     Step::LogOut,
@@ -92,10 +92,10 @@ async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Fa
     scene.log_in(0).await;
     scene.back_up().await;
     for number in 0..steps {
-        let step = DRAWN[usize::try_from(draws.below(DRAWN.len() as u64)).expect("a small number")];
+        let step = WEIGHTED_STEPS[usize::try_from(draws.below(WEIGHTED_STEPS.len() as u64)).expect("a small number")];
         let replica = usize::try_from(draws.below(GATEWAYS as u64)).expect("a small number");
         scene.history.push(format!("{number} {step:?} at {replica}"));
-        scene.take(step, replica).await;
+        scene.run(step, replica).await;
         scene.settle().await;
     }
     scene.judge().await
@@ -133,10 +133,10 @@ impl Scene {
         Caller::of(&self.gateways[replica])
     }
 
-    async fn take(&mut self, step: Step, replica: usize) {
+    async fn run(&mut self, step: Step, replica: usize) {
         match step {
-            Step::Refresh | Step::LoseAnswer if !self.is_refreshable() => {}
-            Step::LoseAnswer => {
+            Step::Refresh | Step::LoseResponse if !self.is_refreshable() => {}
+            Step::LoseResponse => {
                 self.testbed.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
                 self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
                 self.doubted.extend(self.newest.iter().map(|(login_id, _)| login_id.clone()));

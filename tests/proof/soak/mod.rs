@@ -23,8 +23,8 @@ use explained::Account;
 const REPLICAS: usize = 3;
 /// The lifetime of an access token.
 pub(super) const LIFETIME: Duration = Duration::from_secs(4);
-/// The deadline for every ten rotations.
-const TEST_DEADLINE: Duration = Duration::from_secs(120);
+/// The deadline is this long for every ten rotations.
+const TEN_ROTATIONS_DEADLINE: Duration = Duration::from_secs(120);
 /// The deadline for a refresh to reach a step. It is much longer than the time between two refreshes.
 const STEP_DEADLINE: Duration = Duration::from_secs(30);
 /// The minimum pause between kills and the maximum random addition, in milliseconds.
@@ -64,7 +64,7 @@ async fn soak(size: Size, options: Options) -> Result<(), Failed> {
         testbed.sign_in(&caller, name, person).await;
     }
 
-    let give_up = now_unix_ms() + millis(TEST_DEADLINE) * size.rotations / 10;
+    let give_up = now_unix_ms() + millis(TEN_ROTATIONS_DEADLINE) * size.rotations / 10;
     let (mut dice, mut kills) = (Dice(seed), Vec::new());
     loop {
         let statuses = statuses(&replicas, &names).await;
@@ -112,12 +112,12 @@ async fn kill_one(testbed: &Testbed, replicas: &mut Replicas, dice: &mut Dice, o
     testbed.order("/stops", json!({ "step": step })).await;
     let held = || async { (testbed.stopped().await > 0).then_some(()) };
     tokio::time::timeout(STEP_DEADLINE, wait_for("a refresh to be held", held)).await.ok()?;
-    let which = dice.below(REPLICAS as u64) as usize;
+    let victim = dice.below(REPLICAS as u64) as usize;
     // SIGKILL.
-    drop(replicas.running.swap_remove(which));
+    drop(replicas.running.swap_remove(victim));
     let killed_at = now_unix_ms();
     testbed.order("/stops/release", json!({"release": "continue"})).await;
-    let home = replicas.homes.swap_remove(which);
+    let home = replicas.homes.swap_remove(victim);
     replicas.running.push(composed::start(&home, options.sabotage).await);
     replicas.homes.push(home);
     Some(killed_at)

@@ -21,14 +21,14 @@ use crate::{
 };
 
 /// The duration of the failure, in the short and in the long form.
-const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
+const FAILURE_LENGTH: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
 /// The promised time to commit, which only the long form checks, on a machine of its own. The short form shares its
 /// machine with other tests and only waits for the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Returns the duration of the failure in this run.
-fn away(options: Options) -> Duration {
-    options.short_or_long(AWAY.0, AWAY.1)
+fn failure_length(options: Options) -> Duration {
+    options.short_or_long(FAILURE_LENGTH.0, FAILURE_LENGTH.1)
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -59,23 +59,23 @@ async fn judge(store: &str, options: Options, cases: Vec<(&'static str, Running)
     let (names, runs): (Vec<&str>, Vec<Running>) = cases.into_iter().unzip();
     let at_a_time = names.len();
     let outcomes = side_by_side(at_a_time, runs).await;
-    let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for (name, outcome) in names.iter().zip(outcomes) {
         match outcome {
             Ok(outcome) => {
-                complaints.extend(outcome.complaints(options).map(|what| format!("{name}: {what}")));
+                problems.extend(outcome.problems(options).map(|what| format!("{name}: {what}")));
                 rows.push(outcome.row(name));
             }
-            Err(why) => complaints.push(format!("{name}: {why}")),
+            Err(why) => problems.push(format!("{name}: {why}")),
         }
     }
     let headings = ["fault", "reads served", "token kept in", "committed after", "presentations", "reuse", "database"];
     print_table(&format!("Store faults on {store}"), &headings, &rows);
-    verdict(&complaints)
+    verdict(&problems)
 }
 
 impl Outcome {
-    fn complaints(&self, options: Options) -> impl Iterator<Item = String> {
+    fn problems(&self, options: Options) -> impl Iterator<Item = String> {
         let (all, served) = self.reads;
         let late = options.long && self.committed_after > COMMITTED_WITHIN;
         [

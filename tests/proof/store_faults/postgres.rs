@@ -4,10 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Outcome, Running, away,
-    link::{AtCommit, Link},
+    Outcome, Running, failure_length,
+    link::{CommitFault, Link},
     readers::Readers,
-    scene::{HTTP_TIMEOUT, hold_refresh, journal_files, journal_has, kept_in, prove_it_lives},
+    scene::{HTTP_TIMEOUT, check_token_works, count_unsaved, hold_refresh, kept_in, wait_for_unsaved},
 };
 use crate::{
     composed,
@@ -35,8 +35,8 @@ pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
         ("gone during the commit", Box::pin(outage(Fault::Gone, options))),
         ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, options))),
-        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, options))),
-        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, options))),
+        ("COMMIT arrived, its answer lost", Box::pin(response_lost(CommitFault::ResponseLost, options))),
+        ("COMMIT arrived, never answered", Box::pin(response_lost(CommitFault::ResponseSwallowed, options))),
         ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, options))),
         ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(options))),
     ]
@@ -73,7 +73,7 @@ impl Scene {
 
     async fn recover(&self, fault: Fault) {
         match fault {
-            Fault::Gone | Fault::GoneSilently => self.link.join().await,
+            Fault::Gone | Fault::GoneSilently => self.link.restore().await,
             Fault::ReadOnly => self.set_read_only("off").await,
         }
     }
@@ -103,8 +103,8 @@ impl Scene {
         kept_in: &'static str,
         committed_after: Duration,
     ) -> Outcome {
-        journal_has(&self.home.data_dir(), 0).await;
-        let ledger = prove_it_lives(gateway, &self.provider).await;
+        wait_for_unsaved(&self.home.data_dir(), 0).await;
+        let ledger = check_token_works(gateway, &self.provider).await;
         let (presentations, reuse) = (ledger.presentations, ledger.reuse);
         Outcome { reads, kept_in, committed_after, presentations, reuse, integrity: self.integrity().await }
     }
@@ -124,8 +124,8 @@ async fn outage(fault: Fault, options: Options) -> Outcome {
     let readers = Readers::of(&gateway);
     scene.strike(fault).await;
     held.release(&scene.provider).await;
-    journal_has(&scene.home.data_dir(), 1).await;
-    pass(away(options)).await;
+    wait_for_unsaved(&scene.home.data_dir(), 1).await;
+    pass(failure_length(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the fault prevents the commit");
     let kept_in = kept_in(&scene.home.data_dir());
 
@@ -137,22 +137,22 @@ async fn outage(fault: Fault, options: Options) -> Outcome {
 }
 
 /// The token is in the database, but the gateway cannot know that. It must find out and store the token once.
-async fn answer_lost(at_commit: AtCommit, options: Options) -> Outcome {
+async fn response_lost(fault: CommitFault, options: Options) -> Outcome {
     let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
-    scene.link.order(at_commit);
+    scene.link.inject_at_commit(fault);
     held.release(&scene.provider).await;
-    scene.link.happened(at_commit).await;
-    assert_eq!(journal_files(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
-    pass(away(options)).await;
+    scene.link.wait_for(fault).await;
+    assert_eq!(count_unsaved(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
+    pass(failure_length(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT arrives");
     let kept_in = kept_in(&scene.home.data_dir());
 
-    scene.link.join().await;
+    scene.link.restore().await;
     let returned = clock();
-    journal_has(&scene.home.data_dir(), 0).await;
+    wait_for_unsaved(&scene.home.data_dir(), 0).await;
     let committed_after = returned.elapsed();
     let reads = readers.stop().await;
     held.ended().await;
@@ -166,7 +166,7 @@ async fn killed_meanwhile(options: Options) -> Outcome {
     let readers = Readers::of(&gateway);
     scene.strike(Fault::Gone).await;
     held.release(&scene.provider).await;
-    journal_has(&scene.home.data_dir(), 1).await;
+    wait_for_unsaved(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
     // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
@@ -174,7 +174,7 @@ async fn killed_meanwhile(options: Options) -> Outcome {
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "the gateway must not start without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
-    pass(away(options)).await;
+    pass(failure_length(options)).await;
     let kept_in = kept_in(&scene.home.data_dir());
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
