@@ -106,8 +106,8 @@ fn sealed(text: &str) -> String {
     format!("aes-gcm:{}", STANDARD.encode([[7; 12].as_slice(), &bytes].concat()))
 }
 
-/// Returns SQL that creates the tables of that service and stores accounts in them. `types` are the column types of ids,
-/// JSON and bytes.
+/// Returns SQL that creates the tables of that service and stores accounts in them. `types` are the column types of
+/// ids, JSON and bytes.
 fn rows(tokens: &LoginTokens, seal: impl Fn(&str) -> String, types: [&str; 3]) -> String {
     let [id, json, bytes] = types;
     let (access, refresh) = (seal(&tokens.access_token), seal(&tokens.refresh_token));

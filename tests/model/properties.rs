@@ -341,8 +341,8 @@ proptest! {
         }
     }
 
-    /// Checks I3 over random sequences, and that only a commit changes the version. Calls that did not consume the token
-    /// do not count.
+    /// Checks I3 over random sequences, and that only a commit changes the version. Calls that did not consume the
+    /// token do not count.
     #[test]
     fn random_events_present_a_token_at_most_twice_while_its_access_token_is_served(
         row in rows(), policy in policies(), history in histories(),
@@ -361,7 +361,8 @@ proptest! {
                 (RefreshEvent::Begin { trigger, .. }, Effect::Send) if row != before => {
                     presented += 1;
                     let was_served = before.served_until(&policy).is_none_or(|until| now < until);
-                    prop_assert!(presented <= 2 || !was_served || *trigger == RefreshTrigger::AccessDead, "{presented} times");
+                    let is_allowed = presented <= 2 || !was_served || *trigger == RefreshTrigger::AccessDead;
+                    prop_assert!(is_allowed, "{presented} times");
                 }
                 (RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Recorded) => presented -= 1,
                 _ => {}

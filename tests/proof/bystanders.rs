@@ -203,7 +203,7 @@ async fn end_all_and_check(testbed: &Testbed, callers: &[Caller]) -> Vec<String>
         wait_for("the account to need a new login", needs_login).await;
     }
     let presented = testbed.totals().await.refused - before;
-    // The damaged account cannot be tried, and the dead one already needs a login. The deactivated one may stay untried.
+    // The damaged account cannot be tried, and the dead one already needs a login. The deactivated one may be left out.
     let expected = u32::try_from(ACCOUNTS - 2).expect("a small number");
     if presented > expected || presented + 1 < expected {
         problems.push(format!("{presented} presentations for {expected} ended logins"));

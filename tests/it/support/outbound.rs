@@ -147,7 +147,7 @@ pub(crate) enum Manner {
 /// A proxy that rejects everything that RFC 9110, 1928 and 1929 do not allow.
 pub(crate) struct ProxyDouble {
     pub(crate) address: SocketAddr,
-    /// One entry per request: the requested host and port, `(unauthorized)` without the right credentials, or `(invalid)`.
+    /// One entry per request: the requested host and port, `(unauthorized)` for wrong credentials, or `(invalid)`.
     asked: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
