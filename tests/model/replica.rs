@@ -62,7 +62,7 @@ impl System {
 
     /// Returns the row and the reason if the production code lets a refresh begin.
     fn begin(&self, row: Row, seen: Version, at: usize, trigger: RefreshTrigger) -> Option<(Row, Why)> {
-        let (after, effect) = self.ledger.begin(row, seen, at, trigger);
+        let (after, effect) = self.stepper.begin(row, seen, at, trigger);
         let why = match row.state {
             TokenState::InDoubt if trigger == RefreshTrigger::Consented => Why::Consented,
             TokenState::InDoubt => Why::Retry,
@@ -194,7 +194,7 @@ impl System {
                 (failure, "records the refusal", "fails to record the refusal")
             }
         };
-        let row = self.ledger.failed(world.row, lease.version, at, failure);
+        let row = self.stepper.failed(world.row, lease.version, at, failure);
         let rejects_another_version =
             row.is_some_and(|row| row.state == TokenState::NeedsReauth && row.version != lease.version);
         let added = moves.add(who, what, |new| {
@@ -212,7 +212,7 @@ impl System {
         let is_wanted = world.row.is_some_and(|row| row.version.next() == answer.version);
         let (row, effect) = match self.replaced_by(world, &answer) {
             Some(row) => (Some(row), Effect::Stored),
-            None => self.ledger.answered(world.row, &answer, at),
+            None => self.stepper.answered(world.row, &answer, at),
         };
         let is_stored = effect == Effect::Stored && self.is_ever_restored();
         let committed = |replica| {
@@ -256,7 +256,7 @@ impl System {
         } else {
             // This ablation treats the failure as if nothing had been sent.
             let unsent = Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None };
-            let row = self.ledger.failed(world.row, answer.version.before(), at, unsent);
+            let row = self.stepper.failed(world.row, answer.version.before(), at, unsent);
             let drop = moves.add(who, "cannot commit, drops its answer", |new| {
                 new.row = row;
                 new.replicas[at] = Replica::Idle;

@@ -51,7 +51,7 @@ impl System {
 
     /// Ends the lease by the database's clock. A paused or cut-off holder notices later.
     fn lease_runs_out(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
-        let expired = self.ledger.lease_over(row);
+        let expired = self.stepper.lease_over(row);
         let mut replicas = world.replicas;
         let mut is_paused = false;
         let mut is_excused = false;
@@ -91,7 +91,7 @@ impl System {
         row.sent != Sent::LongAgo
             && row.state == TokenState::InDoubt
             && world.replicas.contains(&Replica::Idle)
-            && self.ledger.begin(row, row.version, ANY_REPLICA, RefreshTrigger::Due).1 == Effect::Send
+            && self.stepper.begin(row, row.version, ANY_REPLICA, RefreshTrigger::Due).1 == Effect::Send
     }
 
     pub(crate) fn provider_moves(&self, world: &World, moves: &mut Moves) {
@@ -118,7 +118,7 @@ impl System {
             };
             let login = moves.add(Who::Owner, "logs in", |new| {
                 self.note_end(new, End::Replaced(number));
-                let row = self.ledger.signed_in(number, Token { family, number: 0 });
+                let row = self.stepper.signed_in(number, Token { family, number: 0 });
                 new.row = Some(row);
                 new.journal = self.journal_of(row);
                 new.families[usize::from(family)] = Family::new();

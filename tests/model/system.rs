@@ -6,8 +6,8 @@ use goclaw::domain::refresh::{Effect, RevocationScope};
 
 use crate::{
     invariants::Invariant,
-    ledger::Ledger,
     provider::{Family, Reuse},
+    stepper::Stepper,
     without::Mechanism,
     world::{
         ANY_REPLICA, Ask, Budget, Chance, Holder, MAX_LOGINS, MAX_REPLICAS, Replica, Row, Token, TokenState, World,
@@ -55,21 +55,21 @@ impl Setting {
 
 pub(crate) struct System {
     pub(crate) setting: Setting,
-    pub(crate) ledger: Ledger,
+    pub(crate) stepper: Stepper,
     pub(crate) budget: Budget,
 }
 
 impl System {
     pub(crate) fn new(setting: Setting) -> Self {
-        let ledger = Ledger::new(setting.reuse, setting.revocation, setting.without);
-        Self { setting, ledger, budget: Budget::new(setting.chances) }
+        let stepper = Stepper::new(setting.reuse, setting.revocation, setting.without);
+        Self { setting, stepper, budget: Budget::new(setting.chances) }
     }
 
     /// Returns the initial world: a connected account and idle replicas.
     pub(crate) fn start(&self) -> World {
         let mut families = [Family::default(); MAX_LOGINS];
         families[0] = Family::new();
-        let row = self.ledger.signed_in(0, Token { family: 0, number: 0 });
+        let row = self.stepper.signed_in(0, Token { family: 0, number: 0 });
         World {
             row: Some(row),
             replicas: std::array::from_fn(
@@ -129,7 +129,7 @@ impl System {
         if let Some(row) = &world.row {
             // Drop the owner's request if it refers to an outdated row.
             let is_void =
-                |ask: &Ask| self.ledger.begin(*row, ask.seen, ANY_REPLICA, ask.trigger).1 == Effect::UseCurrent;
+                |ask: &Ask| self.stepper.begin(*row, ask.seen, ANY_REPLICA, ask.trigger).1 == Effect::UseCurrent;
             world.ask = world.ask.filter(|ask| !is_void(ask));
         }
         let rows = world.row.iter().chain(&world.backup).map(|row| row.token);

@@ -10,7 +10,7 @@ use goclaw::domain::refresh::{
     Step, TokenState, step,
 };
 
-use crate::ledger::NOW;
+use crate::stepper::NOW;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {

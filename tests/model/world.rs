@@ -4,7 +4,7 @@
 //! a refresh token works once. Time is the age of the access token, in four steps. Calls, leases and pauses are short
 //! in comparison: while a replica waits for a response, the age does not change, unless the replica is paused.
 //!
-//! All values are small numbers, so that indistinguishable worlds are equal. [`crate::ledger`] converts the row to a
+//! All values are small numbers, so that indistinguishable worlds are equal. [`crate::stepper`] converts the row to a
 //! real one and back. Faults and the owner's actions are [`Chance`]s. Each may occur a few times, which bounds the
 //! search.
 //!

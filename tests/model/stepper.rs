@@ -1,6 +1,6 @@
 //! Changes the model's row with the production code: each change is one call of `step`.
 //!
-//! The model's row consists of small numbers. [`Ledger`] expands it into a real row at [`NOW`], calls `step`, and
+//! The model's row consists of small numbers. [`Stepper`] expands it into a real row at [`NOW`], calls `step`, and
 //! shrinks the result. Each relevant time has one representative: a due access token has twelve hours left, a lease is
 //! fresh, a call "long ago" was an hour ago. The model omits the wait after a failure: `next_attempt_at` has always
 //! passed, because any later moment is equivalent to the first.
@@ -37,12 +37,12 @@ const AGES: [Age; 5] = [Age::Fresh, Age::Due, Age::Last, Age::Expired, Age::Refu
 const SENDS: [Sent; 3] = [Sent::LongAgo, Sent::InTheWindow, Sent::JustNow];
 
 /// The refresh policy, and the mechanism that an ablation removes.
-pub(crate) struct Ledger {
+pub(crate) struct Stepper {
     policy: RefreshPolicy,
     without: Option<Mechanism>,
 }
 
-impl Ledger {
+impl Stepper {
     pub(crate) fn new(reuse: Reuse, revocation: RevocationScope, without: Option<Mechanism>) -> Self {
         let grace = if reuse == Reuse::Graced { GRACE } else { Duration::ZERO };
         let mut policy = RefreshPolicy { grace, revocation, ..RefreshPolicy::default() };
