@@ -66,7 +66,7 @@ pub(crate) async fn ask(provider: &Provider, path: &str) -> Value {
 
 /// The provider's counts of all refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ledger {
+pub(crate) struct Totals {
     pub(crate) presentations: u64,
     pub(crate) under_way: u64,
     /// Reused tokens, whether or not their families were revoked.
@@ -75,7 +75,7 @@ pub(crate) struct Ledger {
     pub(crate) at_once: u64,
 }
 
-impl Ledger {
+impl Totals {
     pub(crate) async fn of(provider: &Provider) -> Self {
         let totals = ask(provider, "/presentations/totals").await;
         let number = |name: &str| totals[name].as_u64().expect("a number");

@@ -1,5 +1,5 @@
-//! One kill: a gateway is killed at a point, and another one starts in its place. The provider's ledger shows what
-//! happened to the login.
+//! One kill: a gateway is killed at a point, and another one starts in its place. The provider's list of presentations
+//! shows what happened to the login.
 
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ impl Aftermath<'_> {
                 Ending::InDoubtThenOver
             }
         };
-        self.check_ledger(ending).await?;
+        self.check_presentations(ending).await?;
         if ending != Ending::InDoubtThenOver {
             self.check_tokens().await?;
         }
@@ -251,7 +251,7 @@ impl Aftermath<'_> {
     }
 
     /// Checks the provider's list of presentations of the first refresh token.
-    async fn check_ledger(&self, ending: Ending) -> Result<(), String> {
+    async fn check_presentations(&self, ending: Ending) -> Result<(), String> {
         use PresentationOutcome::{FamilyKilled, GraceAnswered, NotActed, Rotated};
         let all = self.testbed.presentations().await;
         let of_first_token: Vec<&Presentation> = all.iter().filter(|one| one.generation == Some(0)).collect();

@@ -8,7 +8,7 @@ use super::table::{Case, Count, Expected, Owner, Strike};
 use crate::{
     composed,
     options::Options,
-    races_and_faults::{Ledger, clock, hurried_home, pass, status},
+    races_and_faults::{Totals, clock, hurried_home, pass, status},
     support::{
         gateway::{Gateway, Home, eventually},
         provider::Provider,
@@ -51,13 +51,13 @@ pub(super) struct Measured {
 
 impl Seen {
     async fn at(gateway: &Gateway, provider: &Provider) -> Self {
-        let (status, ledger) = (status(gateway).await, Ledger::of(provider).await);
+        let (status, totals) = (status(gateway).await, Totals::of(provider).await);
         Self {
             state: status["state"].as_str().unwrap_or("?").to_owned(),
             authenticated: status["authenticated"] == true,
             generation: status["generation"].as_u64().unwrap_or(u64::MAX),
-            presentations: ledger.presentations,
-            reuse: ledger.reuse,
+            presentations: totals.presentations,
+            reuse: totals.reuse,
         }
     }
 
@@ -107,7 +107,7 @@ pub(super) async fn run(case: Case, options: Options) -> Measured {
     if grown > MAX_GROWTH {
         problems.push(format!("the gateway grew by {grown} KiB"));
     }
-    let at_once = Ledger::of(&provider).await.at_once;
+    let at_once = Totals::of(&provider).await.at_once;
     if at_once > 1 {
         problems.push(format!("{at_once} presentations at the same time"));
     }
@@ -137,7 +137,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Op
         Strike::Outage => provider.post_control("/outages", json!({"site": "auth", "down": true})).await,
     }
     // On a busy machine, the gateway's own refresh may come first.
-    if Ledger::of(provider).await.presentations == 0 {
+    if Totals::of(provider).await.presentations == 0 {
         refresh(gateway).await;
     }
     if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
@@ -183,7 +183,7 @@ async fn check_no_early_retry(
         return None;
     }
     refresh(gateway).await;
-    let presentations = Ledger::of(provider).await.presentations;
+    let presentations = Totals::of(provider).await.presentations;
     // Later, the one scheduled retry may be due.
     let is_early = signed_in_at.elapsed() < GOOD_FOR;
     (presentations != after.presentations && is_early).then(|| "a token in doubt was presented again".to_owned())
@@ -205,17 +205,17 @@ async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &S
     refresh(gateway).await;
     let (mut generation, mut reuse) = (end.generation, end.reuse);
     if case.owner == Owner::SignIn {
-        let presentations = Ledger::of(provider).await.presentations;
+        let presentations = Totals::of(provider).await.presentations;
         if presentations != end.presentations {
             return Some(format!("a lost login was presented again: {presentations}"));
         }
         gateway.sign_in().await;
-        (generation, reuse) = (0, Ledger::of(provider).await.reuse);
+        (generation, reuse) = (0, Totals::of(provider).await.reuse);
         refresh(gateway).await;
     }
     let status = status(gateway).await;
     let is_active = status["state"] == "active" && status["authenticated"] == true;
-    let is_refreshed = status["generation"] == json!(generation + 1) && Ledger::of(provider).await.reuse == reuse;
+    let is_refreshed = status["generation"] == json!(generation + 1) && Totals::of(provider).await.reuse == reuse;
     (!is_active || !is_refreshed).then(|| format!("the owner's action does not help: {status}"))
 }
 

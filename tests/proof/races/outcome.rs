@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Value, json};
 
 use super::pair::{Pair, Revocation};
-use crate::races_and_faults::Ledger;
+use crate::races_and_faults::Totals;
 
 pub(super) const HEADINGS: [&str; 8] = [
     "provider",
@@ -22,7 +22,7 @@ pub(super) const HEADINGS: [&str; 8] = [
 pub(super) struct Outcome {
     pub(super) operations: usize,
     pub(super) logins: usize,
-    pub(super) ledger: Ledger,
+    pub(super) totals: Totals,
     /// How often the observer polled.
     pub(super) polls: usize,
     /// The number of responses by operation and status.
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn row(&self, revocation: Revocation) -> Vec<String> {
-        let Ledger { presentations, reuse, at_once, .. } = self.ledger;
+        let Totals { presentations, reuse, at_once, .. } = self.totals;
         let answers: Vec<String> = self.answers.iter().map(|(what, times)| format!("{times} x {what}")).collect();
         let counts = [self.operations as u64, self.logins as u64, presentations, reuse, at_once, self.polls as u64];
         let counts = counts.iter().map(ToString::to_string);
@@ -42,7 +42,7 @@ impl Outcome {
 
 /// Returns the unexpected presentations. Each token may be presented once, and refused only if the gateway had revoked
 /// its login.
-pub(super) async fn unexplained(pair: &Pair, ledger: &Ledger) -> Vec<String> {
+pub(super) async fn unexplained(pair: &Pair, totals: &Totals) -> Vec<String> {
     let (presentations, families) = (pair.query("/presentations").await, pair.query("/ledger").await);
     let revoked_by = |id: &Value| {
         let family = families.as_array()?.iter().find(|family| family["family"] == *id)?;
@@ -59,8 +59,8 @@ pub(super) async fn unexplained(pair: &Pair, ledger: &Ledger) -> Vec<String> {
             problems.push(format!("presented again: {presentation}"));
         }
     }
-    if ledger.reuse != 0 || ledger.at_once > 1 {
-        problems.push(format!("{ledger:?}"));
+    if totals.reuse != 0 || totals.at_once > 1 {
+        problems.push(format!("{totals:?}"));
     }
     problems
 }

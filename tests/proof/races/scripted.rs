@@ -9,7 +9,7 @@ use super::{
     Running,
     pair::{Pair, Revocation},
 };
-use crate::{races_and_faults::Ledger, support::gateway::eventually};
+use crate::{races_and_faults::Totals, support::gateway::eventually};
 
 pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
     vec![
@@ -47,8 +47,8 @@ async fn status_of(mut running: JoinSet<u16>) -> u16 {
 /// Checks the stored login against the history, and that no token was reused.
 async fn judge(pair: &Pair) {
     assert_eq!(pair.problem().await, None);
-    let ledger = Ledger::of(&pair.provider).await;
-    assert_eq!((ledger.reuse, ledger.under_way), (0, 0));
+    let totals = Totals::of(&pair.provider).await;
+    assert_eq!((totals.reuse, totals.under_way), (0, 0));
 }
 
 async fn logout_during_exchange() {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     decorated::Sabotage,
-    races_and_faults::{Ledger, pass},
+    races_and_faults::{Totals, pass},
     seed::Draws,
     support::gateway::eventually,
 };
@@ -95,11 +95,11 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
         run.add_problem("a login came back long after the last logout".to_owned());
     }
     drop(observer);
-    let ledger = Ledger::of(&run.pair.provider).await;
+    let totals = Totals::of(&run.pair.provider).await;
     let logins = run.pair.history.completed_logins();
     let Notes { answers, mut problems, polls } = run.with(std::mem::take);
-    problems.extend(unexplained(&run.pair, &ledger).await);
-    Outcome { operations: run.operations, logins, ledger, polls, answers, problems }
+    problems.extend(unexplained(&run.pair, &totals).await);
+    Outcome { operations: run.operations, logins, totals, polls, answers, problems }
 }
 
 /// Polls the database continuously.

@@ -104,8 +104,8 @@ impl Scene {
         committed_after: Duration,
     ) -> Outcome {
         wait_for_unsaved(&self.home.data_dir(), 0).await;
-        let ledger = check_token_works(gateway, &self.provider).await;
-        let (presentations, reuse) = (ledger.presentations, ledger.reuse);
+        let totals = check_token_works(gateway, &self.provider).await;
+        let (presentations, reuse) = (totals.presentations, totals.reuse);
         Outcome { reads, kept_in, committed_after, presentations, reuse, integrity: self.integrity().await }
     }
 

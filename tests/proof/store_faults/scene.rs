@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    races_and_faults::{Ledger, client, status},
+    races_and_faults::{Totals, client, status},
     support::{
         gateway::{Gateway, eventually},
         provider::Provider,
@@ -98,10 +98,10 @@ pub(super) async fn generation(gateway: &Gateway) -> Value {
 }
 
 /// Checks that the stored token works for one more refresh. Returns the counts from before that refresh.
-pub(super) async fn check_token_works(gateway: &Gateway, provider: &Provider) -> Ledger {
-    let before = Ledger::of(provider).await;
+pub(super) async fn check_token_works(gateway: &Gateway, provider: &Provider) -> Totals {
+    let before = Totals::of(provider).await;
     let answer = gateway.post("/v1/auth/openai/refresh", json!({})).await;
-    let after = Ledger::of(provider).await;
+    let after = Totals::of(provider).await;
     assert_eq!((answer.status, &answer.json()["generation"]), (200, &json!(2)), "{}", answer.text);
     assert_eq!((after.presentations, after.reuse), (before.presentations + 1, before.reuse));
     before

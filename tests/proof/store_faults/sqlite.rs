@@ -22,7 +22,7 @@ use super::{
 use crate::{
     composed,
     options::Options,
-    races_and_faults::{Ledger, clock, hurried_home, pass},
+    races_and_faults::{Totals, clock, hurried_home, pass},
     support::{
         gateway::{CommandOutput, Gateway, Home, eventually},
         provider::Provider,
@@ -100,8 +100,8 @@ async fn committed_after(gateway: &Gateway, returned: std::time::Instant) -> Dur
     eventually("the commit", look).await
 }
 
-fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, ledger: Ledger, integrity: String) -> Outcome {
-    let (presentations, reuse) = (ledger.presentations, ledger.reuse);
+fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, totals: Totals, integrity: String) -> Outcome {
+    let (presentations, reuse) = (totals.presentations, totals.reuse);
     Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
 }
 
@@ -125,9 +125,9 @@ async fn full(options: Options, journal_on_it: bool) -> Outcome {
     let reads = readers.stop().await;
     held.ended().await;
     wait_for_unsaved(&scene.data_dir, 0).await;
-    let ledger = check_token_works(&gateway, &scene.provider).await;
+    let totals = check_token_works(&gateway, &scene.provider).await;
     let integrity = scene.integrity(Arc::into_inner(gateway).expect("no other reference")).await;
-    outcome(reads, kept_in, after, ledger, integrity)
+    outcome(reads, kept_in, after, totals, integrity)
 }
 
 /// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
@@ -157,8 +157,8 @@ async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outco
     }
     let gateway = scene.start().await;
     wait_for_unsaved(&scene.data_dir, 0).await;
-    let ledger = check_token_works(&gateway, &scene.provider).await;
-    outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
+    let totals = check_token_works(&gateway, &scene.provider).await;
+    outcome(reads, kept_in, after, totals, scene.integrity(gateway).await)
 }
 
 /// A process limit makes every write fail, also the journal's, as on a disk that has become read-only.
@@ -187,9 +187,9 @@ async fn unwritable(options: Options) -> Outcome {
     let reads = readers.stop().await;
     held.ended().await;
     wait_for_unsaved(&home.data_dir(), 0).await;
-    let ledger = check_token_works(&gateway, &provider).await;
+    let totals = check_token_works(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("no other reference").stop().await;
-    outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+    outcome(reads, kept_in, after, totals, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
 /// Sets the limit of the gateway's file size.
@@ -225,8 +225,8 @@ async fn read_only_at_start(options: Options) -> Outcome {
     let gateway = scene.start().await;
     let after = committed_after(&gateway, returned).await;
     wait_for_unsaved(&scene.data_dir, 0).await;
-    let ledger = check_token_works(&gateway, &scene.provider).await;
-    outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
+    let totals = check_token_works(&gateway, &scene.provider).await;
+    outcome(reads, kept_in, after, totals, scene.integrity(gateway).await)
 }
 
 async fn held_by_another(options: Options) -> Outcome {
@@ -250,7 +250,7 @@ async fn held_by_another(options: Options) -> Outcome {
     let reads = readers.stop().await;
     held.ended().await;
     wait_for_unsaved(&home.data_dir(), 0).await;
-    let ledger = check_token_works(&gateway, &provider).await;
+    let totals = check_token_works(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("no other reference").stop().await;
-    outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+    outcome(reads, kept_in, after, totals, integrity_of(&home.data_dir().join(DATABASE)))
 }
