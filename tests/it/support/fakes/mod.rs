@@ -29,7 +29,7 @@ pub(crate) use test_gateway::{NOW, OPENAI, TestGateway, alice, bob, name, settle
 pub(crate) use upstream::FakeUpstream;
 
 /// Returns the error of a provider that refuses connections.
-pub(crate) fn refused() -> ConnectError {
+pub(crate) fn connection_refused() -> ConnectError {
     ConnectError {
         problem: ConnectProblem::Refused,
         host: "provider.example".into(),

@@ -200,7 +200,7 @@ impl FakeProvider {
     }
 
     /// Makes the next session responses errors with these statuses.
-    pub(crate) fn session_failures(&self, statuses: &[u16]) {
+    pub(crate) fn fail_session_requests(&self, statuses: &[u16]) {
         self.sessions().failures.extend(statuses);
     }
 
@@ -209,7 +209,7 @@ impl FakeProvider {
     }
 
     /// Makes the next `timeouts` refreshes of session tokens time out.
-    pub(crate) fn session_timeouts(&self, timeouts: usize) {
+    pub(crate) fn time_out_session_requests(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;
     }
 
@@ -259,7 +259,7 @@ impl OAuthEndpoint for FakeProvider {
         }
         let (lifetime, with_refresh_token) = match state.reply {
             Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
-            Reply::Unavailable => return Err(TokenEndpointError::Unreachable(super::refused())),
+            Reply::Unavailable => return Err(TokenEndpointError::Unreachable(super::connection_refused())),
             Reply::Refused => {
                 return Err(state.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
             }

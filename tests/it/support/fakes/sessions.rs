@@ -73,7 +73,7 @@ impl SessionEndpoint for FakeProvider {
             return TokenEndpointError::Unavailable { why: "the stored cookie is not a valid header value" }.into();
         }
         if self.sessions().is_gone {
-            return TokenEndpointError::Unreachable(super::refused()).into();
+            return TokenEndpointError::Unreachable(super::connection_refused()).into();
         }
         if let Err(error) = self.wait_while_hanging(limit).await {
             return error.into();

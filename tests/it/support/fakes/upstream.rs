@@ -123,7 +123,7 @@ impl Upstream for FakeUpstream {
         tokio::task::yield_now().await;
         check(&request, bearer).map_err(UpstreamError::Unsendable)?;
         if self.state().is_unreachable {
-            return Err(UpstreamError::Unreachable(super::refused()));
+            return Err(UpstreamError::Unreachable(super::connection_refused()));
         }
         self.state().headers = request.headers;
         match request.body {
