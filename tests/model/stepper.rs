@@ -36,7 +36,7 @@ const GRACE: Duration = Duration::from_secs(10 * 60);
 const AGES: [Age; 5] = [Age::Fresh, Age::Due, Age::Last, Age::Expired, Age::Refused];
 const SENDS: [Sent; 3] = [Sent::LongAgo, Sent::InTheWindow, Sent::JustNow];
 
-/// The refresh policy, and the mechanism that an ablation removes.
+/// Applies `step` to the model's row with a refresh policy, and without the mechanism that an ablation removes.
 pub(crate) struct Stepper {
     policy: RefreshPolicy,
     without: Option<Mechanism>,

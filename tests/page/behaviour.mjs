@@ -31,7 +31,7 @@ async function enterToken(page) {
   await page.keyboard.press("Enter");
 }
 
-const sessionRequests = (requests) => requests.filter((url) => url.endsWith("/v1/session")).length;
+const countSessionRequests = (requests) => requests.filter((url) => url.endsWith("/v1/session")).length;
 
 function countShifts() {
   window.shifted = 0;
@@ -45,7 +45,7 @@ const TESTS = {
     await waitForCards(page);
     check(!page.url().includes("link="), "the link is gone from the address bar");
     check(!requests.some((url) => url.includes(LINK)), "no request URL contains the link");
-    check(sessionRequests(requests) === 1, "one session is requested");
+    check(countSessionRequests(requests) === 1, "one session is requested");
     const kept = await page.evaluate(() => Object.keys(localStorage).length + document.cookie.length);
     check(kept === 0, "localStorage and cookies are empty");
     await page.locator("#leave").click();
@@ -95,14 +95,14 @@ const TESTS = {
     gateway.set({ sessionSeconds: 900 });
     await enterToken(page);
     check(await appears(page, "In the last 24 hours"), "signing in returns to the same screen");
-    const before = sessionRequests(requests);
+    const before = countSessionRequests(requests);
     gateway.set({ sessionSeconds: 1800 });
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "use extends a session near its expiry");
+    check(countSessionRequests(requests) === before + 1, "use extends a session near its expiry");
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "use does not extend a fresh session");
+    check(countSessionRequests(requests) === before + 1, "use does not extend a fresh session");
   },
 
   async "signing out everywhere asks first"({ page, requests }) {

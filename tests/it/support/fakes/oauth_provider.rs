@@ -33,8 +33,7 @@ use super::{
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(20);
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The response to the next code exchanges. Every reply except `Unavailable` consumes the code. Refreshes take only the
-/// lifetime from it; [`RefreshFault`] makes them fail.
+/// The response to the next code exchanges. All but `Unavailable` consume the code. Refreshes use only its lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
