@@ -72,7 +72,8 @@ without! {
     without_remembering_presentations_across_a_restore: PresentationRemembered breaks [I1, I2, I4]
         in Setting::new(Kills, 2, RESTORE);
 
-    without_remembering_ended_logins: EndsRemembered breaks [I1, I2, I4, I5, I10, I15, I16] in Setting::new(Kills, 1, ENDED);
+    without_remembering_ended_logins: EndsRemembered breaks [I1, I2, I4, I5, I10, I15, I16]
+        in Setting::new(Kills, 1, ENDED);
     without_committing_a_successor_s_tokens: CommitOfASuccessor breaks [I15] in Setting::new(Kills, 1, ENDED);
 
     without_revocation_after_a_new_login: RevocationAfterNewLogin breaks [I5]

@@ -77,7 +77,9 @@ proptest! {
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::UseCurrent,
             RefreshEvent::Succeeded(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } | RefreshEvent::Returned { .. } => Effect::Recorded,
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } | RefreshEvent::Returned { .. } => {
+                Effect::Recorded
+            }
         };
         prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect, events: Vec::new() });
     }
@@ -95,7 +97,8 @@ proptest! {
                 prop_assert_eq!(effect, Effect::Stored);
                 let metadata = &rotation.metadata;
                 let login_id = row.version.login_id.clone();
-                let fresh = RefreshState::after_login(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
+                let (obtained_at, expires_at) = (metadata.obtained_at, metadata.expires_at);
+                let fresh = RefreshState::after_login(login_id, row.refreshable, obtained_at, expires_at);
                 let fresh = RefreshState { version: rotation.version.clone(), sent_at: row.sent_at, ..fresh };
                 // New tokens that are due at once are refreshed only after a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
@@ -191,7 +194,8 @@ proptest! {
             (Ending::ReplacedBy(newest), Some(after)) => {
                 prop_assert_eq!((effect, &after.version), (Effect::Stored, &newest.version));
                 prop_assert_eq!((&after.state, after.attempt, after.cause), (&TokenState::Active, 0, None));
-                let expected = if newest.version.login_id == *ended { EventKind::Refreshed } else { EventKind::SignedIn };
+                let is_same_login = newest.version.login_id == *ended;
+                let expected = if is_same_login { EventKind::Refreshed } else { EventKind::SignedIn };
                 prop_assert!(kinds == [expected] || after.version == before.version, "{:?}", kinds);
             }
             (Ending::ReplacedByUnknown, Some(after)) => {
@@ -298,7 +302,9 @@ proptest! {
         let before = row.at(NOW);
         // After a restore, consent is stronger than a dead access token.
         prop_assume!(before.cause != Some(Cause::Restored));
-        let [due, now, consented, dead] = [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead]
+        let triggers =
+            [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead];
+        let [due, now, consented, dead] = triggers
             .map(|trigger| before.ready_at(&policy, trigger, NOW).map_or(i64::MAX, |at| at.unix_millis()));
         prop_assert!(dead <= consented && consented <= now && consented <= due, "{:?}", (due, now, consented, dead));
     }

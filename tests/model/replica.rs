@@ -17,6 +17,7 @@ use crate::{
 };
 
 impl System {
+    /// Adds the moves of the replica with the index `at`.
     pub(crate) fn replica_moves(&self, world: &World, at: usize, moves: &mut Moves) {
         let who = Who::Replica(at);
         match world.replicas[at] {

@@ -39,6 +39,7 @@ pub(crate) struct World {
     pub(crate) restored: Option<Restored>,
     /// The owner's pending forced refresh.
     pub(crate) ask: Option<Ask>,
+    /// How often each event may still occur.
     pub(crate) left: Budget,
     /// Whether a fault has happened that no client can prevent: see I4.
     pub(crate) excused: bool,
