@@ -72,8 +72,8 @@ impl System {
         (effect == Effect::Send).then_some((after, why))
     }
 
-    /// Adds the moves of a replica that begins a refresh, with and without the database's response. `also` changes the
-    /// new worlds further.
+    /// Adds the moves of a replica that begins a refresh, without and with the database's response, and returns the
+    /// latter. `also` changes the new worlds further.
     fn add_begin<'a>(
         &self,
         at: usize,

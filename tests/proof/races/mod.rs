@@ -39,7 +39,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
         let scripted = side_by_side(4, scripted::cases().into_iter().map(|(_, case)| case)).await;
         let mut rows = Vec::new();
         for (name, outcome) in names.into_iter().zip(scripted) {
-            rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as it should").to_owned()]);
+            rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as expected").to_owned()]);
             problems.extend(outcome.err().map(|why| format!("{name}: {why}")));
         }
         print_table("Races, one at a time", &["race", "ended"], &rows);

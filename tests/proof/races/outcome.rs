@@ -7,16 +7,8 @@ use serde_json::{Value, json};
 use super::pair::{Pair, Revocation};
 use crate::races_and_faults::Totals;
 
-pub(super) const HEADINGS: [&str; 8] = [
-    "provider",
-    "operations",
-    "logins completed",
-    "presentations",
-    "reuse",
-    "at once",
-    "looks at the database",
-    "answers",
-];
+pub(super) const HEADINGS: [&str; 8] =
+    ["provider", "operations", "logins completed", "presentations", "reuse", "at once", "database polls", "responses"];
 
 /// The results of a run.
 pub(super) struct Outcome {

@@ -26,19 +26,21 @@ const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    Gone,
-    GoneSilently,
+    /// Connections are closed and new ones refused.
+    Unreachable,
+    /// Connections stay open, and no byte arrives.
+    Silent,
     ReadOnly,
 }
 
 pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
-        ("gone during the commit", Box::pin(outage(Fault::Gone, options))),
-        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, options))),
-        ("COMMIT arrived, its answer lost", Box::pin(response_lost(CommitFault::ResponseLost, options))),
-        ("COMMIT arrived, never answered", Box::pin(response_lost(CommitFault::ResponseSwallowed, options))),
+        ("unreachable during the commit", Box::pin(outage(Fault::Unreachable, options))),
+        ("silent during the commit", Box::pin(outage(Fault::Silent, options))),
+        ("response to COMMIT lost", Box::pin(response_lost(CommitFault::ResponseLost, options))),
+        ("response to COMMIT dropped silently", Box::pin(response_lost(CommitFault::ResponseSwallowed, options))),
         ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, options))),
-        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(options))),
+        ("unreachable, and the gateway killed meanwhile", Box::pin(killed_meanwhile(options))),
     ]
 }
 
@@ -65,15 +67,15 @@ impl Scene {
 
     async fn strike(&self, fault: Fault) {
         match fault {
-            Fault::Gone => self.link.cut().await,
-            Fault::GoneSilently => self.link.swallow().await,
+            Fault::Unreachable => self.link.cut().await,
+            Fault::Silent => self.link.swallow().await,
             Fault::ReadOnly => self.set_read_only("on").await,
         }
     }
 
     async fn recover(&self, fault: Fault) {
         match fault {
-            Fault::Gone | Fault::GoneSilently => self.link.restore().await,
+            Fault::Unreachable | Fault::Silent => self.link.restore().await,
             Fault::ReadOnly => self.set_read_only("off").await,
         }
     }
@@ -164,7 +166,7 @@ async fn killed_meanwhile(options: Options) -> Outcome {
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
-    scene.strike(Fault::Gone).await;
+    scene.strike(Fault::Unreachable).await;
     held.release(&scene.provider).await;
     wait_for_unsaved(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
@@ -178,7 +180,7 @@ async fn killed_meanwhile(options: Options) -> Outcome {
     let kept_in = kept_in(&scene.home.data_dir());
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
-    scene.recover(Fault::Gone).await;
+    scene.recover(Fault::Unreachable).await;
     let returned = clock();
     let gateway = scene.start().await;
     let committed_after = scene.committed_after(returned).await;

@@ -37,11 +37,11 @@ pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
         ("disk full, journal elsewhere", Box::pin(full(options, false))),
         ("disk full, journal on it", Box::pin(full(options, true))),
-        ("disk full, journal on it, told to stop", Box::pin(stopped_on_a_full_disk(options, false))),
-        ("the same while a caller waits", Box::pin(stopped_on_a_full_disk(options, true))),
-        ("no write goes through", Box::pin(unwritable(options))),
+        ("disk full, journal on it, SIGTERM", Box::pin(stopped_on_a_full_disk(options, false))),
+        ("disk full, journal on it, SIGTERM while a caller waits", Box::pin(stopped_on_a_full_disk(options, true))),
+        ("every write fails", Box::pin(unwritable(options))),
         ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(options))),
-        ("held by another process", Box::pin(held_by_another(options))),
+        ("locked by another process", Box::pin(locked_by_another(options))),
     ]
 }
 
@@ -229,7 +229,7 @@ async fn read_only_at_start(options: Options) -> Outcome {
     outcome(reads, kept_in, after, totals, scene.integrity(gateway).await)
 }
 
-async fn held_by_another(options: Options) -> Outcome {
+async fn locked_by_another(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let gateway = Arc::new(composed::start(&home, options.sabotage).await);
