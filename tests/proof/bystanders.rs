@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, SHARED_FILE, Storage, Testbed, block_on, pause, shared_client, wait_for},
     options::Options,
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, SHARED_FILE, Storage, Testbed, block_on, pause, shared_client, wait_for},
 };
 
 const ACCOUNTS: usize = 20;

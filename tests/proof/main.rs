@@ -23,9 +23,9 @@ mod support;
 
 mod composed;
 mod decorated;
-mod fleet;
 mod options;
 mod seed;
+mod testbed;
 
 // The harnesses, one file or folder each.
 mod bystanders;
@@ -43,8 +43,8 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-use fleet::Engine;
 use options::Options;
+use testbed::Engine;
 
 fn main() -> ExitCode {
     if let Some(exit) = composed::run_if_asked() {

@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, Testbed, block_on, pause, until_some},
     options::Options,
     support::gateway::Gateway,
+    testbed::{Caller, Engine, Testbed, block_on, pause, until_some},
 };
 
 const ACCOUNT: &str = "openai";

@@ -1,5 +1,5 @@
-//! Shared parts of the harnesses for races and provider faults: gateways with short intervals, the provider's counts,
-//! parallel cases, and the table of results.
+//! Shared parts of the harnesses for races, provider faults and store faults: gateways with short intervals, the
+//! provider's counts, parallel cases, and the table of results.
 
 use std::{
     any::Any,

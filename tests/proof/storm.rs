@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, shared_client, wait_for},
     options::Options,
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, shared_client, wait_for},
 };
 
 const LIFETIME: &str = "3s";

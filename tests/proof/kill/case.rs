@@ -10,8 +10,8 @@ use super::points::{KillPoint, Leaves, Place};
 use crate::{
     composed::{self, Victim},
     decorated::{Changes, Sabotage},
-    fleet::{Caller, POLL_INTERVAL, Testbed, now_unix_ms, pause, wait_for},
     support::gateway::{Gateway, Home, TEST_DEADLINE},
+    testbed::{Caller, POLL_INTERVAL, Testbed, now_unix_ms, pause, wait_for},
 };
 
 const ACCOUNT: &str = "openai";

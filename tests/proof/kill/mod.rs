@@ -18,8 +18,8 @@ use libtest_mimic::Failed;
 use tokio::task::JoinSet;
 
 use crate::{
-    fleet::{Engine, Testbed, block_on},
     options::Options,
+    testbed::{Engine, Testbed, block_on},
 };
 use case::{Case, Ending, Reuse};
 use points::{Leaves, POINTS};

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
-use crate::fleet::{SHARED_FILE, Storage, Testbed};
+use crate::testbed::{SHARED_FILE, Storage, Testbed};
 
 /// The tables that this harness restores. The change feed is one of them, because a restored server has its older
 /// marks.

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, Testbed, block_on, pause, until_some},
     options::Options,
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, Testbed, block_on, pause, until_some},
 };
 
 const ACCOUNT: &str = "openai";

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use crate::{
     composed,
-    fleet::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, wait_for},
     options::Options,
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, wait_for},
 };
 use explained::Account;
 
