@@ -14,32 +14,53 @@ use crate::stepper::NOW;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {
+    /// Without it, a begun refresh stores no lease.
     LeaseBetweenReplicas,
+    /// Without it, the lease may run out while its holder waits for the response.
     CallShorterThanLease,
     /// The state for an unknown outcome. Without it, the token is sent again.
     Doubt,
+    /// Without it, a response is dropped if its commit fails.
     AnswerKeptOnDatabaseError,
+    /// Without it, a crash loses received tokens.
     Journal,
+    /// Without it, a response is stored whatever version the row has, and even without a row.
     VersionCheckAtCommit,
+    /// Without it, only the holder of the lease commits.
     CommitWhoeverHoldsTheLease,
+    /// Without it, only an active or refreshing row stores a response.
     CommitFromInDoubt,
+    /// Without it, a row that needs a new login stores no response.
     CommitFromNeedsReauth,
+    /// Without it, a rejection applies to the row's version, whichever version was presented.
     RereadOnRejection,
+    /// Without it, a replica records a failure even if it has lost its lease.
     LeaseFenceOnFailures,
+    /// Without it, a refused retry ends the doubt.
     DoubtKeptThroughRefusal,
+    /// Without it, a refused presentation counts as an attempt.
     RefundOfRefusal,
+    /// Without it, a replica that got no response to its begin cannot repeat it.
     LeaseNamedByItsCaller,
+    /// Without it, each retry out of doubt counts as the first attempt.
     AttemptKeptOnTakeOver,
+    /// Without it, a retry out of doubt begins at once.
     DeferralOfRetry,
+    /// Without it, the policy has no grace window.
     RetryAtOnceUnderGrace,
+    /// Without it, each call restarts the grace window.
     GraceCountedFromFirstCall,
+    /// Without it, a forced refresh applies to any version, with consent.
     ForcedRefreshBoundToVersion,
+    /// Without it, late tokens of an older login are not revoked.
     RevocationAfterNewLogin,
+    /// Without it, late tokens are revoked even if this ends the whole grant.
     RevocationByFamily,
     /// Without it, login numbers are counted in the row and restart at 0 after a logout.
     LoginIdNeverUsedAgain,
     /// Without it, newer tokens are stored only if the row has exactly the presented version.
     CommitToARestoredRow,
+    /// Without it, a restored row stays as it is.
     DoubtAfterRestore,
     /// Without it, doubt after a restore is retried like any other doubt.
     ConsentAfterRestore,

@@ -1,5 +1,5 @@
 //! Fakes of the ports, on which tests run use cases in memory and deterministically, on the test's clock. Each fake
-//! passes its port's contract suite and can inject the faults of the real adapter.
+//! passes its port's contract suite and can inject faults of the real adapter.
 
 mod clock;
 mod journal;
