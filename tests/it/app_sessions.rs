@@ -92,7 +92,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     gateway.provider.add_browser("cookie-1", until(3600));
     register(&gateway, 3600, Some("cookie-1")).await.expect("the account connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
-    gateway.provider.session_timeouts(3);
+    gateway.provider.time_out_session_requests(3);
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
     assert!(after.reason.expect("a reason").contains("The last refresh failed"));
@@ -118,7 +118,7 @@ async fn a_secret_that_is_rejected_or_cannot_be_checked_is_not_saved() {
     let gateway = TestGateway::open().await;
     let refused = register(&gateway, 3600, Some("unknown-cookie")).await;
     assert!(matches!(refused, Err(AppError::SecretRefused { what: "client cookie", .. })), "{refused:?}");
-    gateway.provider.session_timeouts(1);
+    gateway.provider.time_out_session_requests(1);
     let unknown = register(&gateway, 3600, Some("cookie-1")).await;
     assert!(matches!(unknown, Err(AppError::NotChecked(_))), "{unknown:?}");
     gateway.upstream.refuse_all();

@@ -60,7 +60,7 @@ impl Target {
         let gateway = TestGateway::with_ports(|ports| with_store(ports, &store)).await;
         gateway.connect().await;
         gateway.connect_as("leaving").await;
-        gateway.provider.revocation_fails(true);
+        gateway.provider.fail_revocations(true);
         within(gateway.app.accounts.logout(name("leaving"))).await.expect("a queued revocation");
         let key = PastedSecret {
             secret: Secret::ApiKey("sk-canary".into()),
@@ -73,7 +73,7 @@ impl Target {
         let pending = gateway.start_forced(alice()).await;
         let redirect_url = gateway.provider.approve(&pending.auth_url);
         within(gateway.app.shut_down()).await;
-        gateway.provider.revocation_fails(false);
+        gateway.provider.fail_revocations(false);
         Self { gateway, folder, redirect_url }
     }
 
@@ -92,7 +92,7 @@ impl Target {
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
         assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{change}: {endpoints:?}");
-        for (host, token) in self.gateway.upstream.seen_at() {
+        for (host, token) in self.gateway.upstream.seen_with_hosts() {
             let expected = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
             assert_eq!(host, expected, "{change}: {token}");
         }

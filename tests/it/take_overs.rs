@@ -24,14 +24,14 @@ const PASSPHRASE: &str = "correct horse battery staple";
 /// The encryption key of the GoClaw service in Go.
 const KEY: [u8; 32] = *b"a key of thirty-two bytes, as is";
 
-/// The tokens of a login that another program has.
-struct SignIn {
+/// The tokens of another program's login.
+struct LoginTokens {
     access_token: String,
     refresh_token: String,
 }
 
-/// Logs in through a gateway, and exports the tokens from it.
-async fn signed_in_elsewhere(provider: &Provider) -> SignIn {
+/// Logs in through another gateway, and returns the tokens that it exports.
+async fn log_in_elsewhere(provider: &Provider) -> LoginTokens {
     let home = Home::new(provider);
     let gateway = home.start().await;
     gateway.sign_in().await;
@@ -42,16 +42,17 @@ async fn signed_in_elsewhere(provider: &Provider) -> SignIn {
     let mut archive = ArchiveReader::open(&file, &PASSPHRASE.into()).expect("it opens");
     let account = archive.next_line().expect("a line").and_then(|line| line.account).expect("an account");
     let text = |secret: &str| secret.to_owned();
-    SignIn {
+    LoginTokens {
         access_token: text(secrecy::ExposeSecret::expose_secret(&account.access_token())),
         refresh_token: text(secrecy::ExposeSecret::expose_secret(&account.refresh_token().expect("a token"))),
     }
 }
 
-fn private(path: &Path, text: &str) -> PathBuf {
+/// Writes a file that only its owner can read.
+fn private_file(path: &Path, text: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).expect("a file");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is private");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("the mode is set");
     path.to_owned()
 }
 
@@ -64,16 +65,17 @@ async fn assert_works(gateway: &Gateway, provider: &Provider) {
 }
 
 #[tokio::test]
-async fn the_sign_in_of_the_codex_cli_is_taken_over_only_if_its_owner_says_so() {
+async fn a_login_of_the_codex_cli_is_imported_only_with_take_over() {
     let provider = Provider::approving();
-    let SignIn { access_token, refresh_token } = signed_in_elsewhere(&provider).await;
+    let LoginTokens { access_token, refresh_token } = log_in_elsewhere(&provider).await;
     let home = Home::new(&provider);
     let tokens = json!({"id_token": access_token, "access_token": access_token, "refresh_token": refresh_token});
     let auth = json!({"OPENAI_API_KEY": null, "tokens": tokens, "last_refresh": "2026-11-28T00:00:00Z"});
-    let file = private(&home.path().join("auth.json"), &auth.to_string());
+    let file = private_file(&home.path().join("auth.json"), &auth.to_string());
     let path = file.display().to_string();
-    let asked = home.run(&["import", "--from", "codex", &path]);
-    assert!(asked.code == Some(1) && asked.stderr.contains("goclaw auth login"), "{asked:?}");
+    let without_flag = home.run(&["import", "--from", "codex", &path]);
+    assert_eq!(without_flag.code, Some(1), "{without_flag:?}");
+    assert!(without_flag.stderr.contains("goclaw auth login"), "{without_flag:?}");
     assert!(file.exists() && !home.data_dir().join("goclaw.db").exists());
     let done = home.run(&["import", "--from", "codex", "--take-over", &path]);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -84,17 +86,18 @@ async fn the_sign_in_of_the_codex_cli_is_taken_over_only_if_its_owner_says_so() 
     assert!(entries.to_string().contains("the Codex CLI"), "{entries}");
 
     // The account is connected already, so the file stays in its place.
-    private(&file, &auth.to_string());
+    private_file(&file, &auth.to_string());
     let refused = home.run(&["import", "--from", "codex", "--take-over", &path]);
     assert!(refused.code == Some(1) && refused.stderr.contains("is connected here") && file.exists(), "{refused:?}");
     for text in ["{}", "[]", r#"{"tokens": {"access_token": "CANARY-secret", "refresh_token": 7}}"#] {
-        private(&file, text);
+        private_file(&file, text);
         let invalid = home.run(&["import", "--from", "codex", "--take-over", &path]);
         assert_eq!(invalid.code, Some(1), "{invalid:?}");
         assert!(!invalid.stderr.contains("CANARY"), "{invalid:?}");
     }
 }
 
+/// Encrypts a secret in the form of the GoClaw service in Go.
 fn sealed(text: &str) -> String {
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &KEY).expect("a key"));
     let mut bytes = text.as_bytes().to_vec();
@@ -103,10 +106,11 @@ fn sealed(text: &str) -> String {
     format!("aes-gcm:{}", STANDARD.encode([[7; 12].as_slice(), &bytes].concat()))
 }
 
-/// Returns SQL that creates the tables of that service with its accounts.
-fn rows(sign_in: &SignIn, seal: impl Fn(&str) -> String, types: [&str; 3]) -> String {
+/// Returns SQL that creates the tables of that service and stores accounts in them. `types` are the column types of
+/// ids, JSON and bytes.
+fn rows(tokens: &LoginTokens, seal: impl Fn(&str) -> String, types: [&str; 3]) -> String {
     let [id, json, bytes] = types;
-    let (access, refresh) = (seal(&sign_in.access_token), seal(&sign_in.refresh_token));
+    let (access, refresh) = (seal(&tokens.access_token), seal(&tokens.refresh_token));
     let value = if bytes == "BYTEA" {
         format!("convert_to('{refresh}', 'UTF8')")
     } else {
@@ -130,25 +134,25 @@ fn rows(sign_in: &SignIn, seal: impl Fn(&str) -> String, types: [&str; 3]) -> St
 async fn accounts_of_the_go_service_come_from_sqlite_sealed_or_plain() {
     for is_sealed in [true, false] {
         let provider = Provider::approving();
-        let sign_in = signed_in_elsewhere(&provider).await;
+        let tokens = log_in_elsewhere(&provider).await;
         let home = Home::new(&provider);
         // Characters with a meaning in a URI are plain in a path.
         let file = home.path().join("100%25 theirs?#.db").display().to_string();
         let seal = |text: &str| if is_sealed { sealed(text) } else { text.to_owned() };
         let mut database = SqliteConnection::establish(&file).expect("a database");
-        database.batch_execute(&rows(&sign_in, seal, ["TEXT", "TEXT", "BLOB"])).expect("the rows");
-        let key_file = private(&home.path().join("key.txt"), std::str::from_utf8(&KEY).expect("text"));
+        database.batch_execute(&rows(&tokens, seal, ["TEXT", "TEXT", "BLOB"])).expect("the rows");
+        let key_file = private_file(&home.path().join("key.txt"), std::str::from_utf8(&KEY).expect("text"));
         let key_file = key_file.display().to_string();
         let import = |arguments: &[&str]| home.run(&[&["import", "--from", "goclaw", &file], arguments].concat());
         if is_sealed {
             let without_key = import(&["--take-over"]);
             assert!(without_key.code == Some(1) && without_key.stderr.contains("--key-file"), "{without_key:?}");
-            let wrong = private(&home.path().join("wrong.txt"), &"0".repeat(64)).display().to_string();
+            let wrong = private_file(&home.path().join("wrong.txt"), &"0".repeat(64)).display().to_string();
             let wrong = import(&["--take-over", "--key-file", &wrong]);
             assert!(wrong.code == Some(1) && wrong.stderr.contains("does not open"), "{wrong:?}");
         }
-        let asked = import(&["--key-file", &key_file]);
-        assert!(asked.code == Some(1) && asked.stderr.contains("--take-over"), "{asked:?}");
+        let without_flag = import(&["--key-file", &key_file]);
+        assert!(without_flag.code == Some(1) && without_flag.stderr.contains("--take-over"), "{without_flag:?}");
         let done = import(&["--take-over", "--key-file", &key_file]);
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stdout.contains("openai-codex, qwen"), "{done:?}");
@@ -171,14 +175,15 @@ async fn a_database_of_the_go_service_elsewhere_is_not_read_without_encryption()
 #[tokio::test]
 async fn accounts_of_the_go_service_come_from_postgresql() {
     let provider = Provider::approving();
-    let sign_in = signed_in_elsewhere(&provider).await;
+    let tokens = log_in_elsewhere(&provider).await;
     let (home, database) = (Home::new(&provider), Database::create().await);
-    database.execute(&rows(&sign_in, |text| text.to_owned(), ["UUID", "JSONB", "BYTEA"])).await;
-    let url = private(&home.path().join("url.txt"), &database.url).display().to_string();
+    database.execute(&rows(&tokens, |text| text.to_owned(), ["UUID", "JSONB", "BYTEA"])).await;
+    let url = private_file(&home.path().join("url.txt"), &database.url).display().to_string();
     let done = home.run(&["import", "--from", "goclaw", "--take-over", &url, "openai-codex"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     assert_works(&home.start().await, &provider).await;
-    let remote = private(&home.path().join("remote.txt"), "postgres://user:CANARY@db.example/x").display().to_string();
+    let remote =
+        private_file(&home.path().join("remote.txt"), "postgres://user:CANARY@db.example/x").display().to_string();
     let refused = home.run(&["import", "--from", "goclaw", "--take-over", &remote]);
     assert!(refused.code == Some(1) && refused.stderr.contains("tunnel"), "{refused:?}");
     assert!(!refused.stderr.contains("CANARY"), "{refused:?}");

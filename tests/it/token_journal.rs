@@ -29,7 +29,7 @@ mod disk;
 use disk::Disk;
 
 /// Returns a record with a refresh token of `size` bytes.
-fn entry(generation: u64, size: usize) -> JournalRecord {
+fn record(generation: u64, size: usize) -> JournalRecord {
     let seen = TokenVersion { login_id: LoginId::from_stored("login".to_owned()), generation: Generation(generation) };
     let rotation = Rotation {
         version: seen.next(),
@@ -55,9 +55,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Writes a record and returns its file.
-async fn put(folder: &TempDir, entry: &JournalRecord) -> (FolderJournal, PathBuf) {
+async fn put(folder: &TempDir, record: &JournalRecord) -> (FolderJournal, PathBuf) {
     let journal = FolderJournal::in_folder(folder.path().to_owned());
-    journal.put(entry).await.unwrap();
+    journal.put(record).await.unwrap();
     let [file] = files(folder.path()).try_into().unwrap();
     (journal, file)
 }
@@ -70,20 +70,20 @@ fn draft_of(file: &Path, process: u32) -> PathBuf {
 #[tokio::test]
 async fn a_complete_draft_of_a_killed_process_is_listed_as_a_record() {
     let folder = tempfile::tempdir().unwrap();
-    let entry = entry(0, 100);
-    let (journal, file) = put(&folder, &entry).await;
+    let record = record(0, 100);
+    let (journal, file) = put(&folder, &record).await;
     fs::rename(&file, draft_of(&file, 4_000_000)).unwrap();
 
-    assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
-    journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
+    assert_eq!(journal.list().await.unwrap(), slice::from_ref(&record));
+    journal.remove(&record.name, &record.rotation.version).await.unwrap();
     assert!(files(folder.path()).is_empty(), "removing a record removes its draft");
 }
 
 #[tokio::test]
 async fn duplicate_files_of_a_record_are_listed_once_and_removed_together() {
     let folder = tempfile::tempdir().unwrap();
-    let (entry, other) = (entry(1, 100), entry(11, 100));
-    let (journal, file) = put(&folder, &entry).await;
+    let (record, other) = (record(1, 100), record(11, 100));
+    let (journal, file) = put(&folder, &record).await;
     for process in [1, 2] {
         fs::copy(&file, draft_of(&file, process)).unwrap();
     }
@@ -91,19 +91,19 @@ async fn duplicate_files_of_a_record_are_listed_once_and_removed_together() {
     journal.put(&other).await.unwrap();
 
     let mut found = journal.list().await.unwrap();
-    found.sort_by_key(|entry| entry.rotation.version.generation.0);
-    assert_eq!(found, [entry.clone(), other.clone()]);
-    journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
+    found.sort_by_key(|record| record.rotation.version.generation.0);
+    assert_eq!(found, [record.clone(), other.clone()]);
+    journal.remove(&record.name, &record.rotation.version).await.unwrap();
     assert_eq!(journal.list().await.unwrap(), [other], "the record of another generation stays");
     assert_eq!(files(folder.path()).len(), 1);
-    journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
+    journal.remove(&record.name, &record.rotation.version).await.unwrap();
 }
 
 #[tokio::test]
 async fn unreadable_files_are_skipped_and_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let entry = entry(0, 100);
-    let (journal, file) = put(&folder, &entry).await;
+    let record = record(0, 100);
+    let (journal, file) = put(&folder, &record).await;
     let text = fs::read(&file).unwrap();
     // An incomplete draft of another process, an empty file, a file that is not a record, and a folder.
     let half = file.with_file_name(format!("{OPENAI}.login.7.draft-1-0"));
@@ -112,7 +112,7 @@ async fn unreadable_files_are_skipped_and_kept() {
     fs::write(folder.path().join("other.json"), "{}").unwrap();
     fs::create_dir(folder.path().join("folder.json")).unwrap();
 
-    assert_eq!(journal.list().await.unwrap(), [entry]);
+    assert_eq!(journal.list().await.unwrap(), [record]);
     assert_eq!(files(folder.path()).len(), 5, "no file is removed");
     // The other process completes its draft.
     fs::write(&half, &text).unwrap();
@@ -123,7 +123,7 @@ async fn unreadable_files_are_skipped_and_kept() {
 #[tokio::test]
 async fn an_existing_draft_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
-    let (first, second) = (entry(0, 100), entry(0, 200));
+    let (first, second) = (record(0, 100), record(0, 200));
     let (journal, file) = put(&folder, &first).await;
     let draft = draft_of(&file, std::process::id());
     fs::rename(&file, &draft).unwrap();
@@ -146,16 +146,16 @@ async fn a_failed_write_to_a_full_disk_leaves_no_file() {
         let filled = fs::metadata(&ballast).unwrap().len();
         fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(filled - room).unwrap();
 
-        let entry = entry(0, size);
-        let error = journal.put(&entry).await.expect_err("the disk is full");
+        let record = record(0, size);
+        let error = journal.put(&record).await.expect_err("the disk is full");
         let cause = error.source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         assert_eq!(cause, Some(std::io::ErrorKind::StorageFull), "{}", error.source);
         assert_eq!(files(&disk.seen_from_outside()), slice::from_ref(&ballast), "no incomplete file is left");
         assert!(journal.list().await.unwrap().is_empty());
 
         disk.free();
-        journal.put(&entry).await.unwrap();
-        assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
-        journal.remove(&entry.name, &entry.rotation.version).await.unwrap();
+        journal.put(&record).await.unwrap();
+        assert_eq!(journal.list().await.unwrap(), slice::from_ref(&record));
+        journal.remove(&record.name, &record.rotation.version).await.unwrap();
     }
 }

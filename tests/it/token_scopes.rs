@@ -31,10 +31,10 @@ const SCOPES: [&str; 10] = [
     "metrics:read",
     "admin",
 ];
-/// The permissions, the last of which includes the others.
-const OWN: [&str; 6] = ["models", "proxy", "status:read", "auth:write", "metrics:read", "admin"];
+/// All permissions. The last one includes the others.
+const PERMISSIONS: [&str; 6] = ["models", "proxy", "status:read", "auth:write", "metrics:read", "admin"];
 /// Operations on all accounts at once. A scope for one account does not permit them.
-const ABOUT_ALL: [&str; 1] = ["listActivity"];
+const FOR_ALL_ACCOUNTS: [&str; 1] = ["listActivity"];
 
 /// Creates a token with these scopes and returns it.
 async fn token(gateway: &Gateway, name: &str, scope: &str) -> String {
@@ -84,17 +84,19 @@ fn operations(account: &'static str) -> Vec<Operation> {
 
 /// Returns whether a scope permits an operation according to docs/security.md.
 fn permits(scope: &str, operation: &Operation) -> bool {
-    let own = OWN.into_iter().find(|own| scope.starts_with(own));
-    let own = own.expect("a known scope");
-    let account = scope.strip_prefix(own).expect("a prefix").strip_prefix(':');
-    let included: &[&str] = match own {
-        "admin" => &OWN,
+    let permission = PERMISSIONS.into_iter().find(|permission| scope.starts_with(permission));
+    let permission = permission.expect("a known scope");
+    let account = scope.strip_prefix(permission).expect("a prefix").strip_prefix(':');
+    let included: &[&str] = match permission {
+        "admin" => &PERMISSIONS,
         "auth:write" => &["auth:write", "status:read"],
-        own => &[own],
+        other => &[other],
     };
-    let fits = account.is_none_or(|own| own == operation.account) || !operation.needs.ends_with(operation.account);
-    let is_enough = fits && !(account.is_some() && ABOUT_ALL.contains(&operation.id.as_str()));
-    operation.needs == "none" || (is_enough && included.iter().any(|known| operation.needs.starts_with(known)))
+    let fits =
+        account.is_none_or(|account| account == operation.account) || !operation.needs.ends_with(operation.account);
+    let is_enough = fits && !(account.is_some() && FOR_ALL_ACCOUNTS.contains(&operation.id.as_str()));
+    operation.needs == "none"
+        || (is_enough && included.iter().any(|permission| operation.needs.starts_with(permission)))
 }
 
 #[tokio::test]
@@ -114,7 +116,7 @@ async fn every_operation_requires_its_scope() {
             tried += 1;
         }
     }
-    assert!(tried > 2 * 30 * SCOPES.len(), "{tried}");
+    assert!(tried > 2 * 30 * SCOPES.len(), "more than 30 operations for two accounts: {tried}");
 }
 
 #[tokio::test]
@@ -221,8 +223,8 @@ async fn a_program_cannot_complete_or_cancel_another_program_s_login() {
         gateway.call_as(token, Method::POST, &format!("/v1/auth/openai/{path}"), Some(body)).await
     };
     let started = post(&one, "start", json!({})).await.json();
-    let others = post(&other, "start", json!({})).await.json();
-    assert_ne!(others["login_id"], started["login_id"], "each program has its own login");
+    let other_started = post(&other, "start", json!({})).await.json();
+    assert_ne!(other_started["login_id"], started["login_id"], "each program has its own login");
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an address")).await;
     let stolen = post(&other, "callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!(code(&stolen), refused("not_your_login"), "{}", stolen.text);
@@ -239,7 +241,7 @@ async fn revoking_a_token_ends_its_running_streams_on_all_replicas() {
     one.sign_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 100_000, "stream_pause": "20ms"})).await;
     let token = token(&one, "editor", "models status:read").await;
-    let (mut streams, mut changes) = (Vec::new(), Vec::new());
+    let (mut streams, mut event_streams) = (Vec::new(), Vec::new());
     for gateway in [&one, &other] {
         eventually("the gateway to accept the token", || async {
             (gateway.call_as(&token, Method::GET, "/v1/models", None).await.status == 200).then_some(())
@@ -251,7 +253,7 @@ async fn revoking_a_token_ends_its_running_streams_on_all_replicas() {
         stream.chunk().await.expect("a piece").expect("more to come");
         streams.push(stream);
         let events = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&token);
-        changes.push(events.send().await.expect("a response"));
+        event_streams.push(events.send().await.expect("a response"));
     }
     assert_eq!(provider.get_control("/streams").await["open"], 2);
     assert_eq!(one.call(Method::DELETE, "/v1/tokens/editor", None).await.status, 200);
@@ -266,7 +268,7 @@ async fn revoking_a_token_ends_its_running_streams_on_all_replicas() {
         };
         assert!(ending.await.is_err(), "a cut-off response must not look complete");
     }
-    for stream in changes {
+    for stream in event_streams {
         stream.bytes().await.expect("it ends");
     }
     let ended = || async { (provider.get_control("/streams").await["abandoned"] == 2).then_some(()) };

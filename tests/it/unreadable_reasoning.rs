@@ -16,7 +16,7 @@ async fn refuse(provider: &Provider, code: &str, times: u32) {
 }
 
 /// Returns the body sizes of the prompts that the provider has received.
-async fn prompts(provider: &Provider) -> Vec<u64> {
+async fn prompt_sizes(provider: &Provider) -> Vec<u64> {
     let journal = provider.get_control("/journal").await;
     let prompts = journal.as_array().expect("entries").iter();
     let prompts = prompts.filter(|entry| entry["path"].as_str().is_some_and(|path| path.ends_with("/responses")));
@@ -35,14 +35,14 @@ fn conversation(reasoning: bool) -> Value {
 async fn a_prompt_with_unreadable_reasoning_is_sent_once_more_without_it() {
     let (provider, _home, gateway) = signed_in().await;
     for (stream, path) in [(false, "/v1/responses"), (true, "/v1/responses"), (false, "/v1/chat/completions")] {
-        let before = prompts(&provider).await.len();
+        let before = prompt_sizes(&provider).await.len();
         refuse(&provider, "invalid_encrypted_content", 1).await;
         let mut body = conversation(true);
         body["stream"] = json!(stream);
         let response = gateway.post(path, body).await;
         assert_eq!(response.status, 200, "{path}: {}", response.text);
         assert!(response.text.contains("word1"), "{}", response.text);
-        let sent = prompts(&provider).await.split_off(before);
+        let sent = prompt_sizes(&provider).await.split_off(before);
         assert!(sent.len() == 2 && sent[1] + 400 < sent[0], "{path}: {sent:?}");
     }
 }
@@ -53,11 +53,11 @@ async fn other_errors_and_a_second_rejection_are_passed_on() {
     for (code, reasoning, requests) in
         [("invalid_encrypted_content", true, 2), ("invalid_encrypted_content", false, 1), ("invalid_value", true, 1)]
     {
-        let before = prompts(&provider).await.len();
+        let before = prompt_sizes(&provider).await.len();
         refuse(&provider, code, requests).await;
         let response = gateway.post("/v1/responses", conversation(reasoning)).await;
         assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(code)), "{}", response.text);
-        let sent = prompts(&provider).await.split_off(before);
+        let sent = prompt_sizes(&provider).await.split_off(before);
         assert_eq!(sent.len(), requests as usize, "{code}, {reasoning}: {sent:?}");
     }
 }

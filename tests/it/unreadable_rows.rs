@@ -107,7 +107,7 @@ async fn the_cli_explains_how_to_repair_an_unreadable_account() {
 }
 
 /// Damage that new tokens repair, because login and generation remain readable.
-const REPAIRED: [&str; 4] = [
+const REPAIRABLE: [&str; 4] = [
     "UPDATE llm_providers SET settings = '[]'",
     "UPDATE llm_providers SET state = 'asleep'",
     "UPDATE llm_providers SET cause = 'boredom', api_key = 'not-a-seal'",
@@ -119,7 +119,7 @@ async fn a_commit_repairs_a_row_that_was_damaged_during_the_refresh() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     for home in [home(&provider, &database), Home::new(&provider)] {
         let gateway = home.start().await;
-        for (refreshes, damage) in (0_u64..).zip(REPAIRED) {
+        for (refreshes, damage) in (0_u64..).zip(REPAIRABLE) {
             if refreshes == 0 {
                 gateway.sign_in().await;
             }

@@ -248,7 +248,7 @@ async fn silent_and_idle_connections_are_closed() {
         }
     });
     let timeouts =
-        Timeouts { silence: Duration::from_millis(300), rest: Duration::from_millis(100), ..Timeouts::default() };
+        Timeouts { silence: Duration::from_millis(300), idle_http1: Duration::from_millis(100), ..Timeouts::default() };
     let (server, upstream) =
         (server.await, HttpUpstream::new(&outbound(), timeouts, Arc::new(SystemClock)).expect("a client"));
     assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));

@@ -125,14 +125,14 @@ async fn concurrent_requests_share_one_connection() {
 
 #[tokio::test]
 async fn a_cancelled_request_resets_only_its_own_stream() {
-    let (reset, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (was_reset, goes_on) = (Arc::clone(&reset), Arc::clone(&go_on));
+    let (reset, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (was_reset, resumed) = (Arc::clone(&reset), Arc::clone(&resume));
     let server = Server::start(move |_number, mut connection| {
-        let (was_reset, goes_on) = (Arc::clone(&was_reset), Arc::clone(&goes_on));
+        let (was_reset, resumed) = (Arc::clone(&was_reset), Arc::clone(&resumed));
         async move {
             let mut responses = JoinSet::new();
             while let Some(Ok((request, mut respond))) = connection.accept().await {
-                let (was_reset, goes_on) = (Arc::clone(&was_reset), Arc::clone(&goes_on));
+                let (was_reset, resumed) = (Arc::clone(&was_reset), Arc::clone(&resumed));
                 responses.spawn(async move {
                     let mut body = respond.send_response(Response::new(()), false).unwrap();
                     body.send_data("first ".into(), false).unwrap();
@@ -141,7 +141,7 @@ async fn a_cancelled_request_resets_only_its_own_stream() {
                         assert_eq!(reason.ok(), Some(Reason::CANCEL));
                         was_reset.notify_one();
                     } else {
-                        goes_on.notified().await;
+                        resumed.notified().await;
                         body.send_data("second".into(), true).unwrap();
                     }
                 });
@@ -155,13 +155,13 @@ async fn a_cancelled_request_resets_only_its_own_stream() {
     assert_eq!(cancelled.body.next().await.unwrap().unwrap(), "first ");
     drop(cancelled);
     within(reset.notified()).await;
-    go_on.notify_one();
+    resume.notify_one();
     assert_eq!(text(other).await, "first second");
     assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
-async fn a_request_that_the_server_has_not_processed_is_sent_once_more() {
+async fn only_a_request_that_the_server_has_not_processed_is_sent_once_more() {
     for refuses in [true, false] {
         let answered = Arc::<AtomicUsize>::default();
         let counted = Arc::clone(&answered);
@@ -266,7 +266,7 @@ async fn callers_that_do_not_read_do_not_delay_others() {
     let unread = join_all((0..7).map(|_| async { server.ask(&upstream, "/large").await.unwrap() })).await;
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     assert_eq!(server.connections(), 1);
-    // Another request does not fit on the connection and gets its own.
+    // The finished request has left its place on the connection.
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
     let read = unread.into_iter().next().unwrap();
     assert_eq!(text(read).await.len(), LARGE);
@@ -299,7 +299,7 @@ async fn requests_beyond_the_stream_limit_use_http1() {
     .await;
     let (upstream, url) = (upstream(), format!("https://localhost:{}/", address.port()));
     let open = join_all((0..64).map(|_| async { ask(&upstream, url.clone()).await.unwrap() })).await;
-    assert_eq!(shared.load(Ordering::SeqCst), 64);
+    assert_eq!(shared.load(Ordering::SeqCst), 64, "eight connections with eight streams each");
     for _ in 0..2 {
         assert_eq!(text(ask(&upstream, url.clone()).await.unwrap()).await, "ok");
     }
@@ -322,7 +322,8 @@ async fn an_idle_connection_is_kept_for_a_while() {
     })
     .await;
     let millis = Duration::from_millis;
-    let timeouts = Timeouts { rest: millis(50), warm: millis(400), ping: millis(20), ..Timeouts::default() };
+    let timeouts =
+        Timeouts { idle_http1: millis(50), idle_http2: millis(400), ping: millis(20), ..Timeouts::default() };
     let upstream = upstream_with(timeouts);
     for _ in 0..2 {
         assert_eq!(text(server.ask(&upstream, "/a").await.unwrap()).await, "/a");

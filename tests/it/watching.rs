@@ -101,8 +101,8 @@ async fn rejected_requests_are_recorded_and_health_checks_are_not() {
         "health checks, unknown paths and successful reads of the records are not recorded"
     );
     let malformed = http().get(format!("{}/healthz", gateway.base)).header("x-request-id", "two words").send().await;
-    let own = malformed.expect("a response").headers()["x-request-id"].to_str().expect("text").to_owned();
-    assert!(own.len() == 16 && own != "two words", "{own}");
+    let generated = malformed.expect("a response").headers()["x-request-id"].to_str().expect("text").to_owned();
+    assert!(generated.len() == 16 && generated != "two words", "{generated}");
 }
 
 #[tokio::test]
@@ -159,6 +159,7 @@ async fn the_gauge_of_account_states_agrees_with_their_status() {
     gateway.sign_in().await;
     gateway.stop().await;
     let home = home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false");
+    // `settings = settings` leaves the row as it is.
     for (state, settings) in [("disabled", "settings"), ("unreadable", "'[]'")] {
         home.change_database(&format!("UPDATE llm_providers SET settings = {settings}"));
         let gateway = home.start().await;

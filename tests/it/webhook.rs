@@ -47,6 +47,7 @@ impl Receiver {
                 }
                 let (head, body) = text.split_once("\r\n\r\n").expect("a body");
                 received.lock().expect("no panic").push((head.to_lowercase(), body.to_owned()));
+                // Nothing listens there, so a redirect that is followed loses the call.
                 let location = "location: http://127.0.0.1:1/\r\n";
                 let response =
                     format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
@@ -56,6 +57,7 @@ impl Receiver {
         Self { url, calls, _serving: serving }
     }
 
+    /// Waits for at least `count` calls and returns all calls so far.
     async fn received(&self, count: usize) -> Vec<(String, String)> {
         let enough = || async {
             let calls = self.calls.lock().expect("no panic").clone();

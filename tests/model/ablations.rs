@@ -10,8 +10,10 @@ use crate::{
     world::Chance::{self, *},
 };
 
+/// How often each event may occur in searches about restores.
 const RESTORE: &[(Chance, u8)] = &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Ask, 1)];
 
+/// How often each event may occur in searches about restored logins that have ended.
 const ENDED: &[(Chance, u8)] = &[(Backup, 1), (Restore, 1), (Logout, 1), (Login, 1)];
 
 /// Defines a test for each line: its name, the removed mechanism, the invariants that break, and the setting.
@@ -50,7 +52,8 @@ without! {
     /// Unknown outcomes never lead to `NeedsReauth`, so only the retry within the grace window is lost.
     without_refunding_a_refused_attempt: RefundOfRefusal breaks [I14]
         in Setting::new(Graced, 2, &[(LostAnswer, 1), (Refused, 1)]);
-    /// For the same reason no login is lost. Only a token that was never presented becomes doubtful.
+    /// Unknown outcomes never lead to `NeedsReauth`, so no login is lost. A token that was never presented becomes
+    /// doubtful.
     without_a_lease_named_by_its_caller: LeaseNamedByItsCaller breaks [I7] in Setting::new(Kills, 2, &[(Database, 1)]);
 
     without_keeping_the_attempt_on_take_over: AttemptKeptOnTakeOver breaks [I3]
@@ -60,7 +63,7 @@ without! {
         in Setting::new(Graced, 2, &[(LostAnswer, 1)]);
     without_counting_grace_from_the_first_call: GraceCountedFromFirstCall breaks [I13, I14]
         in Setting::new(Graced, 2, &[(LostAnswer, 1), (Refused, 1)]);
-    without_binding_a_forced_refresh_to_its_version: BoundAsk breaks [I3, I13]
+    without_binding_a_forced_refresh_to_its_version: ForcedRefreshBoundToVersion breaks [I3, I13]
         in Setting::new(Kills, 2, &[(LostAnswer, 1), (Ask, 1)]);
 
     without_a_commit_to_a_restored_row: CommitToARestoredRow breaks [I15] in Setting::new(Kills, 2, RESTORE);
@@ -69,7 +72,8 @@ without! {
     without_remembering_presentations_across_a_restore: PresentationRemembered breaks [I1, I2, I4]
         in Setting::new(Kills, 2, RESTORE);
 
-    without_remembering_ended_logins: EndsRemembered breaks [I1, I2, I4, I5, I10, I15, I16] in Setting::new(Kills, 1, ENDED);
+    without_remembering_ended_logins: EndsRemembered breaks [I1, I2, I4, I5, I10, I15, I16]
+        in Setting::new(Kills, 1, ENDED);
     without_committing_a_successor_s_tokens: CommitOfASuccessor breaks [I15] in Setting::new(Kills, 1, ENDED);
 
     without_revocation_after_a_new_login: RevocationAfterNewLogin breaks [I5]
@@ -81,11 +85,11 @@ without! {
 }
 
 fn assert_breaks(mechanism: Mechanism, expected: &[Invariant], setting: Setting) {
-    assert_eq!(search(setting).complaint(), None, "all invariants must hold with the mechanism in place");
+    assert_eq!(search(setting).report(), None, "all invariants must hold with the mechanism in place");
     let findings = search(setting.named().without(mechanism));
     let broken: Vec<_> = findings.broken.keys().copied().collect();
-    assert_eq!(broken, expected, "{}", findings.complaint().unwrap_or_default());
-    assert_eq!(findings.stuck, 0, "{}", findings.complaint().unwrap_or_default());
+    assert_eq!(broken, expected, "{}", findings.report().unwrap_or_default());
+    assert_eq!(findings.stuck, 0, "{}", findings.report().unwrap_or_default());
 }
 
 /// Checks the report that a developer gets after breaking the protocol.
@@ -101,5 +105,5 @@ I13 is broken:
     A begins the retry
     A sends, KILLS THE FAMILY
 ";
-    assert_eq!(findings.complaint().as_deref(), Some(trace));
+    assert_eq!(findings.report().as_deref(), Some(trace));
 }

@@ -54,12 +54,12 @@ use Invariant::*;
 impl Invariant {
     /// Adds to `next` the invariants that the move from `before` violates.
     pub(crate) fn check(system: &System, before: &World, next: &mut Move) {
-        let after = next.to;
+        let after = next.world;
         let doubtful = || Chance::DOUBTFUL.map(|chance| system.spent(&after, chance));
         let is_doubtful = doubtful().iter().any(|times| *times > 0);
         next.breaks(I1, is_presented_twice_at_once(&after));
         let most = if is_doubtful { 2 } else { 1 };
-        next.breaks(I3, after.families.iter().any(|family| family.most_shown() > most));
+        next.breaks(I3, after.families.iter().any(|family| family.most_presentations() > most));
         next.breaks(I5, is_left_over(system, &after) && !after.excused && after.restored.is_none());
 
         let Some(row) = after.row else { return };
@@ -67,23 +67,25 @@ impl Invariant {
         let is_unused = family.is_unused(row.token.number);
         next.breaks(I2, row.state == TokenState::Active && !is_unused && after.restored.is_none());
 
-        let is_back = before.restored.is_some() || before.row.is_none_or(|old| old.version.login != row.version.login);
+        let was_replaced =
+            before.restored.is_some() || before.row.is_none_or(|old| old.version.login != row.version.login);
         let has_ended = after.successor(row.version.login) != Some(row.version.login);
         let needs_owner = row.is_restored || row.state == TokenState::NeedsReauth;
-        next.breaks(I16, is_back && has_ended && after.restored.is_none() && !needs_owner);
+        next.breaks(I16, was_replaced && has_ended && after.restored.is_none() && !needs_owner);
 
         let Some(old) = before.row else {
             next.breaks(I5, next.who != Who::Owner);
             return;
         };
-        let is_owners = next.who == Who::Owner;
-        let is_another = (old.version.login, old.token.family) != (row.version.login, row.token.family);
-        let is_newer =
+        let is_by_owner = next.who == Who::Owner;
+        let is_another_login = (old.version.login, old.token.family) != (row.version.login, row.token.family);
+        let is_successor =
             old.version.login != row.version.login && after.successor(old.version.login) == Some(row.version.login);
-        next.breaks(I6, is_another && !is_owners && !is_newer);
-        let is_given_up = row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth && !is_owners;
-        next.breaks(I7, is_given_up && family.alive && is_unused && !is_doubtful);
-        next.breaks(I7, is_given_up && !heard_a_rejection(before, next.who));
+        next.breaks(I6, is_another_login && !is_by_owner && !is_successor);
+        let became_needs_reauth =
+            row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth && !is_by_owner;
+        next.breaks(I7, became_needs_reauth && family.alive && is_unused && !is_doubtful);
+        next.breaks(I7, became_needs_reauth && !received_a_rejection(before, next.who));
         // A restored row may have an older access token.
         let is_restored = before.restored.is_some();
         next.breaks(
@@ -91,17 +93,17 @@ impl Invariant {
             !is_restored && row.age > old.age && !matches!(next.who, Who::Time | Who::Provider | Who::Owner),
         );
         let is_same_login = old.version.login == row.version.login;
-        next.breaks(I12, is_same_login && row.version.generation < old.version.generation && !is_owners);
-        let is_compared = before.restored.is_some() && after.restored.is_none();
-        next.breaks(I15, is_compared && after.journal.is_some_and(|kept| is_lost(&after, kept.token, row.token)));
-        let one_answer = Chance::DOUBTFUL.map(|chance| u8::from(chance == Chance::LostAnswer));
-        next.breaks(I14, is_given_up && system.setting.reuse == Reuse::Graced && doubtful() == one_answer);
+        next.breaks(I12, is_same_login && row.version.generation < old.version.generation && !is_by_owner);
+        let noticed_restore = before.restored.is_some() && after.restored.is_none();
+        next.breaks(I15, noticed_restore && after.journal.is_some_and(|kept| is_lost(&after, kept.token, row.token)));
+        let one_lost_answer = Chance::DOUBTFUL.map(|chance| u8::from(chance == Chance::LostAnswer));
+        next.breaks(I14, became_needs_reauth && system.setting.reuse == Reuse::Graced && doubtful() == one_lost_answer);
     }
 }
 
 fn is_presented_twice_at_once(world: &World) -> bool {
     let in_flight = |replica: &Replica| match replica {
-        Replica::Sent(flight, _) => (!flight.paused).then_some(flight.token),
+        Replica::Sent(lease, _) => (!lease.paused).then_some(lease.token),
         Replica::Idle | Replica::Down(_) | Replica::Asking(_) | Replica::Leased(_) => None,
         Replica::Holding(_) | Replica::CutOff(_) => None,
     };
@@ -112,10 +114,10 @@ fn is_presented_twice_at_once(world: &World) -> bool {
 /// Returns whether a logged-out login is still live. If a revocation would also end a newer login, older tokens may
 /// expire instead.
 fn is_left_over(system: &System, world: &World) -> bool {
-    let is_conceded = system.setting.revocation == RevocationScope::Grant && world.logins > 1;
-    let carried = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);
-    let is_left = |(number, family): (u8, &Family)| family.logged_out && family.alive && !carried(number);
-    !is_conceded && (0..).zip(&world.families).any(is_left)
+    let may_expire_instead = system.setting.revocation == RevocationScope::Grant && world.logins > 1;
+    let is_held = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);
+    let is_left = |(number, family): (u8, &Family)| family.logged_out && family.alive && !is_held(number);
+    !may_expire_instead && (0..).zip(&world.families).any(is_left)
 }
 
 /// Returns whether the journal has a live token that the row lacks.
@@ -124,6 +126,6 @@ fn is_lost(world: &World, kept: Token, stored: Token) -> bool {
     family.alive && family.is_unused(kept.number) && kept != stored
 }
 
-fn heard_a_rejection(before: &World, who: Who) -> bool {
+fn received_a_rejection(before: &World, who: Who) -> bool {
     matches!(who, Who::Replica(at) if matches!(before.replicas[at], Replica::Sent(_, Outcome::Rejected)))
 }

@@ -3,9 +3,9 @@
 //! A race that loses a login may happen once in ten thousand runs, which is too rare for a test that runs the gateway.
 //! [`world`] is a small model of replicas, provider, disk, clock and owner. [`search`] explores every interleaving of
 //! their moves, with every fault at every step, and checks the [`invariants`] after each move. The row itself is not
-//! modelled: [`ledger`] calls the same `step` as the stores.
+//! modelled: [`stepper`] calls the same `step` as the stores.
 //!
-//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`], then [`ledger`] and
+//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`], then [`stepper`] and
 //! [`invariants`].
 //! [`protocol`] checks that nothing breaks. [`ablations`] checks that something breaks without each mechanism.
 //! [`scenarios`] and [`grace`] test single scenarios with real times, and [`properties`] tests random rows.
@@ -15,11 +15,11 @@
 
 // The model.
 mod invariants;
-mod ledger;
 mod provider;
 mod replica;
 mod restore;
 mod search;
+mod stepper;
 mod surroundings;
 mod system;
 mod world;

@@ -123,9 +123,9 @@ holds! {
 fn holds(setting: Setting, worlds: usize) {
     let findings = search(setting);
     println!("{:>7} worlds: {setting:?}", findings.worlds);
-    if findings.complaint().is_some() {
+    if findings.report().is_some() {
         // Search again with fixed replica names for a readable trace.
-        panic!("{setting:?}\n{}", search(setting.named()).complaint().unwrap_or_default());
+        panic!("{setting:?}\n{}", search(setting.named()).report().unwrap_or_default());
     }
     assert!(findings.worlds >= worlds, "only {} worlds of {setting:?}", findings.worlds);
 }

@@ -2,7 +2,7 @@
 
 use crate::world::Age;
 
-const MOST_TOKENS: usize = 8;
+const MAX_TOKENS: usize = 8;
 
 /// The provider's reaction to a reused token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub(crate) enum Reuse {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Family {
-    tokens: [State; MOST_TOKENS],
+    tokens: [State; MAX_TOKENS],
     /// The presentations of each token that I3 counts.
-    shown: [u8; MOST_TOKENS],
+    presented: [u8; MAX_TOKENS],
     pub(crate) alive: bool,
     pub(crate) logged_out: bool,
 }
@@ -56,30 +56,30 @@ impl Family {
             }
         }
         let new =
-            self.tokens.iter().position(|state| *state == State::NotIssued).expect("fewer than MOST_TOKENS tokens");
+            self.tokens.iter().position(|state| *state == State::NotIssued).expect("fewer than MAX_TOKENS tokens");
         self.tokens[new] = State::Unused;
         u8::try_from(new).ok()
     }
 
-    /// Records a presentation. While the access token is valid, each one counts. Afterwards only the first one counts.
-    pub(crate) fn show(&mut self, number: u8, age: Age) {
-        let shown = &mut self.shown[usize::from(number)];
-        *shown = if age < Age::Expired { *shown + 1 } else { (*shown).max(1) };
+    /// Counts a presentation. While the access token is valid, each one counts. Afterwards only the first one counts.
+    pub(crate) fn count_presentation(&mut self, number: u8, age: Age) {
+        let presented = &mut self.presented[usize::from(number)];
+        *presented = if age < Age::Expired { *presented + 1 } else { (*presented).max(1) };
     }
 
-    pub(crate) fn shown(&self, number: u8) -> u8 {
-        self.shown[usize::from(number)]
+    pub(crate) fn presentations(&self, number: u8) -> u8 {
+        self.presented[usize::from(number)]
     }
 
-    pub(crate) fn most_shown(&self) -> u8 {
-        self.shown.into_iter().max().unwrap_or(0)
+    pub(crate) fn most_presentations(&self) -> u8 {
+        self.presented.into_iter().max().unwrap_or(0)
     }
 
     pub(crate) fn is_unused(&self, number: u8) -> bool {
         self.tokens[usize::from(number)] == State::Unused
     }
 
-    pub(crate) fn half_the_grace_passes(&mut self) {
+    pub(crate) fn pass_half_the_grace(&mut self) {
         for token in &mut self.tokens {
             if let State::Graced(halves) = token {
                 *token = if *halves > 1 { State::Graced(*halves - 1) } else { State::Spent };
@@ -87,20 +87,20 @@ impl Family {
         }
     }
 
-    pub(crate) fn the_grace_passes(&mut self) {
-        self.half_the_grace_passes();
-        self.half_the_grace_passes();
+    pub(crate) fn pass_the_grace(&mut self) {
+        self.pass_half_the_grace();
+        self.pass_half_the_grace();
     }
 
     /// Clears the tokens that no replica can present any more, so that equivalent worlds become equal.
     pub(crate) fn forget(&mut self, is_known: impl Fn(u8) -> bool) {
-        for (number, (token, shown)) in (0..).zip(self.tokens.iter_mut().zip(&mut self.shown)) {
+        for (number, (token, presented)) in (0..).zip(self.tokens.iter_mut().zip(&mut self.presented)) {
             // Tokens are issued in order.
             if *token == State::NotIssued {
                 break;
             }
             if !is_known(number) {
-                (*token, *shown) = (State::Spent, 0);
+                (*token, *presented) = (State::Spent, 0);
             }
         }
     }

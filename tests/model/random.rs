@@ -97,8 +97,8 @@ fn failures() -> impl Strategy<Value = Failure> {
 }
 
 pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
-    let ends = prop::option::weighted(0.8, durations());
-    (versions(), times(), ends, prop::bool::weighted(0.8), prop::bool::weighted(0.9)).prop_map(
+    let lifetimes = prop::option::weighted(0.8, durations());
+    (versions(), times(), lifetimes, prop::bool::weighted(0.8), prop::bool::weighted(0.9)).prop_map(
         |(seen, obtained_at, lifetime, is_rotated, same_account)| Rotation {
             version: seen.next(),
             access_token: SealedSecret::from_stored("access".to_owned()),

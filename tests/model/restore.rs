@@ -4,7 +4,7 @@
 use crate::{
     system::{Moves, System, Who},
     without::Mechanism,
-    world::{Answer, Chance, End, MOST_LOGINS, Replica, Restored, Row, World},
+    world::{Answer, Chance, End, MAX_LOGINS, Replica, Restored, Row, World},
 };
 
 impl System {
@@ -23,13 +23,13 @@ impl System {
             return;
         }
         if let (Some(row), None) = (world.row, world.backup) {
-            moves.go(Who::Owner, "takes a backup", |to| to.backup = Some(row)).by(Chance::Backup);
+            moves.add(Who::Owner, "takes a backup", |new| new.backup = Some(row)).by(Chance::Backup);
         }
-        let has_records = world.journal.is_some() || world.ends != <[End; MOST_LOGINS]>::default();
+        let has_records = world.journal.is_some() || world.ends != <[End; MAX_LOGINS]>::default();
         if has_records && world.restored.is_none() {
-            let lose = moves.go(Who::Time, "takes the journal's disk", |to| {
-                to.journal = None;
-                to.ends = Default::default();
+            let lose = moves.add(Who::Time, "takes the journal's disk", |new| {
+                new.journal = None;
+                new.ends = Default::default();
             });
             lose.by(Chance::LostJournal);
         }
@@ -41,14 +41,14 @@ impl System {
             && let Some((at, _)) = world.replicas.iter().enumerate().find(is_up)
         {
             let repaired = world.row.and_then(|row| self.repaired(world, row, restored));
-            moves.go(Who::Replica(at), "compares a restored row", |to| {
-                if let (Some(row), None) = (to.row, repaired) {
-                    self.revoke_stored(to, row);
+            moves.add(Who::Replica(at), "compares a restored row", |new| {
+                if let (Some(row), None) = (new.row, repaired) {
+                    self.revoke_stored(new, row);
                 }
-                to.row = repaired;
-                to.restored = None;
+                new.row = repaired;
+                new.restored = None;
                 // The newest tokens are lost or not committed yet, so the owner decides whether to risk the old one.
-                to.excused |= repaired.is_some_and(|row| row.is_restored);
+                new.excused |= repaired.is_some_and(|row| row.is_restored);
             });
         }
     }
@@ -66,11 +66,11 @@ impl System {
             return;
         }
         let newest = world.row.map(|row| (row.version, row.attempt));
-        let restore = moves.go(Who::Owner, "restores the backup", |to| {
-            to.row = Some(old);
-            to.backup = None;
-            to.restored = Some(Restored { newest });
-            to.ask = None;
+        let restore = moves.add(Who::Owner, "restores the backup", |new| {
+            new.row = Some(old);
+            new.backup = None;
+            new.restored = Some(Restored { newest });
+            new.ask = None;
         });
         restore.by(Chance::Restore);
     }
@@ -81,8 +81,8 @@ impl System {
         let row = self.ended_again(world, row)?;
         let Some((version, attempt)) = restored.newest else { return Some(row) };
         let newest = world.journal.filter(|kept| kept.version == version && version.login == row.version.login);
-        let repaired = newest.and_then(|answer| self.ledger.answered(Some(row), &answer, 0).0);
-        Some(self.ledger.restored(repaired.unwrap_or(row), version, attempt))
+        let repaired = newest.and_then(|answer| self.stepper.answered(Some(row), &answer, 0).0);
+        Some(self.stepper.restored(repaired.unwrap_or(row), version, attempt))
     }
 
     fn ended_again(&self, world: &World, row: Row) -> Option<Row> {
@@ -92,7 +92,7 @@ impl System {
             return Some(row);
         }
         let newest = world.journal.filter(|kept| Some(kept.version.login) == successor);
-        self.ledger.returned(row, successor.is_none(), newest.as_ref())
+        self.stepper.returned(row, successor.is_none(), newest.as_ref())
     }
 
     /// Returns the new row if a response belongs to the login that replaced the restored one.
@@ -100,6 +100,6 @@ impl System {
         let row = world.row.filter(|row| row.version.login != answer.version.login)?;
         let is_successor = world.successor(row.version.login) == Some(answer.version.login);
         let has_rule = !self.is_without(Mechanism::CommitOfASuccessor);
-        if is_successor && has_rule { self.ledger.returned(row, false, Some(answer)) } else { None }
+        if is_successor && has_rule { self.stepper.returned(row, false, Some(answer)) } else { None }
     }
 }

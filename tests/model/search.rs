@@ -19,123 +19,125 @@ pub(crate) struct Findings {
     /// I11: the number of worlds from which some run without further faults never reaches a stable state.
     pub(crate) stuck: usize,
     /// The trace to the first such world.
-    pub(crate) way_to_stuck: String,
+    pub(crate) trace_to_stuck: String,
 }
 
 impl Findings {
     /// Returns a description of every violation with its shortest trace, if any.
-    pub(crate) fn complaint(&self) -> Option<String> {
-        let mut complaints: Vec<_> =
+    pub(crate) fn report(&self) -> Option<String> {
+        let mut violations: Vec<_> =
             self.broken.iter().map(|(invariant, trace)| format!("{invariant:?} is broken:\n{trace}\n")).collect();
         if self.stuck > 0 {
-            complaints
-                .push(format!("{} worlds never come to rest, such as this:\n{}\n", self.stuck, self.way_to_stuck));
+            violations
+                .push(format!("{} worlds never become stable, such as this:\n{}\n", self.stuck, self.trace_to_stuck));
         }
-        (!complaints.is_empty()).then(|| complaints.concat())
+        (!violations.is_empty()).then(|| violations.concat())
     }
 }
 
 pub(crate) fn search(setting: Setting) -> Findings {
     let system = System::new(setting);
     let mut worlds = vec![system.start()];
-    let mut ways = vec![None];
-    let mut numbers = HashMap::<World, usize, BuildHasherDefault<Fast>>::default();
+    let mut origins = vec![None];
+    let mut numbers = HashMap::<World, usize, BuildHasherDefault<FastHasher>>::default();
     numbers.insert(worlds[0], 0);
     let mut broken = BTreeMap::new();
     // The successors of each world without a fault or an action of the owner.
-    let mut calm = Vec::new();
+    let mut fault_free = Vec::new();
 
-    let mut at = 0;
-    while let Some(world) = worlds.get(at).copied() {
-        let mut calmly = Vec::new();
-        for Move { who, what, chance, to, broken: breaks } in system.moves(&world) {
+    let mut number = 0;
+    while let Some(world) = worlds.get(number).copied() {
+        let mut successors = Vec::new();
+        for Move { who, what, chance, world: next, broken: breaks } in system.moves(&world) {
             for invariant in breaks {
-                broken.entry(invariant).or_insert_with(|| trace(&ways, Some((at, who, what))));
+                broken.entry(invariant).or_insert_with(|| trace(&origins, Some((number, who, what))));
             }
-            let number = match numbers.entry(to) {
+            let successor = match numbers.entry(next) {
                 Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(new) => {
-                    worlds.push(to);
-                    ways.push(Some((at, who, what)));
-                    *new.insert(worlds.len() - 1)
+                Entry::Vacant(unknown) => {
+                    worlds.push(next);
+                    origins.push(Some((number, who, what)));
+                    *unknown.insert(worlds.len() - 1)
                 }
             };
             if chance.is_none() {
-                calmly.push(number);
+                successors.push(successor);
             }
         }
-        calmly.sort_unstable();
-        calmly.dedup();
-        calm.push(calmly);
-        at += 1;
+        successors.sort_unstable();
+        successors.dedup();
+        fault_free.push(successors);
+        number += 1;
     }
 
-    let good = comes_to_rest(&worlds, &calm);
-    let mut stuck = (0..worlds.len()).filter(|at| !good[*at]);
-    let way_to_stuck = stuck.clone().next().map(|at| trace(&ways, ways[at])).unwrap_or_default();
-    Findings { worlds: worlds.len(), broken, stuck: stuck.by_ref().count(), way_to_stuck }
+    let settles = always_settle(&worlds, &fault_free);
+    let mut stuck = (0..worlds.len()).filter(|number| !settles[*number]);
+    let trace_to_stuck = stuck.clone().next().map(|number| trace(&origins, origins[number])).unwrap_or_default();
+    Findings { worlds: worlds.len(), broken, stuck: stuck.by_ref().count(), trace_to_stuck }
 }
 
-type Way = Option<(usize, Who, &'static str)>;
+/// The move by which the search first reached a world: the number of the world before, and what happened.
+type Origin = Option<(usize, Who, &'static str)>;
 
-fn trace(ways: &[Way], mut last: Way) -> String {
+fn trace(origins: &[Origin], mut last: Origin) -> String {
     let mut steps = Vec::new();
-    while let Some((from, who, what)) = last {
+    while let Some((before, who, what)) = last {
         steps.push(format!("    {who} {what}"));
-        last = ways[from];
+        last = origins[before];
     }
     steps.reverse();
     steps.join("\n")
 }
 
 /// Returns, for each world, whether all runs without further faults reach a stable state. Propagates backwards from the
-/// stable worlds: a world is good if it is stable, or if all its fault-free successors are good. The others are
+/// stable worlds: a world settles if it is stable, or if all its fault-free successors settle. The others are
 /// deadlocks, endless loops and refreshes that never end.
-fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
-    let mut before = vec![Vec::new(); worlds.len()];
-    for (from, to) in calm.iter().enumerate() {
-        for to in to {
-            before[*to].push(from);
+fn always_settle(worlds: &[World], fault_free: &[Vec<usize>]) -> Vec<bool> {
+    let mut predecessors = vec![Vec::new(); worlds.len()];
+    for (number, successors) in fault_free.iter().enumerate() {
+        for successor in successors {
+            predecessors[*successor].push(number);
         }
     }
-    let mut open: Vec<_> = calm.iter().map(Vec::len).collect();
-    let mut good: Vec<_> = worlds.iter().map(rests).collect();
-    let mut queue: Vec<_> = (0..worlds.len()).filter(|at| good[*at]).collect();
-    while let Some(at) = queue.pop() {
-        for from in &before[at] {
-            open[*from] -= 1;
-            if open[*from] == 0 && !good[*from] {
-                good[*from] = true;
-                queue.push(*from);
+    // The number of successors that are not known to settle.
+    let mut open: Vec<_> = fault_free.iter().map(Vec::len).collect();
+    let mut settles: Vec<_> = worlds.iter().map(is_stable).collect();
+    let mut queue: Vec<_> = (0..worlds.len()).filter(|number| settles[*number]).collect();
+    while let Some(number) = queue.pop() {
+        for before in &predecessors[number] {
+            open[*before] -= 1;
+            if open[*before] == 0 && !settles[*before] {
+                settles[*before] = true;
+                queue.push(*before);
             }
         }
     }
-    good
+    settles
 }
 
-fn rests(world: &World) -> bool {
+fn is_stable(world: &World) -> bool {
     // An account in doubt after a restore waits for its owner.
-    let is_at_rest = |row: Row| match row.state {
+    let has_stable_state = |row: Row| match row.state {
         TokenState::InDoubt => row.is_restored,
         TokenState::Active | TokenState::NeedsReauth => true,
         TokenState::Refreshing(_) => false,
     };
-    let is_settled = world.restored.is_none() && world.row.is_none_or(is_at_rest);
+    let is_settled = world.restored.is_none() && world.row.is_none_or(has_stable_state);
     is_settled && world.replicas.iter().all(|replica| matches!(replica, Replica::Idle | Replica::Down(None)))
 }
 
 /// A fast hasher with one multiplication per number. The standard hasher resists attackers, which the search does not
 /// need.
 #[derive(Default)]
-struct Fast(u64);
+struct FastHasher(u64);
 
-impl Fast {
+impl FastHasher {
     fn mix(&mut self, number: u64) {
         self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
-impl Hasher for Fast {
+impl Hasher for FastHasher {
     fn write(&mut self, bytes: &[u8]) {
         for eight in bytes.chunks(8) {
             self.mix(eight.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)));

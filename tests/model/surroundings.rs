@@ -7,7 +7,7 @@ use crate::{
     provider::Family,
     system::{Moves, System, Who},
     without::Mechanism,
-    world::{Age, Ask, Chance, End, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Row, Sent, Token, TokenState, World},
+    world::{ANY_REPLICA, Age, Ask, Chance, End, Holder, MAX_LOGINS, Replica, Row, Sent, Token, TokenState, World},
 };
 
 impl System {
@@ -27,22 +27,22 @@ impl System {
             return;
         }
         let is_retried = self.is_retried_under_grace(world, row);
-        let families = families_later(world, Family::half_the_grace_passes);
+        let families = families_later(world, Family::pass_half_the_grace);
         if (row.sent != Sent::LongAgo || world.families != families) && !(is_retried && row.sent == Sent::InTheWindow) {
-            moves.go(Who::Time, "half the grace window passes", |to| {
-                to.families = families;
+            moves.add(Who::Time, "half the grace window passes", |new| {
+                new.families = families;
                 let sent = if row.sent == Sent::JustNow { Sent::InTheWindow } else { Sent::LongAgo };
-                to.row = Some(Row { sent, ..row });
+                new.row = Some(Row { sent, ..row });
             });
         }
         if row.age < Age::Expired && !is_retried {
-            moves.go(Who::Time, "passes", |to| {
-                to.families = families_later(to, Family::the_grace_passes);
-                to.row = Some(Row { sent: Sent::LongAgo, age: row.age.next(), ..row });
-                if let Some(backup) = &mut to.backup {
+            moves.add(Who::Time, "passes", |new| {
+                new.families = families_later(new, Family::pass_the_grace);
+                new.row = Some(Row { sent: Sent::LongAgo, age: row.age.next(), ..row });
+                if let Some(backup) = &mut new.backup {
                     backup.age = backup.age.next();
                 }
-                for answer in to.replicas.iter_mut().filter_map(Replica::answer).chain(&mut to.journal) {
+                for answer in new.replicas.iter_mut().filter_map(Replica::answer).chain(&mut new.journal) {
                     answer.age = answer.age.next();
                 }
             });
@@ -51,15 +51,15 @@ impl System {
 
     /// Ends the lease by the database's clock. A paused or cut-off holder notices later.
     fn lease_runs_out(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
-        let over = self.ledger.lease_over(row);
+        let expired = self.stepper.lease_over(row);
         let mut replicas = world.replicas;
         let mut is_paused = false;
         let mut is_excused = false;
         if let Holder::Replica(at) = holder {
             match &mut replicas[at] {
                 Replica::Sent(..) if self.is_without(Mechanism::CallShorterThanLease) => {}
-                Replica::Leased(flight) | Replica::Sent(flight, _) => {
-                    flight.paused = true;
+                Replica::Leased(lease) | Replica::Sent(lease, _) => {
+                    lease.paused = true;
                     is_paused = true;
                 }
                 Replica::Holding(_) => is_paused = true,
@@ -68,21 +68,21 @@ impl System {
             }
         }
         let what = if is_paused { "runs out for a paused holder's lease" } else { "runs out for the lease" };
-        let next = moves.go(Who::Time, what, |to| {
-            to.row = Some(over);
-            to.replicas = replicas;
-            to.excused |= is_paused || is_excused;
+        let added = moves.add(Who::Time, what, |new| {
+            new.row = Some(expired);
+            new.replicas = replicas;
+            new.excused |= is_paused || is_excused;
         });
         if is_paused {
-            next.by(Chance::Pause);
+            added.by(Chance::Pause);
         }
         // If nothing was sent, no replica crashed or was refused, and the database failed only once, the holder must
         // have its lease.
         let is_needless = holder == Holder::Nobody
-            && world.family_of(row.token).shown(row.token.number) == 0
+            && world.family_of(row.token).presentations(row.token.number) == 0
             && [Chance::Crash, Chance::Refused].iter().all(|chance| self.spent(world, *chance) == 0)
             && self.spent(world, Chance::Database) == 1;
-        next.breaks(Invariant::I7, is_needless);
+        added.breaks(Invariant::I7, is_needless);
     }
 
     /// Returns whether the grace window allows a retry and an idle replica can begin it. Time then waits for that
@@ -91,7 +91,7 @@ impl System {
         row.sent != Sent::LongAgo
             && row.state == TokenState::InDoubt
             && world.replicas.contains(&Replica::Idle)
-            && self.ledger.begin(row, row.version, MOST_REPLICAS, RefreshTrigger::Due).1 == Effect::Send
+            && self.stepper.begin(row, row.version, ANY_REPLICA, RefreshTrigger::Due).1 == Effect::Send
     }
 
     pub(crate) fn provider_moves(&self, world: &World, moves: &mut Moves) {
@@ -99,7 +99,8 @@ impl System {
             && row.age < Age::Expired
             && !world.family_of(row.token).alive
         {
-            moves.go(Who::Provider, "refuses the access token", |to| to.row = Some(Row { age: Age::Refused, ..row }));
+            moves
+                .add(Who::Provider, "refuses the access token", |new| new.row = Some(Row { age: Age::Refused, ..row }));
         }
     }
 
@@ -115,55 +116,55 @@ impl System {
             } else {
                 family
             };
-            let login = moves.go(Who::Owner, "logs in", |to| {
-                self.note_end(to, End::Replaced(number));
-                let row = self.ledger.signed_in(number, Token { family, number: 0 });
-                to.row = Some(row);
-                to.journal = self.journal_of(row);
-                to.families[usize::from(family)] = Family::new();
-                to.logins += 1;
-                to.ask = None;
+            let login = moves.add(Who::Owner, "logs in", |new| {
+                self.note_end(new, End::Replaced(number));
+                let row = self.stepper.signed_in(number, Token { family, number: 0 });
+                new.row = Some(row);
+                new.journal = self.journal_of(row);
+                new.families[usize::from(family)] = Family::new();
+                new.logins += 1;
+                new.ask = None;
             });
             login.by(Chance::Login);
         }
         let Some(row) = world.row else { return };
-        let logout = moves.go(Who::Owner, "logs out", |to| {
-            self.note_end(to, End::LoggedOut);
-            self.revoke_stored(to, row);
-            to.family(row.token).logged_out = true;
-            to.row = None;
-            to.ask = None;
+        let logout = moves.add(Who::Owner, "logs out", |new| {
+            self.note_end(new, End::LoggedOut);
+            self.revoke_stored(new, row);
+            new.family(row.token).logged_out = true;
+            new.row = None;
+            new.ask = None;
         });
         logout.by(Chance::Logout);
         if world.ask.is_none() && row.state != TokenState::NeedsReauth {
             let trigger =
                 if row.state == TokenState::InDoubt { RefreshTrigger::Consented } else { RefreshTrigger::Now };
             let what = if trigger == RefreshTrigger::Consented { "asks, seeing the doubt" } else { "asks" };
-            moves.go(Who::Owner, what, |to| to.ask = Some(Ask { seen: row.version, trigger })).by(Chance::Ask);
+            moves.add(Who::Owner, what, |new| new.ask = Some(Ask { seen: row.version, trigger })).by(Chance::Ask);
         }
     }
 }
 
 impl System {
     /// Revokes the refresh token of a row. Revoking a used token has no effect.
-    pub(crate) fn revoke_stored(&self, to: &mut World, row: Row) {
+    pub(crate) fn revoke_stored(&self, world: &mut World, row: Row) {
         let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
-        let ends = to.family_of(row.token).is_unused(row.token.number);
-        for (family, tokens) in (0..).zip(&mut to.families) {
+        let ends = world.family_of(row.token).is_unused(row.token.number);
+        for (family, tokens) in (0..).zip(&mut world.families) {
             tokens.alive &= !(ends && reaches(family));
         }
     }
 
     /// Records in the journals how the row's login ends, and removes its tokens.
-    fn note_end(&self, to: &mut World, end: End) {
-        if let Some(row) = to.row.filter(|_| self.is_ever_restored()) {
-            to.ends[usize::from(row.version.login)] = end;
-            to.journal = to.journal.filter(|kept| kept.version.login != row.version.login);
+    fn note_end(&self, world: &mut World, end: End) {
+        if let Some(row) = world.row.filter(|_| self.is_ever_restored()) {
+            world.ends[usize::from(row.version.login)] = end;
+            world.journal = world.journal.filter(|kept| kept.version.login != row.version.login);
         }
     }
 }
 
-fn families_later(world: &World, pass: impl Fn(&mut Family)) -> [Family; MOST_LOGINS] {
+fn families_later(world: &World, pass: impl Fn(&mut Family)) -> [Family; MAX_LOGINS] {
     let mut families = world.families;
     families.iter_mut().for_each(pass);
     families

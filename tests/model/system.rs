@@ -6,10 +6,12 @@ use goclaw::domain::refresh::{Effect, RevocationScope};
 
 use crate::{
     invariants::Invariant,
-    ledger::Ledger,
     provider::{Family, Reuse},
+    stepper::Stepper,
     without::Mechanism,
-    world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Row, Token, TokenState, World},
+    world::{
+        ANY_REPLICA, Ask, Budget, Chance, Holder, MAX_LOGINS, MAX_REPLICAS, Replica, Row, Token, TokenState, World,
+    },
 };
 
 /// The parameters of a search: provider, replicas, refreshes of each login, and possible events.
@@ -27,6 +29,7 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
+    /// Returns a setting with two replicas, in which each login can be refreshed `generations` times.
     pub(crate) const fn new(reuse: Reuse, generations: u8, chances: &'static [(Chance, u8)]) -> Self {
         let revocation = RevocationScope::Family;
         Self { reuse, revocation, replicas: 2, generations, chances, without: None, named: false }
@@ -52,21 +55,21 @@ impl Setting {
 
 pub(crate) struct System {
     pub(crate) setting: Setting,
-    pub(crate) ledger: Ledger,
+    pub(crate) stepper: Stepper,
     pub(crate) budget: Budget,
 }
 
 impl System {
     pub(crate) fn new(setting: Setting) -> Self {
-        let ledger = Ledger::new(setting.reuse, setting.revocation, setting.without);
-        Self { setting, ledger, budget: Budget::new(setting.chances) }
+        let stepper = Stepper::new(setting.reuse, setting.revocation, setting.without);
+        Self { setting, stepper, budget: Budget::new(setting.chances) }
     }
 
     /// Returns the initial world: a connected account and idle replicas.
     pub(crate) fn start(&self) -> World {
-        let mut families = [Family::default(); MOST_LOGINS];
+        let mut families = [Family::default(); MAX_LOGINS];
         families[0] = Family::new();
-        let row = self.ledger.signed_in(0, Token { family: 0, number: 0 });
+        let row = self.stepper.signed_in(0, Token { family: 0, number: 0 });
         World {
             row: Some(row),
             replicas: std::array::from_fn(
@@ -96,9 +99,9 @@ impl System {
         self.restore_moves(world, &mut moves);
         let affordable = moves.moves.into_iter().filter_map(|mut next| {
             if let Some(chance) = next.chance {
-                next.to.left = world.left.spend(chance)?;
+                next.world.left = world.left.spend(chance)?;
             }
-            self.tidy(&mut next.to);
+            self.tidy(&mut next.world);
             Invariant::check(self, world, &mut next);
             Some(next)
         });
@@ -124,9 +127,9 @@ impl System {
             }
         }
         if let Some(row) = &world.row {
-            // The owner's request refers to an outdated row, so drop it.
+            // Drop the owner's request if it refers to an outdated row.
             let is_void =
-                |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::UseCurrent;
+                |ask: &Ask| self.stepper.begin(*row, ask.seen, ANY_REPLICA, ask.trigger).1 == Effect::UseCurrent;
             world.ask = world.ask.filter(|ask| !is_void(ask));
         }
         let rows = world.row.iter().chain(&world.backup).map(|row| row.token);
@@ -146,7 +149,7 @@ impl System {
             _ => None,
         };
         let (lease, copied) = (holder(world.row), holder(world.backup));
-        let mut order: [usize; MOST_REPLICAS] = std::array::from_fn(|at| at);
+        let mut order: [usize; MAX_REPLICAS] = std::array::from_fn(|at| at);
         order[..self.setting.replicas].sort_by_key(|at| (world.replicas[*at], lease == Some(*at), copied == Some(*at)));
         world.replicas = order.map(|at| world.replicas[at]);
         for (row, holder) in [(&mut world.row, lease), (&mut world.backup, copied)] {
@@ -165,7 +168,8 @@ pub(crate) struct Move {
     pub(crate) what: &'static str,
     /// The fault or the owner's action that the move needs, if any.
     pub(crate) chance: Option<Chance>,
-    pub(crate) to: World,
+    /// The world after the move.
+    pub(crate) world: World,
     pub(crate) broken: Vec<Invariant>,
 }
 
@@ -184,20 +188,22 @@ pub(crate) struct Moves {
 
 impl Moves {
     /// Adds a move to the world that `change` produces.
-    pub(crate) fn go(&mut self, who: Who, what: &'static str, change: impl FnOnce(&mut World)) -> &mut Move {
-        let mut to = self.from;
-        change(&mut to);
-        self.moves.push(Move { who, what, chance: None, to, broken: Vec::new() });
+    pub(crate) fn add(&mut self, who: Who, what: &'static str, change: impl FnOnce(&mut World)) -> &mut Move {
+        let mut world = self.from;
+        change(&mut world);
+        self.moves.push(Move { who, what, chance: None, world, broken: Vec::new() });
         self.moves.last_mut().expect("just pushed")
     }
 }
 
 impl Move {
+    /// Makes the move use up one occurrence of `chance`.
     pub(crate) fn by(&mut self, chance: Chance) -> &mut Self {
         self.chance = Some(chance);
         self
     }
 
+    /// Adds `invariant` to the broken ones if `is_broken`.
     pub(crate) fn breaks(&mut self, invariant: Invariant, is_broken: bool) -> &mut Self {
         if is_broken {
             self.broken.push(invariant);

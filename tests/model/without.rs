@@ -10,36 +10,57 @@ use goclaw::domain::refresh::{
     Step, TokenState, step,
 };
 
-use crate::ledger::NOW;
+use crate::stepper::NOW;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {
+    /// Without it, a begun refresh stores no lease.
     LeaseBetweenReplicas,
+    /// Without it, the lease may run out while its holder waits for the response.
     CallShorterThanLease,
     /// The state for an unknown outcome. Without it, the token is sent again.
     Doubt,
+    /// Without it, a response is dropped if its commit fails.
     AnswerKeptOnDatabaseError,
+    /// Without it, a crash loses received tokens.
     Journal,
+    /// Without it, a response is stored whatever version the row has, and even without a row.
     VersionCheckAtCommit,
+    /// Without it, only the holder of the lease commits.
     CommitWhoeverHoldsTheLease,
+    /// Without it, only an active or refreshing row stores a response.
     CommitFromInDoubt,
+    /// Without it, a row that needs a new login stores no response.
     CommitFromNeedsReauth,
+    /// Without it, a rejection applies to the row's version, whichever version was presented.
     RereadOnRejection,
+    /// Without it, a replica records a failure even if it has lost its lease.
     LeaseFenceOnFailures,
+    /// Without it, a refused retry ends the doubt.
     DoubtKeptThroughRefusal,
+    /// Without it, a refused presentation counts as an attempt.
     RefundOfRefusal,
+    /// Without it, a replica that got no response to its begin cannot repeat it.
     LeaseNamedByItsCaller,
+    /// Without it, each retry out of doubt counts as the first attempt.
     AttemptKeptOnTakeOver,
+    /// Without it, a retry out of doubt begins at once.
     DeferralOfRetry,
+    /// Without it, the policy has no grace window.
     RetryAtOnceUnderGrace,
+    /// Without it, each call restarts the grace window.
     GraceCountedFromFirstCall,
-    BoundAsk,
+    /// Without it, a forced refresh applies to any version, with consent.
+    ForcedRefreshBoundToVersion,
+    /// Without it, late tokens of an older login are not revoked.
     RevocationAfterNewLogin,
+    /// Without it, late tokens are revoked even if this ends the whole grant.
     RevocationByFamily,
     /// Without it, login numbers are counted in the row and restart at 0 after a logout.
     LoginIdNeverUsedAgain,
     /// Without it, newer tokens are stored only if the row has exactly the presented version.
     CommitToARestoredRow,
+    /// Without it, a restored row stays as it is.
     DoubtAfterRestore,
     /// Without it, doubt after a restore is retried like any other doubt.
     ConsentAfterRestore,
@@ -55,7 +76,7 @@ use Mechanism::*;
 
 impl Mechanism {
     /// Changes the policy, if the mechanism depends on it.
-    pub(crate) fn misinform(self, policy: &mut RefreshPolicy) {
+    pub(crate) fn change_policy(self, policy: &mut RefreshPolicy) {
         if self == RetryAtOnceUnderGrace {
             policy.grace = Duration::ZERO;
         } else if self == RevocationAfterNewLogin {
@@ -70,12 +91,12 @@ impl Mechanism {
         self,
         row: &mut Option<RefreshState>,
         mut event: RefreshEvent,
-        by: &LeaseId,
+        lease: &LeaseId,
         policy: &RefreshPolicy,
     ) -> Step {
         self.change_input(row, &mut event);
         let mut step = step(row.as_ref(), &event, policy, NOW);
-        self.change_output(row.as_ref(), &event, by, &mut step);
+        self.change_output(row.as_ref(), &event, lease, &mut step);
         step
     }
 
@@ -109,7 +130,9 @@ impl Mechanism {
             (DeferralOfRetry, RefreshEvent::Begin { trigger, .. }, Some(row)) if row.state == TokenState::InDoubt => {
                 *trigger = RefreshTrigger::AccessDead;
             }
-            (BoundAsk, RefreshEvent::Begin { seen, trigger, .. }, Some(row)) if *trigger != RefreshTrigger::Due => {
+            (ForcedRefreshBoundToVersion, RefreshEvent::Begin { seen, trigger, .. }, Some(row))
+                if *trigger != RefreshTrigger::Due =>
+            {
                 (*seen, *trigger) = (row.version.clone(), RefreshTrigger::Consented);
             }
             (PresentationRemembered, RefreshEvent::Restored { attempt, .. }, Some(_)) => *attempt = 0,
@@ -120,14 +143,14 @@ impl Mechanism {
         }
     }
 
-    fn change_output(self, before: Option<&RefreshState>, event: &RefreshEvent, by: &LeaseId, step: &mut Step) {
+    fn change_output(self, before: Option<&RefreshState>, event: &RefreshEvent, lease: &LeaseId, step: &mut Step) {
         self.forget_doubt(step);
         let (Some(before), Some(row)) = (before, &mut step.row) else { return };
         match (self, event, step.effect) {
             (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Send) => *row = before.clone(),
             (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Send) => row.sent_at = Some(NOW),
             (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
-                if !self.may_commit(&before.state, by) =>
+                if !self.may_commit(&before.state, lease) =>
             {
                 *step = Step { row: Some(before.clone()), effect: Effect::Discard, events: Vec::new() };
             }
@@ -151,15 +174,17 @@ impl Mechanism {
         }
     }
 
-    fn may_commit(self, state: &TokenState, by: &LeaseId) -> bool {
+    /// Returns whether the holder of `lease` may commit to a row in `state` without the mechanism.
+    fn may_commit(self, state: &TokenState, lease: &LeaseId) -> bool {
         match state {
             TokenState::Active => self != CommitWhoeverHoldsTheLease,
-            TokenState::Refreshing(lease) => self != CommitWhoeverHoldsTheLease || lease.id == *by,
+            TokenState::Refreshing(held) => self != CommitWhoeverHoldsTheLease || held.id == *lease,
             TokenState::InDoubt => self == CommitFromNeedsReauth,
             TokenState::NeedsReauth => false,
         }
     }
 
+    /// Without [`Doubt`], makes a row in doubt active again.
     pub(crate) fn forget_doubt(self, step: &mut Step) {
         if let (Doubt, Some(row)) = (self, &mut step.row)
             && row.state == TokenState::InDoubt

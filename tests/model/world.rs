@@ -4,7 +4,7 @@
 //! a refresh token works once. Time is the age of the access token, in four steps. Calls, leases and pauses are short
 //! in comparison: while a replica waits for a response, the age does not change, unless the replica is paused.
 //!
-//! All values are small numbers, so that indistinguishable worlds are equal. [`crate::ledger`] converts the row to a
+//! All values are small numbers, so that indistinguishable worlds are equal. [`crate::stepper`] converts the row to a
 //! real one and back. Faults and the owner's actions are [`Chance`]s. Each may occur a few times, which bounds the
 //! search.
 //!
@@ -15,28 +15,31 @@ use goclaw::domain::refresh::RefreshTrigger;
 
 use crate::provider::Family;
 
-pub(crate) const MOST_REPLICAS: usize = 3;
-pub(crate) const MOST_LOGINS: usize = 3;
+pub(crate) const MAX_REPLICAS: usize = 3;
+pub(crate) const MAX_LOGINS: usize = 3;
+/// Stands for any replica without a lease, in questions about what such a replica could do.
+pub(crate) const ANY_REPLICA: usize = MAX_REPLICAS;
 
 /// A complete state of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     /// `None` if the account is not connected.
     pub(crate) row: Option<Row>,
-    pub(crate) replicas: [Replica; MOST_REPLICAS],
+    pub(crate) replicas: [Replica; MAX_REPLICAS],
     /// The provider's state of each login. Only the first `logins` exist.
-    pub(crate) families: [Family; MOST_LOGINS],
+    pub(crate) families: [Family; MAX_LOGINS],
     pub(crate) logins: u8,
     /// A copy of the row.
     pub(crate) backup: Option<Row>,
     /// The newest committed tokens in the journal.
     pub(crate) journal: Option<Answer>,
     /// How each login has ended, as far as a journal has recorded it.
-    pub(crate) ends: [End; MOST_LOGINS],
+    pub(crate) ends: [End; MAX_LOGINS],
     /// Set while a copy is restored and no replica has noticed it.
     pub(crate) restored: Option<Restored>,
     /// The owner's pending forced refresh.
     pub(crate) ask: Option<Ask>,
+    /// How often each event may still occur.
     pub(crate) left: Budget,
     /// Whether a fault has happened that no client can prevent: see I4.
     pub(crate) excused: bool,
@@ -144,10 +147,10 @@ pub(crate) enum Replica {
     /// Not running. The journal on its disk may have a received response.
     Down(Option<Answer>),
     /// Has asked for the lease, and the database's response was lost.
-    Asking(Flight),
-    Leased(Flight),
+    Asking(HeldLease),
+    Leased(HeldLease),
     /// Has sent the request. Its outcome is decided, but not received.
-    Sent(Flight, Outcome),
+    Sent(HeldLease, Outcome),
     /// Has the new tokens in memory and in its journal.
     Holding(Answer),
     /// Has the new tokens and cannot reach the database.
@@ -156,7 +159,7 @@ pub(crate) enum Replica {
 
 /// A lease, as its holder has it in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Flight {
+pub(crate) struct HeldLease {
     pub(crate) version: Version,
     pub(crate) token: Token,
     /// The access token's age when the refresh began.
@@ -166,6 +169,7 @@ pub(crate) struct Flight {
     pub(crate) paused: bool,
 }
 
+/// Why a replica took the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Why {
     First,
@@ -213,6 +217,7 @@ pub(crate) enum Chance {
     Pause,
     Logout,
     Login,
+    /// The owner forces a refresh.
     Ask,
     Backup,
     Restore,
@@ -276,7 +281,7 @@ impl Replica {
             Self::Sent(_, Outcome::Answered(answer)) | Self::Holding(answer) | Self::CutOff(answer) => {
                 Some(answer.token)
             }
-            Self::Asking(flight) | Self::Leased(flight) | Self::Sent(flight, _) => Some(flight.token),
+            Self::Asking(lease) | Self::Leased(lease) | Self::Sent(lease, _) => Some(lease.token),
             Self::Down(journal) => journal.map(|answer| answer.token),
             Self::Idle => None,
         }
@@ -293,8 +298,8 @@ impl Replica {
         }
     }
 
-    /// Returns whether the replica waits for the provider within its lease.
+    /// Returns whether the replica is about to call the provider or waits for it, within its lease.
     pub(crate) fn waits(&self) -> bool {
-        matches!(self, Self::Leased(flight) | Self::Sent(flight, _) if !flight.paused)
+        matches!(self, Self::Leased(lease) | Self::Sent(lease, _) if !lease.paused)
     }
 }

@@ -30,11 +30,13 @@ call_gateway_through_nginx() {
     check "nginx accepts its configuration" nginx -t -c "$folder/nginx.conf" -g "pid $folder/nginx.pid;"
     nginx -c "$folder/nginx.conf" -g "pid $folder/nginx.pid; error_log $folder/nginx.log; daemon off;" &
     proxy=$!
+    # through CURL_ARGUMENT...: sends a request to nginx.
     through() {
         curl --silent --show-error --max-time 10 --cacert "$folder/fullchain.pem" --resolve "$public_name:$tls:127.0.0.1" \
             --resolve "other.example:$tls:127.0.0.1" "$@"
     }
     status() { through --output /dev/null --write-out '%{http_code}' "$@"; }
+    # expect WHAT STATUS CURL_ARGUMENT...: checks the status of a request.
     expect() {
         local found
         found=$(status "${@:3}") || true
@@ -46,7 +48,7 @@ call_gateway_through_nginx() {
     expect "without a token" 401 "https://$public_name:$tls/v1/providers"
     expect "with the token of the secret" 200 -H "Authorization: Bearer $token" "https://$public_name:$tls/v1/providers"
     expect "under another name" 421 --insecure -H "Host: other.example" "https://$public_name:$tls/v1/providers"
-    is "the data folder below a mount" 700 "$(stat --format=%a "$folder/data/goclaw")"
+    check_equal "the data folder below a mount" 700 "$(stat --format=%a "$folder/data/goclaw")"
     kill -TERM "$gateway"
     wait "$gateway" || { cat "$folder/gateway.log" >&2; fail "the gateway did not stop cleanly"; }
     say "the gateway stops: ok"

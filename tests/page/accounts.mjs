@@ -91,6 +91,7 @@ const STATES = {
     const refusal = { ...event(22, now() - 100, "refused"), code: "deactivated_workspace" };
     return { ...known, status: { ...known.status, authenticated: false, state: "refused", reason }, events: [refusal, ...known.events] };
   },
+  /** Active, with a warning of the gateway as the reason. */
   troubled() {
     const known = STATES.good();
     return { ...known, status: { ...known.status, reason: "This machine's clock is 90 s ahead of the database's." } };
@@ -99,6 +100,7 @@ const STATES = {
     const known = STATES.good();
     return { ...known, status: { ...known.status, limited: { window: "primary", until: now() + 600 } }, usage: usage(100, 61.4) };
   },
+  /** Active, but its usage cannot be read. */
   down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
   off() {
     const { next_refresh_at, ...status } = refreshed(2 * DAY);
@@ -112,6 +114,7 @@ const STATES = {
       account: { email: "owner@example.test" } },
     events: [event(15, now() - 2520, "signed_in", { generation: 0 })],
   }),
+  /** Connected with an API key. */
   key: () => ({
     status: { authenticated: true, state: "active", login_id: LOGIN, generation: 0, account: {} },
     events: [event(15, now() - 2 * DAY, "signed_in", { generation: 0 })],

@@ -1,26 +1,26 @@
 // Tests behaviour that screenshots do not show: tokens and links, focus, keyboard, event stream, layout shifts and timeouts.
-import { go, launch, openPage, sees } from "./browser.mjs";
+import { go, launch, openPage, waitForText } from "./browser.mjs";
 import { GATEWAY_TOKEN, LINK, SESSION_TOKEN } from "./stand_in.mjs";
 
 const ACCOUNT = "openai-codex";
-const NEEDY = "openai-codex-work";
+const NEEDS_LOGIN = "openai-codex-work";
 /** Maximum Cumulative Layout Shift, a tenth of the "good" threshold. */
 const MAX_SHIFT = 0.01;
 const CALLBACK = "http://localhost:1455/auth/callback?code=one-time-code";
 
 let failed = 0;
 
-function check(isSo, what) {
-  if (!isSo) failed += 1;
-  console.log(`${isSo ? "ok   " : "WRONG"} ${what}`);
+function check(isTrue, what) {
+  if (!isTrue) failed += 1;
+  console.log(`${isTrue ? "ok   " : "WRONG"} ${what}`);
 }
 
 const control = (page, account, what) => page.locator(`[data-f='${account}:${what}']`);
 const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
-const cards = (page) => page.locator(".card .card-in").first().waitFor();
+const waitForCards = (page) => page.locator(".card .card-in").first().waitFor();
 
 /** Returns whether a text becomes visible. */
-const comes = (page, text) => sees(page, text).then(() => true, () => false);
+const appears = (page, text) => waitForText(page, text).then(() => true, () => false);
 
 /** Returns whether a condition becomes true in the page. */
 const becomes = (page, condition, argument) => page.waitForFunction(condition, argument).then(() => true, () => false);
@@ -31,7 +31,7 @@ async function enterToken(page) {
   await page.keyboard.press("Enter");
 }
 
-const sessionRequests = (requests) => requests.filter((url) => url.endsWith("/v1/session")).length;
+const countSessionRequests = (requests) => requests.filter((url) => url.endsWith("/v1/session")).length;
 
 function countShifts() {
   window.shifted = 0;
@@ -42,37 +42,37 @@ function countShifts() {
 
 const TESTS = {
   async "a link opens the page and leaves no trace"({ page, requests }) {
-    await cards(page);
+    await waitForCards(page);
     check(!page.url().includes("link="), "the link is gone from the address bar");
     check(!requests.some((url) => url.includes(LINK)), "no request URL contains the link");
-    check(sessionRequests(requests) === 1, "one session is requested");
+    check(countSessionRequests(requests) === 1, "one session is requested");
     const kept = await page.evaluate(() => Object.keys(localStorage).length + document.cookie.length);
     check(kept === 0, "localStorage and cookies are empty");
     await page.locator("#leave").click();
-    check(await comes(page, "You are signed out of this page"), "signing out is confirmed");
+    check(await appears(page, "You are signed out of this page"), "signing out is confirmed");
     check(await page.evaluate(() => sessionStorage.length === 0), "the session is deleted");
   },
 
   async "changes are shown at once without focus loss or layout shift"({ page, gateway }) {
-    await cards(page);
+    await waitForCards(page);
     // Usage loads last.
-    await sees(page, "38 %");
+    await waitForText(page, "38 %");
     await control(page, ACCOUNT, "refresh").focus();
-    gateway.become(ACCOUNT, "doubt");
-    check(await comes(page, "In doubt"), "a change from the stream is shown");
+    gateway.setState(ACCOUNT, "doubt");
+    check(await appears(page, "In doubt"), "a change from the stream is shown");
     check(await isFocused(page, `${ACCOUNT}:refresh`), "the focus survives a rebuilt card");
-    gateway.become(ACCOUNT, "good");
+    gateway.setState(ACCOUNT, "good");
     await control(page, ACCOUNT, "try").waitFor();
     await page.waitForTimeout(4000);
     await page.evaluate(() => { window.shifted = 0; });
-    gateway.tell();
+    gateway.sendChange();
     await page.waitForTimeout(4000);
     const shifted = await page.evaluate(() => window.shifted);
     check(shifted < MAX_SHIFT, `the layout is stable without changes (${shifted.toFixed(3)})`);
   },
 
   async "focus and keyboard"({ page }) {
-    await cards(page);
+    await waitForCards(page);
     await control(page, ACCOUNT, "bye").click();
     check(await becomes(page, () => document.activeElement.textContent === "Keep it"), "the safe choice has the focus");
     await page.keyboard.press("Escape");
@@ -81,44 +81,44 @@ const TESTS = {
     check(await becomes(page, () => document.activeElement.tagName === "H1" && document.title === "Activity · goclaw"),
       "a new screen focuses its title");
     await page.goBack();
-    await cards(page);
+    await waitForCards(page);
     check(await page.locator(".card").count() === 4, "going back shows the cards again");
   },
 
   async "a session expires without use and is extended by use"({ page, gateway, requests }) {
     await enterToken(page);
-    await cards(page);
+    await waitForCards(page);
     check(!requests.some((url) => url.includes(GATEWAY_TOKEN)), "no request URL contains the token");
     check(!(await page.content()).includes(SESSION_TOKEN), "the session's token is not in the page");
-    check(await comes(page, "after 30 minutes without use"), "its expiry is shown without a request");
+    check(await appears(page, "after 30 minutes without use"), "its expiry is shown without a request");
     await go(page, "#/activity");
     gateway.set({ sessionSeconds: 900 });
     await enterToken(page);
-    check(await comes(page, "In the last 24 hours"), "signing in returns to the same screen");
-    const before = sessionRequests(requests);
+    check(await appears(page, "In the last 24 hours"), "signing in returns to the same screen");
+    const before = countSessionRequests(requests);
     gateway.set({ sessionSeconds: 1800 });
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "use extends a session near its expiry");
+    check(countSessionRequests(requests) === before + 1, "use extends a session near its expiry");
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "use does not extend a fresh session");
+    check(countSessionRequests(requests) === before + 1, "use does not extend a fresh session");
   },
 
   async "signing out everywhere asks first"({ page, requests }) {
-    await cards(page);
+    await waitForCards(page);
     await page.getByRole("button", { name: "Sign out everywhere" }).click();
-    check(await comes(page, "This ends all sessions and links"), "the question states the effect");
+    check(await appears(page, "This ends all sessions and links"), "the question states the effect");
     check(!requests.some((url) => url.includes("/v1/sessions")), "nothing ends before the answer");
     await page.getByLabel("Also revoke the tokens of programs").check();
     await page.locator("#notices").getByRole("button", { name: "Sign out everywhere" }).click();
-    check(await comes(page, "You are signed out of this page"), "the page is signed out");
+    check(await appears(page, "You are signed out of this page"), "the page is signed out");
     check(requests.some((url) => url.endsWith("/v1/sessions?tokens=true")), "the choice to revoke the programs' tokens is sent");
   },
 
   async "connecting by a pasted address, then a prompt"({ page, context, requests }) {
-    await cards(page);
-    const [tab] = await Promise.all([context.waitForEvent("page"), control(page, NEEDY, "connect").click()]);
+    await waitForCards(page);
+    const [tab] = await Promise.all([context.waitForEvent("page"), control(page, NEEDS_LOGIN, "connect").click()]);
     await tab.waitForLoadState();
     const isIsolated = await tab.evaluate(() => window.opener === null && sessionStorage.length === 0);
     check(isIsolated, "the other tab has no access to this page or its session");
@@ -127,55 +127,55 @@ const TESTS = {
     await field.fill(`${CALLBACK}&state=of-another-login`);
     await page.keyboard.press("Enter");
     check(await field.inputValue() === "", "the field is cleared");
-    check(await comes(page, "This sign-in is still open"), "a wrong address does not end the login");
+    check(await appears(page, "This sign-in is still open"), "a wrong address does not end the login");
     await field.fill(`${CALLBACK}&state=of-this-login`);
     await page.keyboard.press("Enter");
-    check(await comes(page, "Connected as work@example.test, Business plan"), "the right address connects");
+    check(await appears(page, "Connected as work@example.test, Business plan"), "the right address connects");
     check(!requests.some((url) => url.includes("one-time-code")), "no request URL contains the code");
     await page.getByRole("link", { name: "Try it" }).click();
     await press(page, "Send");
-    await sees(page, "They rotate");
+    await waitForText(page, "They rotate");
     await press(page, "Stop");
-    check(await comes(page, "stopped by you"), "an answer can be stopped");
+    check(await appears(page, "stopped by you"), "an answer can be stopped");
     const content = await page.content();
     check(content.includes("$GOCLAW_API_TOKEN") && !content.includes(SESSION_TOKEN), "examples contain a placeholder instead of a token");
   },
 
   async "a declined sign-in without the event stream"({ page }) {
-    await cards(page);
-    await control(page, NEEDY, "connect").click();
-    check(await comes(page, "You denied access at OpenAI"), "polling detects the end");
+    await waitForCards(page);
+    await control(page, NEEDS_LOGIN, "connect").click();
+    check(await appears(page, "You denied access at OpenAI"), "polling detects the end");
   },
 
   async "a sign-in that times out"({ page }) {
-    await cards(page);
-    await control(page, NEEDY, "connect").click();
-    check(await comes(page, "Sign-in timed out"), "the timeout is shown");
+    await waitForCards(page);
+    await control(page, NEEDS_LOGIN, "connect").click();
+    check(await appears(page, "Sign-in timed out"), "the timeout is shown");
     await press(page, "Start again");
     await press(page, "Cancel");
-    check(await comes(page, /^Sign-in cancelled$/), "the next one can be cancelled");
+    check(await appears(page, /^Sign-in cancelled$/), "the next one can be cancelled");
   },
 
   async "adding and disconnecting an account"({ page }) {
-    await cards(page);
+    await waitForCards(page);
     await page.getByText("Add account").click();
     await page.getByRole("radio", { name: "DashScope" }).check();
     await page.getByLabel("Name", { exact: true }).fill("dashscope-two");
     await press(page, "Continue");
     await page.getByLabel("API key", { exact: true }).fill("right");
     await press(page, "Check and save");
-    check(await comes(page, "Connected dashscope-two"), "an account is added with a key");
+    check(await appears(page, "Connected dashscope-two"), "an account is added with a key");
     check(page.url().endsWith("#/providers/dashscope-two"), "and its own screen is shown");
     await control(page, "dashscope-two", "bye").click();
     await press(page, "Disconnect dashscope-two");
-    check(await comes(page, "Disconnected dashscope-two"), "it is disconnected");
+    check(await appears(page, "Disconnected dashscope-two"), "it is disconnected");
     check(await becomes(page, () => location.hash === "#/providers"), "and the list is shown");
   },
 
   async "a gateway that stops and returns"({ page, gateway }) {
-    await cards(page);
+    await waitForCards(page);
     gateway.fallSilent();
-    check(await comes(page, "Cannot reach the gateway"), "the outage is shown");
+    check(await appears(page, "Cannot reach the gateway"), "the outage is shown");
     gateway.set({ isSilent: false });
     await press(page, "Try now");
     await page.getByText("Cannot reach the gateway").waitFor({ state: "hidden" });
@@ -183,18 +183,18 @@ const TESTS = {
   },
 
   async "a gateway that hangs"({ page, gateway }) {
-    await cards(page);
+    await waitForCards(page);
     gateway.set({ answersAfter: 25_000 });
     await page.reload();
-    check(await comes(page, "Cannot reach the gateway"), "ten seconds without a response count as an outage");
+    check(await appears(page, "Cannot reach the gateway"), "ten seconds without a response count as an outage");
     check(!(await page.locator(".ghost").first().isVisible()), "the skeleton is hidden");
   },
 
   async "a browser without a clipboard"({ page }) {
-    await cards(page);
+    await waitForCards(page);
     await go(page, `#/providers/${ACCOUNT}`);
     await press(page, "Copy");
-    check(await comes(page, "Copied"), "copying works without the Clipboard API");
+    check(await appears(page, "Copied"), "copying works without the Clipboard API");
   },
 };
 
@@ -214,8 +214,8 @@ for (const [name, test] of Object.entries(TESTS)) {
   console.log(`${name}:`);
   const opened = await openPage(browser, OPTIONS[name]);
   await test(opened).catch((error) => check(false, `finished: ${error.message.split("\n")[0]}`));
-  const complaints = opened.complaints();
-  check(complaints.length === 0, ["the browser reports no errors", ...complaints].join("\n      "));
+  const problems = opened.problems();
+  check(problems.length === 0, ["the browser reports no errors", ...problems].join("\n      "));
   await opened.close();
 }
 await browser.close();

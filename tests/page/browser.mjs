@@ -16,19 +16,19 @@ export const launch = () => chromium.launch({
 });
 
 /** Waits until a text is visible. */
-export const sees = (page, text) => page.getByText(text).filter({ visible: true }).first().waitFor();
+export const waitForText = (page, text) => page.getByText(text).filter({ visible: true }).first().waitFor();
 
 export const go = (page, hash) => page.evaluate((wanted) => { location.hash = wanted; }, hash);
 
 /**
- * Opens the page: `{ page, gateway, context, requests, complaints, close }`.
+ * Opens the page: `{ page, gateway, context, requests, problems, close }`.
  *
  * `set` configures the stand-in, `hash` is the URL fragment, `prepare` runs in the page before its scripts, and `refusals` matches
  * expected browser errors, such as a 401.
  */
-export async function openPage(browser, { set, hash = `#link=${LINK}`, prepare, refusals, ...look } = {}) {
+export async function openPage(browser, { set, hash = `#link=${LINK}`, prepare, refusals, ...contextOptions } = {}) {
   const gateway = await startStandIn(set);
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: "Europe/Berlin", ...look });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: "Europe/Berlin", ...contextOptions });
   context.setDefaultTimeout(TIMEOUT);
   const page = await context.newPage();
   const errors = [];
@@ -45,7 +45,7 @@ export async function openPage(browser, { set, hash = `#link=${LINK}`, prepare, 
   await page.goto(`${gateway.address}/${hash}`);
   return {
     page, gateway, context, requests,
-    complaints: () => [...errors, ...[...new Set(gateway.faults)].map((fault) => `stand-in: ${fault}`)],
+    problems: () => [...errors, ...[...new Set(gateway.faults)].map((fault) => `stand-in: ${fault}`)],
     async close() {
       await context.close();
       gateway.stop();

@@ -78,7 +78,7 @@ export const OPERATIONS = {
     const { auth_methods: [method] } = gateway.accounts.get(name).provider;
     if (name in TYPES) gateway.accounts.set(name, account(name, "absent"));
     else gateway.accounts.delete(name);
-    gateway.tell();
+    gateway.sendChange();
     return { status: "logged out", removed: true, revocation: method === "oauth" ? gateway.settings.revocation : "not_applicable" };
   },
   async refresh(gateway, name) {
@@ -87,7 +87,7 @@ export const OPERATIONS = {
       throw new Refusal(503, "refresh_unavailable", "Refresh unavailable", "The provider could not be reached; nothing was used up.");
     }
     refresh(gateway.accounts.get(name));
-    gateway.tell();
+    gateway.sendChange();
     return OPERATIONS.status(gateway, name);
   },
   secret(gateway, name, { api_key, session_token, client_cookie, ...more }) {
@@ -95,7 +95,7 @@ export const OPERATIONS = {
       throw new Refusal(400, "bad_secret", "Invalid secret", "The provider rejected this secret.");
     }
     gateway.accounts.set(name, account(name, api_key ? "key" : client_cookie ? "good" : "expiring", { type: more.provider_type, ...more }));
-    gateway.tell();
+    gateway.sendChange();
     return { authenticated: true, provider_name: name, provider_id: "provider-1" };
   },
 };

@@ -1,7 +1,7 @@
 // Takes a screenshot of every screen in light and dark, wide and narrow. Fails on axe-core violations, browser errors
 // and horizontal overflow.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { launch, openPage, sees, tools } from "./browser.mjs";
+import { launch, openPage, tools, waitForText } from "./browser.mjs";
 import { SCREENS } from "./screens.mjs";
 
 const MODES = {
@@ -45,12 +45,12 @@ async function inspect(page) {
 async function capture(browser, name, mode) {
   const { act, shows, set, hash, refusals, isSignedOut = false, isBrief = false } = SCREENS[name];
   const opened = await openPage(browser, { set, hash, refusals, reducedMotion: "reduce", ...MODES[mode] });
-  const { page, gateway, complaints, close } = opened;
+  const { page, gateway, problems, close } = opened;
   const errors = [];
   try {
     if (!isSignedOut) await signIn(page);
     await act?.(page, gateway);
-    await sees(page, shows);
+    await waitForText(page, shows);
     if (!isBrief) await page.waitForTimeout(PAUSE);
   } catch (error) {
     errors.push(`"${shows}" is not shown: ${firstLine(error)}`);
@@ -61,7 +61,7 @@ async function capture(browser, name, mode) {
   } catch (error) {
     errors.push(`not inspected: ${firstLine(error)}`);
   }
-  errors.push(...complaints());
+  errors.push(...problems());
   await close();
   return errors;
 }
@@ -81,9 +81,9 @@ const modes = Object.keys(MODES);
 let failed = 0;
 for (const name of names) {
   const found = await Promise.all(modes.map((mode) => capture(browser, name, mode)));
-  const bad = modes.filter((_, index) => found[index].length > 0);
-  failed += bad.length;
-  console.log(bad.length === 0 ? `ok    ${name}` : `WRONG ${name}`);
+  const failing = modes.filter((_, index) => found[index].length > 0);
+  failed += failing.length;
+  console.log(failing.length === 0 ? `ok    ${name}` : `WRONG ${name}`);
   for (const error of new Set(found.flat())) {
     const where = modes.filter((_, index) => found[index].includes(error));
     console.log(`      ${where.length === modes.length ? "everywhere" : where.join(", ")}: ${error}`);

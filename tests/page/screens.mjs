@@ -1,6 +1,6 @@
 // Lists every screen of the page with the stand-in's settings, the user's actions, and a text that the screen shows.
 // `pictures.mjs` tests only these screens.
-import { go, sees } from "./browser.mjs";
+import { go, waitForText } from "./browser.mjs";
 
 const NAMES = { work: "openai-codex-work", first: "openai-codex" };
 
@@ -34,7 +34,7 @@ const wrongToken = (page) => enter(page, "Gateway token", "not-the-token");
 export const SCREENS = {
   "sign-in": { ...SIGN_IN_SCREEN, shows: "Sign in to this gateway" },
   "sign-in-wrong-token": { ...SIGN_IN_SCREEN, act: wrongToken, shows: "This is not the gateway’s token", refusals: /401/ },
-  "sign-in-too-many": { ...SIGN_IN_SCREEN, set: { wrongTokensTaken: 0 }, act: wrongToken, shows: "Too many wrong tokens", refusals: /429/ },
+  "sign-in-too-many": { ...SIGN_IN_SCREEN, set: { wrongTokensAllowed: 0 }, act: wrongToken, shows: "Too many wrong tokens", refusals: /429/ },
   "link-good": { isSignedOut: true, shows: "You are signed in" },
   "link-used-up": { isSignedOut: true, hash: "#link=of-yesterday", shows: "This link no longer works", refusals: /401/ },
 
@@ -143,7 +143,7 @@ export const SCREENS = {
     async act(page, gateway) {
       gateway.forgetSession();
       await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-      await sees(page, "Sign in to this gateway");
+      await waitForText(page, "Sign in to this gateway");
     },
     shows: "This page’s session has ended", refusals: /401/,
   },

@@ -28,7 +28,7 @@ const WORDS = "They rotate so that a stolen copy gives itself away: every use re
 /** The settings and their defaults. Times are in milliseconds unless the name says seconds. */
 const DEFAULTS = {
   accounts: { "openai-codex": "good", "openai-codex-work": "needs", suno: "expiring", dashscope: "absent" },
-  wrongTokensTaken: 20, sessionSeconds: 1800, loginSeconds: 360, loginEndsAs: null, loginEndsAfter: 800, answersAfter: 0, wordsEvery: 40,
+  wrongTokensAllowed: 20, sessionSeconds: 1800, loginSeconds: 360, loginEndsAs: null, loginEndsAfter: 800, answersAfter: 0, wordsEvery: 40,
   isSilent: false, hasEventStream: true, callbackPortIsTaken: false, quotaIsUsedUp: false, requests: 40, refreshFails: false, revocation: "revoked",
 };
 
@@ -48,9 +48,9 @@ class StandIn {
   set(more) { Object.assign(this.settings, more); }
 
   /** Puts an account into `state` and sends a change event. */
-  become(name, state) {
+  setState(name, state) {
     this.accounts.set(name, account(name, state));
-    this.tell();
+    this.sendChange();
   }
 
   /** Ends the session, as a restarted gateway does. */
@@ -62,7 +62,7 @@ class StandIn {
     for (const stream of this.streams) stream.destroy();
   }
 
-  tell() { for (const stream of this.streams) stream.write("event: change\ndata: {}\n\n"); }
+  sendChange() { for (const stream of this.streams) stream.write("event: change\ndata: {}\n\n"); }
 
   async listen() {
     this.server = createServer((request, response) => this.answer(request, response).catch((error) => {
@@ -117,7 +117,7 @@ class StandIn {
       case "/v1/sessions":
         this.session = null;
         return { ended: 2 };
-      case "/v1/events": return this.follow(response);
+      case "/v1/events": return this.openEventStream(response);
       case "/v1/providers": return { providers: [...this.accounts.values()].map(listed) };
       case "/v1/activity": return { events: activity(this) };
       case "/v1/requests": return { requests: requests(this.settings) };
@@ -140,7 +140,7 @@ class StandIn {
     }
     if (![GATEWAY_TOKEN, LINK].includes(bearer)) {
       this.wrongTokens += 1;
-      if (this.wrongTokens <= this.settings.wrongTokensTaken) throw unauthorized();
+      if (this.wrongTokens <= this.settings.wrongTokensAllowed) throw unauthorized();
       throw new Refusal(429, "too_many_attempts", "Too many attempts", "Too many requests without a valid token. Try again in 48 s.",
         { "Retry-After": "48" });
     }
@@ -148,7 +148,7 @@ class StandIn {
     return { token: SESSION_TOKEN, ...this.session };
   }
 
-  follow(response) {
+  openEventStream(response) {
     if (!this.settings.hasEventStream) throw notFound();
     response.writeHead(200, { ...SAFE_HEADERS, "Content-Type": "text/event-stream" }).write("event: ready\ndata: {}\n\n");
     this.streams.add(response);
@@ -180,7 +180,7 @@ class StandIn {
     if (!known) throw unknownProvider(name);
     if (enabled !== undefined) this.accounts.set(name, account(name, enabled ? "good" : "off", known.provider));
     if (display_name) this.accounts.get(name).provider.display_name = display_name;
-    this.tell();
+    this.sendChange();
     return listed(this.accounts.get(name));
   }
 
@@ -197,7 +197,7 @@ class StandIn {
       this.accounts.set(name, account(name, "good", more));
       this.accounts.get(name).status.login_id = login_id;
     }
-    this.tell();
+    this.sendChange();
   }
 }
 

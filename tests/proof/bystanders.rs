@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     composed,
-    extent::Extent,
-    fleet::{Caller, Engine, Ground, SHARED_FILE, Storage, block_on, pause, shared_client, wait_for},
+    options::Options,
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, SHARED_FILE, Storage, Testbed, block_on, pause, shared_client, wait_for},
 };
 
 const ACCOUNTS: usize = 20;
@@ -36,28 +36,28 @@ struct Answer {
     text: String,
 }
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let size = extent.of(Size { processes: 2, rounds: 10 }, Size { processes: 4, rounds: 300 });
-    block_on(prove(engine, size, extent))
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let size = options.short_or_long(Size { processes: 2, rounds: 10 }, Size { processes: 4, rounds: 300 });
+    block_on(prove(engine, size, options))
 }
 
-async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
+async fn prove(engine: Engine, size: Size, options: Options) -> Result<(), Failed> {
     let accounts = ACCOUNTS.to_string();
-    let ground = Ground::new(engine, &["--accounts", &accounts, "--access-lifetime", LIFETIME]).await;
+    let testbed = Testbed::new(engine, &["--accounts", &accounts, "--access-lifetime", LIFETIME]).await;
     // With the default backoff, a token that lives for seconds would not be refreshed again in time.
-    let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let home = || testbed.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
     for home in &homes {
-        gateways.push(composed::start(home, extent.sabotage).await);
+        gateways.push(composed::start(home, options.sabotage).await);
     }
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
-    let dead = sign_in_all(&ground, &callers).await;
+    let dead = sign_in_all(&testbed, &callers).await;
 
-    ground.damage(&name(DAMAGED)).await;
+    testbed.damage(&name(DAMAGED)).await;
     let workspace = callers[0].status(&name(DEACTIVATED)).await["account"]["account_id"].clone();
-    ground.order("/settings", json!({"deactivated_workspaces": [workspace]})).await;
-    let revoke = format!("{}/oauth/revoke", ground.provider.issuer);
+    testbed.order("/settings", json!({"deactivated_workspaces": [workspace]})).await;
+    let revoke = format!("{}/oauth/revoke", testbed.provider.issuer);
     let revoked = shared_client().post(revoke).form(&[("token", dead)]).send().await.expect("an answer");
     assert_eq!(revoked.status(), 200);
 
@@ -67,10 +67,10 @@ async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
         pause(PAUSE).await;
     }
     let mut problems = check_answers(&answers);
-    problems.extend(check_statuses(&ground, &callers[0]).await);
-    problems.extend(check_presentations(&ground).await);
-    problems.extend(end_all_and_check(&ground, &callers).await);
-    let refreshes = ground.totals().await.rotated;
+    problems.extend(check_statuses(&testbed, &callers[0]).await);
+    problems.extend(check_presentations(&testbed).await);
+    problems.extend(end_all_and_check(&testbed, &callers).await);
+    let refreshes = testbed.totals().await.rotated;
     println!(
         "bystanders on {}: {} prompts, {refreshes} refreshes, {} problems",
         engine.in_words(),
@@ -82,13 +82,13 @@ async fn prove(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
 
 /// Signs in each person under a separate account name. Returns the refresh token of the account that will lose its
 /// login.
-async fn sign_in_all(ground: &Ground, callers: &[Caller]) -> String {
+async fn sign_in_all(testbed: &Testbed, callers: &[Caller]) -> String {
     let mut dead = None;
     for account in 0..ACCOUNTS {
-        ground.sign_in(&callers[0], &name(account), account).await;
+        testbed.sign_in(&callers[0], &name(account), account).await;
         if account == DEAD {
             // The newest secret without dots, because access tokens contain dots.
-            dead = ground.issued().await.into_iter().rfind(|secret| !secret.contains('.'));
+            dead = testbed.issued().await.into_iter().rfind(|secret| !secret.contains('.'));
         }
     }
     for caller in callers {
@@ -143,7 +143,7 @@ fn check_answers(answers: &[Answer]) -> Vec<String> {
     wrong.first().map(described).into_iter().collect()
 }
 
-async fn check_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
+async fn check_statuses(testbed: &Testbed, caller: &Caller) -> Vec<String> {
     let mut problems = Vec::new();
     for account in 0..ACCOUNTS {
         let expected = match account {
@@ -159,14 +159,14 @@ async fn check_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
             problems.push(format!("{} is {status}", name(account)));
         }
     }
-    let reuse = ground.totals().await;
-    problems.extend((reuse.reuse_refused + reuse.families_killed > 0).then(|| format!("reuse: {reuse:?}")));
+    let totals = testbed.totals().await;
+    problems.extend((totals.reuse_refused + totals.families_killed > 0).then(|| format!("reuse: {totals:?}")));
     problems
 }
 
 /// Checks that every account that can be refreshed was refreshed, and that the dead account was tried once.
-async fn check_presentations(ground: &Ground) -> Vec<String> {
-    let presentations = ground.presentations().await;
+async fn check_presentations(testbed: &Testbed) -> Vec<String> {
+    let presentations = testbed.presentations().await;
     let mut refused = std::collections::BTreeMap::<_, usize>::new();
     let mut rotated = std::collections::BTreeSet::new();
     for presentation in &presentations {
@@ -188,22 +188,22 @@ async fn check_presentations(ground: &Ground) -> Vec<String> {
 }
 
 /// Ends every login at the provider. Checks that one presentation per account follows, and no more.
-async fn end_all_and_check(ground: &Ground, callers: &[Caller]) -> Vec<String> {
-    ground.order("/revoke-all", json!({})).await;
-    let before = ground.totals().await.refused;
+async fn end_all_and_check(testbed: &Testbed, callers: &[Caller]) -> Vec<String> {
+    testbed.order("/revoke-all", json!({})).await;
+    let before = testbed.totals().await.refused;
     for _ in 0..4 {
         prompt_all(callers).await;
         pause(PAUSE).await;
     }
     let mut problems = Vec::new();
     for account in DEACTIVATED + 1..ACCOUNTS {
-        let knows = || async {
+        let needs_login = || async {
             Some(callers[0].status(&name(account)).await).filter(|status| status["state"] == "needs_reauth")
         };
-        wait_for("the account to need a new login", knows).await;
+        wait_for("the account to need a new login", needs_login).await;
     }
-    let presented = ground.totals().await.refused - before;
-    // The damaged account cannot be tried, and the dead one already needs a login.
+    let presented = testbed.totals().await.refused - before;
+    // The damaged account cannot be tried, and the dead one already needs a login. The deactivated one may be left out.
     let expected = u32::try_from(ACCOUNTS - 2).expect("a small number");
     if presented > expected || presented + 1 < expected {
         problems.push(format!("{presented} presentations for {expected} ended logins"));
@@ -211,7 +211,7 @@ async fn end_all_and_check(ground: &Ground, callers: &[Caller]) -> Vec<String> {
     problems
 }
 
-impl Ground {
+impl Testbed {
     /// Makes an account's row in the database unreadable.
     async fn damage(&self, account: &str) {
         let statement = format!("UPDATE llm_providers SET state = 'asleep', generation = -1 WHERE name = '{account}'");

@@ -216,9 +216,9 @@ impl OAuthEndpoint for Endpoint {
     ) -> Result<TokenResponse, TokenEndpointError> {
         self.changes.pass(GatewayPoint::BeforeSend).await;
         let limit = if self.changes.patient { UNTIL_KILLED } else { limit };
-        let grant = self.inner.refresh(account, client, token, limit).await?;
+        let response = self.inner.refresh(account, client, token, limit).await?;
         self.changes.pass(GatewayPoint::Parsed).await;
-        Ok(grant)
+        Ok(response)
     }
 
     async fn revoke(
@@ -242,20 +242,20 @@ impl TokenJournal for Journal {
         self.inner.place()
     }
 
-    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+    async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
         if self.changes.sabotage != Some(Sabotage::Journalless) {
-            self.inner.put(entry).await?;
+            self.inner.put(record).await?;
         }
         self.changes.pass(GatewayPoint::InJournal).await;
         Ok(())
     }
 
-    async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+    async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError> {
         // A login also confirms its tokens, which is not a point of a refresh.
-        if entry.rotation.version.generation > Generation::FIRST {
+        if record.rotation.version.generation > Generation::FIRST {
             self.changes.pass(GatewayPoint::BeforeCleanup).await;
         }
-        if self.changes.sabotage == Some(Sabotage::Journalless) { Ok(()) } else { self.inner.confirm(entry).await }
+        if self.changes.sabotage == Some(Sabotage::Journalless) { Ok(()) } else { self.inner.confirm(record).await }
     }
 
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {

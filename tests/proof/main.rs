@@ -23,9 +23,9 @@ mod support;
 
 mod composed;
 mod decorated;
-mod extent;
-mod fleet;
+mod options;
 mod seed;
+mod testbed;
 
 // The harnesses, one file or folder each.
 mod bystanders;
@@ -43,30 +43,30 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-use extent::Extent;
-use fleet::Engine;
+use options::Options;
+use testbed::Engine;
 
 fn main() -> ExitCode {
     if let Some(exit) = composed::run_if_asked() {
         return exit;
     }
-    let (extent, arguments) = Extent::from_command_line();
+    let (options, arguments) = Options::from_command_line();
     let trials = vec![
-        Trial::test("bystanders_on_postgres", move || bystanders::run(Engine::Postgres, extent)),
-        Trial::test("bystanders_on_sqlite", move || bystanders::run(Engine::Sqlite, extent)),
-        Trial::test("kill_on_postgres", move || kill::run(Engine::Postgres, extent)),
-        Trial::test("kill_on_sqlite", move || kill::run(Engine::Sqlite, extent)),
-        Trial::test("pauses_on_postgres", move || pauses::run(Engine::Postgres, extent)),
-        Trial::test("pauses_on_sqlite", move || pauses::run(Engine::Sqlite, extent)),
-        Trial::test("provider_faults", move || provider_faults::run(extent)),
-        Trial::test("races", move || races::run(extent)),
-        Trial::test("restores_on_postgres", move || restores::run(Engine::Postgres, extent)),
-        Trial::test("restores_on_sqlite", move || restores::run(Engine::Sqlite, extent)),
-        Trial::test("soak", move || soak::run(extent)),
-        Trial::test("storm_on_postgres", move || storm::run(Engine::Postgres, extent)),
-        Trial::test("storm_on_sqlite", move || storm::run(Engine::Sqlite, extent)),
-        Trial::test("store_faults_on_postgres", move || store_faults::on_postgres(extent)),
-        Trial::test("store_faults_on_sqlite", move || store_faults::on_sqlite(extent)),
+        Trial::test("bystanders_on_postgres", move || bystanders::run(Engine::Postgres, options)),
+        Trial::test("bystanders_on_sqlite", move || bystanders::run(Engine::Sqlite, options)),
+        Trial::test("kill_on_postgres", move || kill::run(Engine::Postgres, options)),
+        Trial::test("kill_on_sqlite", move || kill::run(Engine::Sqlite, options)),
+        Trial::test("pauses_on_postgres", move || pauses::run(Engine::Postgres, options)),
+        Trial::test("pauses_on_sqlite", move || pauses::run(Engine::Sqlite, options)),
+        Trial::test("provider_faults", move || provider_faults::run(options)),
+        Trial::test("races", move || races::run(options)),
+        Trial::test("restores_on_postgres", move || restores::run(Engine::Postgres, options)),
+        Trial::test("restores_on_sqlite", move || restores::run(Engine::Sqlite, options)),
+        Trial::test("soak", move || soak::run(options)),
+        Trial::test("storm_on_postgres", move || storm::run(Engine::Postgres, options)),
+        Trial::test("storm_on_sqlite", move || storm::run(Engine::Sqlite, options)),
+        Trial::test("store_faults_on_postgres", move || store_faults::on_postgres(options)),
+        Trial::test("store_faults_on_sqlite", move || store_faults::on_sqlite(options)),
     ];
     let mut arguments = Arguments::from_iter(arguments);
     // The harnesses mostly wait for processes.

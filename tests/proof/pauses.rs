@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    options::Options,
     support::gateway::Gateway,
+    testbed::{Caller, Engine, Testbed, block_on, pause, until_some},
 };
 
 const ACCOUNT: &str = "openai";
@@ -26,15 +26,15 @@ const LONG_PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(35), Duration::from_secs(60)];
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
     block_on(async move {
-        let mut ground = Ground::new(engine, &["--access-lifetime", "1h"]).await;
-        let pauses = extent.of(&PAUSES[..], &LONG_PAUSES[..]);
-        let steps = extent.of(&STEPS[..], &LONG_STEPS[..]);
+        let mut testbed = Testbed::new(engine, &["--access-lifetime", "1h"]).await;
+        let pauses = options.short_or_long(&PAUSES[..], &LONG_PAUSES[..]);
+        let steps = options.short_or_long(&STEPS[..], &LONG_STEPS[..]);
         let mut problems = Vec::new();
         for step in steps {
             for length in pauses {
-                problems.extend(run_case(&mut ground, step, *length, extent).await);
+                problems.extend(run_case(&mut testbed, step, *length, options).await);
             }
         }
         let cases = steps.len() * pauses.len();
@@ -44,26 +44,26 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
 }
 
 /// Runs one case. Returns a description of a wrong result.
-async fn run_case(ground: &mut Ground, step: &str, length: Duration, extent: Extent) -> Option<String> {
-    ground.reset().await;
-    ground.order("/settings", json!({"access_lifetime": "1h"})).await;
+async fn run_case(testbed: &mut Testbed, step: &str, length: Duration, options: Options) -> Option<String> {
+    testbed.reset().await;
+    testbed.order("/settings", json!({"access_lifetime": "1h"})).await;
     let homes = [(); 2].map(|()| {
-        let home = ground.home();
-        if extent.long {
+        let home = testbed.home();
+        if options.long {
             home
         } else {
             home.with("GOCLAW_REFRESH__HTTP_TIMEOUT", "500ms").with("GOCLAW_REFRESH__LEASE", "3s")
         }
     });
-    let paused = composed::start(&homes[0], extent.sabotage).await;
-    let other = composed::start(&homes[1], extent.sabotage).await;
-    ground.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
-    ground.order("/stops", json!({ "step": step })).await;
+    let paused = composed::start(&homes[0], options.sabotage).await;
+    let other = composed::start(&homes[1], options.sabotage).await;
+    testbed.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
+    testbed.order("/stops", json!({ "step": step })).await;
 
     let pausing = async {
-        ground.order("/stops/await", json!({ "step": step })).await;
+        testbed.order("/stops/await", json!({ "step": step })).await;
         signal(&paused, "STOP");
-        ground.order("/stops/release", json!({"release": "continue"})).await;
+        testbed.order("/stops/release", json!({"release": "continue"})).await;
         pause(length).await;
         // Ignore the result, because the gateway may wait for the lease longer than this client.
         let _ = Caller::of(&other).refresh(ACCOUNT).await;
@@ -81,7 +81,7 @@ async fn run_case(ground: &mut Ground, step: &str, length: Duration, extent: Ext
             return Some(format!("{step}, {length:?}: {}", caller.status(ACCOUNT).await));
         }
     }
-    let totals = ground.totals().await;
+    let totals = testbed.totals().await;
     let is_once = (totals.presentations, totals.rotated, totals.reuse_refused) == (1, 1, 0);
     (!is_once).then(|| format!("{step}, {length:?}: {totals:?}"))
 }

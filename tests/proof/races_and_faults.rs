@@ -1,5 +1,5 @@
-//! Shared parts of the harnesses for races and provider faults: gateways with short intervals, the provider's counts,
-//! parallel cases, and the table of results.
+//! Shared parts of the harnesses for races, provider faults and store faults: gateways with short intervals, the
+//! provider's counts, parallel cases, and the table of results.
 
 use std::{
     any::Any,
@@ -66,7 +66,7 @@ pub(crate) async fn ask(provider: &Provider, path: &str) -> Value {
 
 /// The provider's counts of all refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ledger {
+pub(crate) struct Totals {
     pub(crate) presentations: u64,
     pub(crate) under_way: u64,
     /// Reused tokens, whether or not their families were revoked.
@@ -75,7 +75,7 @@ pub(crate) struct Ledger {
     pub(crate) at_once: u64,
 }
 
-impl Ledger {
+impl Totals {
     pub(crate) async fn of(provider: &Provider) -> Self {
         let totals = ask(provider, "/presentations/totals").await;
         let number = |name: &str| totals[name].as_u64().expect("a number");
@@ -120,9 +120,9 @@ pub(crate) fn print_table(title: &str, headings: &[&str], rows: &[Vec<String>]) 
     }
 }
 
-/// Returns one failure with all complaints, or success if there are none.
-pub(crate) fn verdict(complaints: &[String]) -> Result<(), Failed> {
-    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
+/// Returns one failure with all problems, or success if there are none.
+pub(crate) fn verdict(problems: &[String]) -> Result<(), Failed> {
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
 /// Returns the machine's time, which the gateway processes use.

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     composed,
-    extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, wait_for},
+    options::Options,
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, shared_client, wait_for},
 };
 
 const LIFETIME: &str = "3s";
@@ -36,26 +36,26 @@ struct Tally {
     slowest: Duration,
 }
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let size =
-        extent.of(Size { processes: 3, callers: 16, rounds: 10 }, Size { processes: 8, callers: 64, rounds: 200 });
-    block_on(storm(engine, size, extent))
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let size = options
+        .short_or_long(Size { processes: 3, callers: 16, rounds: 10 }, Size { processes: 8, callers: 64, rounds: 200 });
+    block_on(storm(engine, size, options))
 }
 
-async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
-    let ground = Ground::new(engine, &["--access-lifetime", LIFETIME]).await;
+async fn storm(engine: Engine, size: Size, options: Options) -> Result<(), Failed> {
+    let testbed = Testbed::new(engine, &["--access-lifetime", LIFETIME]).await;
     // Without proactive refreshes, only the callers' requests start a refresh.
-    let home = || ground.home().with("GOCLAW_REFRESH__PROACTIVE", "false").with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let home = || testbed.home().with("GOCLAW_REFRESH__PROACTIVE", "false").with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
     for home in &homes {
-        gateways.push(composed::start(home, extent.sabotage).await);
+        gateways.push(composed::start(home, options.sabotage).await);
     }
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
-    ground.sign_in(&callers[0], ACCOUNT, 0).await;
+    testbed.sign_in(&callers[0], ACCOUNT, 0).await;
     for caller in &callers {
-        let knows = || async { caller.usage().await.filter(|answer| answer.status == 200) };
-        wait_for("every gateway to serve the account", knows).await;
+        let serves = || async { caller.usage().await.filter(|answer| answer.status == 200) };
+        wait_for("every gateway to serve the account", serves).await;
     }
 
     let (mut tally, mut ended) = (Tally::default(), 0);
@@ -64,19 +64,19 @@ async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
             let end = callers[0].status(ACCOUNT).await["expires_at"].as_u64().expect("an end") * 1_000;
             pause(Duration::from_millis(end.saturating_sub(now_unix_ms()))).await;
         } else {
-            ended = end_access_tokens(&ground, ended).await;
+            ended = end_access_tokens(&testbed, ended).await;
         }
         call_all(&callers, size.callers, &mut tally).await;
     }
-    judge(engine, size, &ground, &callers[0], tally).await
+    judge(engine, size, &testbed, &callers[0], tally).await
 }
 
 /// Revokes the access tokens among all issued secrets except the first `ended` ones. Returns the number of secrets.
-async fn end_access_tokens(ground: &Ground, ended: usize) -> usize {
-    let issued = ground.issued().await;
+async fn end_access_tokens(testbed: &Testbed, ended: usize) -> usize {
+    let issued = testbed.issued().await;
     // Skip refresh tokens, which contain no dots, because revoking one would end its family.
     for token in issued.iter().skip(ended).filter(|secret| secret.contains('.')) {
-        let url = format!("{}/oauth/revoke", ground.provider.issuer);
+        let url = format!("{}/oauth/revoke", testbed.provider.issuer);
         let answer = shared_client().post(url).form(&[("token", token)]).send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
     }
@@ -105,8 +105,8 @@ async fn call_all(callers: &[Caller], each: usize, tally: &mut Tally) {
     }
 }
 
-async fn judge(engine: Engine, size: Size, ground: &Ground, caller: &Caller, tally: Tally) -> Result<(), Failed> {
-    let (status, totals): (Value, _) = (caller.status(ACCOUNT).await, ground.totals().await);
+async fn judge(engine: Engine, size: Size, testbed: &Testbed, caller: &Caller, tally: Tally) -> Result<(), Failed> {
+    let (status, totals): (Value, _) = (caller.status(ACCOUNT).await, testbed.totals().await);
     let generations = status["generation"].as_u64().unwrap_or_default();
     let Size { processes, callers, rounds } = size;
     let requests = processes * callers * rounds;

@@ -42,9 +42,9 @@ pub struct Timeouts {
     /// Longest wait for the next bytes of a response, its head included.
     pub silence: Duration,
     /// Idle HTTP/1.1 connections are closed after this time at the earliest, and twice this time at the latest.
-    pub rest: Duration,
+    pub idle_http1: Duration,
     /// Idle HTTP/2 connections are closed after about this time. Pings keep them open until then.
-    pub warm: Duration,
+    pub idle_http2: Duration,
     /// The pause between two pings on an HTTP/2 connection.
     pub ping: Duration,
 }
@@ -57,8 +57,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(300),
-            rest: Duration::from_secs(25),
-            warm: Duration::from_secs(10 * 60),
+            idle_http1: Duration::from_secs(25),
+            idle_http2: Duration::from_secs(10 * 60),
             ping: Duration::from_secs(20),
         }
     }
@@ -144,12 +144,12 @@ impl HttpUpstream {
 /// Sweeps the pools until they are dropped.
 fn sweep_while_used(pools: &Arc<Pools>, timeouts: Timeouts, clock: Arc<dyn Clock>) {
     let pools = Arc::downgrade(pools);
-    let sweeps = timeouts.warm.as_millis().checked_div(timeouts.rest.as_millis()).unwrap_or_default();
+    let sweeps = timeouts.idle_http2.as_millis().checked_div(timeouts.idle_http1.as_millis()).unwrap_or_default();
     let sweeps = u32::try_from(sweeps).unwrap_or(u32::MAX);
     #[expect(clippy::disallowed_methods, reason = "ends with the pools; a shutdown need not wait for it")]
     tokio::spawn(async move {
         loop {
-            clock.sleep(timeouts.rest).await;
+            clock.sleep(timeouts.idle_http1).await;
             let Some(pools) = pools.upgrade() else { return };
             pools.idle.sweep();
             pools.shared.sweep(sweeps);

@@ -38,7 +38,7 @@ async fn a_second_logout_succeeds_and_sends_no_request() {
 async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
-    gateway.provider.revocation_fails(true);
+    gateway.provider.fail_revocations(true);
     assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Pending));
     assert_eq!(gateway.account(OPENAI).await, None);
     assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_none());
@@ -46,7 +46,7 @@ async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
         advance_to_next_sweep(&gateway).await;
     }
     assert_eq!(gateway.provider.revocation_requests(), 2, "one retry after five minutes");
-    gateway.provider.revocation_fails(false);
+    gateway.provider.fail_revocations(false);
     for _ in 0..6 {
         advance_to_next_sweep(&gateway).await;
     }
@@ -58,7 +58,7 @@ async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
 async fn a_revocation_is_dropped_after_a_day() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
-    gateway.provider.revocation_fails(true);
+    gateway.provider.fail_revocations(true);
     log_out(&gateway, OPENAI).await;
     gateway.clock.advance(Duration::from_secs(24 * 3600));
     settle().await;
@@ -71,10 +71,10 @@ async fn a_revocation_is_dropped_after_a_day() {
 async fn a_revocation_that_would_end_a_newer_login_waits() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
-    gateway.provider.revocation_fails(true);
+    gateway.provider.fail_revocations(true);
     log_out(&gateway, OPENAI).await;
     gateway.connect().await;
-    gateway.provider.revocation_fails(false);
+    gateway.provider.fail_revocations(false);
     for _ in 0..6 {
         advance_to_next_sweep(&gateway).await;
     }

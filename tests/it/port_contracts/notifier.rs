@@ -127,7 +127,7 @@ pub(crate) fn event(login: u8, generation: u64, revision: i64) -> CredentialEven
 }
 
 async fn an_event_is_delivered_once_with_its_details<F: Fixture>() {
-    let fixture = F::receiving(Reception::Takes).await;
+    let fixture = F::receiving(Reception::Accepts).await;
     within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("the event is accepted");
     let deliveries = fixture.deliveries();
     assert_eq!(deliveries.len(), 1);
@@ -138,7 +138,7 @@ async fn an_event_is_delivered_once_with_its_details<F: Fixture>() {
 }
 
 async fn a_repeated_event_has_the_same_id_and_other_events_do_not<F: Fixture>() {
-    let fixture = F::receiving(Reception::Takes).await;
+    let fixture = F::receiving(Reception::Accepts).await;
     let events = [event(1, 0, 1), event(1, 0, 2), event(1, 1, 3), event(2, 0, 4)];
     for event in events.iter().chain(&events) {
         within(fixture.notifier().notify(event)).await.expect("the event is accepted");

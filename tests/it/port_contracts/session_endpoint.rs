@@ -114,7 +114,7 @@ impl Fixture for Fake {
     }
 
     fn fail_once(&self) {
-        self.0.session_failures(&[500]);
+        self.0.fail_session_requests(&[500]);
     }
 
     fn hang_once(&self) {

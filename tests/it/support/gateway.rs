@@ -203,7 +203,7 @@ impl Home {
         self.answering(self.spawn(self.command(&[]), "gateway")).await
     }
 
-    /// Waits until the gateway that was spawned under the name `gateway` is healthy.
+    /// Waits until a gateway that was spawned under the name `gateway`, from which [`Gateway::log`] reads, is healthy.
     pub(crate) async fn answering(&self, child: Child) -> Gateway {
         let base = format!("http://127.0.0.1:{}", self.port);
         let mut gateway = Gateway { child, base, token: String::new(), logs: self.path().to_owned() };
@@ -315,7 +315,7 @@ impl Gateway {
         response.json()
     }
 
-    /// Completes a login at an auto-approving provider and returns the final page.
+    /// Completes a login at a provider that approves every one, and returns the final page.
     pub(crate) async fn sign_in(&self) -> HttpResponse {
         self.approve(&self.start_login().await).await
     }

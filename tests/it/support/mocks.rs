@@ -28,14 +28,25 @@ mock! {
 
     #[async_trait]
     impl OAuthEndpoint for OAuthEndpoint {
-        async fn exchange_code(&self, account: &AccountName, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError>;
+        async fn exchange_code(
+            &self,
+            account: &AccountName,
+            client: &OAuthClient,
+            grant: CodeGrant,
+        ) -> Result<TokenResponse, TokenEndpointError>;
         async fn refresh(
             &self,
-            account: &AccountName, client: &OAuthClient,
+            account: &AccountName,
+            client: &OAuthClient,
             token: &RefreshToken,
             limit: Duration,
         ) -> Result<TokenResponse, TokenEndpointError>;
-        async fn revoke(&self, account: &AccountName, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError>;
+        async fn revoke(
+            &self,
+            account: &AccountName,
+            client: &OAuthClient,
+            token: &RefreshToken,
+        ) -> Result<(), TokenEndpointError>;
     }
 }
 

@@ -131,10 +131,10 @@ pub(crate) fn acceptor(protocols: &[&str]) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// How a proxy treats a connection.
+/// How a proxy treats a request with [`USER`] and [`PASSWORD`]. It refuses all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProxyBehaviour {
-    /// Requires [`USER`] and [`PASSWORD`], and connects to its configured hosts.
+    /// Connects to the configured hosts.
     Connects,
     /// Refuses every host.
     Refuses,
@@ -147,7 +147,7 @@ pub(crate) enum ProxyBehaviour {
 /// A proxy that rejects everything that RFC 9110, 1928 and 1929 do not allow.
 pub(crate) struct ProxyDouble {
     pub(crate) address: SocketAddr,
-    /// One entry per request: the requested host, `(unauthorized)` without the right credentials, or `(invalid)`.
+    /// One entry per request: the requested host and port, `(unauthorized)` for wrong credentials, or `(invalid)`.
     asked: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
@@ -228,11 +228,11 @@ async fn tunnel(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, 
     let fields = lines.filter_map(|line| line.split_once(": "));
     let header =
         |name: &str| fields.clone().find_map(|(field, value)| field.eq_ignore_ascii_case(name).then_some(value));
-    let ["CONNECT", to, "HTTP/1.1"] = words[..] else {
+    let ["CONNECT", target, "HTTP/1.1"] = words[..] else {
         note(&asked, "(invalid)");
         return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     };
-    if header("Host") != Some(to) {
+    if header("Host") != Some(target) {
         note(&asked, "(invalid)");
         return stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     }
@@ -242,13 +242,13 @@ async fn tunnel(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, 
         let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"test\"\r\n\r\n";
         return stream.write_all(refusal.as_bytes()).await;
     }
-    note(&asked, to);
+    note(&asked, target);
     match behaviour {
         ProxyBehaviour::Refuses => stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await,
         ProxyBehaviour::Hangs => std::future::pending().await,
         ProxyBehaviour::Closes => stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await,
         ProxyBehaviour::Connects => {
-            let mut server = connect(&hosts, to.trim_end_matches(":443")).await?;
+            let mut server = connect(&hosts, target.trim_end_matches(":443")).await?;
             stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
             copy_bidirectional(&mut stream, &mut server).await.map(drop)
         }
@@ -296,6 +296,7 @@ async fn socks(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, a
     }
 }
 
+/// Reads a string with its length in front, as SOCKS5 sends it.
 async fn text(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = vec![0; stream.read_u8().await?.into()];
     stream.read_exact(&mut bytes).await?;

@@ -1,5 +1,5 @@
-//! One kill: a gateway is killed at a point, and another one starts in its place. The provider's ledger shows what
-//! happened to the login.
+//! One kill: a gateway is killed at a point, and another one starts in its place. The provider's list of presentations
+//! shows what happened to the login.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::points::{KillPoint, Leaves, Place};
 use crate::{
     composed::{self, Victim},
     decorated::{Changes, Sabotage},
-    fleet::{Caller, Ground, POLL_INTERVAL, now_unix_ms, pause, wait_for},
     support::gateway::{Gateway, Home, TEST_DEADLINE},
+    testbed::{Caller, POLL_INTERVAL, Testbed, now_unix_ms, pause, wait_for},
 };
 
 const ACCOUNT: &str = "openai";
@@ -64,12 +64,12 @@ pub(super) struct Case {
 /// A case after the kill.
 struct Aftermath<'a> {
     case: Case,
-    ground: &'a Ground,
+    testbed: &'a Testbed,
     caller: Caller,
     /// The time by which the lease has expired, in Unix milliseconds.
-    lease_over: u64,
+    lease_ends_at: u64,
     /// The earliest start of the access token's last minutes, in Unix milliseconds.
-    last_minutes: u64,
+    last_minutes_at: u64,
 }
 
 impl Case {
@@ -77,31 +77,31 @@ impl Case {
     ///
     /// # Errors
     /// A description of a wrong outcome.
-    pub(super) async fn run(self, ground: &mut Ground) -> Result<Ending, String> {
-        ground.reset().await;
+    pub(super) async fn run(self, testbed: &mut Testbed) -> Result<Ending, String> {
+        testbed.reset().await;
         let reuse = match self.reuse {
             Reuse::KillsTheFamily => json!("kill_family"),
             Reuse::GraceIsDeclared => json!({ "grace": GRACE }),
         };
         let lifetime = format!("{}s", LIFETIME.as_secs());
-        ground.order("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
-        let home = self.home(ground);
-        let (killed_at, expires_at) = self.kill(ground, &home).await;
+        testbed.order("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
+        let home = self.home(testbed);
+        let (killed_at, expires_at) = self.kill(testbed, &home).await;
         // Allow for a slow machine, because a timeout here would be a different case.
         let home = home.with("GOCLAW_REFRESH__LEASE", "12s").with("GOCLAW_REFRESH__HTTP_TIMEOUT", "5s");
         let gateway = composed::start(&home, self.sabotage).await;
         let aftermath = Aftermath {
             case: self,
-            ground,
+            testbed,
             caller: Caller::of(&gateway),
-            lease_over: killed_at + millis(LEASE),
-            last_minutes: expires_at - millis(LIFETIME / 10),
+            lease_ends_at: killed_at + millis(LEASE),
+            last_minutes_at: expires_at - millis(LIFETIME / 10),
         };
         aftermath.judge().await
     }
 
-    fn home(self, ground: &Ground) -> Home {
-        let home = ground
+    fn home(self, testbed: &Testbed) -> Home {
+        let home = testbed
             .home()
             .with("GOCLAW_REFRESH__LEASE", &format!("{}ms", LEASE.as_millis()))
             // Well below half a lease, because a gateway that gets its lease late does not present.
@@ -116,14 +116,14 @@ impl Case {
 
     /// Connects the account, starts a refresh and kills the gateway at the point. Returns the time of the kill and the
     /// access token's expiry, in Unix milliseconds.
-    async fn kill(self, ground: &Ground, home: &Home) -> (u64, u64) {
+    async fn kill(self, testbed: &Testbed, home: &Home) -> (u64, u64) {
         let stop_at = if let Place::Gateway(point) = self.point.place { Some(point) } else { None };
         let victim = Victim::start(home, &Changes { stop_at, sabotage: self.sabotage, patient: true }).await;
         let caller = Caller::of(&victim.gateway);
-        ground.sign_in(&caller, ACCOUNT, 0).await;
+        testbed.sign_in(&caller, ACCOUNT, 0).await;
         let expires_at = caller.status(ACCOUNT).await["expires_at"].as_u64().expect("an end") * 1_000;
         if let Place::Provider(step) = self.point.place {
-            ground.order("/stops", json!({ "step": step })).await;
+            testbed.order("/stops", json!({ "step": step })).await;
         }
         // Repeat the request until a token is sent, because a gateway that gets its lease late does not present.
         let asking = async {
@@ -135,20 +135,20 @@ impl Case {
         };
         let dying = tokio::select! {
             () = asking => unreachable!("it repeats the request until it is dropped"),
-            dying = self.reached(ground, victim) => dying,
+            dying = self.reached(testbed, victim) => dying,
         };
         // SIGKILL.
         drop(dying);
         let killed_at = now_unix_ms();
-        ground.order("/stops/release", json!({"release": "close"})).await;
+        testbed.order("/stops/release", json!({"release": "close"})).await;
         (killed_at, expires_at)
     }
 
-    async fn reached(self, ground: &Ground, victim: Victim) -> Gateway {
+    async fn reached(self, testbed: &Testbed, victim: Victim) -> Gateway {
         match self.point.place {
             Place::Gateway(point) => victim.reached(point).await,
             Place::Provider(step) => {
-                ground.order("/stops/await", json!({ "step": step })).await;
+                testbed.order("/stops/await", json!({ "step": step })).await;
                 victim.gateway
             }
         }
@@ -159,31 +159,31 @@ impl Aftermath<'_> {
     async fn judge(&self) -> Result<Ending, String> {
         let ending = match (self.case.point.leaves, self.case.reuse) {
             (Leaves::Nothing, _) => {
-                self.refreshed_since(0).await?;
+                self.refresh_past(0).await?;
                 Ending::Refreshed
             }
             (Leaves::NewTokens, _) => {
-                self.recovered().await?;
+                self.wait_for_new_tokens().await?;
                 Ending::Found
             }
             (Leaves::Unspent | Leaves::Window, Reuse::GraceIsDeclared) => {
-                self.recovered().await?;
+                self.wait_for_new_tokens().await?;
                 Ending::RetriedAtOnce
             }
             (Leaves::Unspent, Reuse::KillsTheFamily) => {
-                self.doubt().await?;
-                self.recovered().await?;
+                self.check_doubt().await?;
+                self.wait_for_new_tokens().await?;
                 Ending::RetriedLate
             }
             (Leaves::Window, Reuse::KillsTheFamily) => {
-                self.doubt().await?;
+                self.check_doubt().await?;
                 self.until("the doubt to end", |status| status["state"] == "needs_reauth").await?;
                 Ending::InDoubtThenOver
             }
         };
-        self.check_ledger(ending).await?;
+        self.check_presentations(ending).await?;
         if ending != Ending::InDoubtThenOver {
-            self.is_alive().await?;
+            self.check_tokens().await?;
         }
         Ok(ending)
     }
@@ -192,12 +192,12 @@ impl Aftermath<'_> {
         self.caller.status(ACCOUNT).await
     }
 
-    /// Waits until the status matches.
-    async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value, String> {
+    /// Waits until the status meets a condition.
+    async fn until(&self, what: &str, is_met: impl Fn(&Value) -> bool) -> Result<Value, String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let status = self.status().await;
-            if is_so(&status) {
+            if is_met(&status) {
                 return Ok(status);
             }
             check(now_unix_ms() < give_up, || format!("timed out waiting for {what}: {status}"))?;
@@ -206,7 +206,7 @@ impl Aftermath<'_> {
     }
 
     /// Requests refreshes until the tokens are newer than `generation`.
-    async fn refreshed_since(&self, generation: u64) -> Result<(), String> {
+    async fn refresh_past(&self, generation: u64) -> Result<(), String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let answer = self.caller.refresh(ACCOUNT).await;
@@ -221,17 +221,17 @@ impl Aftermath<'_> {
     }
 
     /// Waits for new tokens without requesting a refresh.
-    async fn recovered(&self) -> Result<(), String> {
+    async fn wait_for_new_tokens(&self) -> Result<(), String> {
         self.until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
     }
 
     /// Checks that between the lease and the last minutes the access token serves and no refresh token is presented.
-    async fn doubt(&self) -> Result<(), String> {
-        let presented = self.ground.presentations().await.len();
+    async fn check_doubt(&self) -> Result<(), String> {
+        let presented = self.testbed.presentations().await.len();
         let status = loop {
             let asked_at = now_unix_ms();
             let status = self.status().await;
-            if status["state"] == "in_doubt" || asked_at >= self.lease_over {
+            if status["state"] == "in_doubt" || asked_at >= self.lease_ends_at {
                 break status;
             }
             pause(POLL_INTERVAL).await;
@@ -243,19 +243,19 @@ impl Aftermath<'_> {
         let answer = self.caller.usage().await;
         check(answer.is_some_and(|answer| answer.status == 200), || "the access token does not serve".to_owned())?;
         let asked = self.caller.refresh(ACCOUNT).await.map(|answer| answer.json()).unwrap_or_default();
-        let in_time = now_unix_ms() < self.last_minutes;
+        let in_time = now_unix_ms() < self.last_minutes_at;
         check(in_time, || "the machine is too slow for this test: the last minutes have come".to_owned())?;
         check(asked["state"] == "in_doubt", || format!("asking for a refresh changed the state: {asked}"))?;
-        let now_presented = self.ground.presentations().await.len();
+        let now_presented = self.testbed.presentations().await.len();
         check(now_presented == presented, || "a token in doubt was presented because of a request".to_owned())
     }
 
     /// Checks the provider's list of presentations of the first refresh token.
-    async fn check_ledger(&self, ending: Ending) -> Result<(), String> {
+    async fn check_presentations(&self, ending: Ending) -> Result<(), String> {
         use PresentationOutcome::{FamilyKilled, GraceAnswered, NotActed, Rotated};
-        let all = self.ground.presentations().await;
-        let at_stake: Vec<&Presentation> = all.iter().filter(|one| one.generation == Some(0)).collect();
-        let outcomes: Vec<_> = at_stake.iter().map(|one| one.outcome.clone()).collect();
+        let all = self.testbed.presentations().await;
+        let of_first_token: Vec<&Presentation> = all.iter().filter(|one| one.generation == Some(0)).collect();
+        let outcomes: Vec<_> = of_first_token.iter().map(|one| one.outcome.clone()).collect();
         let expected = match (self.case.point.leaves, self.case.reuse) {
             (Leaves::Nothing | Leaves::NewTokens, _) => vec![Rotated],
             (Leaves::Unspent, _) if matches!(self.case.point.place, Place::Provider(Step::BodyRead)) => {
@@ -266,30 +266,30 @@ impl Aftermath<'_> {
             (Leaves::Window, Reuse::GraceIsDeclared) => vec![Rotated, GraceAnswered],
         };
         check(outcomes == expected, || format!("presented {outcomes:?}, not {expected:?}"))?;
-        let last = at_stake.last().map(|one| one.began_unix_ms).unwrap_or_default();
+        let last = of_first_token.last().map(|one| one.began_unix_ms).unwrap_or_default();
         let late = matches!(ending, Ending::RetriedLate | Ending::InDoubtThenOver);
-        let margin = i128::from(last) - i128::from(self.last_minutes);
+        let margin = i128::from(last) - i128::from(self.last_minutes_at);
         check(!late || margin >= 0, || format!("presented {} ms before the last minutes", -margin))?;
         check(ending != Ending::RetriedAtOnce || margin < 0, || format!("retried {margin} ms into the last minutes"))?;
-        let most = self.ground.totals().await.max_concurrent_in_a_family;
+        let most = self.testbed.totals().await.max_concurrent_in_a_family;
         check(most == 1, || format!("{most} presentations at once"))
     }
 
     /// Checks that the current access and refresh tokens are valid.
-    async fn is_alive(&self) -> Result<(), String> {
+    async fn check_tokens(&self) -> Result<(), String> {
         let answer = self.caller.usage().await;
         let response = answer.map(|answer| (answer.status, answer.text));
         check(response.as_ref().is_some_and(|(status, _)| *status == 200), || format!("does not serve: {response:?}"))?;
         let generation = self.status().await["generation"].as_u64();
-        self.refreshed_since(generation.unwrap_or_default()).await?;
-        let totals = self.ground.totals().await;
+        self.refresh_past(generation.unwrap_or_default()).await?;
+        let totals = self.testbed.totals().await;
         let spent = totals.reuse_refused + totals.families_killed + totals.refused;
         check(spent == 0, || format!("a token was refused: {totals:?}"))
     }
 }
 
-fn check(is_so: bool, error: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(error()) }
+fn check(holds: bool, error: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(error()) }
 }
 
 fn millis(time: Duration) -> u64 {

@@ -18,8 +18,8 @@ use libtest_mimic::Failed;
 use tokio::task::JoinSet;
 
 use crate::{
-    extent::Extent,
-    fleet::{Engine, Ground, block_on},
+    options::Options,
+    testbed::{Engine, Testbed, block_on},
 };
 use case::{Case, Ending, Reuse};
 use points::{Leaves, POINTS};
@@ -32,9 +32,9 @@ const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsDeclared];
 /// The endings of each table cell, by point index and policy index.
 type Results = BTreeMap<(usize, usize), Vec<Result<Ending, String>>>;
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let runs = extent.runs.unwrap_or(extent.of(1, 40));
-    let results = block_on(all_cases(engine, runs, extent));
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let runs = options.runs.unwrap_or(options.short_or_long(1, 40));
+    let results = block_on(all_cases(engine, runs, options));
     println!("{}", table(engine, runs, &results));
     let problems: Vec<String> = results
         .iter()
@@ -44,20 +44,20 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
-async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
+async fn all_cases(engine: Engine, runs: u32, options: Options) -> Results {
     let queue = Arc::new(Mutex::new(queue(runs)));
     let mut workers = JoinSet::new();
     for _ in 0..AT_A_TIME {
         let queue = Arc::clone(&queue);
         workers.spawn(async move {
-            let (mut ground, mut done) = (Ground::new(engine, &[]).await, Vec::new());
+            let (mut testbed, mut done) = (Testbed::new(engine, &[]).await, Vec::new());
             let next = || queue.lock().expect("not poisoned").pop_front();
             while let Some((point, policy)) = next() {
-                let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: extent.sabotage };
-                let (back, ending) = finished(case, ground).await;
-                ground = match back {
-                    Some(ground) => ground,
-                    None => Ground::new(engine, &[]).await,
+                let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: options.sabotage };
+                let (returned, ending) = run_isolated(case, testbed).await;
+                testbed = match returned {
+                    Some(testbed) => testbed,
+                    None => Testbed::new(engine, &[]).await,
                 };
                 done.push(((point, policy), ending));
             }
@@ -71,16 +71,16 @@ async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
     results
 }
 
-/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the ground, unless
+/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the testbed, unless
 /// the case panicked.
-async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<Ending, String>) {
+async fn run_isolated(case: Case, mut testbed: Testbed) -> (Option<Testbed>, Result<Ending, String>) {
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let ending = case.run(&mut ground).await;
-        (ground, ending)
+        let ending = case.run(&mut testbed).await;
+        (testbed, ending)
     });
     match task.join_next().await.expect("there is one task") {
-        Ok((ground, ending)) => (Some(ground), ending),
+        Ok((testbed, ending)) => (Some(testbed), ending),
         Err(error) => {
             let panic = error.into_panic();
             let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());

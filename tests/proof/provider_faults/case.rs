@@ -7,8 +7,8 @@ use serde_json::json;
 use super::table::{Case, Count, Expected, Owner, Strike};
 use crate::{
     composed,
-    extent::Extent,
-    races_and_faults::{Ledger, clock, hurried_home, pass, status},
+    options::Options,
+    races_and_faults::{Totals, clock, hurried_home, pass, status},
     support::{
         gateway::{Gateway, Home, eventually},
         provider::Provider,
@@ -24,12 +24,12 @@ const GOOD_FOR: Duration = Duration::from_secs(9);
 /// The lifetime of refreshed tokens, so that no further refresh is due.
 const LONG_LIFE: &str = "1h";
 /// How long an outage continues after the access token's expiry, in the short and in the long form.
-const BEYOND: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+const BEYOND_LIFE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// How long a login may take to show the effect of a fault, and to reach its final state.
-const SHOWN_WITHIN: Duration = Duration::from_secs(5);
-const REST_WITHIN: Duration = Duration::from_secs(25);
+const EFFECT_WITHIN: Duration = Duration::from_secs(5);
+const FINAL_WITHIN: Duration = Duration::from_secs(25);
 /// How much memory the gateway may use for an endless body, in KiB.
-const MOST_GROWTH: u64 = 64 * 1024;
+const MAX_GROWTH: u64 = 64 * 1024;
 
 /// An observation of the login.
 #[derive(Debug, Clone)]
@@ -46,18 +46,18 @@ pub(super) struct Measured {
     pub(super) after: Seen,
     pub(super) end: Seen,
     /// Other deviations.
-    pub(super) complaints: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 impl Seen {
     async fn at(gateway: &Gateway, provider: &Provider) -> Self {
-        let (status, ledger) = (status(gateway).await, Ledger::of(provider).await);
+        let (status, totals) = (status(gateway).await, Totals::of(provider).await);
         Self {
             state: status["state"].as_str().unwrap_or("?").to_owned(),
             authenticated: status["authenticated"] == true,
             generation: status["generation"].as_u64().unwrap_or(u64::MAX),
-            presentations: ledger.presentations,
-            reuse: ledger.reuse,
+            presentations: totals.presentations,
+            reuse: totals.reuse,
         }
     }
 
@@ -79,12 +79,12 @@ impl Expected {
     }
 }
 
-pub(super) async fn run(case: Case, extent: Extent) -> Measured {
+pub(super) async fn run(case: Case, options: Options) -> Measured {
     let settings = case.provider.to_string();
     let arguments = ["--approval", "auto", "--access-lifetime", LIFE, "--settings", &settings];
     let provider = Provider::start(&arguments);
     let home = home(&provider, &case);
-    let gateway = composed::start(&home, extent.sabotage).await;
+    let gateway = composed::start(&home, options.sabotage).await;
     // Inject the fault before the login, so that the first refresh has it, whatever triggers it.
     if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
         provider.post_control("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
@@ -94,27 +94,27 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     assert_eq!(page.status, 200, "{}", page.text);
     provider.post_control("/settings", json!({"access_lifetime": LONG_LIFE})).await;
     let memory_before = memory(&gateway, "VmRSS");
-    let mut complaints = Vec::new();
+    let mut problems = Vec::new();
 
-    let after = strike(&case, &provider, &gateway, extent).await;
-    complaints.extend(check_request(&gateway, &after).await);
-    complaints.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
+    let after = strike(&case, &provider, &gateway, options).await;
+    problems.extend(check_request(&gateway, &after).await);
+    problems.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
     recover(&case, &provider, &gateway).await;
-    let end = seen(&case.end, REST_WITHIN, &provider, &gateway).await;
-    complaints.extend(owner_acts(&case, &provider, &gateway, &end).await);
+    let end = seen(&case.end, FINAL_WITHIN, &provider, &gateway).await;
+    problems.extend(owner_acts(&case, &provider, &gateway, &end).await);
 
     let grown = memory(&gateway, "VmHWM").saturating_sub(memory_before);
-    if grown > MOST_GROWTH {
-        complaints.push(format!("the gateway grew by {grown} KiB"));
+    if grown > MAX_GROWTH {
+        problems.push(format!("the gateway grew by {grown} KiB"));
     }
-    let at_once = Ledger::of(&provider).await.at_once;
+    let at_once = Totals::of(&provider).await.at_once;
     if at_once > 1 {
-        complaints.push(format!("{at_once} presentations at the same time"));
+        problems.push(format!("{at_once} presentations at the same time"));
     }
     if !provider.outcomes("/elsewhere").await.is_empty() {
-        complaints.push("a redirect was followed with a token".to_owned());
+        problems.push("a redirect was followed with a token".to_owned());
     }
-    Measured { after, end, complaints }
+    Measured { after, end, problems }
 }
 
 fn home(provider: &Provider, case: &Case) -> Home {
@@ -123,7 +123,7 @@ fn home(provider: &Provider, case: &Case) -> Home {
 }
 
 /// Causes the fault and observes its effect.
-async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Extent) -> Seen {
+async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Options) -> Seen {
     let dead = || async { (status(gateway).await["authenticated"] == false).then_some(()) };
     match &case.strike {
         Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
@@ -137,14 +137,14 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
         Strike::Outage => provider.post_control("/outages", json!({"site": "auth", "down": true})).await,
     }
     // On a busy machine, the gateway's own refresh may come first.
-    if Ledger::of(provider).await.presentations == 0 {
+    if Totals::of(provider).await.presentations == 0 {
         refresh(gateway).await;
     }
     if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
         eventually("the access token to end", dead).await;
-        pass(extent.of(BEYOND.0, BEYOND.1)).await;
+        pass(options.short_or_long(BEYOND_LIFE.0, BEYOND_LIFE.1)).await;
     }
-    seen(&case.after, SHOWN_WITHIN, provider, gateway).await
+    seen(&case.after, EFFECT_WITHIN, provider, gateway).await
 }
 
 /// Ends the fault.
@@ -183,7 +183,7 @@ async fn check_no_early_retry(
         return None;
     }
     refresh(gateway).await;
-    let presentations = Ledger::of(provider).await.presentations;
+    let presentations = Totals::of(provider).await.presentations;
     // Later, the one scheduled retry may be due.
     let is_early = signed_in_at.elapsed() < GOOD_FOR;
     (presentations != after.presentations && is_early).then(|| "a token in doubt was presented again".to_owned())
@@ -205,17 +205,17 @@ async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &S
     refresh(gateway).await;
     let (mut generation, mut reuse) = (end.generation, end.reuse);
     if case.owner == Owner::SignIn {
-        let presentations = Ledger::of(provider).await.presentations;
+        let presentations = Totals::of(provider).await.presentations;
         if presentations != end.presentations {
             return Some(format!("a lost login was presented again: {presentations}"));
         }
         gateway.sign_in().await;
-        (generation, reuse) = (0, Ledger::of(provider).await.reuse);
+        (generation, reuse) = (0, Totals::of(provider).await.reuse);
         refresh(gateway).await;
     }
     let status = status(gateway).await;
     let is_active = status["state"] == "active" && status["authenticated"] == true;
-    let is_refreshed = status["generation"] == json!(generation + 1) && Ledger::of(provider).await.reuse == reuse;
+    let is_refreshed = status["generation"] == json!(generation + 1) && Totals::of(provider).await.reuse == reuse;
     (!is_active || !is_refreshed).then(|| format!("the owner's action does not help: {status}"))
 }
 

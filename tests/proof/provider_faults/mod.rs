@@ -9,7 +9,7 @@ mod table;
 use libtest_mimic::Failed;
 
 use crate::{
-    extent::Extent,
+    options::Options,
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
 };
 
@@ -19,21 +19,21 @@ use table::Case;
 /// The number of parallel cases. They mostly wait for the last minutes of an access token.
 const AT_A_TIME: usize = 16;
 
-pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
+pub(crate) fn run(options: Options) -> Result<(), Failed> {
     on_runtime(async move {
-        let runs = extent.runs.unwrap_or(extent.of(1, 10));
-        let mut complaints = Vec::new();
+        let runs = options.runs.unwrap_or(options.short_or_long(1, 10));
+        let mut problems = Vec::new();
         for run in 1..=runs {
             let measured =
-                side_by_side(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, extent))).await;
+                side_by_side(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, options))).await;
             let (mut rows, cases) = (Vec::new(), table::cases());
             for (case, measured) in cases.iter().zip(measured) {
                 match measured {
                     Ok(measured) => {
-                        complaints.extend(differences(case, &measured).map(|what| format!("run {run}: {what}")));
+                        problems.extend(differences(case, &measured).map(|what| format!("run {run}: {what}")));
                         rows.push(row(case, &measured));
                     }
-                    Err(why) => complaints.push(format!("run {run}: {}: {why}", case.fault)),
+                    Err(why) => problems.push(format!("run {run}: {}: {why}", case.fault)),
                 }
             }
             if run == runs {
@@ -42,7 +42,7 @@ pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
                 print_table(&format!("Provider faults, {runs} run(s) of each"), &headings, &rows);
             }
         }
-        verdict(&complaints)
+        verdict(&problems)
     })
 }
 
@@ -55,8 +55,8 @@ fn differences(case: &Case, measured: &Measured) -> impl Iterator<Item = String>
             case.fault, case.after, case.end, measured.after, measured.end
         )
     });
-    let complaints = measured.complaints.iter().map(|what| format!("{}: {what}", case.fault)).collect::<Vec<_>>();
-    rows.into_iter().chain(complaints)
+    let problems = measured.problems.iter().map(|what| format!("{}: {what}", case.fault)).collect::<Vec<_>>();
+    rows.into_iter().chain(problems)
 }
 
 fn row(case: &Case, measured: &Measured) -> Vec<String> {

@@ -129,8 +129,8 @@ fn status(status: u16, body: &Value) -> Value {
 }
 
 /// A response later than the gateway's timeout.
-fn late(by: &str) -> Value {
-    json!({"kind": "delay", "by": by})
+fn late(delay: &str) -> Value {
+    json!({"kind": "delay", "by": delay})
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -145,28 +145,28 @@ pub(super) fn cases() -> Vec<Case> {
         doubted("500", status(500, &server_error)),
         doubted("502 with a page", page(502)),
         doubted("503", overloaded.clone()),
-        doubted("hang, before it is taken", kind("hang")),
-        doubted("reset, before it is taken", kind("reset_before")),
+        doubted("hang, before the token is consumed", kind("hang")),
+        doubted("reset, before the token is consumed", kind("reset_before")),
         doubted("307 to elsewhere", json!({"kind": "redirect", "status": 307, "location": "/elsewhere"})),
-        doubted("200 with a page, before it is taken", page(200)),
-        doubted("400 that says nothing", status(400, &json!({"detail": "Bad Request"}))),
+        doubted("200 with a page, before the token is consumed", page(200)),
+        doubted("400 without a code", status(400, &json!({"detail": "Bad Request"}))),
         doubted("403 with a page", page(403)),
         // Consumed, and the successor lost in transit.
-        lost("lost answer", kind("lose_answer")),
-        lost("hang, after it is taken", kind("hang_after_commit")),
-        lost("500, after it is taken", json!({"kind": "status_after_commit", "status": 500})),
+        lost("lost response", kind("lose_answer")),
+        lost("hang, after the token is consumed", kind("hang_after_commit")),
+        lost("500, after the token is consumed", json!({"kind": "status_after_commit", "status": 500})),
         lost("half JSON", kind("half_json")),
         lost("1 GiB of body", kind("huge_body")),
         lost("slow drip beyond the timeout", json!({"kind": "slow_drip", "every": "50ms"})),
         // Stored although the call had timed out.
-        accepted("answered 0.5 s after the timeout", Strike::Fault(late("1400ms"))),
-        accepted("answered 3 s after the timeout", Strike::Fault(late("3900ms"))),
+        accepted("response 0.5 s after the timeout", Strike::Fault(late("1400ms"))),
+        accepted("response 3 s after the timeout", Strike::Fault(late("3900ms"))),
         // Retried as soon as no caller can be waiting for the first response.
         Case {
             provider: json!({"reuse": {"grace": "60s"}}),
             gateway: Some(("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s")),
             after: expect("active", true, 1, 2, 0),
-            ..doubted("lost answer, provider with a grace", kind("lose_answer"))
+            ..doubted("lost response, grace window configured", kind("lose_answer"))
         },
         // Refused for a reason unrelated to the token.
         spared("429", json!({"kind": "status", "status": 429, "retry_after": "1"})),
@@ -191,7 +191,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             end: expect("needs_reauth", true, 1, 2, 1),
             owner: Owner::SignIn,
-            ..accepted("refresh_token lost from the answer", Strike::LostUnnoticed(no_refresh_token))
+            ..accepted("refresh_token missing although rotated", Strike::LostUnnoticed(no_refresh_token))
         },
         odd_lifetime("expires_in 0", json!(0)),
         odd_lifetime("expires_in -1", json!(-1)),

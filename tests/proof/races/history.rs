@@ -73,34 +73,34 @@ impl History {
     }
 
     /// Checks the stored login, or its absence, as observed by a query sent at `asked_at`.
-    pub(super) fn complaint(&self, stored: Option<&str>, asked_at: Instant) -> Option<String> {
+    pub(super) fn problem(&self, stored: Option<&str>, asked_at: Instant) -> Option<String> {
         self.with(|done| match stored {
-            Some(id) => done.complaint_about(id, asked_at),
-            None => done.complaint_about_absence(asked_at),
+            Some(id) => done.problem_of(id, asked_at),
+            None => done.problem_of_absence(asked_at),
         })
     }
 }
 
 impl Done {
-    fn complaint_about(&self, id: &str, asked_at: Instant) -> Option<String> {
-        let Some(there) = self.logins.iter().find(|login| login.id == id) else {
+    fn problem_of(&self, id: &str, asked_at: Instant) -> Option<String> {
+        let Some(stored) = self.logins.iter().find(|login| login.id == id) else {
             return Some(format!("the stored login {id} was never started"));
         };
         let is_later = |logout: &&Logout| {
-            logout.sent_at > there.started_at && logout.answered_at.is_some_and(|answered| answered < asked_at)
+            logout.sent_at > stored.started_at && logout.answered_at.is_some_and(|answered| answered < asked_at)
         };
         if let Some(logout) = self.logouts.iter().find(is_later) {
             let since = asked_at - logout.answered_at.unwrap_or(asked_at);
             return Some(format!("the login {id} is stored {since:?} after a logout that came after its start"));
         }
         let is_newer = |newer: &&Login| {
-            newer.asked_at > there.started_at && newer.completed.is_some_and(|(_, answered)| answered < asked_at)
+            newer.asked_at > stored.started_at && newer.completed.is_some_and(|(_, answered)| answered < asked_at)
         };
         let newer = self.logins.iter().find(is_newer)?;
         Some(format!("the login {id} is stored although the newer {} was completed", newer.id))
     }
 
-    fn complaint_about_absence(&self, asked_at: Instant) -> Option<String> {
+    fn problem_of_absence(&self, asked_at: Instant) -> Option<String> {
         let is_there = |login: &&Login| {
             let Some((pasted_at, answered_at)) = login.completed else { return false };
             let may_be_out = |logout: &Logout| logout.answered_at.is_none_or(|answered| answered > pasted_at);

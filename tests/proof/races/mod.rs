@@ -17,7 +17,7 @@ use std::{future::Future, pin::Pin};
 use libtest_mimic::Failed;
 
 use crate::{
-    extent::Extent,
+    options::Options,
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
     seed,
 };
@@ -29,35 +29,34 @@ const OPERATIONS: (usize, usize) = (500, 20_000);
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
-    let seed = extent.seed.unwrap_or_else(seed::from_clock);
+pub(crate) fn run(options: Options) -> Result<(), Failed> {
+    let seed = options.seed.unwrap_or_else(seed::from_clock);
     println!("races: --seed {seed} repeats this order");
-    let operations = extent.of(OPERATIONS.0, OPERATIONS.1) / 2;
+    let operations = options.short_or_long(OPERATIONS.0, OPERATIONS.1) / 2;
     on_runtime(async move {
-        let mut complaints = Vec::new();
+        let mut problems = Vec::new();
         let names: Vec<&str> = scripted::cases().into_iter().map(|(name, _)| name).collect();
         let scripted = side_by_side(4, scripted::cases().into_iter().map(|(_, case)| case)).await;
         let mut rows = Vec::new();
         for (name, outcome) in names.into_iter().zip(scripted) {
-            rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as it should").to_owned()]);
-            complaints.extend(outcome.err().map(|why| format!("{name}: {why}")));
+            rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as expected").to_owned()]);
+            problems.extend(outcome.err().map(|why| format!("{name}: {why}")));
         }
         print_table("Races, one at a time", &["race", "ended"], &rows);
 
         let halves = [Revocation::OfFamily, Revocation::OfGrant];
-        let volleys = halves.map(|revocation| volleys::run(seed, operations, revocation, extent.sabotage));
+        let volleys = halves.map(|revocation| volleys::run(seed, operations, revocation, options.sabotage));
         let mut rows = Vec::new();
         for (revocation, outcome) in halves.into_iter().zip(side_by_side(2, volleys).await) {
             match outcome {
                 Ok(outcome) => {
                     rows.push(outcome.row(revocation));
-                    complaints
-                        .extend(outcome.complaints.iter().map(|what| format!("{}: {what}", revocation.in_words())));
+                    problems.extend(outcome.problems.iter().map(|what| format!("{}: {what}", revocation.in_words())));
                 }
-                Err(why) => complaints.push(format!("{}: {why}", revocation.in_words())),
+                Err(why) => problems.push(format!("{}: {why}", revocation.in_words())),
             }
         }
         print_table(&format!("Races, {} operations, seed {seed}", operations * 2), &outcome::HEADINGS, &rows);
-        verdict(&complaints)
+        verdict(&problems)
     })
 }

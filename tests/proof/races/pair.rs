@@ -18,8 +18,8 @@ use crate::{
 
 /// Long enough that no call times out. Timeouts are tested by another harness.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(9);
-const MOST_WARNINGS: usize = 5;
-const WHAT_IS_STORED: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
+const MAX_WARNINGS: usize = 5;
+const STORED_LOGIN: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
                               (SELECT count(*) FROM config_secrets)";
 
 /// What a revocation ends at the provider, according to the gateways' settings.
@@ -62,9 +62,9 @@ impl Pair {
         Arc::new(Self { provider, database, history, gateways: [first, second], _homes: homes })
     }
 
-    async fn post(&self, gateway: usize, verb: &str, body: &Value) -> HttpResponse {
+    async fn post(&self, gateway: usize, action: &str, body: &Value) -> HttpResponse {
         let Gateway { base, token, .. } = &self.gateways[gateway];
-        let request = client().post(format!("{base}/v1/auth/openai/{verb}")).bearer_auth(token).json(body);
+        let request = client().post(format!("{base}/v1/auth/openai/{action}")).bearer_auth(token).json(body);
         HttpResponse::of(request.send().await.expect("an answer")).await
     }
 
@@ -107,7 +107,7 @@ impl Pair {
     fn warnings(&self, gateway: usize) -> String {
         let log = self.gateways[gateway].log();
         let warnings = log.lines().rev().filter(|line| line.contains("WARN") || line.contains("ERROR"));
-        warnings.take(MOST_WARNINGS).collect::<Vec<_>>().join("\n")
+        warnings.take(MAX_WARNINGS).collect::<Vec<_>>().join("\n")
     }
 
     /// Pastes a redirect URL at a gateway.
@@ -132,7 +132,7 @@ impl Pair {
     /// # Errors
     /// A description, if only one of account and refresh token is stored.
     pub(super) async fn stored_login(&self) -> Result<Option<String>, String> {
-        let stored = self.database.cell(WHAT_IS_STORED, "(SELECT 1) AS one").await.expect("a row");
+        let stored = self.database.cell(STORED_LOGIN, "(SELECT 1) AS one").await.expect("a row");
         match stored.split_once(' ').expect("two values") {
             ("", "0") => Ok(None),
             (id, "1") if !id.is_empty() => Ok(Some(id.to_owned())),
@@ -141,10 +141,10 @@ impl Pair {
     }
 
     /// Checks the stored login against the history.
-    pub(super) async fn complaint(&self) -> Option<String> {
+    pub(super) async fn problem(&self) -> Option<String> {
         let asked_at = clock();
         match self.stored_login().await {
-            Ok(stored) => self.history.complaint(stored.as_deref(), asked_at),
+            Ok(stored) => self.history.problem(stored.as_deref(), asked_at),
             Err(error) => Some(error),
         }
     }
@@ -156,25 +156,25 @@ impl Pair {
     }
 
     /// Queries the provider's control API.
-    pub(super) async fn ask(&self, path: &str) -> Value {
+    pub(super) async fn query(&self, path: &str) -> Value {
         ask(&self.provider, path).await
     }
 
     /// Sends a command to the provider's control API.
-    pub(super) async fn tell(&self, path: &str, body: &Value) {
+    pub(super) async fn command(&self, path: &str, body: &Value) {
         let request = client().post(format!("{}{path}", self.provider.control_url)).json(body);
         let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
     }
 
     /// Returns whether the account is absent on both gateways and in the database.
-    pub(super) async fn is_out(&self) -> bool {
+    pub(super) async fn is_logged_out(&self) -> bool {
         let absent = self.statuses().await.iter().all(|status| status["state"] == "absent");
         absent && self.stored_login().await == Ok(None)
     }
 
     /// Returns whether this login is active on both gateways and in the database.
-    pub(super) async fn is_in_with(&self, id: &str) -> bool {
+    pub(super) async fn is_logged_in_with(&self, id: &str) -> bool {
         let is_active =
             self.statuses().await.iter().all(|status| status["login_id"] == id && status["state"] == "active");
         is_active && self.stored_login().await == Ok(Some(id.to_owned()))

@@ -9,7 +9,7 @@ use super::{
     Running,
     pair::{Pair, Revocation},
 };
-use crate::{races_and_faults::Ledger, support::gateway::eventually};
+use crate::{races_and_faults::Totals, support::gateway::eventually};
 
 pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
     vec![
@@ -32,10 +32,10 @@ async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
 /// Starts a slow code exchange and returns once the provider has the code.
 async fn slow_exchange(pair: &Arc<Pair>, login: (String, String)) -> JoinSet<u16> {
     let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": "1500ms"}});
-    pair.tell("/faults", &slowly).await;
-    let (mut paste, with) = (JoinSet::new(), Arc::clone(pair));
-    paste.spawn(async move { with.paste(1, &login).await });
-    let taken = || async { (pair.ask("/faults").await == json!([])).then_some(()) };
+    pair.command("/faults", &slowly).await;
+    let (mut paste, shared) = (JoinSet::new(), Arc::clone(pair));
+    paste.spawn(async move { shared.paste(1, &login).await });
+    let taken = || async { (pair.query("/faults").await == json!([])).then_some(()) };
     eventually("the code to arrive at the provider", taken).await;
     paste
 }
@@ -46,9 +46,9 @@ async fn status_of(mut running: JoinSet<u16>) -> u16 {
 
 /// Checks the stored login against the history, and that no token was reused.
 async fn judge(pair: &Pair) {
-    assert_eq!(pair.complaint().await, None);
-    let ledger = Ledger::of(&pair.provider).await;
-    assert_eq!((ledger.reuse, ledger.under_way), (0, 0));
+    assert_eq!(pair.problem().await, None);
+    let totals = Totals::of(&pair.provider).await;
+    assert_eq!((totals.reuse, totals.under_way), (0, 0));
 }
 
 async fn logout_during_exchange() {
@@ -56,10 +56,10 @@ async fn logout_during_exchange() {
     let login = pair.start_login(0).await;
     let paste = slow_exchange(&pair, login).await;
     assert_eq!(pair.logout(0).await, 200);
-    assert!(pair.is_out().await);
+    assert!(pair.is_logged_out().await);
     let status = status_of(paste).await;
     assert!([409, 410].contains(&status), "the paste was answered {status}");
-    assert!(pair.is_out().await, "the logout is final");
+    assert!(pair.is_logged_out().await, "the logout is final");
     judge(&pair).await;
     assert!(all_revoked(&pair).await, "the tokens of the late exchange are revoked");
 }
@@ -72,21 +72,21 @@ async fn newer_login_during_exchange() {
     assert_ne!(newer, older.0, "a login in its exchange is not returned again");
     assert_eq!(status, 200);
     let older_ended = status_of(paste).await;
-    assert!(pair.is_in_with(&newer).await, "the older login, answered {older_ended}, overwrote the newer one");
+    assert!(pair.is_logged_in_with(&newer).await, "the older login, answered {older_ended}, overwrote the newer one");
     judge(&pair).await;
 }
 
 /// Starts a refresh and returns once the provider has rotated the token.
 async fn held_refresh(pair: &Arc<Pair>) -> JoinSet<u16> {
-    pair.tell("/stops", &json!({"step": "rotated"})).await;
-    let (mut refresh, with) = (JoinSet::new(), Arc::clone(pair));
-    refresh.spawn(async move { with.refresh(0).await });
-    pair.tell("/stops/await", &json!({"step": "rotated"})).await;
+    pair.command("/stops", &json!({"step": "rotated"})).await;
+    let (mut refresh, shared) = (JoinSet::new(), Arc::clone(pair));
+    refresh.spawn(async move { shared.refresh(0).await });
+    pair.command("/stops/await", &json!({"step": "rotated"})).await;
     refresh
 }
 
 async fn release(pair: &Pair, refresh: JoinSet<u16>) -> u16 {
-    pair.tell("/stops/release", &json!({"release": "continue"})).await;
+    pair.command("/stops/release", &json!({"release": "continue"})).await;
     status_of(refresh).await
 }
 
@@ -94,9 +94,9 @@ async fn logout_during_refresh(revocation: Revocation) {
     let (pair, _) = signed_in(revocation).await;
     let refresh = held_refresh(&pair).await;
     assert_eq!(pair.logout(1).await, 200);
-    assert!(pair.is_out().await);
+    assert!(pair.is_logged_out().await);
     release(&pair, refresh).await;
-    assert!(pair.is_out().await, "the logout is final");
+    assert!(pair.is_logged_out().await, "the logout is final");
     judge(&pair).await;
     assert!(all_revoked(&pair).await, "the tokens of the late refresh are revoked");
 }
@@ -107,20 +107,20 @@ async fn login_during_refresh(revocation: Revocation) {
     let (newer, status) = pair.login(1).await;
     assert_eq!(status, 200);
     release(&pair, refresh).await;
-    assert!(pair.is_in_with(&newer).await, "{:?}", pair.statuses().await);
+    assert!(pair.is_logged_in_with(&newer).await, "{:?}", pair.statuses().await);
     judge(&pair).await;
-    let families = pair.ask("/ledger").await;
+    let families = pair.query("/ledger").await;
     let revoked: Vec<&Value> = families.as_array().expect("families").iter().map(|family| &family["revoked"]).collect();
     let older = if revocation == Revocation::OfFamily { json!("revoked_by_client") } else { Value::Null };
     assert_eq!(revoked, [&older, &Value::Null], "the revoked logins");
     assert_eq!(pair.refresh(0).await, 200);
-    assert!(pair.is_in_with(&newer).await, "the newer login is still active");
+    assert!(pair.is_logged_in_with(&newer).await, "the newer login is still active");
 }
 
 /// Waits until every login is revoked at the provider, which may happen in the background.
 async fn all_revoked(pair: &Pair) -> bool {
     let revoked = || async {
-        let families = pair.ask("/ledger").await;
+        let families = pair.query("/ledger").await;
         let all = families.as_array().expect("families").iter().all(|family| family["revoked"] == "revoked_by_client");
         all.then_some(true)
     };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     decorated::Sabotage,
-    races_and_faults::{Ledger, pass},
+    races_and_faults::{Totals, pass},
     seed::Draws,
     support::gateway::eventually,
 };
@@ -28,7 +28,7 @@ const SLOWEST: u64 = 200;
 /// How long to wait for late effects after the last logout.
 const LATE: Duration = Duration::from_secs(2);
 /// The observer's poll interval.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// An operation on either gateway.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +64,8 @@ impl Operation {
 #[derive(Default)]
 struct Notes {
     answers: BTreeMap<String, usize>,
-    complaints: Vec<String>,
-    looks: usize,
+    problems: Vec<String>,
+    polls: usize,
 }
 
 struct Run {
@@ -80,26 +80,26 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     // Delay each call, so that operations overlap.
     for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
         let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});
-        pair.tell("/faults", &slowly).await;
+        pair.command("/faults", &slowly).await;
     }
     let notes = Arc::<Mutex<Notes>>::default();
     let observer = observe(Arc::clone(&pair), Arc::clone(&notes));
     let mut run = Run { pair, notes, draws: Draws::from(seed), operations: 0 };
-    while run.operations < operations && run.with(|notes| notes.complaints.is_empty()) {
+    while run.operations < operations && run.with(|notes| notes.problems.is_empty()) {
         run.volley().await;
     }
-    let gateway = run.gateway();
+    let gateway = run.draw_gateway();
     run.end_logged_out(gateway, JoinSet::new()).await;
     pass(LATE).await;
-    if !run.pair.is_out().await {
-        run.complain("a login came back long after the last logout".to_owned());
+    if !run.pair.is_logged_out().await {
+        run.add_problem("a login came back long after the last logout".to_owned());
     }
     drop(observer);
-    let ledger = Ledger::of(&run.pair.provider).await;
+    let totals = Totals::of(&run.pair.provider).await;
     let logins = run.pair.history.completed_logins();
-    let Notes { answers, mut complaints, looks } = run.with(std::mem::take);
-    complaints.extend(unexplained(&run.pair, &ledger).await);
-    Outcome { operations: run.operations, logins, ledger, looks, answers, complaints }
+    let Notes { answers, mut problems, polls } = run.with(std::mem::take);
+    problems.extend(unexplained(&run.pair, &totals).await);
+    Outcome { operations: run.operations, logins, totals, polls, answers, problems }
 }
 
 /// Polls the database continuously.
@@ -107,13 +107,13 @@ fn observe(pair: Arc<Pair>, notes: Arc<Mutex<Notes>>) -> JoinSet<()> {
     let mut observer = JoinSet::new();
     observer.spawn(async move {
         loop {
-            let complaint = pair.complaint().await;
+            let problem = pair.problem().await;
             {
                 let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-                notes.looks += 1;
-                notes.complaints.extend(complaint);
+                notes.polls += 1;
+                notes.problems.extend(problem);
             }
-            pass(LOOK).await;
+            pass(POLL_INTERVAL).await;
         }
     });
     observer
@@ -124,8 +124,8 @@ impl Run {
         act(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn complain(&self, what: String) {
-        self.with(|notes| notes.complaints.push(what));
+    fn add_problem(&self, what: String) {
+        self.with(|notes| notes.problems.push(what));
     }
 
     /// Runs some operations at once, then one of three endings.
@@ -146,15 +146,15 @@ impl Run {
             let operation = if self.draws.below(2) == 0 { Operation::Refresh } else { Operation::Call };
             self.spawn(operation, &mut running);
         }
-        let (end, gateway) = (self.draws.below(4), self.gateway());
+        let (end, gateway) = (self.draws.below(4), self.draw_gateway());
         match end {
             0 => self.end_logged_out(gateway, running).await,
             // Half of the volleys end with a login, so that the next one has a login to race for.
             1 | 2 => self.end_logged_in(gateway, running).await,
             _ => drop(running.join_all().await),
         }
-        if let Some(complaint) = self.pair.complaint().await {
-            self.complain(complaint);
+        if let Some(problem) = self.pair.problem().await {
+            self.add_problem(problem);
         }
     }
 
@@ -168,7 +168,7 @@ impl Run {
             "body": json!({"error": {"code": "token_expired"}}).to_string(),
         });
         let order = json!({"endpoint": "backend", "fault": refusal, "times": {"next": times}});
-        self.pair.tell("/faults", &order).await;
+        self.pair.command("/faults", &order).await;
     }
 
     /// Gives the next code exchanges different delays, so that logins overtake each other.
@@ -176,17 +176,17 @@ impl Run {
         for _ in 0..2 {
             let by = format!("{}ms", self.draws.below(SLOWEST));
             let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": by}});
-            self.pair.tell("/faults", &slowly).await;
+            self.pair.command("/faults", &slowly).await;
         }
     }
 
-    fn gateway(&mut self) -> usize {
+    fn draw_gateway(&mut self) -> usize {
         usize::from(self.draws.below(2) == 1)
     }
 
     fn spawn(&mut self, operation: Operation, running: &mut JoinSet<()>) {
         self.operations += 1;
-        let (gateway, pair, notes) = (self.gateway(), Arc::clone(&self.pair), Arc::clone(&self.notes));
+        let (gateway, pair, notes) = (self.draw_gateway(), Arc::clone(&self.pair), Arc::clone(&self.notes));
         let after = Duration::from_millis(self.draws.below(SPREAD));
         running.spawn(async move {
             pass(after).await;
@@ -199,7 +199,7 @@ impl Run {
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
             *notes.answers.entry(format!("{operation:?} {status}")).or_default() += 1;
             if !operation.allows(status) {
-                notes.complaints.push(format!("{operation:?} was answered {status}"));
+                notes.problems.push(format!("{operation:?} was answered {status}"));
             }
         });
     }
@@ -208,11 +208,11 @@ impl Run {
     async fn end_logged_out(&mut self, gateway: usize, running: JoinSet<()>) {
         self.operations += 1;
         self.pair.logout(gateway).await;
-        let at_once = self.pair.is_out().await;
+        let at_once = self.pair.is_logged_out().await;
         running.join_all().await;
-        self.rest().await;
-        if !at_once || !self.pair.is_out().await {
-            self.complain(format!("after a logout (out at once: {at_once}): {:?}", self.pair.statuses().await));
+        self.wait_until_idle().await;
+        if !at_once || !self.pair.is_logged_out().await {
+            self.add_problem(format!("after a logout (out at once: {at_once}): {:?}", self.pair.statuses().await));
         }
     }
 
@@ -221,24 +221,24 @@ impl Run {
         self.operations += 2;
         let (id, status) = self.pair.login(gateway).await;
         running.join_all().await;
-        self.rest().await;
+        self.wait_until_idle().await;
         let refreshed = self.pair.refresh(gateway).await;
-        let is_in = self.pair.is_in_with(&id).await;
-        if (status, refreshed, is_in) != (200, 200, true) {
+        let is_logged_in = self.pair.is_logged_in_with(&id).await;
+        if (status, refreshed, is_logged_in) != (200, 200, true) {
             let statuses = self.pair.statuses().await;
-            self.complain(format!("a login was answered {status}, its refresh {refreshed}, and then: {statuses:?}"));
+            self.add_problem(format!("a login was answered {status}, its refresh {refreshed}, and then: {statuses:?}"));
         }
-        let presentations = self.pair.ask("/presentations").await;
-        let families = self.pair.ask("/ledger").await;
+        let presentations = self.pair.query("/presentations").await;
+        let families = self.pair.query("/ledger").await;
         let [last, newest] = [&presentations, &families].map(|list| list.as_array().and_then(|list| list.last()));
         if last.map(|last| &last["family"]) != newest.map(|newest| &newest["family"]) {
-            self.complain(format!("the refresh of the newest login presented {last:?}"));
+            self.add_problem(format!("the refresh of the newest login presented {last:?}"));
         }
     }
 
     /// Waits until no request is in flight at the provider.
-    async fn rest(&self) {
-        let idle = || async { (self.pair.ask("/presentations/totals").await["under_way"] == 0).then_some(()) };
+    async fn wait_until_idle(&self) {
+        let idle = || async { (self.pair.query("/presentations/totals").await["under_way"] == 0).then_some(()) };
         eventually("all requests at the provider to end", idle).await;
     }
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
-use crate::fleet::{Ground, SHARED_FILE, Storage};
+use crate::testbed::{SHARED_FILE, Storage, Testbed};
 
 /// The tables that this harness restores. The change feed is one of them, because a restored server has its older
 /// marks.
@@ -22,7 +22,7 @@ const TABLES: [&str; 10] = [
 ];
 const BACKUP: &str = "backup.db";
 
-impl Ground {
+impl Testbed {
     /// Replaces the backup by the database's current content. Gateways may be running.
     pub(super) async fn back_up(&self) {
         match &self.storage {

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
-    extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, pause, until_some},
+    options::Options,
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, Testbed, block_on, pause, until_some},
 };
 
 const ACCOUNT: &str = "openai";
@@ -27,13 +27,13 @@ const GATEWAYS: usize = 2;
 /// The time in which every gateway reads a change. A change that only one gateway has read could be lost with it.
 const READ_WITHIN: Duration = Duration::from_millis(700);
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
-/// The number of steps, in the short and in the long form.
+/// The number of steps, in the short and in the long form. In this harness, `--runs` sets it.
 const STEPS: (u32, u32) = (24, 1_000);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Refresh,
-    LoseAnswer,
+    LoseResponse,
     LogIn,
     LogOut,
     BackUp,
@@ -42,9 +42,9 @@ enum Step {
 }
 
 /// The steps, each as often as its weight in the random choice.
-const DRAWN: [Step; 10] = [
+const WEIGHTED_STEPS: [Step; 10] = [
     Step::Refresh,
-    Step::LoseAnswer,
+    Step::LoseResponse,
     Step::Refresh,
     Step::LogIn,
     Step::LogOut,
@@ -60,7 +60,7 @@ type Version = (String, u64);
 
 struct Scene {
     engine: Engine,
-    ground: Ground,
+    testbed: Testbed,
     homes: Vec<Home>,
     gateways: Vec<Gateway>,
     /// The login id and generation that the account must have; `None` after a logout.
@@ -77,10 +77,14 @@ struct Scene {
     history: Vec<String>,
 }
 
-pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
-    let seed = extent.seed.unwrap_or_else(seed::from_clock);
+pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
+    let seed = options.seed.unwrap_or_else(seed::from_clock);
     println!("restores on {}: --seed {seed} repeats this order", engine.in_words());
-    block_on(restores(engine, Draws::from(seed), extent.runs.unwrap_or_else(|| extent.of(STEPS.0, STEPS.1))))
+    block_on(restores(
+        engine,
+        Draws::from(seed),
+        options.runs.unwrap_or_else(|| options.short_or_long(STEPS.0, STEPS.1)),
+    ))
 }
 
 async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Failed> {
@@ -88,10 +92,10 @@ async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Fa
     scene.log_in(0).await;
     scene.back_up().await;
     for number in 0..steps {
-        let step = DRAWN[usize::try_from(draws.below(DRAWN.len() as u64)).expect("a small number")];
+        let step = WEIGHTED_STEPS[usize::try_from(draws.below(WEIGHTED_STEPS.len() as u64)).expect("a small number")];
         let replica = usize::try_from(draws.below(GATEWAYS as u64)).expect("a small number");
         scene.history.push(format!("{number} {step:?} at {replica}"));
-        scene.take(step, replica).await;
+        scene.run(step, replica).await;
         scene.settle().await;
     }
     scene.judge().await
@@ -99,12 +103,12 @@ async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Fa
 
 impl Scene {
     async fn new(engine: Engine) -> Self {
-        let ground = Ground::new(engine, &[]).await;
-        let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+        let testbed = Testbed::new(engine, &[]).await;
+        let home = || testbed.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
         let homes: Vec<Home> = (0..GATEWAYS).map(|_| home()).collect();
         let mut scene = Self {
             engine,
-            ground,
+            testbed,
             homes,
             gateways: Vec::new(),
             newest: None,
@@ -129,11 +133,11 @@ impl Scene {
         Caller::of(&self.gateways[replica])
     }
 
-    async fn take(&mut self, step: Step, replica: usize) {
+    async fn run(&mut self, step: Step, replica: usize) {
         match step {
-            Step::Refresh | Step::LoseAnswer if !self.is_refreshable() => {}
-            Step::LoseAnswer => {
-                self.ground.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
+            Step::Refresh | Step::LoseResponse if !self.is_refreshable() => {}
+            Step::LoseResponse => {
+                self.testbed.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
                 self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
                 self.doubted.extend(self.newest.iter().map(|(login_id, _)| login_id.clone()));
             }
@@ -171,7 +175,7 @@ impl Scene {
         let start = caller.post(&format!("/v1/auth/{ACCOUNT}/start"), json!({"force": true})).await;
         let started = start.expect("an answer").json();
         let approve = json!({"authorize_url": started["auth_url"], "account": 0});
-        let approved = self.ground.order("/approve", approve).await;
+        let approved = self.testbed.order("/approve", approve).await;
         let paste = json!({"redirect_url": approved["callback_url"]});
         let answer = caller.post(&format!("/v1/auth/{ACCOUNT}/callback"), paste).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -188,7 +192,7 @@ impl Scene {
     }
 
     async fn back_up(&mut self) {
-        self.ground.back_up().await;
+        self.testbed.back_up().await;
         self.backup = self.newest.clone().map(|(login_id, _)| login_id);
     }
 
@@ -199,7 +203,7 @@ impl Scene {
         if self.engine == Engine::Sqlite {
             self.gateways.clear();
         }
-        self.ground.restore().await;
+        self.testbed.restore().await;
         if self.engine == Engine::Sqlite {
             self.start_all().await;
         }
@@ -238,7 +242,7 @@ impl Scene {
     }
 
     async fn judge(self) -> Result<(), Failed> {
-        let totals = self.ground.totals().await;
+        let totals = self.testbed.totals().await;
         println!(
             "restores on {}: {} restores, {} presentations, {} reuse refused, {} families killed",
             self.engine.in_words(),

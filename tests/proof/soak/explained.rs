@@ -55,9 +55,9 @@ impl Account {
                 }
             }
             // At most two presentations while the access token is valid. Its `exp` has whole seconds.
-            let good_until = issued_at.map(|at: u64| at + (millis(LIFETIME) - 1_000) * 9 / 10);
-            if let (Some(third), Some(good_until)) = (presented.get(2), good_until)
-                && third.began_unix_ms < good_until
+            let valid_until = issued_at.map(|at: u64| at + (millis(LIFETIME) - 1_000) * 9 / 10);
+            if let (Some(third), Some(valid_until)) = (presented.get(2), valid_until)
+                && third.began_unix_ms < valid_until
             {
                 problems.push(format!("{token} was presented a third time while its access token was valid"));
             }

@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 
 use crate::{
     composed,
-    extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, wait_for},
+    options::Options,
     support::gateway::{Gateway, Home},
+    testbed::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, wait_for},
 };
 use explained::Account;
 
 const REPLICAS: usize = 3;
 /// The lifetime of an access token.
 pub(super) const LIFETIME: Duration = Duration::from_secs(4);
-/// The deadline for every ten rotations.
-const TEST_DEADLINE: Duration = Duration::from_secs(120);
+/// The deadline is this long for every ten rotations.
+const TEN_ROTATIONS_DEADLINE: Duration = Duration::from_secs(120);
 /// The deadline for a refresh to reach a step. It is much longer than the time between two refreshes.
 const STEP_DEADLINE: Duration = Duration::from_secs(30);
 /// The minimum pause between kills and the maximum random addition, in milliseconds.
@@ -44,27 +44,27 @@ struct Replicas {
     running: Vec<Gateway>,
 }
 
-pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
-    let size = extent.of(Size { accounts: 3, rotations: 10 }, Size { accounts: 20, rotations: 50 });
-    block_on(soak(size, extent))
+pub(crate) fn run(options: Options) -> Result<(), Failed> {
+    let size = options.short_or_long(Size { accounts: 3, rotations: 10 }, Size { accounts: 20, rotations: 50 });
+    block_on(soak(size, options))
 }
 
-async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
-    let seed = extent.seed.unwrap_or_else(now_unix_ms);
+async fn soak(size: Size, options: Options) -> Result<(), Failed> {
+    let seed = options.seed.unwrap_or_else(now_unix_ms);
     let (lifetime, people) = (format!("{}s", LIFETIME.as_secs()), size.accounts.to_string());
     let arguments = ["--access-lifetime", &lifetime, "--accounts", &people, "--reuse", "grace=60s"];
-    let ground = Ground::new(Engine::Postgres, &arguments).await;
-    let mut replicas = Replicas { homes: (0..REPLICAS).map(|_| home(&ground)).collect(), running: Vec::new() };
+    let testbed = Testbed::new(Engine::Postgres, &arguments).await;
+    let mut replicas = Replicas { homes: (0..REPLICAS).map(|_| home(&testbed)).collect(), running: Vec::new() };
     for home in &replicas.homes {
-        replicas.running.push(composed::start(home, extent.sabotage).await);
+        replicas.running.push(composed::start(home, options.sabotage).await);
     }
     let names: Vec<String> = (1..=size.accounts).map(|number| format!("work-{number}")).collect();
     let caller = Caller::of(&replicas.running[0]);
     for (person, name) in names.iter().enumerate() {
-        ground.sign_in(&caller, name, person).await;
+        testbed.sign_in(&caller, name, person).await;
     }
 
-    let give_up = now_unix_ms() + millis(TEST_DEADLINE) * size.rotations / 10;
+    let give_up = now_unix_ms() + millis(TEN_ROTATIONS_DEADLINE) * size.rotations / 10;
     let (mut dice, mut kills) = (Dice(seed), Vec::new());
     loop {
         let statuses = statuses(&replicas, &names).await;
@@ -76,24 +76,24 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
         if too_slow || !lost.is_empty() {
             let why = if too_slow { "the soak exceeded its deadline" } else { "a login was lost" };
             let behind = statuses.iter().min_by_key(|status| status["generation"].as_u64());
-            let (kills, totals) = (kills.len(), ground.totals().await);
+            let (kills, totals) = (kills.len(), testbed.totals().await);
             return Err(format!("seed {seed}: {why}, after {kills} kills: {lost:?}, {behind:?}, {totals:?}").into());
         }
         pause(Duration::from_millis(PAUSES.0 + dice.below(PAUSES.1))).await;
-        let Some(killed_at) = kill_one(&ground, &mut replicas, &mut dice, extent).await else {
-            let before = ground.totals().await;
+        let Some(killed_at) = kill_one(&testbed, &mut replicas, &mut dice, options).await else {
+            let before = testbed.totals().await;
             pause(LIFETIME).await;
-            let after = ground.totals().await;
+            let after = testbed.totals().await;
             let details = format!("after {} kills: {before:?}, a token's lifetime later {after:?}", kills.len());
             return Err(format!("seed {seed}: no refresh reached its step: {details}").into());
         };
         kills.push(killed_at);
     }
-    judge(seed, &ground, &replicas, &names, &kills).await
+    judge(seed, &testbed, &replicas, &names, &kills).await
 }
 
-fn home(ground: &Ground) -> Home {
-    ground
+fn home(testbed: &Testbed) -> Home {
+    testbed
         .home()
         // A gateway does not present if its lease arrives later than the slack beyond two calls. On a busy machine,
         // this must not happen often.
@@ -106,19 +106,19 @@ fn home(ground: &Ground) -> Home {
 
 /// Kills a random replica while a refresh is held, and restarts it. Returns the time of the kill, or `None` if no
 /// refresh reaches its step in time.
-async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> Option<u64> {
+async fn kill_one(testbed: &Testbed, replicas: &mut Replicas, dice: &mut Dice, options: Options) -> Option<u64> {
     let step = STEPS[dice.below(STEPS.len() as u64) as usize];
-    ground.order("/stops/clear", json!({})).await;
-    ground.order("/stops", json!({ "step": step })).await;
-    let held = || async { (ground.stopped().await > 0).then_some(()) };
+    testbed.order("/stops/clear", json!({})).await;
+    testbed.order("/stops", json!({ "step": step })).await;
+    let held = || async { (testbed.stopped().await > 0).then_some(()) };
     tokio::time::timeout(STEP_DEADLINE, wait_for("a refresh to be held", held)).await.ok()?;
-    let which = dice.below(REPLICAS as u64) as usize;
+    let victim = dice.below(REPLICAS as u64) as usize;
     // SIGKILL.
-    drop(replicas.running.swap_remove(which));
+    drop(replicas.running.swap_remove(victim));
     let killed_at = now_unix_ms();
-    ground.order("/stops/release", json!({"release": "continue"})).await;
-    let home = replicas.homes.swap_remove(which);
-    replicas.running.push(composed::start(&home, extent.sabotage).await);
+    testbed.order("/stops/release", json!({"release": "continue"})).await;
+    let home = replicas.homes.swap_remove(victim);
+    replicas.running.push(composed::start(&home, options.sabotage).await);
     replicas.homes.push(home);
     Some(killed_at)
 }
@@ -132,7 +132,13 @@ async fn statuses(replicas: &Replicas, names: &[String]) -> Vec<Value> {
     all
 }
 
-async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String], kills: &[u64]) -> Result<(), Failed> {
+async fn judge(
+    seed: u64,
+    testbed: &Testbed,
+    replicas: &Replicas,
+    names: &[String],
+    kills: &[u64],
+) -> Result<(), Failed> {
     // A replica may still be recovering from the last kill.
     for replica in &replicas.running {
         let caller = Caller::of(replica);
@@ -141,7 +147,7 @@ async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String]
             wait_for(&format!("{name} to be authenticated at the end"), authenticated).await;
         }
     }
-    let (presentations, totals) = (ground.presentations().await, ground.totals().await);
+    let (presentations, totals) = (testbed.presentations().await, testbed.totals().await);
     let accounts = Account::all(&presentations);
     let again = accounts.iter().map(|account| account.presented_again()).sum::<usize>();
     let rotations: Vec<usize> = accounts.iter().map(Account::generations).collect();

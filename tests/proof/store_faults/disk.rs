@@ -12,7 +12,7 @@ use std::{
 const SIZE: &str = "4m";
 const BLOCK: [u8; 4096] = [b'x'; 4096];
 /// Mounts the disk, prints `mounted`, and runs until its stdin closes.
-const KEEP: &str = r#"mount -t tmpfs -o "size=$1,mode=0700" tmpfs "$2" && echo mounted && exec cat"#;
+const MOUNT_SCRIPT: &str = r#"mount -t tmpfs -o "size=$1,mode=0700" tmpfs "$2" && echo mounted && exec cat"#;
 
 /// A mounted disk. Dropping it deletes its contents.
 pub(super) struct Disk {
@@ -36,7 +36,7 @@ impl Disk {
         if has_user_namespace {
             command.args(["--user", "--map-root-user"]);
         }
-        command.args(["--mount", "sh", "-c", KEEP, "sh", SIZE]).arg(folder);
+        command.args(["--mount", "sh", "-c", MOUNT_SCRIPT, "sh", SIZE]).arg(folder);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = command.spawn().map_err(|error| format!("unshare: {error}"))?;
         let mut line = String::new();
@@ -81,22 +81,22 @@ impl Disk {
     }
 
     /// Remounts the disk as `ro` or `rw`. No process may have a file open for writing.
-    pub(super) fn remount(&self, how: &str) {
+    pub(super) fn remount(&self, mode: &str) {
         let mut mount = Command::new("mount");
         // Name the source to keep the previous options, because a user namespace does not permit setting some of them
         // again.
-        mount.args(["-o", &format!("remount,{how},size={SIZE}"), "tmpfs"]).arg(&self.folder);
+        mount.args(["-o", &format!("remount,{mode},size={SIZE}"), "tmpfs"]).arg(&self.folder);
         mount.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let status = self.inside(&mount).status().expect("nsenter runs");
-        assert!(status.success(), "the disk cannot be mounted {how}");
+        assert!(status.success(), "the disk cannot be mounted {mode}");
     }
 
     /// Copies the files whose names start with `name` out of the namespace.
-    pub(super) fn copy_out(&self, name: &str, to: &Path) {
+    pub(super) fn copy_out(&self, name: &str, target: &Path) {
         for file in fs::read_dir(self.seen_from_outside()).expect("the disk").flatten() {
             let found = file.file_name().to_string_lossy().into_owned();
             if found.starts_with(name) {
-                fs::copy(file.path(), to.join(found)).expect("a copy");
+                fs::copy(file.path(), target.join(found)).expect("a copy");
             }
         }
     }

@@ -35,18 +35,18 @@ enum Traffic {
 
 /// A fault at the next COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AtCommit {
+pub(super) enum CommitFault {
     /// The COMMIT arrives, and the connection closes before the response.
-    AnswerLost,
+    ResponseLost,
     /// The COMMIT arrives, and the response is dropped silently.
-    AnswerSwallowed,
+    ResponseSwallowed,
 }
 
-impl AtCommit {
+impl CommitFault {
     fn traffic(self) -> Traffic {
         match self {
-            Self::AnswerLost => Traffic::Refused,
-            Self::AnswerSwallowed => Traffic::Swallowed,
+            Self::ResponseLost => Traffic::Refused,
+            Self::ResponseSwallowed => Traffic::Swallowed,
         }
     }
 }
@@ -55,6 +55,7 @@ impl AtCommit {
 pub(super) struct Link {
     address: SocketAddr,
     control: Control,
+    /// The state that the relay has reached.
     actual: watch::Receiver<Traffic>,
     _relay: JoinSet<()>,
 }
@@ -63,12 +64,13 @@ pub(super) struct Link {
 #[derive(Clone)]
 struct Control {
     wanted: watch::Sender<Traffic>,
-    at_commit: Arc<Mutex<Option<AtCommit>>>,
+    /// The fault at the next COMMIT, if any.
+    fault: Arc<Mutex<Option<CommitFault>>>,
 }
 
 impl Control {
-    fn at_commit(&self) -> Option<AtCommit> {
-        self.at_commit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take_fault(&self) -> Option<CommitFault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -77,10 +79,10 @@ impl Link {
     pub(super) async fn to(url: &str) -> Self {
         let server = url::Url::parse(url).expect("a URL").socket_addrs(|| Some(5432)).expect("an address")[0];
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let control = Control { wanted: watch::Sender::new(Traffic::Flows), at_commit: Arc::default() };
+        let control = Control { wanted: watch::Sender::new(Traffic::Flows), fault: Arc::default() };
         let (reached, actual) = watch::channel(Traffic::Refused);
         let mut relay = JoinSet::new();
-        relay.spawn(keep(address, server, control.clone(), reached));
+        relay.spawn(run(address, server, control.clone(), reached));
         let link = Self { address, control, actual, _relay: relay };
         link.reached(Traffic::Flows).await;
         link
@@ -104,18 +106,18 @@ impl Link {
     }
 
     /// Accepts new connections again. Silenced connections stay silent.
-    pub(super) async fn join(&self) {
+    pub(super) async fn restore(&self) {
         self.set(Traffic::Flows).await;
     }
 
-    /// Orders a fault at the next COMMIT.
-    pub(super) fn order(&self, at_commit: AtCommit) {
-        self.control.at_commit.lock().unwrap_or_else(PoisonError::into_inner).replace(at_commit);
+    /// Injects a fault at the next COMMIT.
+    pub(super) fn inject_at_commit(&self, fault: CommitFault) {
+        self.control.fault.lock().unwrap_or_else(PoisonError::into_inner).replace(fault);
     }
 
-    /// Waits until the ordered fault has happened.
-    pub(super) async fn happened(&self, at_commit: AtCommit) {
-        self.reached(at_commit.traffic()).await;
+    /// Waits until the fault has happened.
+    pub(super) async fn wait_for(&self, fault: CommitFault) {
+        self.reached(fault.traffic()).await;
     }
 
     async fn set(&self, traffic: Traffic) {
@@ -130,7 +132,8 @@ impl Link {
     }
 }
 
-async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual: watch::Sender<Traffic>) {
+/// Runs the relay. Opens and closes its port as requested, and reports the actual state.
+async fn run(address: SocketAddr, server: SocketAddr, control: Control, actual: watch::Sender<Traffic>) {
     let mut wanted = control.wanted.subscribe();
     // Silenced connections. They stay open, so that neither side notices.
     let mut swallowed: Vec<TcpStream> = Vec::new();
@@ -193,7 +196,7 @@ async fn relay(
     changed
 }
 
-/// Relays in both directions until one side ends, or until a COMMIT with a fault.
+/// Relays in both directions until one side ends, or until a COMMIT with an injected fault.
 async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Control) -> std::io::Result<()> {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
     let silenced = AtomicBool::new(false);
@@ -202,13 +205,13 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
         loop {
             let read = from_client.read(&mut buffer).await?;
             let is_commit = buffer[..read].windows(COMMIT.len()).any(|bytes| bytes == COMMIT);
-            let order = if is_commit { control.at_commit() } else { None };
+            let fault = if is_commit { control.take_fault() } else { None };
             // Set this before the COMMIT is sent, so that its response is not relayed.
-            silenced.store(order.is_some(), Ordering::SeqCst);
+            silenced.store(fault.is_some(), Ordering::SeqCst);
             to_server.write_all(&buffer[..read]).await?;
-            match order {
-                Some(order) => {
-                    control.wanted.send_replace(order.traffic());
+            match fault {
+                Some(fault) => {
+                    control.wanted.send_replace(fault.traffic());
                     return pending().await;
                 }
                 None if read == 0 => return Ok(()),

@@ -16,19 +16,19 @@ use std::{future::Future, pin::Pin, time::Duration};
 use libtest_mimic::Failed;
 
 use crate::{
-    extent::Extent,
+    options::Options,
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
 };
 
 /// The duration of the failure, in the short and in the long form.
-const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
+const FAILURE_LENGTH: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
 /// The promised time to commit, which only the long form checks, on a machine of its own. The short form shares its
 /// machine with other tests and only waits for the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Returns the duration of the failure in this run.
-fn away(extent: Extent) -> Duration {
-    extent.of(AWAY.0, AWAY.1)
+fn failure_length(options: Options) -> Duration {
+    options.short_or_long(FAILURE_LENGTH.0, FAILURE_LENGTH.1)
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -47,37 +47,37 @@ struct Outcome {
     integrity: String,
 }
 
-pub(crate) fn on_postgres(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("PostgreSQL", extent, postgres::cases(extent)))
+pub(crate) fn on_postgres(options: Options) -> Result<(), Failed> {
+    on_runtime(judge("PostgreSQL", options, postgres::cases(options)))
 }
 
-pub(crate) fn on_sqlite(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("SQLite", extent, sqlite::cases(extent)))
+pub(crate) fn on_sqlite(options: Options) -> Result<(), Failed> {
+    on_runtime(judge("SQLite", options, sqlite::cases(options)))
 }
 
-async fn judge(store: &str, extent: Extent, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
+async fn judge(store: &str, options: Options, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
     let (names, runs): (Vec<&str>, Vec<Running>) = cases.into_iter().unzip();
     let at_a_time = names.len();
     let outcomes = side_by_side(at_a_time, runs).await;
-    let (mut rows, mut complaints) = (Vec::new(), Vec::new());
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for (name, outcome) in names.iter().zip(outcomes) {
         match outcome {
             Ok(outcome) => {
-                complaints.extend(outcome.complaints(extent).map(|what| format!("{name}: {what}")));
+                problems.extend(outcome.problems(options).map(|what| format!("{name}: {what}")));
                 rows.push(outcome.row(name));
             }
-            Err(why) => complaints.push(format!("{name}: {why}")),
+            Err(why) => problems.push(format!("{name}: {why}")),
         }
     }
     let headings = ["fault", "reads served", "token kept in", "committed after", "presentations", "reuse", "database"];
     print_table(&format!("Store faults on {store}"), &headings, &rows);
-    verdict(&complaints)
+    verdict(&problems)
 }
 
 impl Outcome {
-    fn complaints(&self, extent: Extent) -> impl Iterator<Item = String> {
+    fn problems(&self, options: Options) -> impl Iterator<Item = String> {
         let (all, served) = self.reads;
-        let late = extent.long && self.committed_after > COMMITTED_WITHIN;
+        let late = options.long && self.committed_after > COMMITTED_WITHIN;
         [
             (all == 0).then(|| "no request was sent".to_owned()),
             (served != all).then(|| format!("only {served} of {all} requests were served")),

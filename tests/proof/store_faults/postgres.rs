@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Outcome, Running, away,
-    link::{AtCommit, Link},
+    Outcome, Running, failure_length,
+    link::{CommitFault, Link},
     readers::Readers,
-    scene::{HTTP_TIMEOUT, hold_refresh, journal_files, journal_has, kept_in, prove_it_lives},
+    scene::{HTTP_TIMEOUT, check_token_works, count_unsaved, hold_refresh, kept_in, wait_for_unsaved},
 };
 use crate::{
     composed,
-    extent::Extent,
+    options::Options,
     races_and_faults::{clock, hurried_home, pass},
     support::{
         gateway::{Gateway, Home, eventually},
@@ -26,19 +26,21 @@ const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    Gone,
-    GoneSilently,
+    /// Connections are closed and new ones refused.
+    Unreachable,
+    /// Connections stay open, and no byte arrives.
+    Silent,
     ReadOnly,
 }
 
-pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
-        ("gone during the commit", Box::pin(outage(Fault::Gone, extent))),
-        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, extent))),
-        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, extent))),
-        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, extent))),
-        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, extent))),
-        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(extent))),
+        ("unreachable during the commit", Box::pin(outage(Fault::Unreachable, options))),
+        ("silent during the commit", Box::pin(outage(Fault::Silent, options))),
+        ("response to COMMIT lost", Box::pin(response_lost(CommitFault::ResponseLost, options))),
+        ("response to COMMIT dropped silently", Box::pin(response_lost(CommitFault::ResponseSwallowed, options))),
+        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, options))),
+        ("unreachable, and the gateway killed meanwhile", Box::pin(killed_meanwhile(options))),
     ]
 }
 
@@ -48,32 +50,32 @@ struct Scene {
     database: Database,
     link: Link,
     home: Home,
-    extent: Extent,
+    options: Options,
 }
 
 impl Scene {
-    async fn new(extent: Extent) -> Self {
+    async fn new(options: Options) -> Self {
         let (provider, database) = (Provider::approving(), Database::create().await);
         let link = Link::to(&database.url).await;
         let home = hurried_home(&provider, HTTP_TIMEOUT).with("GOCLAW_DATABASE__URL", &link.through(&database.url));
-        Self { provider, database, link, home, extent }
+        Self { provider, database, link, home, options }
     }
 
     async fn start(&self) -> Gateway {
-        composed::start(&self.home, self.extent.sabotage).await
+        composed::start(&self.home, self.options.sabotage).await
     }
 
     async fn strike(&self, fault: Fault) {
         match fault {
-            Fault::Gone => self.link.cut().await,
-            Fault::GoneSilently => self.link.swallow().await,
+            Fault::Unreachable => self.link.cut().await,
+            Fault::Silent => self.link.swallow().await,
             Fault::ReadOnly => self.set_read_only("on").await,
         }
     }
 
     async fn recover(&self, fault: Fault) {
         match fault {
-            Fault::Gone | Fault::GoneSilently => self.link.join().await,
+            Fault::Unreachable | Fault::Silent => self.link.restore().await,
             Fault::ReadOnly => self.set_read_only("off").await,
         }
     }
@@ -103,9 +105,9 @@ impl Scene {
         kept_in: &'static str,
         committed_after: Duration,
     ) -> Outcome {
-        journal_has(&self.home.data_dir(), 0).await;
-        let ledger = prove_it_lives(gateway, &self.provider).await;
-        let (presentations, reuse) = (ledger.presentations, ledger.reuse);
+        wait_for_unsaved(&self.home.data_dir(), 0).await;
+        let totals = check_token_works(gateway, &self.provider).await;
+        let (presentations, reuse) = (totals.presentations, totals.reuse);
         Outcome { reads, kept_in, committed_after, presentations, reuse, integrity: self.integrity().await }
     }
 
@@ -117,15 +119,15 @@ impl Scene {
     }
 }
 
-async fn outage(fault: Fault, extent: Extent) -> Outcome {
-    let scene = Scene::new(extent).await;
+async fn outage(fault: Fault, options: Options) -> Outcome {
+    let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.strike(fault).await;
     held.release(&scene.provider).await;
-    journal_has(&scene.home.data_dir(), 1).await;
-    pass(away(extent)).await;
+    wait_for_unsaved(&scene.home.data_dir(), 1).await;
+    pass(failure_length(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the fault prevents the commit");
     let kept_in = kept_in(&scene.home.data_dir());
 
@@ -137,36 +139,36 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
 }
 
 /// The token is in the database, but the gateway cannot know that. It must find out and store the token once.
-async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
-    let scene = Scene::new(extent).await;
+async fn response_lost(fault: CommitFault, options: Options) -> Outcome {
+    let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
-    scene.link.order(at_commit);
+    scene.link.inject_at_commit(fault);
     held.release(&scene.provider).await;
-    scene.link.happened(at_commit).await;
-    assert_eq!(journal_files(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
-    pass(away(extent)).await;
+    scene.link.wait_for(fault).await;
+    assert_eq!(count_unsaved(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
+    pass(failure_length(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT arrives");
     let kept_in = kept_in(&scene.home.data_dir());
 
-    scene.link.join().await;
+    scene.link.restore().await;
     let returned = clock();
-    journal_has(&scene.home.data_dir(), 0).await;
+    wait_for_unsaved(&scene.home.data_dir(), 0).await;
     let committed_after = returned.elapsed();
     let reads = readers.stop().await;
     held.ended().await;
     scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
-async fn killed_meanwhile(extent: Extent) -> Outcome {
-    let scene = Scene::new(extent).await;
+async fn killed_meanwhile(options: Options) -> Outcome {
+    let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
-    scene.strike(Fault::Gone).await;
+    scene.strike(Fault::Unreachable).await;
     held.release(&scene.provider).await;
-    journal_has(&scene.home.data_dir(), 1).await;
+    wait_for_unsaved(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
     // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
@@ -174,11 +176,11 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "the gateway must not start without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
-    pass(away(extent)).await;
+    pass(failure_length(options)).await;
     let kept_in = kept_in(&scene.home.data_dir());
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
-    scene.recover(Fault::Gone).await;
+    scene.recover(Fault::Unreachable).await;
     let returned = clock();
     let gateway = scene.start().await;
     let committed_after = scene.committed_after(returned).await;

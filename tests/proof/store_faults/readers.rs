@@ -18,7 +18,7 @@ const READERS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
-struct Counted {
+struct Counts {
     all: AtomicU64,
     served: AtomicU64,
     is_stopped: AtomicBool,
@@ -27,33 +27,33 @@ struct Counted {
 /// Running readers. Dropping them stops them.
 pub(super) struct Readers {
     tasks: JoinSet<()>,
-    counted: Arc<Counted>,
+    counts: Arc<Counts>,
 }
 
 impl Readers {
     pub(super) fn of(gateway: &Gateway) -> Self {
-        let (mut tasks, counted) = (JoinSet::new(), Arc::<Counted>::default());
+        let (mut tasks, counts) = (JoinSet::new(), Arc::<Counts>::default());
         for _ in 0..READERS {
-            let counted = Arc::clone(&counted);
+            let counts = Arc::clone(&counts);
             let url = format!("{}/v1/proxy/openai/wham/usage", gateway.base);
             let token = gateway.token.clone();
             tasks.spawn(async move {
-                while !counted.is_stopped.load(Ordering::Relaxed) {
+                while !counts.is_stopped.load(Ordering::Relaxed) {
                     let answer = client().get(&url).bearer_auth(&token).send().await;
                     let served = answer.is_ok_and(|answer| answer.status().is_success());
-                    counted.all.fetch_add(1, Ordering::Relaxed);
-                    counted.served.fetch_add(u64::from(served), Ordering::Relaxed);
+                    counts.all.fetch_add(1, Ordering::Relaxed);
+                    counts.served.fetch_add(u64::from(served), Ordering::Relaxed);
                     pass(PAUSE).await;
                 }
             });
         }
-        Self { tasks, counted }
+        Self { tasks, counts }
     }
 
     /// Stops the readers. Returns the number of all and of successful requests.
     pub(super) async fn stop(self) -> (u64, u64) {
-        self.counted.is_stopped.store(true, Ordering::Relaxed);
+        self.counts.is_stopped.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;
-        (self.counted.all.load(Ordering::Relaxed), self.counted.served.load(Ordering::Relaxed))
+        (self.counts.all.load(Ordering::Relaxed), self.counts.served.load(Ordering::Relaxed))
     }
 }

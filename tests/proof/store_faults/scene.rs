@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    races_and_faults::{Ledger, client, status},
+    races_and_faults::{Totals, client, status},
     support::{
         gateway::{Gateway, eventually},
         provider::Provider,
@@ -59,7 +59,7 @@ impl Held {
 
 /// Returns, for each journal file with unsaved tokens, whether it contains a complete record. Committed records, marks,
 /// presentations and ends do not count.
-fn journal(data_dir: &Path) -> Vec<bool> {
+fn unsaved_records(data_dir: &Path) -> Vec<bool> {
     let is_complete =
         |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok_and(|record| record["refresh_token"].is_string());
     let files = fs::read_dir(data_dir.join("escrow")).expect("the journal").map(|file| file.expect("a file").path());
@@ -73,20 +73,20 @@ fn journal(data_dir: &Path) -> Vec<bool> {
 }
 
 /// Returns the number of complete unsaved records in a journal.
-pub(super) fn journal_files(data_dir: &Path) -> usize {
-    journal(data_dir).into_iter().filter(|is_complete| *is_complete).count()
+pub(super) fn count_unsaved(data_dir: &Path) -> usize {
+    unsaved_records(data_dir).into_iter().filter(|is_complete| *is_complete).count()
 }
 
 /// Waits until the journal has exactly this many complete unsaved records, and no incomplete one.
-pub(super) async fn journal_has(data_dir: &Path, files: usize) {
-    let look = || std::future::ready((journal(data_dir) == vec![true; files]).then_some(()));
-    eventually(&format!("{files} files in the journal"), look).await;
+pub(super) async fn wait_for_unsaved(data_dir: &Path, count: usize) {
+    let look = || std::future::ready((unsaved_records(data_dir) == vec![true; count]).then_some(()));
+    eventually(&format!("{count} unsaved records in the journal"), look).await;
 }
 
 /// Returns where the received token is, according to the journal's folder. If the folder is empty, only the gateway's
 /// memory has it.
 pub(super) fn kept_in(data_dir: &Path) -> &'static str {
-    match journal(data_dir).as_slice() {
+    match unsaved_records(data_dir).as_slice() {
         [] => "memory",
         [true] => "escrow",
         _ => "an incomplete file",
@@ -98,10 +98,10 @@ pub(super) async fn generation(gateway: &Gateway) -> Value {
 }
 
 /// Checks that the stored token works for one more refresh. Returns the counts from before that refresh.
-pub(super) async fn prove_it_lives(gateway: &Gateway, provider: &Provider) -> Ledger {
-    let before = Ledger::of(provider).await;
+pub(super) async fn check_token_works(gateway: &Gateway, provider: &Provider) -> Totals {
+    let before = Totals::of(provider).await;
     let answer = gateway.post("/v1/auth/openai/refresh", json!({})).await;
-    let after = Ledger::of(provider).await;
+    let after = Totals::of(provider).await;
     assert_eq!((answer.status, &answer.json()["generation"]), (200, &json!(2)), "{}", answer.text);
     assert_eq!((after.presentations, after.reuse), (before.presentations + 1, before.reuse));
     before

@@ -13,15 +13,16 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnec
 use serde_json::json;
 
 use super::{
-    Outcome, Running, away,
+    Outcome, Running,
     disk::Disk,
+    failure_length,
     readers::Readers,
-    scene::{HTTP_TIMEOUT, generation, hold_refresh, journal_has, kept_in, prove_it_lives},
+    scene::{HTTP_TIMEOUT, check_token_works, generation, hold_refresh, kept_in, wait_for_unsaved},
 };
 use crate::{
     composed,
-    extent::Extent,
-    races_and_faults::{Ledger, clock, hurried_home, pass},
+    options::Options,
+    races_and_faults::{Totals, clock, hurried_home, pass},
     support::{
         gateway::{CommandOutput, Gateway, Home, eventually},
         provider::Provider,
@@ -32,15 +33,15 @@ const DATABASE: &str = "goclaw.db";
 /// Long enough for a response to reach the gateway.
 const MOMENT: Duration = Duration::from_secs(1);
 
-pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
     vec![
-        ("disk full, journal elsewhere", Box::pin(full(extent, false))),
-        ("disk full, journal on it", Box::pin(full(extent, true))),
-        ("disk full, journal on it, told to stop", Box::pin(stopped_on_a_full_disk(extent, false))),
-        ("the same while a caller waits", Box::pin(stopped_on_a_full_disk(extent, true))),
-        ("no write goes through", Box::pin(unwritable(extent))),
-        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(extent))),
-        ("held by another process", Box::pin(held_by_another(extent))),
+        ("disk full, journal elsewhere", Box::pin(full(options, false))),
+        ("disk full, journal on it", Box::pin(full(options, true))),
+        ("disk full, journal on it, SIGTERM", Box::pin(stopped_on_a_full_disk(options, false))),
+        ("disk full, journal on it, SIGTERM while a caller waits", Box::pin(stopped_on_a_full_disk(options, true))),
+        ("every write fails", Box::pin(unwritable(options))),
+        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(options))),
+        ("locked by another process", Box::pin(locked_by_another(options))),
     ]
 }
 
@@ -53,7 +54,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(all_on_it: bool) -> Self {
+    fn new(has_data_on_disk: bool) -> Self {
         let provider = Provider::approving();
         let home = hurried_home(&provider, HTTP_TIMEOUT);
         let folder = home.path().join("disk");
@@ -61,7 +62,7 @@ impl Scene {
         let database = format!("sqlite:{}", folder.join(DATABASE).display());
         let home = home.with("GOCLAW_DATABASE__URL", &database);
         let disk = Disk::at(folder.clone());
-        let (home, data_dir) = if all_on_it {
+        let (home, data_dir) = if has_data_on_disk {
             let inside = folder.join("data");
             (home.with("GOCLAW_DATA_DIR", &inside.display().to_string()), disk.seen_from_outside().join("data"))
         } else {
@@ -99,12 +100,12 @@ async fn committed_after(gateway: &Gateway, returned: std::time::Instant) -> Dur
     eventually("the commit", look).await
 }
 
-fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, ledger: Ledger, integrity: String) -> Outcome {
-    let (presentations, reuse) = (ledger.presentations, ledger.reuse);
+fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, totals: Totals, integrity: String) -> Outcome {
+    let (presentations, reuse) = (totals.presentations, totals.reuse);
     Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
 }
 
-async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
+async fn full(options: Options, journal_on_it: bool) -> Outcome {
     let scene = Scene::new(journal_on_it);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
@@ -112,9 +113,9 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     scene.disk.fill();
     held.release(&scene.provider).await;
     if !journal_on_it {
-        journal_has(&scene.data_dir, 1).await;
+        wait_for_unsaved(&scene.data_dir, 1).await;
     }
-    pass(away(extent)).await;
+    pass(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the full disk prevents the commit");
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
@@ -123,14 +124,14 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     let after = committed_after(&gateway, clock()).await;
     let reads = readers.stop().await;
     held.ended().await;
-    journal_has(&scene.data_dir, 0).await;
-    let ledger = prove_it_lives(&gateway, &scene.provider).await;
+    wait_for_unsaved(&scene.data_dir, 0).await;
+    let totals = check_token_works(&gateway, &scene.provider).await;
     let integrity = scene.integrity(Arc::into_inner(gateway).expect("no other reference")).await;
-    outcome(reads, kept_in, after, ledger, integrity)
+    outcome(reads, kept_in, after, totals, integrity)
 }
 
 /// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
-async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome {
+async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outcome {
     let scene = Scene::new(true);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
@@ -144,7 +145,7 @@ async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome
     let held = if a_caller_waits { Some(held) } else { None };
     let mut gateway = Arc::into_inner(gateway).expect("no other reference");
     gateway.terminate();
-    pass(away(extent)).await;
+    pass(failure_length(options)).await;
     assert!(gateway.is_running(), "the gateway must not exit with the only live token");
 
     scene.disk.free();
@@ -155,13 +156,13 @@ async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome
         held.ended().await;
     }
     let gateway = scene.start().await;
-    journal_has(&scene.data_dir, 0).await;
-    let ledger = prove_it_lives(&gateway, &scene.provider).await;
-    outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
+    wait_for_unsaved(&scene.data_dir, 0).await;
+    let totals = check_token_works(&gateway, &scene.provider).await;
+    outcome(reads, kept_in, after, totals, scene.integrity(gateway).await)
 }
 
 /// A process limit makes every write fail, also the journal's, as on a disk that has become read-only.
-async fn unwritable(extent: Extent) -> Outcome {
+async fn unwritable(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let plain = home.command(&[]);
@@ -176,7 +177,7 @@ async fn unwritable(extent: Extent) -> Outcome {
     let readers = Readers::of(&gateway);
     limit_files(&gateway, "0");
     held.release(&provider).await;
-    pass(away(extent)).await;
+    pass(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the limit prevents the commit");
     let kept_in = kept_in(&home.data_dir());
     assert_eq!(kept_in, "memory");
@@ -185,27 +186,27 @@ async fn unwritable(extent: Extent) -> Outcome {
     let after = committed_after(&gateway, clock()).await;
     let reads = readers.stop().await;
     held.ended().await;
-    journal_has(&home.data_dir(), 0).await;
-    let ledger = prove_it_lives(&gateway, &provider).await;
+    wait_for_unsaved(&home.data_dir(), 0).await;
+    let totals = check_token_works(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("no other reference").stop().await;
-    outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+    outcome(reads, kept_in, after, totals, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
 /// Sets the limit of the gateway's file size.
-fn limit_files(gateway: &Gateway, most: &str) {
-    let (process, limit) = (format!("--pid={}", gateway.process_id()), format!("--fsize={most}:"));
+fn limit_files(gateway: &Gateway, size: &str) {
+    let (process, limit) = (format!("--pid={}", gateway.process_id()), format!("--fsize={size}:"));
     let status = Command::new("prlimit").args([process, limit]).status();
     assert!(status.is_ok_and(|status| status.success()), "prlimit failed, which the tests need to make writes fail");
 }
 
-async fn read_only_at_start(extent: Extent) -> Outcome {
+async fn read_only_at_start(options: Options) -> Outcome {
     let scene = Scene::new(false);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    journal_has(&scene.data_dir, 1).await;
+    wait_for_unsaved(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
     // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
@@ -215,7 +216,7 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "the gateway must not start on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "one line of error text: {}", refused.stderr);
-    pass(away(extent)).await;
+    pass(failure_length(options)).await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
@@ -223,23 +224,23 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     let returned = clock();
     let gateway = scene.start().await;
     let after = committed_after(&gateway, returned).await;
-    journal_has(&scene.data_dir, 0).await;
-    let ledger = prove_it_lives(&gateway, &scene.provider).await;
-    outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
+    wait_for_unsaved(&scene.data_dir, 0).await;
+    let totals = check_token_works(&gateway, &scene.provider).await;
+    outcome(reads, kept_in, after, totals, scene.integrity(gateway).await)
 }
 
-async fn held_by_another(extent: Extent) -> Outcome {
+async fn locked_by_another(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
-    let gateway = Arc::new(composed::start(&home, extent.sabotage).await);
+    let gateway = Arc::new(composed::start(&home, options.sabotage).await);
     let held = hold_refresh(&gateway, &provider).await;
     let readers = Readers::of(&gateway);
     let path = home.data_dir().join(DATABASE).display().to_string();
     let mut other = SqliteConnection::establish(&path).expect("a database");
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
     held.release(&provider).await;
-    journal_has(&home.data_dir(), 1).await;
-    pass(away(extent)).await;
+    wait_for_unsaved(&home.data_dir(), 1).await;
+    pass(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the lock prevents the commit");
     let kept_in = kept_in(&home.data_dir());
 
@@ -248,8 +249,8 @@ async fn held_by_another(extent: Extent) -> Outcome {
     drop(other);
     let reads = readers.stop().await;
     held.ended().await;
-    journal_has(&home.data_dir(), 0).await;
-    let ledger = prove_it_lives(&gateway, &provider).await;
+    wait_for_unsaved(&home.data_dir(), 0).await;
+    let totals = check_token_works(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("no other reference").stop().await;
-    outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+    outcome(reads, kept_in, after, totals, integrity_of(&home.data_dir().join(DATABASE)))
 }

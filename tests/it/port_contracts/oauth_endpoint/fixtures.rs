@@ -138,7 +138,7 @@ impl Fixture for Fake {
     }
 
     fn fail_revocation(&self) {
-        self.0.revocation_fails(true);
+        self.0.fail_revocations(true);
     }
 
     fn hang(&self) {

@@ -1,5 +1,5 @@
 //! Fakes of the ports, on which tests run use cases in memory and deterministically, on the test's clock. Each fake
-//! passes its port's contract suite and can inject the faults of the real adapter.
+//! passes its port's contract suite and can inject faults of the real adapter.
 
 mod clock;
 mod journal;
@@ -29,7 +29,7 @@ pub(crate) use test_gateway::{NOW, OPENAI, TestGateway, alice, bob, name, settle
 pub(crate) use upstream::FakeUpstream;
 
 /// Returns the error of a provider that refuses connections.
-pub(crate) fn refused() -> ConnectError {
+pub(crate) fn connection_refused() -> ConnectError {
     ConnectError {
         problem: ConnectProblem::Refused,
         host: "provider.example".into(),

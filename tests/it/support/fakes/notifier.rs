@@ -8,10 +8,11 @@ use goclaw::{
     ports::{Notifier, NotifyError},
 };
 
+/// How a webhook receiver responds to an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Reception {
     #[default]
-    Takes,
+    Accepts,
     /// Responds with this HTTP status.
     Refuses(u16),
     /// Reads the event and does not respond. The sender's timeout expires at once.
@@ -51,7 +52,7 @@ impl Notifier for FakeNotifier {
             self.events().push(event.clone());
         }
         match reception {
-            Reception::Takes => Ok(()),
+            Reception::Accepts => Ok(()),
             Reception::Refuses(status) => Err(NotifyError::Refused { status }),
             Reception::Hangs | Reception::Gone => Err(NotifyError::Unreachable("the receiver does not respond".into())),
         }

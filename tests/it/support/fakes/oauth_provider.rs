@@ -29,11 +29,11 @@ use super::{
     sessions::Sessions,
 };
 
-/// The timeouts of the real adapter for an exchange and a revocation.
-const TOTAL_LIMIT: Duration = Duration::from_secs(20);
+/// The timeouts of the real adapter.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(20);
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The response to the next token requests. Every reply except `Unavailable` consumes the code.
+/// The response to the next code exchanges. All but `Unavailable` consume the code. Refreshes use only its lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
@@ -106,15 +106,15 @@ impl FakeProvider {
         let mut state = self.state();
         state.approvals += 1;
         let code = format!("ac_{}", state.approvals);
-        let back = request.back(&format!("code={code}&scope=openid"));
+        let redirect_url = request.redirect_url(&format!("code={code}&scope=openid"));
         let AuthorizationRequest { challenge, redirect_uri, client_id, .. } = request;
         state.codes.insert(code, Approval { challenge, redirect_uri, client_id });
-        back
+        redirect_url
     }
 
     /// Denies an authorization request and returns the redirect URL.
     pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
-        AuthorizationRequest::read(auth_url).back("error=access_denied")
+        AuthorizationRequest::read(auth_url).redirect_url("error=access_denied")
     }
 
     pub(crate) fn reply_with(&self, reply: Reply) {
@@ -126,7 +126,7 @@ impl FakeProvider {
         self.state().identity = (Some(user.to_owned()), workspace.to_owned());
     }
 
-    pub(crate) fn revocation_fails(&self, fails: bool) {
+    pub(crate) fn fail_revocations(&self, fails: bool) {
         self.state().revocation_fails = fails;
     }
 
@@ -199,7 +199,7 @@ impl FakeProvider {
     }
 
     /// Makes the next session responses errors with these statuses.
-    pub(crate) fn session_failures(&self, statuses: &[u16]) {
+    pub(crate) fn fail_session_requests(&self, statuses: &[u16]) {
         self.sessions().failures.extend(statuses);
     }
 
@@ -208,7 +208,7 @@ impl FakeProvider {
     }
 
     /// Makes the next `timeouts` refreshes of session tokens time out.
-    pub(crate) fn session_timeouts(&self, timeouts: usize) {
+    pub(crate) fn time_out_session_requests(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;
     }
 
@@ -251,14 +251,14 @@ impl OAuthEndpoint for FakeProvider {
     ) -> Result<TokenResponse, TokenEndpointError> {
         self.note_call(Some(&client.token_url));
         self.state().exchanges += 1;
-        let responded = self.wait_while_hanging(TOTAL_LIMIT).await;
+        let responded = self.wait_while_hanging(EXCHANGE_LIMIT).await;
         let mut state = self.state();
         if let Err(error) = responded {
             return Err(state.spend(&grant, error));
         }
         let (lifetime, with_refresh_token) = match state.reply {
             Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
-            Reply::Unavailable => return Err(TokenEndpointError::Unreachable(super::refused())),
+            Reply::Unavailable => return Err(TokenEndpointError::Unreachable(super::connection_refused())),
             Reply::Refused => {
                 return Err(state.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
             }
@@ -384,7 +384,7 @@ impl AuthorizationRequest {
         }
     }
 
-    fn back(&self, parameters: &str) -> String {
+    fn redirect_url(&self, parameters: &str) -> String {
         format!("{}?{parameters}&state={}", self.redirect_uri, self.state)
     }
 }

@@ -66,7 +66,7 @@ impl IssuedTokens {
             Some(RefreshFault::RequestLost) => return Err(TokenEndpointError::Indeterminate(Doubt::ConnectionLost)),
             Some(RefreshFault::RateLimited) => return Err(TokenEndpointError::RateLimited { retry_after: None }),
             Some(RefreshFault::NotReached) => {
-                return Err(TokenEndpointError::Unreachable(super::refused()));
+                return Err(TokenEndpointError::Unreachable(super::connection_refused()));
             }
             _ => {}
         }

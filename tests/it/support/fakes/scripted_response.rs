@@ -84,6 +84,7 @@ impl ScriptedResponse {
             is_over: false,
             exchange: Arc::clone(exchange),
         };
+        // The real adapter reports an unrequested switch of protocols as a lost connection.
         let Some(status) = status.filter(|status| *status != StatusCode::SWITCHING_PROTOCOLS) else {
             return Err(playing.end().await.unwrap_or_else(lost));
         };
@@ -143,32 +144,32 @@ fn lost() -> UpstreamError {
 /// Synchronizes a test with the provider that plays a script.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    due: Semaphore,
-    left: Semaphore,
+    due_pieces: Semaphore,
+    disconnects: Semaphore,
 }
 
 impl Default for Exchange {
     fn default() -> Self {
-        Self { due: Semaphore::new(0), left: Semaphore::new(0) }
+        Self { due_pieces: Semaphore::new(0), disconnects: Semaphore::new(0) }
     }
 }
 
 impl Exchange {
     /// Releases the next piece of a paced response.
     pub(crate) fn send_piece(&self) {
-        self.due.add_permits(1);
+        self.due_pieces.add_permits(1);
     }
 
     pub(crate) async fn piece_is_due(&self) {
-        self.due.acquire().await.expect("the semaphore is never closed").forget();
+        self.due_pieces.acquire().await.expect("the semaphore is never closed").forget();
     }
 
     pub(crate) fn note_disconnect(&self) {
-        self.left.add_permits(1);
+        self.disconnects.add_permits(1);
     }
 
     /// Waits until the provider has noticed that its caller disconnected.
     pub(crate) async fn disconnected(&self) {
-        within(self.left.acquire()).await.expect("the semaphore is never closed").forget();
+        within(self.disconnects.acquire()).await.expect("the semaphore is never closed").forget();
     }
 }

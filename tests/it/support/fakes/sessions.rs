@@ -73,7 +73,7 @@ impl SessionEndpoint for FakeProvider {
             return TokenEndpointError::Unavailable { why: "the stored cookie is not a valid header value" }.into();
         }
         if self.sessions().is_gone {
-            return TokenEndpointError::Unreachable(super::refused()).into();
+            return TokenEndpointError::Unreachable(super::connection_refused()).into();
         }
         if let Err(error) = self.wait_while_hanging(limit).await {
             return error.into();
@@ -86,12 +86,12 @@ impl SessionEndpoint for FakeProvider {
             sessions.timeouts -= 1;
             return TokenEndpointError::Indeterminate(Doubt::TimedOut).into();
         }
-        let Some(known) = sessions.cookies.iter().position(|known| known == cookie.expose_secret()) else {
+        let Some(index) = sessions.cookies.iter().position(|known| known == cookie.expose_secret()) else {
             return TokenEndpointError::Rejected { status: 401, code: "unknown" }.into();
         };
         let replacement = sessions.replacements.pop_front();
         if let Some(new) = &replacement {
-            sessions.cookies[known].clone_from(new);
+            sessions.cookies[index].clone_from(new);
         }
         SessionResponse { outcome: sessions.reply(session), replacement: replacement.map(RefreshToken::new) }
     }

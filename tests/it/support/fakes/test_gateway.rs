@@ -22,7 +22,6 @@ use goclaw::{
     ports::{SecretCipher, TokenStore},
 };
 use secrecy::{ExposeSecret, SecretString};
-
 use tokio::task::JoinHandle;
 
 use super::{
@@ -33,12 +32,12 @@ use super::{
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 /// The account that most tests use.
 pub(crate) const OPENAI: &str = "openai-codex";
-/// More accounts than a test connects, unless it sets its own number.
+/// As in production. A test of this limit sets a lower one.
 const TOKENS_IN_MEMORY: usize = 5_000;
 /// The time limit of every wait in a test.
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
 /// The number of yields after which all tasks count as idle. No chain of wake-ups is that long.
-const TURNS: usize = 200;
+const YIELDS: usize = 200;
 
 pub(crate) fn alice() -> Principal {
     Principal::named("alice")
@@ -54,7 +53,7 @@ pub(crate) fn name(text: &str) -> AccountName {
 
 /// Yields until all other tasks wait for the test. On one thread and with fakes, this is deterministic.
 pub(crate) async fn settle() {
-    for _ in 0..TURNS {
+    for _ in 0..YIELDS {
         tokio::task::yield_now().await;
     }
 }

@@ -72,12 +72,13 @@ impl FakeUpstream {
         &self.exchange
     }
 
+    /// Returns the bearer token of each request, in order.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state().seen.clone()
     }
 
     /// Returns host and bearer token of each request, in order.
-    pub(crate) fn seen_at(&self) -> Vec<(String, String)> {
+    pub(crate) fn seen_with_hosts(&self) -> Vec<(String, String)> {
         let state = self.state();
         state.hosts.iter().cloned().zip(state.seen.iter().cloned()).collect()
     }
@@ -122,7 +123,7 @@ impl Upstream for FakeUpstream {
         tokio::task::yield_now().await;
         check(&request, bearer).map_err(UpstreamError::Unsendable)?;
         if self.state().is_unreachable {
-            return Err(UpstreamError::Unreachable(super::refused()));
+            return Err(UpstreamError::Unreachable(super::connection_refused()));
         }
         self.state().headers = request.headers;
         match request.body {

@@ -10,7 +10,7 @@ impl ChangeFeed for MemoryStore {
     async fn marks(&self) -> Result<ChangeMarks, StoreError> {
         let tables = self.tables_to("read the change feed").await?;
         Ok(ChangeMarks {
-            accounts: mark(&(tables.recorded, tables.events.last())),
+            accounts: mark(&(tables.last_revision, tables.events.last())),
             logins: mark(&tables.logins),
             api_tokens: mark(&tables.api_tokens),
             keys: mark(&tables.key_checks),

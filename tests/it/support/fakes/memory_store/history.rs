@@ -65,8 +65,8 @@ impl Tables {
 
     /// Numbers an event and adds it to the history.
     pub(super) fn number(&mut self, event: CredentialEvent) -> CredentialEvent {
-        self.recorded += 1;
-        let event = CredentialEvent { revision: Revision(self.recorded), ..event };
+        self.last_revision += 1;
+        let event = CredentialEvent { revision: Revision(self.last_revision), ..event };
         self.events.push(event.clone());
         event
     }

@@ -98,7 +98,7 @@ impl Tables {
     }
 
     fn sealed_values(&self) -> Vec<SealedValue> {
-        let value = |column, row: &str, value: Option<&SealedSecret>| SealedValue {
+        let sealed_value = |column, row: &str, value: Option<&SealedSecret>| SealedValue {
             column,
             row: row.to_owned(),
             value: value.cloned(),
@@ -106,19 +106,18 @@ impl Tables {
         let accounts = self.credentials.values();
         let access = accounts
             .clone()
-            .map(|account| value(SealedColumn::AccessToken, account.name.as_str(), Some(&account.access_token)));
+            .map(|account| sealed_value(SealedColumn::AccessToken, account.name.as_str(), Some(&account.access_token)));
         let refresh = accounts.filter_map(|account| {
             let token = account.refresh_token.as_ref()?;
-            Some(value(SealedColumn::RefreshToken, &refresh_token_key(&account.name), Some(token)))
+            Some(sealed_value(SealedColumn::RefreshToken, &refresh_token_key(&account.name), Some(token)))
         });
-        let queued = self
-            .revocations
-            .iter()
-            .map(|(revocation, _)| value(SealedColumn::Revocation, revocation.id.as_str(), Some(&revocation.token)));
+        let queued = self.revocations.iter().map(|(revocation, _)| {
+            sealed_value(SealedColumn::Revocation, revocation.id.as_str(), Some(&revocation.token))
+        });
         let marks = self
             .api_tokens
             .iter()
-            .map(|stored| value(SealedColumn::ApiToken, stored.token.id.as_str(), stored.mac.as_ref()));
+            .map(|stored| sealed_value(SealedColumn::ApiToken, stored.token.id.as_str(), stored.mac.as_ref()));
         access.chain(refresh).chain(queued).chain(marks).collect()
     }
 }

@@ -82,10 +82,10 @@ impl LoginStore for MemoryStore {
 
     async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("keep an unconfirmed login").await?;
-        let is_redeemed = |login: &SealedLogin| {
+        let is_exchanging_or_interrupted = |login: &SealedLogin| {
             login.session.id == *id && [LoginProgress::Exchanging, INTERRUPTED].contains(&login.progress)
         };
-        let is_kept = tables.move_to(LoginProgress::Unconfirmed, now, is_redeemed) == 1;
+        let is_kept = tables.move_to(LoginProgress::Unconfirmed, now, is_exchanging_or_interrupted) == 1;
         if let Some(kept) = tables.logins.iter_mut().find(|login| is_kept && login.session.id == *id) {
             kept.tokens = Some(tokens.clone());
         }
@@ -116,7 +116,7 @@ impl LoginStore for MemoryStore {
         author: &Author,
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("end a login").await?;
-        let is_under_way = |login: &SealedLogin| login.session.id == *id && is_open(login);
+        let is_under_way = |login: &SealedLogin| login.session.id == *id && is_pending_or_exchanging(login);
         if let Some(login) = tables.logins.iter_mut().find(|login| is_under_way(login)) {
             login.detail = detail.cloned();
         }
@@ -125,7 +125,7 @@ impl LoginStore for MemoryStore {
 
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
-        let is_under_way = |login: &SealedLogin| login.session.name == *name && is_open(login);
+        let is_under_way = |login: &SealedLogin| login.session.name == *name && is_pending_or_exchanging(login);
         let cancelled = tables.end(LoginOutcome::Cancelled, author, is_under_way);
         let is_interrupted = |login: &SealedLogin| login.session.name == *name && login.progress == INTERRUPTED;
         tables.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), author.at, is_interrupted);
@@ -146,13 +146,15 @@ impl LoginStore for MemoryStore {
 }
 
 impl Tables {
-    /// Ends a login as completed if it has the required progress. Otherwise returns the outcome that prevents this.
+    /// Ends a login as completed, and cancels the account's code exchanges that began earlier. Returns the outcome that
+    /// prevents this, if any. Does nothing for a pasted secret, whose login id belongs to no stored login.
     pub(super) fn complete(&mut self, id: &LoginId, replaces: &Replaces, author: &Author) -> Option<LoginOutcome> {
         let login = self.logins.iter().find(|login| login.session.id == *id)?;
         let (name, started_at) = (login.session.name.clone(), login.session.started_at);
         let required = replaces.required_progress();
         let claimed_at = match login.progress {
             progress if progress == required => login.progress_since,
+            // The sweep has replaced the time of the claim, which came after the start.
             INTERRUPTED if required == LoginProgress::Exchanging => started_at,
             LoginProgress::Unconfirmed => return Some(LoginOutcome::ConfirmationNeeded),
             LoginProgress::Ended(outcome) => return Some(outcome),
@@ -209,8 +211,7 @@ fn has_ended(login: &SealedLogin) -> bool {
     matches!(login.progress, LoginProgress::Ended(_))
 }
 
-/// Returns whether the login is pending or exchanging.
-fn is_open(login: &SealedLogin) -> bool {
+fn is_pending_or_exchanging(login: &SealedLogin) -> bool {
     matches!(login.progress, LoginProgress::Pending | LoginProgress::Exchanging)
 }
 

@@ -60,7 +60,7 @@ struct Tables {
     journals: Vec<JournalUse>,
     audit: Vec<AuditEntry>,
     feedback: BTreeMap<AccountName, StoredFeedback>,
-    recorded: i64,
+    last_revision: i64,
     failing: Failing,
 }
 

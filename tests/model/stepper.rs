@@ -1,6 +1,6 @@
 //! Changes the model's row with the production code: each change is one call of `step`.
 //!
-//! The model's row consists of small numbers. [`Ledger`] expands it into a real row at [`NOW`], calls `step`, and
+//! The model's row consists of small numbers. [`Stepper`] expands it into a real row at [`NOW`], calls `step`, and
 //! shrinks the result. Each relevant time has one representative: a due access token has twelve hours left, a lease is
 //! fresh, a call "long ago" was an hour ago. The model omits the wait after a failure: `next_attempt_at` has always
 //! passed, because any later moment is equivalent to the first.
@@ -36,18 +36,18 @@ const GRACE: Duration = Duration::from_secs(10 * 60);
 const AGES: [Age; 5] = [Age::Fresh, Age::Due, Age::Last, Age::Expired, Age::Refused];
 const SENDS: [Sent; 3] = [Sent::LongAgo, Sent::InTheWindow, Sent::JustNow];
 
-/// The refresh policy, and the mechanism that an ablation removes.
-pub(crate) struct Ledger {
+/// Applies `step` to the model's row with a refresh policy, and without the mechanism that an ablation removes.
+pub(crate) struct Stepper {
     policy: RefreshPolicy,
     without: Option<Mechanism>,
 }
 
-impl Ledger {
+impl Stepper {
     pub(crate) fn new(reuse: Reuse, revocation: RevocationScope, without: Option<Mechanism>) -> Self {
         let grace = if reuse == Reuse::Graced { GRACE } else { Duration::ZERO };
         let mut policy = RefreshPolicy { grace, revocation, ..RefreshPolicy::default() };
         if let Some(mechanism) = without {
-            mechanism.misinform(&mut policy);
+            mechanism.change_policy(&mut policy);
         }
         assert_eq!(policy.validate(), Ok(()));
         Self { policy, without }
@@ -122,9 +122,9 @@ impl Ledger {
     }
 
     fn shrink(&self, state: &RefreshState, age_before: Age, token: Token) -> Row {
-        let is = |age: &Age| state.expires_at == Some(life(*age).1);
-        let is_out = matches!(state.state, real::TokenState::Refreshing(_) | real::TokenState::InDoubt);
-        let sent_before = |sent: &Sent| state.sent_at.is_some_and(|at| at >= sent_at(*sent));
+        let is_of_age = |age: &Age| state.expires_at == Some(life(*age).1);
+        let uses_sent = matches!(state.state, real::TokenState::Refreshing(_) | real::TokenState::InDoubt);
+        let is_not_after_call = |sent: &Sent| state.sent_at.is_some_and(|at| at >= sent_at(*sent));
         Row {
             version: Version {
                 login: number(state.version.login_id.as_str()),
@@ -141,13 +141,13 @@ impl Ledger {
             },
             attempt: state.attempt.min(6) as u8,
             // Only these states use `sent`, and only with a grace window.
-            sent: if is_out && !self.policy.grace.is_zero() {
-                SENDS.into_iter().rfind(sent_before).unwrap_or(Sent::LongAgo)
+            sent: if uses_sent && !self.policy.grace.is_zero() {
+                SENDS.into_iter().rfind(is_not_after_call).unwrap_or(Sent::LongAgo)
             } else {
                 Sent::LongAgo
             },
             is_restored: state.cause == Some(Cause::Restored),
-            age: AGES.into_iter().find(is).unwrap_or(age_before),
+            age: AGES.into_iter().find(is_of_age).unwrap_or(age_before),
             token,
         }
     }

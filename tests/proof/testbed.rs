@@ -50,12 +50,12 @@ pub(crate) enum Storage {
 }
 
 /// The provider and the database of a harness.
-pub(crate) struct Ground {
+pub(crate) struct Testbed {
     pub(crate) provider: Provider,
     pub(crate) storage: Storage,
 }
 
-impl Ground {
+impl Testbed {
     /// Starts a provider with these simulator arguments, and creates a database.
     pub(crate) async fn new(engine: Engine, arguments: &[&str]) -> Self {
         let storage = match engine {
@@ -106,21 +106,21 @@ impl Ground {
 
     /// Returns every presentation of a refresh token, in order.
     pub(crate) async fn presentations(&self) -> Vec<Presentation> {
-        self.look("/presentations").await
+        self.query("/presentations").await
     }
 
     pub(crate) async fn totals(&self) -> PresentationTotals {
-        self.look("/presentations/totals").await
+        self.query("/presentations/totals").await
     }
 
     /// Returns how many requests have stopped at a step since the stops were last cleared.
     pub(crate) async fn stopped(&self) -> usize {
-        self.look::<Vec<Value>>("/stops").await.len()
+        self.query::<Vec<Value>>("/stops").await.len()
     }
 
     /// Returns every issued code and token, in order.
     pub(crate) async fn issued(&self) -> Vec<String> {
-        self.look("/issued").await
+        self.query("/issued").await
     }
 
     /// Connects one of the provider's users as `account`, without a browser.
@@ -134,7 +134,7 @@ impl Ground {
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 
-    async fn look<T: DeserializeOwned>(&self, path: &str) -> T {
+    async fn query<T: DeserializeOwned>(&self, path: &str) -> T {
         let answer = shared_client().get(format!("{}{path}", self.provider.control_url)).send().await;
         answer.expect("an answer").json().await.expect("the expected JSON")
     }
