@@ -56,7 +56,8 @@ pub struct JournalEntry {
     pub family: Option<FamilyId>,
     /// The applied fault.
     pub fault: Option<String>,
-    /// The provider's decision: `tokens_issued`, `code_issued`, `revoked` or an error code; `undecided` before that.
+    /// The provider's decision, such as `tokens_issued`, `revoked` or an error code; where no decision has a name, the
+    /// response status. `undecided` before that.
     pub outcome: String,
     /// The response status; `None` while no response is sent.
     pub status: Option<u16>,

@@ -59,8 +59,8 @@ pub(crate) fn moves(
     writes.chain(last).collect()
 }
 
-/// Returns the number of frames that end with this delta. For 0 it counts the frames before the first delta; without
-/// deltas, all frames but the last.
+/// Returns the number of frames up to and including this delta, counted from 1. For 0 it counts the frames before the
+/// first delta. Without such a delta it counts all frames but the last.
 fn until_delta(frames: &[Frame], deltas: usize) -> usize {
     let mut places = frames.iter().enumerate().filter(|(_, frame)| frame.is_delta).map(|(place, _)| place);
     let place = match deltas.checked_sub(1) {

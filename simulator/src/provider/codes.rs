@@ -39,7 +39,7 @@ pub(crate) struct Redemption<'a> {
 
 /// Why a code is refused.
 pub(crate) enum CodeRefused {
-    /// A parameter does not match; nothing changes.
+    /// The code is unknown or expired, or a parameter does not match it; nothing changes.
     Mismatch(Refusal),
     /// The code was redeemed before; its tokens must be revoked (RFC 6749 section 4.1.2).
     Replayed(FamilyId),

@@ -147,7 +147,7 @@ impl KeyRing {
     }
 }
 
-/// The signing keys could not be generated or kept.
+/// The signing keys could not be generated or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// No key could be generated.

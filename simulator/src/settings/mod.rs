@@ -166,11 +166,11 @@ impl Settings {
 
     /// Returns the configured usage of an account's plan.
     pub(crate) fn used_percent_of(&self, account: &Account) -> UsedPercent {
-        let of_all = UsedPercent {
+        let general = UsedPercent {
             primary: self.used_percent,
             secondary: self.secondary_used_percent.unwrap_or(self.used_percent / 2),
         };
-        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(of_all)
+        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(general)
     }
 
     /// Returns these settings with the given members replaced.
@@ -216,7 +216,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns an account whose members differ from those of every other number.
+    /// Returns an account whose ids, name and e-mail address belong to this number only.
     #[must_use]
     pub fn numbered(number: u32) -> Self {
         Self {
