@@ -106,8 +106,8 @@ async fn responses_add_usage_until_the_windows_end() {
     })
     .await;
     // Start in the middle of a five-hour window, so that no new one begins during the test.
-    let into = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
-    let to_the_middle = 9_000_i64 - i64::try_from(into).unwrap();
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
+    let to_the_middle = 9_000_i64 - i64::try_from(elapsed).unwrap();
     party.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
     let tokens = party.sign_in().await;
     for reported in [80.0, 90.0] {
