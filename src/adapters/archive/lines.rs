@@ -20,8 +20,10 @@ pub enum ArchiveKind {
     Accounts,
 }
 
+/// The first line of an archive.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Header {
+    /// The version of the format.
     pub goclaw_archive: u32,
     pub kind: ArchiveKind,
     /// The time of creation, in Unix milliseconds.
@@ -121,6 +123,7 @@ impl Line {
     }
 }
 
-fn exposed<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(|secret| secret.expose_secret()).serialize(to)
+/// Serializes the plaintext of a secret.
+fn exposed<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|secret| secret.expose_secret()).serialize(serializer)
 }

@@ -68,8 +68,7 @@ impl ArchiveWriter {
         }
         let (file, draft) = create_draft(path).map_err(failed("create", path))?;
         let (mut file, draft) = (BufWriter::new(file), Draft { draft, path: path.to_owned(), is_kept: false });
-        let sealed = sealing::begin(&mut file, passphrase, random)?;
-        let key = sealed.map_err(failed("write", path))?;
+        let key = sealing::begin(&mut file, passphrase, random)?.map_err(failed("write", path))?;
         let mut writer = Self { path: path.to_owned(), draft, content: ChunkWriter::new(file, &key) };
         writer.write(header)?;
         Ok(writer)
@@ -175,7 +174,7 @@ impl ArchiveReader {
         let content = BufReader::new(ChunkReader::new(file, &key));
         let header = Header::default();
         let mut reader = Self { path: path.to_owned(), content, header, count: 0, is_at_end: false };
-        let header = reader.text()?.ok_or_else(|| reader.damaged("it is empty"))?;
+        let header = reader.read_line()?.ok_or_else(|| reader.damaged("it is empty"))?;
         reader.header = match serde_json::from_str::<Header>(&header) {
             Ok(header) if header.goclaw_archive > FORMAT => return Err(ArchiveError::Newer(path.to_owned())),
             Ok(header) => header,
@@ -196,7 +195,7 @@ impl ArchiveReader {
         if self.is_at_end {
             return Ok(None);
         }
-        let text = self.text()?.ok_or_else(|| self.damaged("its end is missing"))?;
+        let text = self.read_line()?.ok_or_else(|| self.damaged("its end is missing"))?;
         let mut line: Line = serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
         let Some(end) = line.end else {
             line.count = line.counted().map_err(|error| self.damaged(&error.to_string()))?;
@@ -207,13 +206,13 @@ impl ArchiveReader {
             return Err(self.damaged(&format!("it has {} of {end} entries", self.count)));
         }
         self.is_at_end = true;
-        match self.text()? {
+        match self.read_line()? {
             None => Ok(None),
             Some(_more) => Err(self.damaged("something follows its end")),
         }
     }
 
-    fn text(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
+    fn read_line(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
         let mut line = Zeroizing::new(Vec::new());
         let read = (&mut self.content).take(LONGEST_LINE).read_until(b'\n', &mut line);
         read.map_err(|error| self.damaged(&error.to_string()))?;

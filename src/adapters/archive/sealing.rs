@@ -78,15 +78,18 @@ pub(super) fn open(
         lines.push(line.strip_suffix('\n').ok_or_else(not_an_archive)?.to_owned());
     }
     let [version, recipient, wrapped, end] = lines.as_slice() else { return Err(not_an_archive()) };
-    let (salt, rounds) =
+    let (salt, work_factor) =
         recipient.strip_prefix("-> scrypt ").and_then(|rest| rest.split_once(' ')).ok_or_else(not_an_archive)?;
     let mac = end.strip_prefix("--- ").filter(|_| version == VERSION).ok_or_else(not_an_archive)?;
     let [salt, wrapped, mac] =
         [salt, wrapped, mac].map(|text| STANDARD_NO_PAD.decode(text).map_err(|_| not_an_archive()));
     let (salt, wrapped, mac) = (salt?, wrapped?, mac?);
-    let rounds: u8 =
-        rounds.parse().ok().filter(|rounds| (1..=MAX_WORK_FACTOR).contains(rounds)).ok_or_else(not_an_archive)?;
-    let wrapping = wrapping_key(passphrase, &salt, rounds).ok_or_else(not_an_archive)?;
+    let work_factor: u8 = work_factor
+        .parse()
+        .ok()
+        .filter(|work_factor| (1..=MAX_WORK_FACTOR).contains(work_factor))
+        .ok_or_else(not_an_archive)?;
+    let wrapping = wrapping_key(passphrase, &salt, work_factor).ok_or_else(not_an_archive)?;
     let file_key = wrapping.decrypt(&Nonce::default(), wrapped.as_slice());
     let file_key = Zeroizing::new(file_key.map_err(|_opaque| ArchiveError::WrongPassphrase(path.to_owned()))?);
     let file_key: &[u8; 16] = file_key.as_slice().try_into().map_err(|_other_length| not_an_archive())?;

@@ -55,13 +55,13 @@ pub async fn login(
         ),
     })?;
     let Some(login) = PendingLogin::of(response.body) else { return Ok(Exit::Yes) };
-    let mut page = None;
+    let mut redirect_file = None;
     if !output.json {
         render::error(&paste_hint(&login));
         if environment.can_open_browser && !options.no_browser && io::stderr().is_terminal() {
-            page = browser::open(&login.auth_url, &environment.own_variables).ok();
+            redirect_file = browser::open(&login.auth_url, &environment.own_variables).ok();
             let failure = "Cannot open a browser from here. Open the URL yourself.";
-            render::error(if page.is_some() { "Opening it in your browser." } else { failure });
+            render::error(if redirect_file.is_some() { "Opening it in your browser." } else { failure });
         }
     }
 
@@ -70,9 +70,10 @@ pub async fn login(
     let remark = if is_ours { " (Ctrl-C cancels)" } else { " (Ctrl-C stops waiting only)" };
     let mut countdown = Countdown::new("Waiting for the sign-in");
     let wait = LoginWait { account, client, clock: &*environment.clock, login: &login, remark };
+    // Removes the redirect file while the command waits. It never completes, so it does not end the wait.
     let removed_later = async {
         environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
-        drop(page);
+        drop(redirect_file);
         future::pending().await
     };
     let end = tokio::select! {

@@ -2,8 +2,8 @@
 //!
 //! It reads no keys, opens no database and calls no use case, so any other client can do the same. [`args`] defines the
 //! arguments, and `client` sends requests over `transport`. Each command has a module. Only [`render`] and
-//! [`completions`] print. Commands that are not clients, such as `serve` and `migrate`, are parsed here and run by the
-//! composition root.
+//! [`completions`] print, apart from the prompts for secrets. Commands that are not clients, such as `serve` and
+//! `migrate`, are parsed here and run by the composition root.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 

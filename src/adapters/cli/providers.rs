@@ -140,6 +140,7 @@ fn read_secrets(
     let limit = limit_of(MAX_PASTED_SECRET_BYTES);
     let (mut stdin, mut secret, mut cookie) = (stdin.lock(), String::new(), String::new());
     if !with_cookie {
+        // The text may be a cookie, which can be longer than a secret.
         stdin.take(limit_of(MAX_PASTED_COOKIE_BYTES)).read_to_string(&mut secret)?;
         return Ok((Some(secret.into()), None));
     }

@@ -33,9 +33,11 @@ pub enum RequestsCommand {
     },
 }
 
-/// Poll interval of `tail`, and the number of requests that a poll fetches at first and at most.
+/// Poll interval of `tail`.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of requests that a poll fetches at first.
 const FIRST_LIMIT: usize = 500;
+/// The number of requests that a poll fetches at most.
 const MAX_LIMIT: usize = 16 * FIRST_LIMIT;
 
 pub(super) async fn run(

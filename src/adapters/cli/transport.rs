@@ -147,8 +147,8 @@ impl Transport {
         let problem = serde_json::from_slice::<Problem>(bytes).ok();
         if status == StatusCode::UNAUTHORIZED {
             // If no token was sent, the gateway's message about HTTP headers does not help a CLI user.
-            let sent_one = self.authorization.is_some();
-            let reported = problem.filter(|_| sent_one).map(|problem| problem.error);
+            let token_was_sent = self.authorization.is_some();
+            let reported = problem.filter(|_| token_was_sent).map(|problem| problem.error);
             let message = reported.unwrap_or_else(|| "the gateway requires its token".to_owned());
             return CliError::Unauthorized { message, token: self.token.clone() };
         }
