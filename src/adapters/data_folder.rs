@@ -36,8 +36,8 @@ pub enum UnsafeFolder {
 }
 
 /// Checks an existing data folder, its parents, and the gateway's files in it. All files must belong to this user.
-/// Makes `files` private, some of which may be folders of files. Does not check the mode of `secrets`, because each
-/// read does. `folder` may be a symbolic link; the files may not.
+/// Makes `files` private; an entry may also be a folder, whose files become private. Does not check the mode of
+/// `secrets`, because each read does. `folder` may be a symbolic link; the files may not.
 ///
 /// # Errors
 /// Another user owns a file or may change a folder, a file is a symbolic link, or a check failed.
