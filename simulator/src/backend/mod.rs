@@ -1,7 +1,7 @@
 //! A minimal ChatGPT Codex backend for testing a proxy: authentication, one streaming endpoint, three JSON endpoints,
 //! and a journal of the requests. Its paths are below [`BASE_PATH`], as at the real host.
 
-mod admission;
+mod authentication;
 mod catalog;
 mod compact;
 mod events;
@@ -56,12 +56,12 @@ impl BackendOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
-        let admitted = admission::admit(&self.provider, entry, &head.headers);
+        let authenticated = authentication::authenticate(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
         // A separate statement: as an argument of `in_the_middle`, which locks the state too, this would deadlock.
         let struck = self.provider.state().faults.strike(endpoint);
         let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
-        let decide = || match (admitted, endpoint) {
+        let decide = || match (authenticated, endpoint) {
             (Err(refusal), _) => refusal,
             (Ok(account), Endpoint::Responses) => {
                 responses::responses(&self.provider, entry, &head, &body, &account, interrupted)

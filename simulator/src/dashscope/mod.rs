@@ -84,12 +84,12 @@ impl DashscopeOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
-        let admitted = self.admits(entry, bearer(&head.headers));
+        let is_accepted = self.accepts_key(entry, bearer(&head.headers));
         let operation = Operation::read(&head);
         let struck = self.provider.state().faults.strike(operation.endpoint());
         let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(operation, Operation::Chat));
         let decide = || {
-            if admitted {
+            if is_accepted {
                 self.decide(&operation, entry, &head, &body, interrupted)
             } else {
                 wrong_key(head.uri.path())
@@ -98,7 +98,7 @@ impl DashscopeOrigin {
         interference::around(fault, entry, (), decide).await
     }
 
-    fn admits(&self, entry: &Entry, key: Option<&str>) -> bool {
+    fn accepts_key(&self, entry: &Entry, key: Option<&str>) -> bool {
         let known = key.is_some_and(|key| self.provider.state().settings.api_keys.iter().any(|known| known == key));
         entry.note(|entry| {
             entry.token_sha256 = key.map(token_sha256);

@@ -14,7 +14,7 @@ use crate::{
 const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
 /// Returns the account of the bearer token, or the error response. Records the token's status in the journal.
-pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
+pub(super) fn authenticate(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
     let Some(token) = bearer(headers) else {
         entry.outcome("no_bearer");
         return Err(Reply::json(401, &refusals::unauthorized()));
