@@ -113,7 +113,7 @@ async fn by_approval(
     match &settings.approval {
         Approval::Ask => {
             entry.outcome("asked");
-            let name = provider.state().codes.ask(request.clone(), account.clone());
+            let name = provider.state().codes.store_undecided(request.clone(), account.clone());
             Ok(approval_page::ask(&request, &account, &settings.accounts, DECISION_PATH, &name))
         }
         Approval::AutoApprove => {
@@ -142,7 +142,7 @@ pub(super) fn decide(
         Ok(parameters) => parameters,
         Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
     };
-    let waiting = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
+    let waiting = provider.state().codes.take_undecided(parameters.get("request").unwrap_or_default());
     let Some((request, account)) = waiting else {
         return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };
