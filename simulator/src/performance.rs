@@ -75,7 +75,7 @@ pub(crate) fn delivery(moves: Vec<Move>, pause: Duration, open: &OpenStream) -> 
     let ending = open.ending();
     Delivery::written(move |writer, _| {
         // A stream that ends before the writer sets another end was abandoned by the client.
-        ending.is(StreamEnd::Abandoned);
+        ending.set(StreamEnd::Abandoned);
         perform(writer, moves, pause, ending)
     })
 }
@@ -89,7 +89,7 @@ async fn perform(mut writer: BodyWriter, moves: Vec<Move>, pause: Duration, endi
                     return;
                 }
             }
-            Move::Ends(end) => ending.is(end),
+            Move::Ends(end) => ending.set(end),
             Move::Hang => std::future::pending().await,
             Move::Cut => return writer.cut().await,
         }

@@ -50,7 +50,7 @@ pub(crate) struct OpenStream {
 pub(crate) struct StreamEnding(Arc<Mutex<StreamEnd>>);
 
 impl StreamEnding {
-    pub(crate) fn is(&self, end: StreamEnd) {
+    pub(crate) fn set(&self, end: StreamEnd) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 }
