@@ -58,12 +58,12 @@ pub(crate) async fn around(
             std::future::pending().await
         }
         Fault::HalfJson | Fault::Stream { interruption: Interruption::Cut, .. } => {
-            Ok(decide().delivered(Delivery::half(), held))
+            Ok(decide().with_delivery(Delivery::half(), held))
         }
-        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().delivered(Delivery::stuck(), held)),
+        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().with_delivery(Delivery::stuck(), held)),
         Fault::Stream { interruption: Interruption::Fail(_), .. } => Ok(decide()),
-        Fault::HugeBody => Ok(decide().delivered(Delivery::huge(), held)),
-        Fault::SlowDrip { every } => Ok(decide().delivered(Delivery::drip(every), held)),
+        Fault::HugeBody => Ok(decide().with_delivery(Delivery::huge(), held)),
+        Fault::SlowDrip { every } => Ok(decide().with_delivery(Delivery::drip(every), held)),
         Fault::StatusAfterCommit { status, body } => {
             Ok(decide().replaced(status, body).header("content-type", "application/json"))
         }

@@ -36,13 +36,13 @@ pub(super) async fn refresh(
         return Ok(reply);
     }
     provider.steps.pass(Step::Rotated, under_way.family).await?;
-    if reply.is_delivered() || !provider.steps.may_stop_the_response() {
+    if reply.has_delivery() || !provider.steps.may_stop_the_response() {
         return Ok(reply);
     }
     let steps = Arc::clone(&provider.steps);
     let family = under_way.family;
     let by_steps = Delivery::written(async move |writer, body| deliver(writer, body, &steps, family).await);
-    Ok(reply.delivered(by_steps, under_way))
+    Ok(reply.with_delivery(by_steps, under_way))
 }
 
 /// Sends the body with stops after the head, in the middle and at the end. Sends no `Content-Length`, so that a client

@@ -74,5 +74,5 @@ pub(super) fn responses(
         ("cf-ray", "0123456789abcdef-FRA"),
         ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),
     ]);
-    quota.with_usage_headers(reply).delivered(streamed, open)
+    quota.with_usage_headers(reply).with_delivery(streamed, open)
 }

@@ -45,7 +45,7 @@ pub(super) fn completions(
     let moves = performance::moves(frames, vec![Move::Ends(StreamEnd::Completed)], interrupted, failure);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);
-    Reply::new(200, "").header("content-type", "text/event-stream").delivered(streamed, open)
+    Reply::new(200, "").header("content-type", "text/event-stream").with_delivery(streamed, open)
 }
 
 /// Requires at least one message, and a tool call for each tool message.

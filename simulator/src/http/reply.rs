@@ -86,12 +86,12 @@ impl Reply {
     }
 
     /// Returns whether the body already has its own delivery.
-    pub(crate) fn is_delivered(&self) -> bool {
+    pub(crate) fn has_delivery(&self) -> bool {
         self.delivery.is_some()
     }
 
     /// Sets the delivery and keeps `held` alive until the last byte is sent or the client disconnects.
-    pub(crate) fn delivered(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
+    pub(crate) fn with_delivery(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
         self.delivery = Some(delivery);
         self.held = Some(Box::new(held));
         self
