@@ -107,7 +107,7 @@ impl Simulator {
             dashscope_url,
         };
         let keys = tokio::task::spawn_blocking(move || match options.signing_keys {
-            Some(file) => KeyRing::kept_in(&file),
+            Some(file) => KeyRing::load_or_create(&file),
             None => Ok(KeyRing::first()?),
         });
         let keys = keys.await.map_err(StartError::Interrupted)??;

@@ -91,7 +91,7 @@ impl KeyRing {
 
     /// Returns the key ring in the file at `path` (PKCS#8 PEM, RFC 7468 section 10). Without a readable file it
     /// writes the initial key ring there. May generate keys, which is slow; do not call from an async task.
-    pub(crate) fn kept_in(path: &Path) -> Result<Self, KeysError> {
+    pub(crate) fn load_or_create(path: &Path) -> Result<Self, KeysError> {
         let stored = fs::read_to_string(path).ok().and_then(|pem| Self::from_pem(&pem));
         if let Some(ring) = stored {
             return Ok(ring);
