@@ -147,7 +147,7 @@ impl Default for Settings {
 /// The members of a settings change are invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("a setting is unknown or its value does not fit")]
-pub struct UnknownSetting(#[source] serde_json::Error);
+pub struct InvalidSetting(#[source] serde_json::Error);
 
 impl Settings {
     /// Returns the settings with this many accounts, each in its own workspace.
@@ -177,12 +177,12 @@ impl Settings {
     ///
     /// # Errors
     /// Fails if a member is unknown or its value has the wrong form.
-    pub fn merged(&self, members: serde_json::Map<String, Value>) -> Result<Self, UnknownSetting> {
-        let mut all = serde_json::to_value(self).map_err(UnknownSetting)?;
+    pub fn merged(&self, members: serde_json::Map<String, Value>) -> Result<Self, InvalidSetting> {
+        let mut all = serde_json::to_value(self).map_err(InvalidSetting)?;
         if let Some(all) = all.as_object_mut() {
             all.extend(members);
         }
-        serde_json::from_value(all).map_err(UnknownSetting)
+        serde_json::from_value(all).map_err(InvalidSetting)
     }
 }
 
