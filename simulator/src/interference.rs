@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Extracts a mid-stream interruption from a fault; only the stream itself can apply it.
-pub(crate) fn in_the_middle(
+pub(crate) fn split_interruption(
     fault: Option<Fault>,
     entry: &Entry,
     streams: bool,

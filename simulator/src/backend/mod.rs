@@ -58,9 +58,9 @@ impl BackendOrigin {
         entry.body(&body);
         let authenticated = authentication::authenticate(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
-        // A separate statement: as an argument of `in_the_middle`, which locks the state too, this would deadlock.
+        // A separate statement: as an argument of `split_interruption`, which locks the state too, this would deadlock.
         let struck = self.provider.state().faults.strike(endpoint);
-        let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
+        let (fault, interrupted) = interference::split_interruption(struck, entry, endpoint == Endpoint::Responses);
         let decide = || match (authenticated, endpoint) {
             (Err(refusal), _) => refusal,
             (Ok(account), Endpoint::Responses) => {

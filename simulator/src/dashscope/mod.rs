@@ -87,7 +87,8 @@ impl DashscopeOrigin {
         let is_accepted = self.accepts_key(entry, bearer(&head.headers));
         let operation = Operation::read(&head);
         let struck = self.provider.state().faults.strike(operation.endpoint());
-        let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(operation, Operation::Chat));
+        let (fault, interrupted) =
+            interference::split_interruption(struck, entry, matches!(operation, Operation::Chat));
         let decide = || {
             if is_accepted {
                 self.decide(&operation, entry, &head, &body, interrupted)
