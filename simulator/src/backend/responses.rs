@@ -32,7 +32,7 @@ pub(super) fn responses(
     account: &Account,
     interrupted: Option<Interrupted>,
 ) -> Reply {
-    let (settings, now) = provider.state().at_this_moment();
+    let (settings, now) = provider.state().settings_and_time();
     let read = ModelRequest::read(head, body, &OF_RESPONSES, &settings.models);
     let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
         Ok(request) => request,

@@ -20,7 +20,7 @@ pub(super) fn completions(
     body: &[u8],
     interrupted: Option<Interrupted>,
 ) -> Reply {
-    let (settings, now) = provider.state().at_this_moment();
+    let (settings, now) = provider.state().settings_and_time();
     let Ok(request) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return refused(400, "The body is not a JSON object.", "invalid_parameter_error");
     };

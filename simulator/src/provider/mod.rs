@@ -88,7 +88,7 @@ impl State {
     }
 
     /// Returns the settings and the time, so that a response can be built without the lock.
-    pub(crate) fn at_this_moment(&self) -> (Settings, Duration) {
+    pub(crate) fn settings_and_time(&self) -> (Settings, Duration) {
         (self.settings.clone(), self.now())
     }
 }
