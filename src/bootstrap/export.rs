@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     adapters::{
-        archive::{ArchiveKind, ArchiveReader, ArchiveWriter, CarriedAccount, Header, Line},
+        archive::{ArchiveKind, ArchiveReader, ArchiveWriter, ArchivedAccount, Header, Line},
         cli::{ExportOptions, ImportOptions, passphrase::PassphraseFor},
         settings::Settings,
         system::{SystemClock, SystemRandom},
@@ -90,15 +90,15 @@ fn exported(departure: &Departure, file: &Path) -> String {
     )
 }
 
-fn carried(account: &MovingAccount) -> CarriedAccount {
-    CarriedAccount {
+fn carried(account: &MovingAccount) -> ArchivedAccount {
+    ArchivedAccount {
         name: account.name.to_string(),
         provider_type: account.provider_type.as_str().to_owned(),
         display_name: account.display_name.clone(),
         enabled: account.enabled,
         settings: ProviderSettings::default().with_metadata(&account.metadata).into_json(),
-        access_token: Some(CarriedAccount::text_of(&account.access_token)),
-        refresh_token: account.refresh_token.as_ref().map(CarriedAccount::text_of),
+        access_token: Some(ArchivedAccount::text_of(&account.access_token)),
+        refresh_token: account.refresh_token.as_ref().map(ArchivedAccount::text_of),
     }
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn connect(
     Ok(names)
 }
 
-fn arrived(account: &CarriedAccount, file: &Path) -> Result<MovingAccount, StartError> {
+fn arrived(account: &ArchivedAccount, file: &Path) -> Result<MovingAccount, StartError> {
     let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
     let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
     Ok(MovingAccount {

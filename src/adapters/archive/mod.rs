@@ -19,7 +19,7 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 use serde::Serialize;
 
 use lines::FORMAT;
-pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, StoredCheck};
+pub use lines::{ArchiveKind, ArchivedAccount, ArchivedSecrets, Header, Line, StoredCheck};
 
 use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
