@@ -69,7 +69,7 @@ impl GoServiceKey {
 ///
 /// # Errors
 /// [`ForeignError::Sealed`] if a secret cannot be decrypted.
-pub fn open(
+pub fn convert(
     row: &GoServiceRow,
     key: Option<&GoServiceKey>,
     now: Timestamp,
