@@ -64,7 +64,7 @@ pub enum AppError {
     PathNotAllowed { name: AccountName, path: ProxyPath },
     /// The caller is a program, and the account's `program_paths` do not include the method and path.
     #[error("{method} {path} is not allowed for programs at provider {name}")]
-    PathOfOwner { name: AccountName, method: String, path: ProxyPath },
+    PathNotForPrograms { name: AccountName, method: String, path: ProxyPath },
     /// The provider could not be reached, or its response broke off.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),

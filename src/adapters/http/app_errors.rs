@@ -72,7 +72,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::PathNotAllowed { name, .. } => {
             with(Kind::PathNotAllowed, &format!("the setting providers.{name}.proxy_paths lists the allowed paths"))
         }
-        AppError::PathOfOwner { name, .. } => {
+        AppError::PathNotForPrograms { name, .. } => {
             with(Kind::PathNotAllowed, &format!("the setting providers.{name}.program_paths lists what is"))
         }
         AppError::Upstream(UpstreamError::Body(error)) => (Problem::from(*error).code, Some(error.to_string())),

@@ -47,7 +47,7 @@ impl Models {
     /// Forwards a request to the account's provider.
     ///
     /// # Errors
-    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::PathOfOwner`],
+    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::PathNotForPrograms`],
     /// [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`], [`AppError::Upstream`],
     /// [`AppError::RetryRequest`], and those of [`Tokens::usable`](crate::app::Tokens::usable).
     #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
@@ -62,7 +62,7 @@ impl Models {
             return Err(AppError::PathNotAllowed { name, path });
         }
         if !is_covered(&definition.program_paths) && !rights.manages_accounts() {
-            return Err(AppError::PathOfOwner { name, method: method.to_string(), path });
+            return Err(AppError::PathNotForPrograms { name, method: method.to_string(), path });
         }
         let url = definition.url_of(&path, query.as_deref());
         add_session(&mut headers, None);
