@@ -1,5 +1,5 @@
-//! Applies a queued fault around one decision of the provider. A fault acts before or after `decide`, never
-//! during it, so the order of steps in each arm matters.
+//! Applies a queued fault around one decision of the provider. A fault acts before or after `decide`, never during
+//! it, so the order of steps in each arm matters.
 
 use crate::{
     faults::{Fault, Interruption},

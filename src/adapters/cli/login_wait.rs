@@ -97,7 +97,7 @@ impl LoginWait<'_> {
     /// # Errors
     ///
     /// The status cannot be read. While the gateway is unreachable, retries until the login expires; after a refusal,
-    /// for [`SETTLE_TIMEOUT`].
+    /// for `SETTLE_TIMEOUT`.
     pub async fn until_end(&self, countdown: &mut Countdown) -> Result<LoginEnd, CliError> {
         let mut pasted_lines = PastedLines::open();
         let mut rejected_lines = None;
