@@ -17,7 +17,7 @@ pub async fn list(
 ) -> Result<Exit, CliError> {
     let page = client.audit(limit).await?;
     if output.json {
-        render::typed_json(&page)?;
+        render::list_as_json(&page)?;
     } else {
         render::table(&entries_text(&page.entries, times))?;
     }

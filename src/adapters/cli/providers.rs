@@ -30,7 +30,7 @@ pub async fn run(command: &ProvidersCommand, client: &GatewayClient, times: &Tim
         ProvidersCommand::List(output) => {
             let all = client.providers().await?;
             if output.json {
-                render::typed_json(&all)?;
+                render::list_as_json(&all)?;
             } else {
                 render::table(&list(&all.providers, times))?;
             }

@@ -75,7 +75,7 @@ impl Output {
 }
 
 /// Prints a list that was read page by page, as JSON.
-pub fn typed_json(list: &impl ToJSON) -> io::Result<()> {
+pub fn list_as_json(list: &impl ToJSON) -> io::Result<()> {
     json(&list.to_json_string())
 }
 

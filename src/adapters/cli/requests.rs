@@ -50,7 +50,7 @@ pub(super) async fn run(
         RequestsCommand::List { limit, output } => {
             let page = client.requests(*limit).await?;
             if output.json {
-                render::typed_json(&page)?;
+                render::list_as_json(&page)?;
             } else {
                 let rows = page.requests.iter().rev().map(|request| row(request, times));
                 render::table(&table(HEADINGS, rows))?;
@@ -111,7 +111,7 @@ pub(super) async fn usage(
 ) -> Result<Exit, CliError> {
     let page = client.program_usage(days).await?;
     if output.json {
-        render::typed_json(&page)?;
+        render::list_as_json(&page)?;
     } else if page.usage.is_empty() {
         render::line("No program has used a model in this time.")?;
     } else {

@@ -40,7 +40,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
         TokensCommand::List(output) => {
             let all = client.tokens().await?;
             if output.json {
-                render::typed_json(&all)?;
+                render::list_as_json(&all)?;
             } else if all.tokens.is_empty() {
                 render::line("No tokens. Create one for each program: goclaw tokens create NAME")?;
             } else {
