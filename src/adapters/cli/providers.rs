@@ -32,7 +32,7 @@ pub async fn run(command: &ProvidersCommand, client: &GatewayClient, times: &Tim
             if output.json {
                 render::list_as_json(&all)?;
             } else {
-                render::table(&list(&all.providers, times))?;
+                render::table(&providers_text(&all.providers, times))?;
             }
             Ok(Exit::Yes)
         }
@@ -154,7 +154,7 @@ fn read_secrets(
     Ok((secret, Some(cookie.into())))
 }
 
-pub fn list(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
+pub fn providers_text(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
     let mut sorted: Vec<&ProviderSummary> = providers.iter().collect();
     // In natural order, work-2 comes before work-10.
     sorted.sort_by(|one, other| natord::compare(&one.name, &other.name));
