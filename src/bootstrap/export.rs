@@ -55,7 +55,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         let header = Header::new(ArchiveKind::Accounts, SystemClock.now().unix_millis());
         let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
         for account in &departure.accounts {
-            archive.write(&Line { account: Some(carried(account)), ..Line::default() })?;
+            archive.write(&Line { account: Some(archived(account)), ..Line::default() })?;
         }
         let count = u64::try_from(departure.accounts.len()).unwrap_or(u64::MAX);
         archive.write(&Line { end: Some(count), ..Line::default() })?;
@@ -90,7 +90,7 @@ fn exported(departure: &Departure, file: &Path) -> String {
     )
 }
 
-fn carried(account: &MovingAccount) -> ArchivedAccount {
+fn archived(account: &MovingAccount) -> ArchivedAccount {
     ArchivedAccount {
         name: account.name.to_string(),
         provider_type: account.provider_type.as_str().to_owned(),
@@ -115,7 +115,7 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     }
     let mut accounts = Vec::new();
     while let Some(line) = archive.next_line()? {
-        accounts.extend(line.account.map(|account| arrived(&account, file)).transpose()?);
+        accounts.extend(line.account.map(|account| moving_account(&account, file)).transpose()?);
     }
     let is_whole = options.names.is_empty();
     accounts.retain(|account| is_whole || options.names.contains(&account.name));
@@ -156,7 +156,7 @@ pub(super) async fn connect(
     Ok(names)
 }
 
-fn arrived(account: &ArchivedAccount, file: &Path) -> Result<MovingAccount, StartError> {
+fn moving_account(account: &ArchivedAccount, file: &Path) -> Result<MovingAccount, StartError> {
     let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
     let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
     Ok(MovingAccount {
