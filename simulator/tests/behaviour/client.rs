@@ -138,12 +138,12 @@ pub(crate) fn host_and_port(url: &str) -> &str {
     url.strip_prefix("http://").unwrap().split('/').next().unwrap()
 }
 
-/// Waits for a future, at most `TIMEOUT`.
+/// Waits for a future. Panics after `TIMEOUT`.
 pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
     timeout(TIMEOUT, awaited).await.unwrap()
 }
 
-/// Polls until a condition holds, at most for `TIMEOUT`.
+/// Polls until a condition holds. Panics after `TIMEOUT`.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
