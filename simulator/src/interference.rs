@@ -65,9 +65,9 @@ pub(crate) async fn around(
         Fault::HugeBody => Ok(decide().with_delivery(Delivery::huge(), held)),
         Fault::SlowDrip { every } => Ok(decide().with_delivery(Delivery::drip(every), held)),
         Fault::StatusAfterCommit { status, body } => {
-            Ok(decide().replaced(status, body).header("content-type", "application/json"))
+            Ok(decide().with_status_and_body(status, body).header("content-type", "application/json"))
         }
-        Fault::Retyped { content_type } => Ok(decide().retyped(&content_type)),
+        Fault::Retyped { content_type } => Ok(decide().with_media_type(&content_type)),
         Fault::Members { members } => Ok(decide().with_members(members)),
         Fault::Headers { headers } => Ok(decide().headers(pairs(&headers))),
     }

@@ -55,13 +55,13 @@ impl Reply {
     }
 
     /// Replaces status and body, and keeps the cookies.
-    pub(crate) fn replaced(self, status: u16, body: String) -> Self {
+    pub(crate) fn with_status_and_body(self, status: u16, body: String) -> Self {
         let cookies = self.headers.into_iter().filter(|(name, _)| name == SET_COOKIE).collect();
         Self { headers: cookies, ..Self::new(status, body) }
     }
 
     /// Replaces the media type.
-    pub(crate) fn retyped(mut self, media_type: &str) -> Self {
+    pub(crate) fn with_media_type(mut self, media_type: &str) -> Self {
         self.headers.retain(|(name, _)| name != CONTENT_TYPE);
         self.header("content-type", media_type)
     }
