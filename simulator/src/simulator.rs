@@ -108,7 +108,7 @@ impl Simulator {
         };
         let keys = tokio::task::spawn_blocking(move || match options.signing_keys {
             Some(file) => KeyRing::load_or_create(&file),
-            None => Ok(KeyRing::first()?),
+            None => Ok(KeyRing::initial()?),
         });
         let keys = keys.await.map_err(StartError::Interrupted)??;
         let (issuer, sessions_issuer) = (addresses.issuer.clone(), addresses.sessions_url.clone());

@@ -71,13 +71,13 @@ pub(crate) struct KeyRing(Vec<Arc<SigningKey>>);
 
 /// The initial keys of every simulator in this process. Generating them once keeps a test binary with many simulators
 /// fast. They never leave the process.
-static FIRST_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
+static INITIAL_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
 
 impl KeyRing {
     /// Returns the initial key ring. Slow the first time; do not call from an async task.
-    pub(crate) fn first() -> Result<Self, rsa::Error> {
-        let mut first = FIRST_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ring) = first.as_ref() {
+    pub(crate) fn initial() -> Result<Self, rsa::Error> {
+        let mut initial = INITIAL_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ring) = initial.as_ref() {
             return Ok(ring.clone());
         }
         let generated: Result<Vec<_>, _> = std::thread::scope(|scope| {
@@ -85,7 +85,7 @@ impl KeyRing {
             threads.into_iter().map(|thread| thread.join().unwrap_or(Err(rsa::Error::Internal))).collect()
         });
         let ring = Self(generated?.into_iter().map(Arc::new).collect());
-        *first = Some(ring.clone());
+        *initial = Some(ring.clone());
         Ok(ring)
     }
 
@@ -96,7 +96,7 @@ impl KeyRing {
         if let Some(ring) = stored {
             return Ok(ring);
         }
-        let ring = Self::first()?;
+        let ring = Self::initial()?;
         // A file that is renamed into place is never read half-written.
         let draft = path.with_extension(random_text());
         fs::write(&draft, ring.to_pem()?).and_then(|()| fs::rename(&draft, path))?;
