@@ -22,7 +22,7 @@ pub(super) async fn refresh(
     refresh_token: &str,
     client_id: &str,
 ) -> Result<Reply, ConnectionCut> {
-    let under_way = Arc::new(provider.presented(entry, refresh_token));
+    let under_way = Arc::new(provider.begin_presentation(entry, refresh_token));
     provider.steps.pass(Step::BodyRead, under_way.family).await?;
     let fault = provider.state().faults.strike(Endpoint::Refresh);
     let mut issued = false;
