@@ -31,7 +31,7 @@ use crate::{
 const REDIRECT_FILE_LIFETIME: Duration = Duration::from_secs(60);
 /// Timeout for the cancel request after Ctrl-C.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
-const THEN_PRESS_ENTER: &str = "Then press Enter; it is not shown.";
+const PRESS_ENTER: &str = "Then press Enter; it is not shown.";
 
 pub async fn login(
     options: &LoginOptions,
@@ -128,13 +128,13 @@ pub fn paste_hint(login: &PendingLogin) -> String {
     let address = starts_with.unwrap_or_default();
     if login.callback.listening {
         format!(
-            "If the browser ends at a page that does not load, paste its whole address here{address}. {THEN_PRESS_ENTER}"
+            "If the browser ends at a page that does not load, paste its whole address here{address}. {PRESS_ENTER}"
         )
     } else {
         let why = login.callback.error.as_deref().unwrap_or("The gateway does not listen for the redirect.");
         format!(
             "{why}\nYou can still sign in: the browser will end at a page that does not load.\n\
-             Paste its whole address here{address}. {THEN_PRESS_ENTER}"
+             Paste its whole address here{address}. {PRESS_ENTER}"
         )
     }
 }
