@@ -125,7 +125,7 @@ async fn a_custom_response_changes_no_state() {
 }
 
 #[tokio::test]
-async fn a_stream_fault_also_cuts_other_responses() {
+async fn a_stream_fault_cuts_or_hangs_other_responses_too() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let stream = |interruption| Fault::Stream { after: 1, interruption };

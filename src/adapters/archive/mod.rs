@@ -2,7 +2,8 @@
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
 //! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`] has
-//! its lines. A writer writes a draft beside the file, so a file under its final name is complete.
+//! its lines. A writer writes a draft beside the file, so a file under its final name is complete, or empty if the
+//! process died while it renamed the draft.
 
 mod chunks;
 mod lines;

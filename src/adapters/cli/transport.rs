@@ -19,7 +19,7 @@ use crate::adapters::contract::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Exceeds the gateway's slowest operation: `refresh` may wait for another replica's refresh and then run its own.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Exceeds every response of the gateway, because lists are paged.
+/// Far more than a usual response has, because lists are paged.
 pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// A response: its text (for `--json`) and the parsed body.

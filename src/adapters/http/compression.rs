@@ -24,6 +24,7 @@ const PIECE: usize = 256 * 1024;
 pub(super) enum Coding {
     Identity,
     Gzip,
+    /// A single frame. Bytes after it are ignored.
     Zstd,
 }
 
