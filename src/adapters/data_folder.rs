@@ -57,18 +57,18 @@ pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Res
     for name in secrets {
         own_metadata(&folder.join(name))?;
     }
-    files.iter().try_for_each(|name| check(&folder.join(name)))
+    files.iter().try_for_each(|name| check_and_make_private(&folder.join(name)))
 }
 
 /// Checks a file, or a folder with its files, and makes the files private.
-fn check(path: &Path) -> Result<(), UnsafeFolder> {
+fn check_and_make_private(path: &Path) -> Result<(), UnsafeFolder> {
     let Some(metadata) = own_metadata(path)? else { return Ok(()) };
     if !metadata.is_dir() {
         return make_private(path, &metadata);
     }
     check_folder(path, &metadata)?;
     for entry in fs::read_dir(path).map_err(failed("list", path))? {
-        check(&entry.map_err(failed("list", path))?.path())?;
+        check_and_make_private(&entry.map_err(failed("list", path))?.path())?;
     }
     Ok(())
 }

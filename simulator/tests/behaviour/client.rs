@@ -208,6 +208,7 @@ pub(crate) fn jwt_part(jwt: &str, part: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(jwt.split('.').nth(part).unwrap()).unwrap()).unwrap()
 }
 
+/// Returns the expected value of [`Answer::refusal`].
 pub(crate) fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }

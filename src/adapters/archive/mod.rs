@@ -26,7 +26,7 @@ use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
 
 /// Maximum length of a line, in bytes.
-const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+const MAX_LINE_BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -79,7 +79,7 @@ impl ArchiveWriter {
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), ArchiveError> {
         let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|text| {
             let text = Zeroizing::new(text);
-            if text.len() as u64 >= LONGEST_LINE {
+            if text.len() as u64 >= MAX_LINE_BYTES {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
             self.content.write_all(&text)?;
@@ -188,7 +188,7 @@ impl ArchiveReader {
         &self.header
     }
 
-    /// Returns the next line; None after the last one.
+    /// Returns the next line; `None` after the last one.
     ///
     /// # Errors
     /// [`ArchiveError::Damaged`] if a line is invalid, the end line is missing, or its number is wrong.
@@ -215,7 +215,7 @@ impl ArchiveReader {
 
     fn read_line(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
         let mut line = Zeroizing::new(Vec::new());
-        let read = (&mut self.content).take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let read = (&mut self.content).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
         read.map_err(|error| self.damaged(&error.to_string()))?;
         if line.is_empty() {
             return Ok(None);

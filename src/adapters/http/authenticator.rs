@@ -40,7 +40,8 @@ impl AuthContext {
         }
     }
 
-    /// Returns a token that is cancelled when the caller's API token is revoked; None for the gateway token.
+    /// Returns a [`CancellationToken`] that is cancelled when the caller's API token is revoked; `None` for the gateway
+    /// token.
     pub(super) fn revoked(&self) -> Option<CancellationToken> {
         match &self.credential {
             Credential::GatewayToken => None,

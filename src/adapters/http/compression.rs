@@ -20,6 +20,7 @@ const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 /// Bytes to decompress before the task yields.
 const PIECE: usize = 256 * 1024;
 
+/// A content coding that the gateway accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Identity,

@@ -161,7 +161,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     }
 }
 
-/// Returns the actor of this request for the audit log; None for a request that changes nothing.
+/// Returns the actor of this request for the audit log; `None` for a request that changes nothing.
 fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
     let changes = *request.method() != Method::GET && !paths::is_unaudited(request.uri().path());
     request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))
