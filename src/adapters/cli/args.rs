@@ -217,7 +217,7 @@ pub struct Answer {
 
 impl Answer {
     /// Returns the given answer; `None` if the user must be asked.
-    pub fn replace(&self) -> Option<bool> {
+    pub fn decision(&self) -> Option<bool> {
         (self.replace || self.keep).then_some(self.replace)
     }
 }

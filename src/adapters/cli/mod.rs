@@ -113,7 +113,7 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
                 AuthCommand::Status(target) => auth::status(&target, client, times).await,
                 AuthCommand::Refresh { target, yes } => auth::refresh(&target, yes, client, times).await,
                 AuthCommand::Confirm { target, answer } => {
-                    confirm::confirm(&target, answer.replace(), client, times).await
+                    confirm::confirm(&target, answer.decision(), client, times).await
                 }
                 AuthCommand::Logout(target) => auth::logout(&target, client).await,
                 AuthCommand::Cancel(target) => auth::cancel(&target, client).await,
