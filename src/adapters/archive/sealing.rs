@@ -25,7 +25,7 @@ const WORK_FACTOR: u8 = 17;
 /// The highest work factor that is read. It needs 1 GiB of memory.
 const MAX_WORK_FACTOR: u8 = 20;
 /// Maximum length of a header line.
-const MAX_LINE_BYTES: u64 = 1_024;
+const MAX_HEADER_LINE_BYTES: u64 = 1_024;
 
 /// The key that encrypts the payload.
 pub(super) type PayloadKey = Zeroizing<[u8; 32]>;
@@ -71,7 +71,7 @@ pub(super) fn open(
     let mut lines = Vec::new();
     for _ in 0..4 {
         let mut line = String::new();
-        let read = file.by_ref().take(MAX_LINE_BYTES).read_line(&mut line);
+        let read = file.by_ref().take(MAX_HEADER_LINE_BYTES).read_line(&mut line);
         read.map_err(|error| {
             if error.kind() == io::ErrorKind::InvalidData { not_an_archive() } else { failed("read", path)(error) }
         })?;
