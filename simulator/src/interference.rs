@@ -1,5 +1,5 @@
-//! Applies a queued fault around one decision of the provider. A fault acts either before `decide` runs or after it,
-//! never in between, so the order of steps in each arm matters.
+//! Applies a queued fault around one decision of the provider. A fault acts before or after `decide`, never during
+//! it, so the order of steps in each arm matters.
 
 use crate::{
     faults::{Fault, Interruption},
@@ -58,16 +58,16 @@ pub(crate) async fn around(
             std::future::pending().await
         }
         Fault::HalfJson | Fault::Stream { interruption: Interruption::Cut, .. } => {
-            Ok(decide().delivered(Delivery::half(), held))
+            Ok(decide().with_delivery(Delivery::half(), held))
         }
-        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().delivered(Delivery::stuck(), held)),
+        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().with_delivery(Delivery::stuck(), held)),
         Fault::Stream { interruption: Interruption::Fail(_), .. } => Ok(decide()),
-        Fault::HugeBody => Ok(decide().delivered(Delivery::huge(), held)),
-        Fault::SlowDrip { every } => Ok(decide().delivered(Delivery::drip(every), held)),
+        Fault::HugeBody => Ok(decide().with_delivery(Delivery::huge(), held)),
+        Fault::SlowDrip { every } => Ok(decide().with_delivery(Delivery::drip(every), held)),
         Fault::StatusAfterCommit { status, body } => {
-            Ok(decide().replaced(status, body).header("content-type", "application/json"))
+            Ok(decide().with_status_and_body(status, body).header("content-type", "application/json"))
         }
-        Fault::Retyped { content_type } => Ok(decide().retyped(&content_type)),
+        Fault::Retyped { content_type } => Ok(decide().with_media_type(&content_type)),
         Fault::Members { members } => Ok(decide().with_members(members)),
         Fault::Headers { headers } => Ok(decide().headers(pairs(&headers))),
     }

@@ -56,7 +56,8 @@ pub struct JournalEntry {
     pub family: Option<FamilyId>,
     /// The applied fault.
     pub fault: Option<String>,
-    /// The provider's decision: `tokens_issued`, `code_issued`, `revoked` or an error code; `undecided` before that.
+    /// The provider's decision, such as `tokens_issued`, `revoked` or an error code; where no decision has a name, the
+    /// response status. `undecided` before that.
     pub outcome: String,
     /// The response status; `None` while no response is sent.
     pub status: Option<u16>,
@@ -144,7 +145,7 @@ impl Journal {
             site,
             method: request.method.to_string(),
             path: request.uri.path().to_owned(),
-            query: request.uri.query().filter(|_| site != Site::Auth).map(guarded),
+            query: request.uri.query().filter(|_| site != Site::Auth).map(digest_if_secret),
             header_names,
             headers: if site == Site::Auth { BTreeMap::new() } else { header_values(&request.headers) },
             body_bytes: None,
@@ -187,13 +188,13 @@ fn header_values(headers: &hyper::HeaderMap) -> BTreeMap<String, String> {
         let values: Vec<_> =
             headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let value = values.join(", ");
-        if SECRET_HEADERS.contains(&name.as_str()) { digest(&value) } else { guarded(&value) }
+        if SECRET_HEADERS.contains(&name.as_str()) { digest(&value) } else { digest_if_secret(&value) }
     };
     headers.keys().map(|name| (name.to_string(), joined(name))).collect()
 }
 
 /// Returns a value, or its digest if it contains a secret.
-fn guarded(value: &str) -> String {
+fn digest_if_secret(value: &str) -> String {
     if value.contains(CANARY) || value.contains(CANARY_IN_JWT) { digest(value) } else { value.to_owned() }
 }
 

@@ -108,8 +108,8 @@ pub use presentations::{Presentation, PresentationOutcome, PresentationTotals};
 pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, CookieRotation, KeysError, SignedInBrowser, TokenStatus};
 pub use scripts::{Script, ScriptOrder, UnknownScript};
 pub use settings::{
-    AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy,
-    Settings, Speech, UnknownSetting, UsedPercent,
+    AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, InvalidSetting, RedirectPorts,
+    ReusePolicy, Settings, Speech, UsedPercent,
 };
 pub use simulator::{Addresses, Options, Simulator, StartError};
 pub use site::Site;

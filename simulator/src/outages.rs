@@ -48,7 +48,7 @@ impl Outages {
     }
 
     /// Ends every outage and returns when the change has taken effect.
-    pub(crate) async fn ended(&self) {
+    pub(crate) async fn end_and_wait(&self) {
         for site in Site::ALL {
             self.set(site, false).await;
         }

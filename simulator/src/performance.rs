@@ -59,8 +59,8 @@ pub(crate) fn moves(
     writes.chain(last).collect()
 }
 
-/// Returns the number of frames that end with this delta. For 0 it counts the frames before the first delta; without
-/// deltas, all frames but the last.
+/// Returns the number of frames up to and including this delta, counted from 1. For 0 it counts the frames before the
+/// first delta. Without such a delta it counts all frames but the last.
 fn until_delta(frames: &[Frame], deltas: usize) -> usize {
     let mut places = frames.iter().enumerate().filter(|(_, frame)| frame.is_delta).map(|(place, _)| place);
     let place = match deltas.checked_sub(1) {
@@ -75,7 +75,7 @@ pub(crate) fn delivery(moves: Vec<Move>, pause: Duration, open: &OpenStream) -> 
     let ending = open.ending();
     Delivery::written(move |writer, _| {
         // A stream that ends before the writer sets another end was abandoned by the client.
-        ending.is(StreamEnd::Abandoned);
+        ending.set(StreamEnd::Abandoned);
         perform(writer, moves, pause, ending)
     })
 }
@@ -89,7 +89,7 @@ async fn perform(mut writer: BodyWriter, moves: Vec<Move>, pause: Duration, endi
                     return;
                 }
             }
-            Move::Ends(end) => ending.is(end),
+            Move::Ends(end) => ending.set(end),
             Move::Hang => std::future::pending().await,
             Move::Cut => return writer.cut().await,
         }

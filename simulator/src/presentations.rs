@@ -111,7 +111,7 @@ impl Presentations {
         self.0.clone()
     }
 
-    /// Returns the totals; the families count the concurrent presentations.
+    /// Returns the totals. The maximum comes from `Families`, which counts the presentations in flight.
     pub(crate) fn totals(&self, max_concurrent_in_a_family: u32) -> PresentationTotals {
         let mut totals = PresentationTotals { max_concurrent_in_a_family, ..PresentationTotals::default() };
         for presentation in &self.0 {
@@ -130,7 +130,7 @@ impl Presentations {
         totals
     }
 
-    // Presentations in flight are near the end.
+    /// Searches from the end, because the presentations in flight are there.
     fn find(&mut self, sequence: u64) -> Option<&mut Presentation> {
         self.0.iter_mut().rev().find(|presentation| presentation.sequence == sequence)
     }

@@ -1,5 +1,5 @@
 //! The error bodies of the resource servers, in the real providers' words. Genuine refusals and queued faults share
-//! them.
+//! them. `provider::refusal` has the errors of the token endpoint.
 
 use serde_json::{Value, json};
 

@@ -9,13 +9,13 @@ use crate::faults::Times;
 /// The default error code of a failure.
 const DEFAULT_CODE: &str = "server_error";
 
-/// The content and form of a response. What a script does not change is as in [`Script::Auto`].
+/// The content and form of a response. Everything that a script does not change is as in [`Script::Auto`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Script {
     /// The output that follows from the request.
     Auto,
-    /// Text in many writing systems; two writes split each multi-byte character.
+    /// Text in many writing systems; each multi-byte character is split between two writes.
     Multibyte,
     /// Lines end in CR LF.
     Crlf,
@@ -85,11 +85,11 @@ impl TryFrom<String> for Script {
     type Error = UnknownScript;
 
     fn try_from(text: String) -> Result<Self, UnknownScript> {
-        let (name, code) = text.split_once(':').unwrap_or((&text, DEFAULT_CODE));
+        let (name, argument) = text.split_once(':').unwrap_or((&text, DEFAULT_CODE));
         match name {
-            "failed" => Ok(Self::Failed(code.to_owned())),
-            "error_event" => Ok(Self::ErrorEvent(code.to_owned())),
-            "events" => serde_json::from_str(code).map(Self::Events).map_err(|_not_events| UnknownScript(text)),
+            "failed" => Ok(Self::Failed(argument.to_owned())),
+            "error_event" => Ok(Self::ErrorEvent(argument.to_owned())),
+            "events" => serde_json::from_str(argument).map(Self::Events).map_err(|_not_events| UnknownScript(text)),
             _ => {
                 let named = NAMED.into_iter().find(|(name, _)| *name == text);
                 named.map(|(_, script)| script).ok_or(UnknownScript(text))

@@ -35,7 +35,7 @@ pub struct Options {
     /// The port of DashScope; 0 selects a random one.
     pub dashscope_port: u16,
     /// The file of the signing keys, written if it is missing; without it every process generates its own, which takes
-    /// most of its start.
+    /// most of the start time.
     pub signing_keys: Option<PathBuf>,
     /// The settings at the start and after a reset.
     pub settings: Settings,
@@ -53,10 +53,10 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// The signing keys could not be generated or kept.
+    /// The signing keys could not be generated or stored.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// The task that generates keys was interrupted.
+    /// The task that generates keys panicked or was cancelled.
     #[error("the generation of signing keys was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
 }
@@ -107,8 +107,8 @@ impl Simulator {
             dashscope_url,
         };
         let keys = tokio::task::spawn_blocking(move || match options.signing_keys {
-            Some(file) => KeyRing::kept_in(&file),
-            None => Ok(KeyRing::first()?),
+            Some(file) => KeyRing::load_or_create(&file),
+            None => Ok(KeyRing::initial()?),
         });
         let keys = keys.await.map_err(StartError::Interrupted)??;
         let (issuer, sessions_issuer) = (addresses.issuer.clone(), addresses.sessions_url.clone());

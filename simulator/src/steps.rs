@@ -202,8 +202,8 @@ impl Steps {
     pub(crate) async fn pass(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Result<(), ConnectionCut> {
         match self.stop(step, family) {
             None => Ok(()),
-            Some(Stopping::Cut(cut)) => Err(cut),
-            Some(Stopping::Held(held, verdict)) => {
+            Some(StopEffect::Cut(cut)) => Err(cut),
+            Some(StopEffect::Held(held, verdict)) => {
                 let released = verdict.await;
                 drop(held);
                 match released {
@@ -216,7 +216,7 @@ impl Steps {
     }
 
     /// Applies the oldest queued stop for this step, if any.
-    fn stop(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Option<Stopping> {
+    fn stop(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Option<StopEffect> {
         let mut inner = self.inner();
         inner.orders.retain(|order| order.times != Times::Next(0));
         let order = inner.orders.iter_mut().find(|order| order.step == step)?;
@@ -226,24 +226,24 @@ impl Steps {
         let stop = order.stop;
         inner.last_number += 1;
         let number = inner.last_number;
-        let (stopping, verdict) = match stop {
-            Stop::Close => (Stopping::Cut(ConnectionCut::Close), None),
-            Stop::Reset => (Stopping::Cut(ConnectionCut::Reset), None),
+        let (effect, verdict) = match stop {
+            Stop::Close => (StopEffect::Cut(ConnectionCut::Close), None),
+            Stop::Reset => (StopEffect::Cut(ConnectionCut::Reset), None),
             Stop::Hold => {
                 let (verdict, receiver) = oneshot::channel();
-                (Stopping::Held(Held { number, steps: Arc::clone(self) }, receiver), Some(verdict))
+                (StopEffect::Held(Held { number, steps: Arc::clone(self) }, receiver), Some(verdict))
             }
         };
         let state = if verdict.is_some() { StoppedState::Held } else { StoppedState::Cut };
         inner.stopped.push(Stopped { number, request: StoppedRequest { step, family, state }, verdict });
         drop(inner);
         self.changed.send_replace(());
-        Some(stopping)
+        Some(effect)
     }
 }
 
 /// The effect of a stop on its request.
-enum Stopping {
+enum StopEffect {
     Cut(ConnectionCut),
     Held(Held, oneshot::Receiver<Release>),
 }

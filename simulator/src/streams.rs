@@ -17,7 +17,7 @@ pub struct StreamCounts {
     pub open: u32,
     /// Sent completely.
     pub completed: u32,
-    /// Ended by a queued fault, in the middle or before the first byte.
+    /// Cut off by a queued fault or a script, mid-stream or before the first byte.
     pub broken: u32,
     /// Abandoned by the client, or ended by an outage.
     pub abandoned: u32,
@@ -50,7 +50,7 @@ pub(crate) struct OpenStream {
 pub(crate) struct StreamEnding(Arc<Mutex<StreamEnd>>);
 
 impl StreamEnding {
-    pub(crate) fn is(&self, end: StreamEnd) {
+    pub(crate) fn set(&self, end: StreamEnd) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 }

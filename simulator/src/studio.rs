@@ -43,9 +43,9 @@ impl StudioOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
-        let admitted = self.admit(entry, bearer(&head.headers));
+        let authenticated = self.authenticate(entry, bearer(&head.headers));
         let fault = self.provider.state().faults.strike(Endpoint::Studio);
-        let decide = || match (admitted, &head.method, head.uri.path().strip_prefix(BASE_PATH)) {
+        let decide = || match (authenticated, &head.method, head.uri.path().strip_prefix(BASE_PATH)) {
             (Err(refusal), _, _) => refusal,
             (Ok(account), &Method::GET, Some("/billing/info/")) => billing(&account),
             (Ok(_), _, _) => Reply::json(404, &refusals::detail("Not Found")),
@@ -53,7 +53,7 @@ impl StudioOrigin {
         interference::around(fault, entry, (), decide).await
     }
 
-    fn admit(&self, entry: &Entry, token: Option<&str>) -> Result<Account, Reply> {
+    fn authenticate(&self, entry: &Entry, token: Option<&str>) -> Result<Account, Reply> {
         let checked = token.map(|token| check_session(&self.provider, token));
         let (status, outcome) = match &checked {
             None => (None, "no_bearer"),

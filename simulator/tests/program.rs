@@ -122,7 +122,7 @@ async fn sigterm_stops_it_and_a_closed_stdin_does_not() {
 }
 
 #[tokio::test]
-async fn invalid_flags_are_refused_with_a_sentence() {
+async fn invalid_flags_are_refused_with_the_reason() {
     for (flags, why) in [
         (["--no-such", "1"].as_slice(), "unknown flag --no-such; --help lists them"),
         (&["--reuse", "sometimes"], "--reuse does not take `sometimes`"),

@@ -36,8 +36,8 @@ pub enum UnsafeFolder {
 }
 
 /// Checks an existing data folder, its parents, and the gateway's files in it. All files must belong to this user.
-/// Makes `files` private, some of which may be folders of files. Does not check the mode of `secrets`, because each
-/// read does. `folder` may be a symbolic link; the files may not.
+/// Makes `files` private; an entry may also be a folder, whose files become private. Does not check the mode of
+/// `secrets`, because each read does. `folder` may be a symbolic link; the files may not.
 ///
 /// # Errors
 /// Another user owns a file or may change a folder, a file is a symbolic link, or a check failed.
@@ -57,18 +57,18 @@ pub fn check_data_folder(folder: &Path, secrets: &[&str], files: &[&str]) -> Res
     for name in secrets {
         own_metadata(&folder.join(name))?;
     }
-    files.iter().try_for_each(|name| check(&folder.join(name)))
+    files.iter().try_for_each(|name| check_and_make_private(&folder.join(name)))
 }
 
 /// Checks a file, or a folder with its files, and makes the files private.
-fn check(path: &Path) -> Result<(), UnsafeFolder> {
+fn check_and_make_private(path: &Path) -> Result<(), UnsafeFolder> {
     let Some(metadata) = own_metadata(path)? else { return Ok(()) };
     if !metadata.is_dir() {
         return make_private(path, &metadata);
     }
     check_folder(path, &metadata)?;
     for entry in fs::read_dir(path).map_err(failed("list", path))? {
-        check(&entry.map_err(failed("list", path))?.path())?;
+        check_and_make_private(&entry.map_err(failed("list", path))?.path())?;
     }
     Ok(())
 }

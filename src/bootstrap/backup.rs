@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     adapters::{
-        archive::{ArchiveKind, ArchiveWriter, CarriedSecrets, Header, Line, StoredCheck},
+        archive::{ArchiveKind, ArchiveWriter, ArchivedSecrets, Header, Line, StoredCheck},
         cli::{
             BackupOptions,
             passphrase::{PassphraseFor, PassphraseOptions, ask, checked},
@@ -106,14 +106,14 @@ fn done(options: &BackupOptions, database: &str, count: usize) -> String {
     format!("Backed up {database} to {}: {count} rows.\n{keys}", options.file.display())
 }
 
-fn secrets(settings: &Settings) -> Result<CarriedSecrets, StartError> {
+fn secrets(settings: &Settings) -> Result<ArchivedSecrets, StartError> {
     let keys = first_start::existing_keys(settings)?;
     let managed_by = first_start::token_file_of(settings);
     let token = match &settings.server.token {
         Some(token) => Some(token.clone()),
         None => read_secret_file(&settings.token_file(), managed_by)?,
     };
-    Ok(CarriedSecrets { encryption_keys: keys.map(|ring| ring.to_text()), gateway_token: token })
+    Ok(ArchivedSecrets { encryption_keys: keys.map(|ring| ring.to_text()), gateway_token: token })
 }
 
 fn text_of(path: &Path) -> Result<SecretString, StartError> {

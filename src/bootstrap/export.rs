@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     adapters::{
-        archive::{ArchiveKind, ArchiveReader, ArchiveWriter, CarriedAccount, Header, Line},
+        archive::{ArchiveKind, ArchiveReader, ArchiveWriter, ArchivedAccount, Header, Line},
         cli::{ExportOptions, ImportOptions, passphrase::PassphraseFor},
         settings::Settings,
         system::{SystemClock, SystemRandom},
@@ -55,7 +55,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
         let header = Header::new(ArchiveKind::Accounts, SystemClock.now().unix_millis());
         let mut archive = ArchiveWriter::create(&options.file, &passphrase, &SystemRandom, &header)?;
         for account in &opened.accounts {
-            archive.write(&Line { account: Some(to_carried(account)), ..Line::default() })?;
+            archive.write(&Line { account: Some(archived(account)), ..Line::default() })?;
         }
         let count = u64::try_from(opened.accounts.len()).unwrap_or(u64::MAX);
         archive.write(&Line { end: Some(count), ..Line::default() })?;
@@ -90,15 +90,15 @@ fn export_text(opened: &OpenedAccounts, file: &Path) -> String {
     )
 }
 
-fn to_carried(account: &MovingAccount) -> CarriedAccount {
-    CarriedAccount {
+fn archived(account: &MovingAccount) -> ArchivedAccount {
+    ArchivedAccount {
         name: account.name.to_string(),
         provider_type: account.provider_type.as_str().to_owned(),
         display_name: account.display_name.clone(),
         enabled: account.enabled,
         settings: ProviderSettings::default().with_metadata(&account.metadata).into_json(),
-        access_token: Some(CarriedAccount::text_of(&account.access_token)),
-        refresh_token: account.refresh_token.as_ref().map(CarriedAccount::text_of),
+        access_token: Some(ArchivedAccount::text_of(&account.access_token)),
+        refresh_token: account.refresh_token.as_ref().map(ArchivedAccount::text_of),
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
     }
     let mut accounts = Vec::new();
     while let Some(line) = archive.next_line()? {
-        accounts.extend(line.account.map(|account| parse_carried(&account, file)).transpose()?);
+        accounts.extend(line.account.map(|account| moving_account(&account, file)).transpose()?);
     }
     let takes_all = options.names.is_empty();
     accounts.retain(|account| takes_all || options.names.contains(&account.name));
@@ -156,7 +156,7 @@ pub(super) async fn connect(
     Ok(names)
 }
 
-fn parse_carried(account: &CarriedAccount, file: &Path) -> Result<MovingAccount, StartError> {
+fn moving_account(account: &ArchivedAccount, file: &Path) -> Result<MovingAccount, StartError> {
     let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
     let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
     Ok(MovingAccount {

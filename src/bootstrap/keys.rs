@@ -60,7 +60,7 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let path = settings.key_file();
     let old = read_secret_file(&path, SecretFileOf::Gateway)?.ok_or_else(|| StartError::NotStartedYet(path.clone()))?;
     let new = EncryptionKey::generate(&SystemRandom)?;
-    replace_secret_file(&path, &KeyRing::lines(&new, &old))?;
+    replace_secret_file(&path, &KeyRing::key_file_text(&new, &old))?;
     print(&format!(
         "The new key {} is the first line of {}. Keep a copy of the file: the old key is needed until\n`goclaw keys list` \
          shows nothing under it. If this command is interrupted, run: goclaw keys reseal",

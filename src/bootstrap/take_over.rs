@@ -12,7 +12,7 @@ use super::{StartError, backup::print, export::connect};
 use crate::{
     adapters::{
         cli::ImportOptions,
-        foreign::{ForeignError, GoServiceKey, GoServiceRow, open_go_service, read_codex_cli},
+        foreign::{ForeignError, GoServiceKey, GoServiceRow, convert_go_service_row, read_codex_cli},
         secret_file::{SecretFileOf, read_secret_file},
         settings::Settings,
         store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
@@ -70,7 +70,7 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
         if !is_chosen {
             continue;
         }
-        match open_go_service(&row, key.as_ref(), now).map_err(import_error(file))? {
+        match convert_go_service_row(&row, key.as_ref(), now).map_err(import_error(file))? {
             Some(account) if accounts.iter().all(|other| other.name != account.name) => accounts.push(account),
             Some(_of_another_tenant) => not_imported.push(format!("{} of another tenant", row.name)),
             None => not_imported.push(format!("{} ({})", row.name, row.provider_type)),

@@ -193,7 +193,7 @@ fn a_key_parses_from_hex_and_from_both_base64_alphabets() {
 fn a_key_file_has_one_key_per_line() {
     let keys = [1, 2].map(|byte| EncryptionKey::from_bytes([byte; 32]));
     let [first, second] = &keys;
-    let lines = KeyRing::lines(first, &format!("\n  {}\r\n\n", second.to_text().expose_secret()).into());
+    let lines = KeyRing::key_file_text(first, &format!("\n  {}\r\n\n", second.to_text().expose_secret()).into());
     let ring = KeyRing::parse(&lines).expect("a key file");
     assert_eq!(ring.first().id(), first.id());
     assert!(ring.keys().map(EncryptionKey::id).eq(keys.iter().map(EncryptionKey::id)));

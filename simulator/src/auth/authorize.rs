@@ -114,7 +114,7 @@ async fn follow_approval_setting(
     match &settings.approval {
         Approval::Ask => {
             entry.outcome("asked");
-            let name = provider.state().codes.ask(request.clone(), account.clone());
+            let name = provider.state().codes.store_undecided(request.clone(), account.clone());
             Ok(approval_page::ask(&request, &account, &settings.accounts, DECISION_PATH, &name))
         }
         Approval::AutoApprove => {
@@ -145,7 +145,7 @@ pub(super) fn decide(
         Ok(parameters) => parameters,
         Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
     };
-    let undecided = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
+    let undecided = provider.state().codes.take_undecided(parameters.get("request").unwrap_or_default());
     let Some((request, account)) = undecided else {
         return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };

@@ -22,7 +22,7 @@ pub(super) async fn refresh(
     refresh_token: &str,
     client_id: &str,
 ) -> Result<Reply, ConnectionCut> {
-    let presented = Arc::new(provider.presented(entry, refresh_token));
+    let presented = Arc::new(provider.begin_presentation(entry, refresh_token));
     provider.steps.pass(Step::BodyRead, presented.family).await?;
     let fault = provider.state().faults.strike(Endpoint::Refresh);
     let mut issued = false;
@@ -36,13 +36,13 @@ pub(super) async fn refresh(
         return Ok(reply);
     }
     provider.steps.pass(Step::Rotated, presented.family).await?;
-    if reply.is_delivered() || !provider.steps.may_stop_the_response() {
+    if reply.has_delivery() || !provider.steps.may_stop_the_response() {
         return Ok(reply);
     }
     let steps = Arc::clone(&provider.steps);
     let family = presented.family;
     let stepwise = Delivery::written(async move |writer, body| deliver(writer, body, &steps, family).await);
-    Ok(reply.delivered(stepwise, presented))
+    Ok(reply.with_delivery(stepwise, presented))
 }
 
 /// Sends the body with stops after the head, in the middle and at the end. Sends no `Content-Length`, so that a client

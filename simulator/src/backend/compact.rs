@@ -15,7 +15,7 @@ use crate::{
 
 /// Returns the user's messages unchanged, and one item with encrypted content in place of the rest.
 pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
-    let (settings, now) = provider.state().at_this_moment();
+    let (settings, now) = provider.state().settings_and_time();
     let request = match ModelRequest::read(head, body, &COMPACTION_PARAMETERS, &settings.models) {
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),

@@ -74,7 +74,7 @@ impl BackendOrigin {
 
     /// Handles the list of models, the usage, and paths that the simulator does not serve.
     fn answer_other(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
-        let (settings, now) = self.provider.state().at_this_moment();
+        let (settings, now) = self.provider.state().settings_and_time();
         if endpoint == Endpoint::Models {
             catalog::models(&settings.models, head)
         } else if endpoint == Endpoint::Usage {

@@ -32,7 +32,7 @@ pub(super) fn responses(
     account: &Account,
     interrupted: Option<Interrupted>,
 ) -> Reply {
-    let (settings, now) = provider.state().at_this_moment();
+    let (settings, now) = provider.state().settings_and_time();
     let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models);
     let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
         Ok(request) => request,
@@ -74,5 +74,5 @@ pub(super) fn responses(
         ("cf-ray", "0123456789abcdef-FRA"),
         ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),
     ]);
-    quota.with_usage_headers(reply).delivered(streamed, open)
+    quota.with_usage_headers(reply).with_delivery(streamed, open)
 }

@@ -42,7 +42,7 @@ impl Origin for ControlOrigin {
             (&Method::POST, "/rotate-keys") => rotate_keys(&self.provider).await,
             (&Method::POST, "/reset") => {
                 self.provider.reset();
-                self.outages.ended().await;
+                self.outages.end_and_wait().await;
                 Some(done())
             }
             (&Method::POST, "/outages") => Some(orders::outage(&self.outages, &body).await),

@@ -20,7 +20,7 @@ pub(super) fn completions(
     body: &[u8],
     interrupted: Option<Interrupted>,
 ) -> Reply {
-    let (settings, now) = provider.state().at_this_moment();
+    let (settings, now) = provider.state().settings_and_time();
     let Ok(request) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return refused(400, "The body is not a JSON object.", "invalid_parameter_error");
     };
@@ -45,7 +45,7 @@ pub(super) fn completions(
     let moves = performance::moves(frames, vec![Move::Ends(StreamEnd::Completed)], interrupted, failure);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);
-    Reply::new(200, "").header("content-type", "text/event-stream").delivered(streamed, open)
+    Reply::new(200, "").header("content-type", "text/event-stream").with_delivery(streamed, open)
 }
 
 /// Requires at least one message, and a tool call for each tool message.

@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     Reply,
     gate::{Gate, hold_port, listen_again},
-    wire::{Line, UnreadBody, Wire},
+    wire::{ConnectionState, UnreadBody, Wire},
 };
 
 /// The pause after a failed accept (for example without free file descriptors), to avoid spinning.
@@ -81,19 +81,19 @@ async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<im
 async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
     // Without TCP_NODELAY, small events wait for the client's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
-    let line = Arc::new(Line::default());
-    let wire = Wire::new(stream, &line);
+    let connection = Arc::new(ConnectionState::default());
+    let wire = Wire::new(stream, &connection);
     if let Err(cut) = origin.admit().await {
-        line.end_in_reset(cut == ConnectionCut::Reset);
+        connection.end_in_reset(cut == ConnectionCut::Reset);
         return;
     }
     let service = service_fn(|request: Request<Incoming>| {
         // Mark the request as unread here: hyper may see the end of the connection before it polls the response.
-        let request = request.map(|body| UnreadBody::new(body, &line));
-        let (origin, line) = (Arc::clone(&origin), Arc::clone(&line));
+        let request = request.map(|body| UnreadBody::new(body, &connection));
+        let (origin, connection) = (Arc::clone(&origin), Arc::clone(&connection));
         async move {
             let reply = origin.answer(request).await;
-            line.end_in_reset(matches!(reply, Err(ConnectionCut::Reset)));
+            connection.end_in_reset(matches!(reply, Err(ConnectionCut::Reset)));
             reply.map(Reply::into_response)
         }
     });

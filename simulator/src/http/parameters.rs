@@ -21,7 +21,7 @@ pub(crate) enum ParameterError {
     Repeated(String),
 }
 
-/// Reads the body of a request up to this limit in bytes.
+/// Reads the body of a request. A body of more than `limit` bytes is an error.
 pub(crate) async fn read_body(body: UnreadBody, limit: usize) -> Result<Bytes, ParameterError> {
     // The cause (limit or broken connection) does not change the response.
     let collected = Limited::new(body.read(), limit).collect().await.ok();

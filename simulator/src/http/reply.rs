@@ -55,13 +55,13 @@ impl Reply {
     }
 
     /// Replaces status and body, and keeps the cookies.
-    pub(crate) fn replaced(self, status: u16, body: String) -> Self {
+    pub(crate) fn with_status_and_body(self, status: u16, body: String) -> Self {
         let cookies = self.headers.into_iter().filter(|(name, _)| name == SET_COOKIE).collect();
         Self { headers: cookies, ..Self::new(status, body) }
     }
 
     /// Replaces the media type.
-    pub(crate) fn retyped(mut self, media_type: &str) -> Self {
+    pub(crate) fn with_media_type(mut self, media_type: &str) -> Self {
         self.headers.retain(|(name, _)| name != CONTENT_TYPE);
         self.header("content-type", media_type)
     }
@@ -86,12 +86,12 @@ impl Reply {
     }
 
     /// Returns whether the body already has its own delivery.
-    pub(crate) fn is_delivered(&self) -> bool {
+    pub(crate) fn has_delivery(&self) -> bool {
         self.delivery.is_some()
     }
 
     /// Sets the delivery and keeps `held` alive until the last byte is sent or the client disconnects.
-    pub(crate) fn delivered(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
+    pub(crate) fn with_delivery(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
         self.delivery = Some(delivery);
         self.held = Some(Box::new(held));
         self

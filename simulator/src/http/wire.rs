@@ -21,48 +21,48 @@ use tokio::{
 
 /// The state shared by a connection and its requests.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct ConnectionState {
     reset: AtomicBool,
-    attention: Mutex<Attention>,
+    read_state: Mutex<ReadState>,
 }
 
 #[derive(Default)]
-struct Attention {
+struct ReadState {
     /// A request is unread.
     unread: bool,
     /// Wakes the reader that has reached the end of the client's data.
     at_end: Option<Waker>,
 }
 
-impl Line {
+impl ConnectionState {
     /// Sets whether the connection ends in a reset.
     pub(super) fn end_in_reset(&self, reset: bool) {
         self.reset.store(reset, Ordering::Relaxed);
     }
 
-    fn attention(&self) -> MutexGuard<'_, Attention> {
-        self.attention.lock().unwrap_or_else(PoisonError::into_inner)
+    fn read_state(&self) -> MutexGuard<'_, ReadState> {
+        self.read_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The unread body of a request.
 pub(crate) struct UnreadBody {
     body: Incoming,
-    line: Arc<Line>,
+    connection: Arc<ConnectionState>,
 }
 
 impl UnreadBody {
-    pub(super) fn new(body: Incoming, line: &Arc<Line>) -> Self {
-        line.attention().unread = true;
-        Self { body, line: Arc::clone(line) }
+    pub(super) fn new(body: Incoming, connection: &Arc<ConnectionState>) -> Self {
+        connection.read_state().unread = true;
+        Self { body, connection: Arc::clone(connection) }
     }
 
     /// Returns the body for reading. From here on a disconnect is visible.
     pub(super) fn read(self) -> Incoming {
         let waiting = {
-            let mut attention = self.line.attention();
-            attention.unread = false;
-            attention.at_end.take()
+            let mut read_state = self.connection.read_state();
+            read_state.unread = false;
+            read_state.at_end.take()
         };
         if let Some(waiting) = waiting {
             waiting.wake();
@@ -75,18 +75,18 @@ impl UnreadBody {
 /// would discard responses in transit.
 pub(super) struct Wire {
     stream: TcpStream,
-    line: Arc<Line>,
+    connection: Arc<ConnectionState>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, line: &Arc<Line>) -> Self {
-        Self { stream, line: Arc::clone(line) }
+    pub(super) fn new(stream: TcpStream, connection: &Arc<ConnectionState>) -> Self {
+        Self { stream, connection: Arc::clone(connection) }
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.line.reset.load(Ordering::Relaxed) {
+        if self.connection.reset.load(Ordering::Relaxed) {
             // An error means that the peer is already gone.
             let _ = self.stream.set_zero_linger();
         }
@@ -101,13 +101,13 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let mut attention = self.line.attention();
-        if attention.unread && read.is_ready() && buffer.filled().len() == before {
+        let mut read_state = self.connection.read_state();
+        if read_state.unread && read.is_ready() && buffer.filled().len() == before {
             // The next read reports the end of the stream again.
-            attention.at_end = Some(context.waker().clone());
+            read_state.at_end = Some(context.waker().clone());
             return Poll::Pending;
         }
-        drop(attention);
+        drop(read_state);
         read
     }
 }

@@ -1,4 +1,4 @@
-//! Generates the minimal JSON that satisfies a JSON schema, limited to the schema features the APIs allow.
+//! Generates minimal JSON for a JSON schema. It ignores rarer keywords, such as `pattern`, `multipleOf` and `allOf`.
 
 use serde_json::{Map, Value, json};
 
@@ -80,7 +80,7 @@ fn text(schema: &Value) -> String {
     text.chars().chain(std::iter::repeat('x')).take(text.len().max(least).min(most)).collect()
 }
 
-/// Returns zero, or the allowed value nearest to it.
+/// Returns zero, or the allowed value nearest to it. Ignores `exclusiveMaximum` and a fractional `exclusiveMinimum`.
 fn number(schema: &Value) -> Value {
     let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number());
     let above = bound("exclusiveMinimum").and_then(Value::as_i64).map(|bound| json!(bound.saturating_add(1)));

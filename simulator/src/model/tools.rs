@@ -82,8 +82,8 @@ fn named_for_turn(question: &Question) -> Vec<&Tool> {
     if question.tool_outputs.is_empty() {
         return turns.next().unwrap_or_default();
     }
-    let is_open = |named: &Vec<&Tool>| named.iter().all(|tool| !question.called.contains(&tool.name));
-    turns.skip(1).find(is_open).unwrap_or_default()
+    let is_uncalled = |named: &Vec<&Tool>| named.iter().all(|tool| !question.called.contains(&tool.name));
+    turns.skip(1).find(is_uncalled).unwrap_or_default()
 }
 
 /// Splits a text at the word "afterwards".
@@ -105,11 +105,11 @@ fn named_in<'a>(text: &str, tools: &'a [Tool]) -> Vec<&'a Tool> {
 
 /// Finds a name as a whole word: `read` does not occur in `already` or in `read_file`.
 fn position_of(name: &str, text: &str) -> Option<usize> {
-    let goes_on = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let is_word_character = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
     let stands_alone = |position: &usize| {
         let before = text.get(..*position).and_then(|before| before.chars().next_back());
         let after = text.get(position + name.len()..).and_then(|after| after.chars().next());
-        !name.is_empty() && !before.is_some_and(goes_on) && !after.is_some_and(goes_on)
+        !name.is_empty() && !before.is_some_and(is_word_character) && !after.is_some_and(is_word_character)
     };
     text.match_indices(name).map(|(position, _)| position).find(stands_alone)
 }

@@ -9,9 +9,9 @@ pub(crate) enum AccessRefusal {
     /// Not issued here, signed with a key no longer published, or forgotten in a reset.
     Unknown,
     Expired,
-    /// Its user ended the session.
+    /// The client revoked it, alone or with its family.
     Revoked,
-    /// The provider ended the session, or the family was revoked.
+    /// The provider revoked its family.
     Invalidated,
 }
 

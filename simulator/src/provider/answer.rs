@@ -34,7 +34,7 @@ pub(crate) struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// Decides the contents of the response from the settings.
+    /// Decides the contents of the response from the settings, and records the new refresh token.
     pub(super) fn prepare(
         provider: &Provider,
         state: &mut State,

@@ -97,15 +97,18 @@ impl Browsers {
         browser.map(|browser| browser.rotation = rotation).is_some()
     }
 
-    /// Whether a browser has this cookie, even if the cookie is revoked.
+    /// Returns whether a browser has this cookie, even if the cookie is revoked.
     pub(crate) fn has_cookie(&self, cookie: &str) -> bool {
         self.browsers.iter().any(|browser| browser.cookie == cookie)
     }
 
     /// Replaces a signed-in browser's cookie if that is due, and returns the new one.
     fn rotate(&mut self, cookie: &str, new: impl FnOnce() -> String) -> Option<String> {
-        let due = |browser: &&mut Browser| browser.cookie == cookie && !browser.ledger.revoked;
-        let browser = self.browsers.iter_mut().find(due).filter(|browser| browser.rotation != CookieRotation::Never)?;
+        let signed_in = |browser: &&mut Browser| browser.cookie == cookie && !browser.ledger.revoked;
+        let browser = self.browsers.iter_mut().find(signed_in)?;
+        if browser.rotation == CookieRotation::Never {
+            return None;
+        }
         if browser.rotation == CookieRotation::Once {
             browser.rotation = CookieRotation::Never;
         }

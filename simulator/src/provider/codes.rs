@@ -39,7 +39,7 @@ pub(crate) struct Redemption<'a> {
 
 /// Why a code is refused.
 pub(crate) enum CodeRefused {
-    /// A parameter does not match; nothing changes.
+    /// The code is unknown or expired, or a parameter does not match it; nothing changes.
     Mismatch(Refusal),
     /// The code was redeemed before; its tokens must be revoked (RFC 6749 section 4.1.2).
     Replayed(FamilyId),
@@ -54,14 +54,14 @@ pub(crate) struct Codes {
 
 impl Codes {
     /// Stores a request until the user decides. Returns its name in the form.
-    pub(crate) fn ask(&mut self, request: AuthorizationRequest, account: Account) -> String {
+    pub(crate) fn store_undecided(&mut self, request: AuthorizationRequest, account: Account) -> String {
         let name = random_text();
         self.undecided.insert(name.clone(), (request, account));
         name
     }
 
     /// Removes and returns a stored request, so that it can be decided only once.
-    pub(crate) fn decided(&mut self, name: &str) -> Option<(AuthorizationRequest, Account)> {
+    pub(crate) fn take_undecided(&mut self, name: &str) -> Option<(AuthorizationRequest, Account)> {
         self.undecided.remove(name)
     }
 

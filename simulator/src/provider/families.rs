@@ -112,7 +112,7 @@ impl Families {
         self.access_tokens.insert(token, AccessToken { family, account, expires_at, revoked: false });
     }
 
-    /// Returns the account in an access token.
+    /// Returns the account that an access token was issued for.
     pub(crate) fn account_of(&self, access_token: &str) -> Option<&Account> {
         self.access_tokens.get(access_token).map(|token| &token.account)
     }

@@ -35,8 +35,8 @@ pub(crate) fn redeem_code(
     }
 }
 
-/// Refreshes (RFC 6749 section 6): replaces the presented token. The outcome is recorded under the same lock, so the
-/// record always matches the change.
+/// Refreshes (RFC 6749 section 6): replaces the presented token, unless the settings omit refresh tokens. The outcome
+/// is recorded under the same lock, so the record always matches the change.
 pub(crate) fn refresh(
     provider: &Provider,
     presentation: u64,
@@ -44,12 +44,12 @@ pub(crate) fn refresh(
     client_id: &str,
 ) -> Result<TokenAnswer, Refusal> {
     let state = &mut *provider.state();
-    let dead_before = state.families.revocation_of(refresh_token).is_some();
+    let revoked_before = state.families.revocation_of(refresh_token).is_some();
     let accepted = accept(state, refresh_token, client_id);
-    let died = !dead_before && state.families.revocation_of(refresh_token).is_some();
+    let now_revoked = !revoked_before && state.families.revocation_of(refresh_token).is_some();
     let outcome = match &accepted {
         Ok((_, outcome)) => outcome.clone(),
-        Err(Refusal::RefreshTokenReused) if died => PresentationOutcome::FamilyKilled,
+        Err(Refusal::RefreshTokenReused) if now_revoked => PresentationOutcome::FamilyKilled,
         Err(Refusal::RefreshTokenReused) => PresentationOutcome::ReuseRefused,
         Err(refusal) => PresentationOutcome::Refused(refusal.outcome().to_owned()),
     };

@@ -71,13 +71,13 @@ pub(crate) struct KeyRing(Vec<Arc<SigningKey>>);
 
 /// The initial keys of every simulator in this process. Generating them once keeps a test binary with many simulators
 /// fast. They never leave the process.
-static FIRST_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
+static INITIAL_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
 
 impl KeyRing {
     /// Returns the initial key ring. Slow the first time; do not call from an async task.
-    pub(crate) fn first() -> Result<Self, rsa::Error> {
-        let mut first = FIRST_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ring) = first.as_ref() {
+    pub(crate) fn initial() -> Result<Self, rsa::Error> {
+        let mut initial = INITIAL_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ring) = initial.as_ref() {
             return Ok(ring.clone());
         }
         let generated: Result<Vec<_>, _> = std::thread::scope(|scope| {
@@ -85,18 +85,18 @@ impl KeyRing {
             threads.into_iter().map(|thread| thread.join().unwrap_or(Err(rsa::Error::Internal))).collect()
         });
         let ring = Self(generated?.into_iter().map(Arc::new).collect());
-        *first = Some(ring.clone());
+        *initial = Some(ring.clone());
         Ok(ring)
     }
 
     /// Returns the key ring in the file at `path` (PKCS#8 PEM, RFC 7468 section 10). Without a readable file it
     /// writes the initial key ring there. May generate keys, which is slow; do not call from an async task.
-    pub(crate) fn kept_in(path: &Path) -> Result<Self, KeysError> {
+    pub(crate) fn load_or_create(path: &Path) -> Result<Self, KeysError> {
         let stored = fs::read_to_string(path).ok().and_then(|pem| Self::from_pem(&pem));
         if let Some(ring) = stored {
             return Ok(ring);
         }
-        let ring = Self::first()?;
+        let ring = Self::initial()?;
         // A file that is renamed into place is never read half-written.
         let draft = path.with_extension(random_text());
         fs::write(&draft, ring.to_pem()?).and_then(|()| fs::rename(&draft, path))?;
@@ -147,7 +147,7 @@ impl KeyRing {
     }
 }
 
-/// The signing keys could not be generated or kept.
+/// The signing keys could not be generated or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// No key could be generated.

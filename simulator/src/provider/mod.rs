@@ -88,7 +88,7 @@ impl State {
     }
 
     /// Returns the settings and the time, so that a response can be built without the lock.
-    pub(crate) fn at_this_moment(&self) -> (Settings, Duration) {
+    pub(crate) fn settings_and_time(&self) -> (Settings, Duration) {
         (self.settings.clone(), self.now())
     }
 }
@@ -144,7 +144,7 @@ impl Provider {
     }
 
     /// Records that a refresh token is presented. The refresh counts as in flight until the returned value is dropped.
-    pub(crate) fn presented(self: &Arc<Self>, entry: &Entry, refresh_token: &str) -> RefreshUnderWay {
+    pub(crate) fn begin_presentation(self: &Arc<Self>, entry: &Entry, refresh_token: &str) -> RefreshUnderWay {
         let mut state = self.state();
         let family = state.families.family_of(refresh_token);
         let generation = state.families.generation_of(refresh_token);

@@ -8,7 +8,7 @@ pub(crate) enum Refusal {
     InvalidRequest(String),
     UnsupportedGrantType,
     UnknownClient,
-    /// The code or another parameter does not match.
+    /// The code is unknown, used or expired, or a parameter does not match it.
     InvalidGrant(&'static str),
     /// The refresh token belongs to another client.
     WrongClient,

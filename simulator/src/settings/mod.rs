@@ -147,7 +147,7 @@ impl Default for Settings {
 /// The members of a settings change are invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("a setting is unknown or its value does not fit")]
-pub struct UnknownSetting(#[source] serde_json::Error);
+pub struct InvalidSetting(#[source] serde_json::Error);
 
 impl Settings {
     /// Returns the settings with this many accounts, each in its own workspace.
@@ -166,23 +166,23 @@ impl Settings {
 
     /// Returns the configured usage of an account's plan.
     pub(crate) fn used_percent_of(&self, account: &Account) -> UsedPercent {
-        let of_all = UsedPercent {
+        let general = UsedPercent {
             primary: self.used_percent,
             secondary: self.secondary_used_percent.unwrap_or(self.used_percent / 2),
         };
-        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(of_all)
+        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(general)
     }
 
     /// Returns these settings with the given members replaced.
     ///
     /// # Errors
     /// Fails if a member is unknown or its value has the wrong form.
-    pub fn merged(&self, members: serde_json::Map<String, Value>) -> Result<Self, UnknownSetting> {
-        let mut all = serde_json::to_value(self).map_err(UnknownSetting)?;
+    pub fn merged(&self, members: serde_json::Map<String, Value>) -> Result<Self, InvalidSetting> {
+        let mut all = serde_json::to_value(self).map_err(InvalidSetting)?;
         if let Some(all) = all.as_object_mut() {
             all.extend(members);
         }
-        serde_json::from_value(all).map_err(UnknownSetting)
+        serde_json::from_value(all).map_err(InvalidSetting)
     }
 }
 
@@ -216,7 +216,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns an account whose members differ from those of every other number.
+    /// Returns an account whose ids, name and e-mail address belong to this number only.
     #[must_use]
     pub fn numbered(number: u32) -> Self {
         Self {

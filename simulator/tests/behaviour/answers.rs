@@ -34,7 +34,8 @@ fn tools() -> Value {
         "required": ["city", "days"],
     });
     let function = |name: &str, parameters: &Value| json!({"type": "function", "name": name, "parameters": parameters});
-    json!([function("get_weather", &parameters), function("get_time", &json!({"type": "object", "properties": {}})), {"type": "web_search"}])
+    let no_parameters = json!({"type": "object", "properties": {}});
+    json!([function("get_weather", &parameters), function("get_time", &no_parameters), {"type": "web_search"}])
 }
 
 /// Returns the finished items. Checks that the last event lists none.
@@ -178,10 +179,11 @@ async fn text_satisfies_the_requested_schema() {
 }
 
 #[tokio::test]
-async fn requested_reasoning_comes_first_and_is_counted() {
+async fn requested_reasoning_comes_first_and_its_summary_is_counted() {
     let party = Party::with(|settings| settings.stream_deltas = 2).await;
     let tokens = party.sign_in().await;
-    for (asked, summary, includes) in [
+    // `summarized` is `None` if there is no reasoning.
+    for (asked, summarized, encrypted) in [
         (json!({"reasoning": {"effort": "high"}}), Some(false), false),
         (json!({"reasoning": {"effort": "low", "summary": "auto"}}), Some(true), false),
         (json!({"include": ["reasoning.encrypted_content"], "reasoning": null}), Some(false), true),
@@ -193,13 +195,16 @@ async fn requested_reasoning_comes_first_and_is_counted() {
         let usage = &frames.last().unwrap()["response"]["usage"];
         let reasoning_tokens = usage["output_tokens_details"]["reasoning_tokens"].as_u64().unwrap();
         assert_eq!(usage["output_tokens"].as_u64().unwrap(), 2 + reasoning_tokens, "{asked}");
-        assert_eq!((items.len(), reasoning_tokens > 0), (1 + usize::from(summary.is_some()), summary == Some(true)));
+        assert_eq!(
+            (items.len(), reasoning_tokens > 0),
+            (1 + usize::from(summarized.is_some()), summarized == Some(true))
+        );
         assert_eq!(text(&frames), "word1 word2 ");
-        if summary.is_some() {
+        if summarized.is_some() {
             assert!(items[0]["id"].as_str().unwrap().starts_with("rs_"));
-            assert_eq!(items[0]["encrypted_content"].as_str().is_some_and(|sealed| sealed.len() > 40), includes);
+            assert_eq!(items[0]["encrypted_content"].as_str().is_some_and(|text| text.len() > 40), encrypted);
         }
-        if summary == Some(true) {
+        if summarized == Some(true) {
             let deltas = frames.iter().filter(|frame| frame["type"] == "response.reasoning_summary_text.delta");
             let summary: String = deltas.map(|frame| frame["delta"].as_str().unwrap()).collect();
             assert_eq!(items[0]["summary"], json!([{"type": "summary_text", "text": summary}]));

@@ -92,7 +92,7 @@ pub(crate) fn prompt() -> Value {
 }
 
 /// Returns the code in `error` or `detail`, or else the detail.
-fn why(answer: &Answer) -> String {
+fn code_or_detail(answer: &Answer) -> String {
     let body = answer.json();
     let found = [&body["error"]["code"], &body["detail"]["code"], &body["detail"]].into_iter().find_map(Value::as_str);
     found.unwrap_or_default().to_owned()
@@ -121,14 +121,14 @@ async fn only_valid_tokens_for_their_own_account_are_accepted() {
         (&browser.session_token, 401, "Unauthorized"),
     ] {
         let answer = party.usage_of(token).await;
-        assert_eq!((answer.status, why(&answer).as_str()), (status, code), "{token}");
+        assert_eq!((answer.status, code_or_detail(&answer).as_str()), (status, code), "{token}");
     }
     let anonymous = Answer::of(party.usage().header("ChatGPT-Account-ID", ACCOUNT_ID).send().await.unwrap()).await;
     assert_eq!((anonymous.status, anonymous.text.as_str()), (401, r#"{"detail":"Unauthorized"}"#));
 
     let foreign = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", "somebody-else");
     let foreign = Answer::of(foreign.send().await.unwrap()).await;
-    assert_eq!((foreign.status, why(&foreign).as_str()), (403, "invalid_workspace_selected"));
+    assert_eq!((foreign.status, code_or_detail(&foreign).as_str()), (403, "invalid_workspace_selected"));
     let nobody = Answer::of(party.usage().bearer_auth(&tokens.access).send().await.unwrap()).await;
     assert_eq!(nobody.status, 400);
 
@@ -136,7 +136,7 @@ async fn only_valid_tokens_for_their_own_account_are_accepted() {
     let expired = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     let expired = expired.send().await.unwrap();
     assert_eq!(header(expired.headers(), "x-openai-authorization-error"), "token_expired");
-    assert_eq!(why(&Answer::of(expired).await), "token_expired");
+    assert_eq!(code_or_detail(&Answer::of(expired).await), "token_expired");
 }
 
 #[tokio::test]
@@ -155,9 +155,9 @@ async fn zstd_bodies_have_the_size_limit_of_uncompressed_ones() {
         let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
         let request = request.header("content-type", "application/json").header("content-encoding", encoding);
         let answer = request.body(body).send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), words), (status, words));
+        assert_eq!(answer.status(), status, "{encoding}: {words}");
         if status == 400 {
-            assert_eq!(why(&Answer::of(answer).await), words);
+            assert_eq!(code_or_detail(&Answer::of(answer).await), words);
         }
     }
 }
@@ -169,10 +169,10 @@ async fn reuse_and_revoke_all_invalidate_access_tokens_with_their_own_code() {
     let current = party.refresh(&reused.refresh).await.tokens();
     assert_eq!(party.usage_of(&reused.access).await.status, 200, "a rotation does not touch access tokens");
     party.refresh(&reused.refresh).await;
-    assert_eq!(why(&party.usage_of(&current.access).await), "token_invalidated");
+    assert_eq!(code_or_detail(&party.usage_of(&current.access).await), "token_invalidated");
     let other = party.sign_in().await;
     party.simulator.revoke_all();
-    assert_eq!(why(&party.usage_of(&other.access).await), "token_invalidated");
+    assert_eq!(code_or_detail(&party.usage_of(&other.access).await), "token_invalidated");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn opaque_tokens_and_tokens_without_readable_expiry_expire() {
         let tokens = party.sign_in().await;
         assert_eq!(party.usage_of(&tokens.access).await.status, 200, "{form:?}");
         party.simulator.update_settings(|settings| settings.clock_offset_seconds = 7 * 24 * 3600 + 1);
-        assert_eq!(why(&party.usage_of(&tokens.access).await), "token_expired", "{form:?}");
+        assert_eq!(code_or_detail(&party.usage_of(&tokens.access).await), "token_expired", "{form:?}");
     }
 }
 
@@ -261,7 +261,7 @@ async fn invalid_requests_and_unknown_paths_are_refused() {
         let mut body = prompt();
         body[member] = value;
         let answer = Answer::of(party.responses(&tokens.access, &body).await.unwrap()).await;
-        assert_eq!((answer.status, why(&answer).as_str()), (400, detail));
+        assert_eq!((answer.status, code_or_detail(&answer).as_str()), (400, detail));
     }
     party.check_refused_items(&tokens.access).await;
     let url = format!("{}/codex/nothing", party.simulator.backend_url());
@@ -318,7 +318,7 @@ async fn a_turn_stays_with_its_account() {
     let continued = asked(&first.access, &accounts[0], &turn).await;
     assert_eq!((continued.status().as_u16(), header(continued.headers(), "x-codex-turn-state")), (200, turn.clone()));
     let moved = Answer::of(asked(&second.access, &accounts[1], &turn).await).await;
-    assert_eq!((moved.status, why(&moved).as_str()), (400, "The turn state belongs to another account"));
+    assert_eq!((moved.status, code_or_detail(&moved).as_str()), (400, "The turn state belongs to another account"));
     let other = asked(&second.access, &accounts[1], "nobody-issued-this").await;
     assert_ne!(header(other.headers(), "x-codex-turn-state"), turn);
 }
@@ -354,7 +354,7 @@ async fn a_conversation_is_compacted() {
     assert_eq!((answer["output"].as_array().unwrap().len(), &answer["output"][0]), (2, &user));
     let rest = &answer["output"][1];
     assert!(rest["type"] == "compaction" && rest["encrypted_content"].as_str().unwrap().len() > 40);
-    assert_eq!(why(&compact(json!({"stream": true})).await), "Unsupported parameter: stream");
+    assert_eq!(code_or_detail(&compact(json!({"stream": true})).await), "Unsupported parameter: stream");
 
     let struck = FaultOrder::once(Endpoint::Compact, Fault::internal_server_error());
     party.simulator.queue_fault(struck);

@@ -43,7 +43,7 @@ async fn disconnected_clients_are_counted_at_every_stage() {
         party.disconnect_before_the_head(&tokens).await;
         party.await_counts(number + 1, 0).await;
     }
-    assert_eq!(party.simulator.streams().abandoned, 0, "these were no streams yet");
+    assert_eq!(party.simulator.streams().abandoned, 0, "no stream had begun");
     let entry = party.simulator.journal().into_iter().rfind(|entry| entry.site == Site::Backend).unwrap();
     assert_eq!((entry.status, entry.cancelled), (None, Some(Cancelled::BeforeHead)));
 

@@ -29,12 +29,12 @@ async fn only_the_given_members_are_replaced_added_or_removed() {
         ("expires_in".to_owned(), json!("soon")),
         ("surprise".to_owned(), json!([1])),
     ]);
-    let bent = Answer::of(party.refresh_with_fault(&tokens, Fault::Members { members }).await).await;
-    assert_eq!(bent.status, 200);
-    let bent = bent.json();
-    assert!(bent.get("refresh_token").is_none());
-    assert_eq!((&bent["expires_in"], &bent["surprise"]), (&json!("soon"), &json!([1])));
-    assert!(bent["access_token"].is_string() && bent["id_token"].is_string() && bent["scope"].is_string());
+    let changed = Answer::of(party.refresh_with_fault(&tokens, Fault::Members { members }).await).await;
+    assert_eq!(changed.status, 200);
+    let changed = changed.json();
+    assert!(changed.get("refresh_token").is_none());
+    assert_eq!((&changed["expires_in"], &changed["surprise"]), (&json!("soon"), &json!([1])));
+    assert!(changed["access_token"].is_string() && changed["id_token"].is_string() && changed["scope"].is_string());
     assert_eq!(party.rotations(), 1);
     assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
 
@@ -125,7 +125,7 @@ async fn a_custom_response_changes_no_state() {
 }
 
 #[tokio::test]
-async fn a_stream_fault_also_cuts_other_responses() {
+async fn a_stream_fault_cuts_or_hangs_other_responses_too() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let stream = |interruption| Fault::Stream { after: 1, interruption };

@@ -138,12 +138,12 @@ pub(crate) fn host_and_port(url: &str) -> &str {
     url.strip_prefix("http://").unwrap().split('/').next().unwrap()
 }
 
-/// Waits for a future, at most `TIMEOUT`.
+/// Waits for a future. Panics after `TIMEOUT`.
 pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
     timeout(TIMEOUT, awaited).await.unwrap()
 }
 
-/// Polls until a condition holds, at most for `TIMEOUT`.
+/// Polls until a condition holds. Panics after `TIMEOUT`.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
@@ -208,6 +208,7 @@ pub(crate) fn jwt_part(jwt: &str, part: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(jwt.split('.').nth(part).unwrap()).unwrap()).unwrap()
 }
 
+/// Returns the expected value of [`Answer::refusal`].
 pub(crate) fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }

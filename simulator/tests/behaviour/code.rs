@@ -13,7 +13,7 @@ use sha2::Sha256;
 use crate::client::{Answer, CLIENT_ID, Party, exchange_form, jwt_part, refused};
 
 #[tokio::test]
-async fn a_code_redeems_only_if_everything_matches() {
+async fn a_code_is_redeemed_only_if_everything_matches() {
     let party = Party::new().await;
     let code = party.code().await;
     for (name, wrong) in [

@@ -9,7 +9,8 @@ use crate::{
     streams::all_of,
 };
 
-const SYNTHESIS: &str = "/api/v1/services/aigc/text2image/image-synthesis";
+/// The path at which image tasks are created.
+const IMAGE_SYNTHESIS: &str = "/api/v1/services/aigc/text2image/image-synthesis";
 
 impl Party {
     fn key(&self) -> String {
@@ -153,7 +154,7 @@ async fn each_query_advances_an_image_task() {
     let party = Party::new().await;
     let order = json!({"model": "qwen-image", "input": {"prompt": "A fox."}, "parameters": {"n": 2}});
     let ordered = async |body: &Value| {
-        let request = party.at_dashscope(SYNTHESIS, Some(body)).header("X-DashScope-Async", "enable");
+        let request = party.at_dashscope(IMAGE_SYNTHESIS, Some(body)).header("X-DashScope-Async", "enable");
         Answer::of(request.bearer_auth(party.key()).send().await.unwrap()).await
     };
     let answer = ordered(&order).await.json();
@@ -168,7 +169,7 @@ async fn each_query_advances_an_image_task() {
     }
     assert_eq!(party.task("another").await["output"]["task_status"], "UNKNOWN");
 
-    let synchronous = Answer::of(party.dashscope(SYNTHESIS, Some(&order)).await).await;
+    let synchronous = Answer::of(party.dashscope(IMAGE_SYNTHESIS, Some(&order)).await).await;
     assert_eq!((synchronous.status, &synchronous.json()["code"]), (403, &json!("AccessDenied")));
     let nothing = ordered(&json!({"model": "qwen-image", "input": {}})).await;
     assert_eq!((nothing.status, &nothing.json()["code"]), (400, &json!("InvalidParameter")));

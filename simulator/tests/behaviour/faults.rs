@@ -89,7 +89,7 @@ async fn a_lost_exchange_has_redeemed_the_code() {
 }
 
 #[tokio::test]
-async fn a_reset_changes_no_state() {
+async fn a_connection_reset_changes_no_state() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::ResetBefore));

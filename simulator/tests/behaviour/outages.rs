@@ -23,7 +23,7 @@ fn address(party: &Party, site: Site) -> String {
     host_and_port(url).to_owned()
 }
 
-async fn asked(party: &Party, site: Site) -> Result<Response, reqwest::Error> {
+async fn request(party: &Party, site: Site) -> Result<Response, reqwest::Error> {
     party.http.get(format!("http://{}/nothing-here", address(party, site))).send().await
 }
 
@@ -31,20 +31,20 @@ async fn asked(party: &Party, site: Site) -> Result<Response, reqwest::Error> {
 async fn an_origin_refuses_while_down_and_returns_on_its_port() {
     let party = Party::new().await;
     for down in SITES {
-        asked(&party, down).await.unwrap();
+        request(&party, down).await.unwrap();
         party.simulator.take_down(down).await;
         for site in SITES {
             let connected = TcpStream::connect(address(&party, site)).await;
             if site == down {
                 assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::ConnectionRefused, "{site:?}");
                 // Connections from before the outage are closed too.
-                assert!(asked(&party, site).await.unwrap_err().is_connect(), "{site:?}");
+                assert!(request(&party, site).await.unwrap_err().is_connect(), "{site:?}");
             } else {
                 assert!(connected.is_ok(), "{site:?} is down together with {down:?}");
             }
         }
         party.simulator.bring_back(down).await;
-        assert!(asked(&party, down).await.is_ok(), "{down:?} did not come back");
+        assert!(request(&party, down).await.is_ok(), "{down:?} did not come back");
     }
 }
 
@@ -87,22 +87,22 @@ async fn outages_are_controlled_over_http_and_end_with_a_reset() {
     assert_eq!(party.change("/outages", json!({"site": "control", "down": true})).await.status, 400);
     let down: Vec<_> = shown().await.into_iter().filter(|outage| outage.down).map(|outage| outage.site).collect();
     assert_eq!(down, [Site::Backend, Site::Studio]);
-    assert!(asked(&party, Site::Backend).await.unwrap_err().is_connect());
+    assert!(request(&party, Site::Backend).await.unwrap_err().is_connect());
     assert_eq!(party.change("/outages", json!({"site": "backend", "down": false})).await.status, 200);
-    assert!(asked(&party, Site::Backend).await.is_ok());
+    assert!(request(&party, Site::Backend).await.is_ok());
 
     assert_eq!(party.change("/reset", json!({})).await.status, 200);
     assert!(shown().await.iter().all(|outage| !outage.down));
-    assert!(asked(&party, Site::Studio).await.is_ok());
+    assert!(request(&party, Site::Studio).await.is_ok());
 }
 
 #[tokio::test]
-async fn an_outage_and_its_end_at_once_do_not_block_each_other() {
+async fn a_concurrent_outage_and_its_end_do_not_block_each_other() {
     let party = Party::new().await;
     for _ in 0..20 {
         // Both are requested before the origin processes the first.
         soon(async { tokio::join!(party.simulator.take_down(Site::Auth), party.simulator.bring_back(Site::Auth)) })
             .await;
     }
-    assert!(asked(&party, Site::Auth).await.is_ok());
+    assert!(request(&party, Site::Auth).await.is_ok());
 }

@@ -115,13 +115,13 @@ async fn outcomes_do_not_depend_on_what_the_client_receives() {
         let tokens = party.sign_in().await;
         party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault.clone()));
         let recorded = || party.simulator.presentations().pop().map(|presentation| presentation.outcome);
-        let struck = || party.simulator.journal().pop().is_some_and(|entry| entry.fault.is_some());
+        let fault_applied = || party.simulator.journal().pop().is_some_and(|entry| entry.fault.is_some());
         tokio::select! {
             _ = party.try_refresh(&tokens.refresh) => {}
             // The client disconnects without waiting.
-            () = until("the fault is applied", || struck() && recorded() == Some(outcome.clone())) => {}
+            () = until("the fault is applied", || fault_applied() && recorded() == Some(outcome.clone())) => {}
         }
-        until("it ends", || party.simulator.presentation_totals().under_way == 0).await;
+        until("the presentation ends", || party.simulator.presentation_totals().under_way == 0).await;
         let presentation = party.simulator.presentations().pop().unwrap();
         assert_eq!(presentation.outcome, outcome, "{fault:?}");
         assert!(presentation.ended_unix_ms.is_some(), "{fault:?}");

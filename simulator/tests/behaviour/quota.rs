@@ -11,14 +11,14 @@ use crate::{
     client::{Answer, Party},
 };
 
-fn number(response: &Response, name: &str) -> f64 {
+fn header_number(response: &Response, name: &str) -> f64 {
     response.headers()[name].to_str().unwrap().parse().unwrap()
 }
 
 /// Returns the header values about both windows that `/wham/usage` reports too.
 fn windows(response: &Response) -> Vec<Vec<f64>> {
     let window = |name: &str| {
-        let header = |member: &str| number(response, &format!("x-codex-{name}-{member}"));
+        let header = |member: &str| header_number(response, &format!("x-codex-{name}-{member}"));
         vec![header("used-percent"), header("window-minutes") * 60.0, header("reset-at")]
     };
     vec![window("primary"), window("secondary")]
@@ -64,8 +64,8 @@ async fn an_exhausted_plan_refuses_with_its_reset_time() {
             (&usage["rate_limit"]["allowed"], &usage["rate_limit"]["limit_reached"]),
             (&json!(false), &json!(true))
         );
-        let resets_at = number(&refused, &format!("x-codex-{reached}-reset-at"));
-        let resets_in = number(&refused, &format!("x-codex-{reached}-reset-after-seconds"));
+        let resets_at = header_number(&refused, &format!("x-codex-{reached}-reset-at"));
+        let resets_in = header_number(&refused, &format!("x-codex-{reached}-reset-after-seconds"));
         let error = Answer::of(refused).await.json()["error"].clone();
         let expected = json!({
             "type": "usage_limit_reached",
@@ -106,8 +106,8 @@ async fn responses_add_usage_until_the_windows_end() {
     })
     .await;
     // Start in the middle of a five-hour window, so that no new one begins during the test.
-    let into = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
-    let to_the_middle = 9_000_i64 - i64::try_from(into).unwrap();
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
+    let to_the_middle = 9_000_i64 - i64::try_from(elapsed).unwrap();
     party.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
     let tokens = party.sign_in().await;
     for reported in [80.0, 90.0] {

@@ -110,10 +110,10 @@ async fn multibyte_characters_are_split() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let writes = party.writes(&tokens, Script::Multibyte).await;
-    let torn = writes.iter().filter(|write| std::str::from_utf8(write).is_err()).count();
+    let split = writes.iter().filter(|write| std::str::from_utf8(write).is_err()).count();
     let text = text_of(&writes);
-    let long = text.chars().filter(|character| character.len_utf8() > 1).count();
-    assert!(torn > long && long > 20, "{torn} writes, {long} characters");
+    let multibyte = text.chars().filter(|character| character.len_utf8() > 1).count();
+    assert!(split > multibyte && multibyte > 20, "{split} writes, {multibyte} characters");
     let whole = frames(&text);
     assert!(words(&whole).contains("日本語のテキスト 👩‍👩‍👧‍👦 "));
     assert_eq!(output(&whole)[0]["content"][0]["text"], words(&whole));
@@ -149,7 +149,7 @@ async fn every_kind_of_item_can_be_scripted() {
 }
 
 #[tokio::test]
-async fn unknown_events_appear_among_known_ones() {
+async fn unknown_events_and_invalid_bytes_appear_among_known_events() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_script(ScriptOrder::once(Script::UnknownEvents));

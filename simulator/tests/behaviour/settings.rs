@@ -62,8 +62,8 @@ async fn every_setting_can_be_set_alone_and_with_all_others() {
         assert_ne!(others[&name], default[&name], "{name}");
         let shown = party.change("/settings", json!({ &name: others[&name] })).await.json();
         assert_eq!(shown[&name], others[&name], "{name}");
-        let expected: Vec<_> = names(&default).into_iter().filter(|other| *other != name).collect();
-        assert!(expected.iter().all(|other| shown[other] == default[other]), "{name} has changed another setting");
+        let unchanged: Vec<_> = names(&default).into_iter().filter(|other| *other != name).collect();
+        assert!(unchanged.iter().all(|other| shown[other] == default[other]), "{name} has changed another setting");
         party.change("/reset", json!({})).await;
         assert_eq!(party.simulator.settings(), Settings::default(), "{name}");
     }

@@ -96,7 +96,7 @@ async fn the_frames_come_in_order_and_end_with_completed() {
 }
 
 #[tokio::test]
-async fn every_frame_is_sent_after_its_pause() {
+async fn frames_before_the_first_pause_are_sent_at_once() {
     let party = Party::with(|settings| settings.stream_pause = FOREVER).await;
     let tokens = party.sign_in().await;
     let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();

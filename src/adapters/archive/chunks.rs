@@ -14,8 +14,8 @@ use secrecy::zeroize::Zeroizing;
 
 use super::sealing::PayloadKey;
 
-const CHUNK: usize = 64 * 1_024;
-const TAG: usize = 16;
+const CHUNK_BYTES: usize = 64 * 1_024;
+const TAG_BYTES: usize = 16;
 
 /// A nonce is an 11-byte counter and a flag byte. The first 7 bytes of the counter are zero in files below 256 TiB.
 const NONCE_PREFIX: [u8; 7] = [0; 7];
@@ -37,7 +37,7 @@ impl<W: Write> ChunkWriter<W> {
             ChaCha20Poly1305::new(key.as_slice().into()),
             GenericArray::from_slice(&NONCE_PREFIX),
         );
-        Self { file, cipher, chunk: Zeroizing::new(Vec::with_capacity(CHUNK)) }
+        Self { file, cipher, chunk: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)) }
     }
 
     pub(super) fn finish(mut self) -> io::Result<W> {
@@ -50,12 +50,12 @@ impl<W: Write> ChunkWriter<W> {
 impl<W: Write> Write for ChunkWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Hold a full chunk back until more bytes come. It may be the last chunk, which must not be empty.
-        if self.chunk.len() == CHUNK && !bytes.is_empty() {
+        if self.chunk.len() == CHUNK_BYTES && !bytes.is_empty() {
             let sealed = self.cipher.encrypt_next(self.chunk.as_slice()).map_err(sealing_failed)?;
             self.file.write_all(&sealed)?;
             self.chunk.clear();
         }
-        let (taken, _) = bytes.split_at(bytes.len().min(CHUNK - self.chunk.len()));
+        let (taken, _) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.chunk.len()));
         self.chunk.extend_from_slice(taken);
         Ok(taken.len())
     }
@@ -86,8 +86,8 @@ impl<R: Read> ChunkReader<R> {
     }
 
     fn read_sealed_chunk(&mut self) -> io::Result<Vec<u8>> {
-        let mut sealed = Vec::with_capacity(CHUNK + TAG);
-        let limit = u64::try_from(CHUNK + TAG).unwrap_or(u64::MAX);
+        let mut sealed = Vec::with_capacity(CHUNK_BYTES + TAG_BYTES);
+        let limit = u64::try_from(CHUNK_BYTES + TAG_BYTES).unwrap_or(u64::MAX);
         self.file.by_ref().take(limit).read_to_end(&mut sealed)?;
         Ok(sealed)
     }

@@ -20,8 +20,10 @@ pub enum ArchiveKind {
     Accounts,
 }
 
+/// The first line of an archive.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Header {
+    /// The version of the format.
     pub goclaw_archive: u32,
     pub kind: ArchiveKind,
     /// The time of creation, in Unix milliseconds.
@@ -35,7 +37,7 @@ pub struct Header {
     #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
     pub settings: Option<SecretString>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secrets: Option<CarriedSecrets>,
+    pub secrets: Option<ArchivedSecrets>,
 }
 
 impl Header {
@@ -54,7 +56,7 @@ pub struct StoredCheck {
 
 /// Secrets that a backup contains only with `--with-keys`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct CarriedSecrets {
+pub struct ArchivedSecrets {
     /// One key per line, as in a key file. The first key seals.
     #[serde(serialize_with = "exposed")]
     pub encryption_keys: Option<SecretString>,
@@ -64,7 +66,7 @@ pub struct CarriedSecrets {
 
 /// An account with its tokens.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct CarriedAccount {
+pub struct ArchivedAccount {
     pub name: String,
     pub provider_type: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +80,7 @@ pub struct CarriedAccount {
     pub refresh_token: Option<SecretString>,
 }
 
-impl CarriedAccount {
+impl ArchivedAccount {
     /// Copies the text of a secret.
     pub fn text_of(secret: &impl ExposeSecret<str>) -> SecretString {
         secret.expose_secret().into()
@@ -104,7 +106,7 @@ pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<CarriedAccount>,
+    pub account: Option<ArchivedAccount>,
     /// Only in the end line: the total number of rows or accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
@@ -121,6 +123,7 @@ impl Line {
     }
 }
 
-fn exposed<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(|secret| secret.expose_secret()).serialize(to)
+/// Serializes the plaintext of a secret.
+fn exposed<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|secret| secret.expose_secret()).serialize(serializer)
 }

@@ -2,7 +2,8 @@
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
 //! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`] has
-//! its lines. A writer writes a draft beside the file, so a file under its final name is complete.
+//! its lines. A writer writes a draft beside the file, so a file under its final name is complete, or empty if the
+//! process died while it renamed the draft.
 
 mod chunks;
 mod lines;
@@ -19,13 +20,13 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 use serde::Serialize;
 
 use lines::FORMAT;
-pub use lines::{ArchiveKind, CarriedAccount, CarriedSecrets, Header, Line, StoredCheck};
+pub use lines::{ArchiveKind, ArchivedAccount, ArchivedSecrets, Header, Line, StoredCheck};
 
 use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
 
 /// Maximum length of a line, in bytes.
-const LONGEST_LINE: u64 = 256 * 1024 * 1024;
+const MAX_LINE_BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -68,8 +69,7 @@ impl ArchiveWriter {
         }
         let (file, draft) = create_draft(path).map_err(failed("create", path))?;
         let (mut file, draft) = (BufWriter::new(file), Draft { draft, path: path.to_owned(), is_kept: false });
-        let sealed = sealing::begin(&mut file, passphrase, random)?;
-        let key = sealed.map_err(failed("write", path))?;
+        let key = sealing::begin(&mut file, passphrase, random)?.map_err(failed("write", path))?;
         let mut writer = Self { path: path.to_owned(), draft, content: ChunkWriter::new(file, &key) };
         writer.write(header)?;
         Ok(writer)
@@ -79,7 +79,7 @@ impl ArchiveWriter {
     pub fn write(&mut self, line: &impl Serialize) -> Result<(), ArchiveError> {
         let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|text| {
             let text = Zeroizing::new(text);
-            if text.len() as u64 >= LONGEST_LINE {
+            if text.len() as u64 >= MAX_LINE_BYTES {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
             self.content.write_all(&text)?;
@@ -175,7 +175,7 @@ impl ArchiveReader {
         let content = BufReader::new(ChunkReader::new(file, &key));
         let header = Header::default();
         let mut reader = Self { path: path.to_owned(), content, header, count: 0, is_at_end: false };
-        let header = reader.text()?.ok_or_else(|| reader.damaged("it is empty"))?;
+        let header = reader.read_line()?.ok_or_else(|| reader.damaged("it is empty"))?;
         reader.header = match serde_json::from_str::<Header>(&header) {
             Ok(header) if header.goclaw_archive > FORMAT => return Err(ArchiveError::Newer(path.to_owned())),
             Ok(header) => header,
@@ -188,7 +188,7 @@ impl ArchiveReader {
         &self.header
     }
 
-    /// Returns the next line; None after the last one.
+    /// Returns the next line; `None` after the last one.
     ///
     /// # Errors
     /// [`ArchiveError::Damaged`] if a line is invalid, the end line is missing, or its number is wrong.
@@ -196,7 +196,7 @@ impl ArchiveReader {
         if self.is_at_end {
             return Ok(None);
         }
-        let text = self.text()?.ok_or_else(|| self.damaged("its end is missing"))?;
+        let text = self.read_line()?.ok_or_else(|| self.damaged("its end is missing"))?;
         let mut line: Line = serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
         let Some(end) = line.end else {
             line.count = line.counted().map_err(|error| self.damaged(&error.to_string()))?;
@@ -207,15 +207,15 @@ impl ArchiveReader {
             return Err(self.damaged(&format!("it has {} of {end} entries", self.count)));
         }
         self.is_at_end = true;
-        match self.text()? {
+        match self.read_line()? {
             None => Ok(None),
             Some(_more) => Err(self.damaged("something follows its end")),
         }
     }
 
-    fn text(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
+    fn read_line(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
         let mut line = Zeroizing::new(Vec::new());
-        let read = (&mut self.content).take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let read = (&mut self.content).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
         read.map_err(|error| self.damaged(&error.to_string()))?;
         if line.is_empty() {
             return Ok(None);

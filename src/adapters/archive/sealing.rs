@@ -25,7 +25,7 @@ const WORK_FACTOR: u8 = 17;
 /// The highest work factor that is read. It needs 1 GiB of memory.
 const MAX_WORK_FACTOR: u8 = 20;
 /// Maximum length of a header line.
-const MAX_LINE_BYTES: u64 = 1_024;
+const MAX_HEADER_LINE_BYTES: u64 = 1_024;
 
 /// The key that encrypts the payload.
 pub(super) type PayloadKey = Zeroizing<[u8; 32]>;
@@ -71,22 +71,25 @@ pub(super) fn open(
     let mut lines = Vec::new();
     for _ in 0..4 {
         let mut line = String::new();
-        let read = file.by_ref().take(MAX_LINE_BYTES).read_line(&mut line);
+        let read = file.by_ref().take(MAX_HEADER_LINE_BYTES).read_line(&mut line);
         read.map_err(|error| {
             if error.kind() == io::ErrorKind::InvalidData { not_an_archive() } else { failed("read", path)(error) }
         })?;
         lines.push(line.strip_suffix('\n').ok_or_else(not_an_archive)?.to_owned());
     }
     let [version, recipient, wrapped, end] = lines.as_slice() else { return Err(not_an_archive()) };
-    let (salt, rounds) =
+    let (salt, work_factor) =
         recipient.strip_prefix("-> scrypt ").and_then(|rest| rest.split_once(' ')).ok_or_else(not_an_archive)?;
     let mac = end.strip_prefix("--- ").filter(|_| version == VERSION).ok_or_else(not_an_archive)?;
     let [salt, wrapped, mac] =
         [salt, wrapped, mac].map(|text| STANDARD_NO_PAD.decode(text).map_err(|_| not_an_archive()));
     let (salt, wrapped, mac) = (salt?, wrapped?, mac?);
-    let rounds: u8 =
-        rounds.parse().ok().filter(|rounds| (1..=MAX_WORK_FACTOR).contains(rounds)).ok_or_else(not_an_archive)?;
-    let wrapping = wrapping_key(passphrase, &salt, rounds).ok_or_else(not_an_archive)?;
+    let work_factor: u8 = work_factor
+        .parse()
+        .ok()
+        .filter(|work_factor| (1..=MAX_WORK_FACTOR).contains(work_factor))
+        .ok_or_else(not_an_archive)?;
+    let wrapping = wrapping_key(passphrase, &salt, work_factor).ok_or_else(not_an_archive)?;
     let file_key = wrapping.decrypt(&Nonce::default(), wrapped.as_slice());
     let file_key = Zeroizing::new(file_key.map_err(|_opaque| ArchiveError::WrongPassphrase(path.to_owned()))?);
     let file_key: &[u8; 16] = file_key.as_slice().try_into().map_err(|_other_length| not_an_archive())?;

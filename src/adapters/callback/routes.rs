@@ -51,8 +51,8 @@ fn rejection(request: &Request, port: u16) -> Option<Response> {
     if !has_loopback_host(headers, port) {
         return Some(page::refusal(StatusCode::MISDIRECTED_REQUEST));
     }
-    let may_be = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
-    let is_navigation = may_be(&FETCH_MODE, "navigate") && may_be(&FETCH_DEST, "document");
+    let is_absent_or = |name: &HeaderName, wanted: &str| headers.get(name).is_none_or(|value| value == wanted);
+    let is_navigation = is_absent_or(&FETCH_MODE, "navigate") && is_absent_or(&FETCH_DEST, "document");
     // A prefetch would redeem the code for a page that may never be shown. To show it, the browser requests it again.
     let is_prefetch = PREFETCH_HEADERS.iter().any(|name| headers.get_all(name).iter().any(says_prefetch));
     (!is_navigation || is_prefetch).then(|| page::refusal(StatusCode::FORBIDDEN))

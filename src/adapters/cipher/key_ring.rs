@@ -34,7 +34,7 @@ impl KeyRing {
     }
 
     /// Returns the text of a key file: `first`, then the lines of `others`.
-    pub fn lines(first: &EncryptionKey, others: &SecretString) -> SecretString {
+    pub fn key_file_text(first: &EncryptionKey, others: &SecretString) -> SecretString {
         format!("{}\n{}", first.to_text().expose_secret(), others.expose_secret()).into()
     }
 

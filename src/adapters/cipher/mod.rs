@@ -36,12 +36,14 @@ const NONCE_BYTES: usize = 24;
 /// Reads the configured keys again. Returns `None` if that fails, or if the keys cannot change.
 pub type KeySource = Box<dyn Fn() -> Option<KeyRing> + Send + Sync>;
 
+/// Seals with the first key of a [`KeyRing`], and opens with each of its keys.
 pub struct XChaChaCipher {
     keys: RwLock<Arc<Keys>>,
     source: Option<KeySource>,
     random: Arc<dyn Random>,
 }
 
+/// A [`KeyRing`] with its ciphers ready for use.
 struct Keys {
     /// The id of the key that seals.
     first: KeyId,
@@ -59,7 +61,7 @@ impl Keys {
         self.all.iter().find(|(known, _)| known.as_str() == id).map(|(_, aead)| aead)
     }
 
-    /// Appends the keys of `earlier` that `self` lacks.
+    /// Appends the keys of `earlier` that `self` lacks: after a reload, all earlier keys still open.
     fn with_others_of(mut self, earlier: &Self) -> Self {
         let missing: Vec<_> = earlier.all.iter().filter(|(id, _)| self.get(id.as_str()).is_none()).cloned().collect();
         self.all.extend(missing);

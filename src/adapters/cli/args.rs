@@ -217,7 +217,7 @@ pub struct Answer {
 
 impl Answer {
     /// Returns the given answer; `None` if the user must be asked.
-    pub fn replace(&self) -> Option<bool> {
+    pub fn decision(&self) -> Option<bool> {
         (self.replace || self.keep).then_some(self.replace)
     }
 }
@@ -373,8 +373,8 @@ impl Cli {
         let arguments: Vec<_> = arguments.into_iter().collect();
         Self::try_parse_from(&arguments).map_err(|error| {
             // clap's message quotes unknown arguments, and such an argument may be the secret.
-            let surplus = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
-            if surplus && arguments.iter().any(|argument| argument == "set-secret") {
+            let is_unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
+            if is_unknown && arguments.iter().any(|argument| argument == "set-secret") {
                 let message = "set-secret takes no secret as an argument: it is read from stdin or prompted for\n\n\
                                For more information, try 'goclaw providers set-secret --help'.\n";
                 return clap::Error::raw(error.kind(), message);

@@ -17,9 +17,9 @@ pub async fn list(
 ) -> Result<Exit, CliError> {
     let page = client.audit(limit).await?;
     if output.json {
-        render::typed_json(&page)?;
+        render::list_as_json(&page)?;
     } else {
-        render::table(&text(&page.entries, times))?;
+        render::table(&entries_text(&page.entries, times))?;
     }
     Ok(Exit::Yes)
 }
@@ -32,7 +32,7 @@ pub async fn export(client: &GatewayClient) -> Result<Exit, CliError> {
     Ok(Exit::Yes)
 }
 
-pub fn text(entries: &[AuditEntry], times: &TimeFormatter) -> String {
+fn entries_text(entries: &[AuditEntry], times: &TimeFormatter) -> String {
     let row = |entry: &AuditEntry| {
         let who = [Some(&entry.actor), entry.address.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>();
         let what = [Some(&entry.action), Some(&entry.result).filter(|result| *result != "done")];

@@ -31,7 +31,7 @@ use crate::{
 const REDIRECT_FILE_LIFETIME: Duration = Duration::from_secs(60);
 /// Timeout for the cancel request after Ctrl-C.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
-const NOT_SHOWN: &str = "Then press Enter; it is not shown.";
+const PRESS_ENTER: &str = "Then press Enter; it is not shown.";
 
 pub async fn login(
     options: &LoginOptions,
@@ -55,13 +55,13 @@ pub async fn login(
         ),
     })?;
     let Some(login) = PendingLogin::of(response.body) else { return Ok(Exit::Yes) };
-    let mut page = None;
+    let mut redirect_file = None;
     if !output.json {
         render::error(&paste_hint(&login));
         if environment.can_open_browser && !options.no_browser && io::stderr().is_terminal() {
-            page = browser::open(&login.auth_url, &environment.own_variables).ok();
+            redirect_file = browser::open(&login.auth_url, &environment.own_variables).ok();
             let failure = "Cannot open a browser from here. Open the URL yourself.";
-            render::error(if page.is_some() { "Opening it in your browser." } else { failure });
+            render::error(if redirect_file.is_some() { "Opening it in your browser." } else { failure });
         }
     }
 
@@ -70,9 +70,10 @@ pub async fn login(
     let remark = if is_ours { " (Ctrl-C cancels)" } else { " (Ctrl-C stops waiting only)" };
     let mut countdown = Countdown::new("Waiting for the sign-in");
     let wait = LoginWait { account, client, clock: &*environment.clock, login: &login, remark };
+    // Removes the redirect file while the command waits. It never completes, so it does not end the wait.
     let removed_later = async {
         environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
-        drop(page);
+        drop(redirect_file);
         future::pending().await
     };
     let end = tokio::select! {
@@ -126,12 +127,14 @@ pub fn paste_hint(login: &PendingLogin) -> String {
     });
     let address = starts_with.unwrap_or_default();
     if login.callback.listening {
-        format!("If the browser ends at a page that does not load, paste its whole address here{address}. {NOT_SHOWN}")
+        format!(
+            "If the browser ends at a page that does not load, paste its whole address here{address}. {PRESS_ENTER}"
+        )
     } else {
         let why = login.callback.error.as_deref().unwrap_or("The gateway does not listen for the redirect.");
         format!(
             "{why}\nYou can still sign in: the browser will end at a page that does not load.\n\
-             Paste its whole address here{address}. {NOT_SHOWN}"
+             Paste its whole address here{address}. {PRESS_ENTER}"
         )
     }
 }

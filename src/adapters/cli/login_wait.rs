@@ -96,10 +96,11 @@ impl LoginWait<'_> {
     ///
     /// # Errors
     ///
-    /// The status cannot be read. Temporary failures are retried until the login expires.
+    /// The status cannot be read. While the gateway is unreachable, retries until the login expires; after a refusal,
+    /// for `SETTLE_TIMEOUT`.
     pub async fn until_end(&self, countdown: &mut Countdown) -> Result<LoginEnd, CliError> {
         let mut pasted_lines = PastedLines::open();
-        let mut lines = None;
+        let mut rejected_lines = None;
         let mut last_pending_at = self.clock.now();
         let mut remark = self.remark;
         loop {
@@ -110,18 +111,18 @@ impl LoginWait<'_> {
                 pasted = pasted_lines.next() => {
                     countdown.clear();
                     render::error("Checking the pasted address.");
-                    lines = self.submit(lines, pasted).await?;
+                    rejected_lines = self.submit(rejected_lines, pasted).await?;
                 }
             }
             remark = self.remark;
             let status = self.client.status(self.account).await;
-            let is_settled = last_pending_at.until(self.clock.now()) >= SETTLE_TIMEOUT;
+            let settle_timed_out = last_pending_at.until(self.clock.now()) >= SETTLE_TIMEOUT;
             match status {
                 Ok(status) => {
                     let failure = match LoginState::of(&status.body, &self.login.login_id) {
                         LoginState::Completed | LoginState::Unconfirmed => None,
                         LoginState::Failed(reason) => Some(reason),
-                        LoginState::Unknown if is_settled => {
+                        LoginState::Unknown if settle_timed_out => {
                             Some("the gateway no longer has this sign-in. Nothing was saved.".to_owned())
                         }
                         LoginState::Unknown => continue,
@@ -137,7 +138,7 @@ impl LoginWait<'_> {
                     remark = " (gateway unreachable, still trying)";
                 }
                 // The refusal may be temporary: for example, the gateway's database is unavailable.
-                Err(CliError::Refused { .. }) if !is_settled => {}
+                Err(CliError::Refused { .. }) if !settle_timed_out => {}
                 Err(error) => return Err(error),
             }
         }

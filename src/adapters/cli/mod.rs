@@ -2,8 +2,8 @@
 //!
 //! It reads no keys, opens no database and calls no use case, so any other client can do the same. [`args`] defines the
 //! arguments, and `client` sends requests over `transport`. Each command has a module. Only [`render`] and
-//! [`completions`] print. Commands that are not clients, such as `serve` and `migrate`, are parsed here and run by the
-//! composition root.
+//! [`completions`] print, apart from the prompts for secrets. Commands that are not clients, such as `serve` and
+//! `migrate`, are parsed here and run by the composition root.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -113,7 +113,7 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
                 AuthCommand::Status(target) => auth::status(&target, client, times).await,
                 AuthCommand::Refresh { target, yes } => auth::refresh(&target, yes, client, times).await,
                 AuthCommand::Confirm { target, answer } => {
-                    confirm::confirm(&target, answer.replace(), client, times).await
+                    confirm::confirm(&target, answer.decision(), client, times).await
                 }
                 AuthCommand::Logout(target) => auth::logout(&target, client).await,
                 AuthCommand::Cancel(target) => auth::cancel(&target, client).await,

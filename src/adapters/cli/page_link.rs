@@ -33,10 +33,10 @@ pub async fn open(
     render::error(&format!("Valid once, until {until}. Do not share it: it signs in anyone who opens it."));
     if environment.can_open_browser && !no_browser && io::stdout().is_terminal() {
         match browser::open(&address, &environment.own_variables) {
-            Ok(page) => {
+            Ok(redirect_file) => {
                 render::error("Opening it in your browser.");
                 environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
-                drop(page);
+                drop(redirect_file);
             }
             Err(_no_browser) => render::error("Cannot open a browser from here. Open the link yourself."),
         }

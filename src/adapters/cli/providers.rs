@@ -30,9 +30,9 @@ pub async fn run(command: &ProvidersCommand, client: &GatewayClient, times: &Tim
         ProvidersCommand::List(output) => {
             let all = client.providers().await?;
             if output.json {
-                render::typed_json(&all)?;
+                render::list_as_json(&all)?;
             } else {
-                render::table(&list(&all.providers, times))?;
+                render::table(&providers_text(&all.providers, times))?;
             }
             Ok(Exit::Yes)
         }
@@ -140,6 +140,7 @@ fn read_secrets(
     let limit = limit_of(MAX_PASTED_SECRET_BYTES);
     let (mut stdin, mut secret, mut cookie) = (stdin.lock(), String::new(), String::new());
     if !with_cookie {
+        // The text may be a cookie, which can be longer than a secret.
         stdin.take(limit_of(MAX_PASTED_COOKIE_BYTES)).read_to_string(&mut secret)?;
         return Ok((Some(secret.into()), None));
     }
@@ -153,7 +154,7 @@ fn read_secrets(
     Ok((secret, Some(cookie.into())))
 }
 
-pub fn list(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
+pub fn providers_text(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
     let mut sorted: Vec<&ProviderSummary> = providers.iter().collect();
     // In natural order, work-2 comes before work-10.
     sorted.sort_by(|one, other| natord::compare(&one.name, &other.name));

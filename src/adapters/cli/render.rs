@@ -75,7 +75,7 @@ impl Output {
 }
 
 /// Prints a list that was read page by page, as JSON.
-pub fn typed_json(list: &impl ToJSON) -> io::Result<()> {
+pub fn list_as_json(list: &impl ToJSON) -> io::Result<()> {
     json(&list.to_json_string())
 }
 
@@ -156,8 +156,8 @@ impl Countdown {
 fn rewrite_line(text: &str) {
     let mut stderr = io::stderr().lock();
     let columns = tcgetwinsize(&stderr).map_or(0, |size| usize::from(size.ws_col));
-    let fits = if columns == 0 { usize::MAX } else { columns - 1 };
-    let text: String = printable(text).chars().take(fits).collect();
+    let max_chars = if columns == 0 { usize::MAX } else { columns - 1 };
+    let text: String = printable(text).chars().take(max_chars).collect();
     write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush()).ok();
 }
 

@@ -33,9 +33,11 @@ pub enum RequestsCommand {
     },
 }
 
-/// Poll interval of `tail`, and the number of requests that a poll fetches at first and at most.
+/// Poll interval of `tail`.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of requests that a poll fetches at first.
 const FIRST_LIMIT: usize = 500;
+/// The number of requests that a poll fetches at most.
 const MAX_LIMIT: usize = 16 * FIRST_LIMIT;
 
 pub(super) async fn run(
@@ -48,7 +50,7 @@ pub(super) async fn run(
         RequestsCommand::List { limit, output } => {
             let page = client.requests(*limit).await?;
             if output.json {
-                render::typed_json(&page)?;
+                render::list_as_json(&page)?;
             } else {
                 let rows = page.requests.iter().rev().map(|request| row(request, times));
                 render::table(&table(HEADINGS, rows))?;
@@ -109,7 +111,7 @@ pub(super) async fn usage(
 ) -> Result<Exit, CliError> {
     let page = client.program_usage(days).await?;
     if output.json {
-        render::typed_json(&page)?;
+        render::list_as_json(&page)?;
     } else if page.usage.is_empty() {
         render::line("No program has used a model in this time.")?;
     } else {

@@ -14,7 +14,7 @@ pub async fn run(command: &SessionsCommand, client: &GatewayClient, times: &Time
             let response = client.sessions().await?;
             output.print(&response, |list| match list.sessions.as_slice() {
                 [] => "Nobody is signed in on the page.".to_owned(),
-                sessions => self::list(sessions, times),
+                sessions => sessions_text(sessions, times),
             })?;
         }
         SessionsCommand::End { id: Some(id), output, .. } => {
@@ -29,7 +29,7 @@ pub async fn run(command: &SessionsCommand, client: &GatewayClient, times: &Time
     Ok(Exit::Yes)
 }
 
-pub fn list(sessions: &[SessionInfo], times: &TimeFormatter) -> String {
+fn sessions_text(sessions: &[SessionInfo], times: &TimeFormatter) -> String {
     let row = |session: &SessionInfo| {
         let kind = match session.kind {
             SessionKind::Session => "session",

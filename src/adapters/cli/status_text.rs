@@ -126,9 +126,9 @@ fn absent(subject: &Subject) -> Vec<Option<String>> {
 /// Returns why the last login failed. For a connected account, ignores a login that was cancelled, denied or expired.
 fn last_failure(status: &AuthStatus) -> Option<String> {
     let last = status.last_login.as_ref().filter(|_| status.pending.is_none())?;
-    let is_decided = matches!(last.outcome, LoginOutcome::Cancelled | LoginOutcome::Denied | LoginOutcome::Expired);
+    let was_abandoned = matches!(last.outcome, LoginOutcome::Cancelled | LoginOutcome::Denied | LoginOutcome::Expired);
     let succeeded = matches!(last.outcome, LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded);
-    (!(succeeded || is_decided && status.authenticated)).then(|| format!("Last sign-in: {}", last.reason))
+    (!(succeeded || was_abandoned && status.authenticated)).then(|| format!("Last sign-in: {}", last.reason))
 }
 
 /// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.

@@ -40,11 +40,11 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
         TokensCommand::List(output) => {
             let all = client.tokens().await?;
             if output.json {
-                render::typed_json(&all)?;
+                render::list_as_json(&all)?;
             } else if all.tokens.is_empty() {
                 render::line("No tokens. Create one for each program: goclaw tokens create NAME")?;
             } else {
-                render::table(&list(&all.tokens, times))?;
+                render::table(&tokens_text(&all.tokens, times))?;
             }
         }
         TokensCommand::Rotate { name: Some(name), overlap, output } => {
@@ -68,7 +68,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
     Ok(Exit::Yes)
 }
 
-pub fn list(tokens: &[TokenInfo], times: &TimeFormatter) -> String {
+pub fn tokens_text(tokens: &[TokenInfo], times: &TimeFormatter) -> String {
     let row = |token: &TokenInfo| {
         let time = |at: Option<i64>, none: &str| at.map_or_else(|| none.to_owned(), |at| times.time(at));
         let short_id = token.id.chars().take(SHORT_ID).collect();

@@ -19,7 +19,7 @@ use crate::adapters::contract::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Exceeds the gateway's slowest operation: `refresh` may wait for another replica's refresh and then run its own.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Exceeds every response of the gateway, because lists are paged.
+/// Far more than a usual response has, because lists are paged.
 pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 /// A response: its text (for `--json`) and the parsed body.
@@ -37,7 +37,7 @@ pub struct Transport {
     http: reqwest::Client,
     authorization: Option<HeaderValue>,
     /// The advice to print after a 401.
-    token: TokenLookup,
+    token_lookup: TokenLookup,
     is_on_this_machine: bool,
 }
 
@@ -46,7 +46,7 @@ impl Transport {
         address: GatewayAddress,
         connection: &Connection,
         authorization: Option<HeaderValue>,
-        token: TokenLookup,
+        token_lookup: TokenLookup,
     ) -> Result<Self, CliError> {
         let is_on_this_machine = address.is_on_this_machine() || connection.reached_at.is_some();
         let mut http = reqwest::Client::builder()
@@ -71,7 +71,7 @@ impl Transport {
             http = http.tls_certs_merge(Certificate::from_pem_bundle(&bundle).map_err(CliError::HttpSetup)?);
         }
         let http = http.build().map_err(CliError::HttpSetup)?;
-        Ok(Self { address, http, authorization, token, is_on_this_machine })
+        Ok(Self { address, http, authorization, token_lookup, is_on_this_machine })
     }
 
     pub async fn call<T: DeserializeOwned>(
@@ -147,10 +147,10 @@ impl Transport {
         let problem = serde_json::from_slice::<Problem>(bytes).ok();
         if status == StatusCode::UNAUTHORIZED {
             // If no token was sent, the gateway's message about HTTP headers does not help a CLI user.
-            let sent_one = self.authorization.is_some();
-            let reported = problem.filter(|_| sent_one).map(|problem| problem.error);
+            let token_was_sent = self.authorization.is_some();
+            let reported = problem.filter(|_| token_was_sent).map(|problem| problem.error);
             let message = reported.unwrap_or_else(|| "the gateway requires its token".to_owned());
-            return CliError::Unauthorized { message, token: self.token.clone() };
+            return CliError::Unauthorized { message, token: self.token_lookup.clone() };
         }
         match problem {
             Some(Problem { error: message, detail, .. }) => {

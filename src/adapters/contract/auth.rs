@@ -21,16 +21,16 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct StartLoginRequest {
     /// Start a login although the account is signed in; the old tokens serve until the new ones are saved.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
     /// Replace the account even if another user or workspace signs in. Otherwise the login waits for a confirmation.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub replace: Option<bool>,
     /// The account's display name.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
     /// The provider type, for a name that is not built in.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
 }
 
@@ -143,7 +143,7 @@ pub struct ConfirmRequest {
     #[oai(validator(pattern = "^[0-9a-f]{32}$"))]
     pub login_id: String,
     /// The login that is connected, as the question named it.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     #[oai(validator(pattern = "^[0-9a-f]{32}$"))]
     pub replaces: Option<String>,
     /// Replace the connected account, or keep it and revoke the new tokens.
@@ -197,10 +197,10 @@ impl From<app::LoggedOut> for LogoutResult {
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     #[oai(validator(pattern = "^[0-9a-f]{32}$"))]
     pub login_id: Option<String>,
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     #[oai(validator(minimum(value = "0")))]
     pub generation: Option<u64>,
 }
@@ -231,7 +231,7 @@ impl RefreshRequest {
 #[serde(deny_unknown_fields)]
 pub struct SecretRequest {
     /// A key from the provider's console. Surrounding white space is ignored.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub api_key: Option<PastedToken>,
     /// The token of a signed-in browser session. Surrounding white space is ignored. Without it, or with null, the
     /// gateway gets one with the `client_cookie`.
@@ -241,16 +241,16 @@ pub struct SecretRequest {
     /// The browser's long-lived cookie at the identity provider (Suno: `__client` of `auth.suno.com`), with which the
     /// gateway refreshes the token: its value, `name=value`, the whole `Cookie` header, or the part of a curl command
     /// that sends it. Without it, the owner must paste a new token when this one expires.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub client_cookie: Option<PastedCookie>,
     /// The account's display name.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
     /// The provider type, for a name that is not built in.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
     /// Save the secret without checking it with the provider.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<bool>,
 }
 

@@ -45,6 +45,6 @@ pub use poem_openapi::types::ToJSON;
 use serde::{Deserialize, Deserializer};
 
 /// Deserializes a member that may be absent but not null. In a PATCH, null could mean removal (RFC 7396).
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
+fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }

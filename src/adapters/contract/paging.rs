@@ -34,7 +34,7 @@ impl PageLimit {
 
     /// Returns how many of the newest items to load for the page after `cursor`. The first page needs one item more
     /// than it shows, to detect a next page. A later page can be at any depth.
-    pub fn newest(self, cursor: &Option<String>) -> usize {
+    pub fn newest_to_load(self, cursor: &Option<String>) -> usize {
         if cursor.is_none() { self.0 + 1 } else { MAX_DEPTH }
     }
 }

@@ -62,10 +62,10 @@ pub struct ProviderList {
 #[serde(deny_unknown_fields)]
 pub struct UpdateProviderRequest {
     /// The account's display name.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
     /// Whether the gateway may use the account. Switching it off deletes nothing.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     ports::NumberedRecord,
 };
 
-const SECONDS_OF_A_DAY: i64 = 86_400;
+const SECONDS_PER_DAY: i64 = 86_400;
 
 /// A request whose response has ended. It contains no part of a prompt.
 #[derive(Debug, Object, Deserialize)]
@@ -113,7 +113,7 @@ impl From<NumberedRecord> for RequestEntry {
 impl From<(UsageKey, UsageSums)> for UsageEntry {
     fn from((key, sums): (UsageKey, UsageSums)) -> Self {
         Self {
-            day: key.day.saturating_mul(SECONDS_OF_A_DAY),
+            day: key.day.saturating_mul(SECONDS_PER_DAY),
             program: key.program,
             provider: key.account,
             model: Some(key.model).filter(|model| !model.is_empty()),

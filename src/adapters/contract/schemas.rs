@@ -1,6 +1,7 @@
 //! Macros that implement poem-openapi's traits for types with a hand-written schema. Serde reads and writes their JSON.
 
-/// Implements [`Type`](poem_openapi::types::Type).
+/// Implements [`Type`](poem_openapi::types::Type). `registers` adds a named schema to the document. `required: false`
+/// allows a parameter of this type to be absent.
 macro_rules! impl_type {
     ($type:ty, $name:expr, $schema_ref:expr $(, registers $schema:expr)? $(, required: $required:literal)?) => {
         impl poem_openapi::types::Type for $type {

@@ -73,11 +73,11 @@ pub struct CreateTokenRequest {
     /// What the token permits, separated by spaces; `models` by default. `models`, `status:read` and `auth:write` may name
     /// an account (`models:work`), `models` also a model (`models:work/gpt-5.5`), and `proxy` must name one (`proxy:suno`).
     /// `metrics:read` is for Prometheus, and `admin` is everything.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeList>,
     /// The lifetime of the token in seconds, 60 to 315,360,000; without it, the token is valid until it is revoked.
     #[oai(validator(minimum(value = "60"), maximum(value = "315360000")))]
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
 }
 
@@ -132,7 +132,7 @@ impl From<IssuedToken> for TokenCreated {
 pub struct RotateTokenRequest {
     /// How long the old token stays valid, in seconds, 0 to 2,592,000; a day by default.
     #[oai(validator(minimum(value = "0"), maximum(value = "2592000")))]
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::not_null", skip_serializing_if = "Option::is_none")]
     pub overlap: Option<u64>,
 }
 

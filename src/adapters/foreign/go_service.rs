@@ -42,9 +42,9 @@ impl GoServiceKey {
     /// [`ForeignError::InvalidKey`].
     pub fn parse(text: &SecretString) -> Result<Self, ForeignError> {
         let text = text.expose_secret().trim();
-        let digit = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+        let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
         let bytes = match text.len() {
-            64 => text.as_bytes().chunks(2).map(digit).collect::<Option<Vec<u8>>>(),
+            64 => text.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>(),
             44 => STANDARD.decode(text).ok(),
             _ => Some(text.as_bytes().to_vec()),
         };
@@ -69,11 +69,12 @@ impl GoServiceKey {
 ///
 /// # Errors
 /// [`ForeignError::Sealed`] if a secret cannot be decrypted.
-pub fn open(
+pub fn convert(
     row: &GoServiceRow,
     key: Option<&GoServiceKey>,
     now: Timestamp,
 ) -> Result<Option<MovingAccount>, ForeignError> {
+    // `None` for the tokens of an OAuth login, which are not pasted.
     let pasted = match row.provider_type.as_str() {
         "chatgpt_oauth" | "openai-codex" => None,
         "suno" => Some((ProviderType::Suno, AuthMethod::SessionToken)),
@@ -81,18 +82,18 @@ pub fn open(
         _other => return Ok(None),
     };
     let Ok(name) = AccountName::parse(&row.name) else { return Ok(None) };
-    let plain = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
+    let decrypted = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
         (None, _) => Ok(secret.clone()),
         (Some(sealed), Some(key)) => key.open(sealed),
         (Some(_), None) => Err(ForeignError::Sealed("it needs the service's key: --key-file")),
     };
-    let api_key = row.api_key.as_ref().map(plain).transpose()?.filter(|text| !text.expose_secret().is_empty());
+    let api_key = row.api_key.as_ref().map(decrypted).transpose()?.filter(|text| !text.expose_secret().is_empty());
     let Some(token) = api_key else { return Ok(None) };
     let display_name = row.display_name.as_deref().and_then(|text| DisplayName::parse(text).ok());
     let display_name = display_name.map(DisplayName::into_string);
     let token = AccessToken::new(token.expose_secret());
     let Some((provider_type, auth_method)) = pasted else {
-        let refresh_token = row.refresh_token.as_ref().map(plain).transpose()?;
+        let refresh_token = row.refresh_token.as_ref().map(decrypted).transpose()?;
         let refresh_token = refresh_token.map(|token| RefreshToken::new(token.expose_secret()));
         let account = signed_in(name, token, refresh_token, None, now);
         return Ok(Some(MovingAccount { display_name, enabled: row.enabled, ..account }));

@@ -6,7 +6,7 @@ mod codex_cli;
 mod go_service;
 
 pub use codex_cli::read as read_codex_cli;
-pub use go_service::{GoServiceKey, GoServiceRow, open as open_go_service};
+pub use go_service::{GoServiceKey, GoServiceRow, convert as convert_go_service_row};
 
 use crate::{
     app::MovingAccount,

@@ -36,101 +36,105 @@ impl From<&AppError> for Problem {
 
 /// Returns the kind of an error. Also returns a detail, if the error's own message does not suffice.
 fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
-    let with = |kind, next_step: &str| (kind, Some(format!("{error}; {next_step}")));
-    let because = |kind, cause: &dyn Display| (kind, Some(format!("{error}: {cause}")));
-    let fixed = |kind, detail: &str| (kind, Some(detail.to_owned()));
+    let with_next_step = |kind, next_step: &str| (kind, Some(format!("{error}; {next_step}")));
+    let with_cause = |kind, cause: &dyn Display| (kind, Some(format!("{error}: {cause}")));
+    let with_detail = |kind, detail: &str| (kind, Some(detail.to_owned()));
     match error {
         AppError::UnknownProvider(_) => (Kind::UnknownProvider, None),
         AppError::InvalidDisplayName(_) => (Kind::InvalidDisplayName, None),
         AppError::InvalidAccountName(_) => (Kind::InvalidAccountName, None),
         AppError::UnknownProviderType(_) => {
             let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
-            with(Kind::UnknownProviderType, &format!("known types: {known}"))
+            with_next_step(Kind::UnknownProviderType, &format!("known types: {known}"))
         }
         AppError::TypeConflict { .. } => (Kind::TypeConflict, None),
         AppError::AuthMethodMismatch { name, method } => {
-            because(Kind::AuthMethodMismatch, &how_to_connect(name.as_str(), *method))
+            with_cause(Kind::AuthMethodMismatch, &how_to_connect(name.as_str(), *method))
         }
-        AppError::NotConnected(name) => {
-            with(Kind::NotConnected, &format!("connect it: goclaw auth login {name}, or see GET /v1/providers"))
-        }
+        AppError::NotConnected(name) => with_next_step(
+            Kind::NotConnected,
+            &format!("connect it: goclaw auth login {name}, or see GET /v1/providers"),
+        ),
         AppError::AccountUnreadable(_) => {
-            with(Kind::AccountUnreadable, "sign in again, or restore the database from a backup")
+            with_next_step(Kind::AccountUnreadable, "sign in again, or restore the database from a backup")
         }
         AppError::DisabledByConfiguration(_) => (Kind::DisabledByConfiguration, None),
         AppError::SwitchedOff(_) => (Kind::SwitchedOff, None),
         AppError::NothingToRefresh(_) => (Kind::NothingToRefresh, None),
-        AppError::StaleConsent(_) => with(Kind::StaleConsent, "read the status again"),
-        AppError::NeedsReauth(_) => with(Kind::NeedsReauth, "sign in again"),
+        AppError::StaleConsent(_) => with_next_step(Kind::StaleConsent, "read the status again"),
+        AppError::NeedsReauth(_) => with_next_step(Kind::NeedsReauth, "sign in again"),
         AppError::RefreshNotYet { .. } => (Kind::RefreshUnavailable, None),
         AppError::RefreshNotBegun { wait: Some(wait), .. } => {
-            with(Kind::RefreshUnavailable, &format!("try again in {} s", retry_after_seconds(*wait)))
+            with_next_step(Kind::RefreshUnavailable, &format!("try again in {} s", retry_after_seconds(*wait)))
         }
-        AppError::RefreshNotBegun { wait: None, .. } => with(Kind::RefreshUnavailable, "try again in a moment"),
+        AppError::RefreshNotBegun { wait: None, .. } => {
+            with_next_step(Kind::RefreshUnavailable, "try again in a moment")
+        }
         AppError::RetryRequest(_) => (Kind::RetryRequest, None),
         AppError::InvalidPath(_) => (Kind::InvalidPath, None),
-        AppError::PathNotAllowed { name, .. } => {
-            with(Kind::PathNotAllowed, &format!("the setting providers.{name}.proxy_paths lists the allowed paths"))
-        }
+        AppError::PathNotAllowed { name, .. } => with_next_step(
+            Kind::PathNotAllowed,
+            &format!("the setting providers.{name}.proxy_paths lists the allowed paths"),
+        ),
         AppError::PathNotForPrograms { name, .. } => {
-            with(Kind::PathNotAllowed, &format!("the setting providers.{name}.program_paths lists what is"))
+            with_next_step(Kind::PathNotAllowed, &format!("the setting providers.{name}.program_paths lists what is"))
         }
         AppError::Upstream(UpstreamError::Body(error)) => (Problem::from(*error).code, Some(error.to_string())),
-        AppError::Upstream(error @ UpstreamError::Silent) => fixed(Kind::UpstreamTimeout, &error.to_string()),
-        AppError::Upstream(error) => fixed(Kind::UpstreamUnavailable, &error.to_string()),
+        AppError::Upstream(error @ UpstreamError::Silent) => with_detail(Kind::UpstreamTimeout, &error.to_string()),
+        AppError::Upstream(error) => with_detail(Kind::UpstreamUnavailable, &error.to_string()),
         AppError::UpstreamRedirect => {
             (Kind::UpstreamRedirect, Some(format!("{error}, which the gateway does not follow")))
         }
-        AppError::ProviderRefused(refusal) => because(Kind::UpstreamRefused, &refusal.message),
+        AppError::ProviderRefused(refusal) => with_cause(Kind::UpstreamRefused, &refusal.message),
         AppError::InvalidUpstreamResponse(_) => (Kind::InvalidUpstreamResponse, None),
         AppError::InvalidModelRequest(_) => (Kind::InvalidBody, None),
-        AppError::UnknownModel(_) => with(Kind::ModelNotFound, "see GET /v1/models"),
-        AppError::NoModels(name) => with(Kind::NoModels, &format!("its own API is at /v1/proxy/{name}/")),
+        AppError::UnknownModel(_) => with_next_step(Kind::ModelNotFound, "see GET /v1/models"),
+        AppError::NoModels(name) => with_next_step(Kind::NoModels, &format!("its own API is at /v1/proxy/{name}/")),
         AppError::UnsupportedApi { .. } => (Kind::UnsupportedApi, None),
         AppError::NoUsage(_) => (Kind::NoUsage, None),
-        AppError::LinkUsed => with(Kind::Unauthorized, "make a new one: goclaw open"),
+        AppError::LinkUsed => with_next_step(Kind::Unauthorized, "make a new one: goclaw open"),
         AppError::UnknownToken => (Kind::UnknownToken, None),
         AppError::AmbiguousToken(_) => (Kind::AmbiguousToken, None),
         AppError::TokenNameTaken(_) => (Kind::TokenNameTaken, None),
         AppError::InvalidScope(_) => (Kind::InvalidScope, None),
         AppError::ResponseNotFound(_) => (Kind::ResponseNotFound, None),
         AppError::ItemNotFound(_) => (Kind::ItemNotFound, None),
-        AppError::InsufficientScope(_) => with(Kind::InsufficientScope, "see goclaw tokens create --help"),
+        AppError::InsufficientScope(_) => with_next_step(Kind::InsufficientScope, "see goclaw tokens create --help"),
         AppError::UnknownSession => (Kind::UnknownSession, None),
         AppError::TooManyTokens(_) => (Kind::TooManyTokens, None),
         AppError::InvalidSecret(_) => (Kind::InvalidSecret, None),
         AppError::ExpiredSecret(_) => (Kind::ExpiredSecret, None),
-        AppError::SecretRefused { hint: Some(hint), .. } => because(Kind::SecretRefused, hint),
+        AppError::SecretRefused { hint: Some(hint), .. } => with_cause(Kind::SecretRefused, hint),
         AppError::SecretRefused { hint: None, .. } => (Kind::SecretRefused, None),
-        AppError::NotChecked(cause) => because(Kind::UpstreamUnavailable, cause),
+        AppError::NotChecked(cause) => with_cause(Kind::UpstreamUnavailable, cause),
         AppError::InvalidRedirect(_) => (Kind::InvalidRedirectUrl, None),
         AppError::NoPendingLogin => (Kind::NoPendingLogin, None),
         AppError::ConfirmationNeeded(question) => (Kind::ConfirmationNeeded, Some(question.sentence())),
-        AppError::TokensUnsaved { is_safe, .. } => fixed(Kind::NotSaved, unsaved(*is_safe)),
+        AppError::TokensUnsaved { is_safe, .. } => with_detail(Kind::NotSaved, unsaved(*is_safe)),
         AppError::CallbackRejected(rejection) => rejected(*rejection),
-        AppError::OtherPrincipal => fixed(
+        AppError::OtherPrincipal => with_detail(
             Kind::NotYourLogin,
             "another caller started this login; start your own, and never paste an address that somebody sent you",
         ),
         AppError::LoginInProgress => {
-            fixed(Kind::LoginInProgress, "another request is finishing this login; read the status in a moment")
+            with_detail(Kind::LoginInProgress, "another request is finishing this login; read the status in a moment")
         }
         AppError::LoginEnded(end) => {
             let reason = &end.reason;
-            fixed(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {reason}"))
+            with_detail(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {reason}"))
         }
-        AppError::LoginFailed(end) => fixed(failed(end.outcome), &end.reason),
+        AppError::LoginFailed(end) => with_detail(failed(end.outcome), &end.reason),
         AppError::Store(error) => {
             let trouble = error.trouble().unwrap_or(StoreTrouble::Unavailable).in_words();
-            fixed(Kind::StoreUnavailable, &format!("nothing was changed: {trouble}; see the gateway's log"))
+            with_detail(Kind::StoreUnavailable, &format!("nothing was changed: {trouble}; see the gateway's log"))
         }
-        AppError::StoreDown(_) => with(Kind::StoreUnavailable, "see the gateway's log"),
-        AppError::Vault(_) | AppError::Key(_) => fixed(
+        AppError::StoreDown(_) => with_next_step(Kind::StoreUnavailable, "see the gateway's log"),
+        AppError::Vault(_) | AppError::Key(_) => with_detail(
             Kind::DecryptionFailed,
             "the configured key cannot decrypt a stored secret; nothing was changed; see the gateway's log",
         ),
         AppError::Random(_) | AppError::Journal(_) | AppError::TaskDied => {
-            fixed(Kind::Internal, "internal error; see the gateway's log")
+            with_detail(Kind::Internal, "internal error; see the gateway's log")
         }
     }
 }

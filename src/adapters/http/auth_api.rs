@@ -129,7 +129,8 @@ impl AuthApi {
         /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> ApiResult<EventPage, { BAD_REQUEST | NOT_FOUND }> {
-        let events = caller.app().accounts.events(&account_name(&provider.0.0)?, limit.0.newest(&cursor.0)).await?;
+        let events =
+            caller.app().accounts.events(&account_name(&provider.0.0)?, limit.0.newest_to_load(&cursor.0)).await?;
         let page = Page::of(events, |event| Reverse(event.revision.0), limit.0, &cursor.0)?;
         let (events, next_cursor) = page.into_parts();
         Ok(Json(EventPage { events, next_cursor }))
@@ -147,7 +148,7 @@ impl AuthApi {
         /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> ApiResult<ActivityPage, { BAD_REQUEST }> {
-        let entries = caller.app().accounts.activity(limit.0.newest(&cursor.0)).await?;
+        let entries = caller.app().accounts.activity(limit.0.newest_to_load(&cursor.0)).await?;
         let key = |entry: &ActivityEntry| match entry {
             ActivityEntry::Account(event) => Reverse((event.at, event.revision.0, String::new())),
             ActivityEntry::Login { at, login_id, .. } => Reverse((*at, 0, login_id.to_string())),

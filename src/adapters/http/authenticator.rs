@@ -40,7 +40,8 @@ impl AuthContext {
         }
     }
 
-    /// Returns a token that is cancelled when the caller's API token is revoked; None for the gateway token.
+    /// Returns a [`CancellationToken`] that is cancelled when the caller's API token is revoked; `None` for the gateway
+    /// token.
     pub(super) fn revoked(&self) -> Option<CancellationToken> {
         match &self.credential {
             Credential::GatewayToken => None,
@@ -110,7 +111,7 @@ impl Caller {
     }
 }
 
-async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthContext> {
+async fn auth_context(request: &Request, _token: Bearer) -> Option<AuthContext> {
     request.data().cloned()
 }
 
@@ -145,12 +146,12 @@ impl Authenticator {
     }
 
     /// Returns the credential for a caller's token; `None` if the token is unknown.
-    fn credential(&self, presented: &str) -> Option<Credential> {
-        let presented = TokenDigest::of(presented);
-        if self.token.matches(&presented) {
+    fn credential(&self, token: &str) -> Option<Credential> {
+        let digest = TokenDigest::of(token);
+        if self.token.matches(&digest) {
             return Some(Credential::GatewayToken);
         }
-        self.state.app.access.find(&presented).map(Credential::ApiToken)
+        self.state.app.access.find(&digest).map(Credential::ApiToken)
     }
 
     /// Accepts a request if its path needs no token, or if its token permits the path. Requests with a valid token are
@@ -164,13 +165,13 @@ impl Authenticator {
         if !paths::needs_token(path) {
             return Ok(());
         }
-        let presented = bearer(request);
-        let Some(credential) = presented.and_then(|token| self.credential(token)) else {
-            if presented.is_some() {
+        let token = bearer(request);
+        let Some(credential) = token.and_then(|token| self.credential(token)) else {
+            if token.is_some() {
                 self.state.app.access.note_refused_token();
             }
             return Err(match self.failed.count(caller.0) {
-                Ok(()) => ProblemJson::unauthorized(presented.is_some()),
+                Ok(()) => ProblemJson::unauthorized(token.is_some()),
                 Err(wait) => ProblemJson::too_many_attempts(wait),
             });
         };

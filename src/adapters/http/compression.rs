@@ -20,10 +20,12 @@ const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 /// Bytes to decompress before the task yields.
 const PIECE: usize = 256 * 1024;
 
+/// A content coding that the gateway accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Identity,
     Gzip,
+    /// A single frame. Bytes after it are ignored.
     Zstd,
 }
 
@@ -71,7 +73,8 @@ impl Coding {
             if unpacked.len() + length > MAX_BYTES {
                 return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
             }
-            // The cost covers three copies. The compressed body is dropped before the second copy exists.
+            // The reservation covers three copies of the body. The compressed body needs none of its own, because it is
+            // dropped before the second copy exists.
             reservation.extend_to(unpacked.len() + length)?;
             unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
             yield_now().await;

@@ -61,7 +61,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let caller = CallerAddress::of(&request, &self.accepted.proxies);
         let span =
             tracing::info_span!("http.request", request.id = id, method = %request.method(), path, caller = %caller.0);
-        let name = HeaderValue::from_str(&id);
+        let id_header = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, expects_openai_errors: paths::expects_openai_errors(path) };
         let cross_origin = self.accepted.origins.decide(&request);
         let work = pin!(async {
@@ -77,7 +77,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
             response.extensions_mut().insert(ObservedBy(recording));
         }
         let headers = response.headers_mut();
-        headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
+        headers.extend(id_header.ok().map(|id| (REQUEST_ID, id)));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(DEFAULT_CSP);
@@ -105,8 +105,13 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
     /// printed the message and the location; the log line here adds the request id. No shared state is left
     /// inconsistent: changes run in separate tasks (`app::Tasks`), and no lock is held across an await.
-    async fn handle_or_report_panic(&self, request: Request, caller: CallerAddress, from: &CrossOrigin) -> Response {
-        match AssertUnwindSafe(self.handle(request, caller, from)).catch_unwind().await {
+    async fn handle_or_report_panic(
+        &self,
+        request: Request,
+        caller: CallerAddress,
+        cross_origin: &CrossOrigin,
+    ) -> Response {
+        match AssertUnwindSafe(self.handle(request, caller, cross_origin)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
                 panicked();
@@ -118,14 +123,14 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         }
     }
 
-    async fn handle(&self, mut request: Request, caller: CallerAddress, from: &CrossOrigin) -> Response {
+    async fn handle(&self, mut request: Request, caller: CallerAddress, cross_origin: &CrossOrigin) -> Response {
         if let Some(encoded) = paths::encoded_model(request.uri()) {
             *request.uri_mut() = encoded;
         }
         let path = request.uri().path().to_owned();
         let preflight = |request: &Request| {
             let methods = self.state.operations.methods_of(&path);
-            from.preflight(request, methods.as_deref()).map_or(Ok(()), Err)
+            cross_origin.preflight(request, methods.as_deref()).map_or(Ok(()), Err)
         };
         let checked = self.check_host(&request).and_then(|()| preflight(&request));
         let checked = checked.and_then(|()| self.authenticator.authenticate(&mut request, caller));
@@ -156,7 +161,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     }
 }
 
-/// Returns the actor of this request for the audit log; None for a request that changes nothing.
+/// Returns the actor of this request for the audit log; `None` for a request that changes nothing.
 fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
     let changes = *request.method() != Method::GET && !paths::is_unaudited(request.uri().path());
     request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))

@@ -49,7 +49,7 @@ fn the_table_of_accounts_is_aligned() {
     };
     let times = TimeFormatter { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
     let off = ProviderSummary { enabled: false, ..provider("suno", &[SessionToken]) };
-    assert_snapshot!(providers::list(&[codex, off], &times), @r"
+    assert_snapshot!(providers::providers_text(&[codex, off], &times), @r"
     NAME          TYPE          STATE     ACCOUNT           ACCESS TOKEN
     openai-codex  openai-codex  active    jane@example.com  expires 1970-01-01 02:00 (in 2 h)
     suno          suno          disabled  -                 -
@@ -92,7 +92,7 @@ fn the_table_of_tokens_is_aligned() {
         last_used_at: (name == "x").then_some(0),
     };
     let times = TimeFormatter { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
-    assert_snapshot!(tokens::list(&[token("0123456789abcdef", "editor"), token("c", "x")], &times), @r"
+    assert_snapshot!(tokens::tokens_text(&[token("0123456789abcdef", "editor"), token("c", "x")], &times), @r"
     ID        NAME    SCOPE   CREATED           EXPIRES           LAST USED
     01234567  editor  models  1970-01-01 00:00  never             never
     c         x       models  1970-01-01 00:00  1970-01-01 00:01  1970-01-01 00:00
