@@ -18,7 +18,7 @@ pub struct ResponseFailure {
     /// The backend's code, or the gateway's if the backend sent none.
     pub code: String,
     pub message: String,
-    /// The delay before a retry, if the message states one.
+    /// The delay before a retry, if the message of a rate limit states one.
     pub retry_after: Option<Duration>,
     /// The members `resets_at`, `resets_in_seconds` and `plan_type` of the error.
     pub limit: Map<String, Value>,

@@ -37,7 +37,7 @@ impl<'a> Members<'a> {
         Self::read(str::from_utf8(body).unwrap_or_default(), String::new())
     }
 
-    /// Parses an event of a provider; None if it is not an object.
+    /// Parses a provider's event or an object in it; None if it is not an object.
     pub(super) fn of_event(json: &'a str) -> Option<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let list = deserializer.deserialize_map(MemberVisitor).ok()?;

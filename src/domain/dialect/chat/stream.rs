@@ -65,7 +65,7 @@ impl ChatStream {
             deltas.extend(self.deltas.on_end(response));
         }
         if ended.is_some() || !deltas.is_empty() {
-            // No event so far had a response id.
+            // Begins here if no event so far had a response id.
             self.begin(ended.as_ref().unwrap_or(&Value::Null), &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
