@@ -78,7 +78,7 @@ impl ProviderSettings {
     ///
     /// # Errors
     ///
-    /// A required member is missing, or a member has the wrong type. No default replaces it.
+    /// A required member is missing, or a member has the wrong type. An invalid `cookie_rotates` counts as false.
     pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
         Ok(TokenMetadata {
