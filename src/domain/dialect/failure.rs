@@ -34,13 +34,13 @@ impl ResponseFailure {
     }
 
     /// Returns the failure of a stream that violates the backend's protocol.
-    pub(super) fn garbled(what: &str) -> Self {
+    pub(super) fn violation(what: &str) -> Self {
         Self::of_stream("invalid_upstream_response", format!("The provider sent {what}."))
     }
 
     /// Returns the failure of a stream whose last event does not contain the response.
     pub(super) fn without_response() -> Self {
-        Self::garbled("a finished response without the response")
+        Self::violation("a finished response without the response")
     }
 
     fn of_stream(code: &str, message: String) -> Self {

@@ -58,7 +58,7 @@ impl ChatStream {
         }
         let mut deltas = self.deltas.on_event(&event);
         if self.deltas.has_too_many_parts() {
-            return Err(ResponseFailure::garbled("a response with too many parts"));
+            return Err(ResponseFailure::violation("a response with too many parts"));
         }
         let ended = response.filter(|_| event.ends_response());
         if let Some(response) = &ended {
