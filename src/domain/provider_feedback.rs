@@ -160,7 +160,7 @@ impl ProviderFeedback {
     }
 
     /// Records that the provider accepted an access token that had replaced a refused one.
-    pub fn note_cured(&mut self) {
+    pub fn note_helpful_refresh(&mut self) {
         self.futile = FutileRefreshes::default();
     }
 
