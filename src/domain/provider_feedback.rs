@@ -165,7 +165,7 @@ impl ProviderFeedback {
     }
 
     /// Whether refreshes no longer help against refused access tokens.
-    pub fn is_incurable(&self) -> bool {
+    pub fn refreshes_are_futile(&self) -> bool {
         self.futile.count >= FUTILE_REFRESHES
     }
 
