@@ -45,8 +45,12 @@ fn accounts_connected_together_are_refreshed_at_different_times() {
 #[test]
 fn an_access_token_ends_at_its_expiry() {
     let (known, unknown) = (row(1), RefreshState { expires_at: None, ..row(1) });
-    assert!(!known.has_ended(at(10 * HOUR - 1)) && known.has_ended(at(10 * HOUR)) && known.has_ended(at(11 * HOUR)));
-    assert!(!unknown.has_ended(at(11 * HOUR)));
+    assert!(
+        !known.access_token_expired(at(10 * HOUR - 1))
+            && known.access_token_expired(at(10 * HOUR))
+            && known.access_token_expired(at(11 * HOUR))
+    );
+    assert!(!unknown.access_token_expired(at(11 * HOUR)));
 }
 
 #[test]

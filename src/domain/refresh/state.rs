@@ -149,7 +149,7 @@ impl RefreshState {
     }
 
     /// Whether the access token has expired at `now`.
-    pub fn has_ended(&self, now: Timestamp) -> bool {
+    pub fn access_token_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 }
