@@ -57,7 +57,7 @@ fn an_access_token_ends_at_its_expiry() {
 fn versions_and_states_have_stored_forms() {
     let first = TokenVersion::first_of(login(1));
     let second = first.next();
-    assert_eq!((first.replaced(), second.replaced()), (None, Some(Generation::FIRST)));
+    assert_eq!((first.previous_generation(), second.previous_generation()), (None, Some(Generation::FIRST)));
     assert_eq!(second.to_string(), format!("login-1.{}", second.generation.0));
     let lease = Lease { id: LeaseId::from_stored("l".to_owned()), until: at(1) };
     let states = [TokenState::Active, TokenState::Refreshing(lease), TokenState::InDoubt, TokenState::NeedsReauth];

@@ -21,8 +21,8 @@ impl TokenVersion {
         Self { login_id, generation: Generation::FIRST }
     }
 
-    /// Returns the generation before this one; None for the tokens of a login.
-    pub fn replaced(&self) -> Option<Generation> {
+    /// Returns the generation before this one; None for the first tokens of a login.
+    pub fn previous_generation(&self) -> Option<Generation> {
         self.generation.0.checked_sub(1).map(Generation)
     }
 
