@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(300);
 #[test]
 fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_pause() {
     let mut breaker = Breaker::default();
-    let fault = |breaker: &mut Breaker, account, second| breaker.fault(&name(account), false, PAUSE, at(second));
+    let fault = |breaker: &mut Breaker, account, second| breaker.record_fault(&name(account), false, PAUSE, at(second));
     for second in 0..4 {
         assert!(!fault(&mut breaker, if second == 0 { "a" } else { "b" }, second));
         assert_eq!(breaker.admit(PAUSE, at(second)), Ok(()), "four are too few");
@@ -37,7 +37,7 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
     assert_eq!(breaker.admit(PAUSE, at(606)), Ok(()));
     breaker.release_probe(at(607));
     assert_eq!(breaker.admit(PAUSE, at(607)), Ok(()), "the first probe was given back without a call");
-    breaker.works();
+    breaker.record_response();
     assert_eq!(breaker.admit(PAUSE, at(608)), Ok(()));
     assert!(!fault(&mut breaker, "a", 609), "the count starts again");
 }
@@ -45,19 +45,22 @@ fn the_breaker_opens_after_five_faults_in_a_row_and_admits_one_probe_after_the_p
 #[test]
 fn faults_of_one_of_several_accounts_or_between_successes_open_no_breaker() {
     let mut breaker = Breaker::default();
-    assert!((0..20).all(|second| !breaker.fault(&name("a"), false, PAUSE, at(second))), "the account may be the cause");
-    assert!(breaker.fault(&name("b"), false, PAUSE, at(20)));
+    assert!(
+        (0..20).all(|second| !breaker.record_fault(&name("a"), false, PAUSE, at(second))),
+        "the account may be the cause"
+    );
+    assert!(breaker.record_fault(&name("b"), false, PAUSE, at(20)));
     let mut breaker = Breaker::default();
     assert_eq!(
-        (0..5).filter(|second| breaker.fault(&name("a"), true, PAUSE, at(*second))).count(),
+        (0..5).filter(|second| breaker.record_fault(&name("a"), true, PAUSE, at(*second))).count(),
         1,
         "the only account"
     );
     let mut breaker = Breaker::default();
     for second in 0..20 {
-        assert!(!breaker.fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
+        assert!(!breaker.record_fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
         if second % 4 == 3 {
-            breaker.works();
+            breaker.record_response();
         }
     }
 }

@@ -56,7 +56,7 @@ impl Tokens {
     pub(super) fn note_outcome<T>(&self, definition: &ProviderDefinition, outcome: &Result<T, Failure>) {
         let Some(method) = self.method_of(definition) else { return };
         match outcome {
-            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::works),
+            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::record_response),
             Err(Failure::NotConsumed { cause, .. } | Failure::Unknown(cause)) if !is_fault(*cause) => {
                 return self.release_probe(definition);
             }
@@ -66,7 +66,7 @@ impl Tokens {
         let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
         let same_type = accounts.filter(|account| account.definition.provider_type == definition.provider_type);
         let is_only = same_type.take(2).count() < 2;
-        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_only, pause, self.now())) {
+        if self.breakers.with(method, |breaker| breaker.record_fault(&definition.name, is_only, pause, self.now())) {
             tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
         }
     }

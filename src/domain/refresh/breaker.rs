@@ -57,7 +57,7 @@ impl Breaker {
 
     /// Records a fault. The breaker opens after [`FAULTS`] consecutive faults. They must concern several accounts,
     /// unless `account` is the only one (`is_only`). Returns whether the breaker is open.
-    pub fn fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
+    pub fn record_fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
         self.several_accounts |= *self.first.get_or_insert_with(|| account.clone()) != *account;
         let opens = self.faults >= FAULTS && (is_only || self.several_accounts);
@@ -68,7 +68,7 @@ impl Breaker {
     }
 
     /// Records a definite response, which closes the breaker.
-    pub fn works(&mut self) {
+    pub fn record_response(&mut self) {
         *self = Self::default();
     }
 }
