@@ -26,12 +26,12 @@ pub enum SessionReply {
 pub struct SessionResponse {
     pub outcome: Result<SessionReply, TokenEndpointError>,
     /// The cookie that replaces the presented one. The provider no longer accepts the presented cookie.
-    pub replaced: Option<RefreshToken>,
+    pub replacement: Option<RefreshToken>,
 }
 
 impl From<TokenEndpointError> for SessionResponse {
     fn from(error: TokenEndpointError) -> Self {
-        Self { outcome: Err(error), replaced: None }
+        Self { outcome: Err(error), replacement: None }
     }
 }
 

@@ -59,10 +59,10 @@ impl SessionEndpoint for HttpOAuthEndpoint {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
-        let mut replaced = None;
+        let mut replacement = None;
         let received = within(limit, async {
             let response = request.send().await.map_err(|error| send_error(&error, proxy))?;
-            replaced = new_cookie(&response, client.cookie, cookie, self.clock.now());
+            replacement = new_cookie(&response, client.cookie, cookie, self.clock.now());
             within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await
         })
         .await;
@@ -72,7 +72,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
             (Err(TokenEndpointError::Rejected { status: 404, .. }), Some(_)) => Ok(SessionReply::NoSession),
             (Err(error), _) => Err(error),
         };
-        SessionResponse { outcome, replaced }
+        SessionResponse { outcome, replacement }
     }
 }
 

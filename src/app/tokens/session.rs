@@ -39,17 +39,17 @@ impl Tokens {
         let (mut session, mut may_have_ended) = (known, true);
         loop {
             let response = self.sessions.ask(account, client, session.as_ref(), cookie, limit).await;
-            let SessionResponse { outcome, replaced } = response;
+            let SessionResponse { outcome, replacement } = response;
             let next = match outcome {
-                Ok(SessionReply::Token(token)) => return Ok(CookieOutcome::Token(tokens(Some(token), replaced))),
+                Ok(SessionReply::Token(token)) => return Ok(CookieOutcome::Token(tokens(Some(token), replacement))),
                 Ok(SessionReply::Active(id)) => Ok(Some(id)),
                 Ok(SessionReply::NoSession) if session.is_some() && may_have_ended => Ok(None),
                 // No session of this browser is signed in.
                 Ok(SessionReply::NoSession) => Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
                 Err(error) => Err(error),
             };
-            if replaced.is_some() {
-                return Ok(CookieOutcome::Replaced(tokens(None, replaced), next));
+            if replacement.is_some() {
+                return Ok(CookieOutcome::Replaced(tokens(None, replacement), next));
             }
             (session, may_have_ended) = (next?, false);
             if self.clock.since_boot().saturating_sub(begun) > in_time {

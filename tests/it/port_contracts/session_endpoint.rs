@@ -77,7 +77,7 @@ trait Fixture {
     /// Returns the outcome of a request that does not replace the cookie.
     async fn outcome(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<SessionReply, TokenEndpointError> {
         let response = self.ask(session, cookie).await;
-        assert!(response.replaced.is_none());
+        assert!(response.replacement.is_none());
         response.outcome
     }
 }
@@ -227,7 +227,7 @@ async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
         }
         let response = fixture.ask(asked, &cookie).await;
         assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
-        let new = response.replaced.expect("a new cookie");
+        let new = response.replacement.expect("a new cookie");
         let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the old cookie is invalid");
         assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
         cookie = new;
@@ -299,7 +299,7 @@ async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
         let response = within(endpoint.ask(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
-        let replaced = response.replaced.as_ref().map(|cookie| cookie.expose_secret());
-        assert_eq!(replaced, expected, "{set_cookie}");
+        let replacement = response.replacement.as_ref().map(|cookie| cookie.expose_secret());
+        assert_eq!(replacement, expected, "{set_cookie}");
     }
 }

@@ -89,10 +89,10 @@ impl SessionEndpoint for FakeProvider {
         let Some(known) = sessions.cookies.iter().position(|known| known == cookie.expose_secret()) else {
             return TokenEndpointError::Rejected { status: 401, code: "unknown" }.into();
         };
-        let replaced = sessions.replacements.pop_front();
-        if let Some(new) = &replaced {
+        let replacement = sessions.replacements.pop_front();
+        if let Some(new) = &replacement {
             sessions.cookies[known].clone_from(new);
         }
-        SessionResponse { outcome: sessions.reply(session), replaced: replaced.map(RefreshToken::new) }
+        SessionResponse { outcome: sessions.reply(session), replacement: replacement.map(RefreshToken::new) }
     }
 }
