@@ -177,7 +177,7 @@ fn item_references_are_resolved_or_reported_as_missing() {
     let (sent, missing) = translated(&bare, &NOTHING_RECALLED);
     assert_eq!((sent, missing.needed(), &*missing.reasoning), (json!([user]), None, &["rs_1".to_owned()][..]));
     let (_, missing) = translated(&json!({"type": "item_reference", "id": "rs_2"}), &recalled);
-    assert_eq!((missing.needed(), missing.is_empty()), (None, false), "reasoning is optional");
+    assert_eq!((missing.needed(), missing.has_items()), (None, true), "reasoning is optional");
     assert_eq!(refusal(&with(&json!({"input": [{"type": "item_reference"}]}))).0, "missing_required_parameter");
 }
 
