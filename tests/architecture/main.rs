@@ -25,7 +25,7 @@ use table::{LAYERS, Layer, SECRETS_ARE_OPENED_IN};
 
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 const MAX_LINES: usize = 400;
-/// First segments of paths that are not crates: primitive types, tools in attributes, and the alias in proptest's prelude.
+/// First segments of paths that are not crates: primitive types, tools in attributes, and proptest's alias `prop`.
 const NO_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
                          clippy diagnostic rustdoc rustfmt prop";
 

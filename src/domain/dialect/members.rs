@@ -17,7 +17,7 @@ use crate::domain::{
 };
 
 /// A JSON object from which members are taken out as they are translated. A `null` member counts as absent, because
-/// clients send optional parameters as `null`.
+/// clients send optional parameters as `null`. `take_*` takes out an optional member, `need_*` a required one.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a> {
     /// The path in the body, for errors: empty for the body itself, else e.g. `messages[2]`.
