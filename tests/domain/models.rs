@@ -21,7 +21,7 @@ fn both_forms_of_a_model_list_are_read() {
     ]);
     let models = read(&json!({ "models": entries })).unwrap();
     let seen: Vec<_> =
-        models.iter().map(|it| (it.name.as_str(), it.is_hidden, it.context_length, it.reasons)).collect();
+        models.iter().map(|it| (it.name.as_str(), it.is_hidden, it.context_length, it.summarizes_reasoning)).collect();
     let expected = [
         ("gpt-5.5", false, Some(272_000), true),
         ("review", true, None, true),

@@ -86,7 +86,8 @@ impl Models {
         body: &Bytes,
         CheckedRequest { target, caller, .. }: &CheckedRequest,
     ) -> Result<(TranslatedChat, Option<OwnedSemaphorePermit>), AppError> {
-        let model = BackendModel { reasons: self.reasons(target).await, ..target.model.clone() };
+        let model =
+            BackendModel { summarizes_reasoning: self.summarizes_reasoning(target).await, ..target.model.clone() };
         let translate = async |recalled: Recalled| {
             let (body, model, size) = (body.clone(), model.clone(), body.len());
             let translate = move || ChatRequest::of_checked(&body)?.into_backend(model, &recalled);
@@ -102,13 +103,13 @@ impl Models {
     }
 
     /// Whether the account's list says that the model summarizes its reasoning. Uses the last known list.
-    async fn reasons(&self, target: &Target) -> bool {
+    async fn summarizes_reasoning(&self, target: &Target) -> bool {
         let account = &target.definition.name;
         let models = match self.last_models(account) {
             Some(models) => models,
             None => self.models_of(account).await.0,
         };
-        models.iter().any(|known| known.name == target.model.name && known.reasons)
+        models.iter().any(|known| known.name == target.model.name && known.summarizes_reasoning)
     }
 
     /// Sends a translated chat, and translates its response.

@@ -63,7 +63,7 @@ pub struct BackendModel {
     /// The options in the suffixes of the caller's model name.
     pub suffixes: ModelSuffixes,
     /// Whether the model is known to summarize its reasoning.
-    pub reasons: bool,
+    pub summarizes_reasoning: bool,
     /// The caller, account and session for the cache key.
     pub cache: CacheScope,
 }

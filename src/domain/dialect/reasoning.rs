@@ -7,8 +7,8 @@ use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Memb
 pub(super) enum Summary {
     /// Never: the parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller sets an effort or the model reasons by default. Chat clients show summaries, but do not request
-    /// them.
+    /// If the caller sets an effort or the model summarizes its reasoning. Chat clients show summaries, but do not
+    /// request them.
     ForChat,
 }
 
@@ -16,7 +16,7 @@ impl Summary {
     fn is_wanted(self, effort: Option<&str>, model: &BackendModel) -> bool {
         match self {
             Self::AsSent => false,
-            Self::ForChat => effort.map_or(model.reasons, |effort| effort != "none"),
+            Self::ForChat => effort.map_or(model.summarizes_reasoning, |effort| effort != "none"),
         }
     }
 }

@@ -124,7 +124,7 @@ fn embeddings_without_numbers_are_rejected() {
 
 #[test]
 fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
-    for (reasons, members, expected) in [
+    for (summarizes_reasoning, members, expected) in [
         (true, json!({}), json!({"summary": "auto"})),
         (false, json!({}), Value::Null),
         (false, json!({"reasoning_effort": "high"}), json!({"effort": "high", "summary": "auto"})),
@@ -134,7 +134,7 @@ fn a_chat_requests_a_reasoning_summary_where_the_model_has_one() {
         let mut body = json!({"model": "x", "messages": [{"role": "user", "content": "Hi"}], "input": "Hi"});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let body = body.to_string();
-        let model = BackendModel { name: "m".to_owned(), reasons, ..BackendModel::default() };
+        let model = BackendModel { name: "m".to_owned(), summarizes_reasoning, ..BackendModel::default() };
         let sent =
             parsed_chat(body.as_bytes()).unwrap().into_backend(model.clone(), &NOTHING_RECALLED).unwrap().request;
         let sent: Value = serde_json::from_slice(&sent.body).unwrap();
