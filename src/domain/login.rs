@@ -4,9 +4,9 @@
 //! Pending --approved--> Exchanging --tokens saved--> Completed
 //! Pending --declined--> Denied, MissingEntitlement or ProviderError
 //! Pending --timeout--> Expired
-//! Pending --owner--> Cancelled
+//! Pending --owner cancels--> Cancelled
 //! Exchanging --any error--> CodeRefused, NotSaved, ...
-//! Exchanging --tokens of another account--> Unconfirmed --owner--> Completed or Cancelled
+//! Exchanging --tokens of another account--> Unconfirmed --owner decides--> Completed or Cancelled
 //! Unconfirmed --timeout--> Expired
 //! ```
 //! An invalid or incomplete callback is rejected and leaves the login pending.

@@ -182,7 +182,7 @@ impl ProviderFeedback {
         self.limit = Some(limit);
     }
 
-    /// Records an accepted request. A prompt clears all feedback, a usage request only the refusal of one.
+    /// Records an accepted request. A prompt clears all feedback, and a usage request only a refusal of usage requests.
     pub fn note_accepted(&mut self, source: FeedbackSource) {
         match source {
             FeedbackSource::Prompt => *self = Self::default(),

@@ -7,8 +7,8 @@ use super::{BackendModel, InvalidRequest, json_writer::JsonWriter, members::Memb
 pub(super) enum Summary {
     /// Never: the parameters of Responses are sent unchanged.
     AsSent,
-    /// If the caller sets an effort or the model summarizes its reasoning. Chat clients show summaries, but do not
-    /// request them.
+    /// If the caller sets an effort other than `none`, or no effort and the model summarizes its reasoning. Chat
+    /// clients show summaries, but do not request them.
     ForChat,
 }
 

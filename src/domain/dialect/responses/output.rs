@@ -42,7 +42,7 @@ struct StartedItem {
 }
 
 impl Output {
-    /// Adds what an event contains of the output.
+    /// Adds the part of the output that an event contains.
     pub(super) fn add(&mut self, event: &BackendEvent<'_>) {
         let index = self.indexes.of(event);
         match &*event.kind {
