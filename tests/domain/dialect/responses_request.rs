@@ -130,7 +130,7 @@ fn the_backend_always_streams_and_never_stores() {
 }
 
 #[test]
-fn tuning_parameters_are_removed_and_reported() {
+fn parameters_without_a_translation_are_removed_and_reported() {
     for name in ["temperature", "max_output_tokens", "metadata", "truncation", "stop", "top_k", "colour"] {
         let (body, sent) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
