@@ -96,7 +96,7 @@ impl AccountState {
     pub fn of(enabled: bool, refresh: &RefreshState, now: Timestamp) -> Self {
         match refresh.state {
             _ if !enabled => Self::Disabled,
-            TokenState::Active if !refresh.refreshable && refresh.has_ended(now) => Self::NeedsReauth,
+            TokenState::Active if !refresh.refreshable && refresh.access_token_expired(now) => Self::NeedsReauth,
             TokenState::Active => Self::Active,
             TokenState::Refreshing(_) => Self::Refreshing,
             TokenState::InDoubt => Self::InDoubt,
@@ -223,6 +223,6 @@ impl SealedCredential {
 
     /// Whether a request may be sent with the access token at `now`: `authenticated` in the status response.
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.enabled && !self.refresh.has_ended(now)
+        self.enabled && !self.refresh.access_token_expired(now)
     }
 }

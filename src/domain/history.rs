@@ -60,7 +60,7 @@ pub enum EventKind {
     SignedOut,
     /// The account was moved to another installation with its tokens.
     MovedAway,
-    /// The account was renamed, enabled or disabled.
+    /// The account was enabled or disabled, or its display name was changed.
     Changed,
     RefreshStarted,
     Refreshed,

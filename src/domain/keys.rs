@@ -16,7 +16,7 @@ pub struct KeyCheck {
     pub value: SealedSecret,
 }
 
-/// A column of sealed values.
+/// A column whose values are sealed again when the key is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum SealedColumn {
     /// `llm_providers.api_key`; the row is the account's name.

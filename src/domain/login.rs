@@ -1,11 +1,13 @@
 //! A login as a state machine. Each transition consumes the previous state.
 //!
 //! ```text
-//! Pending --valid callback, approved--> Exchanging --tokens saved--> Completed
-//!    |  \--valid callback, declined--> Denied, ...     \--any error--> Failed
-//!    \--timeout--> Expired       \--owner--> Cancelled
-//!
-//! Exchanging --tokens of another account--> Unconfirmed --owner--> Completed, Cancelled   --timeout--> Expired
+//! Pending --approved--> Exchanging --tokens saved--> Completed
+//! Pending --declined--> Denied, MissingEntitlement or ProviderError
+//! Pending --timeout--> Expired
+//! Pending --owner cancels--> Cancelled
+//! Exchanging --any error--> CodeRefused, NotSaved, ...
+//! Exchanging --tokens of another account--> Unconfirmed --owner decides--> Completed or Cancelled
+//! Unconfirmed --timeout--> Expired
 //! ```
 //! An invalid or incomplete callback is rejected and leaves the login pending.
 

@@ -15,7 +15,7 @@ pub struct ProviderModel {
     pub is_hidden: bool,
     /// The size of the context window in tokens, if the provider reports it.
     pub context_length: Option<u64>,
-    /// Whether the provider reports that the model can summarize its reasoning.
+    /// Whether the model can summarize its reasoning: as the provider reports, or else if it has reasoning levels.
     pub summarizes_reasoning: bool,
     /// The entry in the Codex backend's catalogue. None for other providers, and beyond [`MAX_CATALOG_BYTES`].
     pub entry: Option<Value>,

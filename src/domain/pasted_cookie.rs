@@ -46,8 +46,8 @@ pub fn names_client_cookie(text: &SecretString) -> bool {
     names.into_iter().any(|name| text.expose_secret().contains(&format!("{name}=")))
 }
 
-/// Joins wrapped lines, even within a value. A line stays separate after a complete line, and if it begins a header or
-/// the cookie.
+/// Joins wrapped lines, even within a value. A line stays separate if the line before it ends with a quote or a space,
+/// and if it begins a header or the cookie.
 fn unwrapped(text: &str, name: &str) -> String {
     let mut all = String::new();
     for line in text.lines().map(str::trim) {

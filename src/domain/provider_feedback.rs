@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ids::Generation, time::Timestamp};
 
-/// The same refusal of a login is announced at most once in this time.
+/// The minimum time between two events about the same refusal of a login.
 pub const ANNOUNCEMENT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// After this many futile refreshes, a refused access token counts as a refusal of the account.
@@ -50,7 +50,7 @@ const TOKEN_CODES: [(&str, &str); 4] = [
     ("token_refused", "the provider does not accept the account's access token"),
 ];
 
-/// Returns the code from the table if it concerns the whole account.
+/// Returns the code, from [`ACCOUNT_CODES`], if it concerns the whole account.
 pub fn account_code(code: &str) -> Option<&'static str> {
     ACCOUNT_CODES.iter().find(|(known, _)| *known == code).map(|(known, _)| *known)
 }
@@ -160,12 +160,12 @@ impl ProviderFeedback {
     }
 
     /// Records that the provider accepted an access token that had replaced a refused one.
-    pub fn note_cured(&mut self) {
+    pub fn note_helpful_refresh(&mut self) {
         self.futile = FutileRefreshes::default();
     }
 
     /// Whether refreshes no longer help against refused access tokens.
-    pub fn is_incurable(&self) -> bool {
+    pub fn refreshes_are_futile(&self) -> bool {
         self.futile.count >= FUTILE_REFRESHES
     }
 
@@ -182,7 +182,7 @@ impl ProviderFeedback {
         self.limit = Some(limit);
     }
 
-    /// Records that the provider accepted a request.
+    /// Records an accepted request. A prompt clears all feedback, and a usage request only a refusal of usage requests.
     pub fn note_accepted(&mut self, source: FeedbackSource) {
         match source {
             FeedbackSource::Prompt => *self = Self::default(),

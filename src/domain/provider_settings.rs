@@ -78,7 +78,7 @@ impl ProviderSettings {
     ///
     /// # Errors
     ///
-    /// A required member is missing, or a member has the wrong type. No default replaces it.
+    /// A required member is missing, or a member has the wrong type. An invalid `cookie_rotates` counts as false.
     pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
         Ok(TokenMetadata {
@@ -87,7 +87,7 @@ impl ProviderSettings {
                 .seconds("obtained_at")?
                 .ok_or(InvalidSettings { member: "obtained_at", expected: "a time in Unix seconds" })?,
             expires_at: self.seconds("expires_at")?,
-            scopes: self.text("scopes")?.map(|s| s.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
+            scopes: self.text("scopes")?.map(|text| text.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
             account: AccountLabels {
                 account_id: self.text("account_id")?.map(str::to_owned),
                 user_id: self.text("user_id")?.map(str::to_owned),

@@ -13,7 +13,7 @@ stored_text!(
 );
 
 impl ResponseId {
-    /// Parses 1 to 1024 letters, digits, `_`, `-`, `+`, `/` and `=`. Sealed ids are base64.
+    /// Parses 1 to 1024 letters, digits, `_`, `-`, `+`, `/` and `=`. Some ids are base64.
     pub fn parse(text: &str) -> Option<Self> {
         let is_id = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=');
         (!text.is_empty() && text.len() <= MAX_ID_BYTES && text.bytes().all(is_id)).then(|| Self(text.to_owned()))

@@ -43,8 +43,8 @@ impl RetryTime {
         let Some(error) = error_object(body) else { return self };
         let stated = |name: &str| error.get(name);
         let resets_at = match stated("resets_at") {
-            Some(Value::String(text)) => number(text).map_or_else(|| date(text), epoch),
-            other => other.and_then(Value::as_f64).and_then(epoch),
+            Some(Value::String(text)) => number(text).map_or_else(|| date(text), from_epoch),
+            other => other.and_then(Value::as_f64).and_then(from_epoch),
         };
         let resets_in = match stated("resets_in_seconds") {
             Some(Value::String(text)) => number(text),
@@ -81,7 +81,7 @@ fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-fn epoch(number: f64) -> Option<Timestamp> {
+fn from_epoch(number: f64) -> Option<Timestamp> {
     let millis = if number.abs() < MAX_SECONDS { number * 1_000.0 } else { number };
     (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
 }

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How long a revocation is retried. After that, its sealed token is deleted, because it has probably expired.
-pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub const RETRIED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 random_id!(
     /// The id of one revocation.

@@ -67,7 +67,7 @@ pub enum InvalidScope {
     #[error("scope {0} is not known; expected {ALLOWED}")]
     Unknown(usize),
     #[error("the scope \"proxy\" needs an account: proxy:<account>")]
-    ProxyOfNoAccount,
+    ProxyWithoutAccount,
 }
 
 const ALLOWED: &str = "models, proxy:<account>, status:read, auth:write, metrics:read or admin, separated by spaces; models, status:read \
@@ -87,7 +87,7 @@ impl Scope {
         let (permission, limit) = Permission::ALL.iter().find_map(|known| split(*known)).ok_or_else(unknown)?;
         let of_account = |text| AccountName::parse(openai_codex::canonical(text)).map_err(|_| unknown());
         let (account, model) = match (permission, limit) {
-            (Permission::Proxy, None) => return Err(InvalidScope::ProxyOfNoAccount),
+            (Permission::Proxy, None) => return Err(InvalidScope::ProxyWithoutAccount),
             (_, None) => (None, None),
             (Permission::Admin | Permission::MetricsRead, Some(_)) => return Err(unknown()),
             (Permission::Models, Some(limit)) if limit.contains('/') => {

@@ -7,8 +7,8 @@ use base64::{
 };
 use secrecy::{ExposeSecret, SecretSlice};
 
-/// The minimum length of the text, so that the key cannot be guessed.
-const MIN_CHARS: usize = 24;
+/// The minimum length of the text in bytes, so that the key cannot be guessed.
+const MIN_BYTES: usize = 24;
 /// The prefix of a key in base64.
 const BASE64_PREFIX: &str = "whsec_";
 /// Secrets in base64 are copied with and without their padding.
@@ -23,9 +23,9 @@ pub struct SigningKey(SecretSlice<u8>);
 
 impl SigningKey {
     /// Parses `whsec_` and base64, or any other text, which is the key itself. Returns None for a text shorter than 24
-    /// characters, and for `whsec_` without valid base64: the receiver would refuse each signature.
+    /// bytes, and for `whsec_` without valid base64: the receiver would refuse each signature.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() < MIN_CHARS {
+        if text.len() < MIN_BYTES {
             return None;
         }
         let key = match text.strip_prefix(BASE64_PREFIX) {

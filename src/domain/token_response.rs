@@ -66,7 +66,7 @@ impl TokenResponse {
 }
 
 /// Returns when an access token expires. For a JWT, this is `exp`, or the JWT's lifetime from now if that is earlier,
-/// because this machine's clock is behind. Otherwise `expires_in` counts. Values that are implausible for a new token
+/// as on a machine whose clock is behind. Otherwise `expires_in` counts. Values that are implausible for a new token
 /// are ignored.
 fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);

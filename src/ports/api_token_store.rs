@@ -29,8 +29,9 @@ pub trait ApiTokenStore: Send + Sync {
     /// Returns all tokens, oldest first. An unreadable token MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Gives a token the digest and mark of `new`. Stores `old` with that token as its parent, in place of an earlier
-    /// old token. Returns false if the token no longer has the digest of `old`.
+    /// Replaces a token's digest and mark by those of `new`. Stores `old`, which has the previous digest until the
+    /// overlap ends, as the token's child, in place of an earlier one. Returns false if the token no longer has the
+    /// digest of `old`.
     ///
     /// Contract: MUST be one transaction. Exactly one of any number of concurrent calls MUST return true.
     async fn rotate(&self, new: &SealedApiToken, old: &SealedApiToken, author: &Author) -> Result<bool, StoreError>;

@@ -53,7 +53,7 @@ pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::{SessionEndpoint, SessionReply, SessionResponse};
 pub use store_error::{StoreError, StoreTrouble, chain};
 pub use token_journal::{
-    EndedLogin, JournalError, JournalRecord, KEPT_ENDED, LoginRecord, PresentedToken, RecordState, TokenJournal,
+    EndedLogin, JournalError, JournalRecord, LoginRecord, MIN_ENDED_LOGINS, PresentedToken, RecordState, TokenJournal,
 };
 pub use token_store::{
     Advanced, MoveOrder, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore,

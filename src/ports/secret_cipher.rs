@@ -27,7 +27,7 @@ pub enum OpenError {
 /// Contract:
 /// - `open` MUST return the sealed plaintext under the same context, and an error under any other context.
 /// - `seal` MUST use a fresh nonce, so that sealing twice gives two different texts.
-/// - `seal` MUST NOT return the plaintext unencrypted: there is no "no key" mode.
+/// - `seal` MUST NOT return the plaintext unencrypted: there is no mode without a key.
 pub trait SecretCipher: Send + Sync {
     fn seal(&self, context: &SealContext<'_>, plaintext: &str) -> Result<SealedSecret, SealError>;
 

@@ -44,7 +44,7 @@ pub trait SessionEndpoint: Send + Sync {
     /// - The contract of [`super::OAuthEndpoint`] applies.
     /// - MUST return a cookie that replaces the presented one, even if the request failed.
     /// - MUST NOT return a cookie that the response deletes or that equals the presented one.
-    async fn ask(
+    async fn present_cookie(
         &self,
         account: &AccountName,
         client: &SessionClient,

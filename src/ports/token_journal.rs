@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 /// The minimum number of ended logins that a journal keeps.
-pub const KEPT_ENDED: usize = 10_000;
+pub const MIN_ENDED_LOGINS: usize = 10_000;
 
 /// The journal cannot be used. Callers continue without it.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +144,7 @@ pub trait TokenJournal: Send + Sync {
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError>;
 
     /// Records that a login has ended, and deletes its records except unsaved ones. Idempotent. Of several calls for
-    /// one login, the last one counts. A journal MAY delete the oldest ended logins beyond [`KEPT_ENDED`].
+    /// one login, the last one counts. A journal MAY delete the oldest ended logins beyond [`MIN_ENDED_LOGINS`].
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
 
     /// Returns the ended logins of all processes.

@@ -8,12 +8,12 @@
 //! The check does not see methods (`path.exists()` reads the disk without naming `std::fs`; `clippy.toml` covers these)
 //! or paths in string literals (`#[serde(with = "..")]`).
 //!
-//! [`circles`] finds circular imports, and `format_violations` checks the form of each file. [`cases`] tests all rules.
+//! [`cycles`] finds import cycles, and `format_violations` checks the form of each file. [`cases`] tests all rules.
 
 #![cfg(test)]
 
 mod cases;
-mod circles;
+mod cycles;
 mod documents;
 mod glossary;
 mod scan;
@@ -25,7 +25,7 @@ use table::{LAYERS, Layer, SECRETS_ARE_OPENED_IN};
 
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 const MAX_LINES: usize = 400;
-/// First segments of paths that are not crates: primitive types, attribute tools, and the alias in proptest's prelude.
+/// First segments of paths that are not crates: primitive types, tools in attributes, and proptest's alias `prop`.
 const NO_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
                          clippy diagnostic rustdoc rustfmt prop";
 
@@ -43,7 +43,7 @@ fn imports_point_one_way_and_files_follow_the_rules() -> io::Result<()> {
         .flat_map(|source| source.test_modules)
         .collect();
     let in_files = sources.iter().flat_map(|(file, text)| problems(file, text, &test_modules));
-    let problems: Vec<_> = in_files.chain(circles::circles(&sources)).collect();
+    let problems: Vec<_> = in_files.chain(cycles::cycles(&sources)).collect();
     assert!(problems.is_empty(), "{} found:\n\n{}\n", problems.len(), problems.join("\n"));
     Ok(())
 }
@@ -96,9 +96,9 @@ fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<Stri
 
 /// Returns violations of the dependency rule and attempts to bypass it.
 fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
-    let mut problems: Vec<_> = source.misshapen.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
-    for (line, mount) in &source.mounts {
-        if !layer.covers(&beside(file, mount)) {
+    let mut problems: Vec<_> = source.bypasses.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
+    for (line, path) in &source.path_attributes {
+        if !layer.covers(&beside(file, path)) {
             problems.push(format!("{file}:{line}: `#[path]` puts a file into another layer"));
         }
     }
@@ -109,7 +109,7 @@ fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Ve
             problems.push(format!("{file}:{line}: the name `{name}` is a dependency's: choose another name"));
         }
     }
-    // Whether this file binds the name. `use rand::{self, Rng}` does not bind `rand`.
+    // Whether this file gives the name another meaning. `use rand::{self, Rng}` does not.
     let is_local =
         |root: &str| source.names.iter().any(|(_, name, of)| name == root && of.split("::").next() != Some(root));
     for path in &source.paths {
@@ -159,7 +159,7 @@ impl Layer {
         let denied_below = entries
             .iter()
             .any(|entry| entry.strip_prefix('!').is_some_and(|entry| entry != text && lies_in(entry, text)));
-        longest.is_some_and(|entry| !entry.starts_with('!')) && !(path.by_use && denied_below)
+        longest.is_some_and(|entry| !entry.starts_with('!')) && !(path.is_import && denied_below)
     }
 }
 
@@ -224,7 +224,7 @@ fn format_violations(file: &str, text: &str) -> Vec<String> {
     problems
 }
 
-/// Returns the items of a file that may only declare modules.
+/// Returns a message for each line that declares no module, for a file that may contain nothing else.
 fn more_than_modules(file: &str, text: &str) -> Vec<String> {
     let declares = |line: &str| line.ends_with(';') && line.split_whitespace().any(|word| word == "mod");
     let other = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#') && !declares(line);

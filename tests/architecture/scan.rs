@@ -11,11 +11,11 @@ pub(crate) struct Path {
     pub(crate) line: usize,
     pub(crate) text: String,
     /// Whether the path is an import, which makes everything below it accessible.
-    pub(crate) by_use: bool,
+    pub(crate) is_import: bool,
     pub(crate) in_test: bool,
 }
 
-/// The contents of a file. `misshapen` lists each `include!` and each `super::super::`.
+/// The contents of a file. `bypasses` lists each `include!` and each `super::super::`, with the reason against it.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) paths: Vec<Path>,
@@ -23,9 +23,9 @@ pub(crate) struct Source {
     pub(crate) names: Vec<(usize, String, String)>,
     /// Identifiers outside `cfg(test)`.
     pub(crate) words: Vec<(usize, String)>,
-    pub(crate) misshapen: Vec<(usize, &'static str)>,
+    pub(crate) bypasses: Vec<(usize, &'static str)>,
     /// The arguments of `#[path]` attributes.
-    pub(crate) mounts: Vec<(usize, String)>,
+    pub(crate) path_attributes: Vec<(usize, String)>,
     pub(crate) test_modules: BTreeSet<String>,
 }
 
@@ -146,7 +146,7 @@ impl Source {
                 self.walk(inner, place.under_test());
             }
             [(line, Word(word)), (_, Mark('=')), (_, Kind::Literal(text))] if word == "path" => {
-                self.mounts.push((*line, text.trim_matches('"').to_owned()));
+                self.path_attributes.push((*line, text.trim_matches('"').to_owned()));
             }
             _ => self.walk(attribute, place),
         }
@@ -174,7 +174,7 @@ impl Source {
         self.word(*line, first, place);
         let (more, rest) = self.segments(rest, place);
         if first == "include" && is_mark(rest, '!') {
-            self.misshapen.push((*line, "`include!` puts a file into another layer"));
+            self.bypasses.push((*line, "`include!` puts a file into another layer"));
         }
         let opens_a_tree = matches!(rest, [(_, Colons), (_, Group(..) | Mark('*')), ..]);
         if leading || !more.is_empty() || opens_a_tree {
@@ -236,12 +236,12 @@ impl Source {
         }
     }
 
-    fn record(&mut self, line: usize, path: &[String], by_use: bool, place: Place<'_>) {
+    fn record(&mut self, line: usize, path: &[String], is_import: bool, place: Place<'_>) {
         if path.iter().filter(|segment| *segment == "super").count() > 1 {
-            self.misshapen.push((line, "`super::super::` hides which layer is meant: write the path from `crate::`"));
+            self.bypasses.push((line, "`super::super::` hides which layer is meant: write the path from `crate::`"));
         }
         let text = absolute(path, place.module).join("::");
-        self.paths.push(Path { line, text, by_use, in_test: place.in_test });
+        self.paths.push(Path { line, text, is_import, in_test: place.in_test });
     }
 }
 

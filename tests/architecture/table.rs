@@ -72,8 +72,8 @@ const OUTBOUND: &[&str] = &[
     "crate::adapters::outbound",
 ];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
-/// Modules for an outbound adapter with its own listener.
-const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
+/// Modules for the callback listener. It implements a port and serves requests.
+const CALLBACK: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
 
 const CORE_TESTS: &[&str] = &["mockall", "proptest", "tokio::join", "tokio::spawn", "tokio::task", "tokio::test"];
 const ADAPTER_TESTS: &[&str] = &["goclaw_simulator", "insta", "mockall", "proptest", "rustls", "tempfile"];
@@ -158,7 +158,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/telemetry", &[ADAPTER, PURE, &["tracing_subscriber"]]),
     Layer {
         at: "src/adapters/callback",
-        inside: OUTBOUND_SERVED,
+        inside: CALLBACK,
         outside: &[ADAPTER, PURE, TRAITS, &["bytes", "http_body_util", "hyper", "hyper_util", "poem", "poem_openapi"]],
         in_tests: ADAPTER_TESTS,
     },

@@ -7,7 +7,7 @@ from catalogue import SITUATIONS
 
 BEGIN, END = "<!-- results: tests/clients/run.sh writes them -->\n", "<!-- end of the results -->\n"
 # How the result of a situation is shown.
-SHOWN = {"works": "yes", "not offered": "-", "fails": "no"}
+RESULT_TEXTS = {"works": "yes", "not offered": "-", "fails": "no"}
 
 
 def plain(clients, outcomes):
@@ -16,11 +16,12 @@ def plain(clients, outcomes):
     lines = []
     for client in clients:
         outcome = outcomes[client.name]
-        counted = list(outcome.results.values()).count("works")
-        fails = [f"{name} ({client.faults[name]})" for name, result in outcome.results.items() if result == "fails" and name in client.faults]
-        notes = [f"FAILED {problem}" for problem in outcome.problems] + [f"client's fault: {fault}" for fault in fails]
-        said = f"not run: {outcome.missing}" if outcome.missing else f"{counted} work"
-        lines.append(f"{client.name:{width}}  {client.version:10}  {', '.join(outcome.apis):15}  {'; '.join([said, *notes])}")
+        working = list(outcome.results.values()).count("works")
+        failed = [name for name, result in outcome.results.items() if result == "fails"]
+        known_faults = [f"{name} ({client.faults[name]})" for name in failed if name in client.faults]
+        notes = [f"FAILED {problem}" for problem in outcome.problems] + [f"client's fault: {fault}" for fault in known_faults]
+        summary = f"not run: {outcome.missing}" if outcome.missing else f"{working} work"
+        lines.append(f"{client.name:{width}}  {client.version:10}  {', '.join(outcome.apis):15}  {'; '.join([summary, *notes])}")
     return "\n".join(lines)
 
 
@@ -47,7 +48,7 @@ def markdown(clients, outcomes):
                 cells.append("not run")
                 continue
             result = outcome.results.get(name, "fails")
-            cells.append(SHOWN[result])
+            cells.append(RESULT_TEXTS[result])
             if result == "fails":
                 reason = client.faults.get(name) or outcome.reasons.get(name) or "not reported"
                 notes.append(f"{client.title}, {SITUATIONS[name]}: {reason}")
@@ -69,6 +70,7 @@ def when():
 
 
 def write(path, clients, outcomes):
+    """Replaces the text between the markers in the file."""
     before, _, rest = path.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     path.write_text(before + BEGIN + "\n" + markdown(clients, outcomes) + "\n" + END + after)

@@ -24,7 +24,7 @@ FOLDER = ROOT / "tests/clients"
 PARALLEL = 2 * (os.cpu_count() or 1)
 INSTALL_TIMEOUT = 900
 # Length limit of a client's output in a failure report, in characters.
-SHOWN = 4000
+MAX_LOG_CHARS = 4000
 
 
 @dataclass
@@ -96,11 +96,11 @@ def command_of(client, installed, folder):
     return ["go", "run", ".", *client.arguments], None
 
 
-def environment(client, servers, home, programs):
+def environment(client, servers, home, bin_folder):
     """Returns the client's whole environment. Only PATH and the Go settings come from the caller's."""
     path = os.environ.get("PATH", os.defpath)
     return client.quiet | {
-        "PATH": f"{programs}{os.pathsep}{path}" if programs else path,
+        "PATH": f"{bin_folder}{os.pathsep}{path}" if bin_folder else path,
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "NO_PROXY": "127.0.0.1,localhost",
@@ -130,8 +130,8 @@ def run_client(client, installed, programs):
         for name in ("servers", "home", "work"):
             (temporary / name).mkdir()
         with Servers(programs, temporary / "servers") as servers:
-            command, paths = command_of(client, installed, temporary / "work")
-            variables = environment(client, servers, temporary / "home", paths)
+            command, bin_folder = command_of(client, installed, temporary / "work")
+            variables = environment(client, servers, temporary / "home", bin_folder)
             output, log, code = run_bounded(command, temporary / "work", variables, client.timeout)
             outcome = judge(client, output, code)
             outcome.apis, outcome.ignored, outcome.log = apis(servers.tap.paths()), sorted(servers.tap.ignored()), log
@@ -214,7 +214,7 @@ def main(programs, *arguments):
         outcome = outcomes[client.name]
         if outcome.problems:
             failed = True
-            print(f"\n--- {client.name}\n{outcome.log[-SHOWN:]}", *outcome.problems, sep="\n", file=sys.stderr)
+            print(f"\n--- {client.name}\n{outcome.log[-MAX_LOG_CHARS:]}", *outcome.problems, sep="\n", file=sys.stderr)
     print(matrix.plain(clients, outcomes))
     if not arguments:
         matrix.write(ROOT / "docs/clients.md", clients, outcomes)

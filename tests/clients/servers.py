@@ -10,9 +10,10 @@ import time
 import urllib.error
 import urllib.request
 
-START_DEADLINE = 30
+# Seconds, for the start and the end of a program and for each request.
+TIMEOUT = 30
 # Bytes that the tap keeps of each direction of a connection.
-KEPT = 8 << 20
+MAX_COPY = 8 << 20
 # Not anchored to a line start: on a reused connection, the request line follows the previous body directly.
 CALL = re.compile(rb"POST (/v1/[^ ?]*)[^ ]* HTTP/1\.1\r\n")
 IGNORED = re.compile(rb"^goclaw-ignored-parameters: ([^\r\n]*)\r$", re.MULTILINE | re.IGNORECASE)
@@ -34,7 +35,7 @@ def call(url, token=None, body=None):
     """Sends a request and returns the body of the response."""
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
-    with OPENER.open(urllib.request.Request(url, data, headers), timeout=START_DEADLINE) as response:
+    with OPENER.open(urllib.request.Request(url, data, headers), timeout=TIMEOUT) as response:
         return response.read().decode()
 
 
@@ -76,7 +77,7 @@ class Tap:
 def forward(source, sink, copy):
     try:
         while piece := source.recv(1 << 16):
-            copy.extend(piece[: max(0, KEPT - len(copy))])
+            copy.extend(piece[: max(0, MAX_COPY - len(copy))])
             sink.sendall(piece)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
@@ -108,7 +109,7 @@ class Servers:
         for process in reversed(self.processes):
             process.terminate()
             try:
-                process.wait(START_DEADLINE)
+                process.wait(TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -148,7 +149,7 @@ class Servers:
         return process
 
     def until_healthy(self, gateway, url):
-        deadline = time.monotonic() + START_DEADLINE
+        deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline and gateway.poll() is None:
             try:
                 call(f"{url}/healthz")

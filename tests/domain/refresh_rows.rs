@@ -45,15 +45,19 @@ fn accounts_connected_together_are_refreshed_at_different_times() {
 #[test]
 fn an_access_token_ends_at_its_expiry() {
     let (known, unknown) = (row(1), RefreshState { expires_at: None, ..row(1) });
-    assert!(!known.has_ended(at(10 * HOUR - 1)) && known.has_ended(at(10 * HOUR)) && known.has_ended(at(11 * HOUR)));
-    assert!(!unknown.has_ended(at(11 * HOUR)));
+    assert!(
+        !known.access_token_expired(at(10 * HOUR - 1))
+            && known.access_token_expired(at(10 * HOUR))
+            && known.access_token_expired(at(11 * HOUR))
+    );
+    assert!(!unknown.access_token_expired(at(11 * HOUR)));
 }
 
 #[test]
 fn versions_and_states_have_stored_forms() {
     let first = TokenVersion::first_of(login(1));
     let second = first.next();
-    assert_eq!((first.replaced(), second.replaced()), (None, Some(Generation::FIRST)));
+    assert_eq!((first.previous_generation(), second.previous_generation()), (None, Some(Generation::FIRST)));
     assert_eq!(second.to_string(), format!("login-1.{}", second.generation.0));
     let lease = Lease { id: LeaseId::from_stored("l".to_owned()), until: at(1) };
     let states = [TokenState::Active, TokenState::Refreshing(lease), TokenState::InDoubt, TokenState::NeedsReauth];

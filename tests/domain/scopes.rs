@@ -71,7 +71,7 @@ fn invalid_scopes_are_rejected() {
         assert!(matches!(Scopes::parse(text), Err(InvalidScope::Unknown(_))), "{text}");
         assert_eq!(Scopes::from_stored(text), None, "{text}");
     }
-    assert_eq!(Scopes::parse("proxy"), Err(InvalidScope::ProxyOfNoAccount));
+    assert_eq!(Scopes::parse("proxy"), Err(InvalidScope::ProxyWithoutAccount));
     assert_eq!(Scopes::parse("  "), Err(InvalidScope::Empty));
     assert_eq!(Scopes::parse(&"models ".repeat(MAX_SCOPES)), Err(InvalidScope::TooLong));
 }

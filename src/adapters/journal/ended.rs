@@ -11,7 +11,7 @@ use std::{
 use super::{FolderJournal, committed_version, presented::read_presented};
 use crate::{
     domain::ids::{AccountName, LoginId},
-    ports::{EndedLogin, KEPT_ENDED},
+    ports::{EndedLogin, MIN_ENDED_LOGINS},
 };
 
 /// The file extension of an ended login.
@@ -44,7 +44,7 @@ impl FolderJournal {
             ends.push((fs::symlink_metadata(&path)?.modified()?, path));
         }
         ends.sort();
-        let surplus = ends.len().saturating_sub(KEPT_ENDED);
+        let surplus = ends.len().saturating_sub(MIN_ENDED_LOGINS);
         ends.into_iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
     }
 }

@@ -301,7 +301,7 @@ impl TokenJournal for FolderJournal {
 /// Returns the part that the names of a record's files share; a dot follows it.
 fn record_stem(name: &AccountName, version: &TokenVersion) -> String {
     let login_id = &version.login_id;
-    match version.replaced() {
+    match version.previous_generation() {
         Some(generation) => format!("{name}.{login_id}.{}", generation.0),
         None => format!("{name}.{login_id}.{FIRST}"),
     }

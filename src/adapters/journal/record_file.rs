@@ -36,7 +36,7 @@ impl RecordFile {
         Self {
             name: record.name.to_string(),
             login_id: rotation.version.login_id.to_string(),
-            generation: rotation.version.replaced().map(|replaced| replaced.0),
+            generation: rotation.version.previous_generation().map(|previous| previous.0),
             access_token: rotation.access_token.as_str().to_owned(),
             refresh_token: rotation.refresh_token.as_ref().map(|token| token.as_str().to_owned()),
             same_account: rotation.same_account,

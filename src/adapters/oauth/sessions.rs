@@ -47,7 +47,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl SessionEndpoint for HttpOAuthEndpoint {
-    async fn ask(
+    async fn present_cookie(
         &self,
         account: &AccountName,
         client: &SessionClient,

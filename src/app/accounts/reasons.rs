@@ -83,7 +83,7 @@ fn token_problem(
 ) -> Option<String> {
     let cause = mismatch.or_else(|| refresh.cause.map(|cause| cause.in_words().to_owned()));
     let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-    let has_expired = refresh.has_ended(now);
+    let has_expired = refresh.access_token_expired(now);
     Some(match state {
         AccountState::Active | AccountState::Refused if has_expired && refresh.cause.is_some() => {
             format!("The access token has expired, and the last refresh failed{because}. It is retried automatically.")

@@ -189,7 +189,7 @@ impl Accounts {
             state,
             limited: feedback.limit(now).cloned(),
             switched_off_by: if definition.enabled { owner } else { Some(SwitchedOffBy::Configuration) },
-            authenticated: definition.enabled && enabled && !is_refused && !refresh.has_ended(now),
+            authenticated: definition.enabled && enabled && !is_refused && !refresh.access_token_expired(now),
             last_refresh_at: (generation > Generation::FIRST).then_some(refresh.obtained_at),
             next_refresh_at: next_refresh_at.filter(|_| definition.enabled).map(|at| at.max(not_before)),
             login_id: Some(login_id),

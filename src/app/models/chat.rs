@@ -94,7 +94,7 @@ impl Models {
             self.tasks.compute(size, translate).await
         };
         let chat = translate(Recalled::default()).await?;
-        let found = self.recall_reasoning(caller, &target.definition.name, &chat.unreasoned_calls).await;
+        let found = self.recall_reasoning(caller, &target.definition.name, &chat.calls_without_reasoning).await;
         if found.items.is_empty() {
             return Ok((chat, None));
         }

@@ -35,7 +35,7 @@ impl Models {
         let (name, login_id) = (&account.definition.name, &account.refresh.version.login_id);
         let is_refused = match refusal.kind {
             RefusalKind::AccountRefused => true,
-            RefusalKind::TokenRefused => self.is_incurable(account),
+            RefusalKind::TokenRefused => self.refreshes_are_futile(account),
             RefusalKind::UsageLimit => {
                 let limit = self.limit_of(account, refusal);
                 return self.tokens.note_feedback(name, login_id, |feedback| feedback.note_limit(limit));
@@ -55,11 +55,11 @@ impl Models {
     }
 
     /// Whether a refresh cannot help after the provider refused the access token.
-    fn is_incurable(&self, account: &ProviderRegistration) -> bool {
+    fn refreshes_are_futile(&self, account: &ProviderRegistration) -> bool {
         let refresh = &account.refresh;
         !refresh.refreshable
             || refresh.state == TokenState::NeedsReauth
-            || self.tokens.feedback(&account.definition.name, &refresh.version.login_id).is_incurable()
+            || self.tokens.feedback(&account.definition.name, &refresh.version.login_id).refreshes_are_futile()
     }
 
     fn limit_of(&self, account: &ProviderRegistration, refusal: &ProviderRefusal) -> PlanLimit {

@@ -112,7 +112,7 @@ impl Models {
         let mut reserved: Vec<_> = earlier.reserved.into_iter().collect();
         let recalled = Arc::new(Recalled { earlier: earlier.items, ..Recalled::default() });
         let mut translated = translate(Arc::clone(&recalled)).await?;
-        if !translated.missing.is_empty() {
+        if translated.missing.has_items() {
             let found = self.recall_items(caller, &translated.missing).await?;
             reserved.extend(found.reserved);
             if !found.items.is_empty() {

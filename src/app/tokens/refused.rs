@@ -126,7 +126,7 @@ impl Tokens {
     pub(in crate::app) fn note_retry(&self, name: &AccountName, retried: &ProviderRegistration, is_accepted: bool) {
         let (TokenVersion { login_id, generation }, now) = (&retried.refresh.version, self.now());
         self.note_feedback(name, login_id, |feedback| {
-            if is_accepted { feedback.note_cured() } else { feedback.note_futile_refresh(*generation, now) }
+            if is_accepted { feedback.note_helpful_refresh() } else { feedback.note_futile_refresh(*generation, now) }
         });
     }
 

@@ -15,7 +15,7 @@ use crate::{
         login::{LoginSession, SealedLogin},
         provider::ProviderDefinition,
         refresh::{RevocationScope, TokenVersion},
-        revocation::{KEPT_FOR, PendingRevocation, RevocationId, RevocationOrder},
+        revocation::{PendingRevocation, RETRIED_FOR, RevocationId, RevocationOrder},
         sealed::TokenPlace,
         sealed_secret::SealedSecret,
     },
@@ -238,7 +238,7 @@ impl Tokens {
 
     /// Tries the revocations that are due, and gives up those that are too old.
     async fn sweep_revocations(&self) -> Result<(), AppError> {
-        let given_up = self.revocations.delete_queued_before(self.now().minus(KEPT_FOR)).await?;
+        let given_up = self.revocations.delete_queued_before(self.now().minus(RETRIED_FOR)).await?;
         if given_up > 0 {
             tracing::warn!(tokens = given_up, "revocations that were not confirmed within a day were given up");
         }

@@ -38,7 +38,7 @@ impl Tokens {
         let begun = self.clock.since_boot();
         let (mut session, mut may_have_ended) = (known, true);
         loop {
-            let response = self.sessions.ask(account, client, session.as_ref(), cookie, limit).await;
+            let response = self.sessions.present_cookie(account, client, session.as_ref(), cookie, limit).await;
             let SessionResponse { outcome, replacement } = response;
             let next = match outcome {
                 Ok(SessionReply::Token(token)) => {

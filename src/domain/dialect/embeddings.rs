@@ -1,5 +1,6 @@
-//! Embeddings (OpenAI API reference, `POST /v1/embeddings`). The provider returns only arrays of numbers. OpenAI's SDKs
-//! request base64, which is shorter, and some decode every response as base64.
+//! Embeddings (OpenAI API reference, `POST /v1/embeddings`). OpenAI's SDKs request base64, which is shorter than
+//! an array of numbers, and some decode every response as base64. The provider returns only arrays, so the gateway
+//! encodes them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;

@@ -27,7 +27,7 @@ impl<'a> BackendEvent<'a> {
             return Ok(None);
         }
         let members = json::check_size(event.data.as_bytes()).ok().and_then(|()| Members::of_event(&event.data));
-        let mut members = members.ok_or_else(|| ResponseFailure::garbled("an event that is not a JSON object"))?;
+        let mut members = members.ok_or_else(|| ResponseFailure::violation("an event that is not a JSON object"))?;
         let kind = members.take("type").and_then(Text::of).map_or((&*event.event).into(), Text::unescaped);
         Ok(Some(Self { kind, members }))
     }

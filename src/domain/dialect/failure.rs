@@ -18,7 +18,7 @@ pub struct ResponseFailure {
     /// The backend's code, or the gateway's if the backend sent none.
     pub code: String,
     pub message: String,
-    /// The delay before a retry, if the message states one.
+    /// The delay before a retry, if the message of a rate limit states one.
     pub retry_after: Option<Duration>,
     /// The members `resets_at`, `resets_in_seconds` and `plan_type` of the error.
     pub limit: Map<String, Value>,
@@ -34,13 +34,13 @@ impl ResponseFailure {
     }
 
     /// Returns the failure of a stream that violates the backend's protocol.
-    pub(super) fn garbled(what: &str) -> Self {
+    pub(super) fn violation(what: &str) -> Self {
         Self::of_stream("invalid_upstream_response", format!("The provider sent {what}."))
     }
 
     /// Returns the failure of a stream whose last event does not contain the response.
     pub(super) fn without_response() -> Self {
-        Self::garbled("a finished response without the response")
+        Self::violation("a finished response without the response")
     }
 
     fn of_stream(code: &str, message: String) -> Self {

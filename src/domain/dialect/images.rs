@@ -97,7 +97,7 @@ fn write_tool(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), Invali
     out.word("type", "image_generation");
     body.pass_all(&TOOL_PARAMETERS, out);
     if let Some(quality) = body.take_text("quality")? {
-        // The values of DALL-E.
+        // DALL-E's values become those of the tool.
         match &*quality.clone().unescaped() {
             "standard" => out.word("quality", "medium"),
             "hd" => out.word("quality", "high"),
@@ -131,16 +131,16 @@ impl ImageReader {
         if event.kind == "response.output_item.done"
             && let Some(item) = event.tree("item")
         {
-            self.note(item);
+            self.read_item(item);
         }
         let Some(mut response) = event.response()?.filter(|_| event.ends_response()) else { return Ok(None) };
         for item in response.get_mut("output").and_then(Value::as_array_mut).into_iter().flatten() {
-            self.note(item.take());
+            self.read_item(item.take());
         }
         self.finish(&response).map(Some)
     }
 
-    fn note(&mut self, item: Value) {
+    fn read_item(&mut self, item: Value) {
         let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
         if kind == "image_generation_call" && item.get("result").is_some_and(Value::is_string) && self.image.is_none() {
             self.image = Some(item);

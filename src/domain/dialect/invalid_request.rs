@@ -43,9 +43,9 @@ impl InvalidRequest {
         Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
     }
 
-    /// Returns the error for an earlier response that is not stored. `rule` is the reason.
-    pub fn previous_response_not_found(id: &str, rule: &str) -> Self {
-        let message = format!("Previous response with id '{}' not found. {rule}", shown(id));
+    /// Returns the error for an earlier response that is not stored.
+    pub fn previous_response_not_found(id: &str, reason: &str) -> Self {
+        let message = format!("Previous response with id '{}' not found. {reason}", shown(id));
         Self { message, param: Some("previous_response_id".to_owned()), code: "previous_response_not_found" }
     }
 

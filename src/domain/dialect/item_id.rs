@@ -20,9 +20,9 @@ fn prefix(kind: Option<&str>) -> Option<&'static str> {
 
 /// Whether the backend accepts this id for an item of this type.
 pub(super) fn is_accepted(kind: Option<&str>, id: &str) -> bool {
-    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     prefix(kind).is_none_or(|prefix| {
-        id.starts_with(prefix) && !id.is_empty() && id.len() <= MAX_BYTES && id.bytes().all(is_known)
+        id.starts_with(prefix) && !id.is_empty() && id.len() <= MAX_BYTES && id.bytes().all(is_allowed)
     })
 }
 

@@ -176,7 +176,8 @@ pub(super) fn arguments<'a>(kind: &str, given: Option<Text<'a>>) -> Text<'a> {
     given.unwrap_or_else(|| if kind == "function_call" { Text::from_word("{}") } else { Text::EMPTY })
 }
 
-/// Returns the member that the backend refuses: arguments and inputs must be text, an output text or a list.
+/// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list,
+/// and none may be missing.
 fn refused_member(kind: &str, item: &Members<'_>) -> Option<&'static str> {
     let name = match kind {
         "function_call" => "arguments",

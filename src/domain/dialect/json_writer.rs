@@ -4,7 +4,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{InvalidRequest, raw_json::Text};
 
-/// The JSON written so far.
+/// The JSON written so far. A `text` is a string as the caller's JSON spells it, a `word` one without escapes.
 #[derive(Debug, Default)]
 pub(super) struct JsonWriter(String);
 

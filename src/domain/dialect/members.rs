@@ -17,7 +17,7 @@ use crate::domain::{
 };
 
 /// A JSON object from which members are taken out as they are translated. A `null` member counts as absent, because
-/// clients send optional parameters as `null`.
+/// clients send optional parameters as `null`. `take_*` takes out an optional member, `need_*` a required one.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a> {
     /// The path in the body, for errors: empty for the body itself, else e.g. `messages[2]`.
@@ -37,7 +37,7 @@ impl<'a> Members<'a> {
         Self::read(str::from_utf8(body).unwrap_or_default(), String::new())
     }
 
-    /// Parses an event of a provider; None if it is not an object.
+    /// Parses a provider's event or an object in it; None if it is not an object.
     pub(super) fn of_event(json: &'a str) -> Option<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let list = deserializer.deserialize_map(MemberVisitor).ok()?;

@@ -33,9 +33,9 @@ pub(super) fn translate(
     }
     let mut reasoning = body.take_object("reasoning")?;
     let own_effort = reasoning.as_mut().map(|reasoning| reasoning.take_text("effort")).transpose()?.flatten();
-    let named_effort = body.take_text("reasoning_effort")?;
-    let effort = own_effort.or(named_effort).or_else(|| model.suffixes.effort.map(Text::from_word));
-    let word = effort.clone().map(Text::unescaped);
+    let chat_effort = body.take_text("reasoning_effort")?;
+    let effort = own_effort.or(chat_effort).or_else(|| model.suffixes.effort.map(Text::from_word));
+    let effort_name = effort.clone().map(Text::unescaped);
     let own_summary = reasoning.as_mut().and_then(|reasoning| reasoning.take("summary"));
     let write = |out: &mut JsonWriter| {
         if let Some(effort) = &effort {
@@ -43,7 +43,7 @@ pub(super) fn translate(
         }
         match own_summary {
             Some(summary) => out.raw("summary", summary),
-            None if summary.is_wanted(word.as_deref(), model) => out.word("summary", "auto"),
+            None if summary.is_wanted(effort_name.as_deref(), model) => out.word("summary", "auto"),
             None => {}
         }
         Ok(())
@@ -53,10 +53,10 @@ pub(super) fn translate(
     Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
 }
 
-/// Writes the caller's `reasoning`. If it has no effort, adds the one from the model's suffix.
+/// Writes the caller's `reasoning`. If the request has no effort, adds the one from the model's suffix.
 fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
-    let named_effort = body.get("reasoning_effort").is_none().then_some(model.suffixes.effort).flatten();
-    let Some(effort) = named_effort else {
+    let suffix_effort = body.get("reasoning_effort").is_none().then_some(model.suffixes.effort).flatten();
+    let Some(effort) = suffix_effort else {
         body.pass_all(&["reasoning"], out);
         return Ok(());
     };

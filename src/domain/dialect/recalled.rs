@@ -34,9 +34,9 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// Whether no item is missing. Reasoning before a call is optional and does not count.
-    pub fn is_empty(&self) -> bool {
-        self.references.is_empty() && self.reasoning.is_empty()
+    /// Whether an item is missing. Reasoning before a call is optional and does not count.
+    pub fn has_items(&self) -> bool {
+        !self.references.is_empty() || !self.reasoning.is_empty()
     }
 
     /// Returns the first id without which the request cannot be sent. Reasoning (`rs_`) is optional.

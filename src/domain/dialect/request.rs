@@ -115,7 +115,7 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     }
 }
 
-/// Writes the service tier of the caller or of the model's suffix. Some clients call `priority` `fast`.
+/// Writes the service tier of the caller or of the model's suffix. `fast` is some clients' name for `priority`.
 fn write_service_tier(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) {
     let is_fast = match body.word("service_tier") {
         Some(tier) => tier == "fast",
@@ -170,9 +170,9 @@ fn write_input<'a>(
     let own_start = out.len();
     let (system, has_names) = match api.prompt {
         Prompt::Text(text) => (write_items(TextOrList::Text(text), &mut recall, out)?, false),
-        Prompt::Member(own) => {
-            let sent = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(own);
-            let name = if body.has(own) { own } else { sent };
+        Prompt::Member(preferred) => {
+            let present = ["input", "messages"].into_iter().find(|name| body.has(name)).unwrap_or(preferred);
+            let name = if body.has(preferred) { preferred } else { present };
             if name == "input" {
                 (write_items(body.need_text_or_list(name)?, &mut recall, out)?, false)
             } else {

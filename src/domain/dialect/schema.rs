@@ -68,6 +68,7 @@ struct Level<'a> {
     has_content: bool,
 }
 
+/// Copies `json` with the additions. A method that reads a byte or a string returns how many bytes it read.
 struct Completer<'a> {
     json: &'a str,
     /// How many bytes of `json` are in `out`.
@@ -140,7 +141,7 @@ impl<'a> Completer<'a> {
         1
     }
 
-    /// Reads a name or a string value. Returns its length.
+    /// Reads a name or a string value.
     fn string(&mut self, at: usize) -> usize {
         let rest = self.json.get(at..).unwrap_or_default();
         let length = string_length(rest);
@@ -168,7 +169,7 @@ impl<'a> Completer<'a> {
         level.has_content |= name == if level.kind == Kind::Tool { r#""parameters""# } else { r#""properties""# };
     }
 
-    /// Replaces a `null` that some clients write for an empty value. Returns the length of `null`.
+    /// Replaces a `null` that some clients write for an empty value.
     fn null(&mut self, at: usize) -> usize {
         const NULL: usize = "null".len();
         let Some(level) = self.levels.last_mut().filter(|level| !level.is_list) else { return NULL };
@@ -211,6 +212,7 @@ impl<'a> Completer<'a> {
 
 /// Returns the length of the string at the start of `json`, including its quotes.
 fn string_length(json: &str) -> usize {
+    // The opening quote counts as escaped, because it does not end the string.
     let mut is_escaped = true;
     let end = json.bytes().position(|byte| {
         let ends = byte == b'"' && !is_escaped;

@@ -86,7 +86,8 @@ pub struct SseDecoder {
     event: usize,
     /// Whether the first frame has ended.
     has_ended_frame: bool,
-    /// Whether the last piece ended with a carriage return. A line feed at the start of the next piece belongs to it.
+    /// Whether the last piece ended with a carriage return. A line feed at the start of the next piece is
+    /// part of that line end.
     after_carriage_return: bool,
 }
 

@@ -9,9 +9,9 @@ const UNNAMED: &str = "response";
 /// Writes `text`. Returns whether the format is `json_object`.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let mut text = body.take_object("text")?;
-    let own_format = text.as_ref().is_some_and(|text| text.has("format"));
+    let has_own_format = text.as_ref().is_some_and(|text| text.has("format"));
     let write = |out: &mut JsonWriter| {
-        let format = if own_format { None } else { body.take_object("response_format")? };
+        let format = if has_own_format { None } else { body.take_object("response_format")? };
         let mut wants_json_object = format.map(|format| write_format(format, out)).transpose()?.unwrap_or_default();
         if !text.as_ref().is_some_and(|text| text.has("verbosity")) {
             body.copy_text("verbosity", out)?;
@@ -37,12 +37,12 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
         }
         "json_schema" => {
             // In the form of Responses, the schema is next to the type.
-            let mut described = if format.has("schema") { format } else { format.need_object("json_schema")? };
+            let mut definition = if format.has("schema") { format } else { format.need_object("json_schema")? };
             out.begin_object_in("format");
             out.word("type", &kind);
-            let is_unnamed = described.has("schema") && !described.has("name");
-            out.text("name", &if is_unnamed { Text::from_word(UNNAMED) } else { described.need_text("name")? });
-            described.pass_all(&["description", "schema", "strict"], out);
+            let is_unnamed = definition.has("schema") && !definition.has("name");
+            out.text("name", &if is_unnamed { Text::from_word(UNNAMED) } else { definition.need_text("name")? });
+            definition.pass_all(&["description", "schema", "strict"], out);
         }
         _ => return Err(format.unsupported("type", "it is `text`, `json_object` or `json_schema`.")),
     }

@@ -115,12 +115,12 @@ fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<()
 }
 
 /// Writes an object whose `type` is next to its other members.
-fn write_flattened(name: &str, kind: &Text<'_>, described: Option<Members<'_>>, out: &mut JsonWriter) {
+fn write_flattened(name: &str, kind: &Text<'_>, others: Option<Members<'_>>, out: &mut JsonWriter) {
     out.begin_object_in(name);
     out.text("type", kind);
-    if let Some(mut described) = described {
-        let _replaced = described.take("type");
-        described.write(out);
+    if let Some(mut others) = others {
+        let _replaced = others.take("type");
+        others.write(out);
     }
     out.end_object();
 }
@@ -129,7 +129,7 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     let path = "tool_choice";
     if let Some(word) = Text::of(choice) {
         let advice = "it is `none`, `auto`, `required` or names a tool.";
-        // Mistral calls `required` `any`.
+        // `any` is Mistral's name for `required`.
         let word = if word.as_json() == r#""any""# { Text::from_word("required") } else { word };
         return write_word(word, path, &["none", "auto", "required"], advice, out);
     }

@@ -46,7 +46,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     labels,
 };
 
-/// The model API of the coding plan, which has its own hosts and keys.
+/// The model API of Alibaba Cloud's coding plan, which has its own hosts and keys.
 pub(super) const CODING_PLAN: ModelApi = ModelApi {
     dialect: Dialect::ChatCompletions,
     prompt_path: "v1/chat/completions",

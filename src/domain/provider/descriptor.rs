@@ -111,7 +111,7 @@ pub struct Descriptor {
 /// The OAuth defaults of a provider type; paths are below the issuer.
 #[derive(Debug)]
 pub struct OAuthDefaults {
-    /// None if the provider has no public issuer. It must be configured then.
+    /// None if the provider has no public issuer. Then it must be configured.
     pub issuer: Option<&'static str>,
     pub authorize_path: &'static str,
     pub token_path: &'static str,
@@ -127,7 +127,7 @@ pub struct OAuthDefaults {
     pub originator: Option<&'static str>,
 }
 
-/// The identity provider of browser sessions.
+/// The identity provider of browser sessions: its URL, and the name of the client cookie.
 #[derive(Debug)]
 pub struct SessionDefaults {
     pub url: &'static str,

@@ -31,6 +31,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         token_path: "/oauth/token",
         revoke_path: Some("/oauth/revoke"),
         body_format: BodyFormat::Json,
+        // The public client of the Codex CLI.
         client_id: "app_EMoamEEZ73f0CkXaXp7hrann",
         scopes: &["openid", "profile", "email", "offline_access", "api.connectors.read", "api.connectors.invoke"],
         authorize_params: &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")],

@@ -10,7 +10,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     category: Category::Media,
     pasted: Some(AuthMethod::SessionToken),
     oauth: None,
-    // Clerk's address, as third-party clients use it. It can be configured.
+    // The address of Clerk, Suno's identity provider, as third-party clients use it. It can be configured.
     sessions: Some(&SessionDefaults { url: "https://auth.suno.com", cookie: "__client" }),
     api_base: "https://studio-api.prod.suno.com/api",
     proxy_paths: &["*"],

@@ -19,7 +19,7 @@ const TURN: [&str; 12] = [
 /// Prefixes of such headers.
 const TURN_PREFIXES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 
-/// Headers from the caller that describe the bytes of its request or of the response.
+/// Headers from the caller that concern its body or the response. A translated request is sent without them.
 const MESSAGE: [&str; 11] = [
     "accept",
     "accept-encoding",

@@ -19,7 +19,7 @@ pub struct Breaker {
     /// The account of the first of these faults.
     first: Option<AccountName>,
     /// Whether these faults concern several accounts.
-    concern_several: bool,
+    several_accounts: bool,
     /// No call is permitted before this time. After it, one call may probe. None if the breaker is closed.
     open_until: Option<Timestamp>,
     /// The account whose call probes the server.
@@ -64,8 +64,8 @@ impl Breaker {
     /// unless the account is the only one that is refreshed there (`is_only`). Returns whether the breaker is open.
     pub fn record_fault(&mut self, account: &AccountName, is_only: bool, pause: Duration, now: Timestamp) -> bool {
         self.faults = self.faults.saturating_add(1);
-        self.concern_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
-        let opens = self.faults >= FAULTS && (is_only || self.concern_several);
+        self.several_accounts |= *self.first.get_or_insert_with(|| account.clone()) != *account;
+        let opens = self.faults >= FAULTS && (is_only || self.several_accounts);
         if opens {
             (self.open_until, self.probe) = (Some(now.plus(pause)), None);
         }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! Active --refresh due--> Refreshing --new tokens--> Active, next generation
-//!                         Refreshing --not sent, or 429--> the state before
+//!                         Refreshing --token not consumed--> the state before
 //!                         Refreshing --no readable response, or lease over--> InDoubt --retry due--> Refreshing
 //!                         Refreshing --definite rejection--> NeedsReauth
 //! ```

@@ -20,13 +20,13 @@ pub struct RefreshPolicy {
     pub http_timeout: Duration,
     /// The duration of a lease. It must be more than twice `http_timeout`.
     pub lease: Duration,
-    /// A refresh starts at most this long before the access token expires.
+    /// A refresh starts at most this long before the access token expires, within the limits of [`Self::lead_for`].
     pub lead: Duration,
     /// An access token is not served during this time before its expiry.
     pub serve_margin: Duration,
     /// The shortest pause after a failed refresh.
     pub backoff_min: Duration,
-    /// The longest pause after a failed refresh.
+    /// The longest pause after a failed refresh, unless the provider states a longer one.
     pub backoff_max: Duration,
     /// The provider's grace window, in which it accepts a spent refresh token once more; zero if it has none.
     pub grace: Duration,

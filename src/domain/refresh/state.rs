@@ -21,8 +21,8 @@ impl TokenVersion {
         Self { login_id, generation: Generation::FIRST }
     }
 
-    /// Returns the generation before this one; None for the tokens of a login.
-    pub fn replaced(&self) -> Option<Generation> {
+    /// Returns the generation before this one; None for the first tokens of a login.
+    pub fn previous_generation(&self) -> Option<Generation> {
         self.generation.0.checked_sub(1).map(Generation)
     }
 
@@ -149,7 +149,7 @@ impl RefreshState {
     }
 
     /// Whether the access token has expired at `now`.
-    pub fn has_ended(&self, now: Timestamp) -> bool {
+    pub fn access_token_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 }

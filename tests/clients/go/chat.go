@@ -35,19 +35,19 @@ func hello() []openai.ChatCompletionMessageParamUnion {
 // chatLoop runs the tool loop and returns the conversation.
 func chatLoop() ([]openai.ChatCompletionMessageParamUnion, error) {
 	var called []string
-	talk := []openai.ChatCompletionMessageParamUnion{openai.UserMessage(toolsPrompt)}
+	conversation := []openai.ChatCompletionMessageParamUnion{openai.UserMessage(toolsPrompt)}
 	for {
-		message, err := chat(talk, nil)
+		message, err := chat(conversation, nil)
 		if err != nil {
 			return nil, err
 		}
-		talk = append(talk, message.ToParam())
+		conversation = append(conversation, message.ToParam())
 		if len(message.ToolCalls) == 0 {
-			return talk, checkToolsAnswer(message.Content, called)
+			return conversation, checkToolsAnswer(message.Content, called)
 		}
 		for _, call := range message.ToolCalls {
 			called = append(called, call.Function.Name)
-			talk = append(talk, openai.ToolMessage("result of "+call.Function.Name, call.ID))
+			conversation = append(conversation, openai.ToolMessage("result of "+call.Function.Name, call.ID))
 		}
 	}
 }
@@ -60,7 +60,7 @@ func streamChat() error {
 			text += choice.Delta.Content
 		}
 	}
-	return errors.Join(stream.Err(), isWord(text))
+	return errors.Join(stream.Err(), checkDefaultAnswer(text))
 }
 
 func structuredChat() error {
@@ -80,7 +80,7 @@ func seeImageInChat() error {
 		openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: picture}),
 	}
 	message, err := chat([]openai.ChatCompletionMessageParamUnion{openai.UserMessage(parts)}, nil)
-	return errors.Join(err, isWord(message.Content))
+	return errors.Join(err, checkDefaultAnswer(message.Content))
 }
 
 // chatSituations returns the situations of OpenAI's SDK for Go with the Chat Completions API.
@@ -92,7 +92,7 @@ func chatSituations() []situation {
 		{"image", seeImageInChat},
 		{"unknown_model", func() error {
 			_, err := chat(hello(), func(params *openai.ChatCompletionNewParams) { params.Model = unknown })
-			return isUnknownModel(err)
+			return checkUnknownModel(err)
 		}},
 		{"rate_limit", func() error {
 			return rateLimited(isRateLimit, func() error { _, err := chat(hello(), nil); return err })
@@ -100,12 +100,12 @@ func chatSituations() []situation {
 		{"previous_response", nil},
 		{"output_items", nil},
 		{"history", func() error {
-			talk, err := chatLoop()
+			conversation, err := chatLoop()
 			if err != nil {
 				return err
 			}
-			message, err := chat(append(talk, openai.UserMessage("Thanks")), nil)
-			return errors.Join(err, isWord(message.Content))
+			message, err := chat(append(conversation, openai.UserMessage("Thanks")), nil)
+			return errors.Join(err, checkDefaultAnswer(message.Content))
 		}},
 		{"references", nil},
 	}

@@ -28,8 +28,8 @@ func hasStatus(err error, status int) bool {
 
 func isRateLimit(err error) bool { return hasStatus(err, http.StatusTooManyRequests) }
 
-// isUnknownModel returns an error unless `err` says that the model does not exist.
-func isUnknownModel(err error) error {
+// checkUnknownModel returns an error unless `err` says that the model does not exist.
+func checkUnknownModel(err error) error {
 	var refused *openai.Error
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound && refused.Code == "model_not_found" {
 		return nil
@@ -79,15 +79,15 @@ func loop(next func(*responses.Response, responses.ResponseInputParam) (response
 	return err
 }
 
-// growing resends the whole conversation each time. toInput converts an output item to an input item.
-func growing(toInput func(responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam) error {
-	talk := responses.ResponseInputParam{user(toolsPrompt)}
+// resendAll resends the whole conversation each time. toInput converts an output item to an input item.
+func resendAll(toInput func(responses.ResponseOutputItemUnion) responses.ResponseInputItemUnionParam) error {
+	conversation := responses.ResponseInputParam{user(toolsPrompt)}
 	return loop(func(response *responses.Response, outputs responses.ResponseInputParam) (responses.ResponseInputParam, func(*responses.ResponseNewParams)) {
 		for _, item := range response.Output {
-			talk = append(talk, toInput(item))
+			conversation = append(conversation, toInput(item))
 		}
-		talk = append(talk, outputs...)
-		return talk, nil
+		conversation = append(conversation, outputs...)
+		return conversation, nil
 	})
 }
 
@@ -113,7 +113,7 @@ func streamResponse() error {
 	for stream.Next() {
 		text += stream.Current().Delta
 	}
-	return errors.Join(stream.Err(), isWord(text))
+	return errors.Join(stream.Err(), checkDefaultAnswer(text))
 }
 
 func structuredResponse() error {
@@ -139,30 +139,30 @@ func say(text string) error {
 	if err != nil {
 		return err
 	}
-	return isWord(response.OutputText())
+	return checkDefaultAnswer(response.OutputText())
 }
 
 // responsesSituations returns the situations of OpenAI's SDK for Go with the Responses API.
 func responsesSituations() []situation {
 	return []situation{
-		{"tools", func() error { return growing(itself) }},
+		{"tools", func() error { return resendAll(itself) }},
 		{"stream", streamResponse},
 		{"structured", structuredResponse},
 		{"image", seeImage},
 		{"unknown_model", func() error {
 			_, err := create(responses.ResponseInputParam{user("Hello")}, func(params *responses.ResponseNewParams) { params.Model = unknown })
-			return isUnknownModel(err)
+			return checkUnknownModel(err)
 		}},
 		{"rate_limit", func() error { return rateLimited(isRateLimit, func() error { return say("Hello") }) }},
 		{"previous_response", byID},
-		{"output_items", func() error { return growing(itself) }},
+		{"output_items", func() error { return resendAll(itself) }},
 		{"history", func() error {
-			talk := responses.ResponseInputParam{
+			conversation := responses.ResponseInputParam{
 				user("Hello"), responses.ResponseInputItemParamOfMessage("Hi!", responses.EasyInputMessageRoleAssistant), user("Again"),
 			}
-			_, err := create(talk, nil)
+			_, err := create(conversation, nil)
 			return err
 		}},
-		{"references", func() error { return growing(reference) }},
+		{"references", func() error { return resendAll(reference) }},
 	}
 }

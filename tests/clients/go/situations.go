@@ -83,8 +83,8 @@ func checkToolsAnswer(text string, called []string) error {
 	return nil
 }
 
-// isWord returns an error unless the text is the simulator's default answer.
-func isWord(text string) error {
+// checkDefaultAnswer returns an error unless the text is the simulator's default answer.
+func checkDefaultAnswer(text string) error {
 	if !strings.HasPrefix(text, "word1 ") {
 		return fmt.Errorf("unexpected text: %q", text)
 	}

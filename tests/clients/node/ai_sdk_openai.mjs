@@ -18,11 +18,11 @@ await run({
     assert(second.text);
   },
   async output_items() {
-    const store = { providerOptions: { openai: { store: false } } };
+    const unstored = { providerOptions: { openai: { store: false } } };
     const messages = [{ role: "user", content: "Hello" }];
-    const first = await generateText({ model, messages, ...store });
+    const first = await generateText({ model, messages, ...unstored });
     messages.push(...first.response.messages, { role: "user", content: "Again" });
-    assert((await generateText({ model, messages, ...store })).text);
+    assert((await generateText({ model, messages, ...unstored })).text);
   },
   history,
   // The provider refers to earlier items by id unless `store` is false.

@@ -61,6 +61,7 @@ await run({
         assert(second.text.startsWith("word1 "), second.text);
       }
     : null,
+  // With zero data retention, the client sends the output items instead of their ids.
   output_items: usesResponses ? () => loop({ zdrEnabled: true }) : null,
   async history() {
     const [agent, messages] = await loop();

@@ -33,9 +33,9 @@ async function runTools(content) {
 
 await run({
   async tools() {
-    const [text, called, talk] = await runTools(TOOLS_PROMPT);
+    const [text, called, conversation] = await runTools(TOOLS_PROMPT);
     checkToolsAnswer(text, called);
-    assert(talk[1].reasoning_content, JSON.stringify(talk[1]));
+    assert(conversation[1].reasoning_content, JSON.stringify(conversation[1]));
   },
   async stream() {
     let streamed = "";
@@ -71,10 +71,10 @@ await run({
   previous_response: null,
   output_items: null,
   async history() {
-    const [text, called, talk] = await runTools("Use get_weather and get_time.");
+    const [text, called, conversation] = await runTools("Use get_weather and get_time.");
     assert.deepEqual(called, ["get_weather", "get_time"]);
     assert(text.includes("result of get_weather") && text.includes("result of get_time"), text);
-    const next = [...talk, { role: "user", content: "Thanks" }];
+    const next = [...conversation, { role: "user", content: "Thanks" }];
     assert((await client.chat.completions.create({ model, messages: next })).choices[0].message.content);
   },
   references: null,

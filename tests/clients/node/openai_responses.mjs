@@ -31,7 +31,7 @@ async function loop(followUp) {
 }
 
 /** Returns a `followUp` that resends the whole conversation. `itemsOf` converts a response to input items. */
-function growing(itemsOf) {
+function resendAll(itemsOf) {
   const input = [question];
   return (response, outputs) => {
     input.push(...itemsOf(response), ...outputs);
@@ -40,7 +40,7 @@ function growing(itemsOf) {
 }
 
 await run({
-  tools: () => loop(growing(({ output }) => output)),
+  tools: () => loop(resendAll(({ output }) => output)),
   async stream() {
     let streamed = "";
     let last;
@@ -71,7 +71,7 @@ await run({
     await rateLimited(isReported, () => client.responses.create({ model, input: "Hello" }));
   },
   previous_response: () => loop(({ id }, outputs) => ({ input: outputs, previous_response_id: id })),
-  output_items: () => loop(growing(({ output }) => JSON.parse(JSON.stringify(output)))),
+  output_items: () => loop(resendAll(({ output }) => JSON.parse(JSON.stringify(output)))),
   // `parse` adds members to the output items, which come back as input.
   async parsed_items() {
     const strict = [zodResponsesFunction({ name: "get_time", parameters: z.object({ city: z.string() }) })];
@@ -87,7 +87,7 @@ await run({
     const input = [{ role: "user", content: "Hello" }, { role: "assistant", content: "Hi!" }, { role: "user", content: "Again" }];
     assert((await client.responses.create({ model, input })).output_text);
   },
-  references: () => loop(growing(({ output }) => output.map(({ id }) => ({ type: "item_reference", id })))),
+  references: () => loop(resendAll(({ output }) => output.map(({ id }) => ({ type: "item_reference", id })))),
   async refusals() {
     await assert.rejects(client.responses.create({ model, input: "x", background: true }), (error) => {
       return error instanceof OpenAI.BadRequestError && error.code === "unsupported_parameter";

@@ -36,7 +36,7 @@ def repeated_attempts():
     class Checked(Answer):
         @field_validator("count")
         @classmethod
-        def second(cls, value):
+        def fail_once(cls, value):
             attempts.append(value)
             if len(attempts) < 2:
                 raise ValueError("again")
@@ -73,8 +73,8 @@ def rate_limit():
 
 @situation
 def history():
-    talk = [*HELLO, {"role": "assistant", "content": "Hi!"}, {"role": "user", "content": "Again"}]
-    assert isinstance(create(messages=talk), Answer)
+    conversation = [*HELLO, {"role": "assistant", "content": "Hi!"}, {"role": "user", "content": "Again"}]
+    assert isinstance(create(messages=conversation), Answer)
 
 
 not_offered("tools", "previous_response", "output_items", "references")

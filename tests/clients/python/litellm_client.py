@@ -23,21 +23,22 @@ def chat(messages, model=MODEL, **options):
     return litellm.completion(model=f"openai/{model}", messages=messages, **options)
 
 
-def respond(talk, model=MODEL, **options):
-    return litellm.responses(model=f"openai/{model}", input=talk, **options)
+def respond(conversation, model=MODEL, **options):
+    return litellm.responses(model=f"openai/{model}", input=conversation, **options)
 
 
 def chat_loop():
-    talk, called = [{"role": "user", "content": TOOLS_PROMPT}], []
+    conversation, called = [{"role": "user", "content": TOOLS_PROMPT}], []
     offered = {"tools": [{"type": "function", "function": function} for function in FUNCTIONS], "reasoning_effort": "high"}
-    message = chat(talk, **offered).choices[0].message
+    message = chat(conversation, **offered).choices[0].message
     while message.tool_calls:
         called += [call.function.name for call in message.tool_calls]
-        talk.append(message)
-        talk += [{"role": "tool", "tool_call_id": call.id, "content": f"result of {call.function.name}"} for call in message.tool_calls]
-        message = chat(talk, **offered).choices[0].message
+        conversation.append(message)
+        for call in message.tool_calls:
+            conversation.append({"role": "tool", "tool_call_id": call.id, "content": f"result of {call.function.name}"})
+        message = chat(conversation, **offered).choices[0].message
     check_tools_answer(message.content, called)
-    return [*talk, message]
+    return [*conversation, message]
 
 
 def responses_loop(follow_up):
@@ -47,8 +48,8 @@ def responses_loop(follow_up):
     while calls := [item for item in response.output if item.type == "function_call"]:
         called += [call.name for call in calls]
         outputs = [{"type": "function_call_output", "call_id": call.call_id, "output": f"result of {call.name}"} for call in calls]
-        talk, options = follow_up(response, outputs)
-        response = respond(talk, **offered, **options)
+        conversation, options = follow_up(response, outputs)
+        response = respond(conversation, **offered, **options)
     check_tools_answer(text_of(response), called)
 
 
@@ -56,12 +57,13 @@ def text_of(response):
     return "".join(part.text for item in response.output if item.type == "message" for part in item.content)
 
 
-def growing():
-    talk = [{"role": "user", "content": TOOLS_PROMPT}]
+def resend_all():
+    """Returns a `follow_up` that resends the whole conversation."""
+    conversation = [{"role": "user", "content": TOOLS_PROMPT}]
 
     def follow_up(response, outputs):
-        talk.extend([item.model_dump() for item in response.output] + outputs)
-        return talk, {}
+        conversation.extend([item.model_dump() for item in response.output] + outputs)
+        return conversation, {}
 
     return follow_up
 
@@ -76,7 +78,7 @@ def ask(model=MODEL):
 
 @situation
 def tools():
-    chat_loop() if IS_CHAT else responses_loop(growing())
+    chat_loop() if IS_CHAT else responses_loop(resend_all())
 
 
 @situation
@@ -136,7 +138,7 @@ else:
 
     @situation
     def output_items():
-        responses_loop(growing())
+        responses_loop(resend_all())
 
 
 not_offered("references")

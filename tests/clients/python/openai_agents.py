@@ -101,7 +101,7 @@ def output_items():
 
 @situation
 def history():
-    session = SQLiteSession("talk")
+    session = SQLiteSession("conversation")
     loop(session=session)
     assert "result of get_weather" in Runner.run_sync(agent(), "Use get_weather.", session=session).final_output
 

@@ -37,14 +37,14 @@ def outputs_of(message):
 
 @situation
 def tools():
-    talk, called = [{"role": "user", "content": TOOLS_PROMPT}], []
-    choice = create(messages=talk, tools=TOOLS, reasoning_effort="high").choices[0]
+    conversation, called = [{"role": "user", "content": TOOLS_PROMPT}], []
+    choice = create(messages=conversation, tools=TOOLS, reasoning_effort="high").choices[0]
     while choice.finish_reason == "tool_calls":
         assert choice.message.reasoning_content, choice
         assert all("city" in json.loads(call.function.arguments) for call in choice.message.tool_calls)
         called += [call.function.name for call in choice.message.tool_calls]
-        talk += [choice.message, *outputs_of(choice.message)]
-        choice = create(messages=talk, tools=TOOLS, reasoning_effort="high").choices[0]
+        conversation += [choice.message, *outputs_of(choice.message)]
+        choice = create(messages=conversation, tools=TOOLS, reasoning_effort="high").choices[0]
     check_tools_answer(choice.message.content, called)
 
 
@@ -60,8 +60,8 @@ def stream():
 
 @situation
 def streamed_tools():
-    talk, calls = [{"role": "user", "content": "Use get_weather and get_time."}], {}
-    for chunk in create(messages=talk, tools=TOOLS, stream=True):
+    conversation, calls = [{"role": "user", "content": "Use get_weather and get_time."}], {}
+    for chunk in create(messages=conversation, tools=TOOLS, stream=True):
         for call in chunk.choices[0].delta.tool_calls or []:
             known = calls.setdefault(call.index, {"name": "", "arguments": ""})
             known["name"] += call.function.name or ""
@@ -96,14 +96,14 @@ def rate_limit():
 
 @situation
 def history():
-    talk = [{"role": "user", "content": "Use get_weather and get_time."}]
-    message = create(messages=talk, tools=TOOLS).choices[0].message
+    conversation = [{"role": "user", "content": "Use get_weather and get_time."}]
+    message = create(messages=conversation, tools=TOOLS).choices[0].message
     assert len(message.tool_calls) == 2, message
-    talk += [message.model_dump(), *outputs_of(message)]
-    answered = create(messages=talk, tools=TOOLS).choices[0].message
+    conversation += [message.model_dump(), *outputs_of(message)]
+    answered = create(messages=conversation, tools=TOOLS).choices[0].message
     assert "result of get_weather" in answered.content and "result of get_time" in answered.content, answered
-    talk += [answered, {"role": "user", "content": "Thanks"}]
-    assert create(messages=talk, tools=TOOLS).choices[0].message.content
+    conversation += [answered, {"role": "user", "content": "Thanks"}]
+    assert create(messages=conversation, tools=TOOLS).choices[0].message.content
 
 
 @situation

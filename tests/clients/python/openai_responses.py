@@ -42,11 +42,11 @@ def loop(follow_up):
 
 @situation
 def tools():
-    talk = [QUESTION]
+    conversation = [QUESTION]
 
     def follow_up(response, outputs):
-        talk.extend(response.output + outputs)
-        return client.responses.create(model=MODEL, input=talk, tools=TOOLS, reasoning={"effort": "high"})
+        conversation.extend(response.output + outputs)
+        return client.responses.create(model=MODEL, input=conversation, tools=TOOLS, reasoning={"effort": "high"})
 
     loop(follow_up)
 
@@ -99,11 +99,11 @@ def previous_response():
 
 @situation
 def output_items():
-    talk = [QUESTION]
+    conversation = [QUESTION]
 
     def follow_up(response, outputs):
-        talk.extend([item.model_dump() for item in response.output] + outputs)
-        return client.responses.create(model=MODEL, input=talk, tools=TOOLS)
+        conversation.extend([item.model_dump() for item in response.output] + outputs)
+        return client.responses.create(model=MODEL, input=conversation, tools=TOOLS)
 
     loop(follow_up)
 
@@ -113,32 +113,32 @@ def parsed_items():
     """`parse` adds members to the output items, which come back as input."""
     parameters = TOOLS[1]["parameters"] | {"additionalProperties": False}
     strict = [TOOLS[1] | {"parameters": parameters, "strict": True}]
-    talk = [{"role": "user", "content": "Hello"}]
-    talk += client.responses.parse(model=MODEL, input=talk, text_format=Answer).output
-    talk.append({"role": "user", "content": "Use get_time."})
-    asked = client.responses.parse(model=MODEL, input=talk, text_format=Answer, tools=strict).output
-    talk += asked + [output_of(item) for item in asked if item.type == "function_call"]
-    assert "result of get_time" in client.responses.create(model=MODEL, input=talk).output_text
+    conversation = [{"role": "user", "content": "Hello"}]
+    conversation += client.responses.parse(model=MODEL, input=conversation, text_format=Answer).output
+    conversation.append({"role": "user", "content": "Use get_time."})
+    asked = client.responses.parse(model=MODEL, input=conversation, text_format=Answer, tools=strict).output
+    conversation += asked + [output_of(item) for item in asked if item.type == "function_call"]
+    assert "result of get_time" in client.responses.create(model=MODEL, input=conversation).output_text
 
 
 @situation
 def history():
-    talk = [
+    conversation = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hello"},
         {"role": "assistant", "content": "Hi!"},
         {"role": "user", "content": "Again"},
     ]
-    assert client.responses.create(model=MODEL, input=talk).output_text
+    assert client.responses.create(model=MODEL, input=conversation).output_text
 
 
 @situation
 def references():
-    talk = [QUESTION]
+    conversation = [QUESTION]
 
     def follow_up(response, outputs):
-        talk.extend([{"type": "item_reference", "id": item.id} for item in response.output] + outputs)
-        return client.responses.create(model=MODEL, input=talk, tools=TOOLS)
+        conversation.extend([{"type": "item_reference", "id": item.id} for item in response.output] + outputs)
+        return client.responses.create(model=MODEL, input=conversation, tools=TOOLS)
 
     loop(follow_up)
 

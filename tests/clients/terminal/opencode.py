@@ -9,11 +9,11 @@ from pathlib import Path
 
 from situations import MODEL, PNG, UNKNOWN_MODEL, not_offered, rate_limited, run, situation
 
-NAMES = {name: {"modalities": {"input": ["text", "image"], "output": ["text"]}} for name in (MODEL, UNKNOWN_MODEL)}
+MODELS = {name: {"modalities": {"input": ["text", "image"], "output": ["text"]}} for name in (MODEL, UNKNOWN_MODEL)}
 PROVIDER = {
     "npm": "@ai-sdk/openai-compatible",
     "options": {"baseURL": os.environ["OPENAI_BASE_URL"], "apiKey": "{env:OPENAI_API_KEY}"},
-    "models": NAMES,
+    "models": MODELS,
 }
 CONFIGURATION = {"model": f"goclaw/{MODEL}", "provider": {"goclaw": PROVIDER}, "autoupdate": False}
 FOLDER = Path.cwd()

@@ -186,7 +186,7 @@ fn parameters_of_both_dialects_are_sent_unchanged() {
 }
 
 #[test]
-fn tuning_parameters_are_removed_and_reported() {
+fn parameters_without_a_translation_are_removed_and_reported() {
     for name in ["temperature", "seed", "max_tokens", "user", "prediction", "top_k", "usage", "best_of", "generate"] {
         let (body, sent, _) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));

@@ -29,8 +29,8 @@ fn known_codes_are_classified() {
         ("server_error", RefusalKind::Failed),
     ] {
         let by_code = failure(json!({"code": code, "message": "No."}));
-        let (code_, message) = (code.to_owned(), "No.".to_owned());
-        let expected = ResponseFailure { kind, code: code_, message, retry_after: None, limit: Map::new() };
+        let (expected_code, message) = (code.to_owned(), "No.".to_owned());
+        let expected = ResponseFailure { kind, code: expected_code, message, retry_after: None, limit: Map::new() };
         assert_eq!(by_code, expected);
         // ChatGPT reports its limits in `type`, with or without a `code`.
         assert_eq!(failure(json!({"type": code, "code": null})).kind, kind, "{code}");

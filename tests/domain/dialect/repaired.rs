@@ -223,17 +223,17 @@ fn members_unknown_to_the_backend_are_removed_from_items() {
 #[test]
 fn item_ids_that_the_backend_refuses_are_removed() {
     let long = format!("msg_{}", "a+/=".repeat(103));
-    let said = |id: &str| json!({"type": "message", "role": "assistant", "id": id, "content": []});
+    let message = |id: &str| json!({"type": "message", "role": "assistant", "id": id, "content": []});
     let item =
         |kind: &str, id: &str| json!({"type": kind, "id": id, "call_id": "c", "output": "", "encrypted_content": "e"});
     for (given, is_sent) in [
-        (said("msg_1"), true),
-        (said(&format!("msg_{}", "1".repeat(60))), true),
-        (said(&format!("msg_{}", "1".repeat(61))), false),
-        (said(&long), false),
-        (said("msg_a.b"), false),
-        (said("019f629b-43ee-7a82-acb1-3071dbffbdad"), false),
-        (said(""), false),
+        (message("msg_1"), true),
+        (message(&format!("msg_{}", "1".repeat(60))), true),
+        (message(&format!("msg_{}", "1".repeat(61))), false),
+        (message(&long), false),
+        (message("msg_a.b"), false),
+        (message("019f629b-43ee-7a82-acb1-3071dbffbdad"), false),
+        (message(""), false),
         (json!({"role": "user", "id": "1", "content": "Hi"}), false),
         (item("reasoning", "rs_1"), true),
         (item("reasoning", &long), false),

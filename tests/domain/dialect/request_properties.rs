@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn each_text_is_sent_once(members in valid_members(), chat in messages("text"), items in messages("input_text")) {
+    fn text_length_is_kept(members in valid_members(), chat in messages("text"), items in messages("input_text")) {
         for (body, texts) in [
             (from_chat(&with(members.clone(), "messages", chat.clone()))?, chat),
             (from_responses(&with(members, "input", items.clone()))?, items),

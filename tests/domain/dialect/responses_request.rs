@@ -130,7 +130,7 @@ fn the_backend_always_streams_and_never_stores() {
 }
 
 #[test]
-fn tuning_parameters_are_removed_and_reported() {
+fn parameters_without_a_translation_are_removed_and_reported() {
     for name in ["temperature", "max_output_tokens", "metadata", "truncation", "stop", "top_k", "colour"] {
         let (body, sent) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
@@ -177,7 +177,7 @@ fn item_references_are_resolved_or_reported_as_missing() {
     let (sent, missing) = translated(&bare, &NOTHING_RECALLED);
     assert_eq!((sent, missing.needed(), &*missing.reasoning), (json!([user]), None, &["rs_1".to_owned()][..]));
     let (_, missing) = translated(&json!({"type": "item_reference", "id": "rs_2"}), &recalled);
-    assert_eq!((missing.needed(), missing.is_empty()), (None, false), "reasoning is optional");
+    assert_eq!((missing.needed(), missing.has_items()), (None, true), "reasoning is optional");
     assert_eq!(refusal(&with(&json!({"input": [{"type": "item_reference"}]}))).0, "missing_required_parameter");
 }
 

@@ -69,14 +69,14 @@ trait Fixture {
 
     async fn stop(&self);
 
-    async fn ask(&self, session: Option<&str>, cookie: &RefreshToken) -> SessionResponse {
+    async fn present_cookie(&self, session: Option<&str>, cookie: &RefreshToken) -> SessionResponse {
         let session = session.map(|id| SessionId::parse(id).expect("an id"));
-        within(self.endpoint().ask(account(), &self.client(), session.as_ref(), cookie, LIMIT)).await
+        within(self.endpoint().present_cookie(account(), &self.client(), session.as_ref(), cookie, LIMIT)).await
     }
 
     /// Returns the outcome of a request that does not replace the cookie.
     async fn outcome(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<SessionReply, TokenEndpointError> {
-        let response = self.ask(session, cookie).await;
+        let response = self.present_cookie(session, cookie).await;
         assert!(response.replacement.is_none());
         response.outcome
     }
@@ -226,7 +226,7 @@ async fn a_replacement_cookie_is_returned_with_every_outcome<F: Fixture>() {
         if fails {
             fixture.fail_once();
         }
-        let response = fixture.ask(asked, &cookie).await;
+        let response = fixture.present_cookie(asked, &cookie).await;
         assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
         let new = response.replacement.expect("a new cookie");
         let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the old cookie is invalid");
@@ -258,8 +258,11 @@ async fn a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid<F: Fix
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
     let (client, id) = (fixture.client(), SessionId::parse(&session).expect("an id"));
-    let asked =
-        timeout(SOON, fixture.endpoint().ask(account(), &client, Some(&id), &cookie, Duration::from_millis(300))).await;
+    let asked = timeout(
+        SOON,
+        fixture.endpoint().present_cookie(account(), &client, Some(&id), &cookie, Duration::from_millis(300)),
+    )
+    .await;
     let error = asked.expect("it ends soon after its limit").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     fixture.recover();
@@ -304,7 +307,8 @@ async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
         let server = ScriptedServer::start(script).await;
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
-        let response = within(endpoint.ask(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
+        let response =
+            within(endpoint.present_cookie(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
         let replacement = response.replacement.as_ref().map(|cookie| cookie.expose_secret());
         assert_eq!(replacement, expected, "{set_cookie}");
     }

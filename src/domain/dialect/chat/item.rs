@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Translates a citation of a web page. `start` is the position of the cited part in the joined text, in characters.
+/// Translates a citation of a web page. `start` is the position of the annotated part in the message, in characters.
 /// Returns None for other annotations: they refer to files that the caller does not have.
 pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     if text(annotation, "type") != "url_citation" {

@@ -12,7 +12,6 @@ use crate::domain::dialect::{
 
 /// Takes `prompt` out of the body. Refuses parameters that the backend lacks and that would change the result.
 pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
-    let several = "The provider returns one choice: send several requests instead.";
     if body.take_flag("echo")? {
         return Err(InvalidRequest::refused(
             "echo",
@@ -32,13 +31,14 @@ pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, Invali
     match body.need_text_or_list("prompt")? {
         TextOrList::Text(text) => Ok(text),
         TextOrList::List(prompts) => {
+            let advice = "The provider returns one choice: send several requests instead.";
             let mut only = None;
             prompts.each_raw(|prompt, path| match (Text::of(prompt), &only) {
                 (Some(text), None) => {
                     only = Some(text);
                     Ok(())
                 }
-                (Some(_), Some(_)) => Err(InvalidRequest::refused("prompt", several)),
+                (Some(_), Some(_)) => Err(InvalidRequest::refused("prompt", advice)),
                 (None, _) => Err(InvalidRequest::invalid_type(&path, "a string; the provider takes no tokens")),
             })?;
             only.ok_or_else(|| InvalidRequest::missing("prompt[0]"))

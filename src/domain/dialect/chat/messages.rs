@@ -97,7 +97,7 @@ impl<'a> Translation<'a, '_> {
             let advice = "the provider stores no audio: send its transcript as `content`.";
             return Err(message.unsupported("audio", advice));
         }
-        // A message that only calls tools has no parts.
+        // A message that only calls tools has no parts, so no message item is written.
         let write_parts = |out: &mut JsonWriter| content::write_assistant_parts(&mut message, out);
         self.out.unless_empty(|out| begin_message("assistant", out), write_parts, end_message)?;
         if let Some(calls) = message.take_list("tool_calls")? {

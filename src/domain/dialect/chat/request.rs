@@ -40,7 +40,7 @@ pub struct TranslatedChat {
     pub request: BackendRequest,
     pub options: ChatOptions,
     /// The ids of the calls for which no stored reasoning was found, oldest first.
-    pub unreasoned_calls: Vec<String>,
+    pub calls_without_reasoning: Vec<String>,
 }
 
 impl<'a> ChatRequest<'a> {
@@ -99,6 +99,6 @@ impl<'a> ChatRequest<'a> {
         }
         request.ignored.extend((store == Some(true)).then(|| "store".to_owned()));
         let options = ChatOptions { model: named_model, include_usage, stop, wants_function_call };
-        Ok(TranslatedChat { request, options, unreasoned_calls: missing.calls })
+        Ok(TranslatedChat { request, options, calls_without_reasoning: missing.calls })
     }
 }

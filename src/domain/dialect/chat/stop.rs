@@ -50,8 +50,8 @@ impl TextCutter {
         self.has_stopped
     }
 
-    /// Returns the text that is certainly before a sequence. The sequence that ends first counts, so the result does
-    /// not depend on how the text is cut into pieces.
+    /// Returns the text that certainly precedes the first stop sequence. The sequence that ends first counts, so the
+    /// result does not depend on how the text is cut into pieces.
     pub(super) fn push(&mut self, piece: &str) -> String {
         if self.has_stopped {
             return String::new();
@@ -85,7 +85,7 @@ impl TextCutter {
     }
 }
 
-/// Returns the length of the longest end of `text` that is the start of `sequence`.
+/// Returns the length of the longest suffix of `text` that is a prefix of `sequence`, but not all of it.
 fn partial_match(text: &str, sequence: &str) -> usize {
     let lengths = sequence.char_indices().map(|(length, _)| length).rev();
     lengths.into_iter().find(|length| sequence.get(..*length).is_some_and(|start| text.ends_with(start))).unwrap_or(0)

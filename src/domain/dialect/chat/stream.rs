@@ -58,14 +58,14 @@ impl ChatStream {
         }
         let mut deltas = self.deltas.on_event(&event);
         if self.deltas.has_too_many_parts() {
-            return Err(ResponseFailure::garbled("a response with too many parts"));
+            return Err(ResponseFailure::violation("a response with too many parts"));
         }
         let ended = response.filter(|_| event.ends_response());
         if let Some(response) = &ended {
             deltas.extend(self.deltas.on_end(response));
         }
         if ended.is_some() || !deltas.is_empty() {
-            // No event so far had a response id.
+            // Begins here if no event so far had a response id.
             self.begin(ended.as_ref().unwrap_or(&Value::Null), &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));

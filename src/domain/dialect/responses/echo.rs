@@ -8,7 +8,7 @@ use crate::domain::{
 };
 
 /// The members that are filled in, with their defaults (OpenAI API reference, "the response object"). The first
-/// [`FROM_REQUEST`] repeat the request.
+/// [`FROM_REQUEST`] of them repeat the request.
 const FILLED: [(&str, &str); 12] = [
     ("previous_response_id", "null"),
     ("instructions", "null"),
@@ -69,8 +69,8 @@ impl RequestEcho {
         if let Some(output) = output {
             out.json("output", output);
         }
-        let given = self.members.iter().map(Option::as_deref).chain(std::iter::repeat(None));
-        for ((name, default), given) in FILLED.into_iter().zip(given) {
+        let copied = self.members.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        for ((name, default), given) in FILLED.into_iter().zip(copied) {
             if !response.has(name) {
                 out.json(name, given.unwrap_or(default));
             }

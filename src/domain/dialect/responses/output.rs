@@ -42,7 +42,8 @@ struct StartedItem {
 }
 
 impl Output {
-    pub(super) fn note(&mut self, event: &BackendEvent<'_>) {
+    /// Adds the part of the output that an event contains.
+    pub(super) fn add(&mut self, event: &BackendEvent<'_>) {
         let index = self.indexes.of(event);
         match &*event.kind {
             "response.output_item.added" => {
@@ -58,7 +59,7 @@ impl Output {
                     self.finished.insert(index, item);
                 }
             }
-            _ => self.note_text(index, event),
+            _ => self.add_text(index, event),
         }
         if self.bytes > MAX_BYTES {
             self.finished.clear();
@@ -70,7 +71,7 @@ impl Output {
         self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
     }
 
-    fn note_text(&mut self, index: u64, event: &BackendEvent<'_>) {
+    fn add_text(&mut self, index: u64, event: &BackendEvent<'_>) {
         let (kind, whole) = match &*event.kind {
             "response.output_text.delta" => (TextKind::Text, None),
             "response.output_text.done" => (TextKind::Text, event.text("text")),

@@ -29,13 +29,13 @@ impl ResponseReader {
         Self { echo, output: Output::default() }
     }
 
-    /// Handles the next event. Returns None for an event without data. Unknown events are not changed.
+    /// Handles the next event. Returns None for an event without data. Events without a response are not changed.
     ///
     /// A response with the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
     pub fn on_event<'a>(&mut self, event: &'a SseEvent<'_>) -> Result<Option<ReadEvent<'a>>, ResponseFailure> {
         let Some(event) = BackendEvent::read(event)? else { return Ok(None) };
         let failure = event.check().err();
-        self.output.note(&event);
+        self.output.add(&event);
         let json = event.json("response");
         let response = match (&*event.kind, json.as_deref().and_then(Members::of_event)) {
             ("response.created" | "response.queued" | "response.in_progress" | "response.failed", Some(response)) => {

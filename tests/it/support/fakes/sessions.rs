@@ -60,7 +60,7 @@ impl Sessions {
 
 #[async_trait]
 impl SessionEndpoint for FakeProvider {
-    async fn ask(
+    async fn present_cookie(
         &self,
         _account: &AccountName,
         _client: &SessionClient,

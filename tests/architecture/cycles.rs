@@ -1,12 +1,12 @@
-//! Finds circular imports, direct or through other files. Without them, a reader can understand one file at a time.
+//! Finds import cycles, direct or through other files. Without them, a reader can understand one file at a time.
 //! Ignores each `mod.rs`, because it declares modules and re-exports their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{module_of, scan};
 
-/// Returns a message for each file in a circle of imports.
-pub(crate) fn circles(sources: &[(String, String)]) -> Vec<String> {
+/// Returns a message for each file in an import cycle.
+pub(crate) fn cycles(sources: &[(String, String)]) -> Vec<String> {
     let single = || sources.iter().filter(|(file, _)| !file.ends_with("/mod.rs"));
     let files: BTreeMap<String, &str> =
         single().map(|(file, _)| (format!("crate::{}", module_of(file).join("::")), file.as_str())).collect();
@@ -17,13 +17,13 @@ pub(crate) fn circles(sources: &[(String, String)]) -> Vec<String> {
     };
     let imports: BTreeMap<&str, BTreeSet<&str>> =
         single().map(|source| (source.0.as_str(), imported(source))).collect();
-    let on_circle = |file: &&&str| reached_from(file, &imports).contains(**file);
+    let on_cycle = |file: &&&str| reached_from(file, &imports).contains(**file);
     let message = |file: &&str| {
         let back = |other: &&&str| reached_from(other, &imports).contains(file);
         let through: Vec<_> = imports.get(file).into_iter().flatten().filter(back).copied().collect();
         format!("{file}:1: imports {}, which import it: move what both need into one of them", through.join(", "))
     };
-    imports.keys().filter(on_circle).map(message).collect()
+    imports.keys().filter(on_cycle).map(message).collect()
 }
 
 /// Returns the file of the innermost module in a path.
@@ -41,9 +41,9 @@ fn reached_from<'a>(file: &'a str, imports: &BTreeMap<&'a str, BTreeSet<&'a str>
 }
 
 #[test]
-fn circles_of_two_and_of_three_files_are_found() {
+fn cycles_of_two_and_of_three_files_are_found() {
     let source = |file: &str, text: &str| (format!("src/{file}.rs"), format!("//! x\n{text}"));
-    let found = |sources: &[(String, String)]| circles(sources).len();
+    let found = |sources: &[(String, String)]| cycles(sources).len();
     let two = [source("domain/a", "use super::b::B;"), source("domain/b", "fn f() { super::a::g() }")];
     assert_eq!(found(&two), 2);
     let three = [
@@ -54,5 +54,5 @@ fn circles_of_two_and_of_three_files_are_found() {
     ];
     assert_eq!(found(&three), 3);
     let folder = [source("app/x/mod", "mod b; use b::B;"), source("app/x/b", "use super::X;")];
-    assert_eq!(found(&folder), 0, "a folder and its files are no circle");
+    assert_eq!(found(&folder), 0, "a folder and its files are not a cycle");
 }
