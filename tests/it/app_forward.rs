@@ -128,6 +128,18 @@ async fn a_token_the_provider_revoked_is_not_authenticated() {
     assert_eq!(request_usage(&gateway).await.expect("a response").0, 401);
     let status = gateway.status(&alice()).await;
     assert!(!status.authenticated && status.reason.is_some_and(|reason| reason.contains("Sign in again")));
+    let listed = gateway.app.accounts.list().await.expect("a list");
+    assert!(listed.iter().all(|account| !account.authenticated), "the list says the same");
+}
+
+#[tokio::test]
+async fn a_login_starts_without_force_if_the_provider_ended_the_access_token() {
+    let gateway = connected().await;
+    gateway.upstream.refuse("access-1", "token_revoked");
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 5]);
+    assert_eq!(request_usage(&gateway).await.expect("a response").0, 401);
+    assert!(!gateway.status(&alice()).await.authenticated);
+    gateway.start(alice()).await;
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl Accounts {
     ) -> AccountView {
         let (stored, now) = (credential.as_ref(), self.now());
         let feedback = stored.map(|found| self.tokens.feedback(&found.name, found.login_id())).unwrap_or_default();
-        let is_usable = definition.enabled && feedback.refusal().is_none();
+        let is_refused = stored.is_some_and(|found| self.tokens.is_refused(&found.name, &found.refresh.version));
         AccountView {
             state: state_of(&definition, stored.map(|found| found.state(now)), &feedback),
             auth_methods: definition.auth_methods(),
@@ -106,7 +106,7 @@ impl Accounts {
             name: definition.name,
             provider_type: Some(definition.provider_type),
             api_base: Some(definition.api_base),
-            authenticated: is_usable && stored.is_some_and(|found| found.is_usable(now)),
+            authenticated: definition.enabled && !is_refused && stored.is_some_and(|found| found.is_usable(now)),
             expires_at: stored.and_then(|found| found.metadata.expires_at),
             account: credential.map(|found| found.metadata.account).unwrap_or_default(),
         }

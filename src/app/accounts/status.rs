@@ -176,7 +176,7 @@ impl Accounts {
         // The provider may have ended the access token before its expiry.
         let is_access_dead = self.tokens.is_access_dead(&definition.name, &refresh.version);
         let state = state_of(definition, Some(AccountState::of(enabled, &refresh, now)), &feedback);
-        let is_refused = is_access_dead || feedback.refusal().is_some();
+        let is_refused = self.tokens.is_refused(&definition.name, &refresh.version);
         let owner = (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner);
         let next_refresh_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);

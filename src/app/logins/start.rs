@@ -86,7 +86,7 @@ impl Logins {
             return Err(AppError::AuthMethodMismatch { name, method });
         };
         let works = |credential: &SealedCredential| {
-            has_valid_tokens(credential, now) && self.tokens.feedback(&name, credential.login_id()).refusal().is_none()
+            has_valid_tokens(credential, now) && !self.tokens.is_refused(&name, &credential.refresh.version)
         };
         if !options.force && resolved.credential.as_ref().is_some_and(works) {
             return Ok(StartOutcome::AlreadyAuthenticated { name });

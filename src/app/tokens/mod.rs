@@ -312,6 +312,11 @@ impl Tokens {
         self.refused.is_dead(name, version)
     }
 
+    /// Whether the provider refused the account, or ended its access token before the expiry.
+    pub(super) fn is_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
+        self.is_access_dead(name, version) || self.feedback(name, &version.login_id).refusal().is_some()
+    }
+
     /// Returns why the store failed during the last refresh; None if it did not.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
         *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
