@@ -250,6 +250,11 @@ async fn an_exhausted_plan_returns_its_reset_time_and_usage() {
     );
     let status = home.run(&["auth", "status"]);
     assert!(status.stdout.contains("Plan used: 40% of 5 h (until "), "{}", status.stdout);
+    // A request for the list of models uses nothing, so the known usage is not requested again.
+    provider.post_control("/settings", json!({"used_percent": 41})).await;
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
+    let known = gateway.get("/v1/auth/openai/usage").await.json();
+    assert_eq!(known["windows"][0]["used_percent"], 40.0);
 
     provider.post_control("/settings", json!({"used_percent": 100})).await;
     let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;

@@ -105,7 +105,7 @@ impl Models {
         if response.status.is_success() {
             self.tokens.note_accepted(name);
         }
-        self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.now());
+        self.usages.note(&account, &method, &response.headers, self.now());
         Ok((account, response))
     }
 

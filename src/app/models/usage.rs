@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use http_message::HeaderMap;
+use http_message::{HeaderMap, Method};
 use tokio::select;
 
 use super::{Models, ask::json_of, call::ProviderCall};
 use crate::{
-    app::AppError,
+    app::{AppError, ProviderRegistration},
     domain::{
         ids::{AccountName, LoginId},
         provider_feedback::FeedbackSource,
@@ -33,15 +33,16 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
-    /// Stores the usage from a response's headers. If they have none, drops the known usage, because the request may
-    /// have changed it.
-    pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
+    /// Stores the usage from the headers of a response. If they have none, drops the known usage, because the request
+    /// may have changed it. A safe request (RFC 9110, section 9.2.1), such as one for the list of models, has not.
+    pub(super) fn note(&self, account: &ProviderRegistration, method: &Method, headers: &HeaderMap, now: Timestamp) {
+        let (name, login_id) = (&account.definition.name, &account.refresh.version.login_id);
         // Check one header first, because most responses have no usage.
         if headers.contains_key("x-codex-primary-used-percent")
             && let Some(usage) = Usage::of_headers(|name| headers.get(name)?.to_str().ok(), now)
         {
             self.put(name, login_id, usage);
-        } else {
+        } else if !method.is_safe() {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         }
     }
