@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     adapters::{
-        archive::{ArchiveKind, ArchiveReader, Header},
+        archive::{ArchiveError, ArchiveKind, ArchiveReader, Header},
         cipher::{KeyRing, XChaChaCipher},
         cli::{RestoreOptions, passphrase::PassphraseFor, words::TimeFormatter},
         secret_file::{SecretFileOf, create_secret_file, replace_secret_file},
@@ -104,16 +104,26 @@ impl Batches<'_> {
     fn next(&mut self, which: Tables) -> Result<Option<TableRows>, Box<dyn std::error::Error + Send + Sync>> {
         let batch = match self.held_back.take() {
             Some(batch) => batch,
-            None => {
-                let Some(line) = self.archive.next_line()? else { return Ok(None) };
-                let (Some(table), Some(rows)) = (line.table, line.rows) else { return self.next(which) };
-                TableRows { table, columns: line.columns, count: line.count, rows: rows.get().to_owned() }
-            }
+            None => match self.read()? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
         };
         if which.include(&batch.table) {
             return Ok(Some(batch));
         }
         self.held_back = Some(batch);
+        Ok(None)
+    }
+
+    /// Reads the next batch. Lines without rows are skipped.
+    fn read(&mut self) -> Result<Option<TableRows>, ArchiveError> {
+        while let Some(line) = self.archive.next_line()? {
+            if let (Some(table), Some(rows)) = (line.table, line.rows) {
+                let rows = rows.get().to_owned();
+                return Ok(Some(TableRows { table, columns: line.columns, count: line.count, rows }));
+            }
+        }
         Ok(None)
     }
 }

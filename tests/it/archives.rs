@@ -8,7 +8,7 @@ use goclaw::adapters::{
     system::SystemRandom,
 };
 use secrecy::SecretString;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 /// Made by age 1.1.1: `age --passphrase`.
@@ -168,6 +168,21 @@ fn an_archive_with_fewer_rows_than_its_end_line_says_is_damaged() {
     archive.write(&Line { end: Some(2), ..Line::default() }).expect("it is written");
     archive.finish().and_then(Draft::publish).expect("it is published");
     assert!(matches!(read(&path), Err(ArchiveError::Damaged { .. })));
+}
+
+#[test]
+fn an_error_about_a_line_quotes_none_of_its_values() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, content) in [json!({"account": "CANARY"}), json!({"table": "t", "rows": "CANARY"})].iter().enumerate()
+    {
+        let path = folder.path().join(number.to_string());
+        let header = Header::new(ArchiveKind::Accounts, 7);
+        let mut archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
+        archive.write(content).expect("it is written");
+        archive.finish().and_then(Draft::publish).expect("it is published");
+        let error = read(&path).expect_err("it is damaged").to_string();
+        assert!(error.contains("a line is invalid at column") && !error.contains("CANARY"), "{error}");
+    }
 }
 
 #[test]

@@ -197,9 +197,9 @@ impl ArchiveReader {
             return Ok(None);
         }
         let text = self.read_line()?.ok_or_else(|| self.damaged("its end is missing"))?;
-        let mut line: Line = serde_json::from_str(&text).map_err(|error| self.damaged(&error.to_string()))?;
+        let mut line: Line = serde_json::from_str(&text).map_err(|error| self.invalid_line(&error))?;
         let Some(end) = line.end else {
-            line.count = line.counted().map_err(|error| self.damaged(&error.to_string()))?;
+            line.count = line.counted().map_err(|error| self.invalid_line(&error))?;
             self.count += line.count;
             return Ok(Some(line));
         };
@@ -211,6 +211,11 @@ impl ArchiveReader {
             None => Ok(None),
             Some(_more) => Err(self.damaged("something follows its end")),
         }
+    }
+
+    /// Reports a line that cannot be parsed. serde's own text may quote a value of the line, such as a token.
+    fn invalid_line(&self, error: &serde_json::Error) -> ArchiveError {
+        self.damaged(&format!("a line is invalid at column {}", error.column()))
     }
 
     fn read_line(&mut self) -> Result<Option<Zeroizing<String>>, ArchiveError> {
