@@ -157,6 +157,9 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
         ("/v1/chat/completions", "gzip", gzip(&chat), 200),
         ("/v1/responses", "zstd", zstd(&large), 413),
         ("/v1/responses", "gzip", gzip(&large), 413),
+        ("/v1/responses", "zstd", zstd_frames(&prompt()), 200),
+        ("/v1/responses", "zstd", [zstd(&prompt()), vec![0; 5]].concat(), 400),
+        ("/v1/responses", "zstd", b"\x28\xb5\x2f\xfd\0\0\x01\0\0".repeat(2_000), 400),
         ("/v1/responses", "zstd", gzip(&prompt()), 400),
         ("/v1/responses", "gzip", gzip(&prompt())[..40].to_vec(), 400),
         ("/v1/responses", "br", prompt().to_string().into(), 415),
@@ -173,7 +176,15 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
     assert_eq!(twice.status(), 415, "two content codings");
     // The first chat also reads the list of models.
     let sent = backend_requests(&provider).await.into_iter().filter(|entry| entry["method"] == "POST");
-    assert_eq!(sent.count(), 5);
+    assert_eq!(sent.count(), 6);
+}
+
+/// Compresses a body as two frames, with a skippable frame of four bytes between them.
+fn zstd_frames(body: &Value) -> Vec<u8> {
+    let text = body.to_string();
+    let (first, second) = text.split_at(text.len() / 2);
+    let [first, second] = [first, second].map(|half| compress_to_vec(half.as_bytes(), CompressionLevel::Fastest));
+    [&first[..], b"\x50\x2a\x4d\x18\x04\0\0\0skip", &second].concat()
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! Decompresses the bodies of model requests (`Content-Encoding`, RFC 9110 section 8.4). The size limit and the memory
 //! budget apply to the decompressed body.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use poem::http::{HeaderMap, header};
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::{
+    FrameDecoder, StreamingDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
 use tokio::task::yield_now;
 
 use super::large_body::{BudgetedBody, MAX_BYTES};
@@ -17,6 +20,10 @@ use crate::{
 
 /// The largest zstd window, as RFC 8878 section 3.1.1.1.2 recommends. The memory budget does not include it.
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;
+/// Maximum number of zstd frames in a body. Empty ones cost time, although they have no content.
+const MAX_FRAMES: usize = 1_000;
+/// The length of a skippable frame's header in bytes (RFC 8878 section 3.1.2).
+const SKIPPABLE_HEADER: usize = 8;
 /// Bytes to decompress before the task yields.
 const PIECE: usize = 256 * 1024;
 
@@ -25,7 +32,6 @@ const PIECE: usize = 256 * 1024;
 pub(super) enum Coding {
     Identity,
     Gzip,
-    /// A single frame. Bytes after it are ignored.
     Zstd,
 }
 
@@ -59,10 +65,7 @@ impl Coding {
         let mut decoder: Box<dyn Read + Send> = match self {
             Self::Identity => return Ok(BudgetedBody { body: packed, reservation }),
             Self::Gzip => Box::new(MultiGzDecoder::new(&*packed)),
-            Self::Zstd => {
-                let decoder = StreamingDecoder::new_with_max_window_size(&*packed, MAX_WINDOW);
-                Box::new(decoder.map_err(|_not_zstd| invalid())?)
-            }
+            Self::Zstd => Box::new(ZstdFrames { rest: &packed, current: None, count: 0 }),
         };
         let (mut unpacked, mut piece) = (Vec::new(), vec![0; PIECE]);
         loop {
@@ -81,6 +84,51 @@ impl Coding {
         }
         drop(decoder);
         Ok(BudgetedBody { body: unpacked.into(), reservation })
+    }
+}
+
+/// Reads all frames of a zstd body (RFC 8878 section 3.1). A decoder of ruzstd reads only one, and fails at a skippable
+/// frame.
+struct ZstdFrames<'a> {
+    rest: &'a [u8],
+    current: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
+    count: usize,
+}
+
+impl ZstdFrames<'_> {
+    fn begin_frame(&mut self) -> io::Result<()> {
+        self.count += 1;
+        if self.count > MAX_FRAMES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        match StreamingDecoder::new_with_max_window_size(self.rest, MAX_WINDOW) {
+            Ok(decoder) => self.current = Some(decoder),
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                let end = SKIPPABLE_HEADER.saturating_add(length.try_into().unwrap_or(usize::MAX));
+                self.rest = self.rest.get(end..).ok_or(io::ErrorKind::UnexpectedEof)?;
+            }
+            Err(error) => return Err(io::Error::other(error)),
+        }
+        Ok(())
+    }
+}
+
+impl Read for ZstdFrames<'_> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.current {
+                let length = frame.read(piece)?;
+                if length > 0 {
+                    return Ok(length);
+                }
+                self.rest = frame.get_ref();
+                self.current = None;
+            }
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            self.begin_frame()?;
+        }
     }
 }
 
