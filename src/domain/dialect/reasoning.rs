@@ -53,10 +53,10 @@ pub(super) fn translate(
     Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
 }
 
-/// Writes the caller's `reasoning`. If the request has no effort, adds the one from the model's suffix.
+/// Writes the caller's `reasoning`. If it has no effort, adds `reasoning_effort` or the effort of the model's suffix.
 fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
-    let suffix_effort = body.get("reasoning_effort").is_none().then_some(model.suffixes.effort).flatten();
-    let Some(effort) = suffix_effort else {
+    let chat_effort = body.take_text("reasoning_effort")?;
+    let Some(effort) = chat_effort.or_else(|| model.suffixes.effort.map(Text::from_word)) else {
         body.pass_all(&["reasoning"], out);
         return Ok(());
     };
@@ -64,7 +64,7 @@ fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> R
     out.begin_object_in("reasoning");
     match reasoning.take("effort") {
         Some(own) => out.raw("effort", own),
-        None => out.word("effort", effort),
+        None => out.text("effort", &effort),
     }
     reasoning.write(out);
     out.end_object();

@@ -66,6 +66,19 @@ fn accepted_parameters_are_sent_unchanged() {
 }
 
 #[test]
+fn the_effort_of_a_chat_parameter_is_added_to_reasoning_without_one() {
+    for (own, expected) in [
+        (json!({"summary": "auto"}), json!({"effort": "high", "summary": "auto"})),
+        (json!({"effort": "low"}), json!({"effort": "low"})),
+        (Value::Null, json!({"effort": "high"})),
+    ] {
+        let (body, _) = translate(&with(&json!({"reasoning": own, "reasoning_effort": "high"}))).unwrap();
+        assert_eq!(body["reasoning"], expected, "{own}");
+        assert!(body.get("reasoning_effort").is_none());
+    }
+}
+
+#[test]
 fn items_are_sent_unchanged() {
     let items = json!([
         {"role": "user", "content": "Hi"},
