@@ -78,7 +78,7 @@ impl ProviderSettings {
     ///
     /// # Errors
     ///
-    /// A required member is missing, or a member has the wrong type. An invalid `cookie_rotates` counts as false.
+    /// A required member is missing, or a member has the wrong type.
     pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
         Ok(TokenMetadata {
@@ -94,7 +94,7 @@ impl ProviderSettings {
                 email: self.text("email")?.map(str::to_owned),
                 plan_type: self.text("plan_type")?.map(str::to_owned),
             },
-            cookie_rotates: self.0.get("cookie_rotates") == Some(&Value::Bool(true)),
+            cookie_rotates: self.bool("cookie_rotates")?.unwrap_or_default(),
         })
     }
 
@@ -108,6 +108,11 @@ impl ProviderSettings {
     fn text(&self, member: &'static str) -> Result<Option<&str>, InvalidSettings> {
         let value = self.0.get(member);
         value.map(|value| value.as_str().ok_or(InvalidSettings { member, expected: "a text" })).transpose()
+    }
+
+    fn bool(&self, member: &'static str) -> Result<Option<bool>, InvalidSettings> {
+        let value = self.0.get(member);
+        value.map(|value| value.as_bool().ok_or(InvalidSettings { member, expected: "true or false" })).transpose()
     }
 
     fn seconds(&self, member: &'static str) -> Result<Option<Timestamp>, InvalidSettings> {

@@ -33,6 +33,9 @@ fn metadata_and_unknown_members_survive_a_round_trip() {
 #[test]
 fn a_member_of_the_wrong_type_is_an_error() {
     let mut members = ProviderSettings::default().with_metadata(&metadata()).into_json();
+    members["cookie_rotates"] = json!(1);
+    let error = ProviderSettings::from_json(members.clone()).unwrap().metadata().unwrap_err();
+    assert_eq!(error.to_string(), "settings.cookie_rotates is not true or false");
     members["expires_at"] = json!("soon");
     let error = ProviderSettings::from_json(members).unwrap().metadata().unwrap_err();
     assert_eq!(error.to_string(), "settings.expires_at is not a time in Unix seconds");
