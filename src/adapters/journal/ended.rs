@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{FolderJournal, committed_version, presented::read_presented};
+use super::{FolderJournal, committed_version, is_not_found, presented::read_presented};
 use crate::{
     domain::ids::{AccountName, LoginId},
     ports::{EndedLogin, MIN_ENDED_LOGINS},
@@ -41,11 +41,16 @@ impl FolderJournal {
     fn remove_oldest_ends(&self) -> io::Result<()> {
         let mut ends: Vec<(SystemTime, PathBuf)> = Vec::new();
         for path in self.paths()?.into_iter().filter(|path| read_name(path).is_some()) {
-            ends.push((fs::symlink_metadata(&path)?.modified()?, path));
+            // Another process on the same folder may remove a file meanwhile.
+            match fs::symlink_metadata(&path).and_then(|file| file.modified()) {
+                found if is_not_found(&found) => {}
+                found => ends.push((found?, path)),
+            }
         }
         ends.sort();
         let surplus = ends.len().saturating_sub(MIN_ENDED_LOGINS);
-        ends.into_iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+        let removed = ends.into_iter().take(surplus).map(|(_, path)| fs::remove_file(path));
+        removed.filter(|result| !is_not_found(result)).collect()
     }
 }
 

@@ -349,7 +349,7 @@ fn is_later(version: &TokenVersion, other: &TokenVersion) -> bool {
     version.login_id == other.login_id && version.generation > other.generation
 }
 
-fn is_not_found(result: &io::Result<()>) -> bool {
+fn is_not_found<T>(result: &io::Result<T>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
