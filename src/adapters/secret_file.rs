@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 use super::draft::create_draft;
 
-/// Maximum number of bytes that are read from a secret file.
+/// Maximum size of a secret file in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,8 @@ pub enum SecretFileError {
     NotAFile { path: PathBuf },
     #[error("{path} is empty; put the secret back, or remove the file")]
     Empty { path: PathBuf },
+    #[error("{path} is larger than {MAX_BYTES} bytes; it does not contain a secret")]
+    TooLarge { path: PathBuf },
     #[error("{path} may be read by others (mode {mode:04o}); make it private with: chmod 600 {path}")]
     NotPrivate { path: PathBuf, mode: u32 },
     #[error("{path} is writable by others (mode {mode:04o}); make it read-only for them with: chmod go-w {path}")]
@@ -91,7 +93,7 @@ fn write_draft(
 ///
 /// # Errors
 /// [`SecretFileError::NotPrivate`] or [`SecretFileError::Writable`] by the rule of `managed_by`,
-/// [`SecretFileError::Empty`], [`SecretFileError::NotAFile`], [`SecretFileError::Io`].
+/// [`SecretFileError::Empty`], [`SecretFileError::TooLarge`], [`SecretFileError::NotAFile`], [`SecretFileError::Io`].
 pub fn read_secret_file(path: &Path, managed_by: SecretFileOf) -> Result<Option<SecretString>, SecretFileError> {
     // Opening a named pipe would wait for a writer.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
@@ -112,8 +114,11 @@ pub fn read_secret_file(path: &Path, managed_by: SecretFileOf) -> Result<Option<
         SecretFileOf::Gateway | SecretFileOf::Owner => {}
     }
     // A growing buffer would leave copies of the secret in memory.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize));
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize + 1));
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed("read", path))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(SecretFileError::TooLarge { path: path.to_owned() });
+    }
     match text.trim() {
         "" => Err(SecretFileError::Empty { path: path.to_owned() }),
         secret => Ok(Some(SecretString::from(secret))),

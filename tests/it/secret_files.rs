@@ -34,7 +34,7 @@ fn a_secret_file_is_private_and_only_replaced_on_request() {
 }
 
 #[test]
-fn a_secret_file_that_others_may_read_is_refused() {
+fn a_secret_file_that_others_may_read_or_that_holds_no_secret_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     fs::write(&path, "secret").unwrap();
@@ -46,6 +46,8 @@ fn a_secret_file_that_others_may_read_is_refused() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&path, " \n").unwrap();
     assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::Empty { .. })));
+    fs::write(&path, "x".repeat(64 * 1024 + 1)).unwrap();
+    assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::TooLarge { .. })));
 }
 
 /// Opening a named pipe would wait for a writer, and a secret file is read more than once.
