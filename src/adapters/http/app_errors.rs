@@ -53,7 +53,9 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         }
         AppError::NotConnected(name) => with_next_step(
             Kind::NotConnected,
-            &format!("connect it: goclaw auth login {name}, or see GET /v1/providers"),
+            &format!(
+                "connect it: goclaw auth login {name}, or goclaw providers set-secret {name} for a key or a cookie"
+            ),
         ),
         AppError::AccountUnreadable(_) => {
             with_next_step(Kind::AccountUnreadable, "sign in again, or restore the database from a backup")
