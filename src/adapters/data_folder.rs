@@ -20,16 +20,16 @@ pub enum UnsafeFolder {
     )]
     Foreign { path: PathBuf, owner: u32, user: u32, mode: u32 },
     #[error(
-        "{path} is writable by others (owner {owner}, mode {mode:04o}); look through it, then close it with: chmod go-w \
+        "{path} is writable by others (owner {owner}, mode {mode:04o}); look through it, then restrict it with: chmod go-w \
          {path}"
     )]
     Writable { path: PathBuf, owner: u32, mode: u32 },
     #[error(
         "{path} may be changed by everybody (owner {owner}, mode {mode:04o}), so anybody could replace the data folder \
-         below it; close it with: chmod o-w {path}"
+         below it; restrict it with: chmod o-w {path}"
     )]
     OpenParent { path: PathBuf, owner: u32, mode: u32 },
-    #[error("{path} is a link; the gateway follows none among its own files. Replace it by what it leads to")]
+    #[error("{path} is a symbolic link, which the gateway does not follow. Replace it with what it points to")]
     Link { path: PathBuf },
     #[error("cannot {doing} {path}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },

@@ -108,7 +108,7 @@ async fn api_port(settings: &Settings) -> Finding {
     let gateway = to_gateway_of(settings, &port.to_string());
     let answers = async { GatewayClient::new(&gateway)?.health().await };
     if let Ok(Ok(_)) = timeout(HEALTH_TIMEOUT, answers).await {
-        return Finding::fine(subject, "a gateway answers there");
+        return Finding::fine(subject, "a gateway responds there");
     }
     let remedy =
         format!("Stop that program, or choose another port: server.port (GOCLAW_PORT={})", port.wrapping_add(1));
@@ -120,11 +120,11 @@ fn certificate((certificate, key): (&Path, &Path)) -> Finding {
         Ok(read) => {
             let days = (read.ends_at() - SystemClock.now().unix_seconds()).div_euclid(24 * 60 * 60);
             if days >= MIN_DAYS {
-                return Finding::fine("certificate", format!("it has its key; days left: {days}"));
+                return Finding::fine("certificate", format!("it matches its key; days left: {days}"));
             }
             let found =
                 if days < 0 { "it has expired".to_owned() } else { format!("it expires soon; days left: {days}") };
-            Finding::problem("certificate", found, "Renew it; a running gateway takes the new one within seconds.")
+            Finding::problem("certificate", found, "Renew it; a running gateway uses the new one within seconds.")
         }
         Err(error) => {
             let remedy =

@@ -109,15 +109,15 @@ pub enum StartError {
     #[error("no account can be moved; goclaw providers list shows them")]
     NothingToMove,
     #[error(
-        "the accounts have ended here, and their tokens are in {}; give it the name that you want, and import it there",
+        "the accounts were removed here, and their tokens are in {}; give it the name that you want, and import it there",
         draft.display()
     )]
     Unpublished { draft: PathBuf, source: ArchiveError },
     #[error(
-        "the database did not say whether the accounts have ended here. If goclaw providers list does not show them, their \
+        "it is unknown whether the accounts were removed here. If goclaw providers list does not show them, their \
          tokens are in {}: give it the name that you want, and import it there. If it does, delete that file", draft.display()
     )]
-    UnknownDeparture { draft: PathBuf, source: AppError },
+    UnknownRemoval { draft: PathBuf, source: AppError },
     #[error(
         "{} is the draft of an export. Its accounts may be in use where they come from. If they are not connected there \
          (goclaw providers list), give it another name and import it", .0.display()

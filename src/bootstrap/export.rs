@@ -73,7 +73,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
                 return print(&text);
             }
             Ok(false) => draft.discard(),
-            Err(source) => return Err(StartError::UnknownDeparture { draft: place, source }),
+            Err(source) => return Err(StartError::UnknownRemoval { draft: place, source }),
         }
     }
     Err(crate::app::MoveError::Contended.into())
@@ -82,7 +82,7 @@ pub(super) async fn export(options: &ExportOptions, settings: &Settings) -> Resu
 fn export_text(opened: &OpenedAccounts, file: &Path) -> String {
     let names: Vec<&str> = opened.accounts.iter().map(|account| account.name.as_str()).collect();
     format!(
-        "Exported to {}: {}. They are not connected here any more, and their sign-ins go on.\nOn the other machine: goclaw \
+        "Exported to {}: {}. They are no longer connected here, and their sign-ins stay valid.\nOn the other machine: goclaw \
          import {}\nImport the file once and on one machine: two holders of one sign-in end it.",
         file.display(),
         names.join(", "),

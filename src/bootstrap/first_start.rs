@@ -134,7 +134,7 @@ fn token_in_file(path: &Path, managed_by: SecretFileOf, random: &dyn Random) -> 
         let mut bytes = [0; 32];
         random.fill(&mut bytes)?;
         create_secret_file(path, &gateway_token::generate(&bytes))?;
-        tracing::info!(path = %path.display(), "gateway token created; callers must present it");
+        tracing::info!(path = %path.display(), "gateway token created; callers must send it");
     }
     read_secret_file(path, managed_by)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
 }

@@ -82,7 +82,7 @@ pub(super) async fn rotate(settings: &Settings, overlap: Duration, as_json: bool
     let previous_valid_until = until.unix_seconds();
     if is_configured {
         let text = format!(
-            "The gateway's token is configured. The present one stays valid on this machine until {in_words}.\nNow put a new \
+            "The gateway's token is configured. The current token stays valid on this machine until {in_words}.\nNow put a new \
              one into its place (openssl rand -hex 32), and restart the gateway. With several gateways, run this on each of \
              their machines first."
         );
@@ -115,7 +115,7 @@ async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
         // The gateway reads the files at most once a second.
         SystemClock.sleep(PAUSE).await;
     }
-    render::error("The gateway that runs here did not take the new token; restart it.");
+    render::error("The gateway that runs here did not accept the new token; restart it.");
 }
 
 fn is_configured(settings: &Settings) -> bool {

@@ -22,7 +22,7 @@ pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(),
         KeysCommand::List => render::table(&list(&open(settings).await?.list().await?)).map_err(StartError::Output),
         KeysCommand::Adopt => {
             let done = open(settings).await?.check(Adoption::Requested).await?;
-            print(&format!("The database is adopted. Values sealed again: {}.", done.values))
+            print(&format!("The database is adopted. Values resealed: {}.", done.values))
         }
         KeysCommand::Reseal => print(&resealed(&open(settings).await?.reseal().await?)),
         KeysCommand::Rotate => rotate(settings).await,
@@ -100,9 +100,9 @@ fn list(keys: &[KeyUse]) -> String {
 }
 
 fn resealed(done: &Resealed) -> String {
-    let mut text = format!("Sealed again: {} values, {} journal records.", done.values, done.journal_records);
+    let mut text = format!("Resealed: {} values, {} journal records.", done.values, done.journal_records);
     for unopened in &done.unopened {
-        text += &format!("\nDid not open and stays as it is: {unopened}");
+        text += &format!("\nCould not be opened, left unchanged: {unopened}");
     }
     text
 }

@@ -44,7 +44,7 @@ pub enum InvalidRedirect {
     TooLong,
     #[error("invalid redirect URL: copy the whole address that the browser ended at; it has code= and state= in it")]
     NoResponse,
-    #[error("invalid redirect URL: the parameter {0} appears more than once, with different values")]
+    #[error("invalid redirect URL: the parameter {0} appears more than once")]
     Repeated(&'static str),
     #[error("invalid redirect URL: there is no state in it; copy the whole address")]
     NoState,

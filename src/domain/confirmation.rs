@@ -78,7 +78,7 @@ impl Confirmation {
     /// Returns what happened and the next step, for the owner.
     pub fn sentence(&self) -> String {
         format!(
-            "You signed in as another account. Connected: {}. Signed in: {}. The connected account stays in use unless you \
+            "You signed in to a different account. Connected: {}. Signed in: {}. The connected account stays in use unless you \
              choose to replace it within {} minutes.",
             self.replaces.account.in_words(),
             self.new_account.in_words(),

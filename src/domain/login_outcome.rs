@@ -43,7 +43,7 @@ impl LoginOutcome {
         match self {
             Self::Completed => "Sign-in complete. The tokens are saved.",
             Self::ConfirmationNeeded => {
-                "You signed in as another account than the connected one. Choose which of them stays."
+                "You signed in to a different account than the connected one. Choose which one to keep."
             }
             Self::Denied => "You denied access at the provider. Nothing was saved. Start again if that was a mistake.",
             Self::MissingEntitlement => {

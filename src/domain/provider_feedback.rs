@@ -39,7 +39,7 @@ const ACCOUNT_CODES: [(&str, &str); 9] = [
     // These are from Alibaba Cloud.
     ("Arrearage", "the account has an overdue payment"),
     ("AccessDenied.Unpurchased", "the account has not activated this service"),
-    ("AllocationQuota.FreeTierOnly", "the account has used up its free quota and permits nothing else"),
+    ("AllocationQuota.FreeTierOnly", "the account has used up its free quota, and paid use is not enabled"),
 ];
 
 /// Codes that the gateway assigns, or that concern the token.

@@ -19,12 +19,13 @@ pub struct TokenMetadata {
     pub cookie_rotates: bool,
 }
 
-/// A member of `settings` has a value that the gateway never writes.
+/// `settings` or a member of it has a value that the gateway never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("settings.{member} is not {expected}")]
-pub struct InvalidSettings {
-    member: &'static str,
-    expected: &'static str,
+pub enum InvalidSettings {
+    #[error("settings is not an object")]
+    NotAnObject,
+    #[error("settings.{member} is not {expected}")]
+    Member { member: &'static str, expected: &'static str },
 }
 
 /// The `settings` object.
@@ -36,7 +37,7 @@ impl ProviderSettings {
         match value {
             Value::Object(members) => Ok(Self(members)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(InvalidSettings { member: "", expected: "an object" })
+                Err(InvalidSettings::NotAnObject)
             }
         }
     }
@@ -82,10 +83,10 @@ impl ProviderSettings {
     pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
         Ok(TokenMetadata {
-            auth_method: method.ok_or(InvalidSettings { member: "auth_method", expected: "a known method" })?,
+            auth_method: method.ok_or(InvalidSettings::Member { member: "auth_method", expected: "a known method" })?,
             obtained_at: self
                 .seconds("obtained_at")?
-                .ok_or(InvalidSettings { member: "obtained_at", expected: "a time in Unix seconds" })?,
+                .ok_or(InvalidSettings::Member { member: "obtained_at", expected: "a time in Unix seconds" })?,
             expires_at: self.seconds("expires_at")?,
             scopes: self.text("scopes")?.map(|text| text.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
             account: AccountLabels {
@@ -107,7 +108,7 @@ impl ProviderSettings {
 
     fn text(&self, member: &'static str) -> Result<Option<&str>, InvalidSettings> {
         let value = self.0.get(member);
-        value.map(|value| value.as_str().ok_or(InvalidSettings { member, expected: "a text" })).transpose()
+        value.map(|value| value.as_str().ok_or(InvalidSettings::Member { member, expected: "a text" })).transpose()
     }
 
     fn bool(&self, member: &'static str) -> Result<Option<bool>, InvalidSettings> {
@@ -116,7 +117,7 @@ impl ProviderSettings {
     }
 
     fn seconds(&self, member: &'static str) -> Result<Option<Timestamp>, InvalidSettings> {
-        let error = InvalidSettings { member, expected: "a time in Unix seconds" };
+        let error = InvalidSettings::Member { member, expected: "a time in Unix seconds" };
         let value = self.0.get(member);
         value.map(|value| value.as_i64().map(Timestamp::from_unix_seconds).ok_or(error)).transpose()
     }

@@ -19,7 +19,7 @@ use crate::domain::{
 #[derive(Debug, thiserror::Error)]
 pub enum TokenEndpointError {
     /// The provider refused the request. `code` is its error code, or `unknown` if the gateway does not know it.
-    #[error("the provider refused (HTTP {status}, {code})")]
+    #[error("the provider refused the request (HTTP {status}, {code})")]
     Rejected { status: u16, code: &'static str },
     /// The token is not consumed: nothing of the request was sent.
     #[error("the provider is not available: {why}")]

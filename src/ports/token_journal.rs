@@ -19,7 +19,7 @@ pub const MIN_ENDED_LOGINS: usize = 10_000;
 
 /// The journal cannot be used. Callers continue without it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {doing} the journal")]
+#[error("cannot {doing} the token journal")]
 pub struct JournalError {
     pub doing: &'static str,
     #[source]

@@ -37,7 +37,7 @@ def beginning(client):
 def markdown(clients, outcomes):
     """Returns both tables and the notes."""
     notes = []
-    setups = row(["client", "version", "API", "how to point it here"]) + "|---|---|---|---|\n"
+    setups = row(["client", "version", "API", "setup"]) + "|---|---|---|---|\n"
     results = row(["client", *SITUATIONS.values(), "ignored"]) + "|---" * (len(SITUATIONS) + 2) + "|\n"
     for client in clients:
         outcome = outcomes[client.name]

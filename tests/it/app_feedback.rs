@@ -294,5 +294,5 @@ async fn problems_of_the_gateway_are_part_of_the_status() {
         gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached]);
         gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
     }
-    assert!(reason().await.contains("Refreshes pause"), "{}", reason().await);
+    assert!(reason().await.contains("Refreshes are paused"), "{}", reason().await);
 }

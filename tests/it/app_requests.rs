@@ -33,7 +33,7 @@ impl RequestLog for SlowLog {
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError> {
         self.permits.acquire().await.expect("open").forget();
         if records.len() > IN_TIME {
-            let (doing, source) = ("record requests", "it did not answer in time".into());
+            let (doing, source) = ("record requests", "it did not respond in time".into());
             return Err(StoreError::Unavailable { doing, trouble: StoreTrouble::Unavailable, source });
         }
         self.log.record(records, sums).await

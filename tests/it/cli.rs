@@ -118,7 +118,7 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     token invalid or expired
     Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
     The access token has expired. The gateway refreshes it automatically.
-    Run goclaw auth logout, then sign in again; or at once: goclaw auth login
+    Run goclaw auth logout and sign in again. Or sign in directly: goclaw auth login
     [exit code 1]
     ");
     // The documented remedy works.
@@ -203,7 +203,7 @@ async fn providers_are_listed_enabled_and_disabled() {
     suno          suno          absent  -                    -
     [exit code 0]
     $ goclaw providers disable openai-codex
-    Provider openai-codex is off. Nothing is deleted.
+    Account openai-codex is off. Nothing is deleted.
     [exit code 0]
     $ goclaw auth status
     OpenAI OAuth: disabled (provider: openai-codex)
@@ -216,7 +216,7 @@ async fn providers_are_listed_enabled_and_disabled() {
     assert_eq!(home.stored(), (1, 1));
     assert_snapshot!(transcript(&home, &["providers enable openai-codex", "auth status"]), @r"
     $ goclaw providers enable openai-codex
-    Provider openai-codex is on.
+    Account openai-codex is on.
     [exit code 0]
     $ goclaw auth status
     OpenAI OAuth: active (provider: openai-codex)

@@ -58,7 +58,7 @@ fn a_link_among_the_files_is_refused_and_not_followed() {
         fs::write(&target, "").expect("a file");
         let before = fs::metadata(&target).expect("a file").modified().expect("a time");
         symlink(&target, home.data_dir().join(name)).expect("a link");
-        assert_refused(&home, &[name, "is a link"]);
+        assert_refused(&home, &[name, "is a symbolic link"]);
         assert_eq!(fs::read(&target).expect("a file"), b"", "{name}");
         assert_eq!(fs::metadata(&target).expect("a file").modified().expect("a time"), before, "{name}");
     }

@@ -63,13 +63,13 @@ async fn refusal(operation: &str, body: &str) -> String {
 #[tokio::test]
 async fn errors_name_the_member_but_not_its_value() {
     let (update, refresh, create) = ("PATCH /v1/providers/suno", "POST /v1/auth/openai/refresh", "POST /v1/tokens");
-    assert_snapshot!(refusal(update, r#"{"display_name": null}"#).await, @"the body does not fit: `display_name` must be a string");
-    assert_snapshot!(refusal(update, r#"{"enabled": "canary, expected canary"}"#).await, @"the body does not fit: `enabled` must be a boolean");
-    assert_snapshot!(refusal(update, r#"{"rights": "canary"}"#).await, @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");
-    assert_snapshot!(refusal(refresh, r#"{"generation": -1}"#).await, @"the body does not fit: `generation` must be a whole number");
-    assert_snapshot!(refusal(create, "{}").await, @"the body does not fit: `name` is missing");
+    assert_snapshot!(refusal(update, r#"{"display_name": null}"#).await, @"the body is invalid: `display_name` must be a string");
+    assert_snapshot!(refusal(update, r#"{"enabled": "canary, expected canary"}"#).await, @"the body is invalid: `enabled` must be a boolean");
+    assert_snapshot!(refusal(update, r#"{"rights": "canary"}"#).await, @"the body is invalid: unknown member `rights`, expected `display_name` or `enabled`");
+    assert_snapshot!(refusal(refresh, r#"{"generation": -1}"#).await, @"the body is invalid: `generation` must be a whole number");
+    assert_snapshot!(refusal(create, "{}").await, @"the body is invalid: `name` is missing");
     assert_snapshot!(refusal(create, r#"{"name": "x", "scope": "canary"}"#).await, @"scope 1 is not known; expected models, proxy:<account>, status:read, auth:write, metrics:read or admin, separated by spaces; models, status:read and auth:write may name an account (models:<account>), and models a model (models:<account>/<model>)");
-    assert_snapshot!(refusal(create, r#"["x"]"#).await, @"the body does not fit: an object is expected");
+    assert_snapshot!(refusal(create, r#"["x"]"#).await, @"the body is invalid: an object is expected");
     assert_snapshot!(refusal(create, r#"{"name": "x", "name": "y"}"#).await, @"the body has two members with the same name in one object (line 1, column 20)");
 }
 

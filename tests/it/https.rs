@@ -78,7 +78,7 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with(&format!("{base}/#link=")), "{link}");
     let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("ok       certificate: it has its key; days left: "), "{}", examined.stdout);
+    assert!(examined.stdout.contains("ok       certificate: it matches its key; days left: "), "{}", examined.stdout);
     certify_for(home.path(), "DNS:localhost", 2);
     let examined = home.run(&["doctor"]);
     assert!(examined.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", examined.stdout);
@@ -93,7 +93,7 @@ async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_nam
     let asked = home.run(&["health"]);
     assert_eq!(asked.code, Some(0), "{}", asked.stderr);
     let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("a gateway answers there"), "{}", examined.stdout);
+    assert!(examined.stdout.contains("a gateway responds there"), "{}", examined.stdout);
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with("https://gateway.invalid/base/#link="), "{link}");
     // In a container, the command has the variables of the gateway.

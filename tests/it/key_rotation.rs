@@ -55,7 +55,7 @@ async fn a_running_gateway_uses_a_new_key_without_a_restart() {
     let token = new_token(&gateway).await;
     let rotated = home.run(&["keys", "rotate"]);
     assert_eq!(rotated.code, Some(0), "{}{}", rotated.stdout, rotated.stderr);
-    assert!(rotated.stdout.contains("Sealed again: 3 values"), "{}{}", rotated.stdout, rotated.stderr);
+    assert!(rotated.stdout.contains("Resealed: 3 values"), "{}{}", rotated.stdout, rotated.stderr);
     assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200));
     eventually("the log line about the new key", || async {
         gateway.log().contains("encryption keys have changed").then_some(())
@@ -64,7 +64,7 @@ async fn a_running_gateway_uses_a_new_key_without_a_restart() {
     // From then on the gateway seals with the new key, including its journal.
     let later = new_token(&gateway).await;
     let again = home.run(&["keys", "reseal"]);
-    assert!(again.stdout.contains("Sealed again: 0 values, 0 journal records."), "{}{}", again.stdout, again.stderr);
+    assert!(again.stdout.contains("Resealed: 0 values, 0 journal records."), "{}{}", again.stdout, again.stderr);
     gateway.stop().await;
     assert_eq!(key_lines(&home).len(), 2);
     assert_the_first_key_suffices(&home, &later).await;
@@ -88,7 +88,7 @@ async fn a_rotation_that_is_killed_at_any_point_loses_nothing() {
     assert!(gateway.is_running());
     let resealed = home.run(&["keys", "reseal"]);
     assert_eq!(resealed.code, Some(0), "{}{}", resealed.stdout, resealed.stderr);
-    assert!(!resealed.stdout.contains("Did not open"), "{}{}", resealed.stdout, resealed.stderr);
+    assert!(!resealed.stdout.contains("Could not be opened"), "{}{}", resealed.stdout, resealed.stderr);
     gateway.stop().await;
     assert!(key_lines(&home).len() > 2, "several rotations got as far as the key file");
     assert_the_first_key_suffices(&home, &token).await;

@@ -190,13 +190,13 @@ async fn the_start_waits_for_a_database_that_is_not_up_yet() {
         .with("GOCLAW_ENCRYPTION__KEY", &"0".repeat(64))
         .with("RUST_LOG", "info");
     let gateway = home.spawn(home.command(&[]), "gateway");
-    let waits = || async { home.printed("gateway", "stderr").contains("waiting for it for").then_some(()) };
+    let waits = || async { home.printed("gateway", "stderr").contains("waiting up to").then_some(()) };
     eventually("the gateway to wait", waits).await;
     server.start();
     drop(home.answering(gateway).await);
     let log = home.printed("gateway", "stderr");
-    assert_eq!(log.matches("is not up yet").count(), 1, "{log}");
-    assert!(log.contains("the database postgres on localhost is up"), "{log}");
+    assert_eq!(log.matches("is not available yet").count(), 1, "{log}");
+    assert!(log.contains("the database postgres on localhost is available"), "{log}");
 }
 
 #[test]
@@ -210,5 +210,5 @@ fn with_a_wait_of_zero_the_start_fails_at_once() {
     let output = home.run(&[]);
     assert_eq!(output.code, Some(1));
     assert!(output.stderr.contains("cannot open the database database on 127.0.0.1"), "{}", output.stderr);
-    assert!(!output.stderr.contains("is not up yet"), "{}", output.stderr);
+    assert!(!output.stderr.contains("is not available yet"), "{}", output.stderr);
 }

@@ -128,7 +128,7 @@ async fn the_gateway_token_can_be_rotated_with_an_overlap() {
     let done = home.run(&["token", "rotate", "--overlap", "4s"]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let new = done.stdout.trim().to_owned();
-    assert!(!done.stderr.contains("did not take"), "{done:?}");
+    assert!(!done.stderr.contains("did not accept"), "{done:?}");
     assert_eq!((status_with(&gateway, &old).await, status_with(&gateway, &new).await), (200, 200));
     // Commands on this machine use the new token.
     assert_eq!(home.run(&["tokens", "list"]).code, Some(0));

@@ -75,7 +75,7 @@ const STATES = {
   },
   postponed() {
     const status = refreshed(9 * DAY + 300);
-    const reason = "The last refresh failed: the provider could not be reached. It is retried automatically.";
+    const reason = "The last refresh failed: the provider could not be reached. The gateway retries automatically.";
     const failed = event(21, now() - 100, "refresh_postponed", { cause: "no_connection" });
     return { status: { ...status, next_refresh_at: now() + 125, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, failed) };

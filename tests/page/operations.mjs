@@ -10,7 +10,7 @@ export class Refusal {
   constructor(status, code, title, detail, headers = {}) { Object.assign(this, { status, code, title, detail, headers }); }
 }
 
-export const unauthorized = () => new Refusal(401, "unauthorized", "Unauthorized", "The token is not valid.",
+export const unauthorized = () => new Refusal(401, "unauthorized", "Unauthorized", "the token is not valid",
   { "WWW-Authenticate": "Bearer error=\"invalid_token\"" });
 export const unknownProvider = (name) => new Refusal(404, "unknown_provider", "Unknown provider", `unknown provider: ${name}`);
 export const notFound = () => new Refusal(404, "not_found", "Not found", "There is nothing at this address.");

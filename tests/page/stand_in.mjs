@@ -141,7 +141,7 @@ class StandIn {
     if (![GATEWAY_TOKEN, LINK].includes(bearer)) {
       this.wrongTokens += 1;
       if (this.wrongTokens <= this.settings.wrongTokensAllowed) throw unauthorized();
-      throw new Refusal(429, "too_many_attempts", "Too many attempts", "Too many requests without a valid token. Try again in 48 s.",
+      throw new Refusal(429, "too_many_attempts", "Too many attempts", "too many requests without a valid token; try again in 48 s",
         { "Retry-After": "48" });
     }
     this.session = { expires_at: now() + this.settings.sessionSeconds, ends_at: now() + 12 * 3600 };

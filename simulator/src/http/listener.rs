@@ -21,9 +21,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The connection ends without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConnectionCut {
-    #[error("the connection is to be closed without an answer")]
+    #[error("the connection must be closed without a response")]
     Close,
-    #[error("the connection is to be reset")]
+    #[error("the connection must be reset")]
     Reset,
 }
 

@@ -95,7 +95,8 @@ pub(super) fn open(
     let file_key: &[u8; 16] = file_key.as_slice().try_into().map_err(|_other_length| not_an_archive())?;
     let header = format!("{version}\n{recipient}\n{}\n---", STANDARD_NO_PAD.encode(&wrapped));
     let expected = header_mac(file_key, &header).map_err(failed("read", path))?;
-    expected.verify_slice(&mac).map_err(|_changed| not_an_archive())?;
+    let changed = || ArchiveError::Damaged { path: path.to_owned(), why: "its header was changed".to_owned() };
+    expected.verify_slice(&mac).map_err(|_opaque| changed())?;
     let mut nonce = [0; 16];
     file.read_exact(&mut nonce).map_err(failed("read", path))?;
     derive_key(file_key, Some(&nonce), b"payload").map_err(failed("read", path))

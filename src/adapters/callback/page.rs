@@ -80,7 +80,8 @@ pub(super) fn outcome(reply: &CallbackReply) -> Response {
 }
 
 pub(super) fn refusal(status: StatusCode) -> Response {
-    html(status, "failed", "Not found", "This address serves pending sign-ins only.")
+    let title = if status == StatusCode::NOT_FOUND { "Not found" } else { "Request refused" };
+    html(status, "failed", title, "This address serves pending sign-ins only.")
 }
 
 fn html(status: StatusCode, class: &'static str, title: &'static str, text: &str) -> Response {

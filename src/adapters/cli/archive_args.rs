@@ -18,7 +18,7 @@ pub enum ArchiveCommand {
     /// Fill an empty database from a backup
     #[command(after_help = RESTORE_HELP)]
     Restore(RestoreOptions),
-    /// Move accounts into a sealed file, for another installation. They end here
+    /// Move accounts into a sealed file, for another installation. They are removed here
     #[command(after_help = EXPORT_HELP)]
     Export(ExportOptions),
     /// Connect the accounts in an export

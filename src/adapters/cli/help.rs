@@ -75,7 +75,7 @@ Examples:
   goclaw restore --replace goclaw-2026-11-28.age";
 
 pub(super) const EXPORT_HELP: &str = "\
-Moves sign-ins without a new sign-in: the accounts end here, in one step with the file, and are not revoked at the provider.
+Moves accounts without a new sign-in. They are removed here in the same step and are not revoked at the provider.
 Gateways on this database stop using them within a second. The audit log records it.
 
 Examples:
@@ -83,7 +83,7 @@ Examples:
   goclaw export --all everything.age";
 
 pub(super) const IMPORT_HELP: &str = "\
-Import the file on one machine only: two holders of one sign-in end it. It is deleted when all its accounts are connected.
+Import the file on one machine only: two holders of one sign-in end it. The file is deleted once all its accounts are connected.
 
 Examples:
   goclaw import work.age

@@ -52,10 +52,10 @@ async fn switch(target: &Named, enabled: bool, client: &GatewayClient) -> Result
 pub fn switched_text(account: &ProviderSummary, wanted: bool) -> String {
     let name = &account.name;
     match (account.enabled, wanted) {
-        (true, true) => format!("Provider {name} is on."),
-        (false, false) => format!("Provider {name} is off. Nothing is deleted."),
-        (false, true) => format!("Provider {name} is still off: the configuration file says so."),
-        (true, false) => format!("Provider {name} is still on."),
+        (true, true) => format!("Account {name} is on."),
+        (false, false) => format!("Account {name} is off. Nothing is deleted."),
+        (false, true) => format!("Account {name} is still off: the configuration file says so."),
+        (true, false) => format!("Account {name} is still on."),
     }
 }
 

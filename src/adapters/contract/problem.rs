@@ -43,7 +43,7 @@ impl Problem {
 
     /// Returns the problem for an invalid JSON body. `what` must not repeat a value of the body, which may be secret.
     pub fn body(what: impl AsRef<str>) -> Self {
-        Self::new(ProblemKind::InvalidBody, format!("the body does not fit: {}", what.as_ref()))
+        Self::new(ProblemKind::InvalidBody, format!("the body is invalid: {}", what.as_ref()))
     }
 
     pub fn status(&self) -> StatusCode {

@@ -27,7 +27,7 @@ pub enum ForeignError {
     NotCodex(&'static str),
     #[error("a value does not open: {0}")]
     Sealed(&'static str),
-    #[error("GOCLAW_ENCRYPTION_KEY is 32 bytes: 64 hex digits, 44 characters of base64, or as they are")]
+    #[error("GOCLAW_ENCRYPTION_KEY must be 64 hex digits, 44 characters of base64, or 32 raw bytes")]
     InvalidKey,
 }
 

@@ -78,9 +78,10 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
             Kind::PathNotAllowed,
             &format!("the setting providers.{name}.proxy_paths lists the allowed paths"),
         ),
-        AppError::PathNotForPrograms { name, .. } => {
-            with_next_step(Kind::PathNotAllowed, &format!("the setting providers.{name}.program_paths lists what is"))
-        }
+        AppError::PathNotForPrograms { name, .. } => with_next_step(
+            Kind::PathNotAllowed,
+            &format!("the setting providers.{name}.program_paths lists the paths for programs"),
+        ),
         AppError::Upstream(UpstreamError::Body(error)) => (Problem::from(*error).code, Some(error.to_string())),
         AppError::Upstream(error @ UpstreamError::Silent) => with_detail(Kind::UpstreamTimeout, &error.to_string()),
         AppError::Upstream(error) => with_detail(Kind::UpstreamUnavailable, &error.to_string()),

@@ -210,7 +210,7 @@ impl IntoResponse for WholeResponse {
 impl ApiResponse for WholeResponse {
     fn meta() -> MetaResponses {
         let whole = MetaMediaType { content_type: JSON, schema: inline(any_object()) };
-        let ignored = "Parameters that were not passed on, separated by commas.";
+        let ignored = "Parameters that were not forwarded, separated by commas.";
         let ignored = header(IGNORED_PARAMETERS, ignored, false, MetaSchema::new("string"));
         MetaResponses { responses: vec![success(vec![whole], vec![ignored])] }
     }
@@ -227,7 +227,7 @@ pub(super) fn event_stream() -> MetaMediaType {
 impl ApiResponse for ModelResponse {
     fn meta() -> MetaResponses {
         let whole = MetaMediaType { content_type: JSON, schema: inline(any_object()) };
-        let ignored = "Parameters that were not passed on, separated by commas.";
+        let ignored = "Parameters that were not forwarded, separated by commas.";
         let ignored = header(IGNORED_PARAMETERS, ignored, false, MetaSchema::new("string"));
         MetaResponses { responses: vec![success(vec![whole, event_stream()], vec![ignored])] }
     }

@@ -24,9 +24,9 @@ impl ProblemJson {
 
     pub(super) fn unauthorized(token_was_sent: bool) -> Response {
         if token_was_sent {
-            return Self::response(ProblemKind::Unauthorized, "The token is not valid.");
+            return Self::response(ProblemKind::Unauthorized, "the token is not valid");
         }
-        let detail = "Send a token: Authorization: Bearer <token>.";
+        let detail = "send a token: Authorization: Bearer <token>";
         let mut response = Self::response(ProblemKind::Unauthorized, detail);
         // RFC 6750, section 3.1: the challenge has no error code if the request had no token.
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -60,7 +60,7 @@ impl ProblemJson {
     pub(super) fn too_many_attempts(wait: Duration) -> Response {
         // Round up, so that callers do not retry too early.
         let seconds = wait.as_secs() + 1;
-        let detail = format!("Too many requests without a valid token. Try again in {seconds} s.");
+        let detail = format!("too many requests without a valid token; try again in {seconds} s");
         let response = Self::response(ProblemKind::TooManyAttempts, detail);
         response.with_header(header::RETRY_AFTER, seconds.to_string()).into_response()
     }

@@ -23,7 +23,7 @@ pub(super) struct ProvidersApi;
 impl ProvidersApi {
     /// List the providers.
     ///
-    /// Connected or not, in the order of their names. A program gets those whose status it may read.
+    /// All providers, connected or not, sorted by name. A program gets only those whose status it may read.
     #[oai(path = "/v1/providers", method = "get", operation_id = "listProviders")]
     async fn list(
         &self,

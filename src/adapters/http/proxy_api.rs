@@ -144,7 +144,7 @@ fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
     let mut responses = ProxyError::meta();
     let content = if method == Method::HEAD { Vec::new() } else { bytes() };
     responses.responses.insert(0, success(content, Vec::new()));
-    let about_path = "A path of the provider's API. It may hold slashes, which are sent as they are.";
+    let about_path = "A path of the provider's API. It may contain slashes; they are sent unchanged.";
     MetaOperation {
         method,
         tags: vec![Tag::Proxy.name()],

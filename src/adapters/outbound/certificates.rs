@@ -20,7 +20,7 @@ pub enum InvalidAuthorities {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} of tls.ca_file is not valid PEM", path.display())]
     NotPem { path: PathBuf, source: pem::Error },
-    #[error("{} of tls.ca_file has no certificate: it must have one or more in PEM", path.display())]
+    #[error("{} of tls.ca_file has no certificate in PEM", path.display())]
     Empty { path: PathBuf },
     #[error("a certificate in {} of tls.ca_file is not valid", path.display())]
     Certificate { path: PathBuf, source: TlsError },

@@ -31,7 +31,7 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 pub enum InvalidCertificate {
     #[error("cannot read {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{} holds no {what} in PEM", path.display())]
+    #[error("{} has no {what} in PEM", path.display())]
     NotPem { what: &'static str, path: PathBuf, source: pem::Error },
     #[error("the first certificate in {} is not valid", path.display())]
     NotX509 { path: PathBuf, source: der::Error },

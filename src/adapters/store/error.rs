@@ -20,7 +20,7 @@ pub enum OpenStoreError {
     InvalidUrl { source: Cause },
     #[error("cannot open the database {name}{}", advice(source.as_ref()))]
     Connect { name: String, source: Cause },
-    #[error("another goclaw still migrates the database {name}, or hangs; end it, or start again later")]
+    #[error("another goclaw is still migrating the database {name}, or hangs; stop it, or start again later")]
     Busy { name: String },
     #[error("cannot migrate the schema of the database {name}{}", advice(source.as_ref()))]
     Migrate { name: String, source: Cause },

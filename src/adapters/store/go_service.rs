@@ -73,7 +73,7 @@ pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, O
     let name = "of the GoClaw service".to_owned();
     let failed = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
     let config: tokio_postgres::Config =
-        url.expose_secret().parse().map_err(|_shows_the_url| failed("it is no URL of PostgreSQL".into()))?;
+        url.expose_secret().parse().map_err(|_shows_the_url| failed("it is not a PostgreSQL URL".into()))?;
     if !is_on_this_machine(&config) {
         return Err(failed("it is on another machine; open a tunnel to it (ssh -L), and name localhost".into()));
     }
@@ -84,5 +84,5 @@ pub async fn read_postgres(url: &SecretString) -> Result<Vec<StoredGoAccount>, O
         let rows = diesel_async::RunQueryDsl::load(query, &mut connection).await;
         rows.map_err(|error| failed(Box::new(error)))
     };
-    timeout(READ_TIMEOUT, read).await.unwrap_or_else(|_elapsed| Err(failed("it did not answer in time".into())))
+    timeout(READ_TIMEOUT, read).await.unwrap_or_else(|_elapsed| Err(failed("it did not respond in time".into())))
 }

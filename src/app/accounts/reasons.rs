@@ -12,7 +12,8 @@ use crate::{
     ports::StoreTrouble,
 };
 
-const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answer. Refreshes pause until it does.";
+const BREAKER_IS_OPEN: &str =
+    "The provider's server for refreshes does not respond. Refreshes are paused until it does.";
 
 impl Accounts {
     /// Describes all problems of an account; None if there are none. `is_access_dead` is set if the provider named the
@@ -39,7 +40,7 @@ impl Accounts {
         joined([
             feedback.refusal().filter(|_| state != AccountState::Disabled).map(refused),
             tokens,
-            trouble.map(|trouble| format!("Tokens cannot be refreshed: {}. It is retried.", trouble.in_words())),
+            trouble.map(|trouble| format!("Tokens cannot be refreshed: {}. The gateway retries.", trouble.in_words())),
             is_breaker_open.then(|| BREAKER_IS_OPEN.to_owned()),
             self.clock.skew_millis().map(skewed),
         ])
@@ -86,13 +87,15 @@ fn token_problem(
     let has_expired = refresh.access_token_expired(now);
     Some(match state {
         AccountState::Active | AccountState::Refused if has_expired && refresh.cause.is_some() => {
-            format!("The access token has expired, and the last refresh failed{because}. It is retried automatically.")
+            format!(
+                "The access token has expired, and the last refresh failed{because}. The gateway retries automatically."
+            )
         }
         AccountState::Active | AccountState::Refused if has_expired => {
             "The access token has expired. The gateway refreshes it automatically.".to_owned()
         }
         AccountState::Active | AccountState::Refused if refresh.cause.is_some() => {
-            format!("The last refresh failed{because}. It is retried automatically.")
+            format!("The last refresh failed{because}. The gateway retries automatically.")
         }
         AccountState::Disabled => "The account is switched off. Nothing is deleted.".to_owned(),
         AccountState::InDoubt if refresh.is_restored() => format!(
@@ -100,7 +103,9 @@ fn token_problem(
              end the login."
         ),
         AccountState::InDoubt if has_expired => {
-            format!("The last refresh is unconfirmed{because}. The access token has expired. The refresh is retried.")
+            format!(
+                "The last refresh is unconfirmed{because}. The access token has expired. The gateway retries the refresh."
+            )
         }
         AccountState::InDoubt => format!(
             "The last refresh is unconfirmed{because}. The access token works until it expires. Sign in now to avoid an \

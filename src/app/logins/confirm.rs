@@ -92,7 +92,7 @@ impl Logins {
         let revocation = tokens.and_then(|tokens| self.tokens.revocation_of_login(&login.session, &tokens));
         if self.store.decline(&login.session.id, outcome, revocation.as_ref(), &self.author()).await? {
             tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, outcome = outcome.as_str(),
-                "an unconfirmed login ended without its tokens");
+                "an unconfirmed login ended; its tokens were not saved");
             if let Some(revocation) = revocation {
                 self.tokens.start_revoking(revocation.id);
             }

@@ -204,7 +204,7 @@ impl Requests {
         let now = self.clock.now();
         let forgotten = self.log.forget_before(now.minus(self.keep), now.unix_days() - USAGE_DAYS).await;
         if let Err(error) = forgotten {
-            tracing::debug!(error = %error, "old records of requests are still there");
+            tracing::debug!(error = %error, "old request records could not be deleted");
         }
     }
 

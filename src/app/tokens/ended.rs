@@ -145,7 +145,7 @@ impl Tokens {
             if ending == Ending::LoggedOut { self.queue_revocation(&definition, &account).await? } else { None };
         let name = &account.name;
         tracing::warn!(provider.name = %name, login.id = %account.login_id(),
-            "a login that had ended came back with an older copy of the database, and is ended again");
+            "an older copy of the database brought back an ended login; ending it again");
         let returned = RefreshEvent::Returned { ended: account.login_id().clone(), ending };
         let ended = self.advance(&definition, &returned).await?.credential;
         if let Some(id) = queued {

@@ -81,7 +81,7 @@ impl Tokens {
         });
         tokio::select! {
             _ = all_done => {}
-            () = self.clock.sleep(LONGEST_WAIT) => tracing::warn!("the replay of the token journal goes on"),
+            () = self.clock.sleep(LONGEST_WAIT) => tracing::warn!("the replay of the token journal continues in the background"),
         }
         Ok(())
     }

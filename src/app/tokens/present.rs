@@ -123,6 +123,6 @@ pub(super) fn failure_for(credential: &SealedCredential, failure: Failure) -> Fa
 
 /// Classifies an error of the token endpoint, and logs its text, because the row keeps only the class.
 fn classify(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
-    tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
+    tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint returned no tokens");
     error.failure()
 }

@@ -168,7 +168,7 @@ impl Tokens {
             Revocation::Pending
         });
         tracing::info!(provider.name = %revocation.name, login.id = %revocation.login_id, outcome = outcome.as_str(),
-            "refresh token revocation decided");
+            "refresh token revocation attempt finished");
         if !matches!(outcome, Revocation::Pending | Revocation::Waiting)
             && let Err(error) = self.revocations.delete(id).await
         {

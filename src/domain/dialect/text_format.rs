@@ -44,7 +44,7 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
             out.text("name", &if is_unnamed { Text::from_word(UNNAMED) } else { definition.need_text("name")? });
             definition.pass_all(&["description", "schema", "strict"], out);
         }
-        _ => return Err(format.unsupported("type", "it is `text`, `json_object` or `json_schema`.")),
+        _ => return Err(format.unsupported("type", "use `text`, `json_object` or `json_schema`.")),
     }
     out.end_object();
     Ok(kind == "json_object")

@@ -128,7 +128,7 @@ fn write_flattened(name: &str, kind: &Text<'_>, others: Option<Members<'_>>, out
 fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "tool_choice";
     if let Some(word) = Text::of(choice) {
-        let advice = "it is `none`, `auto`, `required` or names a tool.";
+        let advice = "use `none`, `auto`, `required` or an object that names a tool.";
         // `any` is Mistral's name for `required`.
         let word = if word.as_json() == r#""any""# { Text::from_word("required") } else { word };
         return write_word(word, path, &["none", "auto", "required"], advice, out);
@@ -185,7 +185,13 @@ fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), I
 fn write_function_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "function_call";
     if let Some(word) = Text::of(choice) {
-        return write_word(word, path, &["none", "auto"], "it is `none`, `auto` or names a function.", out);
+        return write_word(
+            word,
+            path,
+            &["none", "auto"],
+            "use `none`, `auto` or an object that names a function.",
+            out,
+        );
     }
     let name = Members::of(choice, path.to_owned())?.need_text("name")?;
     out.begin_object_in("tool_choice");

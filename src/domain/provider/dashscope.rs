@@ -95,7 +95,7 @@ pub fn key_hint(api_base: &str) -> String {
         .collect();
     format!(
         "a key is valid in its own region only, and api_base is {api_base} ({region}); if the key is from another one, set \
-         api_base to {}",
+         api_base to one of: {}",
         others.join(", ")
     )
 }

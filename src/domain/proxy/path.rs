@@ -23,7 +23,7 @@ pub enum InvalidPath {
     EmptySegment,
     #[error("the path has a segment of dots")]
     DotSegment,
-    #[error("the path encodes a slash, a dot, a percent sign or a control character")]
+    #[error("the path encodes a slash, a backslash, a dot, a percent sign or a control character")]
     HidesCharacters,
     #[error("the path has a character that is not allowed")]
     InvalidCharacter,

@@ -18,9 +18,9 @@ pub struct ProxyRule {
 /// The text is not a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRule {
-    #[error("a rule is [METHOD ]PATH, and the method one of GET, HEAD, POST, PUT, PATCH, DELETE")]
+    #[error("a rule is [METHOD ]PATH, where METHOD is one of GET, HEAD, POST, PUT, PATCH, DELETE")]
     UnknownMethod,
-    #[error("`*` stands only at the end of a path, after `/`")]
+    #[error("`*` is allowed only at the end of a path, after `/`")]
     Wildcard,
     #[error(transparent)]
     Path(#[from] InvalidPath),

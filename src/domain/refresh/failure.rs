@@ -94,7 +94,7 @@ impl Cause {
             Self::ConnectionLost => "the connection was lost before the response arrived",
             Self::ServerError => "the provider had a server error",
             Self::Unreadable => "the provider's response was not readable",
-            Self::Refused => "the provider refused the request for another reason than the token",
+            Self::Refused => "the provider refused the request for a reason other than the token",
             Self::Interrupted => "the gateway was interrupted before the response arrived",
             Self::HeldUp => "the gateway was delayed and did not send the refresh in time",
             Self::RateLimited => "the provider rate-limits refreshes",

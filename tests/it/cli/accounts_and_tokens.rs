@@ -75,8 +75,8 @@ fn the_account_determines_the_kind_of_secret() {
 #[test]
 fn an_account_disabled_by_the_configuration_is_reported() {
     let off = ProviderSummary { enabled: false, ..provider("suno", &[]) };
-    assert_snapshot!(switched_text(&off, false), @"Provider suno is off. Nothing is deleted.");
-    assert_snapshot!(switched_text(&off, true), @"Provider suno is still off: the configuration file says so.");
+    assert_snapshot!(switched_text(&off, false), @"Account suno is off. Nothing is deleted.");
+    assert_snapshot!(switched_text(&off, true), @"Account suno is still off: the configuration file says so.");
 }
 
 #[test]

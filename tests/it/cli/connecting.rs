@@ -31,7 +31,7 @@ async fn the_token_file_is_used_only_for_the_local_gateway() {
         "));
         assert_output(&with_token(&gateway.token), 1, NOT_FOUND);
         allow_duplicates!(assert_snapshot!(shown(&home, &with_token("CANARY-wrong")), @r"
-        ! The token is not valid.
+        ! the token is not valid
         ! GOCLAW_TOKEN is not this gateway's token.
         [exit code 4]
         "));

@@ -52,7 +52,7 @@ async fn a_healthy_machine_has_no_problem_before_and_after_the_start() {
     assert_found(&output, 0, &["ok       configuration: valid\n", &free, "is created at the first start"]);
     assert!(!home.data_dir().exists(), "doctor creates nothing");
     let _gateway = home.start().await;
-    let answers = format!("ok       API port {}: a gateway answers there\n", home.port);
+    let answers = format!("ok       API port {}: a gateway responds there\n", home.port);
     let output = home.run(&["doctor"]);
     assert_found(
         &output,

@@ -71,12 +71,11 @@ fn an_expired_token_is_reported_with_the_next_step() {
     assert_eq!(
         openai(expired),
         "token invalid or expired\nThe access token has expired.\n\
-         Run goclaw auth logout, then sign in again; or at once: goclaw auth login"
+         Run goclaw auth logout and sign in again. Or sign in directly: goclaw auth login"
     );
-    assert!(
-        text(expired, &suno())
-            .ends_with("Run goclaw auth logout suno, then sign in again; or at once: goclaw providers set-secret suno")
-    );
+    assert!(text(expired, &suno()).ends_with(
+        "Run goclaw auth logout suno and sign in again. Or sign in directly: goclaw providers set-secret suno"
+    ));
 }
 
 #[test]

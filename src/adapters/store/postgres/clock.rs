@@ -50,10 +50,14 @@ impl ClockOffset {
         let seconds = millis.unsigned_abs() / 1_000;
         match (is_large, millis > 0) {
             (true, true) => {
-                tracing::warn!("this machine's clock is {seconds} s behind the database's, which counts; set it")
+                tracing::warn!(
+                    "this machine's clock is {seconds} s behind the database's, whose time is used; set this machine's clock"
+                )
             }
             (true, false) => {
-                tracing::warn!("this machine's clock is {seconds} s ahead of the database's, which counts; set it");
+                tracing::warn!(
+                    "this machine's clock is {seconds} s ahead of the database's, whose time is used; set this machine's clock"
+                );
             }
             (false, _) if was_logged => tracing::info!("this machine's clock agrees with the database's again"),
             (false, _) => {}

@@ -124,7 +124,7 @@ impl PostgresStore {
             Err(_elapsed) => {
                 drop(Object::take(connection));
                 self.pool.retain(|_, _| false);
-                Err(unavailable(doing, "it did not answer in time"))
+                Err(unavailable(doing, "it did not respond in time"))
             }
         };
         self.health.note(doing, outcome, self.local.as_ref())

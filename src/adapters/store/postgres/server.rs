@@ -72,7 +72,7 @@ impl Server {
             let reason = match timeout(CONNECT_TIMEOUT, self.connect()).await {
                 Ok(Ok(_)) => {
                     if logged.is_some() {
-                        tracing::info!("the database {} is up", self.name());
+                        tracing::info!("the database {} is available", self.name());
                     }
                     return Ok(());
                 }
@@ -80,16 +80,13 @@ impl Server {
                     return Err(ServerError(self.explain(&error)));
                 }
                 Ok(Err(error)) => self.explain(&error),
-                Err(_elapsed) if waited >= limit => return Err(ServerError("it did not answer in time".to_owned())),
-                Err(_elapsed) => "it did not answer in time".to_owned(),
+                Err(_elapsed) if waited >= limit => return Err(ServerError("it did not respond in time".to_owned())),
+                Err(_elapsed) => "it did not respond in time".to_owned(),
             };
             if logged.is_none_or(|at| waited.saturating_sub(at) >= LOG_PAUSE) {
                 logged = Some(waited);
                 let left = limit.saturating_sub(waited).as_secs();
-                tracing::warn!(
-                    "the database {} is not up yet; waiting for it for {left} s at most: {reason}",
-                    self.name()
-                );
+                tracing::warn!("the database {} is not available yet; waiting up to {left} s: {reason}", self.name());
             }
             clock.sleep(RETRY_PAUSE.min(limit.saturating_sub(waited))).await;
         }

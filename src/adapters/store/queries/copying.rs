@@ -51,7 +51,7 @@ impl TableCopy for Store {
     }
 
     async fn is_used(&self) -> Result<bool, StoreError> {
-        self.run("look into the database", async |connection| {
+        self.run("check whether the database is in use", async |connection| {
             let accounts: i64 = llm_providers::table.count().get_result(connection).await?;
             let secrets: i64 = config_secrets::table.count().get_result(connection).await?;
             let queue: i64 = revocations::table.count().get_result(connection).await?;

@@ -102,7 +102,7 @@ impl Models {
     async fn make_room(self: Arc<Self>) {
         let oldest = self.now().minus(self.memory.lifetime);
         if let Err(error) = self.memory.store.make_room(oldest, LIMITS).await {
-            tracing::warn!(error = %error, "no room was made for responses");
+            tracing::warn!(error = %error, "old responses could not be deleted");
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn take_prompt<'a>(body: &mut Members<'a>) -> Result<Text<'a>, Invali
                     Ok(())
                 }
                 (Some(_), Some(_)) => Err(InvalidRequest::refused("prompt", advice)),
-                (None, _) => Err(InvalidRequest::invalid_type(&path, "a string; the provider takes no tokens")),
+                (None, _) => Err(InvalidRequest::invalid_type(&path, "a string; token ids are not supported")),
             })?;
             only.ok_or_else(|| InvalidRequest::missing("prompt[0]"))
         }

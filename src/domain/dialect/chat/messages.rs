@@ -121,7 +121,7 @@ impl<'a> Translation<'a, '_> {
                 self.custom_calls.insert(id.unescaped());
                 Ok(())
             }
-            Some(_) => Err(call.unsupported("type", "it is `function` or `custom`.")),
+            Some(_) => Err(call.unsupported("type", "use `function` or `custom`.")),
         }
     }
 
