@@ -113,7 +113,9 @@ impl ProviderSettings {
 
     fn bool(&self, member: &'static str) -> Result<Option<bool>, InvalidSettings> {
         let value = self.0.get(member);
-        value.map(|value| value.as_bool().ok_or(InvalidSettings { member, expected: "true or false" })).transpose()
+        value
+            .map(|value| value.as_bool().ok_or(InvalidSettings::Member { member, expected: "true or false" }))
+            .transpose()
     }
 
     fn seconds(&self, member: &'static str) -> Result<Option<Timestamp>, InvalidSettings> {
