@@ -113,7 +113,7 @@ store.subscribe((name) => {
 	view.update(name);
 	retitle();
 });
-onLive((kind, provider) => (kind === "change" && provider ? store.loadOne(provider) : store.loadAll()));
+onLive(() => store.loadAll());
 addEventListener("hashchange", () => route());
 addEventListener("goclaw:link", () => {
 	stopListening();

@@ -29,11 +29,11 @@ connectApi({
 	silent: (since) => { line.downSince ??= since; },
 });
 
-/** Calls `listener` with `ready` or `change`, and an account's name if the event has one. */
+/** Calls `listener` when an account may have changed. */
 export const onLive = (listener) => listeners.add(listener);
 
-const notify = (kind, provider = null) => {
-	for (const listener of listeners) listener(kind, provider);
+const notify = () => {
+	for (const listener of listeners) listener();
 };
 
 /** Listens until `stopListening`. Reconnects with increasing pauses. */
@@ -52,7 +52,7 @@ export async function listen() {
 		});
 		line.nextTry = null;
 		// If only the stream fails, such as behind a buffering proxy, fall back to polling.
-		if (mine === run && failures > 0) notify("ready");
+		if (mine === run && failures > 0) notify();
 	}
 }
 
@@ -71,14 +71,13 @@ async function follow(wanted) {
 	let worked = false;
 	try {
 		const { res } = await send("GET", "/v1/events", { accept: "text/event-stream", limit: Infinity, signal: controller.signal });
-		for await (const { event, data } of events(res)) {
+		for await (const { event } of events(res)) {
 			if (!wanted()) break;
 			clearTimeout(silence);
 			silence = setTimeout(stop, SILENCE_MS);
 			line.lastAnswer = now();
 			line.downSince = null;
-			if (event === "ready") notify("ready");
-			if (event === "change") notify("change", parse(data));
+			if (event === "ready" || event === "change") notify();
 			worked = true;
 		}
 	} catch (error) {
@@ -88,12 +87,4 @@ async function follow(wanted) {
 		clearTimeout(silence);
 	}
 	return worked;
-}
-
-function parse(data) {
-	try {
-		return JSON.parse(data).provider ?? null;
-	} catch {
-		return null;
-	}
 }

@@ -7,7 +7,7 @@ const listeners = new Set();
 let order = null;
 let problem = null;
 let loading = null;
-let again = false;
+let next = null;
 let epoch = 0;
 const turns = new Map();
 const usageAsked = new Map();
@@ -38,19 +38,10 @@ function notify(name) {
 	for (const listener of listeners) listener(name);
 }
 
-/** Runs one load at a time. Calls during a load cause one more load. */
+/** Runs one load at a time. Calls during a load return the next one, because this one may have read before a change. */
 function loadAll() {
-	if (loading) {
-		again = true;
-		return loading;
-	}
-	loading = readAll().finally(() => {
-		loading = null;
-		if (again) {
-			again = false;
-			loadAll();
-		}
-	});
+	if (loading) return (next ??= loading.then(() => { next = null; return loadAll(); }));
+	loading = readAll().finally(() => { loading = null; });
 	return loading;
 }
 

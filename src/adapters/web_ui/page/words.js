@@ -75,5 +75,6 @@ export function describe(event, provider) {
 
 /** Leaves out refresh starts whose result is known. */
 export function withoutFinishedStarts(list) {
-	return list.filter((event, index) => event.event !== "refresh_started" || index === 0);
+	const isFinished = (start, index) => list.slice(0, index).some(({ provider }) => provider === start.provider);
+	return list.filter((event, index) => event.event !== "refresh_started" || !isFinished(event, index));
 }
