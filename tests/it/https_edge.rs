@@ -33,7 +33,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Serves a body of 16 KiB. Dropping the guard stops it.
-async fn served() -> (std::net::SocketAddr, DropGuard) {
+async fn served(limits: Limits) -> (std::net::SocketAddr, DropGuard) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let folder = Path::new(FOLDER);
@@ -43,7 +43,7 @@ async fn served() -> (std::net::SocketAddr, DropGuard) {
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
     #[expect(clippy::disallowed_methods, reason = "the server ends with the guard")]
-    tokio::spawn(serve(vec![listener], endpoint, LIMITS, |_| true, ending));
+    tokio::spawn(serve(vec![listener], endpoint, limits, |_| true, ending));
     (address, stop.drop_guard())
 }
 
@@ -62,17 +62,33 @@ async fn connect_tls(address: std::net::SocketAddr) -> TlsStream<tokio::net::Tcp
 
 #[tokio::test]
 async fn a_handshake_without_a_request_times_out() {
-    let (address, _stop) = served().await;
+    let (address, _stop) = served(LIMITS).await;
     let mut caller = connect_tls(address).await;
     // A connection that is closed without `close_notify` is a TLS error.
     let read = timeout(TEST_DEADLINE, caller.read(&mut [0])).await.expect("the connection is closed");
     assert!(read.is_err() || read.is_ok_and(|length| length == 0));
 }
 
+#[tokio::test]
+async fn the_time_limit_of_a_first_head_starts_with_its_first_byte() {
+    let limits = Limits { header_timeout: Duration::from_secs(2), ..LIMITS };
+    let (address, _stop) = served(limits).await;
+    // A browser connects before it knows what to request.
+    let mut caller = connect_tls(address).await;
+    for part in ["GET / HTTP/1.1\r\n", "host: x\r\nconnection: close\r\n\r\n"] {
+        let silence = timeout(limits.header_timeout * 3 / 5, caller.read(&mut [0])).await;
+        assert!(silence.is_err(), "the connection stays open");
+        caller.write_all(part.as_bytes()).await.unwrap();
+    }
+    let mut response = [0; 12];
+    timeout(TEST_DEADLINE, caller.read_exact(&mut response)).await.expect("a response").unwrap();
+    assert_eq!(&response, b"HTTP/1.1 200");
+}
+
 /// TLS buffers bytes that the socket does not accept, so the server's writes seem to succeed.
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
-    let (address, _stop) = served().await;
+    let (address, _stop) = served(LIMITS).await;
     let mut caller = connect_tls(address).await;
     // The responses are larger than all buffers on the way.
     let requests = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_500);

@@ -4,6 +4,7 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -77,7 +78,10 @@ impl AsyncRead for WatchedStream {
                 Poll::Pending => return self.wait_for_input(cx),
             }
             if buffer.filled().len() > before {
-                self.is_new = false;
+                if mem::replace(&mut self.is_new, false) {
+                    // The limit of a head runs from its first byte.
+                    self.in_head = None;
+                }
                 self.activity.progress();
             }
         } else {
@@ -88,7 +92,7 @@ impl AsyncRead for WatchedStream {
         let passed = self.heads.pass(read);
         let (_, beyond) = read.split_at(passed);
         if !beyond.is_empty() {
-            let later = std::mem::replace(&mut self.held, BytesMut::from(beyond));
+            let later = mem::replace(&mut self.held, BytesMut::from(beyond));
             self.held.unsplit(later);
             buffer.set_filled(before + passed);
         }
