@@ -96,8 +96,8 @@ pub async fn login(
     }
 }
 
-/// Waits for SIGINT or SIGTERM. Without a handler, the signal would leave the terminal without echo.
-async fn interrupted() {
+/// Waits for SIGINT or SIGTERM. Without a handler, the signal would leave the terminal without echo, and files behind.
+pub(super) async fn interrupted() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut terminated) => _ = terminated.recv().await,

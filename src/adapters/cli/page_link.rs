@@ -9,6 +9,7 @@ use super::{
     Environment, browser,
     client::GatewayClient,
     error::{CliError, Exit},
+    login::interrupted,
     render::{self, Output},
     words::TimeFormatter,
 };
@@ -35,7 +36,11 @@ pub async fn open(
         match browser::open(&address, &environment.own_variables) {
             Ok(redirect_file) => {
                 render::error("Opening it in your browser.");
-                environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
+                // The file has the link, so it must not stay behind.
+                tokio::select! {
+                    () = environment.clock.sleep(REDIRECT_FILE_LIFETIME) => {}
+                    () = interrupted() => {}
+                }
                 drop(redirect_file);
             }
             Err(_no_browser) => render::error("Cannot open a browser from here. Open the link yourself."),

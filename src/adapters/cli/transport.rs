@@ -19,8 +19,8 @@ use crate::adapters::contract::Problem;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Exceeds the gateway's slowest operation: `refresh` may wait for another replica's refresh and then run its own.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Far more than a usual response has, because lists are paged.
-pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
+/// Maximum size of a response body. A page of 500 accounts or tokens with long names stays far below it.
+pub const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A response: its text (for `--json`) and the parsed body.
 #[derive(Debug)]
