@@ -22,7 +22,7 @@ pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(),
         KeysCommand::List => render::table(&list(&open(settings).await?.list().await?)).map_err(StartError::Output),
         KeysCommand::Adopt => {
             let done = open(settings).await?.check(Adoption::Requested).await?;
-            print(&format!("The database is adopted. Values resealed: {}.", done.values))
+            print(&format!("The database is adopted. Values resealed: {}.{}", done.values, unopened(&done)))
         }
         KeysCommand::Reseal => print(&resealed(&open(settings).await?.reseal().await?)),
         KeysCommand::Rotate => rotate(settings).await,
@@ -100,11 +100,12 @@ fn list(keys: &[KeyUse]) -> String {
 }
 
 fn resealed(done: &Resealed) -> String {
-    let mut text = format!("Resealed: {} values, {} journal records.", done.values, done.journal_records);
-    for unopened in &done.unopened {
-        text += &format!("\nCould not be opened, left unchanged: {unopened}");
-    }
-    text
+    format!("Resealed: {} values, {} journal records.{}", done.values, done.journal_records, unopened(done))
+}
+
+/// Returns a line for each value that could not be opened.
+fn unopened(done: &Resealed) -> String {
+    done.unopened.iter().map(|value| format!("\nCould not be opened, left unchanged: {value}")).collect()
 }
 
 fn print(text: &str) -> Result<(), StartError> {

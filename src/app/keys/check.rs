@@ -96,6 +96,9 @@ impl Keys {
         let is_added = self.store.add_key_check(&check, seen, &plan.replacements, &self.author()).await?;
         if is_added && !plan.replacements.is_empty() {
             tracing::info!(values = plan.replacements.len(), "adopted a database of the first format");
+            for unopened in &plan.unopened {
+                tracing::warn!("a value could not be opened and was left unchanged: {unopened}");
+            }
             // Pending logins also have secrets of the first format. They would expire within minutes, so cancel them.
             for login in self.logins.open_logins(self.now()).await? {
                 self.logins.end(&login.session.id, LoginOutcome::Cancelled, None, &self.author()).await?;
