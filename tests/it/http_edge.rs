@@ -21,7 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLog};
+use crate::support::{
+    fakes::TestGateway,
+    gateway::{TEST_DEADLINE, eventually},
+    log::CapturedLog,
+};
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
@@ -263,12 +267,7 @@ async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(TEST_DEADLINE, started.notified()).await.expect("the request starts");
     drop(stop);
-    let closed = async {
-        while TcpStream::connect(address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(TEST_DEADLINE, closed).await.expect("the listener closes");
+    eventually("the listener to close", || async { TcpStream::connect(address).await.is_err().then_some(()) }).await;
     go.notify_one();
     assert!(read_to_close(&mut caller).await.ends_with("finished"));
     timeout(TEST_DEADLINE, handle).await.expect("the server stops").unwrap();
@@ -320,10 +319,8 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
         assert!(response.starts_with("HTTP/1.1 500"), "{response}");
         let (_, rest) = response.split_once("x-request-id: ").expect("a request id");
         let id = rest.lines().next().expect("a line");
-        assert!(
-            response.contains(&format!("urn:goclaw:request:{id}")) && !response.contains("on purpose"),
-            "{response}"
-        );
+        assert!(response.contains(&format!("urn:goclaw:request:{id}")), "{response}");
+        assert!(!response.contains("on purpose"), "{response}");
         let text = log.text();
         let line = text.lines().find(|line| line.contains("a request panicked") && line.contains(id));
         assert!(line.is_some_and(|line| line.contains("on purpose") && line.contains("ERROR")), "{text}");
