@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     composed,
+    decorated::Sabotage,
     options::Options,
     races_and_faults::{Totals, clock, hurried_home, pass},
     support::{
@@ -51,10 +52,11 @@ struct Scene {
     home: Home,
     disk: Disk,
     data_dir: PathBuf,
+    sabotage: Option<Sabotage>,
 }
 
 impl Scene {
-    fn new(has_data_on_disk: bool) -> Self {
+    fn new(has_data_on_disk: bool, options: Options) -> Self {
         let provider = Provider::approving();
         let home = hurried_home(&provider, HTTP_TIMEOUT);
         let folder = home.path().join("disk");
@@ -69,11 +71,12 @@ impl Scene {
             let data_dir = home.data_dir();
             (home, data_dir)
         };
-        Self { provider, home, disk, data_dir }
+        Self { provider, home, disk, data_dir, sabotage: options.sabotage }
     }
 
     async fn start(&self) -> Gateway {
-        self.home.answering(self.home.spawn(self.disk.inside(&self.home.command(&[])), "gateway")).await
+        let command = self.disk.inside(&composed::command_with(&self.home, self.sabotage));
+        self.home.answering(self.home.spawn(command, "gateway")).await
     }
 
     /// Stops the gateway and checks the integrity and contents of its database.
@@ -106,7 +109,7 @@ fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, totals: To
 }
 
 async fn full(options: Options, journal_on_it: bool) -> Outcome {
-    let scene = Scene::new(journal_on_it);
+    let scene = Scene::new(journal_on_it, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
@@ -132,7 +135,7 @@ async fn full(options: Options, journal_on_it: bool) -> Outcome {
 
 /// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
 async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outcome {
-    let scene = Scene::new(true);
+    let scene = Scene::new(true, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
@@ -165,10 +168,11 @@ async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outco
 async fn unwritable(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
-    let plain = home.command(&[]);
+    let plain = composed::command_with(&home, options.sabotage);
     let mut command = Command::new("sh");
     // Ignore the limit's signal, as a service manager does, so that writes fail with an error.
-    command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).env_clear();
+    let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    command.args(["-c", script]).arg(plain.get_program()).args(plain.get_args()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // Discard the log, because the limit would also apply to it.
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -200,7 +204,7 @@ fn limit_files(gateway: &Gateway, size: &str) {
 }
 
 async fn read_only_at_start(options: Options) -> Outcome {
-    let scene = Scene::new(false);
+    let scene = Scene::new(false, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
