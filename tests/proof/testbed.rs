@@ -12,13 +12,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) use crate::support::gateway::pause;
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, TEST_DEADLINE, http},
     postgres::Database,
     provider::Provider,
 };
 
-const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// The encryption key of all gateways.
+pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// The database file that SQLite gateways share.
 pub(crate) const SHARED_FILE: &str = "shared.db";
 /// The poll interval of a harness.
@@ -219,8 +221,7 @@ pub(crate) fn now_unix_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("a time that fits")
 }
 
-/// Sleeps in real time.
-#[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-pub(crate) async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
+/// Returns a duration in milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("a short time")
 }

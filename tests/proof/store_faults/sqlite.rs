@@ -23,11 +23,12 @@ use crate::{
     composed,
     decorated::Sabotage,
     options::Options,
-    races_and_faults::{Totals, clock, hurried_home, pass},
+    races_and_faults::{Totals, clock, hurried_home},
     support::{
         gateway::{CommandOutput, Gateway, Home, eventually},
         provider::Provider,
     },
+    testbed::pause,
 };
 
 const DATABASE: &str = "goclaw.db";
@@ -118,7 +119,7 @@ async fn full(options: Options, journal_on_it: bool) -> Outcome {
     if !journal_on_it {
         wait_for_unsaved(&scene.data_dir, 1).await;
     }
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the full disk prevents the commit");
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
@@ -141,14 +142,14 @@ async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outco
     let readers = Readers::of(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    pass(MOMENT).await;
+    pause(MOMENT).await;
     let reads = readers.stop().await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "memory");
     let held = if a_caller_waits { Some(held) } else { None };
     let mut gateway = Arc::into_inner(gateway).expect("no other reference");
     gateway.terminate();
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert!(gateway.is_running(), "the gateway must not exit with the only live token");
 
     scene.disk.free();
@@ -181,7 +182,7 @@ async fn unwritable(options: Options) -> Outcome {
     let readers = Readers::of(&gateway);
     limit_files(&gateway, "0");
     held.release(&provider).await;
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the limit prevents the commit");
     let kept_in = kept_in(&home.data_dir());
     assert_eq!(kept_in, "memory");
@@ -220,7 +221,7 @@ async fn read_only_at_start(options: Options) -> Outcome {
     let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "the gateway must not start on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "one line of error text: {}", refused.stderr);
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
@@ -244,7 +245,7 @@ async fn locked_by_another(options: Options) -> Outcome {
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
     held.release(&provider).await;
     wait_for_unsaved(&home.data_dir(), 1).await;
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the lock prevents the commit");
     let kept_in = kept_in(&home.data_dir());
 
