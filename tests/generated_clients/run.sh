@@ -91,9 +91,16 @@ folder=$(mktemp -d)
 simulator=
 gateway=
 
-# stop PID: ends a process and waits for it; an empty PID is none.
+# stop PID: ends a process and waits for it, at most ten seconds before SIGKILL; an empty PID is none.
 stop() {
-    [ -z "$1" ] || { kill "$1" 2>/dev/null || true; wait "$1" 2>/dev/null || true; }
+    [ -n "$1" ] || return 0
+    kill "$1" 2>/dev/null || return 0
+    for _ in $(seq 100); do
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
 }
 trap 'stop "$gateway"; stop "$simulator"; rm -rf "$folder"' EXIT
 trap 'exit 130' INT
