@@ -187,6 +187,8 @@ import json, sys
 
 entries = json.load(open(sys.argv[1]))
 sizes = {entry["body_bytes"] for entry in entries if entry["path"].endswith("/responses")}
+if not sizes:
+    sys.exit("no prompt arrived at the provider")
 if len(sizes) > 1:
     sys.exit(f"the same prompt arrived at the provider in different sizes: {sorted(sizes)}")
 PYTHON
