@@ -153,7 +153,9 @@ func responsesSituations() []situation {
 			_, err := create(responses.ResponseInputParam{user("Hello")}, func(params *responses.ResponseNewParams) { params.Model = unknown })
 			return checkUnknownModel(err)
 		}},
-		{"rate_limit", func() error { return rateLimited(isRateLimit, func() error { return send(responses.ResponseInputParam{user("Hello")}) }) }},
+		{"rate_limit", func() error {
+			return rateLimited(isRateLimit, func() error { return send(responses.ResponseInputParam{user("Hello")}) })
+		}},
 		{"previous_response", byID},
 		{"output_items", func() error { return resendAll(itself) }},
 		{"history", func() error {
