@@ -18,7 +18,7 @@ use crate::{
         gateway::{Gateway, Home},
         provider::Provider,
     },
-    testbed::{KEY, shared_client},
+    testbed::{KEY, block_on_threads, shared_client},
 };
 
 /// How much longer than two calls a lease is. If the database grants the lease later than that, as on a busy machine,
@@ -29,8 +29,7 @@ const THREADS: usize = 8;
 
 /// Runs a harness to its end.
 pub(crate) fn on_runtime(harness: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
-    runtime.expect("a runtime").block_on(harness)
+    block_on_threads(THREADS, harness)
 }
 
 /// Returns a home with short refresh intervals and the timeout `http_timeout`. Gateway token and key are fixed, so that

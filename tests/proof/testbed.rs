@@ -210,7 +210,12 @@ pub(crate) async fn until_some<T, F: Future<Output = Option<T>>>(mut look: impl 
 
 /// Runs a harness on its own runtime. Each harness has its own thread.
 pub(crate) fn block_on<T>(harness: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    block_on_threads(2, harness)
+}
+
+/// Runs a harness on its own runtime with this many threads.
+pub(crate) fn block_on_threads<T>(threads: usize, harness: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.expect("a runtime").block_on(harness)
 }
 
