@@ -128,14 +128,12 @@ start_simulator() {
 # address MEMBER: prints an address of the simulator.
 address() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$folder/simulator.json" "$1"; }
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
 # start_gateway FOLDER: starts a gateway without accounts, and exports GOCLAW_URL and GOCLAW_TOKEN.
 start_gateway() {
-    local port
-    port=$(free_port)
+    local port callback_port
+    read -r port callback_port < <(free_ports 2)
     # An empty environment: the caller's GOCLAW_ variables must not configure this gateway.
-    env -i GOCLAW_DATA_DIR="$1/data" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$(free_port)" \
+    env -i GOCLAW_DATA_DIR="$1/data" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$callback_port" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER="$(address issuer)" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE="$(address backend_url)" target/debug/goclaw >"$1/gateway.log" 2>&1 &
     gateway=$!
