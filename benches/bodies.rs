@@ -7,12 +7,15 @@
 #![cfg(test)]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use goclaw::domain::dialect::{ChatRequest, NOTHING_RECALLED, ResponsesRequest, model_of};
+use goclaw::domain::dialect::{
+    BackendRequest, ChatRequest, InvalidRequest, NOTHING_RECALLED, ResponsesRequest, model_of,
+};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-const MIB: usize = 1024 * 1024;
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 
 fn main() {
     divan::main();
@@ -24,34 +27,37 @@ fn body(beginning: &str, piece: &str, size: usize, end: &str) -> Vec<u8> {
     [beginning, &pieces, end].concat().into_bytes()
 }
 
-/// Measures the check and the translation of a body. A refused body is measured until its refusal.
+/// Checks a body and translates it.
+fn translate(body: &[u8], is_chat: bool) -> Result<BackendRequest, InvalidRequest> {
+    model_of(body)?;
+    if is_chat {
+        Ok(ChatRequest::of_checked(body)?.into_backend("m", &NOTHING_RECALLED)?.request)
+    } else {
+        Ok(ResponsesRequest::of_checked(body)?.into_backend("m", &NOTHING_RECALLED)?.request)
+    }
+}
+
+/// Measures the check and the translation of a body.
 fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
-    bencher.bench_local(|| {
-        let body = black_box(body);
-        if is_chat {
-            model_of(body)
-                .and_then(|_| ChatRequest::of_checked(body)?.into_backend("m", &NOTHING_RECALLED))
-                .map(|chat| chat.request)
-        } else {
-            model_of(body)
-                .and_then(|_| ResponsesRequest::of_checked(body)?.into_backend("m", &NOTHING_RECALLED))
-                .map(|translated| translated.request)
-        }
-    });
+    bencher.bench_local(|| translate(black_box(body), is_chat).expect("a body within the limits"));
 }
 
 /// Far more values than the limit allows: measures the refusal.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
-fn empty_arrays_16_mib(bencher: Bencher, is_chat: bool) {
-    let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;
-    measure(bencher, &body(beginning, "[]", 16 * MIB, "]}"), is_chat);
+fn refused_empty_arrays_16_mib(bencher: Bencher, is_chat: bool) {
+    let body = empty_arrays(16 * MIB);
+    bencher.bench_local(|| translate(black_box(&body), is_chat).expect_err("a body beyond the limits"));
 }
 
-/// Almost three times as many values as the limit allows: measures the refusal.
+/// Almost as many values as the limit allows.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
-fn empty_arrays_2_mib(bencher: Bencher, is_chat: bool) {
+fn empty_arrays_720_kib(bencher: Bencher, is_chat: bool) {
+    measure(bencher, &empty_arrays(720 * KIB), is_chat);
+}
+
+fn empty_arrays(size: usize) -> Vec<u8> {
     let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;
-    measure(bencher, &body(beginning, "[]", 2 * MIB, "]}"), is_chat);
+    body(beginning, "[]", size, "]}")
 }
 
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
@@ -76,14 +82,15 @@ fn conversation_1_mib(bencher: Bencher, is_chat: bool) {
     measure(bencher, &body(beginning, &piece, MIB, "]}"), is_chat);
 }
 
-/// The smallest items of a translation. The chat's values are just within the limit; a Responses body of this size has
-/// more than twice as many as the limit allows, and is refused.
-#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
-fn small_items_2_mib(bencher: Bencher, is_chat: bool) {
-    let (beginning, piece) = if is_chat {
-        (r#"{"model":"m","messages":[{"role":"user","content":["#, r#"{"type":"text","text":""}"#)
-    } else {
-        (r#"{"model":"m","input":["#, r#"{"":0}"#)
-    };
-    measure(bencher, &body(beginning, piece, 2 * MIB, if is_chat { "]}]}" } else { "]}" }), is_chat);
+/// The smallest parts of a chat, almost as many as the limit allows.
+#[divan::bench(sample_count = 1, sample_size = 1)]
+fn small_chat_parts_2_mib(bencher: Bencher) {
+    let beginning = r#"{"model":"m","messages":[{"role":"user","content":["#;
+    measure(bencher, &body(beginning, r#"{"type":"text","text":""}"#, 2 * MIB, "]}]}"), true);
+}
+
+/// The smallest items of a Responses input, almost as many as the limit allows.
+#[divan::bench(sample_count = 1, sample_size = 1)]
+fn small_responses_items_840_kib(bencher: Bencher) {
+    measure(bencher, &body(r#"{"model":"m","input":["#, r#"{"":0}"#, 840 * KIB, "]}"), false);
 }

@@ -43,6 +43,8 @@ use url::Url;
 /// The lengths of ChatGPT's access tokens, which are JWTs, and refresh tokens, in bytes.
 const ACCESS_TOKEN: usize = 1_900;
 const REFRESH_TOKEN: usize = 90;
+/// Far more than a start with 100,000 accounts takes.
+const READY_DEADLINE: Duration = Duration::from_mins(10);
 /// One in this many accounts is due for a refresh.
 const ONE_DUE_IN: usize = 100;
 /// The PKCE pair of RFC 7636, appendix B.
@@ -234,6 +236,7 @@ impl Gateway {
             .spawn()
             .expect("it starts");
         while !is_ready(port) {
+            assert!(begun.elapsed() < READY_DEADLINE, "the gateway is not ready after {READY_DEADLINE:?}");
             assert!(gateway.try_wait().expect("its status").is_none(), "the gateway ended");
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -36,14 +36,14 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=gateway.example -add
 cat "$folder/fullchain.pem" "$folder/privkey.pem" >"$folder/all.pem"
 
 say 'starting a provider and a gateway'
-port=$((20000 + RANDOM % 5000)) tls=$((25000 + RANDOM % 5000)) issuer=$((30000 + RANDOM % 1000))
-target/debug/goclaw-simulator --approval auto --port "$issuer" --backend-port $((issuer + 1)) \
+read -r port callback_port tls issuer backend < <(free_ports 5)
+target/debug/goclaw-simulator --approval auto --port "$issuer" --backend-port "$backend" \
     --settings '{"stream_deltas": 10, "stream_pause": "200ms"}' >"$folder/simulator.log" 2>&1 &
 running+=($!)
-export GOCLAW_DATA_DIR=$folder/data GOCLAW_PORT=$port GOCLAW_CALLBACK__PORT=$((port + 1)) \
+export GOCLAW_DATA_DIR=$folder/data GOCLAW_PORT=$port GOCLAW_CALLBACK__PORT=$callback_port \
     GOCLAW_SERVER__TRUSTED_PROXIES=127.0.0.1 GOCLAW_SERVER__PUBLIC_URL=https://gateway.example:$tls/goclaw \
     GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER=http://127.0.0.1:$issuer \
-    GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE=http://127.0.0.1:$((issuer + 1))/backend-api
+    GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE=http://127.0.0.1:$backend/backend-api
 target/debug/goclaw >"$folder/gateway.log" 2>&1 &
 running+=($!)
 wait_for 'the start of the gateway' curl -fs "http://127.0.0.1:$port/readyz"

@@ -16,6 +16,13 @@ wait_for() {
     fail "$what did not happen within a minute"
 }
 
+# free_ports COUNT: prints distinct local ports that are free now.
+free_ports() {
+    python3 -c 'import socket, sys
+probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(probe.getsockname()[1] for probe in probes))' "$1"
+}
+
 # Debian packages to install.
 packages=()
 
@@ -112,7 +119,7 @@ start_postgres() {
     programs=$(postgres_programs)
     folder=$(mktemp -d)
     password=$(python3 -c 'import secrets; print(secrets.token_hex(16))')
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(free_ports 1)
     if [ "$(id -u)" -eq 0 ]; then
         as_owner=(runuser -u postgres --)
         chown postgres "$folder"

@@ -12,6 +12,7 @@ need_cargo
 need prometheus prometheus
 need curl curl
 need jq jq
+need python3 python3
 install_packages
 cargo build --quiet --locked
 
@@ -24,8 +25,8 @@ clean_up() {
 }
 trap clean_up EXIT
 
-port=$((20000 + RANDOM % 10000)) prometheus_port=$((30000 + RANDOM % 2000))
-export GOCLAW_DATA_DIR=$folder/data GOCLAW_PORT=$port GOCLAW_CALLBACK__PORT=$((port + 1))
+read -r port callback_port prometheus_port < <(free_ports 3)
+export GOCLAW_DATA_DIR=$folder/data GOCLAW_PORT=$port GOCLAW_CALLBACK__PORT=$callback_port
 target/debug/goclaw >"$folder/gateway.log" 2>&1 &
 gateway=$!
 wait_for 'the start of the gateway' curl -fs "http://127.0.0.1:$port/readyz"

@@ -1,7 +1,10 @@
 //! Bodies of prompts: no panic, and every translation is valid JSON.
 #![no_main]
 
-use goclaw::domain::dialect::{ChatRequest, NOTHING_RECALLED, ResponsesRequest, TranslatedChat, TranslatedResponse, model_of, without_lone_surrogates};
+use goclaw::domain::dialect::{
+    ChatRequest, NOTHING_RECALLED, ResponsesRequest, TranslatedChat, TranslatedResponse, model_of,
+    without_lone_surrogates,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -14,10 +17,14 @@ fuzz_target!(|body: &[u8]| {
     if model_of(body).is_err() {
         return;
     }
-    if let Ok(TranslatedResponse { request, .. }) = ResponsesRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED)) {
+    if let Ok(TranslatedResponse { request, .. }) =
+        ResponsesRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED))
+    {
         check_json(&request.body);
     }
-    if let Ok(TranslatedChat { request, .. }) = ChatRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED)) {
+    if let Ok(TranslatedChat { request, .. }) =
+        ChatRequest::of_checked(body).and_then(|request| request.into_backend("m", &NOTHING_RECALLED))
+    {
         check_json(&request.body);
     }
     check_json(&ChatRequest::of_checked(body).expect("a checked body").with_model("m"));

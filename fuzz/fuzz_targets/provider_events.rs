@@ -11,8 +11,16 @@ const CHAT: &[u8] = br#"{"model":"m","stop":["ab"],"messages":[{"role":"user","c
 const RESPONSES: &[u8] = br#"{"model":"m","metadata":{"a":"b"},"input":"a"}"#;
 
 fuzz_target!(|lines: &str| {
-    let options = || ChatRequest::of_checked(CHAT).and_then(|request| request.into_backend("m", &NOTHING_RECALLED)).expect("a request").options;
-    let echo = ResponsesRequest::of_checked(RESPONSES).and_then(|request| request.into_backend("m", &NOTHING_RECALLED)).expect("a request").echo;
+    let options = || {
+        ChatRequest::of_checked(CHAT)
+            .and_then(|request| request.into_backend("m", &NOTHING_RECALLED))
+            .expect("a request")
+            .options
+    };
+    let echo = ResponsesRequest::of_checked(RESPONSES)
+        .and_then(|request| request.into_backend("m", &NOTHING_RECALLED))
+        .expect("a request")
+        .echo;
     let (mut reader, mut chat) = (ResponseReader::new(echo), ChatStream::new(options()));
     let mut completion = CompletionReader::new(options());
     for line in lines.lines() {

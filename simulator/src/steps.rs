@@ -55,7 +55,7 @@ pub struct StopOrder {
     #[serde(default = "hold")]
     pub stop: Stop,
     /// How often; once by default.
-    #[serde(default = "once")]
+    #[serde(default = "Times::once")]
     pub times: Times,
 }
 
@@ -63,15 +63,11 @@ fn hold() -> Stop {
     Stop::Hold
 }
 
-fn once() -> Times {
-    Times::Next(1)
-}
-
 impl StopOrder {
     /// Holds the next request at this step.
     #[must_use]
     pub fn hold(step: Step) -> Self {
-        Self { step, stop: Stop::Hold, times: once() }
+        Self { step, stop: Stop::Hold, times: Times::once() }
     }
 
     /// Closes the connection of the next request at this step.
@@ -174,7 +170,7 @@ impl Steps {
 
     /// Returns whether a queued stop may apply while the response is sent.
     pub(crate) fn may_stop_the_response(&self) -> bool {
-        self.inner().orders.iter().any(|order| order.step >= Step::HeadersSent && order.times != Times::Next(0))
+        self.inner().orders.iter().any(|order| order.step >= Step::HeadersSent && !order.times.is_over())
     }
 
     /// Releases held requests, at one step or at every step.
@@ -218,11 +214,9 @@ impl Steps {
     /// Applies the oldest queued stop for this step, if any.
     fn stop(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Option<StopEffect> {
         let mut inner = self.inner();
-        inner.orders.retain(|order| order.times != Times::Next(0));
+        inner.orders.retain(|order| !order.times.is_over());
         let order = inner.orders.iter_mut().find(|order| order.step == step)?;
-        if let Times::Next(left) = &mut order.times {
-            *left -= 1;
-        }
+        order.times.count_down();
         let stop = order.stop;
         inner.last_number += 1;
         let number = inner.last_number;

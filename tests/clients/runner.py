@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,22 +140,26 @@ def run_client(client, installed, programs):
 def run_bounded(command, folder, variables, timeout):
     """Runs a program, then kills its process group. Returns its standard output, its standard error and its exit status,
     which is None after a timeout."""
-    with open(folder.parent / "messages", "w+b") as messages:
+    # Files instead of pipes, because a child that has left the group could keep a pipe open.
+    with open(folder.parent / "results", "w+b") as results, open(folder.parent / "messages", "w+b") as messages:
         program = subprocess.Popen(
-            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages, start_new_session=True
+            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=results, stderr=messages, start_new_session=True
         )
-        timer = threading.Timer(timeout, end_group, [program.pid])
-        timer.start()
-        output = program.stdout.read()
-        code = program.wait()
-        is_late = timer.finished.is_set()
-        timer.cancel()
+        try:
+            code = program.wait(timeout)
+        except subprocess.TimeoutExpired:
+            code = None
         end_group(program.pid)
-        messages.seek(0)
-        log = messages.read().decode(errors="replace")
-    if is_late:
-        return output.decode(errors="replace"), f"{log}\nstopped after {timeout} s", None
-    return output.decode(errors="replace"), log, code
+        program.wait()
+        output, log = (text_of(file) for file in (results, messages))
+    if code is None:
+        log += f"\nstopped after {timeout} s"
+    return output, log, code
+
+
+def text_of(file):
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def end_group(group):

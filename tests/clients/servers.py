@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -55,7 +56,12 @@ class Tap:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            gateway = socket.create_connection(self.target)
+            try:
+                gateway = socket.create_connection(self.target)
+            except OSError:
+                # The client sees a closed connection, as it would without the tap.
+                client.close()
+                continue
             for source, sink, copies in ((client, gateway, self.sent), (gateway, client, self.received)):
                 copy = bytearray()
                 copies.append(copy)
@@ -115,9 +121,7 @@ class Servers:
                 process.wait()
 
     def start(self):
-        addresses = json.loads(self.spawn("goclaw-simulator", {}, "--approval", "auto").stdout.readline() or "null")
-        if addresses is None:
-            raise StartError(self.log("goclaw-simulator"))
+        addresses = self.simulator_addresses()
         self.control_url = addresses["control_url"]
         data, port = os.path.join(self.folder, "data"), free_port()
         settings = {
@@ -147,6 +151,15 @@ class Servers:
             process = subprocess.Popen(command, env=settings, stdin=subprocess.DEVNULL, stdout=output, stderr=log, text=True)
         self.processes.append(process)
         return process
+
+    def simulator_addresses(self):
+        """Starts the simulator and returns the addresses that it prints."""
+        output = self.spawn("goclaw-simulator", {}, "--approval", "auto").stdout
+        is_ready, _, _ = select.select([output], [], [], TIMEOUT)
+        line = output.readline() if is_ready else ""
+        if not line:
+            raise StartError(self.log("goclaw-simulator"))
+        return json.loads(line)
 
     def until_healthy(self, gateway, url):
         deadline = time.monotonic() + TIMEOUT

@@ -91,9 +91,16 @@ folder=$(mktemp -d)
 simulator=
 gateway=
 
-# stop PID: ends a process and waits for it; an empty PID is none.
+# stop PID: ends a process and waits for it, at most ten seconds before SIGKILL; an empty PID is none.
 stop() {
-    [ -z "$1" ] || { kill "$1" 2>/dev/null || true; wait "$1" 2>/dev/null || true; }
+    [ -n "$1" ] || return 0
+    kill "$1" 2>/dev/null || return 0
+    for _ in $(seq 100); do
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
 }
 trap 'stop "$gateway"; stop "$simulator"; rm -rf "$folder"' EXIT
 trap 'exit 130' INT
@@ -121,14 +128,12 @@ start_simulator() {
 # address MEMBER: prints an address of the simulator.
 address() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$folder/simulator.json" "$1"; }
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
 # start_gateway FOLDER: starts a gateway without accounts, and exports GOCLAW_URL and GOCLAW_TOKEN.
 start_gateway() {
-    local port
-    port=$(free_port)
+    local port callback_port
+    read -r port callback_port < <(free_ports 2)
     # An empty environment: the caller's GOCLAW_ variables must not configure this gateway.
-    env -i GOCLAW_DATA_DIR="$1/data" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$(free_port)" \
+    env -i GOCLAW_DATA_DIR="$1/data" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$callback_port" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER="$(address issuer)" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE="$(address backend_url)" target/debug/goclaw >"$1/gateway.log" 2>&1 &
     gateway=$!
@@ -180,6 +185,8 @@ import json, sys
 
 entries = json.load(open(sys.argv[1]))
 sizes = {entry["body_bytes"] for entry in entries if entry["path"].endswith("/responses")}
+if not sizes:
+    sys.exit("no prompt arrived at the provider")
 if len(sizes) > 1:
     sys.exit(f"the same prompt arrived at the provider in different sizes: {sorted(sizes)}")
 PYTHON

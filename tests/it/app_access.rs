@@ -1,4 +1,4 @@
-//! Tests of API tokens and page links: expiry, last use, and revocation by name or id.
+//! Tests of API tokens and page links: expiry, last use, and revocation by name or id, also on other replicas.
 
 use std::time::Duration;
 
@@ -87,5 +87,20 @@ async fn a_token_is_revoked_by_its_name_or_a_part_of_its_id() {
     let known = gateway.app.access.find(&digest(&stays)).expect("a valid token");
     assert!(!known.revoked.is_cancelled());
     revoke("stays").await.expect("the token is revoked");
+    assert!(known.revoked.is_cancelled(), "its running requests are cancelled");
+}
+
+#[tokio::test]
+async fn other_replicas_reject_a_revoked_token_within_a_second() {
+    let gateway = TestGateway::open().await;
+    let token = create(&gateway, "editor", None).await.expect("a token");
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("the gateway starts");
+    let known = other.access.find(&digest(&token)).expect("a valid token");
+    within(gateway.app.access.revoke_token("editor")).await.expect("the token is revoked");
+    assert!(!known.revoked.is_cancelled(), "the other replica has not polled yet");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    assert!(other.access.find(&digest(&token)).is_none());
     assert!(known.revoked.is_cancelled(), "its running requests are cancelled");
 }

@@ -145,17 +145,22 @@ async fn callers_get_an_error_after_the_time_limits_of_slots_and_calls() {
         })
         .collect();
     settle().await;
-    assert_eq!(gateway.provider.calls_under_way(), 5);
-    // After all time limits, five calls have timed out. The sixth refresh has stopped waiting or got a slot.
+    let presented = || gateway.provider.presented().len();
+    assert_eq!((presented(), gateway.provider.calls_under_way()), (5, 5));
+    // Now the sixth refresh has stopped waiting for a slot. The five calls wait once more for their responses.
     gateway.clock.advance(Duration::from_secs(60));
+    settle().await;
+    let unfinished = callers.iter().filter(|caller| !caller.is_finished()).count();
+    assert_eq!((unfinished, presented()), (5, 5), "the caller without a slot gets its error first");
     for _ in 0..10 {
-        settle().await;
         gateway.clock.advance(Duration::from_secs(10));
+        settle().await;
     }
     for caller in callers {
         let outcome = within(caller).await.expect("no panic");
         assert!(matches!(outcome, Err(AppError::RefreshNotBegun { .. })), "{outcome:?}");
     }
+    assert_eq!(presented(), 5, "the sixth token was not sent");
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ use crate::support::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// The limit of steps while a test waits for refreshes. In seconds, it is twice the life of an access token.
+const MAX_STEPS: u32 = 7_200;
 const IN_DOUBT: AccountState = AccountState::InDoubt;
 const NEEDS_REAUTH: AccountState = AccountState::NeedsReauth;
 
@@ -301,7 +303,9 @@ async fn refreshes_pause_for_an_unreachable_provider_and_then_one_probes() {
         gateway.connect_as(&format!("work-{number}")).await;
     }
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
+    let mut steps = 0..MAX_STEPS;
     while gateway.provider.presented().len() < 5 {
+        steps.next().expect("five refreshes in time");
         gateway.clock.advance(Duration::from_secs(1));
         settle().await;
     }
@@ -329,7 +333,9 @@ async fn an_error_has_the_time_until_the_next_possible_refresh() {
     gateway.clock.advance(Duration::from_secs(10));
     assert_eq!(wait().await, first - Duration::from_secs(10));
     // The breaker opens after five faults in a row, because this is the only account.
+    let mut steps = 0..MAX_STEPS;
     while gateway.provider.presented().len() < 5 {
+        steps.next().expect("five refreshes in time");
         gateway.clock.advance(Duration::from_secs(10));
         let _ = bearer(&gateway).await;
     }
@@ -350,7 +356,9 @@ async fn the_only_account_of_a_server_opens_its_breaker_although_another_server_
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
     gateway.clock.advance(HOUR);
     let log = CapturedLog::start();
+    let mut steps = 0..MAX_STEPS;
     while gateway.provider.presented().len() < 5 {
+        steps.next().expect("five refreshes in time");
         let _ = bearer(&gateway).await;
         gateway.clock.advance(Duration::from_secs(10));
     }

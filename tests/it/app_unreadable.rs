@@ -153,6 +153,22 @@ async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
 }
 
 #[tokio::test]
+async fn a_replica_compares_all_accounts_after_an_unreadable_event() {
+    let gateway = with_two_accounts().await;
+    // The replica's last event must stay readable, or it would compare all accounts as after a restore.
+    gateway.connect_as("spare").await;
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("the gateway starts");
+    within(gateway.app.accounts.logout(name(WORK))).await.expect("the logout succeeds");
+    gateway.store.damage_events(&name(WORK));
+    assert!(other.tokens.registry().get(&name(WORK)).is_some(), "the logout has not been followed yet");
+    gateway.clock.advance(std::time::Duration::from_secs(1));
+    settle().await;
+    assert!(other.tokens.registry().get(&name(WORK)).is_none(), "the logout was noticed");
+    assert!(other.tokens.registry().get(&name(OPENAI)).is_some());
+}
+
+#[tokio::test]
 async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
     let gateway = with_two_accounts().await;
     // The gateway's own key is 1. The account `spare` is sealed with key 2.

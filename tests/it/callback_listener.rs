@@ -13,10 +13,7 @@ use goclaw::{
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{
     gateway::{Gateway, Home, eventually, free_port},
@@ -76,14 +73,9 @@ struct Reply {
 }
 
 async fn reply(ip: IpAddr, port: u16, request: &str) -> Reply {
-    let mut stream = TcpStream::connect((ip, port)).await.expect("a connection");
-    // The server responds to an overlong request before its end.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
-    let text = String::from_utf8(bytes).expect("text");
+    let (status, text) = raw((ip, port), request).await;
+    assert_ne!(status, 0, "no valid response: {text}");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     Reply { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 

@@ -60,3 +60,14 @@ proptest! {
         }
     }
 }
+
+/// The properties above would also hold if no response were parsed.
+#[test]
+fn a_plain_token_response_is_parsed() {
+    let body = json!({"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600});
+    let response = parse_token_response(body.to_string().as_bytes()).expect("a response");
+    assert_eq!(response.access_token.as_ref().expect("an access token").expose_secret(), "access-1");
+    let now = Timestamp::from_unix_seconds(1_800_000_000);
+    let metadata = response.metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &[], now);
+    assert_eq!(metadata.expires_at, Some(now.plus(std::time::Duration::from_secs(3600))));
+}

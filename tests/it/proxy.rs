@@ -129,11 +129,17 @@ async fn an_oversized_body_is_rejected_before_it_is_read_completely() {
         // Without a content length.
         let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20])).take(64);
         let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
-        // The server may close before the whole body is sent.
+        // The server may close before the whole body is sent, and the client then loses the response.
         if let Ok(response) = request.body(reqwest::Body::wrap_stream(endless)).send().await {
             assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
         }
     }
+    let refused = || async {
+        let page = gateway.get("/v1/requests").await.json();
+        let records = page["requests"].as_array().expect("records").iter();
+        (records.filter(|record| record["status"] == 413).count() == 4).then_some(())
+    };
+    eventually("the records of the four refusals", refused).await;
     assert_eq!(gateway.get(USAGE).await.status, 200);
     assert!(backend_requests(&provider).await.len() <= 2);
 }

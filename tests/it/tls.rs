@@ -2,7 +2,7 @@
 //! `tls.ca_file` or `SSL_CERT_FILE` makes the gateway trust it.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     sync::Arc,
     thread,
@@ -45,6 +45,9 @@ fn refuse(config: &Arc<ServerConfig>, stream: TcpStream) -> std::io::Result<()> 
     let (mut request, mut piece) = (String::new(), [0; 4_096]);
     while !request.contains("code_verifier=") {
         let length = stream.read(&mut piece)?;
+        if length == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
         request.push_str(&String::from_utf8_lossy(&piece[..length]));
     }
     let length = REFUSAL.len();

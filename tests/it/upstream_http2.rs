@@ -268,6 +268,7 @@ async fn callers_that_do_not_read_do_not_delay_others() {
     assert_eq!(server.connections(), 1);
     // The finished request has left its place on the connection.
     assert_eq!(text(server.ask(&upstream, "/small").await.unwrap()).await, "/small");
+    assert_eq!(server.connections(), 1);
     let read = unread.into_iter().next().unwrap();
     assert_eq!(text(read).await.len(), LARGE);
 }

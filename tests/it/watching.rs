@@ -174,7 +174,8 @@ async fn the_gauge_of_account_states_agrees_with_their_status() {
 
 #[tokio::test]
 async fn the_command_line_lists_requests_and_usage() {
-    let home = Home::without_provider();
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
     let gateway = home.start().await;
     gateway.get("/v1/audit").await;
     let listed = home.run(&["requests", "list"]);
@@ -183,4 +184,10 @@ async fn the_command_line_lists_requests_and_usage() {
     let json: Value = serde_json::from_str(&home.run(&["requests", "list", "--json"]).stdout).expect("JSON");
     assert!(json["requests"].as_array().is_some_and(|all| !all.is_empty()), "{json}");
     assert_eq!(home.run(&["usage"]).stdout.trim(), "No program has used a model in this time.");
+    gateway.sign_in().await;
+    let laptop = program(&gateway, "laptop", "models").await;
+    assert_eq!(ask(&gateway, &laptop, false).await.status, 200);
+    let is_listed = |line: &str| ["laptop", "openai-codex", "gpt-5.5"].iter().all(|cell| line.contains(cell));
+    let usage = || async { home.run(&["usage"]).stdout.lines().any(is_listed).then_some(()) };
+    eventually("the usage of the program", usage).await;
 }

@@ -43,6 +43,7 @@ impl Receiver {
                 while !text.ends_with("}}") {
                     let mut piece = [0; 4096];
                     let length = stream.read(&mut piece).await.expect("a request");
+                    assert!(length > 0, "the request ended too early: {text}");
                     text.push_str(std::str::from_utf8(&piece[..length]).expect("text"));
                 }
                 let (head, body) = text.split_once("\r\n\r\n").expect("a body");

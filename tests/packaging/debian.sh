@@ -89,7 +89,7 @@ use_credentials() {
 }
 
 upgrade_keeps_everything() {
-    local before after
+    local before after main
     inside sed -i 's/^#callback.timeout = .*/callback.timeout = "5m"/' /etc/goclaw/config.toml
     check_equal "crashes since the last start" 0 "$(property NRestarts)"
     before=$(inside sha256sum /var/lib/goclaw/gateway.token /var/lib/goclaw/encryption.key /etc/goclaw/config.toml)

@@ -92,7 +92,7 @@ export const OPERATIONS = {
   },
   secret(gateway, name, { api_key, session_token, client_cookie, ...more }) {
     if ([api_key, session_token].includes("wrong")) {
-      throw new Refusal(400, "bad_secret", "Invalid secret", "The provider rejected this secret.");
+      throw new Refusal(400, "secret_refused", "Provider refused the secret", `The provider of ${name} rejected this secret.`);
     }
     gateway.accounts.set(name, account(name, api_key ? "key" : client_cookie ? "good" : "expiring", { type: more.provider_type, ...more }));
     gateway.sendChange();

@@ -110,7 +110,7 @@ export const SCREENS = {
       await go(page, "#/providers/dashscope/connect");
       await enter(page, "API key", "wrong");
     },
-    shows: "rejected this secret", refusals: /400/,
+    shows: "The provider of dashscope rejected this secret", refusals: /400/,
   },
   "connect-key-done": {
     async act(page) {

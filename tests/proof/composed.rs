@@ -77,16 +77,20 @@ pub(crate) fn name_of(value: impl Serialize) -> String {
     name.as_str().expect("a name").to_owned()
 }
 
-/// Starts a gateway in `home`: the shipped one, or a composed one if there is a sabotage.
-pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
-    let command = match sabotage {
+/// Returns the command that runs a gateway in `home`: the shipped one, or a composed one if there is a sabotage.
+pub(crate) fn command_with(home: &Home, sabotage: Option<Sabotage>) -> Command {
+    match sabotage {
         None => home.command(&[]),
         Some(_) => command(home, &Changes { sabotage, ..Changes::default() }),
-    };
+    }
+}
+
+/// Starts a gateway in `home` and waits until it listens.
+pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
     let starts =
         || ["stdout", "stderr"].map(|stream| home.printed(LOG, stream).matches(READY).count()).iter().sum::<usize>();
     let before = starts();
-    let child = home.spawn(command, LOG);
+    let child = home.spawn(command_with(home, sabotage), LOG);
     // Do not poll over HTTP before the gateway listens, because polling slows down a dozen starts on a busy machine.
     eventually("the gateway to start", || std::future::ready((starts() > before).then_some(()))).await;
     home.answering(child).await

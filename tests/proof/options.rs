@@ -11,7 +11,7 @@ pub(crate) struct Options {
     /// The seed of a harness's random choices, if given. It repeats a failed run.
     pub(crate) seed: Option<u64>,
     /// A promise that the gateways break, to check that a harness can fail. The module comment of `main.rs` lists the
-    /// harnesses that notice; some cases ignore it.
+    /// harnesses that notice.
     pub(crate) sabotage: Option<Sabotage>,
 }
 

@@ -4,22 +4,23 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
 use libtest_mimic::Failed;
-use reqwest::Client;
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::support::{
-    gateway::{Gateway, Home, http},
-    provider::Provider,
+use crate::{
+    support::{
+        gateway::{Gateway, Home},
+        provider::Provider,
+    },
+    testbed::{KEY, block_on_threads, shared_client},
 };
 
-const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// How much longer than two calls a lease is. If the database grants the lease later than that, as on a busy machine,
 /// the gateway does not present, and the test covers a different case.
 const SLACK: Duration = Duration::from_secs(3);
@@ -28,8 +29,7 @@ const THREADS: usize = 8;
 
 /// Runs a harness to its end.
 pub(crate) fn on_runtime(harness: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
-    runtime.expect("a runtime").block_on(harness)
+    block_on_threads(THREADS, harness)
 }
 
 /// Returns a home with short refresh intervals and the timeout `http_timeout`. Gateway token and key are fixed, so that
@@ -46,21 +46,15 @@ pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home 
         .with("GOCLAW_REFRESH__BACKOFF_MAX", "1s")
 }
 
-/// Returns the HTTP client that all harnesses share, because creating one takes longer than a request.
-pub(crate) fn client() -> &'static Client {
-    static CLIENT: OnceLock<Client> = OnceLock::new();
-    CLIENT.get_or_init(http)
-}
-
 /// Returns the status of the ChatGPT account.
 pub(crate) async fn status(gateway: &Gateway) -> Value {
-    let request = client().get(format!("{}/v1/auth/openai/status", gateway.base)).bearer_auth(&gateway.token);
+    let request = shared_client().get(format!("{}/v1/auth/openai/status", gateway.base)).bearer_auth(&gateway.token);
     request.send().await.expect("an answer").json().await.expect("JSON")
 }
 
 /// Sends a GET request to the provider's control API and returns the response.
 pub(crate) async fn ask(provider: &Provider, path: &str) -> Value {
-    let answer = client().get(format!("{}{path}", provider.control_url)).send().await.expect("an answer");
+    let answer = shared_client().get(format!("{}{path}", provider.control_url)).send().await.expect("an answer");
     answer.json().await.expect("JSON")
 }
 
@@ -129,10 +123,4 @@ pub(crate) fn verdict(problems: &[String]) -> Result<(), Failed> {
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) fn clock() -> Instant {
     Instant::now()
-}
-
-/// Sleeps in real time. Tests must not depend on the elapsed time.
-#[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-pub(crate) async fn pass(time: Duration) {
-    tokio::time::sleep(time).await;
 }

@@ -12,13 +12,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub(crate) use crate::support::gateway::pause;
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, TEST_DEADLINE, http},
     postgres::Database,
     provider::Provider,
 };
 
-const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// The encryption key of all gateways.
+pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// The database file that SQLite gateways share.
 pub(crate) const SHARED_FILE: &str = "shared.db";
 /// The poll interval of a harness.
@@ -208,7 +210,12 @@ pub(crate) async fn until_some<T, F: Future<Output = Option<T>>>(mut look: impl 
 
 /// Runs a harness on its own runtime. Each harness has its own thread.
 pub(crate) fn block_on<T>(harness: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    block_on_threads(2, harness)
+}
+
+/// Runs a harness on its own runtime with this many threads.
+pub(crate) fn block_on_threads<T>(threads: usize, harness: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.expect("a runtime").block_on(harness)
 }
 
@@ -219,8 +226,7 @@ pub(crate) fn now_unix_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("a time that fits")
 }
 
-/// Sleeps in real time.
-#[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-pub(crate) async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
+/// Returns a duration in milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("a short time")
 }

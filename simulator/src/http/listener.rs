@@ -1,11 +1,11 @@
 //! The accept loop, and the two ways a connection ends without a response: closed (FIN) or reset (RST).
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
 };
 
@@ -17,6 +17,8 @@ use super::{
 
 /// The pause after a failed accept (for example without free file descriptors), to avoid spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The number of attempts to hold a closed port, which take ten seconds in total.
+const HOLD_ATTEMPTS: u32 = 200;
 
 /// The connection ends without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,19 +45,25 @@ pub(crate) async fn serve(mut listener: TcpListener, gate: Arc<Gate>, origin: im
     loop {
         let Ok(address) = listener.local_addr() else { return };
         accept_until_closed(listener, &gate, &origin).await;
-        // Fails only if another program takes the port at this moment.
-        let held = loop {
-            match hold_port(address) {
-                Ok(held) => break held,
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        };
+        let held = hold_again(address).await;
         gate.set_actual(false);
+        let Some(held) = held else { return };
         gate.wanted(true).await;
         let Ok(listening) = listen_again(held) else { return };
         listener = listening;
         gate.set_actual(true);
     }
+}
+
+/// Holds the port of a listener that was just closed. Returns `None` if another program has taken it.
+async fn hold_again(address: SocketAddr) -> Option<TcpSocket> {
+    for _ in 0..HOLD_ATTEMPTS {
+        if let Ok(held) = hold_port(address) {
+            return Some(held);
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+    None
 }
 
 /// Returns when the listener and every connection are closed.

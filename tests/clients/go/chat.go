@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/openai/openai-go/v3"
@@ -71,7 +70,7 @@ func structuredChat() error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(message.Content), &struct{ Count int }{})
+	return checkCount(message.Content)
 }
 
 func seeImageInChat() error {

@@ -123,19 +123,19 @@ func structuredResponse() error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(response.OutputText()), &struct{ Count int }{})
+	return checkCount(response.OutputText())
 }
 
 func seeImage() error {
 	image := responses.ResponseInputContentParamOfInputImage(responses.ResponseInputImageDetailAuto)
 	image.OfInputImage.ImageURL = openai.String(picture)
 	parts := responses.ResponseInputMessageContentListParam{responses.ResponseInputContentParamOfInputText("What is this?"), image}
-	_, err := create(responses.ResponseInputParam{responses.ResponseInputItemParamOfMessage(parts, responses.EasyInputMessageRoleUser)}, nil)
-	return err
+	return send(responses.ResponseInputParam{responses.ResponseInputItemParamOfMessage(parts, responses.EasyInputMessageRoleUser)})
 }
 
-func say(text string) error {
-	response, err := create(responses.ResponseInputParam{user(text)}, nil)
+// send creates a response and checks that it has the default answer.
+func send(input responses.ResponseInputParam) error {
+	response, err := create(input, nil)
 	if err != nil {
 		return err
 	}
@@ -153,15 +153,16 @@ func responsesSituations() []situation {
 			_, err := create(responses.ResponseInputParam{user("Hello")}, func(params *responses.ResponseNewParams) { params.Model = unknown })
 			return checkUnknownModel(err)
 		}},
-		{"rate_limit", func() error { return rateLimited(isRateLimit, func() error { return say("Hello") }) }},
+		{"rate_limit", func() error {
+			return rateLimited(isRateLimit, func() error { return send(responses.ResponseInputParam{user("Hello")}) })
+		}},
 		{"previous_response", byID},
 		{"output_items", func() error { return resendAll(itself) }},
 		{"history", func() error {
 			conversation := responses.ResponseInputParam{
 				user("Hello"), responses.ResponseInputItemParamOfMessage("Hi!", responses.EasyInputMessageRoleAssistant), user("Again"),
 			}
-			_, err := create(conversation, nil)
-			return err
+			return send(conversation)
 		}},
 		{"references", func() error { return resendAll(reference) }},
 	}

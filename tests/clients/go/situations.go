@@ -83,6 +83,18 @@ func checkToolsAnswer(text string, called []string) error {
 	return nil
 }
 
+// checkCount returns an error unless the text is JSON with a count.
+func checkCount(text string) error {
+	var parsed struct{ Count *int }
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
+		return err
+	}
+	if parsed.Count == nil {
+		return fmt.Errorf("no count: %s", text)
+	}
+	return nil
+}
+
 // checkDefaultAnswer returns an error unless the text is the simulator's default answer.
 func checkDefaultAnswer(text string) error {
 	if !strings.HasPrefix(text, "word1 ") {

@@ -87,12 +87,13 @@ def rate_limited(error_type):
 
 
 def raises(kind, call):
-    """Returns the error that `call` raises, which must be of this type."""
+    """Returns the error that `call` raises, which must be of this type, or of one of them."""
     try:
         call()
     except kind as error:
         return error
-    raise AssertionError(f"no {kind.__name__}")
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    raise AssertionError(f"no {' or '.join(kind.__name__ for kind in kinds)}")
 
 
 def check_tools_answer(text, called):

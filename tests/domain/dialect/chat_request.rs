@@ -83,11 +83,12 @@ fn a_request_with_many_parameters_is_translated() {
 fn default_values_are_not_sent() {
     assert_eq!(sent_for(&json!({})), json!({}));
     let nothing = json!({
-        "n": 1, "stop": null, "logprobs": false, "top_logprobs": 0, "modalities": ["text"], "store": false,
+        "n": 1, "logprobs": false, "top_logprobs": 0, "modalities": ["text"], "store": false,
         "response_format": {"type": "text"}, "tools": [], "stop": [], "temperature": null, "audio": null,
         "stream_options": {"include_obfuscation": true}, "unheard_of": null,
     });
     assert_eq!(sent_for(&nothing), json!({}));
+    assert_eq!(sent_for(&json!({"stop": null})), json!({}));
     let (_, sent, options) = translate(&with(&json!({}))).unwrap();
     assert!(!sent.stream && !options.include_usage && !options.wants_function_call);
 }

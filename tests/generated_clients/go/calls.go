@@ -92,11 +92,13 @@ func main() {
 	}))
 	answer := *counted("responses", response.JSON200, response.Body)
 	check("status", answer["status"], "completed")
+	called := ""
 	for _, item := range answer["output"].([]any) {
 		if item := item.(map[string]any); item["type"] == "function_call" {
-			check("name", item["name"], "look_up")
+			called = item["name"].(string)
 		}
 	}
+	check("the called function", called, "look_up")
 
 	revoke := must(gateway.RevokeTokenWithResponse(ctx, created.Id))
 	check("status", counted("revoke a token", revoke.JSON200, revoke.Body).Status, "revoked")

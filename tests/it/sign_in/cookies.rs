@@ -1,13 +1,13 @@
 //! Tests of connecting Suno with a browser's cookie: the forms in which people copy it, and a provider that replaces
 //! it.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Gateway, Home, eventually, pause},
+    gateway::{Gateway, Home, eventually},
     provider::Provider,
 };
 
@@ -111,7 +111,7 @@ async fn a_replaced_cookie_is_stored_and_never_in_plain_text() {
     eventually("one more refresh", async || generation().await.filter(|now| Some(*now) > before)).await;
     let status = gateway.get("/v1/auth/suno/status").await.json();
     assert_eq!((&status["authenticated"], &status["state"]), (&json!(true), &json!("active")), "{status}");
-    pause(Duration::from_millis(50)).await;
+    gateway.stop().await;
     let issued = provider.issued().await;
     assert!(issued.iter().filter(|secret| secret.starts_with("client_")).count() > 4);
     assert_eq!(files_with(home.path(), &issued), [""; 0], "no secret is in the database, the journal or the log");

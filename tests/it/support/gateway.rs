@@ -55,13 +55,14 @@ pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Parallel runs start at different ports.
     let start = u16::try_from(std::process::id() % 1_000).unwrap_or_default() * 11;
-    loop {
+    for _ in PORTS {
         let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = PORTS.start + offset % (PORTS.end - PORTS.start);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("::1", port)).is_ok() {
             return port;
         }
     }
+    panic!("no port of {PORTS:?} is free");
 }
 
 /// Polls `look` until it returns a value.

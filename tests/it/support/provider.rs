@@ -3,7 +3,6 @@
 use std::{
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -12,7 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::gateway::{HttpResponse, http};
+use super::{
+    command_output::first_line,
+    gateway::{HttpResponse, http},
+};
 
 /// A running simulator. Dropping it kills the process.
 pub(crate) struct Provider {
@@ -42,8 +44,7 @@ impl Provider {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the simulator starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a piped stdout")).read_line(&mut line).expect("a line");
+        let line = first_line(child.stdout.take().expect("a piped stdout"));
         let ready: Value = serde_json::from_str(&line).expect("addresses as JSON");
         let text = |member: &str| ready[member].as_str().expect("an address").to_owned();
         Self {

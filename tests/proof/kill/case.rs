@@ -11,7 +11,7 @@ use crate::{
     composed::{self, Victim},
     decorated::{Changes, Sabotage},
     support::gateway::{Gateway, Home, TEST_DEADLINE},
-    testbed::{Caller, POLL_INTERVAL, Testbed, now_unix_ms, pause, wait_for},
+    testbed::{Caller, POLL_INTERVAL, Testbed, millis, now_unix_ms, pause, wait_for},
 };
 
 const ACCOUNT: &str = "openai";
@@ -290,8 +290,4 @@ impl Aftermath<'_> {
 
 fn check(holds: bool, error: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(error()) }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).expect("a short time")
 }

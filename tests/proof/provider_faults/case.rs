@@ -8,11 +8,12 @@ use super::table::{Case, Count, Expected, Owner, Strike};
 use crate::{
     composed,
     options::Options,
-    races_and_faults::{Totals, clock, hurried_home, pass, status},
+    races_and_faults::{Totals, clock, hurried_home, status},
     support::{
         gateway::{Gateway, Home, eventually},
         provider::Provider,
     },
+    testbed::pause,
 };
 
 const HTTP_TIMEOUT: Duration = Duration::from_millis(900);
@@ -142,7 +143,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Op
     }
     if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
         eventually("the access token to end", dead).await;
-        pass(options.short_or_long(BEYOND_LIFE.0, BEYOND_LIFE.1)).await;
+        pause(options.short_or_long(BEYOND_LIFE.0, BEYOND_LIFE.1)).await;
     }
     seen(&case.after, EFFECT_WITHIN, provider, gateway).await
 }

@@ -35,8 +35,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
     let operations = options.short_or_long(OPERATIONS.0, OPERATIONS.1) / 2;
     on_runtime(async move {
         let mut problems = Vec::new();
-        let names: Vec<&str> = scripted::cases().into_iter().map(|(name, _)| name).collect();
-        let scripted = side_by_side(4, scripted::cases().into_iter().map(|(_, case)| case)).await;
+        let names: Vec<&str> = scripted::cases(options.sabotage).into_iter().map(|(name, _)| name).collect();
+        let scripted = side_by_side(4, scripted::cases(options.sabotage).into_iter().map(|(_, case)| case)).await;
         let mut rows = Vec::new();
         for (name, outcome) in names.into_iter().zip(scripted) {
             rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as expected").to_owned()]);

@@ -8,12 +8,13 @@ use super::history::History;
 use crate::{
     composed,
     decorated::Sabotage,
-    races_and_faults::{ask, client, clock, hurried_home, status},
+    races_and_faults::{ask, clock, hurried_home, status},
     support::{
         gateway::{Gateway, Home, HttpResponse},
         postgres::Database,
         provider::Provider,
     },
+    testbed::shared_client,
 };
 
 /// Long enough that no call times out. Timeouts are tested by another harness.
@@ -64,7 +65,7 @@ impl Pair {
 
     async fn post(&self, gateway: usize, action: &str, body: &Value) -> HttpResponse {
         let Gateway { base, token, .. } = &self.gateways[gateway];
-        let request = client().post(format!("{base}/v1/auth/openai/{action}")).bearer_auth(token).json(body);
+        let request = shared_client().post(format!("{base}/v1/auth/openai/{action}")).bearer_auth(token).json(body);
         HttpResponse::of(request.send().await.expect("an answer")).await
     }
 
@@ -76,7 +77,7 @@ impl Pair {
     /// needs a new login.
     pub(super) async fn call(&self, gateway: usize) -> u16 {
         let Gateway { base, token, .. } = &self.gateways[gateway];
-        let request = client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
+        let request = shared_client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
         let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         let code = answer.json()["error"]["code"].clone();
         assert!(answer.status != 400 || code == "not_connected" || code == "needs_reauth", "{}", answer.text);
@@ -98,7 +99,7 @@ impl Pair {
         let (started, text) = (started.json(), |value: &Value| value.as_str().expect("a text").to_owned());
         let id = text(&started["login_id"]);
         self.history.started(&id, asked_at);
-        let approved = client().get(text(&started["auth_url"])).send().await.expect("an answer");
+        let approved = shared_client().get(text(&started["auth_url"])).send().await.expect("an answer");
         let redirect_url = HttpResponse::of(approved).await.header("location").to_owned();
         (id, redirect_url)
     }
@@ -162,7 +163,7 @@ impl Pair {
 
     /// Sends a command to the provider's control API.
     pub(super) async fn command(&self, path: &str, body: &Value) {
-        let request = client().post(format!("{}{path}", self.provider.control_url)).json(body);
+        let request = shared_client().post(format!("{}{path}", self.provider.control_url)).json(body);
         let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
     }

@@ -9,21 +9,27 @@ use super::{
     Running,
     pair::{Pair, Revocation},
 };
-use crate::{races_and_faults::Totals, support::gateway::eventually};
+use crate::{decorated::Sabotage, races_and_faults::Totals, support::gateway::eventually};
 
-pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
+pub(super) fn cases(sabotage: Option<Sabotage>) -> Vec<(&'static str, Running<()>)> {
     vec![
-        ("logout while a code is redeemed", Box::pin(logout_during_exchange())),
-        ("a newer login while an older code is redeemed", Box::pin(newer_login_during_exchange())),
-        ("logout while a refresh is answered", Box::pin(logout_during_refresh(Revocation::OfGrant))),
-        ("login while a refresh is answered, one family revoked", Box::pin(login_during_refresh(Revocation::OfFamily))),
-        ("login while a refresh is answered, none revoked", Box::pin(login_during_refresh(Revocation::OfGrant))),
+        ("logout while a code is redeemed", Box::pin(logout_during_exchange(sabotage))),
+        ("a newer login while an older code is redeemed", Box::pin(newer_login_during_exchange(sabotage))),
+        ("logout while a refresh is answered", Box::pin(logout_during_refresh(Revocation::OfGrant, sabotage))),
+        (
+            "login while a refresh is answered, one family revoked",
+            Box::pin(login_during_refresh(Revocation::OfFamily, sabotage)),
+        ),
+        (
+            "login while a refresh is answered, none revoked",
+            Box::pin(login_during_refresh(Revocation::OfGrant, sabotage)),
+        ),
     ]
 }
 
 /// Starts a pair with a connected account. Returns the pair and the login's id.
-async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
-    let pair = Pair::start(revocation, None).await;
+async fn signed_in(revocation: Revocation, sabotage: Option<Sabotage>) -> (Arc<Pair>, String) {
+    let pair = Pair::start(revocation, sabotage).await;
     let (id, status) = pair.login(0).await;
     assert_eq!(status, 200);
     (pair, id)
@@ -51,8 +57,8 @@ async fn judge(pair: &Pair) {
     assert_eq!((totals.reuse, totals.under_way), (0, 0));
 }
 
-async fn logout_during_exchange() {
-    let pair = Pair::start(Revocation::OfGrant, None).await;
+async fn logout_during_exchange(sabotage: Option<Sabotage>) {
+    let pair = Pair::start(Revocation::OfGrant, sabotage).await;
     let login = pair.start_login(0).await;
     let paste = slow_exchange(&pair, login).await;
     assert_eq!(pair.logout(0).await, 200);
@@ -64,8 +70,8 @@ async fn logout_during_exchange() {
     assert!(all_revoked(&pair).await, "the tokens of the late exchange are revoked");
 }
 
-async fn newer_login_during_exchange() {
-    let pair = Pair::start(Revocation::OfGrant, None).await;
+async fn newer_login_during_exchange(sabotage: Option<Sabotage>) {
+    let pair = Pair::start(Revocation::OfGrant, sabotage).await;
     let older = pair.start_login(0).await;
     let paste = slow_exchange(&pair, older.clone()).await;
     let (newer, status) = pair.login(1).await;
@@ -90,8 +96,8 @@ async fn release(pair: &Pair, refresh: JoinSet<u16>) -> u16 {
     status_of(refresh).await
 }
 
-async fn logout_during_refresh(revocation: Revocation) {
-    let (pair, _) = signed_in(revocation).await;
+async fn logout_during_refresh(revocation: Revocation, sabotage: Option<Sabotage>) {
+    let (pair, _) = signed_in(revocation, sabotage).await;
     let refresh = held_refresh(&pair).await;
     assert_eq!(pair.logout(1).await, 200);
     assert!(pair.is_logged_out().await);
@@ -101,8 +107,8 @@ async fn logout_during_refresh(revocation: Revocation) {
     assert!(all_revoked(&pair).await, "the tokens of the late refresh are revoked");
 }
 
-async fn login_during_refresh(revocation: Revocation) {
-    let (pair, _) = signed_in(revocation).await;
+async fn login_during_refresh(revocation: Revocation, sabotage: Option<Sabotage>) {
+    let (pair, _) = signed_in(revocation, sabotage).await;
     let refresh = held_refresh(&pair).await;
     let (newer, status) = pair.login(1).await;
     assert_eq!(status, 200);

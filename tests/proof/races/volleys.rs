@@ -13,12 +13,7 @@ use super::{
     outcome::{Outcome, unexplained},
     pair::{Pair, Revocation},
 };
-use crate::{
-    decorated::Sabotage,
-    races_and_faults::{Totals, pass},
-    seed::Draws,
-    support::gateway::eventually,
-};
+use crate::{decorated::Sabotage, races_and_faults::Totals, seed::Draws, support::gateway::eventually, testbed::pause};
 
 const IN_A_VOLLEY: usize = 8;
 /// The operations of a volley begin within this many milliseconds.
@@ -90,7 +85,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     }
     let gateway = run.draw_gateway();
     run.end_logged_out(gateway, JoinSet::new()).await;
-    pass(LATE).await;
+    pause(LATE).await;
     if !run.pair.is_logged_out().await {
         run.add_problem("a login came back long after the last logout".to_owned());
     }
@@ -113,7 +108,7 @@ fn observe(pair: Arc<Pair>, notes: Arc<Mutex<Notes>>) -> JoinSet<()> {
                 notes.polls += 1;
                 notes.problems.extend(problem);
             }
-            pass(POLL_INTERVAL).await;
+            pause(POLL_INTERVAL).await;
         }
     });
     observer
@@ -189,7 +184,7 @@ impl Run {
         let (gateway, pair, notes) = (self.draw_gateway(), Arc::clone(&self.pair), Arc::clone(&self.notes));
         let after = Duration::from_millis(self.draws.below(SPREAD));
         running.spawn(async move {
-            pass(after).await;
+            pause(after).await;
             let status = match operation {
                 Operation::Refresh => pair.refresh(gateway).await,
                 Operation::Call => pair.call(gateway).await,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::{
     composed,
+    decorated::Sabotage,
     options::Options,
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
@@ -60,6 +61,7 @@ type Version = (String, u64);
 
 struct Scene {
     engine: Engine,
+    sabotage: Option<Sabotage>,
     testbed: Testbed,
     homes: Vec<Home>,
     gateways: Vec<Gateway>,
@@ -84,11 +86,12 @@ pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
         engine,
         Draws::from(seed),
         options.runs.unwrap_or_else(|| options.short_or_long(STEPS.0, STEPS.1)),
+        options.sabotage,
     ))
 }
 
-async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Failed> {
-    let mut scene = Scene::new(engine).await;
+async fn restores(engine: Engine, mut draws: Draws, steps: u32, sabotage: Option<Sabotage>) -> Result<(), Failed> {
+    let mut scene = Scene::new(engine, sabotage).await;
     scene.log_in(0).await;
     scene.back_up().await;
     for number in 0..steps {
@@ -102,12 +105,13 @@ async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Fa
 }
 
 impl Scene {
-    async fn new(engine: Engine) -> Self {
+    async fn new(engine: Engine, sabotage: Option<Sabotage>) -> Self {
         let testbed = Testbed::new(engine, &[]).await;
         let home = || testbed.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
         let homes: Vec<Home> = (0..GATEWAYS).map(|_| home()).collect();
         let mut scene = Self {
             engine,
+            sabotage,
             testbed,
             homes,
             gateways: Vec::new(),
@@ -125,7 +129,7 @@ impl Scene {
 
     async fn start_all(&mut self) {
         for home in &self.homes {
-            self.gateways.push(composed::start(home, None).await);
+            self.gateways.push(composed::start(home, self.sabotage).await);
         }
     }
 
@@ -160,7 +164,7 @@ impl Scene {
             Step::Kill => {
                 // Dropping a gateway sends SIGKILL.
                 drop(self.gateways.remove(replica));
-                self.gateways.insert(replica, composed::start(&self.homes[replica], None).await);
+                self.gateways.insert(replica, composed::start(&self.homes[replica], self.sabotage).await);
             }
         }
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use goclaw_simulator::{FamilyId, Presentation, PresentationOutcome};
 
-use super::{LIFETIME, millis};
+use super::LIFETIME;
+use crate::testbed::millis;
 
 /// The presentations of one login by generation, in order.
 pub(super) struct Account {

@@ -16,7 +16,7 @@ use crate::{
     composed,
     options::Options,
     support::gateway::{Gateway, Home},
-    testbed::{Caller, Engine, Testbed, block_on, now_unix_ms, pause, wait_for},
+    testbed::{Caller, Engine, Testbed, block_on, millis, now_unix_ms, pause, wait_for},
 };
 use explained::Account;
 
@@ -181,10 +181,6 @@ async fn judge(
         problems.push(format!("{} families for {} logins", accounts.len(), names.len()));
     }
     if problems.is_empty() { Ok(()) } else { Err(format!("seed {seed}: {}", problems.join("; ")).into()) }
-}
-
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).expect("a short time")
 }
 
 /// Marsaglia's xorshift, a reproducible random sequence.

@@ -3,10 +3,12 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Write},
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
+
+use crate::support::command_output::first_line;
 
 /// Large enough for a database and its log, and small enough to be filled quickly.
 const SIZE: &str = "4m";
@@ -39,9 +41,7 @@ impl Disk {
         command.args(["--mount", "sh", "-c", MOUNT_SCRIPT, "sh", SIZE]).arg(folder);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = command.spawn().map_err(|error| format!("unshare: {error}"))?;
-        let mut line = String::new();
-        let output = keeper.stdout.take().expect("a piped stdout");
-        BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
+        let line = first_line(keeper.stdout.take().expect("a piped stdout"));
         let disk = Self { keeper, folder: folder.to_owned(), has_user_namespace };
         if line.trim() == "mounted" { Ok(disk) } else { Err("mount was refused".to_owned()) }
     }

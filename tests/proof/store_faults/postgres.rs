@@ -12,12 +12,13 @@ use super::{
 use crate::{
     composed,
     options::Options,
-    races_and_faults::{clock, hurried_home, pass},
+    races_and_faults::{clock, hurried_home},
     support::{
         gateway::{Gateway, Home, eventually},
         postgres::Database,
         provider::Provider,
     },
+    testbed::pause,
 };
 
 /// Closes all connections, as a failover does.
@@ -127,7 +128,7 @@ async fn outage(fault: Fault, options: Options) -> Outcome {
     scene.strike(fault).await;
     held.release(&scene.provider).await;
     wait_for_unsaved(&scene.home.data_dir(), 1).await;
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the fault prevents the commit");
     let kept_in = kept_in(&scene.home.data_dir());
 
@@ -148,7 +149,7 @@ async fn response_lost(fault: CommitFault, options: Options) -> Outcome {
     held.release(&scene.provider).await;
     scene.link.wait_for(fault).await;
     assert_eq!(count_unsaved(&scene.home.data_dir()), 1, "the journal keeps the token until the database responds");
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT arrives");
     let kept_in = kept_in(&scene.home.data_dir());
 
@@ -176,7 +177,7 @@ async fn killed_meanwhile(options: Options) -> Outcome {
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "the gateway must not start without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     let kept_in = kept_in(&scene.home.data_dir());
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 

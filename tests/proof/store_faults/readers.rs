@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::{
-    races_and_faults::{client, pass},
     support::gateway::Gateway,
+    testbed::{pause, shared_client},
 };
 
 const READERS: usize = 3;
@@ -39,11 +39,11 @@ impl Readers {
             let token = gateway.token.clone();
             tasks.spawn(async move {
                 while !counts.is_stopped.load(Ordering::Relaxed) {
-                    let answer = client().get(&url).bearer_auth(&token).send().await;
+                    let answer = shared_client().get(&url).bearer_auth(&token).send().await;
                     let served = answer.is_ok_and(|answer| answer.status().is_success());
                     counts.all.fetch_add(1, Ordering::Relaxed);
                     counts.served.fetch_add(u64::from(served), Ordering::Relaxed);
-                    pass(PAUSE).await;
+                    pause(PAUSE).await;
                 }
             });
         }

@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    races_and_faults::{Totals, client, status},
+    races_and_faults::{Totals, status},
     support::{
         gateway::{Gateway, eventually},
         provider::Provider,
     },
+    testbed::shared_client,
 };
 
 /// Long enough to hold a response while the store fails.
@@ -39,7 +40,7 @@ pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) ->
         // Do not keep the gateway alive, because the test may kill it.
         drop(caller);
         // Ignore the result, because the gateway may be killed, or the call may time out.
-        let _ = client().post(url).bearer_auth(token).json(&json!({})).send().await;
+        let _ = shared_client().post(url).bearer_auth(token).json(&json!({})).send().await;
     });
     provider.post_control("/stops/await", json!({"step": "rotated"})).await;
     Held { call }

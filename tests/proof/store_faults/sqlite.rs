@@ -21,12 +21,14 @@ use super::{
 };
 use crate::{
     composed,
+    decorated::Sabotage,
     options::Options,
-    races_and_faults::{Totals, clock, hurried_home, pass},
+    races_and_faults::{Totals, clock, hurried_home},
     support::{
         gateway::{CommandOutput, Gateway, Home, eventually},
         provider::Provider,
     },
+    testbed::pause,
 };
 
 const DATABASE: &str = "goclaw.db";
@@ -51,10 +53,11 @@ struct Scene {
     home: Home,
     disk: Disk,
     data_dir: PathBuf,
+    sabotage: Option<Sabotage>,
 }
 
 impl Scene {
-    fn new(has_data_on_disk: bool) -> Self {
+    fn new(has_data_on_disk: bool, options: Options) -> Self {
         let provider = Provider::approving();
         let home = hurried_home(&provider, HTTP_TIMEOUT);
         let folder = home.path().join("disk");
@@ -69,11 +72,12 @@ impl Scene {
             let data_dir = home.data_dir();
             (home, data_dir)
         };
-        Self { provider, home, disk, data_dir }
+        Self { provider, home, disk, data_dir, sabotage: options.sabotage }
     }
 
     async fn start(&self) -> Gateway {
-        self.home.answering(self.home.spawn(self.disk.inside(&self.home.command(&[])), "gateway")).await
+        let command = self.disk.inside(&composed::command_with(&self.home, self.sabotage));
+        self.home.answering(self.home.spawn(command, "gateway")).await
     }
 
     /// Stops the gateway and checks the integrity and contents of its database.
@@ -106,7 +110,7 @@ fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, totals: To
 }
 
 async fn full(options: Options, journal_on_it: bool) -> Outcome {
-    let scene = Scene::new(journal_on_it);
+    let scene = Scene::new(journal_on_it, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
@@ -115,7 +119,7 @@ async fn full(options: Options, journal_on_it: bool) -> Outcome {
     if !journal_on_it {
         wait_for_unsaved(&scene.data_dir, 1).await;
     }
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the full disk prevents the commit");
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
@@ -132,20 +136,20 @@ async fn full(options: Options, journal_on_it: bool) -> Outcome {
 
 /// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
 async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outcome {
-    let scene = Scene::new(true);
+    let scene = Scene::new(true, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    pass(MOMENT).await;
+    pause(MOMENT).await;
     let reads = readers.stop().await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "memory");
     let held = if a_caller_waits { Some(held) } else { None };
     let mut gateway = Arc::into_inner(gateway).expect("no other reference");
     gateway.terminate();
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert!(gateway.is_running(), "the gateway must not exit with the only live token");
 
     scene.disk.free();
@@ -165,10 +169,11 @@ async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outco
 async fn unwritable(options: Options) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
-    let plain = home.command(&[]);
+    let plain = composed::command_with(&home, options.sabotage);
     let mut command = Command::new("sh");
     // Ignore the limit's signal, as a service manager does, so that writes fail with an error.
-    command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).env_clear();
+    let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    command.args(["-c", script]).arg(plain.get_program()).args(plain.get_args()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // Discard the log, because the limit would also apply to it.
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -177,7 +182,7 @@ async fn unwritable(options: Options) -> Outcome {
     let readers = Readers::of(&gateway);
     limit_files(&gateway, "0");
     held.release(&provider).await;
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the limit prevents the commit");
     let kept_in = kept_in(&home.data_dir());
     assert_eq!(kept_in, "memory");
@@ -200,7 +205,7 @@ fn limit_files(gateway: &Gateway, size: &str) {
 }
 
 async fn read_only_at_start(options: Options) -> Outcome {
-    let scene = Scene::new(false);
+    let scene = Scene::new(false, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
@@ -216,7 +221,7 @@ async fn read_only_at_start(options: Options) -> Outcome {
     let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "the gateway must not start on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "one line of error text: {}", refused.stderr);
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "escrow", "the journal keeps the received token");
 
@@ -240,7 +245,7 @@ async fn locked_by_another(options: Options) -> Outcome {
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
     held.release(&provider).await;
     wait_for_unsaved(&home.data_dir(), 1).await;
-    pass(failure_length(options)).await;
+    pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the lock prevents the commit");
     let kept_in = kept_in(&home.data_dir());
 

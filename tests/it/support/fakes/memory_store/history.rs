@@ -18,18 +18,29 @@ use super::{MemoryStore, Tables};
 impl CredentialHistory for MemoryStore {
     async fn since(&self, after: Revision, limit: usize) -> Result<NewEvents, StoreError> {
         let tables = self.tables_to("read the latest events").await?;
-        let events = tables.events.iter().filter(|event| event.revision > after).take(limit).cloned().collect();
-        Ok(NewEvents { events, is_complete: true })
+        let mut new = NewEvents { events: Vec::new(), is_complete: true };
+        for event in tables.events.iter().filter(|event| event.revision > after) {
+            if new.events.len() == limit {
+                break;
+            }
+            if tables.is_readable(event) {
+                new.events.push(event.clone());
+            } else {
+                new.is_complete = false;
+            }
+        }
+        Ok(new)
     }
 
     async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
         let tables = self.tables_to("read the events of an account").await?;
-        Ok(tables.events.iter().rev().filter(|event| event.name == *name).take(limit).cloned().collect())
+        let events = tables.events.iter().rev().filter(|event| event.name == *name && tables.is_readable(event));
+        Ok(events.take(limit).cloned().collect())
     }
 
     async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
         let tables = self.tables_to("read the newest events").await?;
-        Ok(tables.events.iter().rev().take(limit).cloned().collect())
+        Ok(tables.events.iter().rev().filter(|event| tables.is_readable(event)).take(limit).cloned().collect())
     }
 
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
@@ -40,6 +51,10 @@ impl CredentialHistory for MemoryStore {
 }
 
 impl Tables {
+    fn is_readable(&self, event: &CredentialEvent) -> bool {
+        !self.unreadable_events.contains(&event.revision)
+    }
+
     /// Stores an account and records its event.
     pub(super) fn put(&mut self, mut account: SealedCredential, kind: EventKind, now: Timestamp) -> SealedCredential {
         account.revision = self.record(&account.name, kind, &account.refresh, now).revision;

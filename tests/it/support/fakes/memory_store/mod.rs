@@ -21,7 +21,7 @@ use goclaw::{
         api_token::SealedApiToken,
         audit::AuditEntry,
         credential::SealedCredential,
-        history::CredentialEvent,
+        history::{CredentialEvent, Revision},
         ids::AccountName,
         keys::{JournalUse, KeyCheck},
         login::SealedLogin,
@@ -50,6 +50,8 @@ struct Tables {
     unreadable: BTreeMap<AccountName, UnreadableRow>,
     logins: Vec<SealedLogin>,
     events: Vec<CredentialEvent>,
+    /// The revisions of the events whose rows are damaged.
+    unreadable_events: Vec<Revision>,
     /// Each with the time of its next attempt.
     revocations: Vec<(PendingRevocation, Timestamp)>,
     api_tokens: Vec<SealedApiToken>,
@@ -144,6 +146,14 @@ impl MemoryStore {
     /// Undoes [`MemoryStore::damage`].
     pub(crate) fn undo_damage(&self, name: &AccountName) {
         self.tables().unreadable.remove(name);
+    }
+
+    /// Makes the rows of an account's events unreadable.
+    pub(crate) fn damage_events(&self, name: &AccountName) {
+        let mut tables = self.tables();
+        let damaged: Vec<_> =
+            tables.events.iter().filter(|event| event.name == *name).map(|event| event.revision).collect();
+        tables.unreadable_events.extend(damaged);
     }
 
     /// Adds a member that the gateway does not use to an account's settings.
