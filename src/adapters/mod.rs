@@ -4,7 +4,7 @@
 //! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
 //!   and [`system`].
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
-//! - For the process itself: [`settings`], [`data_folder`], [`secret_file`], [`telemetry`], [`service_manager`] and
+//! - For the process itself: [`settings`], [`data_folder`], [`secret_file`], [`logging`], [`service_manager`] and
 //!   [`prometheus`], whose metrics [`http`] returns.
 //! - Used by `goclaw backup`, `restore`, `export` and `import`: [`archive`] and [`foreign`].
 //! - Used by `goclaw doctor`: [`diagnosis`].
@@ -25,6 +25,7 @@ mod draft;
 pub mod foreign;
 pub mod http;
 pub mod journal;
+pub mod logging;
 pub mod oauth;
 pub mod outbound;
 pub mod prometheus;
@@ -34,7 +35,6 @@ pub mod serving;
 pub mod settings;
 pub mod store;
 pub mod system;
-pub mod telemetry;
 pub mod upstream;
 pub mod web_ui;
 pub mod webhook;

@@ -32,7 +32,7 @@ pub enum SecretFileError {
 
 /// Who manages a secret file. This decides which file modes are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretFileOf {
+pub enum ManagedBy {
     /// The gateway created the file. Only the gateway's user may read it.
     Gateway,
     /// The owner configured the file, e.g. as a mounted secret. Others may read it, but not write it.
@@ -94,7 +94,7 @@ fn write_draft(
 /// # Errors
 /// [`SecretFileError::NotPrivate`] or [`SecretFileError::Writable`] by the rule of `managed_by`,
 /// [`SecretFileError::Empty`], [`SecretFileError::TooLarge`], [`SecretFileError::NotAFile`], [`SecretFileError::Io`].
-pub fn read_secret_file(path: &Path, managed_by: SecretFileOf) -> Result<Option<SecretString>, SecretFileError> {
+pub fn read_secret_file(path: &Path, managed_by: ManagedBy) -> Result<Option<SecretString>, SecretFileError> {
     // Opening a named pipe would wait for a writer.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(SecretFileError::NotAFile { path: path.to_owned() });
@@ -105,13 +105,13 @@ pub fn read_secret_file(path: &Path, managed_by: SecretFileOf) -> Result<Option<
     };
     let mode = mode(&file.metadata().map_err(failed("get the mode of", path))?);
     match managed_by {
-        SecretFileOf::Gateway if mode & 0o077 != 0 => {
+        ManagedBy::Gateway if mode & 0o077 != 0 => {
             return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
         }
-        SecretFileOf::Owner if mode & 0o022 != 0 => {
+        ManagedBy::Owner if mode & 0o022 != 0 => {
             return Err(SecretFileError::Writable { path: path.to_owned(), mode });
         }
-        SecretFileOf::Gateway | SecretFileOf::Owner => {}
+        ManagedBy::Gateway | ManagedBy::Owner => {}
     }
     // A growing buffer would leave copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES as usize + 1));

@@ -81,10 +81,10 @@ impl Drop for InFlight {
 }
 
 pub(super) fn request_ended(record: &RequestRecord) {
-    let asked = &record.asked;
+    let details = &record.details;
     let route = record.route.clone();
-    let program = label_value("program", asked.program.as_deref().unwrap_or_default());
-    let account = label_value("account", asked.account.as_ref().map(AccountName::as_str).unwrap_or_default());
+    let program = label_value("program", details.program.as_deref().unwrap_or_default());
+    let account = label_value("account", details.account.as_ref().map(AccountName::as_str).unwrap_or_default());
     counter!(REQUESTS, "route" => route.clone(), "method" => record.method.clone(), "code" => record.status.to_string(),
         "program" => program.clone(), "account" => account.clone())
     .increment(1);
@@ -95,8 +95,8 @@ pub(super) fn request_ended(record: &RequestRecord) {
     if record.end != RequestEnd::Complete {
         counter!(BROKEN, "route" => route, "end" => record.end.as_str()).increment(1);
     }
-    if let Some(tokens) = asked.tokens {
-        let model = label_value("model", asked.model.as_deref().unwrap_or_default());
+    if let Some(tokens) = details.tokens {
+        let model = label_value("model", details.model.as_deref().unwrap_or_default());
         for (kind, count) in [("input", tokens.input), ("cached", tokens.cached), ("output", tokens.output)] {
             counter!(TOKENS, "kind" => kind, "program" => program.clone(), "account" => account.clone(),
                 "model" => model.clone())

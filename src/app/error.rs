@@ -114,7 +114,7 @@ pub enum AppError {
     RefreshNotYet { name: AccountName, wait: Duration },
     /// There is no usable access token now. A later request may succeed.
     #[error("the tokens of provider {name} cannot be refreshed now")]
-    RefreshNotBegun {
+    RefreshUnavailable {
         name: AccountName,
         /// The time until a refresh may begin, if it is known.
         wait: Option<Duration>,

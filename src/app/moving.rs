@@ -17,7 +17,7 @@ use crate::{
         secret::{AccessToken, RefreshToken},
     },
     ports::{
-        AuditLog, Author, Clock, EndedLogin, JournalError, JournalRecord, MoveOrder, ProfileChange, Random,
+        AuditLog, Author, Clock, EndedLogin, JournalError, JournalRecord, MoveRequest, ProfileChange, Random,
         RecordState, RevocationQueue, SaveOutcome, StoreError, TokenJournal, TokenStore,
     },
 };
@@ -36,7 +36,7 @@ pub struct Moving {
 
 /// An account to move, with plaintext tokens.
 #[derive(Debug)]
-pub struct MovingAccount {
+pub struct PlaintextAccount {
     pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
@@ -49,7 +49,7 @@ pub struct MovingAccount {
 /// Accounts that are ready to be moved to another installation.
 #[derive(Debug, Default)]
 pub struct OpenedAccounts {
-    pub accounts: Vec<MovingAccount>,
+    pub accounts: Vec<PlaintextAccount>,
     versions: Vec<(AccountName, TokenVersion)>,
 }
 
@@ -154,7 +154,7 @@ impl Moving {
             BackupCoverage::Ended => return Err(MoveError::Ended(name)),
             BackupCoverage::Reusable | BackupCoverage::Newest | BackupCoverage::Unknown => {}
         }
-        opened.accounts.push(MovingAccount {
+        opened.accounts.push(PlaintextAccount {
             name: name.clone(),
             provider_type: account.provider_type,
             display_name: account.display_name.clone(),
@@ -173,7 +173,7 @@ impl Moving {
     /// # Errors
     /// [`AppError::Store`]. Whether the accounts were removed is then unknown.
     pub async fn remove(&self, opened: &OpenedAccounts, archive: &str) -> Result<bool, AppError> {
-        let order = MoveOrder {
+        let order = MoveRequest {
             accounts: opened.versions.clone(),
             revocations: self.revocations_that_would_end(opened).await?,
             archive: archive.to_owned(),
@@ -196,7 +196,7 @@ impl Moving {
     /// account was connected here.
     async fn revocations_that_would_end(&self, opened: &OpenedAccounts) -> Result<Vec<RevocationId>, StoreError> {
         let queued = self.revocations.all().await?;
-        let would_end = |account: &MovingAccount| {
+        let would_end = |account: &PlaintextAccount| {
             let definition = self.catalog.of_account(&account.name, account.provider_type);
             let definition = definition.filter(|definition| definition.refresh.revocation == RevocationScope::Grant);
             let client = definition.as_ref().and_then(ProviderDefinition::revoking_client).cloned();
@@ -215,8 +215,8 @@ impl Moving {
     /// [`MoveError::Connected`] if the name is connected and `replace` is false, [`MoveError::OtherType`],
     /// [`MoveError::Incomplete`] if the tokens were saved and a later step failed. After [`MoveError::App`], they may
     /// have been saved.
-    pub async fn connect(&self, account: MovingAccount, replace: bool, source: &str) -> Result<(), MoveError> {
-        let MovingAccount { name, provider_type, .. } = &account;
+    pub async fn connect(&self, account: PlaintextAccount, replace: bool, source: &str) -> Result<(), MoveError> {
+        let PlaintextAccount { name, provider_type, .. } = &account;
         let definition = self.catalog.of_account(name, *provider_type);
         let definition = definition.filter(|definition| definition.provider_type == *provider_type);
         let definition = definition.ok_or_else(|| MoveError::OtherType(name.clone(), provider_type.as_str()))?;

@@ -23,7 +23,7 @@ use crate::{
             passphrase::{PassphraseFor, PassphraseOptions, ask, checked},
             render,
         },
-        secret_file::{SecretFileOf, read_secret_file},
+        secret_file::{ManagedBy, read_secret_file},
         settings::{DatabaseSettings, Environment, Settings},
         store::{TableRows, Tables},
         system::{SystemClock, SystemRandom},
@@ -129,7 +129,7 @@ fn stored(check: KeyCheck) -> StoredCheck {
 pub(super) fn passphrase(options: &PassphraseOptions, purpose: PassphraseFor) -> Result<SecretString, StartError> {
     match &options.passphrase_file {
         Some(path) if path.as_os_str() != "-" => {
-            let text = read_secret_file(path, SecretFileOf::Owner)?;
+            let text = read_secret_file(path, ManagedBy::Owner)?;
             let text = text.ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
             Ok(checked(&text, purpose)?)
         }

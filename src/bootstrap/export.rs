@@ -19,7 +19,7 @@ use crate::{
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
-    app::{Adoption, Moving, MovingAccount, OpenedAccounts, ProviderCatalog, Vault},
+    app::{Adoption, Moving, OpenedAccounts, PlaintextAccount, ProviderCatalog, Vault},
     domain::{ids::AccountName, provider::ProviderType, provider_settings::ProviderSettings},
     ports::Clock,
 };
@@ -90,7 +90,7 @@ fn export_text(opened: &OpenedAccounts, file: &Path) -> String {
     )
 }
 
-fn archived(account: &MovingAccount) -> ArchivedAccount {
+fn archived(account: &PlaintextAccount) -> ArchivedAccount {
     ArchivedAccount {
         name: account.name.to_string(),
         provider_type: account.provider_type.as_str().to_owned(),
@@ -136,7 +136,7 @@ pub(super) async fn import(options: &ImportOptions, settings: &Settings) -> Resu
 
 /// Connects accounts and returns their names. Unless `replace`, first checks that none of them is connected already.
 pub(super) async fn connect(
-    accounts: Vec<MovingAccount>,
+    accounts: Vec<PlaintextAccount>,
     replace: bool,
     source: &str,
     settings: &Settings,
@@ -156,10 +156,10 @@ pub(super) async fn connect(
     Ok(names)
 }
 
-fn moving_account(account: &ArchivedAccount, file: &Path) -> Result<MovingAccount, StartError> {
+fn moving_account(account: &ArchivedAccount, file: &Path) -> Result<PlaintextAccount, StartError> {
     let invalid = || StartError::InvalidAccount { file: file.to_owned(), name: account.name.clone() };
     let settings = ProviderSettings::from_json(account.settings.clone()).map_err(|_| invalid())?;
-    Ok(MovingAccount {
+    Ok(PlaintextAccount {
         name: AccountName::parse(&account.name).map_err(|_| invalid())?,
         provider_type: ProviderType::parse(&account.provider_type).ok_or_else(invalid)?,
         display_name: account.display_name.clone(),

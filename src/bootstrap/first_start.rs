@@ -9,7 +9,7 @@ use crate::{
     adapters::{
         cipher::{EncryptionKey, KeyRing, KeySource},
         data_folder,
-        secret_file::{SecretFileOf, create_secret_file, read_secret_file},
+        secret_file::{ManagedBy, create_secret_file, read_secret_file},
         settings::Settings,
     },
     domain::gateway_token,
@@ -56,13 +56,13 @@ pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, Star
 }
 
 /// Returns who manages the key file: the owner, if it is configured.
-pub(super) fn key_file_of(settings: &Settings) -> SecretFileOf {
-    if settings.encryption.key_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
+pub(super) fn key_file_of(settings: &Settings) -> ManagedBy {
+    if settings.encryption.key_file.is_some() { ManagedBy::Owner } else { ManagedBy::Gateway }
 }
 
 /// Returns who manages the token file: the owner, if it is configured.
-pub(super) fn token_file_of(settings: &Settings) -> SecretFileOf {
-    if settings.server.token_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
+pub(super) fn token_file_of(settings: &Settings) -> ManagedBy {
+    if settings.server.token_file.is_some() { ManagedBy::Owner } else { ManagedBy::Gateway }
 }
 
 /// Returns a function that rereads the keys while the gateway runs. Only keys in a file can change.
@@ -120,7 +120,7 @@ pub(super) fn check_token(settings: &Settings) -> Result<(), StartError> {
     };
     match token {
         Some(token) => long_enough(token, place).map(drop),
-        None if managed_by == SecretFileOf::Owner => Err(StartError::ConfiguredFileMissing(path)),
+        None if managed_by == ManagedBy::Owner => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(()),
     }
 }
@@ -129,8 +129,8 @@ fn long_enough(token: SecretString, place: String) -> Result<SecretString, Start
     if gateway_token::is_long_enough(&token) { Ok(token) } else { Err(StartError::WeakToken { place }) }
 }
 
-fn token_in_file(path: &Path, managed_by: SecretFileOf, random: &dyn Random) -> Result<SecretString, StartError> {
-    if managed_by == SecretFileOf::Gateway && read_secret_file(path, managed_by)?.is_none() {
+fn token_in_file(path: &Path, managed_by: ManagedBy, random: &dyn Random) -> Result<SecretString, StartError> {
+    if managed_by == ManagedBy::Gateway && read_secret_file(path, managed_by)?.is_none() {
         let mut bytes = [0; 32];
         random.fill(&mut bytes)?;
         create_secret_file(path, &gateway_token::generate(&bytes))?;

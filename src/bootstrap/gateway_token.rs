@@ -19,7 +19,7 @@ use crate::{
     adapters::{
         cli::{Connection, client::GatewayClient, render, words::TimeFormatter},
         http::{GatewayTokens, TokenSource},
-        secret_file::{SecretFileOf, read_secret_file, replace_secret_file},
+        secret_file::{ManagedBy, read_secret_file, replace_secret_file},
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
@@ -119,7 +119,7 @@ async fn send_to_running_gateway(settings: &Settings, token: SecretString) {
 }
 
 fn is_configured(settings: &Settings) -> bool {
-    settings.server.token.is_some() || token_file_of(settings) == SecretFileOf::Owner
+    settings.server.token.is_some() || token_file_of(settings) == ManagedBy::Owner
 }
 
 fn previous_file(settings: &Settings) -> PathBuf {
@@ -131,7 +131,7 @@ fn previous(settings: &Settings) -> Option<(TokenDigest, Timestamp)> {
 }
 
 fn read_previous(path: &std::path::Path) -> Option<(TokenDigest, Timestamp)> {
-    let text = read_secret_file(path, SecretFileOf::Gateway).ok().flatten()?;
+    let text = read_secret_file(path, ManagedBy::Gateway).ok().flatten()?;
     let (digest, until) = text.expose_secret().split_once(' ')?;
     Some((TokenDigest::from_stored(digest.to_owned()), Timestamp::from_unix_seconds(until.parse().ok()?)))
 }

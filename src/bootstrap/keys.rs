@@ -7,7 +7,7 @@ use crate::{
     adapters::{
         cipher::{EncryptionKey, KeyRing},
         cli::{KeysCommand, render, words::table},
-        secret_file::{SecretFileOf, read_secret_file, replace_secret_file},
+        secret_file::{ManagedBy, read_secret_file, replace_secret_file},
         settings::{DatabaseSettings, Settings},
         system::{SystemClock, SystemRandom},
     },
@@ -58,7 +58,7 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     // Check the old key first: a wrong key must not become the second line of the new file.
     open(settings).await?.check(Adoption::No).await?;
     let path = settings.key_file();
-    let old = read_secret_file(&path, SecretFileOf::Gateway)?.ok_or_else(|| StartError::NotStartedYet(path.clone()))?;
+    let old = read_secret_file(&path, ManagedBy::Gateway)?.ok_or_else(|| StartError::NotStartedYet(path.clone()))?;
     let new = EncryptionKey::generate(&SystemRandom)?;
     replace_secret_file(&path, &KeyRing::key_file_text(&new, &old))?;
     print(&format!(

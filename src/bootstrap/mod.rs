@@ -32,13 +32,12 @@ use crate::adapters::{
         self, ArchiveCommand, AuditCommand, Cli, ClientCommand, Command, ConfigCommand, ImportFrom,
         args::TokensCommand, render,
     },
-    prometheus,
+    logging, prometheus,
     service_manager::ServiceManager,
     settings::{Environment, LogFormat, Settings},
     store,
     store::OpenStoreError,
     system::{SystemClock, keep_memory_private},
-    telemetry,
 };
 use crate::app::describe_metrics;
 
@@ -71,7 +70,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let config = cli.config;
             let settings = Settings::load(config.clone(), environment)?;
             let is_json = settings.log.format == LogFormat::Json;
-            let log = telemetry::start(&settings.log.filter, environment.text("RUST_LOG"), is_json);
+            let log = logging::start(&settings.log.filter, environment.text("RUST_LOG"), is_json);
             keep_memory_private();
             prometheus::start(|| {
                 describe_metrics();

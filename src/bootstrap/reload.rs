@@ -10,9 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::StartError;
 use crate::adapters::{
+    logging::LogFilter,
     serving::ServerCertificate,
     settings::{Environment, Explained, Settings},
-    telemetry::LogFilter,
 };
 
 const FILTER: &str = "log.filter";

@@ -22,7 +22,7 @@ use crate::{
         archive::{ArchiveError, ArchiveKind, ArchiveReader, Header},
         cipher::{KeyRing, XChaChaCipher},
         cli::{RestoreOptions, passphrase::PassphraseFor, words::TimeFormatter},
-        secret_file::{SecretFileOf, create_secret_file, replace_secret_file},
+        secret_file::{ManagedBy, create_secret_file, replace_secret_file},
         settings::{DatabaseSettings, Settings},
         store::{CopyError, RestoreOrder, Restored, TableRows, Tables},
         system::{SystemClock, SystemRandom},
@@ -159,7 +159,7 @@ fn place_secrets(header: &Header, settings: &Settings) -> Result<Vec<String>, St
 
 fn is_own_key_file(settings: &Settings) -> bool {
     let encryption = &settings.encryption;
-    encryption.key.is_none() && encryption.keys.is_none() && first_start::key_file_of(settings) == SecretFileOf::Gateway
+    encryption.key.is_none() && encryption.keys.is_none() && first_start::key_file_of(settings) == ManagedBy::Gateway
 }
 
 fn key_place(settings: &Settings) -> String {

@@ -13,12 +13,12 @@ use crate::{
     adapters::{
         cli::ImportOptions,
         foreign::{ForeignError, GoServiceKey, GoServiceRow, convert_go_service_row, read_codex_cli},
-        secret_file::{SecretFileOf, read_secret_file},
+        secret_file::{ManagedBy, read_secret_file},
         settings::Settings,
         store::{StoredGoAccount, read_go_postgres, read_go_sqlite},
         system::SystemClock,
     },
-    app::{MoveError, MovingAccount, account_name},
+    app::{MoveError, PlaintextAccount, account_name},
     domain::{ids::AccountName, provider::openai_codex},
     ports::Clock,
 };
@@ -64,7 +64,7 @@ pub(super) async fn go_service(options: &ImportOptions, settings: &Settings) -> 
     let key =
         options.key_file.as_deref().map(|path| GoServiceKey::parse(&secret_in(path)?).map_err(import_error(path)));
     let key = key.transpose()?;
-    let (mut accounts, mut not_imported): (Vec<MovingAccount>, Vec<String>) = Default::default();
+    let (mut accounts, mut not_imported): (Vec<PlaintextAccount>, Vec<String>) = Default::default();
     for row in rows.into_iter().map(of_stored) {
         let is_chosen = options.names.is_empty() || options.names.iter().any(|name| name.as_str() == row.name);
         if !is_chosen {
@@ -100,7 +100,7 @@ fn of_stored(stored: StoredGoAccount) -> GoServiceRow {
     GoServiceRow { name, display_name, provider_type, enabled, api_key, refresh_token }
 }
 
-fn has(accounts: &[MovingAccount], name: &AccountName) -> bool {
+fn has(accounts: &[PlaintextAccount], name: &AccountName) -> bool {
     accounts.iter().any(|account| account.name == *name)
 }
 
@@ -115,7 +115,7 @@ fn is_sqlite(path: &Path) -> Result<bool, StartError> {
 }
 
 fn secret_in(path: &Path) -> Result<SecretString, StartError> {
-    read_secret_file(path, SecretFileOf::Owner)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
+    read_secret_file(path, ManagedBy::Owner)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.to_owned()))
 }
 
 fn import_error(file: &Path) -> impl FnOnce(ForeignError) -> StartError {

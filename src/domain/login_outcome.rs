@@ -27,7 +27,7 @@ pub enum LoginOutcome {
     /// The provider did not respond in time.
     ProviderTimeout,
     /// The token response was invalid, or had no refresh token.
-    #[strum(serialize = "bad_answer")]
+    #[strum(serialize = "bad_answer")] // The word that is stored.
     InvalidResponse,
     /// The tokens could not be saved.
     NotSaved,

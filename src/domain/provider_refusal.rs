@@ -125,7 +125,7 @@ impl ProviderRefusal {
             }
             401 => (RefusalKind::TokenRefused, "token_refused"),
             402 => (RefusalKind::AccountRefused, "payment_required"),
-            403 if response.cf_ray.is_some() && json.is_null() => (RefusalKind::NotAllowed, "blocked_on_the_way"),
+            403 if response.cf_ray.is_some() && json.is_null() => (RefusalKind::NotAllowed, "blocked_by_intermediary"),
             403 => (RefusalKind::NotAllowed, "forbidden"),
             404 => (RefusalKind::NotFound, "not_found"),
             413 => (RefusalKind::TooLarge, "too_large"),

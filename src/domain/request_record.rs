@@ -1,4 +1,4 @@
-//! The record of a request: who asked which model, and what it cost. It never contains a prompt, a query or a header.
+//! The record of a request: who requested which model, and what it cost. It never contains a prompt, a query or a header.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct RequestRecord {
     /// The status of the response; 499 if the caller disconnected before the response began.
     pub status: u16,
     pub end: RequestEnd,
-    pub asked: Asked,
+    pub details: RequestDetails,
     /// From the head of the request to the first byte of the response body; None without a body.
     pub first_byte: Option<Duration>,
     /// From the head of the request to the last byte of the response.
@@ -49,7 +49,7 @@ stored_words!(RequestEnd);
 
 /// The caller and the model of a request, as far as they are known when the response ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestDetails {
     /// The name of the program's token, `gateway token` or `page`. None without a valid token.
     pub program: Option<String>,
     pub account: Option<AccountName>,
@@ -57,7 +57,7 @@ pub struct Asked {
     pub tokens: Option<TokenUsage>,
 }
 
-impl Asked {
+impl RequestDetails {
     /// Sets the model's name. A program can send any text, so the name is cleaned and truncated.
     pub fn set_model(&mut self, name: &str) {
         self.model = Some(name.chars().filter(|char| !char.is_control()).take(MAX_MODEL_CHARS).collect());
@@ -133,7 +133,7 @@ pub struct UsageSums {
 impl UsageKey {
     /// Returns the key of a request to a provider; None for other requests.
     pub fn of(record: &RequestRecord) -> Option<Self> {
-        let Asked { program, account, model, .. } = &record.asked;
+        let RequestDetails { program, account, model, .. } = &record.details;
         Some(Self {
             day: record.at.unix_days(),
             program: program.clone()?,
@@ -146,7 +146,7 @@ impl UsageKey {
 impl UsageSums {
     pub fn of(record: &RequestRecord) -> Self {
         let has_failed = record.status >= 400 || record.end == RequestEnd::Broken;
-        Self { requests: 1, failures: has_failed.into(), tokens: record.asked.tokens.unwrap_or_default() }
+        Self { requests: 1, failures: has_failed.into(), tokens: record.details.tokens.unwrap_or_default() }
     }
 
     pub fn add(&mut self, other: Self) {

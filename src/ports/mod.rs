@@ -56,7 +56,7 @@ pub use token_journal::{
     EndedLogin, JournalError, JournalRecord, LoginRecord, MIN_ENDED_LOGINS, PresentedToken, RecordState, TokenJournal,
 };
 pub use token_store::{
-    Advanced, MoveOrder, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore,
+    Advanced, MoveRequest, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore,
 };
 pub use upstream::{
     BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,

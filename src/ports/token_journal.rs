@@ -111,7 +111,7 @@ pub trait TokenJournal: Send + Sync {
     }
 
     /// Returns the number of records and logins that each encryption key has sealed.
-    async fn key_use(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
+    async fn count_by_key(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
         let mut counts = BTreeMap::new();
         for key_id in self.list().await?.iter().flat_map(|record| record.rotation.key_ids()) {
             *counts.entry(key_id).or_default() += 1;

@@ -41,7 +41,7 @@ pub struct StoredAccounts {
 
 /// The accounts that move to another installation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MoveOrder {
+pub struct MoveRequest {
     /// Each account with the version of its exported tokens.
     pub accounts: Vec<(AccountName, TokenVersion)>,
     /// The queued revocations that would end the accounts at their destination.
@@ -191,7 +191,7 @@ pub trait TokenStore: Send + Sync {
     /// event [`EventKind::MovedAway`] for each account, so that other replicas follow.
     ///
     /// [`EventKind::MovedAway`]: crate::domain::history::EventKind::MovedAway
-    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;
+    async fn move_away(&self, order: &MoveRequest, author: &Author) -> Result<bool, StoreError>;
 
     /// Returns the stored feedback of all accounts.
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;

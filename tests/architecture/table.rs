@@ -155,7 +155,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         "src/adapters/prometheus",
         &[ADAPTER, &["metrics", "metrics_exporter_prometheus", "metrics_process", "metrics_util"]],
     ),
-    outbound("src/adapters/telemetry", &[ADAPTER, PURE, &["tracing_subscriber"]]),
+    outbound("src/adapters/logging", &[ADAPTER, PURE, &["tracing_subscriber"]]),
     Layer {
         at: "src/adapters/callback",
         inside: CALLBACK,

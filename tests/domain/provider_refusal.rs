@@ -154,7 +154,7 @@ fn the_error_of_a_blocked_request_names_its_cf_ray() {
         body,
     };
     let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));
-    assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::NotAllowed, "blocked_on_the_way"));
+    assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::NotAllowed, "blocked_by_intermediary"));
     assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);
 }
 

@@ -154,7 +154,7 @@ async fn a_refused_account_is_reported_until_a_prompt_succeeds() {
     let codes: Vec<_> = reported.iter().map(|event| event.code.as_ref().map(|code| code.as_str())).collect();
     assert_eq!(codes, [Some("deactivated_workspace")]);
     // A login starts without `force`, because the account needs one.
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
     assert!(gateway.provider.presented().is_empty(), "a refresh would not help");
     succeed(&gateway).await;
     let status = gateway.status(&alice()).await;

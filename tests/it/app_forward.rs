@@ -139,7 +139,7 @@ async fn a_login_starts_without_force_if_the_provider_ended_the_access_token() {
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 5]);
     assert_eq!(request_usage(&gateway).await.expect("a response").0, 401);
     assert!(!gateway.status(&alice()).await.authenticated);
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ fn cipher(keys: &[u8]) -> Arc<dyn SecretCipher> {
 
 impl TestGateway {
     fn with_keys(&self, keys: &[u8]) -> Arc<App> {
-        self.gateway_with(|ports| Ports { cipher: cipher(keys), ..ports })
+        self.another_gateway_with(|ports| Ports { cipher: cipher(keys), ..ports })
     }
 
     fn keys(&self, keys: &[u8]) -> Keys {
@@ -126,7 +126,7 @@ async fn the_journals_of_other_gateways_are_listed_for_a_day() {
     let (gateway, _) = with_account_and_token().await;
     let journal = Arc::new(MemoryJournal::default());
     journal.confirm(&gateway.journal.contents()[0]).await.expect("the record is stored");
-    let other = gateway.gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
+    let other = gateway.another_gateway_with(|ports| Ports { journal: journal.clone(), ..ports });
     other.start().await.expect("the gateway starts");
     // The other gateway reports its journal in the background.
     settle().await;

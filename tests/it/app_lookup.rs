@@ -158,7 +158,7 @@ async fn callers_get_an_error_after_the_time_limits_of_slots_and_calls() {
     }
     for caller in callers {
         let outcome = within(caller).await.expect("no panic");
-        assert!(matches!(outcome, Err(AppError::RefreshNotBegun { .. })), "{outcome:?}");
+        assert!(matches!(outcome, Err(AppError::RefreshUnavailable { .. })), "{outcome:?}");
     }
     assert_eq!(presented(), 5, "the sixth token was not sent");
 }

@@ -325,7 +325,7 @@ async fn an_error_has_the_time_until_the_next_possible_refresh() {
     gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
     gateway.clock.advance(HOUR);
     let wait = async || match bearer(&gateway).await {
-        Err(AppError::RefreshNotBegun { wait: Some(wait), .. }) => wait,
+        Err(AppError::RefreshUnavailable { wait: Some(wait), .. }) => wait,
         other => panic!("{other:?}"),
     };
     let first = wait().await;

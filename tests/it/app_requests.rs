@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use goclaw::{
     app::{App, AppSettings, Ports},
     domain::{
-        request_record::{Asked, RequestEnd, RequestRecord, UsageKey, UsageSums},
+        request_record::{RequestDetails, RequestEnd, RequestRecord, UsageKey, UsageSums},
         time::Timestamp,
     },
     ports::{NumberedRecord, RequestLog, StoreError, StoreTrouble},
@@ -61,7 +61,11 @@ fn asked_by_laptop() -> RequestRecord {
         route: "/v1/responses".to_owned(),
         status: 200,
         end: RequestEnd::Complete,
-        asked: Asked { program: Some("laptop".to_owned()), account: Some(name(OPENAI)), ..Asked::default() },
+        details: RequestDetails {
+            program: Some("laptop".to_owned()),
+            account: Some(name(OPENAI)),
+            ..RequestDetails::default()
+        },
         first_byte: None,
         total: Duration::from_millis(1),
         sent_bytes: 1,

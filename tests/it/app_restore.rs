@@ -69,7 +69,7 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
 #[tokio::test]
 async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login() {
     let mut gateway = TestGateway::open().await;
-    let mut other = gateway.gateway_with(|ports| ports);
+    let mut other = gateway.another_gateway_with(|ports| ports);
     other.start().await.expect("the gateway starts");
     mem::swap(&mut gateway.app, &mut other);
     gateway.connect().await;
@@ -89,7 +89,7 @@ async fn a_start_records_the_logins_that_other_gateways_ended_meanwhile() {
     let first = gateway.account(OPENAI).await.expect("an account").login_id().clone();
     within(gateway.app.shut_down()).await;
     let mut other =
-        gateway.gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+        gateway.another_gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
     other.start().await.expect("the gateway starts");
     mem::swap(&mut gateway.app, &mut other);
     gateway.connect().await;

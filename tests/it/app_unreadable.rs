@@ -172,7 +172,7 @@ async fn a_replica_compares_all_accounts_after_an_unreadable_event() {
 async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
     let gateway = with_two_accounts().await;
     // The gateway's own key is 1. The account `spare` is sealed with key 2.
-    let with_both_keys = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
+    let with_both_keys = gateway.another_gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
     with_both_keys.start().await.expect("one of its keys opens everything");
     let started = with_both_keys.logins.start(name("spare"), alice(), codex()).await.expect("the login starts");
     let goclaw::app::StartOutcome::Pending(login) = started else { panic!("the account is already connected") };

@@ -70,7 +70,7 @@ impl Target {
         };
         within(gateway.app.accounts.register_secret(name("dashscope"), key)).await.expect("a key");
         within(gateway.app.access.create_token("editor".into(), None, None)).await.expect("a token");
-        let pending = gateway.start_forced(alice()).await;
+        let pending = gateway.start_forced_login(alice()).await;
         let redirect_url = gateway.provider.approve(&pending.auth_url);
         within(gateway.app.shut_down()).await;
         gateway.provider.fail_revocations(false);
@@ -85,7 +85,7 @@ impl Target {
         let change = statements.join("; ");
         execute(&path, statements);
         let store = Arc::new(on_fake_clock(&path).await);
-        let app = self.gateway.gateway_with(|ports| with_store(ports, &store));
+        let app = self.gateway.another_gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
             self.use_everything(&app, &store).await;
         }

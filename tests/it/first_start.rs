@@ -54,7 +54,7 @@ fn assert_refused(output: &CommandOutput, code: i32, words: &[&str]) {
 }
 
 async fn start_in_terminal(home: &Home) -> Gateway {
-    home.answering(home.spawn(in_terminal(&home.command(&[])), "gateway")).await
+    home.wait_until_healthy(home.spawn(in_terminal(&home.command(&[])), "gateway")).await
 }
 
 #[tokio::test]

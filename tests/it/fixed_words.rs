@@ -149,7 +149,7 @@ fn an_agent_s_model_has_the_account_as_its_prefix() {
 async fn a_callback_port_in_use_is_reported_in_the_required_words() {
     let gateway = TestGateway::open().await;
     gateway.listener.hold_port(true);
-    let error = gateway.start(alice()).await.callback_error.expect("the port is in use");
+    let error = gateway.start_login(alice()).await.callback_error.expect("the port is in use");
     assert!(error.to_string().starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
 }
 

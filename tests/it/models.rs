@@ -279,7 +279,7 @@ async fn provider_errors_map_to_codes_and_only_a_401_refreshes() {
         ("workspace_access_denied", 400, "codex_workspace_access_denied"),
         ("entitlement_missing", 400, "codex_entitlement_missing"),
         ("unsupported_country", 400, "unsupported_country_region_territory"),
-        ("cloudflare_blocked", 400, "blocked_on_the_way"),
+        ("cloudflare_blocked", 400, "blocked_by_intermediary"),
         ("payment_required", 400, "payment_required"),
         ("usage_not_included", 400, "usage_not_included"),
         ("usage_limit_not_found", 429, "usage_limit_reached"),

@@ -39,7 +39,7 @@ async fn two_callbacks_of_one_login_exchange_its_code_once() {
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_exchange_code().times(1).returning(|_, _, _| Err(refused()));
     let gateway = TestGateway::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     let callback = || {
         let (_, query) = approved.split_once('?').expect("a query");
@@ -58,7 +58,7 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
     gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refused()));
-    let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
+    let app = gateway.another_gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("the gateway starts");
     let openai = name(OPENAI);
     let (first, second) = tokio::join!(within(app.tokens.usable(&openai)), within(app.tokens.usable(&openai)));
@@ -94,7 +94,7 @@ async fn a_refresh_takes_two_store_steps() {
         row.revision.0 += 1;
         Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
     });
-    let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
+    let app = gateway.another_gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
     app.start().await.expect("the gateway starts");
     within(app.tokens.usable(&name(OPENAI))).await.expect("a token");
 }
@@ -118,7 +118,7 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
         if let RefreshEvent::Begin { .. } = event {
             clock.advance(Duration::from_secs(50));
             clock.set_wall_clock(now);
-            return Ok(Advanced { effect: Effect::Send, credential: Some(stored.clone()), events: vec![] });
+            return Ok(Advanced { effect: Effect::Present, credential: Some(stored.clone()), events: vec![] });
         }
         assert!(matches!(
             event,
@@ -126,10 +126,11 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
         ));
         Ok(Advanced { effect: Effect::Recorded, credential: Some(stored.clone()), events: vec![] })
     });
-    let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
+    let app =
+        gateway.another_gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("the gateway starts");
     let refused = within(app.tokens.usable(&name(OPENAI))).await;
-    assert!(matches!(refused, Err(AppError::RefreshNotBegun { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(AppError::RefreshUnavailable { .. })), "{refused:?}");
 }
 
 #[tokio::test]
@@ -145,7 +146,8 @@ async fn a_valid_token_is_served_without_store_or_provider() {
     expect_comparison(&mut store, &stored);
     store.expect_advance().never();
     oauth.expect_refresh().never();
-    let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
+    let app =
+        gateway.another_gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("the gateway starts");
     for _ in 0..3 {
         assert!(within(app.tokens.usable(&name(OPENAI))).await.expect("a token").is_usable(NOW));
@@ -159,7 +161,7 @@ async fn a_forbidden_path_and_a_status_start_no_refresh() {
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().never();
     oauth.expect_exchange_code().never();
-    let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
+    let app = gateway.another_gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("the gateway starts");
     let request = ProxyRequest {
         rights: Rights::Owner,
@@ -182,7 +184,7 @@ async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
     let mut listener = MockCallbackListener::new();
     let held = || BindError::InUse { held: "127.0.0.1:1455".to_owned() };
     listener.expect_bind().times(1).withf(|address| address.port() == 1455).returning(move |_| Err(held()));
-    let app = gateway.gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
+    let app = gateway.another_gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
     app.start().await.expect("the gateway starts");
     let start = |options| app.logins.start(name(OPENAI), alice(), options);
     let usable = start(StartOptions::default()).await;
@@ -198,7 +200,7 @@ async fn a_status_and_a_cancellation_never_sleep() {
     let mut clock = MockClock::new();
     clock.expect_now().return_const(NOW);
     clock.expect_sleep().never();
-    let app = gateway.gateway_with(|ports| Ports { clock: Arc::new(clock), ..ports });
+    let app = gateway.another_gateway_with(|ports| Ports { clock: Arc::new(clock), ..ports });
     assert!(app.accounts.status(&name(OPENAI), &alice()).await.expect("a status").authenticated);
     assert!(!app.logins.cancel(name(OPENAI), alice()).await.expect("no error"));
 }

@@ -193,7 +193,7 @@ async fn the_start_waits_for_a_database_that_is_not_up_yet() {
     let waits = || async { home.printed("gateway", "stderr").contains("waiting up to").then_some(()) };
     eventually("the gateway to wait", waits).await;
     server.start();
-    drop(home.answering(gateway).await);
+    drop(home.wait_until_healthy(gateway).await);
     let log = home.printed("gateway", "stderr");
     assert_eq!(log.matches("is not available yet").count(), 1, "{log}");
     assert!(log.contains("the database postgres on localhost is available"), "{log}");

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use goclaw::adapters::secret_file::{
-    SecretFileError, SecretFileOf, create_secret_file, mode_if_public, read_secret_file, replace_secret_file,
+    ManagedBy, SecretFileError, create_secret_file, mode_if_public, read_secret_file, replace_secret_file,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,14 +12,14 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn read(path: &Path) -> String {
-    read_secret_file(path, SecretFileOf::Gateway).unwrap().unwrap().expose_secret().to_owned()
+    read_secret_file(path, ManagedBy::Gateway).unwrap().unwrap().expose_secret().to_owned()
 }
 
 #[test]
 fn a_secret_file_is_private_and_only_replaced_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data/encryption.key");
-    assert!(read_secret_file(&path, SecretFileOf::Gateway).unwrap().is_none());
+    assert!(read_secret_file(&path, ManagedBy::Gateway).unwrap().is_none());
     assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
     assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
     assert_eq!(read(&path), "one");
@@ -40,14 +40,14 @@ fn a_secret_file_that_others_may_read_or_that_holds_no_secret_is_refused() {
     fs::write(&path, "secret").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(
-        read_secret_file(&path, SecretFileOf::Gateway),
+        read_secret_file(&path, ManagedBy::Gateway),
         Err(SecretFileError::NotPrivate { mode: 0o644, .. })
     ));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&path, " \n").unwrap();
-    assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::Empty { .. })));
+    assert!(matches!(read_secret_file(&path, ManagedBy::Gateway), Err(SecretFileError::Empty { .. })));
     fs::write(&path, "x".repeat(64 * 1024 + 1)).unwrap();
-    assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::TooLarge { .. })));
+    assert!(matches!(read_secret_file(&path, ManagedBy::Gateway), Err(SecretFileError::TooLarge { .. })));
 }
 
 /// Opening a named pipe would wait for a writer, and a secret file is read more than once.
@@ -57,7 +57,7 @@ fn a_folder_and_a_named_pipe_are_refused() {
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
     for path in [folder.path(), &pipe] {
-        for file_of in [SecretFileOf::Gateway, SecretFileOf::Owner] {
+        for file_of in [ManagedBy::Gateway, ManagedBy::Owner] {
             assert!(
                 matches!(read_secret_file(path, file_of), Err(SecretFileError::NotAFile { .. })),
                 "{}",
@@ -77,7 +77,7 @@ fn a_configured_file_may_be_read_by_others_and_not_written() {
     {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         for path in [&path, &link] {
-            match read_secret_file(path, SecretFileOf::Owner) {
+            match read_secret_file(path, ManagedBy::Owner) {
                 Ok(secret) => assert!(is_read && secret.is_some(), "{mode:o}"),
                 Err(error) => {
                     assert!(!is_read && matches!(error, SecretFileError::Writable { .. }), "{error}");

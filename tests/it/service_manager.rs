@@ -32,7 +32,7 @@ async fn assert_notified(socket: UnixDatagram, variable: &str) {
     // The gateway sends the message after it has bound the port, so the first request succeeds.
     let health = http().get(format!("http://127.0.0.1:{}/healthz", home.port)).send().await.expect("a response");
     assert_eq!(health.status(), 200);
-    let mut gateway = home.answering(child).await;
+    let mut gateway = home.wait_until_healthy(child).await;
     gateway.terminate();
     assert_eq!(message(&socket), "STOPPING=1\nSTATUS=Waiting for running requests");
     assert!(gateway.ended().await.success());

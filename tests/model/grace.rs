@@ -25,7 +25,7 @@ fn signed_in() -> Story {
 /// Returns an account in doubt, twenty seconds after a call with an unknown outcome.
 fn in_doubt() -> Story {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert_eq!(story.row().state, TokenState::InDoubt);
@@ -38,7 +38,7 @@ fn a_lost_response_is_retried_immediately_for_every_trigger() {
         let mut story = in_doubt();
         let seen = story.version();
         assert_eq!(story.row().next_attempt_at, None, "a retry within the window needs no pause");
-        assert_eq!(story.begin("B", trigger), Effect::Send, "{trigger:?}");
+        assert_eq!(story.begin("B", trigger), Effect::Present, "{trigger:?}");
         assert_eq!(story.answer(&seen), Effect::Stored, "{trigger:?}");
     }
 }
@@ -50,10 +50,10 @@ fn after_the_grace_window_the_retry_waits_for_the_last_minutes() {
     let last_minutes = story.last_minutes();
     let closes_at = sent_at.plus(GRACE - MARGIN);
     for (now, effect) in [
-        (closes_at.minus(Duration::from_millis(1)), Effect::Send),
+        (closes_at.minus(Duration::from_millis(1)), Effect::Present),
         (closes_at, Effect::Wait(last_minutes)),
         (sent_at.plus(GRACE), Effect::Wait(last_minutes)),
-        (last_minutes, Effect::Send),
+        (last_minutes, Effect::Present),
     ] {
         let mut at_that_time = Story { row: story.row.clone(), now, policy: story.policy.clone() };
         assert_eq!(at_that_time.begin("B", RefreshTrigger::Due), effect, "at {now:?}");
@@ -64,7 +64,7 @@ fn after_the_grace_window_the_retry_waits_for_the_last_minutes() {
 fn after_a_call_longer_than_the_window_the_retry_waits_for_the_last_minutes() {
     let mut story = signed_in();
     story.policy.grace = MINUTE / 3;
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert!(story.row().next_attempt_at.is_some(), "after the window, the usual pause applies");
@@ -75,13 +75,13 @@ fn after_a_call_longer_than_the_window_the_retry_waits_for_the_last_minutes() {
 #[test]
 fn a_takeover_may_retry_in_the_rest_of_the_window() {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     story.pass(story.policy.lease);
     assert_eq!((story.row().state, story.row().cause), (TokenState::InDoubt, Some(Cause::Interrupted)));
-    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Present);
 
     let mut late = signed_in();
-    assert_eq!(late.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(late.begin("A", RefreshTrigger::Now), Effect::Present);
     late.pass(GRACE);
     assert_eq!(late.begin("B", RefreshTrigger::Due), Effect::Wait(late.last_minutes()));
 }
@@ -93,7 +93,7 @@ fn a_clock_set_back_before_the_call_closes_the_window() {
     story.now = sent_at.minus(Duration::from_millis(1));
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
     story.now = sent_at;
-    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Present);
 }
 
 /// The provider may have consumed the token with the first call, so the window starts there.
@@ -102,7 +102,7 @@ fn a_later_call_does_not_restart_the_window() {
     let mut story = in_doubt();
     let first = story.row().sent_at;
     story.pass(MINUTE);
-    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Present);
     assert_eq!(story.row().sent_at, first);
     // The refusal does not settle whether the first call consumed the token.
     assert_eq!(story.fail("B", REFUSED), Effect::Recorded);
@@ -114,25 +114,25 @@ fn a_later_call_does_not_restart_the_window() {
 #[test]
 fn the_window_starts_at_the_first_call_that_may_have_consumed_the_token() {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     assert_eq!(story.fail("A", REFUSED), Effect::Recorded);
     story.pass(HOUR);
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     assert_eq!(story.row().sent_at, Some(story.now));
     assert_eq!(story.fail("A", LOST), Effect::Recorded);
-    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Present);
 }
 
 #[test]
 fn the_window_allows_one_retry_and_respects_retry_after() {
     let mut story = in_doubt();
-    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Present);
     let wait = Duration::from_secs(150);
     let busy = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: Some(wait) };
     assert_eq!(story.fail("B", busy), Effect::Recorded);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.now.plus(wait)));
     story.pass(wait);
-    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Present);
 
     assert_eq!(story.fail("B", LOST), Effect::Recorded);
     story.pass(MINUTE);

@@ -229,9 +229,9 @@ proptest! {
         prop_assert!(consented.is_none_or(|at| at > NOW.plus(policy.http_timeout)), "a call may still be under way");
         let RefreshEvent::Begin { trigger, .. } = &begin else { unreachable!() };
         let effect = one_step(&after, &begin, &policy).1;
-        prop_assert!(effect != Effect::Send, "{:?} was too early", trigger);
+        prop_assert!(effect != Effect::Present, "{:?} was too early", trigger);
         let later = NOW.plus(policy.longest_call()).plus(Duration::from_secs(1));
-        if step(Some(&after), &begin, &policy, later).effect == Effect::Send {
+        if step(Some(&after), &begin, &policy, later).effect == Effect::Present {
             prop_assert_eq!(*trigger, RefreshTrigger::Consented);
         }
     }
@@ -243,7 +243,7 @@ proptest! {
         let ready_at = before.ready_at(&policy, *trigger, NOW);
         let (after, effect) = one_step(&before, &event, &policy);
         match effect {
-            Effect::Send => {
+            Effect::Present => {
                 prop_assert_eq!(seen, &before.version);
                 let TokenState::Refreshing(held) = &after.state else { panic!("sent from {after:?}") };
                 prop_assert_eq!(&held.id, lease);
@@ -275,7 +275,7 @@ proptest! {
         let RefreshEvent::Begin { trigger, .. } = &event else { unreachable!() };
         let before = row.at(NOW);
         let (after, effect) = one_step(&before, &event, &policy);
-        if before.state != TokenState::InDoubt || effect != Effect::Send || policy.grace > Duration::ZERO {
+        if before.state != TokenState::InDoubt || effect != Effect::Present || policy.grace > Duration::ZERO {
             return Ok(());
         }
         let sent_at = after.sent_at.expect("an earlier presentation");
@@ -325,12 +325,12 @@ proptest! {
         row in rows(), event in begins(), policy in policies(), later in durations(), trigger in triggers(),
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
-        if let (TokenState::Refreshing(held), Effect::Send) = (&after.state, effect) {
+        if let (TokenState::Refreshing(held), Effect::Present) = (&after.state, effect) {
             let RefreshEvent::Begin { seen, lease, .. } = event else { unreachable!() };
             let now = NOW.plus(later);
             let again = step(Some(&after), &RefreshEvent::Begin { seen, lease, trigger }, &policy, now);
             let is_live = now < held.until;
-            prop_assert_eq!(again.effect == Effect::Send && again.row.as_ref() == Some(&after), is_live);
+            prop_assert_eq!(again.effect == Effect::Present && again.row.as_ref() == Some(&after), is_live);
         }
     }
 
@@ -343,7 +343,7 @@ proptest! {
         if let (Effect::Wait(until), true) = (effect, is_fixed) {
             let early = step(Some(&before), &event, &policy, until.minus(Duration::from_millis(1)));
             prop_assert_eq!(early.effect, Effect::Wait(until));
-            prop_assert_eq!(step(Some(&before), &event, &policy, until).effect, Effect::Send);
+            prop_assert_eq!(step(Some(&before), &event, &policy, until).effect, Effect::Present);
         }
     }
 
@@ -364,7 +364,7 @@ proptest! {
             prop_assert!(row.version == before.version || effect == Effect::Stored);
             match (&event, effect) {
                 _ if effect == Effect::Stored => presented = 0,
-                (RefreshEvent::Begin { trigger, .. }, Effect::Send) if row != before => {
+                (RefreshEvent::Begin { trigger, .. }, Effect::Present) if row != before => {
                     presented += 1;
                     let was_served = before.served_until(&policy).is_none_or(|until| now < until);
                     let is_allowed = presented <= 2 || !was_served || *trigger == RefreshTrigger::AccessDead;

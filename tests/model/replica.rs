@@ -69,7 +69,7 @@ impl System {
             TokenState::InDoubt => Why::Retry,
             TokenState::Active | TokenState::Refreshing(_) | TokenState::NeedsReauth => Why::First,
         };
-        (effect == Effect::Send).then_some((after, why))
+        (effect == Effect::Present).then_some((after, why))
     }
 
     /// Adds the moves of a replica that begins a refresh, without and with the database's response, and returns the
@@ -242,7 +242,7 @@ impl System {
                 }
             }
             Effect::Revoke => self.revoke(world, at, answer, moves),
-            Effect::Discard | Effect::UseCurrent | Effect::Recorded | Effect::Send | Effect::Wait(_) => {
+            Effect::Discard | Effect::UseCurrent | Effect::Recorded | Effect::Present | Effect::Wait(_) => {
                 let discard = moves.add(who, "discards its answer", committed(Replica::Idle));
                 discard.breaks(Invariant::I8, is_wanted).breaks(Invariant::I15, is_of_successor(world, &answer));
             }

@@ -61,7 +61,7 @@ impl Story {
             self.now = until;
             effect = self.begin(lease, trigger);
         }
-        assert_eq!(effect, Effect::Send, "at {:?}", self.now);
+        assert_eq!(effect, Effect::Present, "at {:?}", self.now);
     }
 
     pub(crate) fn pass(&mut self, duration: Duration) {
@@ -95,7 +95,7 @@ fn signed_in() -> Story {
 /// Returns an account in doubt, an hour after a call with an unknown outcome.
 fn in_doubt() -> Story {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert_eq!(story.row().state, TokenState::InDoubt);
@@ -126,15 +126,15 @@ fn a_late_response_is_stored_in_every_state() {
     let meanwhile: [(&str, Meanwhile); 4] = [
         ("in doubt", |_| {}),
         ("another replica's retry is in flight", |story| {
-            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send)
+            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Present)
         }),
         ("another replica's retry was rejected", |story| {
-            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
+            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Present);
             assert_eq!(story.fail("B", REJECTED), Effect::Recorded);
             assert_eq!(story.row().state, TokenState::NeedsReauth);
         }),
         ("another replica's retry was lost", |story| {
-            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
+            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Present);
             assert_eq!(story.fail("B", LOST), Effect::Recorded);
         }),
     ];
@@ -165,7 +165,7 @@ fn a_late_response_is_stored_in_every_state() {
 fn a_response_after_the_lease_has_expired_is_stored() {
     let mut story = signed_in();
     let seen = story.version();
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     story.pass(24 * HOUR);
     assert_eq!((story.row().state, story.row().cause), (TokenState::InDoubt, Some(Cause::Interrupted)));
     assert_eq!(story.answer(&seen), Effect::Stored);
@@ -175,10 +175,10 @@ fn a_response_after_the_lease_has_expired_is_stored() {
 fn begin_failure_and_commit_are_idempotent() {
     let mut story = signed_in();
     let seen = story.version();
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     let leased = story.row();
     story.pass(MINUTE / 6);
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send, "a replica gets its own lease again");
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present, "a replica gets its own lease again");
     assert_eq!(story.row(), leased);
     assert!(matches!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(_)));
     assert_eq!(story.row(), leased);
@@ -205,7 +205,7 @@ fn a_response_for_an_older_login_is_never_stored() {
         let mut story = signed_in();
         story.policy.revocation = scope;
         let old = story.version();
-        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
         story.row = None;
         assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: no account");
         assert_eq!(story.row, None);
@@ -220,7 +220,7 @@ fn a_response_for_an_older_login_is_never_stored() {
 fn a_response_for_another_account_is_not_stored() {
     let mut story = signed_in();
     let answer = Rotation { same_account: false, ..rotation(&story.version(), story.now) };
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
     assert_eq!(story.apply(&RefreshEvent::Succeeded(answer)), Effect::Discard);
     assert_eq!((story.row().state, story.row().cause), (TokenState::NeedsReauth, Some(Cause::AccountMismatch)));
 }
@@ -262,9 +262,9 @@ fn after_refusals_and_a_lost_response_one_retry_is_left_while_the_access_token_i
 fn after_a_failed_connection_a_request_is_tried_at_once_and_after_a_429_it_waits() {
     for (cause, is_tried) in [(Cause::ConnectionRefused, true), (Cause::RateLimited, false), (Cause::Refused, false)] {
         let mut story = signed_in();
-        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
         assert_eq!(story.fail("A", Failure::NotConsumed { cause, retry_after: None }), Effect::Recorded);
-        assert_eq!(story.begin("A", RefreshTrigger::Now) == Effect::Send, is_tried, "{cause:?}");
+        assert_eq!(story.begin("A", RefreshTrigger::Now) == Effect::Present, is_tried, "{cause:?}");
     }
 }
 
@@ -277,13 +277,13 @@ fn an_ordinary_trigger_starts_no_retry_while_the_access_token_is_valid() {
         assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Wait(dead_at), "{now:?}");
     }
     story.now = dead_at;
-    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Present);
 }
 
 #[test]
 fn consent_starts_exactly_one_retry() {
     let mut story = in_doubt();
-    assert_eq!(story.begin("A", RefreshTrigger::Consented), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Consented), Effect::Present);
     assert!(matches!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(_)));
     assert_eq!(story.fail("A", LOST), Effect::Recorded);
     story.pass(HOUR);
@@ -319,5 +319,5 @@ fn a_clock_set_forward_starts_the_retry_only_in_the_last_minutes() {
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(last_minutes));
     story.now = last_minutes;
     assert!(story.now < story.row().served_until(&story.policy).unwrap(), "the access token is still served");
-    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Present);
 }

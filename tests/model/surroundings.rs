@@ -91,7 +91,7 @@ impl System {
         row.sent != Sent::LongAgo
             && row.state == TokenState::InDoubt
             && world.replicas.contains(&Replica::Idle)
-            && self.stepper.begin(row, row.version, ANY_REPLICA, RefreshTrigger::Due).1 == Effect::Send
+            && self.stepper.begin(row, row.version, ANY_REPLICA, RefreshTrigger::Due).1 == Effect::Present
     }
 
     pub(crate) fn provider_moves(&self, world: &World, moves: &mut Moves) {

@@ -147,8 +147,8 @@ impl Mechanism {
         self.forget_doubt(step);
         let (Some(before), Some(row)) = (before, &mut step.row) else { return };
         match (self, event, step.effect) {
-            (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Send) => *row = before.clone(),
-            (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Send) => row.sent_at = Some(NOW),
+            (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Present) => *row = before.clone(),
+            (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Present) => row.sent_at = Some(NOW),
             (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
                 if !self.may_commit(&before.state, lease) =>
             {

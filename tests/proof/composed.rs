@@ -10,8 +10,8 @@ use std::{
 
 use goclaw::{
     adapters::{
+        logging,
         settings::{Environment, Settings},
-        telemetry,
     },
     bootstrap::serve,
 };
@@ -45,7 +45,7 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
     runtime.block_on(async {
         let environment = Environment::of_process();
         let settings = Settings::load(None, &environment).expect("valid settings");
-        telemetry::start("info", environment.text("RUST_LOG"), false);
+        logging::start("info", environment.text("RUST_LOG"), false);
         let started = serve::start_with(&settings, |ports| changes.decorate(ports)).await.expect("it starts");
         println!("{READY}");
         serve::run(started, serve::Stop::default()).await;
@@ -93,7 +93,7 @@ pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
     let child = home.spawn(command_with(home, sabotage), LOG);
     // Do not poll over HTTP before the gateway listens, because polling slows down a dozen starts on a busy machine.
     eventually("the gateway to start", || std::future::ready((starts() > before).then_some(()))).await;
-    home.answering(child).await
+    home.wait_until_healthy(child).await
 }
 
 /// A gateway that a test will kill.
@@ -110,7 +110,7 @@ impl Victim {
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("a piped stdout"));
         let output = Output { lines, log }.read_up_to(READY.to_owned()).await;
-        Self { gateway: home.answering(child).await, output }
+        Self { gateway: home.wait_until_healthy(child).await, output }
     }
 
     /// Waits until the gateway announces `point`, where it stops. Dropping the returned gateway kills it.

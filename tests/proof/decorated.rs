@@ -18,7 +18,7 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, MoveOrder, OAuthEndpoint,
+        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, MoveRequest, OAuthEndpoint,
         PresentedToken, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
         TokenEndpointError, TokenJournal, TokenStore,
     },
@@ -143,12 +143,12 @@ impl TokenStore for Store {
                     }
                     _ => self.inner.advance(name, event, policy, now).await?,
                 };
-                if begun.effect == Effect::Send {
+                if begun.effect == Effect::Present {
                     self.changes.pass(GatewayPoint::LeaseTaken).await;
                 }
                 let is_held = matches!(begun.effect, Effect::Wait(_));
                 Ok(if is_held && sabotage == Some(Sabotage::Leaseless) {
-                    Advanced { effect: Effect::Send, ..begun }
+                    Advanced { effect: Effect::Present, ..begun }
                 } else {
                     begun
                 })
@@ -178,7 +178,7 @@ impl TokenStore for Store {
         self.inner.remove(name, revocation, author).await
     }
 
-    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+    async fn move_away(&self, order: &MoveRequest, author: &Author) -> Result<bool, StoreError> {
         self.inner.move_away(order, author).await
     }
 

@@ -87,7 +87,7 @@ pub struct UsagePage {
 impl From<NumberedRecord> for RequestEntry {
     fn from(NumberedRecord { number, record }: NumberedRecord) -> Self {
         let millis = |time: std::time::Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
-        let tokens = record.asked.tokens;
+        let tokens = record.details.tokens;
         Self {
             number,
             id: record.id,
@@ -97,9 +97,9 @@ impl From<NumberedRecord> for RequestEntry {
             route: record.route,
             status: record.status,
             end: record.end,
-            program: record.asked.program,
-            provider: record.asked.account.map(|account| account.to_string()),
-            model: record.asked.model,
+            program: record.details.program,
+            provider: record.details.account.map(|account| account.to_string()),
+            model: record.details.model,
             input_tokens: tokens.map(|tokens| tokens.input),
             cached_tokens: tokens.map(|tokens| tokens.cached),
             output_tokens: tokens.map(|tokens| tokens.output),

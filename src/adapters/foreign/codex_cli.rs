@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{ForeignError, signed_in};
 use crate::{
-    app::MovingAccount,
+    app::PlaintextAccount,
     domain::{
         ids::AccountName,
         secret::{AccessToken, IdToken, RefreshToken},
@@ -29,7 +29,7 @@ struct Tokens {
 ///
 /// # Errors
 /// [`ForeignError::NotCodex`].
-pub fn read(text: &SecretString, name: AccountName, now: Timestamp) -> Result<MovingAccount, ForeignError> {
+pub fn read(text: &SecretString, name: AccountName, now: Timestamp) -> Result<PlaintextAccount, ForeignError> {
     let file = serde_json::from_str::<AuthFile>(text.expose_secret());
     // serde's message may quote a token.
     let file = file.map_err(|_quotes_the_file| ForeignError::NotCodex("it is not an auth.json of the Codex CLI"))?;

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 use super::{ForeignError, signed_in};
 use crate::{
-    app::MovingAccount,
+    app::PlaintextAccount,
     domain::{
         ids::{AccountName, DisplayName},
         provider::{AuthMethod, ProviderType},
@@ -73,7 +73,7 @@ pub fn convert(
     row: &GoServiceRow,
     key: Option<&GoServiceKey>,
     now: Timestamp,
-) -> Result<Option<MovingAccount>, ForeignError> {
+) -> Result<Option<PlaintextAccount>, ForeignError> {
     // `None` for the tokens of an OAuth login, which are not pasted.
     let pasted = match row.provider_type.as_str() {
         "chatgpt_oauth" | "openai-codex" => None,
@@ -96,12 +96,12 @@ pub fn convert(
         let refresh_token = row.refresh_token.as_ref().map(decrypted).transpose()?;
         let refresh_token = refresh_token.map(|token| RefreshToken::new(token.expose_secret()));
         let account = signed_in(name, token, refresh_token, None, now);
-        return Ok(Some(MovingAccount { display_name, enabled: row.enabled, ..account }));
+        return Ok(Some(PlaintextAccount { display_name, enabled: row.enabled, ..account }));
     };
     let metadata = pasted_metadata(provider_type, auth_method, Some(&token), false, now);
     let Ok(metadata) = metadata else { return Ok(None) };
     let enabled = row.enabled;
-    Ok(Some(MovingAccount {
+    Ok(Some(PlaintextAccount {
         name,
         provider_type,
         display_name,

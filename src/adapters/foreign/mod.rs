@@ -9,7 +9,7 @@ pub use codex_cli::read as read_codex_cli;
 pub use go_service::{GoServiceKey, GoServiceRow, convert as convert_go_service_row};
 
 use crate::{
-    app::MovingAccount,
+    app::PlaintextAccount,
     domain::{
         claims::UnverifiedClaims,
         ids::AccountName,
@@ -38,7 +38,7 @@ fn signed_in(
     refresh_token: Option<RefreshToken>,
     id_token: Option<IdToken>,
     now: Timestamp,
-) -> MovingAccount {
+) -> PlaintextAccount {
     let expires_at = UnverifiedClaims::of(&access_token).and_then(|claims| claims.expires_at());
     let response = TokenResponse {
         access_token: Some(access_token.clone()),
@@ -53,5 +53,5 @@ fn signed_in(
     if expires_at.is_some_and(|at| at <= now) {
         metadata.expires_at = Some(now);
     }
-    MovingAccount { name, provider_type, display_name: None, enabled: true, access_token, refresh_token, metadata }
+    PlaintextAccount { name, provider_type, display_name: None, enabled: true, access_token, refresh_token, metadata }
 }

@@ -66,10 +66,10 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::StaleConsent(_) => with_next_step(Kind::StaleConsent, "read the status again"),
         AppError::NeedsReauth(_) => with_next_step(Kind::NeedsReauth, "sign in again"),
         AppError::RefreshNotYet { .. } => (Kind::RefreshUnavailable, None),
-        AppError::RefreshNotBegun { wait: Some(wait), .. } => {
+        AppError::RefreshUnavailable { wait: Some(wait), .. } => {
             with_next_step(Kind::RefreshUnavailable, &format!("try again in {} s", retry_after_seconds(*wait)))
         }
-        AppError::RefreshNotBegun { wait: None, .. } => {
+        AppError::RefreshUnavailable { wait: None, .. } => {
             with_next_step(Kind::RefreshUnavailable, "try again in a moment")
         }
         AppError::RetryRequest(_) => (Kind::RetryRequest, None),

@@ -45,7 +45,7 @@ impl OpenAiError {
             return Self { is_permanent: true, ..error };
         }
         let mut problem = Self::from(Problem::of(error));
-        if let AppError::RefreshNotBegun { wait: Some(wait), .. } = error {
+        if let AppError::RefreshUnavailable { wait: Some(wait), .. } = error {
             problem.retry_after = Some(*wait);
         }
         problem

@@ -108,7 +108,7 @@ impl Drop for Recording {
             route: std::mem::take(&mut self.route),
             status: *self.status.get_mut(),
             end,
-            asked: self.running.asked(),
+            details: self.running.details(),
             first_byte: self.first_byte.get().copied(),
             total: self.started.elapsed(),
             sent_bytes: *self.sent_bytes.get_mut(),

@@ -283,7 +283,7 @@ impl TokenJournal for FolderJournal {
         self.blocking("read", move |journal| journal.read_all(&known)).await
     }
 
-    async fn key_use(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
+    async fn count_by_key(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
         self.blocking("read", |journal| journal.count_by_key()).await
     }
 

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::schema::{requests, usage};
 use crate::domain::{
     ids::AccountName,
-    request_record::{Asked, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
+    request_record::{RequestDetails, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
     time::Timestamp,
 };
 
@@ -57,7 +57,7 @@ fn unsigned(number: i64) -> u64 {
 
 impl From<&RequestRecord> for RecordRow {
     fn from(record: &RequestRecord) -> Self {
-        let Asked { program, account, model, tokens } = record.asked.clone();
+        let RequestDetails { program, account, model, tokens } = record.details.clone();
         Self {
             id: record.id.clone(),
             trace_id: record.trace_id.clone(),
@@ -96,7 +96,7 @@ impl From<RecordRow> for RequestRecord {
             route: row.route,
             status: row.status.try_into().unwrap_or_default(),
             end: RequestEnd::parse(&row.ending).unwrap_or(RequestEnd::Broken),
-            asked: Asked { program: row.program, account, model: row.model, tokens },
+            details: RequestDetails { program: row.program, account, model: row.model, tokens },
             first_byte: row.first_byte_ms.map(millis),
             total: millis(row.total_ms),
             sent_bytes: unsigned(row.sent_bytes),

@@ -7,7 +7,7 @@ use hyper::{body::Incoming, client::conn::TrySendError};
 
 use super::{
     http1::Http1Connection,
-    http2::Lease,
+    http2::StreamSlot,
     message::{self, Payload},
     origin::Origin,
 };
@@ -15,7 +15,7 @@ use crate::ports::{BodyError, UpstreamError};
 
 pub(super) enum Connection {
     Http1(Http1Connection),
-    Http2(Lease),
+    Http2(StreamSlot),
 }
 
 impl Connection {

@@ -92,9 +92,9 @@ impl SharedConnection {
 }
 
 /// The use of a shared connection by one request. Dropping the lease lets another request use the connection.
-pub(super) struct Lease(Arc<SharedConnection>);
+pub(super) struct StreamSlot(Arc<SharedConnection>);
 
-impl Lease {
+impl StreamSlot {
     /// Returns a lease, unless the connection has its maximum number of requests.
     pub(super) fn on(connection: &Arc<SharedConnection>) -> Option<Self> {
         let limit = STREAMS.min(connection.allowed.load(Ordering::Relaxed));
@@ -117,7 +117,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.0.active.fetch_sub(1, Ordering::Relaxed);
     }

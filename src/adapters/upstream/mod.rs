@@ -2,7 +2,7 @@
 //! again only if the provider has not processed it.
 //!
 //! An HTTP/1.1 connection belongs to the request that uses it and is polled in that request's task. Between requests it
-//! is in the idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`). An HTTP/2 connection is shared and
+//! is in the idle pool (`docs/adr/0014-a-connection-in-its-requests-task.md`). An HTTP/2 connection is shared and
 //! stays open (`docs/adr/0017-http-2-and-outbound-proxies-on-hyper.md`).
 
 mod connection;

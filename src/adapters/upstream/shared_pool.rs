@@ -13,7 +13,7 @@ use http_message::uri::Scheme;
 use super::{
     connection::Connection,
     connector::{Connector, Opened},
-    http2::{Lease, SharedConnection},
+    http2::{SharedConnection, StreamSlot},
     origin::Origin,
 };
 use crate::ports::{ConnectError, UpstreamError};
@@ -42,7 +42,7 @@ type LastFailure = Option<(usize, ConnectError)>;
 
 impl SharedPool {
     /// Returns a lease on an open connection, if one is free.
-    pub(super) fn take(&self, origin: &Origin) -> Option<Lease> {
+    pub(super) fn take(&self, origin: &Origin) -> Option<StreamSlot> {
         self.pool_of(origin).take()
     }
 
@@ -105,10 +105,10 @@ impl SharedPool {
 }
 
 impl OriginPool {
-    fn take(&self) -> Option<Lease> {
+    fn take(&self) -> Option<StreamSlot> {
         let mut connections = self.lock();
         connections.retain(|connection| connection.is_open());
-        connections.iter().find_map(Lease::on)
+        connections.iter().find_map(StreamSlot::on)
     }
 
     /// Returns whether the next connection may be shared.
@@ -126,7 +126,7 @@ impl OriginPool {
             Opened::Http1(connection) => Ok(Connection::Http1(connection)),
             Opened::Http2(connection) => {
                 let connection = Arc::new(connection);
-                let lease = Lease::on(&connection);
+                let lease = StreamSlot::on(&connection);
                 let mut connections = self.lock();
                 // Others may have been opened meanwhile. Without room, only this request uses the connection.
                 if connections.len() < CONNECTIONS {

@@ -76,7 +76,7 @@ impl Keys {
     }
 
     async fn own_journal(&self) -> Result<JournalUse, JournalError> {
-        let records = self.journal.key_use().await?;
+        let records = self.journal.count_by_key().await?;
         Ok(JournalUse { place: self.journal.place(), seen_at: self.now(), records })
     }
 }

@@ -215,12 +215,12 @@ impl Requests {
 
 /// Writes the line of the access log.
 fn write_to_log(record: &RequestRecord) {
-    let RequestRecord { id, trace_id, method, route, status, sent_bytes, asked, .. } = record;
+    let RequestRecord { id, trace_id, method, route, status, sent_bytes, details, .. } = record;
     let (trace, end) = (trace_id.as_deref(), record.end.as_str());
-    let (program, account) = (asked.program.as_deref(), asked.account.as_ref().map(AccountName::as_str));
-    let model = asked.model.as_deref();
-    let (input, output) = (asked.tokens.map(|tokens| tokens.input), asked.tokens.map(|tokens| tokens.output));
-    let cached = asked.tokens.map(|tokens| tokens.cached);
+    let (program, account) = (details.program.as_deref(), details.account.as_ref().map(AccountName::as_str));
+    let model = details.model.as_deref();
+    let (input, output) = (details.tokens.map(|tokens| tokens.input), details.tokens.map(|tokens| tokens.output));
+    let cached = details.tokens.map(|tokens| tokens.cached);
     let (first_byte_ms, total_ms) = (record.first_byte.map(millis), millis(record.total));
     tracing::info!(
         target: "access",

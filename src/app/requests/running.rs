@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{
     ids::AccountName,
-    request_record::{Asked, TokenUsage},
+    request_record::{RequestDetails, TokenUsage},
 };
 
 tokio::task_local! {
@@ -14,7 +14,7 @@ tokio::task_local! {
 
 /// What was noted so far about a request that is being answered.
 #[derive(Debug, Clone, Default)]
-pub struct RunningRequest(Arc<Mutex<Asked>>);
+pub struct RunningRequest(Arc<Mutex<RequestDetails>>);
 
 impl RunningRequest {
     /// Runs `work` with this as the current request.
@@ -49,11 +49,11 @@ impl RunningRequest {
     }
 
     /// Returns what was noted.
-    pub fn asked(&self) -> Asked {
+    pub fn details(&self) -> RequestDetails {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Asked> {
+    fn lock(&self) -> MutexGuard<'_, RequestDetails> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

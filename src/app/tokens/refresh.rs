@@ -61,7 +61,7 @@ impl Tokens {
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.release_probe(definition))?;
         match (begun.effect, begun.credential) {
-            (Effect::Send, Some(credential)) => {
+            (Effect::Present, Some(credential)) => {
                 let leased = Leased { credential, lease, asked_at, continuation, slot };
                 self.present_and_settle(definition, leased).await
             }

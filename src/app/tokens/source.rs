@@ -30,7 +30,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshNotBegun`] and [`AppError::StoreDown`] if
+    /// [`AppError::NeedsReauth`] if a new login is needed, [`AppError::RefreshUnavailable`] and [`AppError::StoreDown`] if
     /// a later call may succeed.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.cached(name) {
@@ -84,7 +84,7 @@ impl Tokens {
         if needs_owner(&refresh) {
             return AppError::NeedsReauth(name.clone());
         }
-        AppError::RefreshNotBegun { name: name.clone(), wait: self.pause_before(&account.definition, &refresh) }
+        AppError::RefreshUnavailable { name: name.clone(), wait: self.pause_before(&account.definition, &refresh) }
     }
 
     /// Waits until another replica's refresh of these tokens has ended, at most for twice `http_timeout`. Returns

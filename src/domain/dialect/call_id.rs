@@ -20,5 +20,5 @@ pub(super) fn accepted(id: Text<'_>) -> Text<'_> {
     if text.chars().count() <= MAX_CHARS {
         return id;
     }
-    Text::from_word(&format!("call_{}", URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))))
+    Text::from_plain(&format!("call_{}", URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))))
 }

@@ -173,7 +173,7 @@ fn write_reasoning(item: &Members<'_>, recall: &mut Recall<'_>, out: &mut JsonWr
 /// Returns the arguments of a call. A function call without arguments gets `{}`: the backend refuses missing ones.
 pub(super) fn arguments<'a>(kind: &str, given: Option<Text<'a>>) -> Text<'a> {
     let given = given.filter(|given| !given.is_empty());
-    given.unwrap_or_else(|| if kind == "function_call" { Text::from_word("{}") } else { Text::EMPTY })
+    given.unwrap_or_else(|| if kind == "function_call" { Text::from_plain("{}") } else { Text::EMPTY })
 }
 
 /// Returns the member that the backend refuses: arguments and inputs must be text, an output must be text or a list,

@@ -111,7 +111,7 @@ impl<'a> Members<'a> {
 
     /// Takes out a member that the backend needs as a string. Other JSON becomes a string that contains it.
     pub(super) fn take_as_text(&mut self, name: &str) -> Option<Text<'a>> {
-        self.take(name).map(|value| Text::of(value).unwrap_or_else(|| Text::from_word(value.get())))
+        self.take(name).map(|value| Text::of(value).unwrap_or_else(|| Text::from_plain(value.get())))
     }
 
     /// Copies a member that is a string, if it is present.

@@ -20,7 +20,7 @@ impl<'a> Text<'a> {
         value.get().starts_with('"').then_some(Self(Cow::Borrowed(value.get())))
     }
 
-    pub(super) fn from_word(word: &str) -> Self {
+    pub(super) fn from_plain(word: &str) -> Self {
         Self(Cow::Owned(Value::from(word).to_string()))
     }
 

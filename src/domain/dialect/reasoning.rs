@@ -34,7 +34,7 @@ pub(super) fn translate(
     let mut reasoning = body.take_object("reasoning")?;
     let own_effort = reasoning.as_mut().map(|reasoning| reasoning.take_text("effort")).transpose()?.flatten();
     let chat_effort = body.take_text("reasoning_effort")?;
-    let effort = own_effort.or(chat_effort).or_else(|| model.suffixes.effort.map(Text::from_word));
+    let effort = own_effort.or(chat_effort).or_else(|| model.suffixes.effort.map(Text::from_plain));
     let effort_name = effort.clone().map(Text::unescaped);
     let own_summary = reasoning.as_mut().and_then(|reasoning| reasoning.take("summary"));
     let write = |out: &mut JsonWriter| {
@@ -56,7 +56,7 @@ pub(super) fn translate(
 /// Writes the caller's `reasoning`. If it has no effort, adds `reasoning_effort` or the effort of the model's suffix.
 fn pass(body: &mut Members<'_>, model: &BackendModel, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let chat_effort = body.take_text("reasoning_effort")?;
-    let Some(effort) = chat_effort.or_else(|| model.suffixes.effort.map(Text::from_word)) else {
+    let Some(effort) = chat_effort.or_else(|| model.suffixes.effort.map(Text::from_plain)) else {
         body.pass_all(&["reasoning"], out);
         return Ok(());
     };

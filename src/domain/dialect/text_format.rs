@@ -41,7 +41,7 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
             out.begin_object_in("format");
             out.word("type", &kind);
             let is_unnamed = definition.has("schema") && !definition.has("name");
-            out.text("name", &if is_unnamed { Text::from_word(UNNAMED) } else { definition.need_text("name")? });
+            out.text("name", &if is_unnamed { Text::from_plain(UNNAMED) } else { definition.need_text("name")? });
             definition.pass_all(&["description", "schema", "strict"], out);
         }
         _ => return Err(format.unsupported("type", "use `text`, `json_object` or `json_schema`.")),

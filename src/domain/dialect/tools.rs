@@ -130,7 +130,7 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     if let Some(word) = Text::of(choice) {
         let advice = "use `none`, `auto`, `required` or an object that names a tool.";
         // `any` is Mistral's name for `required`.
-        let word = if word.as_json() == r#""any""# { Text::from_word("required") } else { word };
+        let word = if word.as_json() == r#""any""# { Text::from_plain("required") } else { word };
         return write_word(word, path, &["none", "auto", "required"], advice, out);
     }
     let mut choice = Members::of(choice, path.to_owned())?;

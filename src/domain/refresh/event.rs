@@ -89,7 +89,7 @@ pub enum Ending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Present the token once, immediately.
-    Send,
+    Present,
     /// Do nothing before this time. Another replica may hold the lease.
     Wait(Timestamp),
     /// Use the returned row: it has changed, or no refresh is possible.

@@ -96,7 +96,7 @@ fn begin(
     }
     // An earlier call took this lease, but the store's reply was lost.
     if holds(row, lease) {
-        return Effect::Send;
+        return Effect::Present;
     }
     match row.ready_at(policy, trigger, now) {
         None => Effect::UseCurrent,
@@ -108,7 +108,7 @@ fn begin(
                 row.sent_at = Some(now);
             }
             row.attempt = row.attempt.saturating_add(1);
-            Effect::Send
+            Effect::Present
         }
     }
 }

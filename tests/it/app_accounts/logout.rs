@@ -112,7 +112,7 @@ async fn a_logout_does_not_end_another_account_with_the_same_grant() {
 async fn a_revocation_waits_for_a_code_exchange_of_an_unknown_user() {
     let gateway = TestGateway::open().await;
     gateway.connect_as("studio").await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let _page = gateway.approve(&login);
     settle().await;
@@ -135,7 +135,7 @@ async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_the_revocation()
 #[tokio::test]
 async fn a_logout_during_a_code_exchange_cancels_the_login() {
     let gateway = Arc::new(TestGateway::open().await);
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let redirect_url = gateway.provider.approve(&login.auth_url);
     gateway.provider.hang();
     let paste = {
@@ -193,7 +193,8 @@ async fn a_logout_cancels_every_pending_login_of_the_account() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_secs(1));
-    let logins = [(gateway.start_forced(alice()).await, alice()), (gateway.start_forced(bob()).await, bob())];
+    let logins =
+        [(gateway.start_forced_login(alice()).await, alice()), (gateway.start_forced_login(bob()).await, bob())];
     log_out(&gateway, OPENAI).await;
     for (login, principal) in logins {
         let status = gateway.status(&principal).await;
@@ -245,7 +246,7 @@ async fn a_login_after_a_logout_creates_a_new_account() {
     let gateway = TestGateway::open().await;
     let before = gateway.connect().await;
     log_out(&gateway, OPENAI).await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let after = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     assert_ne!(after.id, before.id, "the account is a new one");
 }

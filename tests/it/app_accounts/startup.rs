@@ -24,7 +24,7 @@ async fn a_restart_registers_the_stored_accounts() {
 async fn a_wrong_key_stops_the_start_and_changes_nothing() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
-    let overdue = gateway.start_forced(alice()).await;
+    let overdue = gateway.start_forced_login(alice()).await;
     // A sweep would end this login.
     gateway.clock.set_wall_clock(overdue.expires_at);
     let before = gateway.store.contents();
@@ -48,7 +48,7 @@ async fn a_failing_store_stops_the_start() {
 #[tokio::test]
 async fn a_start_expires_overdue_logins() {
     let mut gateway = TestGateway::open().await;
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
     gateway.app.shut_down().await;
     gateway.clock.advance(Duration::from_secs(1000));
     gateway.restart().await;
@@ -60,7 +60,7 @@ async fn a_start_expires_overdue_logins() {
 async fn an_ended_login_is_deleted_after_a_week() {
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.paste(&gateway.provider.decline(&login.auth_url), alice()).await.expect_err("the login was declined");
     gateway.clock.advance(WEEK);
     settle().await;
@@ -74,7 +74,7 @@ async fn an_ended_login_is_deleted_after_a_week() {
 #[tokio::test]
 async fn the_sweeper_survives_a_store_outage() {
     let gateway = TestGateway::open().await;
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
     gateway.store.fail_all();
     gateway.clock.advance(Duration::from_secs(400));
     settle().await;

@@ -23,7 +23,7 @@ async fn an_account_never_connected_is_absent() {
 async fn a_connected_account_reports_its_login_and_expiry() {
     let gateway = TestGateway::open().await;
     gateway.clock.advance(Duration::from_secs(10));
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.approve(&login).shown().await;
     let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("the last login");
@@ -58,14 +58,14 @@ async fn the_last_login_is_the_newest_with_its_outcome() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_secs(1));
-    let declined = gateway.start_forced(alice()).await;
+    let declined = gateway.start_forced_login(alice()).await;
     gateway.listener.browser_returns(query_of(&gateway.provider.decline(&declined.auth_url))).shown().await;
     let last = async || gateway.status(&alice()).await.last_login.map(|last| (last.login_id, last.end.outcome));
     assert_eq!(last().await, Some((declined.login_id, LoginOutcome::Denied)));
 
     gateway.clock.advance(Duration::from_secs(1));
     gateway.provider.reply_with(Reply::Refused);
-    let refused = gateway.start_forced(alice()).await;
+    let refused = gateway.start_forced_login(alice()).await;
     assert_eq!(last().await, None, "the newest login is still pending");
     gateway.approve(&refused).shown().await;
     assert_eq!(last().await, Some((refused.login_id, LoginOutcome::CodeRefused)));
@@ -75,7 +75,7 @@ async fn the_last_login_is_the_newest_with_its_outcome() {
 #[tokio::test]
 async fn an_overdue_login_reads_as_expired_before_the_sweep() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.clock.set_wall_clock(login.expires_at);
     let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("an end");
@@ -85,7 +85,7 @@ async fn an_overdue_login_reads_as_expired_before_the_sweep() {
 #[tokio::test]
 async fn a_saved_login_whose_end_was_not_stored_reads_as_completed() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.store.fail_to("end a login");
     gateway.approve(&login).shown().await;
     gateway.store.repair();
@@ -118,7 +118,7 @@ async fn a_new_name_has_a_status_as_soon_as_its_login_starts() {
 #[tokio::test]
 async fn a_running_exchange_is_neither_pending_nor_ended() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let _page = gateway.approve(&login);
     settle().await;

@@ -18,7 +18,7 @@ const CONNECTED: CallbackReply = CallbackReply::Ended(LoginEnd::of(LoginOutcome:
 #[tokio::test]
 async fn an_approved_login_saves_both_tokens_and_registers_the_account() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
 
     assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
@@ -34,7 +34,7 @@ async fn an_approved_login_saves_both_tokens_and_registers_the_account() {
 #[tokio::test]
 async fn the_browser_waits_until_the_provider_responds() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let mut page = gateway.approve(&login);
     settle().await;
@@ -47,7 +47,7 @@ async fn the_browser_waits_until_the_provider_responds() {
 #[tokio::test]
 async fn the_browser_waits_until_the_tokens_are_saved() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.store.block_saves();
     let mut page = gateway.approve(&login);
     settle().await;
@@ -61,7 +61,7 @@ async fn the_browser_waits_until_the_tokens_are_saved() {
 #[tokio::test]
 async fn a_wrong_state_never_ends_a_login() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     let right = query_of(&approved).rsplit_once("state=").expect("a state").1;
     let swapped: String = right.chars().rev().collect();
@@ -81,7 +81,7 @@ async fn a_wrong_state_never_ends_a_login() {
 #[tokio::test]
 async fn a_callback_without_a_code_or_from_another_issuer_leaves_the_login_pending() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     let state = query_of(&approved).rsplit_once('&').expect("several parameters").1;
     for query in [state.to_owned(), format!("{}&iss=https%3A%2F%2Fevil.example", query_of(&approved))] {
@@ -95,7 +95,7 @@ async fn a_callback_without_a_code_or_from_another_issuer_leaves_the_login_pendi
 #[tokio::test]
 async fn a_denial_at_the_provider_ends_the_login() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
     let page = gateway.listener.browser_returns(query_of(&declined));
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)));
@@ -110,19 +110,19 @@ async fn a_denial_at_the_provider_ends_the_login() {
 #[tokio::test]
 async fn a_late_callback_ends_the_login_as_expired() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     // Only the wall clock moves, so no timer has ended the login.
     gateway.clock.set_wall_clock(login.expires_at);
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Expired)));
     assert_eq!(gateway.provider.exchanges(), 0, "the code is not redeemed");
     assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").end.outcome, LoginOutcome::Expired);
-    assert_ne!(gateway.start(alice()).await.login_id, login.login_id, "a new start works at once");
+    assert_ne!(gateway.start_login(alice()).await.login_id, login.login_id, "a new start works at once");
 }
 
 #[tokio::test]
 async fn a_callback_in_the_last_millisecond_is_accepted() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.clock.set_wall_clock(Timestamp::from_unix_millis(login.expires_at.unix_millis() - 1));
     assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
 }
@@ -130,7 +130,7 @@ async fn a_callback_in_the_last_millisecond_is_accepted() {
 #[tokio::test]
 async fn a_repeated_callback_shows_the_outcome_of_the_first() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     gateway.provider.hang();
     let first = gateway.listener.browser_returns(query_of(&approved));

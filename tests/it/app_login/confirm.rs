@@ -24,7 +24,7 @@ async fn with_unconfirmed_login(variables: &[(&str, &str)]) -> (TestGateway, Con
 
 async fn log_in_again(gateway: &TestGateway) -> Confirmation {
     gateway.clock.advance(Duration::from_secs(1));
-    let login = gateway.start_forced(alice()).await;
+    let login = gateway.start_forced_login(alice()).await;
     let reply = gateway.approve(&login).shown().await;
     let CallbackReply::Question(question) = reply else { panic!("no question: {reply:?}") };
     *question
@@ -183,7 +183,7 @@ async fn a_repeated_callback_asks_for_the_confirmation_again() {
     gateway.connect().await;
     gateway.provider.sign_in_as("user-7", "green");
     gateway.clock.advance(Duration::from_secs(1));
-    let login = gateway.start_forced(alice()).await;
+    let login = gateway.start_forced_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     for _ in 0..2 {
         let asked = gateway.paste(&approved, alice()).await;
@@ -203,7 +203,7 @@ async fn one_account_under_two_names_is_reported() {
     let others =
         |of: &str| listed.iter().find(|view| view.name == name(of)).expect("a listed account").other_names.clone();
     assert_eq!((others(OPENAI), others("studio")), (vec![name("studio")], vec![name(OPENAI)]));
-    let login = gateway.start_forced(alice()).await;
+    let login = gateway.start_forced_login(alice()).await;
     let CallbackReply::Ended(end) = gateway.approve(&login).shown().await else { panic!("no end") };
     assert!(end.reason.ends_with("also connected as studio."), "{}", end.reason);
 }

@@ -29,7 +29,7 @@ async fn a_failed_exchange_stores_nothing_and_names_the_reason() {
     for (reply, outcome) in FAILURES {
         let gateway = TestGateway::open().await;
         gateway.provider.reply_with(reply);
-        let login = gateway.start(alice()).await;
+        let login = gateway.start_login(alice()).await;
         let CallbackReply::Ended(shown) = gateway.approve(&login).shown().await else { panic!("{reply:?}: no end") };
         let status = gateway.status(&alice()).await;
         let last = status.last_login.expect("the last login");
@@ -39,7 +39,7 @@ async fn a_failed_exchange_stores_nothing_and_names_the_reason() {
         assert_eq!(gateway.account(OPENAI).await, None);
 
         gateway.provider.reply_with(Reply::HOUR);
-        let again = gateway.start(alice()).await;
+        let again = gateway.start_login(alice()).await;
         assert_ne!(again.login_id, login.login_id);
         assert_eq!(gateway.approve(&again).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     }
@@ -50,7 +50,7 @@ async fn a_pasted_address_gets_the_same_outcome() {
     for (reply, expected) in FAILURES {
         let gateway = TestGateway::open().await;
         gateway.provider.reply_with(reply);
-        let login = gateway.start(alice()).await;
+        let login = gateway.start_login(alice()).await;
         let approved = gateway.provider.approve(&login.auth_url);
         let failed = gateway.paste(&approved, alice()).await;
         assert!(matches!(&failed, Err(AppError::LoginFailed(end)) if end.outcome == expected), "{failed:?}");
@@ -67,7 +67,7 @@ async fn a_failed_new_login_keeps_the_old_tokens() {
         gateway.connect().await;
         let before = gateway.account(OPENAI).await;
         gateway.provider.reply_with(reply);
-        let login = gateway.start_forced(alice()).await;
+        let login = gateway.start_forced_login(alice()).await;
         gateway.approve(&login).shown().await;
         assert_eq!(gateway.account(OPENAI).await, before);
         assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
@@ -77,7 +77,7 @@ async fn a_failed_new_login_keeps_the_old_tokens() {
 #[tokio::test]
 async fn a_failing_read_after_the_exchange_does_not_lose_the_login() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.store.fail_to("load an account");
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unsaved);
     gateway.store.repair();
@@ -90,7 +90,7 @@ async fn a_failing_read_after_the_exchange_does_not_lose_the_login() {
 #[tokio::test]
 async fn a_store_outage_after_the_exchange_does_not_block_the_next_login() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let page = gateway.approve(&login);
     settle().await;
@@ -107,7 +107,7 @@ async fn a_store_outage_after_the_exchange_does_not_block_the_next_login() {
 #[tokio::test]
 async fn a_store_outage_at_the_callback_does_not_spend_the_code() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     gateway.store.fail_all();
     assert!(matches!(gateway.paste(&approved, alice()).await, Err(AppError::Store(_))));

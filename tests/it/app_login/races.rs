@@ -24,7 +24,7 @@ fn received(redirect_url: &str) -> Callback {
 #[tokio::test]
 async fn fifty_parallel_completions_redeem_the_code_once() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     gateway.provider.hang();
     let mut completions = JoinSet::new();
@@ -50,7 +50,7 @@ async fn fifty_parallel_completions_redeem_the_code_once() {
 #[tokio::test]
 async fn two_gateways_on_one_store_redeem_a_code_once() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     let other = gateway.another_gateway(1);
     let results =
@@ -63,7 +63,7 @@ async fn two_gateways_on_one_store_redeem_a_code_once() {
 #[tokio::test]
 async fn a_disconnected_caller_does_not_stop_the_exchange() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     gateway.provider.hang();
     {
@@ -82,7 +82,7 @@ async fn a_disconnected_caller_does_not_stop_the_exchange() {
 #[tokio::test]
 async fn a_disconnected_browser_does_not_stop_the_exchange() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let page = gateway.approve(&login);
     settle().await;
@@ -95,7 +95,7 @@ async fn a_disconnected_browser_does_not_stop_the_exchange() {
 #[tokio::test]
 async fn a_shutdown_waits_for_the_exchange_and_shows_its_outcome() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let mut page = gateway.approve(&login);
     settle().await;
@@ -116,7 +116,7 @@ async fn a_shutdown_waits_for_the_exchange_and_shows_its_outcome() {
 #[tokio::test]
 async fn a_stuck_exchange_ends_as_interrupted() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.provider.hang();
     let _page = gateway.approve(&login);
     settle().await;

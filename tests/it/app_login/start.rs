@@ -31,7 +31,7 @@ async fn start(
 async fn a_start_opens_the_listener_and_returns_the_authorize_url() {
     let gateway = TestGateway::open().await;
     assert!(!gateway.listener.is_open());
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     assert!(gateway.listener.is_open());
     assert!(login.auth_url.expose_secret().starts_with("https://auth.openai.com/oauth/authorize?response_type=code&"));
     assert!(login.name.as_str() == OPENAI && login.callback_error.is_none());
@@ -46,11 +46,11 @@ async fn a_start_opens_the_listener_and_returns_the_authorize_url() {
 #[tokio::test]
 async fn a_second_start_returns_the_same_login_even_after_a_restart() {
     let mut gateway = TestGateway::open().await;
-    let first = gateway.start(alice()).await;
+    let first = gateway.start_login(alice()).await;
     gateway.clock.advance(Duration::from_secs(30));
-    let second = gateway.start(alice()).await;
+    let second = gateway.start_login(alice()).await;
     gateway.restart().await;
-    let third = gateway.start(alice()).await;
+    let third = gateway.start_login(alice()).await;
     for again in [second, third] {
         assert_eq!(again.auth_url.expose_secret(), first.auth_url.expose_secret());
         assert_eq!((&again.login_id, again.expires_at), (&first.login_id, first.expires_at));
@@ -80,7 +80,7 @@ async fn twenty_concurrent_starts_share_one_login_and_one_listener() {
 #[tokio::test]
 async fn each_principal_has_its_own_login() {
     let gateway = TestGateway::open().await;
-    let (of_alice, of_bob) = (gateway.start(alice()).await, gateway.start(bob()).await);
+    let (of_alice, of_bob) = (gateway.start_login(alice()).await, gateway.start_login(bob()).await);
     assert_ne!(of_alice.login_id, of_bob.login_id);
     assert_ne!(of_alice.auth_url.expose_secret(), of_bob.auth_url.expose_secret());
     assert_eq!(gateway.status(&bob()).await.pending.expect("a pending login").login_id, of_bob.login_id);
@@ -90,7 +90,7 @@ async fn each_principal_has_its_own_login() {
 #[tokio::test]
 async fn openai_is_an_alias_of_the_account() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     match start(&gateway, "openai", None, StartOptions::default()).await {
         Ok(StartOutcome::Pending(again)) => assert_eq!((again.name, again.login_id), (login.name, login.login_id)),
         other => panic!("{other:?}"),
@@ -107,7 +107,7 @@ async fn a_usable_account_starts_a_login_only_if_forced() {
     }
     assert_eq!(gateway.status(&alice()).await.pending, None);
     gateway.clock.advance(Duration::from_secs(1));
-    gateway.start_forced(alice()).await;
+    gateway.start_forced_login(alice()).await;
     assert!(gateway.status(&alice()).await.pending.is_some());
 }
 
@@ -119,7 +119,7 @@ async fn an_expired_account_can_start_a_login() {
     let outcome = start(&gateway, OPENAI, None, StartOptions::default()).await;
     assert!(matches!(outcome, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{outcome:?}");
     gateway.clock.advance(Duration::from_secs(1));
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_login_enables_a_disabled_account() {
     gateway.connect().await;
     let off = ProfileChange { enabled: Some(false), display_name: None };
     gateway.app.accounts.update(name(OPENAI), off).await.expect("the change succeeds");
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
@@ -138,7 +138,7 @@ async fn the_old_tokens_stay_in_use_during_a_forced_login() {
     let gateway = TestGateway::open().await;
     let before = gateway.connect().await;
     let old = gateway.account(OPENAI).await;
-    let login = gateway.start_forced(alice()).await;
+    let login = gateway.start_forced_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     assert_eq!(gateway.account(OPENAI).await, old);
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
@@ -196,5 +196,5 @@ async fn a_store_error_fails_one_start_and_the_next_one_works() {
     gateway.store.fail_next(1);
     assert!(matches!(start(&gateway, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));
     assert!(!gateway.listener.is_open());
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
 }

@@ -18,7 +18,7 @@ const SAVE: &str = "save a login";
 /// Completes a login while saving fails.
 async fn with_unsaved_tokens() -> TestGateway {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.store.fail_to(SAVE);
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unsaved);
     assert_eq!(gateway.account(OPENAI).await, None);
@@ -59,7 +59,8 @@ async fn unsaved_tokens_survive_a_restart() {
 #[tokio::test]
 async fn unsaved_tokens_survive_the_sweep_of_another_gateway() {
     let gateway = with_unsaved_tokens().await;
-    let other = gateway.gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
+    let other =
+        gateway.another_gateway_with(|ports| Ports { journal: Arc::new(MemoryJournal::default()) as Arc<_>, ..ports });
     other.start().await.expect("the gateway starts");
     for _ in 0..3 {
         gateway.clock.advance(Duration::from_secs(60));
@@ -81,7 +82,7 @@ async fn unsaved_tokens_survive_the_sweep_of_another_gateway() {
 async fn a_full_disk_loses_no_tokens_while_the_gateway_runs() {
     let gateway = TestGateway::open().await;
     gateway.journal.set_full(true);
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.store.fail_to(SAVE);
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unsaved);
     gateway.journal.set_full(false);
@@ -122,7 +123,7 @@ async fn a_replayed_login_of_another_account_still_needs_confirmation() {
     gateway.provider.sign_in_as("user-7", "blue");
     gateway.connect().await;
     gateway.clock.advance(Duration::from_secs(1));
-    let login = gateway.start_forced(alice()).await;
+    let login = gateway.start_forced_login(alice()).await;
     gateway.provider.sign_in_as("user-7", "green");
     gateway.store.fail_to("load an account");
     let failed = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await;

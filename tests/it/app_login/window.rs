@@ -24,7 +24,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[tokio::test]
 async fn the_listener_closes_one_second_after_the_page_is_fetched() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.approve(&login).shown().await;
     assert!(gateway.listens_after(3 * SECOND).await, "the browser has not fetched the page yet");
     gateway.listener.browser_fetches_outcome();
@@ -37,7 +37,7 @@ async fn the_listener_closes_one_second_after_the_page_is_fetched() {
 #[tokio::test]
 async fn the_listener_closes_ten_seconds_after_the_callback_if_no_page_is_fetched() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.approve(&login).shown().await;
     settle().await;
     assert!(gateway.listens_after(10 * SECOND - MILLISECOND).await);
@@ -47,7 +47,7 @@ async fn the_listener_closes_ten_seconds_after_the_callback_if_no_page_is_fetche
 #[tokio::test]
 async fn the_listener_closes_after_a_failed_login_too() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
     let page = gateway.listener.browser_returns(query_of(&declined));
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)));
@@ -58,7 +58,7 @@ async fn the_listener_closes_after_a_failed_login_too() {
 #[tokio::test]
 async fn the_listener_stays_open_while_another_login_is_pending() {
     let gateway = TestGateway::open().await;
-    let (of_alice, of_bob) = (gateway.start(alice()).await, gateway.start(bob()).await);
+    let (of_alice, of_bob) = (gateway.start_login(alice()).await, gateway.start_login(bob()).await);
     gateway.approve(&of_alice).shown().await;
     gateway.listener.browser_fetches_outcome();
     settle().await;
@@ -73,8 +73,8 @@ async fn the_listener_stays_open_while_another_login_is_pending() {
 #[tokio::test]
 async fn the_listener_closes_at_once_when_the_last_login_is_cancelled() {
     let gateway = TestGateway::open().await;
-    gateway.start(alice()).await;
-    gateway.start(bob()).await;
+    gateway.start_login(alice()).await;
+    gateway.start_login(bob()).await;
     let cancel = async |principal| gateway.app.logins.cancel(name(OPENAI), principal).await.expect("no store error");
     cancel(alice()).await;
     settle().await;
@@ -87,7 +87,7 @@ async fn the_listener_closes_at_once_when_the_last_login_is_cancelled() {
 #[tokio::test]
 async fn the_listener_closes_when_another_replica_ends_the_last_login() {
     let gateway = TestGateway::open().await;
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
     assert!(gateway.listener.is_open());
     let other = gateway.another_gateway(1);
     assert!(other.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
@@ -100,8 +100,8 @@ async fn the_listener_closes_when_another_replica_ends_the_last_login() {
 #[tokio::test]
 async fn a_page_fetched_long_ago_does_not_keep_the_listener_open_after_a_cancel() {
     let gateway = TestGateway::open().await;
-    let of_alice = gateway.start(alice()).await;
-    gateway.start(bob()).await;
+    let of_alice = gateway.start_login(alice()).await;
+    gateway.start_login(bob()).await;
     gateway.approve(&of_alice).shown().await;
     gateway.listener.browser_fetches_outcome();
     settle().await;
@@ -114,9 +114,9 @@ async fn a_page_fetched_long_ago_does_not_keep_the_listener_open_after_a_cancel(
 #[tokio::test]
 async fn the_listener_closes_when_the_last_login_expires() {
     let gateway = TestGateway::open().await;
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
     gateway.clock.advance(100 * SECOND);
-    gateway.start(bob()).await;
+    gateway.start_login(bob()).await;
     settle().await;
     assert!(gateway.listens_after(260 * SECOND).await, "alice's login has expired, bob's has not");
     assert!(gateway.listens_after(100 * SECOND - MILLISECOND).await);
@@ -128,7 +128,7 @@ async fn the_listener_closes_when_the_last_login_expires() {
 #[tokio::test]
 async fn the_listener_closes_at_once_after_a_pasted_address() {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("the account connects");
     settle().await;
     assert!(!gateway.listener.is_open());
@@ -137,7 +137,7 @@ async fn the_listener_closes_at_once_after_a_pasted_address() {
 #[tokio::test]
 async fn the_listener_closes_at_once_after_a_logout() {
     let gateway = TestGateway::open().await;
-    gateway.start(alice()).await;
+    gateway.start_login(alice()).await;
     gateway.app.accounts.logout(name(OPENAI)).await.expect("the logout succeeds");
     settle().await;
     assert!(!gateway.listener.is_open());
@@ -146,11 +146,11 @@ async fn the_listener_closes_at_once_after_a_logout() {
 #[tokio::test]
 async fn a_login_started_before_the_listener_closes_keeps_it_open() {
     let gateway = TestGateway::open().await;
-    let first = gateway.start(alice()).await;
+    let first = gateway.start_login(alice()).await;
     gateway.approve(&first).shown().await;
     gateway.listener.browser_fetches_outcome();
     settle().await;
-    let second = gateway.start_forced(bob()).await;
+    let second = gateway.start_forced_login(bob()).await;
     assert!(gateway.listens_after(60 * SECOND).await);
     assert_eq!(gateway.approve(&second).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     assert_eq!(gateway.listener.times_opened(), 1);
@@ -160,7 +160,7 @@ async fn a_login_started_before_the_listener_closes_keeps_it_open() {
 async fn the_listener_opens_again_for_the_next_login() {
     let gateway = TestGateway::open().await;
     for round in 1..=3 {
-        let login = gateway.start_forced(alice()).await;
+        let login = gateway.start_forced_login(alice()).await;
         assert!(login.callback_error.is_none());
         assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
         settle().await;

@@ -75,7 +75,7 @@ fn migrate_creates_the_database_and_is_idempotent() {
 async fn serve_is_the_default_command() {
     let home = Home::without_provider();
     let child = home.spawn(home.command(&["serve"]), "gateway");
-    let gateway = home.answering(child).await;
+    let gateway = home.wait_until_healthy(child).await;
     assert!(gateway.log().contains("goclaw is running"), "{}", gateway.log());
     gateway.stop().await;
 }

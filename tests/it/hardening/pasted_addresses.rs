@@ -56,7 +56,7 @@ const PASTES: &[&str] = &[
 /// Returns a gateway with a pending login, the login's state, and the query of the provider's redirect.
 async fn pending() -> (TestGateway, String, String) {
     let gateway = TestGateway::open().await;
-    let login = gateway.start(alice()).await;
+    let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
     let query =
         approved.strip_prefix(REDIRECT_URI).and_then(|rest| rest.strip_prefix('?')).expect("a query").to_owned();

@@ -22,7 +22,7 @@ async fn start_with_few_files(home: &Home) -> Gateway {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("ulimit -n {OPEN_FILES} && exec \"$0\"")]).arg(command.get_program()).env_clear();
     shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(home.path());
-    home.answering(home.spawn(shell, "gateway")).await
+    home.wait_until_healthy(home.spawn(shell, "gateway")).await
 }
 
 /// Sends 40 requests for a large public document, and reads nothing.

@@ -155,7 +155,7 @@ async fn list_without_leaves_out_committed_records_of_the_given_versions<F: Fixt
 async fn key_use_counts_the_records_of_each_key<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::new());
+    assert_eq!(journal.count_by_key().await.expect("the counts"), BTreeMap::new());
     let sealed = |key: &str| SealedSecret::from_stored(format!("v2:{key}:text"));
     let mut both = refresh_record("work", 1, 0, 2);
     (both.rotation.access_token, both.rotation.refresh_token) = (sealed("new"), Some(sealed("old")));
@@ -164,7 +164,7 @@ async fn key_use_counts_the_records_of_each_key<F: Fixture>() {
     let login = LoginRecord { name: name("third"), login_id: LoginId::from_bytes([3; 16]), tokens: sealed("new") };
     journal.put_login(&login).await.expect("the write succeeds");
     let expected = [("key", 1), ("new", 2), ("old", 1)].map(|(key, count)| (KeyId::new(key), count));
-    assert_eq!(journal.key_use().await.expect("the counts"), BTreeMap::from(expected));
+    assert_eq!(journal.count_by_key().await.expect("the counts"), BTreeMap::from(expected));
 }
 
 async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {

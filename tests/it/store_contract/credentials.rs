@@ -9,7 +9,7 @@ use goclaw::{
         refresh::{LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
     },
     ports::{
-        AuditLog, CredentialHistory, MoveOrder, ProfileChange, Removal, RevocationQueue, SaveOutcome, StoreError,
+        AuditLog, CredentialHistory, MoveRequest, ProfileChange, Removal, RevocationQueue, SaveOutcome, StoreError,
         StoredAccounts, TokenStore,
     },
 };
@@ -210,7 +210,7 @@ async fn accounts_move_away_together_or_not_at_all(fixture: impl Fixture) {
         save(&*store, &credential(number, account), 5).await;
     }
     let version = |number: u8| TokenVersion::first_of(credential(number, "x").login_id);
-    let order = |accounts: &[(u8, &str)]| MoveOrder {
+    let order = |accounts: &[(u8, &str)]| MoveRequest {
         accounts: accounts.iter().map(|(number, account)| (name(account), version(*number))).collect(),
         revocations: Vec::new(),
         archive: "an archive".into(),

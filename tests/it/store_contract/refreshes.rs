@@ -78,7 +78,8 @@ async fn of_concurrent_begins_one_gets_the_lease_and_may_send(fixture: impl Fixt
         calls.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
     }
     let results = calls.join_all().await;
-    let (granted, others): (Vec<_>, Vec<_>) = results.iter().partition(|(_, advanced)| advanced.effect == Effect::Send);
+    let (granted, others): (Vec<_>, Vec<_>) =
+        results.iter().partition(|(_, advanced)| advanced.effect == Effect::Present);
     assert_eq!(granted.len(), 1);
     let until = at(5).plus(policy().lease);
     assert!(others.iter().all(|(_, advanced)| advanced.effect == Effect::Wait(until)), "{others:?}");
@@ -89,7 +90,7 @@ async fn of_concurrent_begins_one_gets_the_lease_and_may_send(fixture: impl Fixt
 
     // The holder gets its own lease again.
     let again = advance(&*store, &begin(*holder, version(1, 0)), at(6)).await;
-    assert_eq!((again.effect, &again.credential), (Effect::Send, &first.credential));
+    assert_eq!((again.effect, &again.credential), (Effect::Present, &first.credential));
 }
 
 async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
@@ -130,7 +131,7 @@ async fn a_late_rotation_is_stored_even_if_another_replica_holds_the_lease(fixtu
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     // After the first holder's lease, another replica presents the same token.
     let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
-    assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
+    assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Present);
     let late = advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    domain::request_record::{Asked, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
+    domain::request_record::{RequestDetails, RequestEnd, RequestRecord, TokenUsage, UsageKey, UsageSums},
     ports::RequestLog,
 };
 
@@ -30,7 +30,7 @@ fn record(id: &str, seconds: i64) -> RequestRecord {
         route: "/v1/responses".to_owned(),
         status: 200,
         end: RequestEnd::CallerLeft,
-        asked: Asked {
+        details: RequestDetails {
             program: Some("laptop".to_owned()),
             account: Some(name("work")),
             model: Some("gpt-5.5".to_owned()),
@@ -49,7 +49,7 @@ fn bare(id: &str, seconds: i64) -> RequestRecord {
         route: String::new(),
         status: 404,
         end: RequestEnd::Complete,
-        asked: Asked::default(),
+        details: RequestDetails::default(),
         first_byte: None,
         ..record(id, seconds)
     }

@@ -201,11 +201,11 @@ impl Home {
 
     /// Starts a gateway and waits until it is healthy.
     pub(crate) async fn start(&self) -> Gateway {
-        self.answering(self.spawn(self.command(&[]), "gateway")).await
+        self.wait_until_healthy(self.spawn(self.command(&[]), "gateway")).await
     }
 
     /// Waits until a gateway that was spawned under the name `gateway`, from which [`Gateway::log`] reads, is healthy.
-    pub(crate) async fn answering(&self, child: Child) -> Gateway {
+    pub(crate) async fn wait_until_healthy(&self, child: Child) -> Gateway {
         let base = format!("http://127.0.0.1:{}", self.port);
         let mut gateway = Gateway { child, base, token: String::new(), logs: self.path().to_owned() };
         let url = format!("{}/healthz", gateway.base);

@@ -16,9 +16,9 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, MoveOrder, OAuthEndpoint,
-        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError,
-        TokenStore,
+        Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, MoveRequest,
+        OAuthEndpoint, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        TokenEndpointError, TokenStore,
     },
 };
 use mockall::mock;
@@ -97,7 +97,7 @@ mock! {
             revocation: Option<&'a RevocationOrder>,
             author: &Author,
         ) -> Result<Removal, StoreError>;
-        async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError>;
+        async fn move_away(&self, order: &MoveRequest, author: &Author) -> Result<bool, StoreError>;
         async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
         async fn put_feedback(
             &self,

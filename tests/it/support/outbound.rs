@@ -163,11 +163,11 @@ impl ProxyDouble {
         }
     }
 
-    async fn serving<F>(handle: impl Fn(TcpStream, Asked) -> F + Send + Sync + 'static) -> Self
+    async fn serving<F>(handle: impl Fn(TcpStream, RequestedHosts) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = std::io::Result<()>> + Send + 'static,
     {
-        let asked = Asked::default();
+        let asked = RequestedHosts::default();
         let noted = Arc::clone(&asked);
         let (address, serving) = serve(move |stream| handle(stream, Arc::clone(&noted))).await;
         Self { address, asked, _serving: serving }
@@ -183,7 +183,7 @@ impl ProxyDouble {
     }
 }
 
-type Asked = Arc<Mutex<Vec<String>>>;
+type RequestedHosts = Arc<Mutex<Vec<String>>>;
 type Hosts = Arc<[(String, SocketAddr)]>;
 
 /// Connects to the server that is configured for a host.
@@ -193,7 +193,7 @@ async fn connect(hosts: &Hosts, host: &str) -> std::io::Result<TcpStream> {
     TcpStream::connect(address).await
 }
 
-fn note(asked: &Asked, what: impl Into<String>) {
+fn note(asked: &RequestedHosts, what: impl Into<String>) {
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
 }
 
@@ -217,7 +217,12 @@ where
     (address, serving)
 }
 
-async fn tunnel(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
+async fn tunnel(
+    mut stream: TcpStream,
+    behaviour: ProxyBehaviour,
+    hosts: Hosts,
+    asked: RequestedHosts,
+) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
@@ -255,7 +260,12 @@ async fn tunnel(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, 
     }
 }
 
-async fn socks(mut stream: TcpStream, behaviour: ProxyBehaviour, hosts: Hosts, asked: Asked) -> std::io::Result<()> {
+async fn socks(
+    mut stream: TcpStream,
+    behaviour: ProxyBehaviour,
+    hosts: Hosts,
+    asked: RequestedHosts,
+) -> std::io::Result<()> {
     const VERSION: u8 = 5;
     const WITH_PASSWORD: u8 = 2;
     let (version, count) = (stream.read_u8().await?, stream.read_u8().await?);

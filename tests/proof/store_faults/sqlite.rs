@@ -77,7 +77,7 @@ impl Scene {
 
     async fn start(&self) -> Gateway {
         let command = self.disk.inside(&composed::command_with(&self.home, self.sabotage));
-        self.home.answering(self.home.spawn(command, "gateway")).await
+        self.home.wait_until_healthy(self.home.spawn(command, "gateway")).await
     }
 
     /// Stops the gateway and checks the integrity and contents of its database.
@@ -177,7 +177,7 @@ async fn unwritable(options: Options) -> Outcome {
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // Discard the log, because the limit would also apply to it.
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    let gateway = Arc::new(home.answering(child).await);
+    let gateway = Arc::new(home.wait_until_healthy(child).await);
     let held = hold_refresh(&gateway, &provider).await;
     let readers = Readers::of(&gateway);
     limit_files(&gateway, "0");

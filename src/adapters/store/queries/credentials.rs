@@ -32,7 +32,7 @@ use crate::{
         unreadable::UnreadableAccount,
     },
     ports::{
-        Advanced, Author, MoveOrder, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        Advanced, Author, MoveRequest, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
         TokenStore,
     },
 };
@@ -183,7 +183,7 @@ impl TokenStore for Store {
         .await
     }
 
-    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+    async fn move_away(&self, order: &MoveRequest, author: &Author) -> Result<bool, StoreError> {
         self.write("move accounts away", async |connection| {
             let mut leaving = Vec::new();
             for (name, version) in &order.accounts {

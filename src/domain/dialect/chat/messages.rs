@@ -176,5 +176,5 @@ impl<'a> Translation<'a, '_> {
 }
 
 fn function_call_id(position: usize) -> Text<'static> {
-    Text::from_word(&format!("call_function_{position}"))
+    Text::from_plain(&format!("call_function_{position}"))
 }

@@ -134,7 +134,7 @@ impl TestGateway {
     }
 
     /// Builds another replica with changed ports, without starting it.
-    pub(crate) fn gateway_with(&self, change: impl FnOnce(Ports) -> Ports) -> Arc<App> {
+    pub(crate) fn another_gateway_with(&self, change: impl FnOnce(Ports) -> Ports) -> Arc<App> {
         App::new(change(self.world.ports(1)), self.settings.clone())
     }
 
@@ -151,12 +151,12 @@ impl TestGateway {
     }
 
     /// Starts a login for the ChatGPT account.
-    pub(crate) async fn start(&self, principal: Principal) -> StartedLogin {
+    pub(crate) async fn start_login(&self, principal: Principal) -> StartedLogin {
         self.start_with(principal, StartOptions::default()).await
     }
 
     /// Starts a forced login, even if the account is connected.
-    pub(crate) async fn start_forced(&self, principal: Principal) -> StartedLogin {
+    pub(crate) async fn start_forced_login(&self, principal: Principal) -> StartedLogin {
         self.start_with(principal, StartOptions { force: true, ..StartOptions::default() }).await
     }
 
@@ -184,7 +184,7 @@ impl TestGateway {
 
     /// Connects the ChatGPT account as alice.
     pub(crate) async fn connect(&self) -> Connected {
-        let login = self.start_forced(alice()).await;
+        let login = self.start_forced_login(alice()).await;
         self.paste(&self.provider.approve(&login.auth_url), alice()).await.expect("it connects")
     }
 

@@ -14,7 +14,7 @@ use goclaw::{
         unreadable::UnreadableAccount,
     },
     ports::{
-        Advanced, Author, MoveOrder, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
+        Advanced, Author, MoveRequest, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback,
         TokenStore,
     },
 };
@@ -143,7 +143,7 @@ impl TokenStore for MemoryStore {
         Ok(Removal::Removed(Box::new(account)))
     }
 
-    async fn move_away(&self, order: &MoveOrder, author: &Author) -> Result<bool, StoreError> {
+    async fn move_away(&self, order: &MoveRequest, author: &Author) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("move accounts away").await?;
         let leaving: Vec<_> = order.accounts.iter().map(|(name, version)| (tables.find(name), version)).collect();
         let may_move = |(found, version): &(Result<Option<SealedCredential>, StoreError>, &TokenVersion)| match found {
