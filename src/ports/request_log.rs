@@ -17,7 +17,8 @@ pub struct NumberedRecord {
 
 #[async_trait]
 pub trait RequestLog: Send + Sync {
-    /// Adds records and sums, all or none. The sums of one key from several replicas MUST add up.
+    /// Adds records and sums, all or none. The sums of one key from several replicas MUST add up. If the store's reply is
+    /// lost after the commit, the caller repeats the call, and they count twice.
     async fn record(&self, records: &[RequestRecord], sums: &[(UsageKey, UsageSums)]) -> Result<(), StoreError>;
 
     /// Returns at most `limit` records, newest first. With `before`, only records with lower numbers are returned.

@@ -34,6 +34,8 @@ async fn a_request_may_have_the_base_path_or_not() {
     }
     let bare = ask(&gateway, "/team/goclaw", "gw.example").await;
     assert_eq!((bare.status, bare.header("location")), (308, "/team/goclaw/"));
+    let query = ask(&gateway, "/team/goclaw?theme=dark", "gw.example").await;
+    assert_eq!(query.header("location"), "/team/goclaw/?theme=dark");
     assert_eq!(bare.header("x-content-type-options"), "nosniff");
 }
 

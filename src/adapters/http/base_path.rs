@@ -27,7 +27,7 @@ impl BasePath {
             return Ok(());
         }
         match request.uri().path().strip_prefix(&self.0) {
-            Some("") => Err(self.redirect()),
+            Some("") => Err(self.redirect(request.uri().query())),
             Some(rest) if rest.starts_with('/') => {
                 if let Some(plain) = with_path(request.uri(), rest) {
                     *request.uri_mut() = plain;
@@ -39,9 +39,10 @@ impl BasePath {
         }
     }
 
-    fn redirect(&self) -> Response {
+    fn redirect(&self, query: Option<&str>) -> Response {
         let mut response = Response::builder().status(StatusCode::PERMANENT_REDIRECT).finish();
-        let location = HeaderValue::try_from(format!("{}/", self.0)).ok();
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let location = HeaderValue::try_from(format!("{}/{query}", self.0)).ok();
         response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
         response
     }
