@@ -87,10 +87,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts on 127.0.0.1. The first start in a process generates the signing keys, which takes a moment.
+    /// Starts on 127.0.0.1. The first start in a process generates the signing keys, unless it reads them from a file.
     ///
     /// # Errors
-    /// Fails if a port is taken or no key can be generated.
+    /// Fails if a port is taken, or if the signing keys cannot be generated or stored.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let (auth, issuer) = listen(options.port).await?;
         let (control, control_url) = listen(options.control_port).await?;

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 /// Bytes of JSON per token, roughly as in real tokenizers.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// The input tokens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InputTokens {
     total: usize,

@@ -32,25 +32,25 @@ pub(crate) struct Question {
 }
 
 /// The model's output, in streamed pieces.
-pub(crate) enum Answer {
+pub(crate) enum Output {
     Text(Vec<String>),
     Calls(Vec<Call>),
 }
 
 /// Returns the first that applies: calls of the named tools, the tool outputs as text, the minimal JSON for the schema,
 /// or the plain text of `text_pieces`.
-pub(crate) fn answer(question: &Question, text_pieces: Vec<String>) -> Answer {
-    let calls = tools::called(question);
+pub(crate) fn output(question: &Question, text_pieces: Vec<String>) -> Output {
+    let calls = tools::calls(question);
     if !calls.is_empty() {
-        return Answer::Calls(calls);
+        return Output::Calls(calls);
     }
     if !question.tool_outputs.is_empty() {
         let text = format!("The tools answered: {}", question.tool_outputs.join(" "));
-        return Answer::Text(pieces(&text));
+        return Output::Text(pieces(&text));
     }
     match &question.schema {
-        Some(schema) => Answer::Text(json_pieces(&schema::minimal_value(schema).to_string())),
-        None => Answer::Text(text_pieces),
+        Some(schema) => Output::Text(json_pieces(&schema::minimal_value(schema).to_string())),
+        None => Output::Text(text_pieces),
     }
 }
 

@@ -69,8 +69,8 @@ impl SigningKey {
 #[derive(Clone)]
 pub(crate) struct KeyRing(Vec<Arc<SigningKey>>);
 
-/// The initial keys of every simulator in this process. Generating them once keeps a test binary with many simulators
-/// fast. They never leave the process.
+/// The initial keys of every simulator in this process. They are generated once, because a test binary starts many
+/// simulators.
 static INITIAL_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
 
 impl KeyRing {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A token response that is not yet signed.
-pub(crate) struct TokenAnswer {
+pub(crate) struct UnsignedTokenResponse {
     family: FamilyId,
     grant: Grant,
     account: Account,
@@ -33,7 +33,7 @@ pub(crate) struct TokenAnswer {
     issuer: String,
 }
 
-impl TokenAnswer {
+impl UnsignedTokenResponse {
     /// Decides the contents of the response from the settings, and records the new refresh token.
     pub(super) fn prepare(
         provider: &Provider,
