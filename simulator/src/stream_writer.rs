@@ -26,8 +26,8 @@ pub(crate) enum Action {
     /// Waits for the configured pause.
     Pause,
     Write(Bytes),
-    /// Fixes how the stream ends, even if the client disconnects afterwards.
-    Ends(StreamEnd),
+    /// Records how the stream ends. A later disconnect of the client does not change the record.
+    RecordEnd(StreamEnd),
     /// Sends nothing more and keeps the connection open.
     Hang,
     /// Closes the connection in the middle.
@@ -46,9 +46,9 @@ pub(crate) fn actions(
     let last = match stream_fault {
         None => end,
         Some((_, Interruption::Hang)) => vec![Action::Hang],
-        Some((_, Interruption::Cut)) => vec![Action::Ends(StreamEnd::Broken), Action::Cut],
+        Some((_, Interruption::Cut)) => vec![Action::RecordEnd(StreamEnd::Broken), Action::Cut],
         Some((_, Interruption::Fail(code))) => {
-            vec![Action::Write(failure(&code, sent)), Action::Ends(StreamEnd::Completed)]
+            vec![Action::Write(failure(&code, sent)), Action::RecordEnd(StreamEnd::Completed)]
         }
     };
     let writes = frames.into_iter().take(sent).flat_map(|frame| {
@@ -88,7 +88,7 @@ async fn run(mut writer: BodyWriter, actions: Vec<Action>, pause: Duration, reco
                     return;
                 }
             }
-            Action::Ends(end) => recorder.set(end),
+            Action::RecordEnd(end) => recorder.set(end),
             Action::Hang => std::future::pending().await,
             Action::Cut => return writer.cut().await,
         }

@@ -44,7 +44,8 @@ mod tests {
         let refusal = Refusal::RefreshTokenReused;
         let expected = concat!(
             r#"{"error":{"message":"Your refresh token has already been used to generate a new access token. "#,
-            r#"Please try signing in again.","type":"invalid_request_error","param":null,"code":"refresh_token_reused"}}"#,
+            r#"Please try signing in again.","type":"invalid_request_error","param":null,"#,
+            r#""code":"refresh_token_reused"}}"#,
         );
         assert_eq!(object(refusal.code(), refusal.message()).to_string(), expected);
     }

@@ -41,11 +41,11 @@ impl Form {
     pub(super) fn apply(self, actions: Vec<Action>) -> Vec<Action> {
         match self {
             Self::Plain => actions,
-            Self::Crlf => rewritten(actions, |frame| vec![with_crlf(&frame)]),
-            Self::Comments => rewritten(actions, |frame| vec![COMMENTS.into(), frame]),
-            Self::Bytes => rewritten(actions, |frame| split(frame, |_| true)),
+            Self::Crlf => map_frames(actions, |frame| vec![with_crlf(&frame)]),
+            Self::Comments => map_frames(actions, |frame| vec![COMMENTS.into(), frame]),
+            Self::Bytes => map_frames(actions, |frame| split(frame, |_| true)),
             // A byte 0b10xx_xxxx continues a character (RFC 3629 section 3).
-            Self::TornCharacters => rewritten(actions, |frame| split(frame, |byte| byte & 0b1100_0000 == 0b1000_0000)),
+            Self::TornCharacters => map_frames(actions, |frame| split(frame, |byte| byte & 0b1100_0000 == 0b1000_0000)),
             Self::Garbage => with_garbage(actions),
             Self::OneWrite => in_one_write(actions),
         }
@@ -53,10 +53,10 @@ impl Form {
 }
 
 /// Replaces each write by the writes that `rewrite` returns.
-fn rewritten(actions: Vec<Action>, rewrite: impl Fn(Bytes) -> Vec<Bytes>) -> Vec<Action> {
+fn map_frames(actions: Vec<Action>, rewrite: impl Fn(Bytes) -> Vec<Bytes>) -> Vec<Action> {
     let rewrite = |next: Action| match next {
         Action::Write(frame) => rewrite(frame).into_iter().map(Action::Write).collect(),
-        Action::Pause | Action::Ends(_) | Action::Hang | Action::Cut => vec![next],
+        Action::Pause | Action::RecordEnd(_) | Action::Hang | Action::Cut => vec![next],
     };
     actions.into_iter().flat_map(rewrite).collect()
 }
@@ -90,7 +90,7 @@ fn in_one_write(actions: Vec<Action>) -> Vec<Action> {
         match next {
             Action::Write(frame) if others.is_empty() => written.extend_from_slice(&frame),
             Action::Pause => {}
-            Action::Write(_) | Action::Ends(_) | Action::Hang | Action::Cut => others.push(next),
+            Action::Write(_) | Action::RecordEnd(_) | Action::Hang | Action::Cut => others.push(next),
         }
     }
     std::iter::once(Action::Write(written.into())).chain(others).collect()

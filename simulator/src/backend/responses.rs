@@ -48,8 +48,12 @@ pub(super) fn responses(
         return Refusal::from("The turn state belongs to another account").reply(entry);
     };
     let key = request.get("prompt_cache_key").and_then(serde_json::Value::as_str);
-    let input =
-        provider.state().backend.prompts.count(&account.account_id, key, &request.before_input(), request.input());
+    let input = provider.state().backend.prompts.count_and_cache(
+        &account.account_id,
+        key,
+        &request.before_input(),
+        request.input(),
+    );
 
     let script = provider.state().scripts.next();
     let mut events = Events::begin(&request, now);

@@ -122,13 +122,13 @@ pub(super) fn actions(
         Content::Scripted(scripted) => events.push_unchanged(scripted),
         Content::Unfinished => items::unfinished_message(&mut events, &text_pieces),
     }
-    let mut last = vec![Action::Ends(StreamEnd::Completed)];
+    let mut last = vec![Action::RecordEnd(StreamEnd::Completed)];
     match plan.end {
         End::Completed { listed } => events.complete(input, listed),
         End::CutShort(reason) => events.cut_short(input, reason),
         End::Failed(code) => events.fail(code),
         End::Error(code) => events.push_error(code),
-        End::Missing => last = vec![Action::Ends(StreamEnd::Broken)],
+        End::Missing => last = vec![Action::RecordEnd(StreamEnd::Broken)],
         End::GoesOn => {
             events.complete(input, false);
             last.extend([Action::Write(form::TRAILING_BYTES.into()), Action::Hang]);

@@ -42,7 +42,7 @@ pub(super) fn completions(
     let with_usage = options.and_then(|options| options.get("include_usage")) == Some(&Value::Bool(true));
     let frames = chunks::frames(&completion, with_usage);
     let failure = |code: &str, _| chunks::data(&error_body("The response failed, as ordered.", code));
-    let actions = stream_writer::actions(frames, vec![Action::Ends(StreamEnd::Completed)], stream_fault, failure);
+    let actions = stream_writer::actions(frames, vec![Action::RecordEnd(StreamEnd::Completed)], stream_fault, failure);
     let open = OpenStream::new(provider, entry);
     let streamed = stream_writer::delivery(actions, settings.stream_pause, &open);
     Reply::new(200, "").header("content-type", "text/event-stream").with_delivery(streamed, open)

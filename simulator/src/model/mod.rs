@@ -11,9 +11,10 @@ pub(crate) use tools::{Call, Tool, ToolChoice};
 const JSON_PIECE: usize = 6;
 
 /// The text of `Speech::Sentences`.
-const SENTENCES: &str = "Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added \
-                         the account's access token, which your program never saw, and passed each of these words on as \
-                         soon as it arrived. Connect a real account, and a real model answers the same request.";
+const SENTENCES: &str = "\
+    Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added the \
+    account's access token, which your program never saw, and passed each of these words on as soon as it arrived. \
+    Connect a real account, and a real model answers the same request.";
 
 /// A question for the model, independent of the API.
 pub(crate) struct Question {
