@@ -12,7 +12,7 @@ use crate::{
     dashscope::DashscopeOrigin,
     http::{Gate, serve},
     outages::Outages,
-    provider::{KeyRing, KeysError, Provider},
+    provider::{KeysError, Provider, SigningKeys},
     sessions::SessionsOrigin,
     settings::Settings,
     site::Site,
@@ -107,8 +107,8 @@ impl Simulator {
             dashscope_url,
         };
         let keys = tokio::task::spawn_blocking(move || match options.signing_keys {
-            Some(file) => KeyRing::load_or_create(&file),
-            None => Ok(KeyRing::initial()?),
+            Some(file) => SigningKeys::load_or_create(&file),
+            None => Ok(SigningKeys::initial()?),
         });
         let keys = keys.await.map_err(StartError::Interrupted)??;
         let (issuer, sessions_issuer) = (addresses.issuer.clone(), addresses.sessions_url.clone());

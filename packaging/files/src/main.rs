@@ -4,7 +4,7 @@
 //!     cargo run --package goclaw-package-files FOLDER
 //!
 //! This is not a command of `goclaw`: only packagers need it, and `goclaw` would have to contain the generator and the
-//! README. Completions are a command of `goclaw`, because users of `cargo install` need it.
+//! README. Completions are a command of `goclaw`, because `cargo install` does not install them.
 
 mod config_file;
 

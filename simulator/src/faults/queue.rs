@@ -1,4 +1,4 @@
-//! The queue of faults. Each is counted down until it has applied as often as its order says.
+//! The queue of faults, and to how many requests each applies.
 
 use serde::{Deserialize, Serialize};
 

@@ -14,7 +14,7 @@ use crate::{
     settings::{Account, ReusePolicy},
 };
 
-/// What a user approved: the scopes, for a client.
+/// What a user approved: the client and its scopes.
 #[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) client_id: String,

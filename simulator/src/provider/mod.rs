@@ -30,7 +30,7 @@ pub(crate) use families::Families;
 pub use families::TokenStatus;
 pub(crate) use grants::{redeem_code, refresh};
 pub use keys::KeysError;
-pub(crate) use keys::{KeyRing, SigningKey};
+pub(crate) use keys::{SigningKey, SigningKeys};
 pub(crate) use refusal::Refusal;
 pub use secrets::{CANARY, CANARY_IN_JWT};
 pub(crate) use secrets::{IssuedSecrets, random_text};
@@ -62,7 +62,7 @@ pub(crate) struct Provider {
 /// The mutable state.
 pub(crate) struct State {
     pub(crate) settings: Settings,
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: SigningKeys,
     pub(crate) codes: Codes,
     pub(crate) families: Families,
     pub(crate) browsers: Browsers,
@@ -94,7 +94,7 @@ impl State {
 }
 
 impl Provider {
-    pub(crate) fn new(issuer: String, sessions_issuer: String, settings: Settings, keys: KeyRing) -> Self {
+    pub(crate) fn new(issuer: String, sessions_issuer: String, settings: Settings, keys: SigningKeys) -> Self {
         let state = State {
             settings: settings.clone(),
             keys,

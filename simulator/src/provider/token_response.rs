@@ -9,7 +9,7 @@ use super::{
     Provider, State,
     claims::{AccessClaims, IdClaims},
     families::Grant,
-    keys::KeyRing,
+    keys::SigningKeys,
     refusal::Refusal,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) struct UnsignedTokenResponse {
     form: AccessTokenForm,
     with_id_token: bool,
     expires_in: ExpiresIn,
-    keys: KeyRing,
+    keys: SigningKeys,
     issuer: String,
 }
 

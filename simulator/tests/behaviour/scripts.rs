@@ -10,9 +10,9 @@ use tokio::{
 };
 
 use crate::{
-    answers::output,
     backend::{ACCOUNT_ID, prompt},
     client::{Fixture, Tokens, host_and_port, soon, until},
+    model_output::output,
     streams::{all_of, frames, kinds},
 };
 
