@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::{
     backend::prompt,
-    client::{Fixture, Tokens, soon, until},
-    streams::all_of,
+    client::{Fixture, Tokens, wait_until, within_timeout},
+    streams::read_all,
 };
 
 /// Longer than any test, so effectively forever.
@@ -24,13 +24,13 @@ impl Fixture {
         let (before, body) = (arrived(), prompt());
         tokio::select! {
             answer = self.responses(&tokens.access, &body) => panic!("got a response: {answer:?}"),
-            () = until("the request arrives", || arrived() > before) => {}
+            () = wait_until("the request arrives", || arrived() > before) => {}
         }
     }
 
     async fn await_counts(&self, before_head: usize, mid_answer: usize) {
         let expected = Cancellations { before_head, mid_answer };
-        until(&format!("{expected:?}"), || self.simulator.cancellations() == expected).await;
+        wait_until(&format!("{expected:?}"), || self.simulator.cancellations() == expected).await;
     }
 }
 
@@ -72,7 +72,7 @@ async fn every_origin_counts_disconnects() {
     for (number, url) in urls.iter().enumerate() {
         tokio::select! {
             answer = fixture.http.get(url).send() => panic!("got a response: {answer:?}"),
-            () = until("the request arrives", || fixture.simulator.journal().len() > number) => {}
+            () = wait_until("the request arrives", || fixture.simulator.journal().len() > number) => {}
         }
         fixture.await_counts(number + 1, 0).await;
     }
@@ -85,25 +85,25 @@ async fn requests_ended_by_the_provider_are_not_counted() {
     for fault in [Fault::ResetBefore, Fault::LoseAnswer, Fault::stream_cut(1), Fault::stream_fails(1, "x")] {
         fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, fault));
         if let Ok(response) = fixture.responses(&tokens.access, &prompt()).await {
-            all_of(response).await;
+            read_all(response).await;
         }
     }
     fixture.simulator.queue_script(ScriptOrder::once(Script::Eof));
-    all_of(fixture.responses(&tokens.access, &prompt()).await.unwrap()).await;
-    all_of(fixture.responses(&tokens.access, &prompt()).await.unwrap()).await;
+    read_all(fixture.responses(&tokens.access, &prompt()).await.unwrap()).await;
+    read_all(fixture.responses(&tokens.access, &prompt()).await.unwrap()).await;
 
     fixture.simulator.stop_at(StopOrder::hold(Step::BodyRead));
     let connection = fixture.send_refresh(&tokens.refresh).await;
-    soon(fixture.simulator.reached(Step::BodyRead, 1)).await;
+    within_timeout(fixture.simulator.reached(Step::BodyRead, 1)).await;
     fixture.simulator.release(None, Release::Close);
-    until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
+    wait_until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
     drop(connection);
-    until("all streams end", || fixture.simulator.streams().open == 0).await;
+    wait_until("all streams end", || fixture.simulator.streams().open == 0).await;
     assert_eq!(fixture.simulator.cancellations(), Cancellations::default());
 
     fixture.simulator.stop_at(StopOrder::hold(Step::BodyRead));
     let connection = fixture.send_refresh(&tokens.refresh).await;
-    soon(fixture.simulator.reached(Step::BodyRead, 2)).await;
+    within_timeout(fixture.simulator.reached(Step::BodyRead, 2)).await;
     drop(connection);
     fixture.await_counts(1, 0).await;
 }

@@ -6,7 +6,7 @@ use goclaw_simulator::{Endpoint, Fault, FaultOrder, Interruption};
 use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
 use serde_json::{Map, json};
 
-use crate::client::{Answer, Fixture, Tokens, refused, until};
+use crate::client::{Answer, Fixture, Tokens, refused, wait_until};
 
 impl Fixture {
     /// Queues a fault and refreshes.
@@ -103,7 +103,7 @@ async fn a_hang_after_the_commit_has_redeemed_the_code() {
     fixture.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::HangAfterCommit));
     tokio::select! {
         answer = fixture.exchange(&code) => panic!("got a response: {}", answer.status),
-        () = until("the code is redeemed", || !fixture.simulator.ledger().is_empty()) => {}
+        () = wait_until("the code is redeemed", || !fixture.simulator.ledger().is_empty()) => {}
     }
     assert_eq!(fixture.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
 }

@@ -139,12 +139,12 @@ pub(crate) fn host_and_port(url: &str) -> &str {
 }
 
 /// Waits for a future. Panics after `TIMEOUT`.
-pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+pub(crate) async fn within_timeout<T>(awaited: impl Future<Output = T>) -> T {
     timeout(TIMEOUT, awaited).await.unwrap()
 }
 
 /// Polls until a condition holds. Panics after `TIMEOUT`.
-pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < TIMEOUT, "never: {what}");

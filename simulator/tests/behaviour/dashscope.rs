@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Answer, Fixture},
-    streams::all_of,
+    streams::read_all,
 };
 
 /// The path at which image tasks are created.
@@ -117,18 +117,18 @@ async fn a_completion_is_streamed_with_usage_on_request() {
     let fixture = Fixture::with(|settings| settings.stream_deltas = 3).await;
     let streamed = fixture.chat(json!({"stream": true})).await;
     assert_eq!(streamed.headers()["content-type"], "text/event-stream");
-    let plain = chunks(&all_of(streamed).await.0);
+    let plain = chunks(&read_all(streamed).await.0);
     assert_eq!(joined(&plain, "/choices/0/delta/content"), "word1 word2 word3 ");
     assert_eq!((plain.len(), &plain[4]["choices"][0]["finish_reason"]), (5, &json!("stop")));
     assert!(plain.iter().all(|chunk| chunk["usage"].is_null() && chunk["id"] == plain[0]["id"]));
 
     let with_usage = fixture.chat(json!({"stream": true, "stream_options": {"include_usage": true}})).await;
-    let with_usage = chunks(&all_of(with_usage).await.0);
+    let with_usage = chunks(&read_all(with_usage).await.0);
     assert_eq!((with_usage.len(), &with_usage[5]["choices"]), (6, &json!([])));
     assert_eq!(with_usage[5]["usage"]["completion_tokens"], 3);
 
     let asked = json!({"stream": true, "tools": tools(), "tool_choice": "required"});
-    let called = chunks(&all_of(fixture.chat(asked).await).await.0);
+    let called = chunks(&read_all(fixture.chat(asked).await).await.0);
     assert_eq!(joined(&called, "/choices/0/delta/tool_calls/0/function/name"), "get_weather");
     assert_eq!(joined(&called, "/choices/0/delta/tool_calls/0/function/arguments"), r#"{"city":"text"}"#);
     assert_eq!(called.last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
@@ -139,12 +139,12 @@ async fn a_completion_is_streamed_with_usage_on_request() {
 async fn faults_apply_to_dashscope() {
     let fixture = Fixture::new().await;
     fixture.simulator.queue_fault(FaultOrder::once(Endpoint::ChatCompletions, Fault::stream_cut(1)));
-    let (text, whole) = all_of(fixture.chat(json!({"stream": true})).await).await;
+    let (text, whole) = read_all(fixture.chat(json!({"stream": true})).await).await;
     assert!(!whole && text.contains("word1 ") && !text.contains("word2 "), "{text}");
     fixture
         .simulator
         .queue_fault(FaultOrder::once(Endpoint::ChatCompletions, Fault::stream_fails(0, "internal_error")));
-    let (text, whole) = all_of(fixture.chat(json!({"stream": true})).await).await;
+    let (text, whole) = read_all(fixture.chat(json!({"stream": true})).await).await;
     assert!(whole && text.contains(r#""code":"internal_error""#) && !text.contains("[DONE]"), "{text}");
     fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Dashscope, Fault::too_many_requests(Some("3"))));
     assert_eq!(fixture.chat(json!({})).await.status(), 429);

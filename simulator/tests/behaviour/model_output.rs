@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     backend::prompt,
     client::{Answer, Fixture, Tokens},
-    streams::{all_of, frames, kinds},
+    streams::{frames, kinds, read_all},
 };
 
 impl Fixture {
@@ -15,7 +15,7 @@ impl Fixture {
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let response = self.responses(&tokens.access, &body).await.unwrap();
         assert_eq!(response.status(), 200);
-        frames(&all_of(response).await.0)
+        frames(&read_all(response).await.0)
     }
 }
 

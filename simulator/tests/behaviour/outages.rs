@@ -7,7 +7,7 @@ use reqwest::Response;
 use serde_json::json;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-use crate::client::{Fixture, host_and_port, soon, until};
+use crate::client::{Fixture, host_and_port, wait_until, within_timeout};
 
 const SITES: [Site; 5] = [Site::Auth, Site::Backend, Site::Sessions, Site::Studio, Site::Dashscope];
 
@@ -67,12 +67,12 @@ async fn an_outage_ends_requests_in_flight() {
     let tokens = fixture.sign_in().await;
     fixture.simulator.stop_at(StopOrder::hold(Step::Rotated));
     let mut connection = fixture.send_refresh(&tokens.refresh).await;
-    soon(fixture.simulator.reached(Step::Rotated, 1)).await;
+    within_timeout(fixture.simulator.reached(Step::Rotated, 1)).await;
     fixture.simulator.take_down(Site::Auth).await;
     let mut received = Vec::new();
-    soon(connection.read_to_end(&mut received)).await.unwrap();
+    within_timeout(connection.read_to_end(&mut received)).await.unwrap();
     assert!(received.is_empty(), "got a response");
-    until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
+    wait_until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
     assert_eq!(fixture.simulator.stopped()[0].state, StoppedState::ClientGone);
     assert_eq!(fixture.simulator.ledger()[0].rotations, 1);
 }
@@ -101,8 +101,10 @@ async fn a_concurrent_outage_and_its_end_do_not_block_each_other() {
     let fixture = Fixture::new().await;
     for _ in 0..20 {
         // Both are requested before the origin processes the first.
-        soon(async { tokio::join!(fixture.simulator.take_down(Site::Auth), fixture.simulator.bring_back(Site::Auth)) })
-            .await;
+        within_timeout(async {
+            tokio::join!(fixture.simulator.take_down(Site::Auth), fixture.simulator.bring_back(Site::Auth))
+        })
+        .await;
     }
     assert!(request(&fixture, Site::Auth).await.is_ok());
 }

@@ -6,7 +6,7 @@ use goclaw_simulator::{
 };
 use serde_json::json;
 
-use crate::client::{Fixture, refused, soon, until};
+use crate::client::{Fixture, refused, wait_until, within_timeout};
 
 fn outcomes(fixture: &Fixture) -> Vec<PresentationOutcome> {
     fixture.simulator.presentations().into_iter().map(|presentation| presentation.outcome).collect()
@@ -119,9 +119,9 @@ async fn outcomes_do_not_depend_on_what_the_client_receives() {
         tokio::select! {
             _ = fixture.try_refresh(&tokens.refresh) => {}
             // The client disconnects without waiting.
-            () = until("the fault is applied", || fault_applied() && recorded() == Some(outcome.clone())) => {}
+            () = wait_until("the fault is applied", || fault_applied() && recorded() == Some(outcome.clone())) => {}
         }
-        until("the presentation ends", || fixture.simulator.presentation_totals().under_way == 0).await;
+        wait_until("the presentation ends", || fixture.simulator.presentation_totals().under_way == 0).await;
         let presentation = fixture.simulator.presentations().pop().unwrap();
         assert_eq!(presentation.outcome, outcome, "{fault:?}");
         assert!(presentation.ended_unix_ms.is_some(), "{fault:?}");
@@ -151,7 +151,7 @@ async fn only_presentations_of_one_family_count_as_concurrent() {
 
     fixture.simulator.stop_at(hold(2));
     let release = async {
-        soon(fixture.simulator.reached(Step::BodyRead, 2)).await;
+        within_timeout(fixture.simulator.reached(Step::BodyRead, 2)).await;
         assert_eq!(fixture.simulator.presentation_totals().under_way, 2);
         fixture.simulator.release(None, Release::Continue);
     };
@@ -163,7 +163,7 @@ async fn only_presentations_of_one_family_count_as_concurrent() {
     fixture.simulator.clear_stops();
     fixture.simulator.stop_at(hold(3));
     let release = async {
-        soon(fixture.simulator.reached(Step::BodyRead, 3)).await;
+        within_timeout(fixture.simulator.reached(Step::BodyRead, 3)).await;
         fixture.simulator.release(None, Release::Continue);
     };
     tokio::join!(

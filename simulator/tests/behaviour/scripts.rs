@@ -11,9 +11,9 @@ use tokio::{
 
 use crate::{
     backend::{ACCOUNT_ID, prompt},
-    client::{Fixture, Tokens, host_and_port, soon, until},
+    client::{Fixture, Tokens, host_and_port, wait_until, within_timeout},
     model_output::output,
-    streams::{all_of, frames, kinds},
+    streams::{frames, kinds, read_all},
 };
 
 impl Fixture {
@@ -38,7 +38,7 @@ impl Fixture {
         let mut connection = TcpStream::connect(host_and_port(self.simulator.backend_url())).await.unwrap();
         connection.write_all(request.as_bytes()).await.unwrap();
         let mut received = Vec::new();
-        soon(connection.read_to_end(&mut received)).await.unwrap();
+        within_timeout(connection.read_to_end(&mut received)).await.unwrap();
         chunks(&received)
     }
 }
@@ -219,14 +219,14 @@ async fn a_stream_can_end_too_early_or_never() {
     let mut response = fixture.responses(&tokens.access, &prompt()).await.unwrap();
     let mut received = String::new();
     while !received.contains("response.afterthought\"}\n\n") {
-        received += std::str::from_utf8(&soon(response.chunk()).await.unwrap().unwrap()).unwrap();
+        received += std::str::from_utf8(&within_timeout(response.chunk()).await.unwrap().unwrap()).unwrap();
     }
     assert!(received.find("response.completed").unwrap() < received.find(": one more thing").unwrap());
     let more = tokio::time::timeout(Duration::from_millis(60), response.chunk()).await;
     assert!(more.is_err(), "{more:?}");
     assert_eq!(fixture.simulator.streams().open, 1);
     drop(response);
-    until("the stream ends", || fixture.simulator.streams().open == 0).await;
+    wait_until("the stream ends", || fixture.simulator.streams().open == 0).await;
     assert_eq!(fixture.simulator.streams().completed, 1, "a disconnect after the last event counts as completed");
 }
 
@@ -236,7 +236,7 @@ async fn a_fault_interrupts_a_scripted_response() {
     let tokens = fixture.sign_in().await;
     fixture.simulator.queue_script(ScriptOrder::once(Script::Crlf));
     fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, Fault::stream_cut(1)));
-    let (text, whole) = all_of(fixture.responses(&tokens.access, &prompt()).await.unwrap()).await;
+    let (text, whole) = read_all(fixture.responses(&tokens.access, &prompt()).await.unwrap()).await;
     assert!(!whole && text.contains("\r\n") && text.contains("word1 ") && !text.contains("word2 "), "{text}");
     let failed = async |script| {
         fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, Fault::stream_fails(0, "server_error")));

@@ -8,7 +8,7 @@ use goclaw_simulator::{
 use serde_json::json;
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
-use crate::client::{Answer, Fixture, Tokens, soon, until};
+use crate::client::{Answer, Fixture, Tokens, wait_until, within_timeout};
 
 /// All steps in order, with what the client has received at each: whether the head, and how much of the body.
 const STEPS: [(Step, bool, Body); 7] = [
@@ -32,7 +32,7 @@ enum Body {
 const OBSERVATION_TIME: Duration = Duration::from_millis(60);
 
 async fn reached(fixture: &Fixture, step: Step) {
-    soon(fixture.simulator.reached(step, 1)).await;
+    within_timeout(fixture.simulator.reached(step, 1)).await;
 }
 
 /// Returns a fixture whose next refresh is held at a step, with that refresh in flight on its own connection.
@@ -118,7 +118,7 @@ async fn a_refresh_that_is_cut_off_changes_state_only_from_the_rotated_step_on()
             fixture.simulator.stop_at(StopOrder { step, stop, times: Times::Next(1) });
             let mut connection = fixture.send_refresh(&tokens.refresh).await;
             let mut received = Vec::new();
-            let ended = soon(connection.read_to_end(&mut received)).await;
+            let ended = within_timeout(connection.read_to_end(&mut received)).await;
             let reset = stop == Stop::Reset && step < Step::HeadersSent;
             if reset {
                 assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset, "{step:?}");
@@ -143,8 +143,8 @@ async fn a_client_that_dies_while_held_is_detected() {
         let (fixture, _, connection) = held_at(step).await;
         assert_eq!(fixture.simulator.presentation_totals().under_way, 1, "{step:?}");
         drop(connection);
-        until("the disconnect is detected", || states(&fixture) == [StoppedState::ClientGone]).await;
-        until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
+        wait_until("the disconnect is detected", || states(&fixture) == [StoppedState::ClientGone]).await;
+        wait_until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
         let acted = [if step == Step::BodyRead { PresentationOutcome::NotActed } else { PresentationOutcome::Rotated }];
         assert_eq!(outcomes(&fixture), acted, "{step:?}");
         fixture.simulator.release(None, Release::Continue);
@@ -162,9 +162,9 @@ async fn an_unread_request_of_a_dead_client_is_processed_after_release() {
         tokio::time::sleep(OBSERVATION_TIME).await;
         assert_eq!(states(&fixture), [StoppedState::Held], "{step:?}");
         fixture.simulator.release(Some(step), Release::Continue);
-        until("the provider rotates", || fixture.simulator.ledger()[0].rotations == 1).await;
+        wait_until("the provider rotates", || fixture.simulator.ledger()[0].rotations == 1).await;
         assert_eq!(outcomes(&fixture), [PresentationOutcome::Rotated], "{step:?}");
-        until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
+        wait_until("the refresh ends", || fixture.simulator.presentation_totals().under_way == 0).await;
         assert_eq!(fixture.simulator.token_status(&tokens.refresh), TokenStatus::Spent);
     }
 }
@@ -183,9 +183,9 @@ async fn each_held_request_keeps_its_first_verdict() {
     fixture.simulator.release(Some(Step::Arrived), Release::Reset);
     fixture.simulator.release(Some(Step::BodyRead), Release::Close);
     let mut received = Vec::new();
-    let reset = soon(to_reset.read_to_end(&mut received)).await;
+    let reset = within_timeout(to_reset.read_to_end(&mut received)).await;
     assert_eq!(reset.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
-    assert_eq!(soon(to_close.read_to_end(&mut received)).await.unwrap(), 0);
+    assert_eq!(within_timeout(to_close.read_to_end(&mut received)).await.unwrap(), 0);
     assert_eq!(states(&fixture), [StoppedState::Cut, StoppedState::Cut]);
     assert_eq!(fixture.simulator.ledger()[0].rotations, 0);
 }
