@@ -30,8 +30,8 @@ make_archive() {
     local name=goclaw-$version-$platform folder
     folder=$(mktemp -d)
     mkdir "$folder/$name"
-    cp -r target/release/goclaw README.md CHANGELOG.md LICENSE docs target/package-files/man target/package-files/completions \
-        packaging/debian/config.toml packaging/systemd/goclaw.service "$folder/$name/"
+    cp -r target/release/goclaw README.md CHANGELOG.md LICENSE docs packaging/debian/config.toml \
+        target/package-files/man target/package-files/completions packaging/systemd/goclaw.service "$folder/$name/"
     tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go+r,go-w --mtime="@$commit_time" \
         --directory="$folder" "$name" | gzip --no-name -9 >"$files/$name.tar.gz"
     rm -rf "$folder"
@@ -41,8 +41,8 @@ make_bill_of_materials() {
     local tool
     tool=$(cargo_tool cargo-cyclonedx "$cyclonedx_version")
     # The tool writes one file beside each member's Cargo.toml. Only the gateway's file is released.
-    SOURCE_DATE_EPOCH=$commit_time "$tool" cyclonedx --quiet --format json --spec-version 1.5 --override-filename goclaw-sbom \
-        --target "$platform"
+    SOURCE_DATE_EPOCH=$commit_time "$tool" cyclonedx --quiet --format json --spec-version 1.5 \
+        --override-filename goclaw-sbom --target "$platform"
     # Removes the path of this checkout, so that the file does not depend on it.
     sed "s#path+file://$PWD#path+file://#g" goclaw-sbom.json >"$files/goclaw-$version.cdx.json"
     rm -f goclaw-sbom.json simulator/goclaw-sbom.json packaging/files/goclaw-sbom.json
@@ -66,7 +66,8 @@ make_crates() {
         tar --directory="$folder" --extract --file="target/package/$crate-$version.crate"
         cp "target/package/$crate-$version.crate" "$files/"
     done
-    CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --lib --manifest-path "$folder/goclaw-$version/Cargo.toml" \
+    CARGO_TARGET_DIR=$PWD/target cargo build --quiet --release --lib \
+        --manifest-path "$folder/goclaw-$version/Cargo.toml" \
         --config "patch.crates-io.goclaw-simulator.path='$folder/goclaw-simulator-$version'"
     rm -rf "$folder"
 }

@@ -1,4 +1,4 @@
-//! JWTs, whose labels and expiry are read: no panic, and no label that is long or has control characters.
+//! JWTs, whose labels and expiry are read: no panic, and a label is short and has no control character.
 #![no_main]
 
 use goclaw::domain::{claims::UnverifiedClaims, provider::ProviderType, secret::IdToken};

@@ -14,6 +14,7 @@ fn check_json(translated: &[u8]) {
 
 fuzz_target!(|body: &[u8]| {
     let body = &*without_lone_surrogates(body);
+    // `model_of` checks the body, which `of_checked` requires.
     if model_of(body).is_err() {
         return;
     }

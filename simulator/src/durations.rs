@@ -15,7 +15,7 @@ pub struct DurationError(String);
 /// Parses `7d`, `12h`, `10m`, `20s` or `500ms`.
 ///
 /// # Errors
-/// Fails if the number or the unit is missing, or the duration overflows.
+/// Fails if the number is missing, the unit is missing or unknown, or the duration overflows.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let invalid = || DurationError(text.to_owned());
     let unit_at = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(invalid)?;

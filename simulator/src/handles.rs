@@ -126,7 +126,7 @@ impl Simulator {
 
     /// Queues a stop of a refresh request at a step.
     pub fn stop_at(&self, order: StopOrder) {
-        self.provider.steps.order(order);
+        self.provider.steps.queue(order);
     }
 
     /// Waits until this many requests have been stopped at a step since the last [`Simulator::clear_stops`].

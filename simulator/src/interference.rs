@@ -4,35 +4,35 @@
 use crate::{
     faults::{Fault, Interruption},
     http::{ConnectionCut, Delivery, Reply},
-    performance::Interrupted,
     provider::Entry,
+    stream_writer::StreamFault,
 };
 
-/// Extracts a mid-stream interruption from a fault; only the stream itself can apply it.
-pub(crate) fn split_interruption(
+/// Separates a fault in the middle of a stream from the other faults: only the stream's writer can apply it.
+pub(crate) fn split_stream_fault(
     fault: Option<Fault>,
     entry: &Entry,
     streams: bool,
-) -> (Option<Fault>, Option<Interrupted>) {
+) -> (Option<Fault>, Option<StreamFault>) {
     match fault {
         Some(Fault::Stream { after, interruption }) if streams => {
-            entry.note(|entry| entry.fault = Some("stream".to_owned()));
+            entry.update(|entry| entry.fault = Some("stream".to_owned()));
             (None, Some((usize::try_from(after).unwrap_or(usize::MAX), interruption)))
         }
         fault => (fault, None),
     }
 }
 
-/// Runs the decision with this fault applied. `held` lives until the response is returned, or until its body is
-/// delivered if the fault changes the delivery, or until the client disconnects.
-pub(crate) async fn around(
+/// Returns the response of `decide`, changed or replaced by the fault. `guard` lives until the response is returned, or
+/// until its body is delivered if the fault changes the delivery, or until the client disconnects.
+pub(crate) async fn apply(
     fault: Option<Fault>,
     entry: &Entry,
-    held: impl Send + Sync + 'static,
+    guard: impl Send + Sync + 'static,
     decide: impl FnOnce() -> Reply,
 ) -> Result<Reply, ConnectionCut> {
     let Some(fault) = fault else { return Ok(decide()) };
-    entry.note(|entry| entry.fault = Some(fault.name().to_owned()));
+    entry.update(|entry| entry.fault = Some(fault.name().to_owned()));
     match fault {
         Fault::Status { status, body, content_type, retry_after } => {
             let reply = Reply::new(status, body).header("content-type", &content_type);
@@ -58,12 +58,12 @@ pub(crate) async fn around(
             std::future::pending().await
         }
         Fault::HalfJson | Fault::Stream { interruption: Interruption::Cut, .. } => {
-            Ok(decide().with_delivery(Delivery::half(), held))
+            Ok(decide().with_delivery(Delivery::half(), guard))
         }
-        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().with_delivery(Delivery::stuck(), held)),
+        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().with_delivery(Delivery::stuck(), guard)),
         Fault::Stream { interruption: Interruption::Fail(_), .. } => Ok(decide()),
-        Fault::HugeBody => Ok(decide().with_delivery(Delivery::huge(), held)),
-        Fault::SlowDrip { every } => Ok(decide().with_delivery(Delivery::drip(every), held)),
+        Fault::HugeBody => Ok(decide().with_delivery(Delivery::huge(), guard)),
+        Fault::SlowDrip { every } => Ok(decide().with_delivery(Delivery::drip(every), guard)),
         Fault::StatusAfterCommit { status, body } => {
             Ok(decide().with_status_and_body(status, body).header("content-type", "application/json"))
         }

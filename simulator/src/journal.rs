@@ -46,7 +46,7 @@ pub struct JournalEntry {
     pub body_bytes: Option<u64>,
     /// The SHA-256 of the body, once it is read; `None` on the auth origin.
     pub body_sha256: Option<String>,
-    /// The SHA-256 prefix of the presented code, token or cookie.
+    /// The SHA-256 prefix of the request's code, token, API key or cookie.
     pub token_sha256: Option<String>,
     /// The status of the token or API key before any fault. Only for the backend, the music API and DashScope.
     pub token_status: Option<TokenStatus>,
@@ -61,7 +61,7 @@ pub struct JournalEntry {
     pub outcome: String,
     /// The response status; `None` while no response is sent.
     pub status: Option<u16>,
-    /// How much of the response was sent when the client disconnected; `None` if it did not.
+    /// How much of the response was sent when the client disconnected or an outage began; `None` if neither happened.
     pub cancelled: Option<Cancelled>,
 }
 
@@ -134,7 +134,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Records the arrival of a request and returns its sequence number.
-    pub(crate) fn arrival(&mut self, site: Site, request: &hyper::http::request::Parts) -> u64 {
+    pub(crate) fn record_arrival(&mut self, site: Site, request: &hyper::http::request::Parts) -> u64 {
         self.last_sequence += 1;
         let sequence = self.last_sequence;
         let mut header_names: Vec<String> = request.headers.keys().map(ToString::to_string).collect();
@@ -162,14 +162,14 @@ impl Journal {
         sequence
     }
 
-    /// Completes an entry, unless a reset has removed it.
-    pub(crate) fn note(&mut self, sequence: u64, complete: impl FnOnce(&mut JournalEntry)) {
+    /// Changes an entry, unless a reset has removed it.
+    pub(crate) fn update(&mut self, sequence: u64, change: impl FnOnce(&mut JournalEntry)) {
         if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.sequence == sequence) {
-            complete(entry);
+            change(entry);
         }
     }
 
-    /// Removes the entries. The sequence continues, so that a request in flight cannot complete another's entry.
+    /// Removes the entries. The sequence continues, so that a request in flight cannot change another's entry.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }

@@ -38,7 +38,7 @@
 //! # Scripting responses
 //!
 //! The model's output follows from the request (see README.md). A [`Script`] replaces the output or its form for the
-//! next responses; a [`Fault::Stream`] interrupts either:
+//! next responses; a [`Fault::Stream`] can still interrupt them:
 //!
 //! ```no_run
 //! # async fn example(simulator: goclaw_simulator::Simulator) {
@@ -65,7 +65,7 @@
 //!
 //! `http` owns the sockets. `auth`, `backend`, `sessions`, `studio` and `dashscope` are the origins, each on its own
 //! port. `provider` holds their shared state (keys, codes, token families, browsers, journal). `model` generates the
-//! output and `performance` writes it. An origin returns its response as plain data, and `interference` applies the
+//! output, and `stream_writer` streams it. An origin returns its response as plain data; `interference` applies the
 //! queued [`Fault`]. A refresh can be stopped at each [`Step`]. An outage takes a whole origin ([`Site`]) off the
 //! network. `control` offers the methods of [`Simulator`] over HTTP. README.md lists its routes and the program's flags.
 
@@ -85,7 +85,6 @@ mod interference;
 mod journal;
 mod model;
 mod outages;
-mod performance;
 mod presentations;
 mod provider;
 mod refusals;
@@ -95,6 +94,7 @@ mod settings;
 mod simulator;
 mod site;
 mod steps;
+mod stream_writer;
 mod streams;
 mod studio;
 

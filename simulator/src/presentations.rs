@@ -34,7 +34,7 @@ pub enum PresentationOutcome {
     Rotated,
     /// New tokens; the refresh token stays valid.
     Kept,
-    /// The token was spent and accepted within the grace period.
+    /// The token was spent and accepted within the grace window.
     GraceAnswered,
     /// The token was spent and refused; the family is unchanged.
     ReuseRefused,
@@ -75,7 +75,7 @@ pub(crate) struct Presentations(Vec<Presentation>);
 
 impl Presentations {
     /// Records the beginning of a presentation; `sequence` identifies it.
-    pub(crate) fn began(
+    pub(crate) fn record_begin(
         &mut self,
         sequence: u64,
         token_sha256: String,
@@ -94,14 +94,14 @@ impl Presentations {
     }
 
     /// Records the decision.
-    pub(crate) fn decided(&mut self, sequence: u64, outcome: PresentationOutcome) {
+    pub(crate) fn record_outcome(&mut self, sequence: u64, outcome: PresentationOutcome) {
         if let Some(presentation) = self.find(sequence) {
             presentation.outcome = outcome;
         }
     }
 
     /// Records the end.
-    pub(crate) fn ended(&mut self, sequence: u64) {
+    pub(crate) fn record_end(&mut self, sequence: u64) {
         if let Some(presentation) = self.find(sequence) {
             presentation.ended_unix_ms = Some(unix_ms());
         }

@@ -1,5 +1,5 @@
-//! The error bodies of the resource servers, in the real providers' words. Genuine refusals and queued faults share
-//! them. `provider::refusal` has the errors of the token endpoint.
+//! The error bodies of the backend, the music API and the session provider, in the real providers' words. Genuine
+//! refusals and queued faults share them. `provider::refusal` has the errors of the token endpoint.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub(crate) fn usage_limit_reached(plan: &str, resets_at: u64, resets_in_seconds:
 }
 
 /// Returns the message for a response that fails mid-stream, in the real backend's words where known.
-pub(crate) fn failure(code: &str) -> &'static str {
+pub(crate) fn failure_message(code: &str) -> &'static str {
     match code {
         "context_length_exceeded" => "Your input exceeds the context window of this model.",
         "insufficient_quota" => "You exceeded your current quota, please check your plan and billing details.",
@@ -59,6 +59,6 @@ pub(crate) fn failure(code: &str) -> &'static str {
 }
 
 /// Returns the session provider's error.
-pub(crate) fn session(code: &str, message: &str) -> Value {
+pub(crate) fn session_error(code: &str, message: &str) -> Value {
     json!({"errors": [{"message": message, "long_message": message, "code": code}]})
 }

@@ -31,7 +31,7 @@ pub enum Script {
     CustomTool,
     /// A web search before the output.
     WebSearch,
-    /// A text of many deltas.
+    /// A text of 2,000 words.
     Long,
     /// The text is cut short at its maximum length.
     Incomplete,

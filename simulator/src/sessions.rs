@@ -1,4 +1,4 @@
-//! The identity provider behind browser sessions, modelled on Clerk: a long-lived cookie refreshes a short-lived token.
+//! The session provider, modelled on Clerk: a browser's long-lived cookie refreshes a short-lived session token.
 //! It accepts no bearer token, and the music API accepts no cookie.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const ATTRIBUTES: &str = "Path=/; HttpOnly; Secure; SameSite=None";
 /// The maximum request body, in bytes; requests here have almost none.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// The identity provider as an origin.
+/// The session provider as an origin.
 pub(crate) struct SessionsOrigin {
     pub(crate) provider: Arc<Provider>,
 }
@@ -58,7 +58,7 @@ impl<'a> Operation<'a> {
 impl Origin for SessionsOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let entry = self.provider.arrival(Site::Sessions, &head);
+        let entry = self.provider.record_arrival(Site::Sessions, &head);
         entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
@@ -66,11 +66,11 @@ impl Origin for SessionsOrigin {
 impl SessionsOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
-        entry.body(&body);
+        entry.record_body(&body);
         let cookie = client_cookie(&head.headers);
-        entry.note(|entry| entry.token_sha256 = cookie.map(token_sha256));
+        entry.update(|entry| entry.token_sha256 = cookie.map(token_sha256));
         let operation = Operation::read(&head.method, head.uri.path());
-        let fault = self.provider.state().faults.strike(operation.endpoint());
+        let fault = self.provider.state().faults.next_for(operation.endpoint());
         let decide = || {
             let reply = self.reply(&operation, cookie);
             match provider::rotate_cookie(&self.provider, cookie) {
@@ -78,22 +78,24 @@ impl SessionsOrigin {
                 None => reply,
             }
         };
-        interference::around(fault, entry, (), decide).await
+        interference::apply(fault, entry, (), decide).await
     }
 }
 
 impl SessionsOrigin {
     fn reply(&self, operation: &Operation<'_>, cookie: Option<&str>) -> Reply {
         match operation {
-            Operation::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
+            Operation::Refresh { session_id } => {
+                refresh_reply(provider::refresh_session(&self.provider, session_id, cookie))
+            }
             Operation::Client if cookie.is_some_and(|cookie| !self.provider.state().browsers.has_cookie(cookie)) => {
-                refresh(Err(RefreshRefusal::Unauthenticated))
+                refresh_reply(Err(RefreshRefusal::Unauthenticated))
             }
             Operation::Client => {
                 let session = cookie.and_then(|cookie| self.provider.state().browsers.session(cookie));
-                Reply::json(200, &json!({"response": session.map(client), "client": null}))
+                Reply::json(200, &json!({"response": session.map(client_json), "client": null}))
             }
-            Operation::Unknown => Reply::json(404, &refusals::session("not_found", "The path does not exist.")),
+            Operation::Unknown => Reply::json(404, &refusals::session_error("not_found", "The path does not exist.")),
         }
     }
 }
@@ -107,8 +109,8 @@ fn client_cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-fn refresh(refreshed: Result<String, RefreshRefusal>) -> Reply {
-    let refused = |status, code, message| Reply::json(status, &refusals::session(code, message));
+fn refresh_reply(refreshed: Result<String, RefreshRefusal>) -> Reply {
+    let refused = |status, code, message| Reply::json(status, &refusals::session_error(code, message));
     match refreshed {
         Ok(jwt) => Reply::json(200, &json!({"jwt": jwt})).header("cache-control", "no-store"),
         Err(RefreshRefusal::Unauthenticated) => {
@@ -120,7 +122,7 @@ fn refresh(refreshed: Result<String, RefreshRefusal>) -> Reply {
 }
 
 /// Returns the JSON of a browser with its one session.
-fn client(session: SessionView) -> Value {
+fn client_json(session: SessionView) -> Value {
     let last_active = u64::try_from(session.last_active.as_millis()).unwrap_or(u64::MAX);
     json!({
         "object": "client",

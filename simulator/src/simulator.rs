@@ -12,7 +12,7 @@ use crate::{
     dashscope::DashscopeOrigin,
     http::{Gate, serve},
     outages::Outages,
-    provider::{KeyRing, KeysError, Provider},
+    provider::{KeysError, Provider, SigningKeys},
     sessions::SessionsOrigin,
     settings::Settings,
     site::Site,
@@ -87,10 +87,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts on 127.0.0.1. The first start in a process generates the signing keys, which takes a moment.
+    /// Starts on 127.0.0.1. The first start in a process generates the signing keys, unless it reads them from a file.
     ///
     /// # Errors
-    /// Fails if a port is taken or no key can be generated.
+    /// Fails if a port is taken, or if the signing keys cannot be generated or stored.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let (auth, issuer) = listen(options.port).await?;
         let (control, control_url) = listen(options.control_port).await?;
@@ -107,8 +107,8 @@ impl Simulator {
             dashscope_url,
         };
         let keys = tokio::task::spawn_blocking(move || match options.signing_keys {
-            Some(file) => KeyRing::load_or_create(&file),
-            None => Ok(KeyRing::initial()?),
+            Some(file) => SigningKeys::load_or_create(&file),
+            None => Ok(SigningKeys::initial()?),
         });
         let keys = keys.await.map_err(StartError::Interrupted)??;
         let (issuer, sessions_issuer) = (addresses.issuer.clone(), addresses.sessions_url.clone());

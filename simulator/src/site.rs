@@ -10,11 +10,11 @@ pub enum Site {
     Auth,
     /// The ChatGPT Codex backend.
     Backend,
-    /// The identity provider that refreshes session tokens.
+    /// The session provider, which refreshes session tokens.
     Sessions,
-    /// The music API that accepts session tokens.
+    /// The music API, which accepts session tokens.
     Studio,
-    /// The model API that accepts API keys.
+    /// DashScope, a model API, which accepts API keys.
     Dashscope,
 }
 

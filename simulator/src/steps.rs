@@ -116,14 +116,14 @@ pub enum StoppedState {
 
 #[derive(Default)]
 struct Inner {
-    orders: VecDeque<StopOrder>,
+    queued: VecDeque<StopOrder>,
     stopped: Vec<Stopped>,
     /// Not reset by a clear, so that no number is reused.
     last_number: u64,
 }
 
-/// A stopped request and, while it is held, the channel for its release. Each request receives exactly one verdict, so
-/// that a later release or clear cannot change it.
+/// A stopped request and, while it is held, the channel for its release. The channel is used once at most, so a later
+/// release or clear cannot change the outcome.
 struct Stopped {
     number: u64,
     request: StoppedRequest,
@@ -160,8 +160,8 @@ impl Steps {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn order(&self, order: StopOrder) {
-        self.inner().orders.push_back(order);
+    pub(crate) fn queue(&self, order: StopOrder) {
+        self.inner().queued.push_back(order);
     }
 
     pub(crate) fn stopped(&self) -> Vec<StoppedRequest> {
@@ -170,7 +170,7 @@ impl Steps {
 
     /// Returns whether a queued stop may apply while the response is sent.
     pub(crate) fn may_stop_the_response(&self) -> bool {
-        self.inner().orders.iter().any(|order| order.step >= Step::HeadersSent && !order.times.is_over())
+        self.inner().queued.iter().any(|order| order.step >= Step::HeadersSent && !order.times.is_over())
     }
 
     /// Releases held requests, at one step or at every step.
@@ -181,7 +181,7 @@ impl Steps {
     /// Removes the queued stops, closes held requests and clears the list of stopped requests.
     pub(crate) fn clear(&self) {
         let mut inner = self.inner();
-        inner.orders.clear();
+        inner.queued.clear();
         inner.release(None, Release::Close);
         inner.stopped.clear();
     }
@@ -214,8 +214,8 @@ impl Steps {
     /// Applies the oldest queued stop for this step, if any.
     fn stop(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Option<StopEffect> {
         let mut inner = self.inner();
-        inner.orders.retain(|order| !order.times.is_over());
-        let order = inner.orders.iter_mut().find(|order| order.step == step)?;
+        inner.queued.retain(|order| !order.times.is_over());
+        let order = inner.queued.iter_mut().find(|order| order.step == step)?;
         order.times.count_down();
         let stop = order.stop;
         inner.last_number += 1;
@@ -236,7 +236,7 @@ impl Steps {
     }
 }
 
-/// The effect of a stop on its request.
+/// What a stop does to its request.
 enum StopEffect {
     Cut(ConnectionCut),
     Held(Held, oneshot::Receiver<Release>),

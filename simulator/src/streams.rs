@@ -45,11 +45,11 @@ pub(crate) struct OpenStream {
     end: Arc<Mutex<StreamEnd>>,
 }
 
-/// Records how a stream ends, for its writer.
+/// Lets the writer of a stream record how the stream ends.
 #[derive(Clone)]
-pub(crate) struct StreamEnding(Arc<Mutex<StreamEnd>>);
+pub(crate) struct EndRecorder(Arc<Mutex<StreamEnd>>);
 
-impl StreamEnding {
+impl EndRecorder {
     pub(crate) fn set(&self, end: StreamEnd) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
@@ -58,14 +58,14 @@ impl StreamEnding {
 impl OpenStream {
     pub(crate) fn new(provider: &Arc<Provider>, entry: &Entry) -> Self {
         provider.state().streams.open += 1;
-        entry.outcome("streaming");
+        entry.set_outcome("streaming");
         // The writer changes this when it starts; only a fault prevents that.
         let end = Arc::new(Mutex::new(StreamEnd::Broken));
         Self { provider: Arc::clone(provider), entry: entry.clone(), end }
     }
 
-    pub(crate) fn ending(&self) -> StreamEnding {
-        StreamEnding(Arc::clone(&self.end))
+    pub(crate) fn end_recorder(&self) -> EndRecorder {
+        EndRecorder(Arc::clone(&self.end))
     }
 }
 
@@ -83,9 +83,9 @@ impl Drop for OpenStream {
             *count += 1;
             outcome
         };
-        self.entry.outcome(outcome);
+        self.entry.set_outcome(outcome);
         if matches!(end, StreamEnd::Abandoned) {
-            self.entry.cancelled(Cancelled::MidAnswer);
+            self.entry.record_cancellation(Cancelled::MidAnswer);
         }
     }
 }

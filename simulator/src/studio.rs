@@ -34,7 +34,7 @@ pub(crate) struct StudioOrigin {
 impl Origin for StudioOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let entry = self.provider.arrival(Site::Studio, &head);
+        let entry = self.provider.record_arrival(Site::Studio, &head);
         entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
@@ -42,15 +42,15 @@ impl Origin for StudioOrigin {
 impl StudioOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
-        entry.body(&body);
+        entry.record_body(&body);
         let authenticated = self.authenticate(entry, bearer(&head.headers));
-        let fault = self.provider.state().faults.strike(Endpoint::Studio);
+        let fault = self.provider.state().faults.next_for(Endpoint::Studio);
         let decide = || match (authenticated, &head.method, head.uri.path().strip_prefix(BASE_PATH)) {
             (Err(refusal), _, _) => refusal,
             (Ok(account), &Method::GET, Some("/billing/info/")) => billing(&account),
             (Ok(_), _, _) => Reply::json(404, &refusals::detail("Not Found")),
         };
-        interference::around(fault, entry, (), decide).await
+        interference::apply(fault, entry, (), decide).await
     }
 
     fn authenticate(&self, entry: &Entry, token: Option<&str>) -> Result<Account, Reply> {
@@ -61,8 +61,8 @@ impl StudioOrigin {
             Some(Err(SessionRefusal::Expired)) => (Some(TokenStatus::Expired), "token_expired"),
             Some(Err(SessionRefusal::Unknown)) => (Some(TokenStatus::Unknown), "unknown_token"),
         };
-        entry.outcome(outcome);
-        entry.note(|entry| {
+        entry.set_outcome(outcome);
+        entry.update(|entry| {
             entry.token_sha256 = token.map(token_sha256);
             entry.token_status = status;
         });

@@ -9,14 +9,14 @@ const STYLE: &str = include_str!("approval_page.css");
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Renders the approval page. It offers the account in the browser first, then every other account. `name` identifies
-/// the request when the form is submitted.
+/// Renders the approval page. It offers the signed-in account first, then every other account. The form sends
+/// `request_id` back.
 pub(super) fn ask(
     request: &AuthorizationRequest,
     account: &Account,
     all_accounts: &[Account],
     action: &str,
-    name: &str,
+    request_id: &str,
 ) -> Reply {
     let others = all_accounts.iter().enumerate().filter(|(_, other)| *other != account);
     let others: String = others
@@ -43,7 +43,7 @@ pub(super) fn ask(
 <dt>Returns to</dt><dd><code>{redirect_uri}</code></dd>
 </dl>
 <form method="post" action="{action}">
-<input type="hidden" name="request" value="{name}">
+<input type="hidden" name="request" value="{request_id}">
 <button id="approve" name="decision" value="approve" class="filled">Approve</button>
 {others}<button id="deny" name="decision" value="deny">Deny</button>
 </form>"#

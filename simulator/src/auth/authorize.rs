@@ -14,7 +14,7 @@ use crate::{
     settings::{Account, Approval, Client, RedirectPorts, Settings},
 };
 
-/// The path that receives the decision of the approval page.
+/// The path to which the approval page submits the user's decision.
 pub(super) const DECISION_PATH: &str = "/oauth/authorize/decision";
 
 /// The length of an S256 challenge: base64url of 32 bytes (RFC 7636 section 4.2).
@@ -45,19 +45,19 @@ pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &s
     let settings = provider.state().settings.clone();
     let request = match valid_request(query, &settings) {
         Ok(request) => request,
-        Err(NotApproved::Shown { outcome, why }) => return Ok(shown(entry, outcome, &why)),
+        Err(NotApproved::Shown { outcome, why }) => return Ok(show(entry, outcome, &why)),
         Err(NotApproved::Redirected { redirect_uri, state, error, description }) => {
-            entry.outcome(error);
+            entry.set_outcome(error);
             return Ok(callback::error(provider, &redirect_uri, &state, error, description));
         }
     };
     let Some(account) = settings.accounts.get(settings.signed_in).cloned() else {
-        return Ok(shown(entry, "invalid_session", INVALID_SESSION));
+        return Ok(show(entry, "invalid_session", INVALID_SESSION));
     };
     follow_approval_setting(provider, entry, &settings, request, account).await
 }
 
-/// Approves an authorization request as this account without a browser. Returns the redirect URL.
+/// Approves a request without a browser. `account` is an index in the settings. Returns the redirect URL.
 pub(crate) fn approve(provider: &Provider, authorize_url: &str, account: usize) -> Result<String, ApprovalRefused> {
     let query = authorize_url.split_once('?').map_or("", |(_, query)| query);
     let settings = provider.state().settings.clone();
@@ -99,7 +99,7 @@ fn valid_request(query: &str, settings: &Settings) -> Result<AuthorizationReques
     })
 }
 
-/// Responds to a valid request as the setting `approval` says.
+/// Responds to a valid request according to the setting `approval`.
 async fn follow_approval_setting(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -108,17 +108,17 @@ async fn follow_approval_setting(
     account: Account,
 ) -> Result<Reply, ConnectionCut> {
     let redirected_error = |error: &str, description| {
-        entry.outcome(error);
+        entry.set_outcome(error);
         Ok(callback::error(provider, &request.redirect_uri, &request.state, error, description))
     };
     match &settings.approval {
         Approval::Ask => {
-            entry.outcome("asked");
-            let name = provider.state().codes.store_undecided(request.clone(), account.clone());
-            Ok(approval_page::ask(&request, &account, &settings.accounts, DECISION_PATH, &name))
+            entry.set_outcome("asked");
+            let request_id = provider.state().codes.store_undecided(request.clone(), account.clone());
+            Ok(approval_page::ask(&request, &account, &settings.accounts, DECISION_PATH, &request_id))
         }
         Approval::AutoApprove => {
-            entry.outcome("code_issued");
+            entry.set_outcome("code_issued");
             Ok(callback::approved(provider, &request, account))
         }
         Approval::Deny => redirected_error("access_denied", ""),
@@ -127,10 +127,10 @@ async fn follow_approval_setting(
         }
         Approval::ErrorParam { error } => redirected_error(error, "The simulator is configured to return this error."),
         Approval::NeverAnswer => {
-            entry.outcome("never_answered");
+            entry.set_outcome("never_answered");
             std::future::pending().await
         }
-        Approval::InvalidSession => Ok(shown(entry, "invalid_session", INVALID_SESSION)),
+        Approval::InvalidSession => Ok(show(entry, "invalid_session", INVALID_SESSION)),
     }
 }
 
@@ -143,27 +143,27 @@ pub(super) fn decide(
 ) -> Result<Reply, ConnectionCut> {
     let parameters = match Parameters::from_body(headers, body) {
         Ok(parameters) => parameters,
-        Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
+        Err(error) => return Ok(show(entry, "invalid_request", &error.to_string())),
     };
     let undecided = provider.state().codes.take_undecided(parameters.get("request").unwrap_or_default());
     let Some((request, account)) = undecided else {
-        return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
+        return Ok(show(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };
     let decision = parameters.get("decision").unwrap_or_default();
     let other_account = || {
         provider.state().settings.accounts.get(decision.strip_prefix("approve as ")?.parse::<usize>().ok()?).cloned()
     };
     if let Some(account) = (decision == "approve").then_some(account).or_else(other_account) {
-        entry.outcome("code_issued");
+        entry.set_outcome("code_issued");
         Ok(callback::approved(provider, &request, account))
     } else {
-        entry.outcome("access_denied");
+        entry.set_outcome("access_denied");
         Ok(callback::error(provider, &request.redirect_uri, &request.state, "access_denied", ""))
     }
 }
 
-fn shown(entry: &Entry, outcome: &str, why: &str) -> Reply {
-    entry.outcome(outcome);
+fn show(entry: &Entry, outcome: &str, why: &str) -> Reply {
+    entry.set_outcome(outcome);
     approval_page::refusal(why)
 }
 

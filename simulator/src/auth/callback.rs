@@ -1,4 +1,4 @@
-//! The redirect back to the client (RFC 6749 sections 4.1.2 and 4.1.2.1), with the faults that a test may set.
+//! The redirect back to the client (RFC 6749 sections 4.1.2 and 4.1.2.1), with the fault of the setting `callback`.
 
 use url::form_urlencoded::Serializer;
 

@@ -1,11 +1,11 @@
-//! The forms of an error response. The real provider uses several, so a client must parse all of them.
+//! The shapes of an error response. The real provider uses several, so a client must parse all of them.
 
 use serde_json::{Value, json};
 
 use super::approval_page::escape;
 use crate::{http::Reply, provider::Refusal, settings::ErrorShape};
 
-/// Renders a refusal in the given form.
+/// Renders a refusal in the given shape.
 pub(super) fn render(refusal: &Refusal, shape: ErrorShape) -> Reply {
     let (status, code, message) = (refusal.status(), refusal.code(), refusal.message());
     let reply = match shape {
@@ -40,11 +40,12 @@ mod tests {
     use super::{Refusal, object};
 
     #[test]
-    fn the_object_form_matches_the_real_providers_error() {
+    fn the_object_shape_matches_the_real_providers_error() {
         let refusal = Refusal::RefreshTokenReused;
         let expected = concat!(
             r#"{"error":{"message":"Your refresh token has already been used to generate a new access token. "#,
-            r#"Please try signing in again.","type":"invalid_request_error","param":null,"code":"refresh_token_reused"}}"#,
+            r#"Please try signing in again.","type":"invalid_request_error","param":null,"#,
+            r#""code":"refresh_token_reused"}}"#,
         );
         assert_eq!(object(refusal.code(), refusal.message()).to_string(), expected);
     }

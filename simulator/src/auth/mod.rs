@@ -41,7 +41,7 @@ impl Origin for AuthOrigin {
 
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let entry = self.provider.arrival(Site::Auth, &head);
+        let entry = self.provider.record_arrival(Site::Auth, &head);
         entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
@@ -62,11 +62,11 @@ impl AuthOrigin {
             (&Method::POST, TOKEN_PATH) => token::token(provider, entry, &head.headers, &body).await,
             (&Method::POST, "/oauth/revoke") => revoke::revoke(provider, entry, &head.headers, &body).await,
             (&Method::GET, "/.well-known/openid-configuration") => {
-                entry.outcome("metadata");
+                entry.set_outcome("metadata");
                 Ok(metadata::openid_configuration(&provider.issuer))
             }
             (&Method::GET, "/.well-known/jwks.json") => {
-                entry.outcome("keys");
+                entry.set_outcome("keys");
                 Ok(Reply::json(200, &provider.state().keys.jwks()))
             }
             (_, TOKEN_PATH | "/oauth/revoke" | authorize::DECISION_PATH) => Ok(not_allowed("POST")),

@@ -1,4 +1,4 @@
-//! Handles a refresh, and stops it at the steps that a test selected.
+//! Handles a refresh, and stops it at the steps at which a test queued a stop.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::{
     steps::{Step, Steps},
 };
 
-/// Handles a refresh. It counts as in flight until the response is returned, or until the last byte if a step or a
-/// fault delays the body, or until the client disconnects.
+/// Handles a refresh. The refresh counts as in flight until the response is returned, until the last byte if a stop or
+/// a fault delays the body, or until the client disconnects.
 pub(super) async fn refresh(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -24,14 +24,14 @@ pub(super) async fn refresh(
 ) -> Result<Reply, ConnectionCut> {
     let presented = Arc::new(provider.begin_presentation(entry, refresh_token));
     provider.steps.pass(Step::BodyRead, presented.family).await?;
-    let fault = provider.state().faults.strike(Endpoint::Refresh);
+    let fault = provider.state().faults.next_for(Endpoint::Refresh);
     let mut issued = false;
     let decide = || {
         let decided = provider::refresh(provider, presented.presentation, refresh_token, client_id);
         issued = decided.is_ok();
-        token::answer(provider, entry, decided)
+        token::response(provider, entry, decided)
     };
-    let reply = interference::around(fault, entry, Arc::clone(&presented), decide).await?;
+    let reply = interference::apply(fault, entry, Arc::clone(&presented), decide).await?;
     if !issued {
         return Ok(reply);
     }
@@ -45,12 +45,12 @@ pub(super) async fn refresh(
     Ok(reply.with_delivery(stepwise, presented))
 }
 
-/// Sends the body with stops after the head, in the middle and at the end. Sends no `Content-Length`, so that a client
-/// that has every byte still waits for the end of the message.
+/// Sends the body and passes a step after the head, in the middle and at the end. The response has no `Content-Length`,
+/// so that a client that has every byte still waits for the end of the message.
 async fn deliver(mut writer: BodyWriter, mut body: Bytes, steps: &Arc<Steps>, family: Option<FamilyId>) {
     let half = body.split_to(body.len() / 2);
     for (step, next) in [(Step::HeadersSent, half), (Step::BodyHalf, body), (Step::BodySent, Bytes::new())] {
-        writer.flushed().await;
+        writer.wait_for_flush().await;
         if steps.pass(step, family).await.is_err() {
             return writer.cut().await;
         }

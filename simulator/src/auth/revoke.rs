@@ -14,7 +14,7 @@ use crate::{
     provider::{Entry, Provider, Refusal},
 };
 
-/// Handles a revocation. `token_type_hint` is not needed: the provider finds both kinds of token.
+/// Handles a revocation. Ignores `token_type_hint`: the provider looks up the token as either kind.
 pub(super) async fn revoke(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -28,12 +28,12 @@ pub(super) async fn revoke(
     });
     if let Ok(token) = token {
         let family = provider.state().families.family_of(token);
-        entry.note(|entry| {
+        entry.update(|entry| {
             entry.token_sha256 = Some(token_sha256(token));
             entry.family = family;
         });
     }
-    let fault = provider.state().faults.strike(Endpoint::Revoke);
+    let fault = provider.state().faults.next_for(Endpoint::Revoke);
     let decide = || match token {
         Ok(token) => {
             let known = {
@@ -41,13 +41,13 @@ pub(super) async fn revoke(
                 let ends_grant = state.settings.revocation_ends_grant;
                 state.families.revoke_token(token, ends_grant)
             };
-            entry.outcome(if known { "revoked" } else { "unknown_token" });
+            entry.set_outcome(if known { "revoked" } else { "unknown_token" });
             Reply::new(200, "")
         }
         Err(refusal) => {
-            entry.outcome(refusal.outcome());
+            entry.set_outcome(refusal.outcome());
             error_shape::render(&refusal, provider.state().settings.error_shape)
         }
     };
-    interference::around(fault, entry, (), decide).await
+    interference::apply(fault, entry, (), decide).await
 }

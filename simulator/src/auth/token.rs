@@ -1,4 +1,4 @@
-//! The token endpoint (RFC 6749 section 3.2): parses the grant, applies faults, asks the provider, builds the response.
+//! The token endpoint (RFC 6749 section 3.2): parses the request, applies faults, and renders the provider's decision.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::{
     http::{ConnectionCut, Parameters, Reply},
     interference,
     journal::token_sha256,
-    provider::{self, Entry, Provider, Refusal, TokenAnswer},
+    provider::{self, Entry, Provider, Refusal, UnsignedTokenResponse},
 };
 
-/// A parsed grant request, not yet checked.
+/// A parsed request; its values are not yet checked.
 enum TokenRequest<'a> {
     AuthorizationCode { code: &'a str, client_id: &'a str, redirect_uri: &'a str, code_verifier: &'a str },
     RefreshToken { refresh_token: &'a str, client_id: &'a str },
@@ -26,8 +26,8 @@ impl<'a> TokenRequest<'a> {
             parameters.get(name).ok_or_else(missing)
         };
         match required("grant_type")? {
-            // The real provider is known to accept only a form for the code grant.
-            "authorization_code" if parameters.came_as_json => {
+            // The real provider accepts a code only in a form, and a refresh token also in JSON.
+            "authorization_code" if parameters.is_json => {
                 Err(Refusal::InvalidRequest("The authorization_code grant must be sent as a form.".to_owned()))
             }
             "authorization_code" => Ok(Self::AuthorizationCode {
@@ -56,49 +56,49 @@ pub(super) async fn token(
     let reply = match request {
         Ok(TokenRequest::AuthorizationCode { code, client_id, redirect_uri, code_verifier }) => {
             record_grant(provider, entry, "authorization_code", code);
-            let fault = provider.state().faults.strike(Endpoint::CodeExchange);
+            let fault = provider.state().faults.next_for(Endpoint::CodeExchange);
             let decide = || provider::redeem_code(provider, code, client_id, redirect_uri, code_verifier);
-            interference::around(fault, entry, (), || answer(provider, entry, decide())).await
+            interference::apply(fault, entry, (), || response(provider, entry, decide())).await
         }
         Ok(TokenRequest::RefreshToken { refresh_token, client_id }) => {
             record_grant(provider, entry, "refresh_token", refresh_token);
             refresh::refresh(provider, entry, refresh_token, client_id).await
         }
         Err(refusal) => {
-            let fault = provider.state().faults.strike(Endpoint::Token);
-            let decide = || answer(provider, entry, Err(refusal));
-            interference::around(fault, entry, (), decide).await
+            let fault = provider.state().faults.next_for(Endpoint::Token);
+            let decide = || response(provider, entry, Err(refusal));
+            interference::apply(fault, entry, (), decide).await
         }
     };
     if let Ok(parameters) = &parameters {
         // A code has a family only after it was redeemed.
         let family = parameters.get("code").and_then(|code| provider.state().codes.family_of(code));
-        entry.note(|entry| entry.family = entry.family.or(family));
+        entry.update(|entry| entry.family = entry.family.or(family));
     }
     reply
 }
 
 /// Signs the tokens and builds the response.
-pub(super) fn answer(provider: &Provider, entry: &Entry, decided: Result<TokenAnswer, Refusal>) -> Reply {
+pub(super) fn response(provider: &Provider, entry: &Entry, decided: Result<UnsignedTokenResponse, Refusal>) -> Reply {
     match decided.and_then(|decided| decided.sign(provider)) {
         Ok(tokens) => {
-            entry.outcome("tokens_issued");
+            entry.set_outcome("tokens_issued");
             Reply::json(200, &tokens).header("cache-control", "no-store").header("pragma", "no-cache")
         }
         Err(refusal) => {
-            entry.outcome(refusal.outcome());
+            entry.set_outcome(refusal.outcome());
             error_shape::render(&refusal, provider.state().settings.error_shape)
         }
     }
 }
 
-/// Records the grant, the digest of its code or token, and the token family in the journal.
+/// Records the grant type, the digest of the code or token, and the token family in the journal.
 fn record_grant(provider: &Provider, entry: &Entry, grant_type: &str, secret: &str) {
     let family = {
         let state = provider.state();
         state.families.family_of(secret).or_else(|| state.codes.family_of(secret))
     };
-    entry.note(|entry| {
+    entry.update(|entry| {
         entry.grant_type = Some(grant_type.to_owned());
         entry.token_sha256 = Some(token_sha256(secret));
         entry.family = family;

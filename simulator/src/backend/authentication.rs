@@ -1,4 +1,4 @@
-//! Authenticates requests: they need a valid access token and the header that names the token's account.
+//! Authenticates requests: they need a valid access token, and a header that names the token's account.
 
 use hyper::HeaderMap;
 
@@ -16,14 +16,14 @@ const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 /// Returns the account of the bearer token, or the error response. Records the token's status in the journal.
 pub(super) fn authenticate(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
     let Some(token) = bearer(headers) else {
-        entry.outcome("no_bearer");
+        entry.set_outcome("no_bearer");
         return Err(Reply::json(401, &refusals::unauthorized()));
     };
     {
         let state = provider.state();
         let (status, family) = (state.families.status(token, state.now()), state.families.family_of(token));
         drop(state);
-        entry.note(|entry| {
+        entry.update(|entry| {
             entry.token_sha256 = Some(token_sha256(token));
             entry.token_status = Some(status);
             entry.family = family;
@@ -33,13 +33,13 @@ pub(super) fn authenticate(provider: &Provider, entry: &Entry, headers: &HeaderM
     match headers.get(ACCOUNT_HEADER).map(|value| value.as_bytes()) {
         Some(named) if named == account.account_id.as_bytes() => check_workspace(provider, entry, account),
         Some(_) => {
-            entry.outcome("wrong_account");
+            entry.set_outcome("wrong_account");
             // The token is valid: a client must not refresh it for this error.
             let body = serde_json::json!({"detail": {"code": "invalid_workspace_selected"}});
             Err(Reply::json(403, &body))
         }
         None => {
-            entry.outcome("no_account");
+            entry.set_outcome("no_account");
             Err(Reply::json(400, &refusals::detail("The ChatGPT-Account-ID header is missing.")))
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn authenticate(provider: &Provider, entry: &Entry, headers: &HeaderM
 /// Refuses the accounts of a deactivated workspace. Their tokens stay valid.
 fn check_workspace(provider: &Provider, entry: &Entry, account: Account) -> Result<Account, Reply> {
     if provider.state().settings.deactivated_workspaces.contains(&account.account_id) {
-        entry.outcome("deactivated_workspace");
+        entry.set_outcome("deactivated_workspace");
         return Err(Reply::json(402, &refusals::deactivated_workspace()));
     }
     Ok(account)
@@ -57,13 +57,13 @@ fn check_workspace(provider: &Provider, entry: &Entry, account: Account) -> Resu
 fn refused(entry: &Entry, refusal: AccessRefusal) -> Reply {
     let code = match refusal {
         AccessRefusal::Unknown => {
-            entry.outcome("unknown_token");
+            entry.set_outcome("unknown_token");
             return Reply::json(401, &refusals::unauthorized());
         }
         AccessRefusal::Expired => "token_expired",
         AccessRefusal::Revoked => "token_revoked",
         AccessRefusal::Invalidated => "token_invalidated",
     };
-    entry.outcome(code);
+    entry.set_outcome(code);
     Reply::json(401, &refusals::refused_token(code)).header("x-openai-authorization-error", code)
 }

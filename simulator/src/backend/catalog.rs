@@ -12,7 +12,7 @@ use crate::{
     refusals,
 };
 
-/// The oldest client version that supports the models.
+/// The oldest client version that gets the models; older ones get an empty list.
 const MINIMAL_CLIENT_VERSION: &str = "0.1.0";
 
 /// Handles `GET /codex/models`.
@@ -21,11 +21,11 @@ pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
     let Some(version) = query.as_ref().and_then(|query| version(query.get("client_version")?)) else {
         return Reply::json(400, &refusals::detail("A client_version such as 1.2.3 is required"));
     };
-    let new_enough = Some(version) >= self::version(MINIMAL_CLIENT_VERSION);
-    let catalog = catalog(if new_enough { slugs } else { &[] });
+    let is_supported = Some(version) >= self::version(MINIMAL_CLIENT_VERSION);
+    let catalog = catalog(if is_supported { slugs } else { &[] });
     let etag = etag(&catalog);
-    let known = head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
-    let reply = if known { Reply::new(304, "") } else { Reply::json(200, &catalog) };
+    let is_unchanged = head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let reply = if is_unchanged { Reply::new(304, "") } else { Reply::json(200, &catalog) };
     reply.header(ETAG.as_str(), &etag)
 }
 

@@ -20,9 +20,9 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
     };
-    let quota = Quota::of(account, &settings, &provider.state().backend.spent, now);
+    let quota = Quota::of(account, &settings, &provider.state().backend.added_usage, now);
     if let Some(refusal) = quota.refusal() {
-        entry.outcome("usage_limit_reached");
+        entry.set_outcome("usage_limit_reached");
         return refusal;
     }
     let messages = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::{request::ModelRequest, usage::InputTokens};
 use crate::{provider::random_text, refusals};
 
-/// One event.
 pub(super) struct Event {
     kind: Cow<'static, str>,
     members: Value,
@@ -28,7 +27,7 @@ impl Event {
         self.kind.starts_with("response.reasoning")
     }
 
-    /// Returns the frame. Its JSON repeats the event type, as the real backend does.
+    /// Returns the frame. Its JSON repeats the event type, as in the real backend's frames.
     pub(super) fn frame(&self, number: usize) -> Bytes {
         let mut data =
             Map::from_iter([("type".to_owned(), json!(self.kind)), ("sequence_number".to_owned(), json!(number))]);
@@ -45,7 +44,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Begins the response to a request. It repeats the request's `reasoning` and `service_tier`.
+    /// Begins the response to a request. The response repeats the request's `reasoning` and `service_tier`.
     pub(super) fn begin(request: &ModelRequest, now: Duration) -> Self {
         let (id, model) = (format!("resp_{}", random_text()), request.model());
         let members = json!({"id": id, "object": "response", "created_at": now.as_secs(), "model": model});
@@ -66,7 +65,7 @@ impl Events {
     }
 
     /// Adds an event about the current item.
-    pub(super) fn about(&mut self, item_id: &str, kind: &'static str, more: Value) {
+    pub(super) fn push_item_event(&mut self, item_id: &str, kind: &'static str, more: Value) {
         let mut members = json!({"item_id": item_id, "output_index": self.output.len()});
         if let (Some(members), Some(more)) = (members.as_object_mut(), more.as_object()) {
             members.extend(more.clone());
@@ -74,23 +73,23 @@ impl Events {
         self.push(kind, members);
     }
 
-    pub(super) fn item_added(&mut self, item: Value) {
+    pub(super) fn push_item_added(&mut self, item: Value) {
         self.push("response.output_item.added", json!({"output_index": self.output.len(), "item": item}));
     }
 
-    pub(super) fn item_done(&mut self, item: Value) {
+    pub(super) fn push_item_done(&mut self, item: Value) {
         self.push("response.output_item.done", json!({"output_index": self.output.len(), "item": item}));
         self.output.push(item);
     }
 
-    /// Completes the response. The real backend sends an empty `output`; `listed` fills it.
+    /// Completes the response. Its `output` is empty, as at the real backend, unless `listed` is true.
     pub(super) fn complete(&mut self, input: InputTokens, listed: bool) {
         let output = if listed { self.output.as_slice() } else { &[] };
         let response = self.response_object("completed", json!({"output": output, "usage": self.usage(input)}));
         self.push("response.completed", json!({"response": response}));
     }
 
-    /// Ends the response early for this reason.
+    /// Ends the response as incomplete, for this reason.
     pub(super) fn cut_short(&mut self, input: InputTokens, reason: &str) {
         let more = json!({
             "incomplete_details": {"reason": reason},
@@ -107,7 +106,7 @@ impl Events {
     }
 
     /// Adds these events unchanged.
-    pub(super) fn given(&mut self, events: &[Value]) {
+    pub(super) fn push_unchanged(&mut self, events: &[Value]) {
         for event in events {
             let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
             self.push(kind.to_owned(), event.clone());
@@ -115,17 +114,17 @@ impl Events {
     }
 
     /// Adds an error event without a response.
-    pub(super) fn error(&mut self, code: &str) {
-        self.push("error", json!({"code": code, "message": refusals::failure(code), "param": null}));
+    pub(super) fn push_error(&mut self, code: &str) {
+        self.push("error", json!({"code": code, "message": refusals::failure_message(code), "param": null}));
     }
 
     fn usage(&self, input: InputTokens) -> Value {
-        input.with_output(self.deltas(|_| true), self.deltas(Event::is_reasoning))
+        input.with_output(self.count_deltas(|_| true), self.count_deltas(Event::is_reasoning))
     }
 
     /// Returns the event of a failed response with this error code.
     pub(super) fn failure(&self, code: &str) -> Event {
-        let error = json!({"error": {"code": code, "message": refusals::failure(code)}});
+        let error = json!({"error": {"code": code, "message": refusals::failure_message(code)}});
         Event::new("response.failed", json!({"response": self.response_object("failed", error)}))
     }
 
@@ -133,7 +132,7 @@ impl Events {
         &self.events
     }
 
-    fn deltas(&self, which: impl Fn(&Event) -> bool) -> usize {
+    fn count_deltas(&self, which: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|event| event.is_delta() && which(event)).count()
     }
 

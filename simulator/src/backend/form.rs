@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::performance::Move;
+use crate::stream_writer::Action;
 
 /// Comments and empty lines, which a reader ignores.
 const COMMENTS: &[u8] = b": keep-alive\n\n\n:\n\n";
@@ -37,28 +37,28 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Returns the moves in this form.
-    pub(super) fn apply(self, moves: Vec<Move>) -> Vec<Move> {
+    /// Returns the actions in this form.
+    pub(super) fn apply(self, actions: Vec<Action>) -> Vec<Action> {
         match self {
-            Self::Plain => moves,
-            Self::Crlf => rewritten(moves, |frame| vec![with_crlf(&frame)]),
-            Self::Comments => rewritten(moves, |frame| vec![COMMENTS.into(), frame]),
-            Self::Bytes => rewritten(moves, |frame| split(frame, |_| true)),
+            Self::Plain => actions,
+            Self::Crlf => map_frames(actions, |frame| vec![with_crlf(&frame)]),
+            Self::Comments => map_frames(actions, |frame| vec![COMMENTS.into(), frame]),
+            Self::Bytes => map_frames(actions, |frame| split(frame, |_| true)),
             // A byte 0b10xx_xxxx continues a character (RFC 3629 section 3).
-            Self::TornCharacters => rewritten(moves, |frame| split(frame, |byte| byte & 0b1100_0000 == 0b1000_0000)),
-            Self::Garbage => with_garbage(moves),
-            Self::OneWrite => in_one_write(moves),
+            Self::TornCharacters => map_frames(actions, |frame| split(frame, |byte| byte & 0b1100_0000 == 0b1000_0000)),
+            Self::Garbage => with_garbage(actions),
+            Self::OneWrite => in_one_write(actions),
         }
     }
 }
 
 /// Replaces each write by the writes that `rewrite` returns.
-fn rewritten(moves: Vec<Move>, rewrite: impl Fn(Bytes) -> Vec<Bytes>) -> Vec<Move> {
-    let rewrite = |next: Move| match next {
-        Move::Write(frame) => rewrite(frame).into_iter().map(Move::Write).collect(),
-        Move::Pause | Move::Ends(_) | Move::Hang | Move::Cut => vec![next],
+fn map_frames(actions: Vec<Action>, rewrite: impl Fn(Bytes) -> Vec<Bytes>) -> Vec<Action> {
+    let rewrite = |next: Action| match next {
+        Action::Write(frame) => rewrite(frame).into_iter().map(Action::Write).collect(),
+        Action::Pause | Action::RecordEnd(_) | Action::Hang | Action::Cut => vec![next],
     };
-    moves.into_iter().flat_map(rewrite).collect()
+    actions.into_iter().flat_map(rewrite).collect()
 }
 
 fn with_crlf(frame: &[u8]) -> Bytes {
@@ -66,32 +66,32 @@ fn with_crlf(frame: &[u8]) -> Bytes {
     lines.join(&b"\r\n"[..]).into()
 }
 
-/// Splits before each byte that `begins` selects.
-fn split(mut frame: Bytes, begins: impl Fn(u8) -> bool) -> Vec<Bytes> {
+/// Splits before each byte for which `splits_before` is true.
+fn split(mut frame: Bytes, splits_before: impl Fn(u8) -> bool) -> Vec<Bytes> {
     let mut pieces = Vec::new();
-    while let Some(next) = frame.iter().skip(1).position(|byte| begins(*byte)) {
+    while let Some(next) = frame.iter().skip(1).position(|byte| splits_before(*byte)) {
         pieces.push(frame.split_to(next + 1));
     }
     pieces.push(frame);
     pieces
 }
 
-fn with_garbage(mut moves: Vec<Move>) -> Vec<Move> {
-    let place = moves.iter().position(|next| matches!(next, Move::Pause)).unwrap_or_default();
-    moves.insert(place, Move::Write(GARBAGE.into()));
-    moves
+fn with_garbage(mut actions: Vec<Action>) -> Vec<Action> {
+    let place = actions.iter().position(|next| matches!(next, Action::Pause)).unwrap_or_default();
+    actions.insert(place, Action::Write(GARBAGE.into()));
+    actions
 }
 
 /// Merges all writes up to the first move that is neither a write nor a pause.
-fn in_one_write(moves: Vec<Move>) -> Vec<Move> {
+fn in_one_write(actions: Vec<Action>) -> Vec<Action> {
     let mut written = Vec::new();
     let mut others = Vec::new();
-    for next in moves {
+    for next in actions {
         match next {
-            Move::Write(frame) if others.is_empty() => written.extend_from_slice(&frame),
-            Move::Pause => {}
-            Move::Write(_) | Move::Ends(_) | Move::Hang | Move::Cut => others.push(next),
+            Action::Write(frame) if others.is_empty() => written.extend_from_slice(&frame),
+            Action::Pause => {}
+            Action::Write(_) | Action::RecordEnd(_) | Action::Hang | Action::Cut => others.push(next),
         }
     }
-    std::iter::once(Move::Write(written.into())).chain(others).collect()
+    std::iter::once(Action::Write(written.into())).chain(others).collect()
 }

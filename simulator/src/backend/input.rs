@@ -12,8 +12,8 @@ const ID_PREFIXES: [(&str, &str); 3] = [("message", "msg"), ("reasoning", "rs"),
 /// The types of content parts that a message may have.
 const PARTS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "refusal"];
 
-/// The allowed members of items and parts, by type. The real backend refuses others in these types. Clients send such
-/// members when they return output items unchanged or add their own.
+/// The members that the real backend allows in items and parts of these types. Clients send other members when they
+/// return output items unchanged or add members of their own.
 const MEMBERS: [(&str, &[&str]); 4] = [
     ("reasoning", &["type", "id", "summary", "content", "encrypted_content"]),
     ("function_call", &["type", "id", "call_id", "name", "namespace", "arguments", "status"]),
@@ -26,8 +26,8 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
     if input.iter().any(|item| text(item, "role") == Some("system")) {
         return Err("System messages are not allowed".into());
     }
-    let long = |item: &Value| text(item, "call_id").is_some_and(|id| id.chars().count() > MAX_ID);
-    if let Some(index) = input.iter().position(long) {
+    let has_long_id = |item: &Value| text(item, "call_id").is_some_and(|id| id.chars().count() > MAX_ID);
+    if let Some(index) = input.iter().position(has_long_id) {
         let message = format!("Invalid 'input[{index}].call_id': string too long. Expected at most {MAX_ID}.");
         let param = format!("input[{index}].call_id");
         return Err(Refusal::of_api(400, Some("string_above_max_length"), &param, &message));
@@ -47,7 +47,7 @@ pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
     input.iter().enumerate().try_for_each(|(index, item)| check_content(index, item))
 }
 
-/// Whether an item only refers to an item that the client expects to be stored.
+/// Returns whether an item only names an item that the client expects to be stored.
 fn is_reference(item: &Value) -> bool {
     match text(item, "type") {
         Some("reasoning") => text(item, "encrypted_content").is_none_or(str::is_empty),
@@ -56,7 +56,7 @@ fn is_reference(item: &Value) -> bool {
     }
 }
 
-/// Checks the form of an item's id, if it has one.
+/// Checks an item's id, if it has one.
 fn check_id(index: usize, item: &Value) -> Result<(), Refusal> {
     let Some(id) = text(item, "id") else { return Ok(()) };
     let kind = text(item, "type").unwrap_or("message");
@@ -87,12 +87,12 @@ fn check_members(path: &str, item: &Value) -> Result<(), Refusal> {
     parts.iter().enumerate().try_for_each(|(index, part)| check_members(&format!("{path}.content[{index}]"), part))
 }
 
-/// Whether the Codex CLI sends this member to this backend only.
+/// Returns whether the Codex CLI sends this member to this backend only.
 fn is_private(name: &str) -> bool {
     name.starts_with("internal_")
 }
 
-/// Checks that an output follows its call, and is a text or a list.
+/// Checks that a tool output follows its call, and is a text or a list.
 fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
     let call_type = match text(item, "type") {
         Some("function_call_output") => "function_call",
@@ -171,7 +171,7 @@ pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
     }
 }
 
-/// Whether all object schemas list their properties.
+/// Returns whether all object schemas list their properties.
 fn is_complete(schema: &Value) -> bool {
     let is_object = text(schema, "type") == Some("object");
     let has_properties = schema.get("properties").is_some_and(Value::is_object);

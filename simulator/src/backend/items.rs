@@ -64,14 +64,14 @@ fn message_of(part: &Part, events: &mut Events, pieces: &[String], status: &str)
     };
     let place = |member: &str, value: Value| json!({"content_index": 0, member: value});
     let text = pieces.concat();
-    events.item_added(item("in_progress", json!([])));
-    events.about(&id, "response.content_part.added", place("part", part.with_text("")));
+    events.push_item_added(item("in_progress", json!([])));
+    events.push_item_event(&id, "response.content_part.added", place("part", part.with_text("")));
     for piece in pieces {
-        events.about(&id, part.delta, place("delta", json!(piece)));
+        events.push_item_event(&id, part.delta, place("delta", json!(piece)));
     }
-    events.about(&id, part.done, place(part.member, json!(text)));
-    events.about(&id, "response.content_part.done", place("part", part.with_text(&text)));
-    events.item_done(item(status, json!([part.with_text(&text)])));
+    events.push_item_event(&id, part.done, place(part.member, json!(text)));
+    events.push_item_event(&id, "response.content_part.done", place("part", part.with_text(&text)));
+    events.push_item_done(item(status, json!([part.with_text(&text)])));
 }
 
 /// Adds reasoning: a summary in clear text and an encrypted part, each only if it is requested.
@@ -83,34 +83,34 @@ pub(super) fn reasoning(events: &mut Events, is_summarized: bool, has_encrypted_
         Some(encrypted) => json!({"id": id, "type": "reasoning", "summary": summary, "encrypted_content": encrypted}),
         None => json!({"id": id, "type": "reasoning", "summary": summary}),
     };
-    events.item_added(item(json!([])));
+    events.push_item_added(item(json!([])));
     if !is_summarized {
-        return events.item_done(item(json!([])));
+        return events.push_item_done(item(json!([])));
     }
     let place = |member: &str, value: Value| json!({"summary_index": 0, member: value});
     let text = SUMMARY.concat();
-    events.about(&id, "response.reasoning_summary_part.added", place("part", part("")));
+    events.push_item_event(&id, "response.reasoning_summary_part.added", place("part", part("")));
     for piece in SUMMARY {
-        events.about(&id, "response.reasoning_summary_text.delta", place("delta", json!(piece)));
+        events.push_item_event(&id, "response.reasoning_summary_text.delta", place("delta", json!(piece)));
     }
-    events.about(&id, "response.reasoning_summary_text.done", place("text", json!(text)));
-    events.about(&id, "response.reasoning_summary_part.done", place("part", part(&text)));
-    events.item_done(item(json!([part(&text)])));
+    events.push_item_event(&id, "response.reasoning_summary_text.done", place("text", json!(text)));
+    events.push_item_event(&id, "response.reasoning_summary_part.done", place("part", part(&text)));
+    events.push_item_done(item(json!([part(&text)])));
 }
 
-/// Adds a call of one of the caller's functions.
+/// Adds a call of one of the request's functions.
 pub(super) fn function_call(events: &mut Events, call: &Call) {
     let id = format!("fc_{}", random_text());
     let item = |status: &str, arguments: &str| {
         let (kind, call_id, name) = ("function_call", &call.id, &call.name);
         json!({"id": id, "type": kind, "status": status, "arguments": arguments, "call_id": call_id, "name": name})
     };
-    events.item_added(item("in_progress", ""));
+    events.push_item_added(item("in_progress", ""));
     for piece in json_pieces(&call.arguments) {
-        events.about(&id, "response.function_call_arguments.delta", json!({"delta": piece}));
+        events.push_item_event(&id, "response.function_call_arguments.delta", json!({"delta": piece}));
     }
-    events.about(&id, "response.function_call_arguments.done", json!({"arguments": call.arguments}));
-    events.item_done(item("completed", &call.arguments));
+    events.push_item_event(&id, "response.function_call_arguments.done", json!({"arguments": call.arguments}));
+    events.push_item_done(item("completed", &call.arguments));
 }
 
 /// Adds a call of a tool whose input is not JSON.
@@ -120,27 +120,27 @@ pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]
         let kind = "custom_tool_call";
         json!({"id": id, "type": kind, "status": status, "call_id": call_id, "name": name, "input": input})
     };
-    events.item_added(item("in_progress", ""));
+    events.push_item_added(item("in_progress", ""));
     for piece in input {
-        events.about(&id, "response.custom_tool_call_input.delta", json!({"delta": piece}));
+        events.push_item_event(&id, "response.custom_tool_call_input.delta", json!({"delta": piece}));
     }
-    events.about(&id, "response.custom_tool_call_input.done", json!({"input": input.concat()}));
-    events.item_done(item("completed", &input.concat()));
+    events.push_item_event(&id, "response.custom_tool_call_input.done", json!({"input": input.concat()}));
+    events.push_item_done(item("completed", &input.concat()));
 }
 
 /// Adds a web search by the backend.
 pub(super) fn web_search(events: &mut Events, query: &str) {
     let id = format!("ws_{}", random_text());
-    events.item_added(json!({"id": id, "type": "web_search_call", "status": "in_progress"}));
+    events.push_item_added(json!({"id": id, "type": "web_search_call", "status": "in_progress"}));
     for kind in [
         "response.web_search_call.in_progress",
         "response.web_search_call.searching",
         "response.web_search_call.completed",
     ] {
-        events.about(&id, kind, json!({}));
+        events.push_item_event(&id, kind, json!({}));
     }
     let action = json!({"type": "search", "query": query});
-    events.item_done(json!({"id": id, "type": "web_search_call", "status": "completed", "action": action}));
+    events.push_item_done(json!({"id": id, "type": "web_search_call", "status": "completed", "action": action}));
 }
 
 /// An image of one pixel, as a PNG in base64.
@@ -149,9 +149,9 @@ const IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mN
 /// Adds an image for this prompt, with the parameters of the request's image tool.
 pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
     let id = format!("ig_{}", random_text());
-    events.item_added(json!({"id": id, "type": "image_generation_call", "status": "in_progress"}));
+    events.push_item_added(json!({"id": id, "type": "image_generation_call", "status": "in_progress"}));
     for kind in ["response.image_generation_call.in_progress", "response.image_generation_call.generating"] {
-        events.about(&id, kind, json!({}));
+        events.push_item_event(&id, kind, json!({}));
     }
     let mut item = json!({
         "id": id,
@@ -168,7 +168,7 @@ pub(super) fn image(events: &mut Events, prompt: &str, tool: &Value) {
             item.insert(name.to_owned(), chosen(name, default));
         }
     }
-    events.item_done(item);
+    events.push_item_done(item);
 }
 
 /// Adds an unknown item with unknown events.
@@ -176,7 +176,7 @@ pub(super) fn unknown_events(events: &mut Events) {
     let id = format!("tp_{}", random_text());
     let item = json!({"id": id, "type": "telepathy_call", "status": "completed", "thought": {"of": ["nobody"]}});
     events.push("codex.telepathy", json!({"nested": {"deeply": [1, null]}}));
-    events.item_added(item.clone());
-    events.about(&id, "response.telepathy_call.delta", json!({"delta": 7}));
-    events.item_done(item);
+    events.push_item_added(item.clone());
+    events.push_item_event(&id, "response.telepathy_call.delta", json!({"delta": 7}));
+    events.push_item_done(item);
 }

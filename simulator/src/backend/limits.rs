@@ -15,11 +15,11 @@ use crate::{
 const PRIMARY: u64 = 18_000;
 const SECONDARY: u64 = 604_800;
 
-/// The usage added by responses, by account, window name and window number.
+/// The percentages that responses have added, by account, window name and window number.
 #[derive(Debug, Default)]
-pub(super) struct Spent(HashMap<(String, &'static str, u64), u32>);
+pub(super) struct AddedUsage(HashMap<(String, &'static str, u64), u32>);
 
-impl Spent {
+impl AddedUsage {
     /// Adds the usage of one response.
     pub(super) fn add(&mut self, account: &Account, percent: UsedPercent, now: Duration) {
         for (name, seconds, percent) in
@@ -52,11 +52,11 @@ struct Window {
 }
 
 impl<'a> Quota<'a> {
-    pub(super) fn of(account: &'a Account, settings: &Settings, spent: &Spent, now: Duration) -> Self {
+    pub(super) fn of(account: &'a Account, settings: &Settings, added_usage: &AddedUsage, now: Duration) -> Self {
         let UsedPercent { primary, secondary } = settings.used_percent_of(account);
         let windows =
             [("primary", PRIMARY, primary), ("secondary", SECONDARY, secondary)].map(|(name, seconds, percent)| {
-                let used_percent = percent + spent.of(account, name, seconds, now);
+                let used_percent = percent + added_usage.of(account, name, seconds, now);
                 Window { name, seconds, used_percent }
             });
         Self { account, windows, now }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{limits::Spent, usage::PromptCache};
+use super::{limits::AddedUsage, usage::PromptCache};
 use crate::provider::random_text;
 
 /// The backend's memory; a reset empties it.
@@ -10,7 +10,7 @@ use crate::provider::random_text;
 pub(crate) struct BackendMemory {
     pub(super) prompts: PromptCache,
     pub(super) turns: Turns,
-    pub(super) spent: Spent,
+    pub(super) added_usage: AddedUsage,
 }
 
 /// The account of every issued turn state, the value of `x-codex-turn-state`.
@@ -22,10 +22,10 @@ pub(super) struct Turns(HashMap<String, String>);
 pub(super) struct ForeignTurn;
 
 impl Turns {
-    /// Returns the turn state of a response: the presented one if it belongs to this account, a new one if it is
-    /// unknown.
-    pub(super) fn state_for(&mut self, account_id: &str, presented: Option<&str>) -> Result<String, ForeignTurn> {
-        match presented.and_then(|state| Some((state, self.0.get(state)?))) {
+    /// Returns the turn state of a response: the one in the request if it belongs to this account, or a new one if it
+    /// is unknown.
+    pub(super) fn state_for(&mut self, account_id: &str, requested: Option<&str>) -> Result<String, ForeignTurn> {
+        match requested.and_then(|state| Some((state, self.0.get(state)?))) {
             Some((state, owner)) if owner == account_id => Ok(state.to_owned()),
             Some(_) => Err(ForeignTurn),
             None => {

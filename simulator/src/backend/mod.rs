@@ -47,7 +47,7 @@ pub(crate) struct BackendOrigin {
 impl Origin for BackendOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let entry = self.provider.arrival(Site::Backend, &head);
+        let entry = self.provider.record_arrival(Site::Backend, &head);
         entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
@@ -55,21 +55,21 @@ impl Origin for BackendOrigin {
 impl BackendOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
-        entry.body(&body);
+        entry.record_body(&body);
         let authenticated = authentication::authenticate(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
-        // A separate statement: as an argument of `split_interruption`, which locks the state too, this would deadlock.
-        let queued = self.provider.state().faults.strike(endpoint);
-        let (fault, interrupted) = interference::split_interruption(queued, entry, endpoint == Endpoint::Responses);
+        // A separate statement: as an argument of `split_stream_fault`, which locks the state too, this would deadlock.
+        let queued = self.provider.state().faults.next_for(endpoint);
+        let (fault, stream_fault) = interference::split_stream_fault(queued, entry, endpoint == Endpoint::Responses);
         let decide = || match (authenticated, endpoint) {
             (Err(refusal), _) => refusal,
             (Ok(account), Endpoint::Responses) => {
-                responses::responses(&self.provider, entry, &head, &body, &account, interrupted)
+                responses::responses(&self.provider, entry, &head, &body, &account, stream_fault)
             }
             (Ok(account), Endpoint::Compact) => compact::compact(&self.provider, entry, &head, &body, &account),
             (Ok(account), _) => self.answer_other(endpoint, &head, &account),
         };
-        interference::around(fault, entry, (), decide).await
+        interference::apply(fault, entry, (), decide).await
     }
 
     /// Handles the list of models, the usage, and paths that the simulator does not serve.
@@ -78,7 +78,10 @@ impl BackendOrigin {
         if endpoint == Endpoint::Models {
             catalog::models(&settings.models, head)
         } else if endpoint == Endpoint::Usage {
-            Reply::json(200, &limits::Quota::of(account, &settings, &self.provider.state().backend.spent, now).usage())
+            Reply::json(
+                200,
+                &limits::Quota::of(account, &settings, &self.provider.state().backend.added_usage, now).usage(),
+            )
         } else if head.method == Method::GET && head.headers.contains_key(UPGRADE) {
             // The real backend serves this over a WebSocket; after a 426 clients fall back to HTTP.
             Reply::json(426, &refusals::detail("Upgrade Required"))

@@ -1,4 +1,4 @@
-//! Extracts the question for the model from a request, and whether the client wants reasoning.
+//! Reads from a request the question for the model, the tools, and whether the client wants reasoning.
 
 use serde_json::Value;
 
@@ -57,9 +57,9 @@ pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
 
 /// Returns the image tool if the request requires a call of it.
 pub(super) fn required_image_tool(request: &ModelRequest) -> Option<&Value> {
-    let kind = |value: &Value| text(value, "type") == Some("image_generation");
-    let is_required = request.get("tool_choice").is_some_and(kind);
-    request.list("tools").iter().find(|tool| kind(tool)).filter(|_| is_required)
+    let is_image_tool = |value: &Value| text(value, "type") == Some("image_generation");
+    let is_required = request.get("tool_choice").is_some_and(is_image_tool);
+    request.list("tools").iter().find(|tool| is_image_tool(tool)).filter(|_| is_required)
 }
 
 fn is_output(item: &Value) -> bool {

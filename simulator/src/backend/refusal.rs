@@ -1,4 +1,4 @@
-//! The refusal of a request for a response, in the real backend's two forms: `detail`, or OpenAI's error object.
+//! The refusal of an invalid model request, in the real backend's two forms: `detail`, or OpenAI's error object.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ impl Refusal {
 
     /// Records the refusal and returns the response.
     pub(super) fn reply(self, entry: &Entry) -> Reply {
-        entry.outcome("invalid_request");
+        entry.set_outcome("invalid_request");
         Reply::json(self.status, &self.body)
     }
 }

@@ -48,7 +48,7 @@ const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"]
 const TIERS: [&str; 4] = ["auto", "default", "flex", "priority"];
 
 /// Decompresses zstd (RFC 8878), up to the limit of an uncompressed body.
-fn decompressed(body: &[u8]) -> Option<Vec<u8>> {
+fn decompress(body: &[u8]) -> Option<Vec<u8>> {
     let mut decompressed = Vec::new();
     let decoder = StreamingDecoder::new(body).ok()?;
     decoder.take(BODY_LIMIT as u64 + 1).read_to_end(&mut decompressed).ok()?;
@@ -68,7 +68,7 @@ impl ModelRequest {
         }
         let body = match header(CONTENT_ENCODING) {
             None => Cow::Borrowed(body),
-            Some("zstd") => Cow::Owned(decompressed(body).ok_or("The body is not zstd, or too large")?),
+            Some("zstd") => Cow::Owned(decompress(body).ok_or("The body is not zstd, or too large")?),
             Some(_) => return Err("The body must be plain JSON or zstd".into()),
         };
         let members: Map<String, Value> = serde_json::from_slice(&body).or(Err("The body is not a JSON object"))?;

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     http::Reply,
-    performance::{self, Interrupted},
     provider::{Entry, Provider, random_text},
     settings::Account,
+    stream_writer::{self, StreamFault},
     streams::OpenStream,
 };
 
@@ -30,7 +30,7 @@ pub(super) fn responses(
     head: &Parts,
     body: &[u8],
     account: &Account,
-    interrupted: Option<Interrupted>,
+    stream_fault: Option<StreamFault>,
 ) -> Reply {
     let (settings, now) = provider.state().settings_and_time();
     let read = ModelRequest::read(head, body, &RESPONSE_PARAMETERS, &settings.models);
@@ -38,28 +38,32 @@ pub(super) fn responses(
         Ok(request) => request,
         Err(refusal) => return refusal.reply(entry),
     };
-    let quota = Quota::of(account, &settings, &provider.state().backend.spent, now);
+    let quota = Quota::of(account, &settings, &provider.state().backend.added_usage, now);
     if let Some(refusal) = quota.refusal() {
-        entry.outcome("usage_limit_reached");
+        entry.set_outcome("usage_limit_reached");
         return refusal;
     }
-    let presented = head.headers.get(TURN_STATE).and_then(|state| state.to_str().ok());
-    let Ok(turn_state) = provider.state().backend.turns.state_for(&account.account_id, presented) else {
+    let requested = head.headers.get(TURN_STATE).and_then(|state| state.to_str().ok());
+    let Ok(turn_state) = provider.state().backend.turns.state_for(&account.account_id, requested) else {
         return Refusal::from("The turn state belongs to another account").reply(entry);
     };
     let key = request.get("prompt_cache_key").and_then(serde_json::Value::as_str);
-    let input =
-        provider.state().backend.prompts.count(&account.account_id, key, &request.before_input(), request.input());
+    let input = provider.state().backend.prompts.count_and_cache(
+        &account.account_id,
+        key,
+        &request.before_input(),
+        request.input(),
+    );
 
     let script = provider.state().scripts.next();
     let mut events = Events::begin(&request, now);
     if settings.rate_limits_in_stream {
         events.push("codex.rate_limits", quota.event());
     }
-    provider.state().backend.spent.add(account, settings.percent_per_response, now);
-    let moves = script::moves(&script, &request, settings.text_pieces(), input, events, interrupted);
+    provider.state().backend.added_usage.add(account, settings.percent_per_response, now);
+    let actions = script::actions(&script, &request, settings.text_pieces(), input, events, stream_fault);
     let open = OpenStream::new(provider, entry);
-    let streamed = performance::delivery(moves, settings.stream_pause, &open);
+    let streamed = stream_writer::delivery(actions, settings.stream_pause, &open);
     let request_id = format!("req_{}", random_text());
     let reply = Reply::new(200, "").headers([
         ("content-type", "text/event-stream"),

@@ -1,4 +1,4 @@
-//! Builds the events of a response according to its script: content, end and form.
+//! Builds a response according to its script, which determines content, end and form.
 
 use serde_json::Value;
 
@@ -11,9 +11,9 @@ use super::{
     usage::InputTokens,
 };
 use crate::{
-    model::{self, Answer},
-    performance::{self, Frame, Interrupted, Move},
+    model::{self, Output},
     scripts::Script,
+    stream_writer::{self, Action, Frame, StreamFault},
     streams::StreamEnd,
 };
 
@@ -23,7 +23,7 @@ const MULTIBYTE: [&str; 6] = ["Grüße, ", "日本語の", "テキスト ", "�
 /// The comment between the first two events of every response.
 const COMMENT: &[u8] = b": keepalive\n\n";
 
-/// The number of words in a long text.
+/// The number of words of `Script::Long`.
 const MANY_WORDS: u32 = 2_000;
 
 /// A patch, the most common input of a plain-text tool.
@@ -45,15 +45,15 @@ struct Plan<'a> {
 #[derive(Clone, Copy)]
 enum Content<'a> {
     /// The output that follows from the request.
-    Answer,
+    Default,
     /// The same output, after additional events.
-    AnswerAfter(fn(&ModelRequest, &mut Events)),
+    DefaultAfter(fn(&ModelRequest, &mut Events)),
     /// Other events instead of the output.
     Instead(fn(&ModelRequest, &mut Events)),
     /// Unfinished text.
     Unfinished,
     /// The events of the script instead of the output.
-    Given(&'a [Value]),
+    Scripted(&'a [Value]),
 }
 
 #[derive(Clone, Copy)]
@@ -73,7 +73,7 @@ enum End<'a> {
 }
 
 fn plan(script: &Script) -> Plan<'_> {
-    let plain = Plan { content: Content::Answer, end: End::Completed { listed: false }, form: Form::Plain };
+    let plain = Plan { content: Content::Default, end: End::Completed { listed: false }, form: Form::Plain };
     let instead = |content| Plan { content: Content::Instead(content), ..plain };
     let formed = |form| Plan { form, ..plain };
     match script {
@@ -88,50 +88,50 @@ fn plan(script: &Script) -> Plan<'_> {
         Script::CustomTool => instead(call_custom_tool),
         Script::Long => instead(|_, events| items::message(events, &model::words(MANY_WORDS))),
         Script::UnknownEvents => {
-            Plan { content: Content::AnswerAfter(|_, events| items::unknown_events(events)), ..plain }
+            Plan { content: Content::DefaultAfter(|_, events| items::unknown_events(events)), ..plain }
         }
-        Script::WebSearch => Plan { content: Content::AnswerAfter(search), ..plain },
+        Script::WebSearch => Plan { content: Content::DefaultAfter(search), ..plain },
         Script::ListedOutput => Plan { end: End::Completed { listed: true }, ..plain },
         Script::Incomplete => Plan { content: Content::Unfinished, end: End::CutShort("max_output_tokens"), ..plain },
         Script::ContentFilter => Plan { content: Content::Unfinished, end: End::CutShort("content_filter"), ..plain },
         Script::Failed(code) => Plan { end: End::Failed(code), ..instead(|_, _| ()) },
         Script::ErrorEvent(code) => Plan { end: End::Error(code), ..instead(|_, _| ()) },
         Script::Eof => Plan { end: End::Missing, ..plain },
-        Script::Events(events) => Plan { content: Content::Given(events), ..plain },
+        Script::Events(events) => Plan { content: Content::Scripted(events), ..plain },
         Script::AfterCompleted => Plan { end: End::GoesOn, ..plain },
     }
 }
 
-/// Returns the moves of a response. `text_pieces` is its plain text.
-pub(super) fn moves(
+/// Returns the actions of a response. `text_pieces` is its plain text.
+pub(super) fn actions(
     script: &Script,
     request: &ModelRequest,
     text_pieces: Vec<String>,
     input: InputTokens,
     mut events: Events,
-    interrupted: Option<Interrupted>,
-) -> Vec<Move> {
+    stream_fault: Option<StreamFault>,
+) -> Vec<Action> {
     let plan = plan(script);
     match plan.content {
-        Content::Answer => answer(request, text_pieces, &mut events),
-        Content::AnswerAfter(before) => {
+        Content::Default => default_output(request, text_pieces, &mut events),
+        Content::DefaultAfter(before) => {
             before(request, &mut events);
-            answer(request, text_pieces, &mut events);
+            default_output(request, text_pieces, &mut events);
         }
         Content::Instead(speak) => speak(request, &mut events),
-        Content::Given(given) => events.given(given),
+        Content::Scripted(scripted) => events.push_unchanged(scripted),
         Content::Unfinished => items::unfinished_message(&mut events, &text_pieces),
     }
-    let mut last = vec![Move::Ends(StreamEnd::Completed)];
+    let mut last = vec![Action::RecordEnd(StreamEnd::Completed)];
     match plan.end {
         End::Completed { listed } => events.complete(input, listed),
         End::CutShort(reason) => events.cut_short(input, reason),
         End::Failed(code) => events.fail(code),
-        End::Error(code) => events.error(code),
-        End::Missing => last = vec![Move::Ends(StreamEnd::Broken)],
+        End::Error(code) => events.push_error(code),
+        End::Missing => last = vec![Action::RecordEnd(StreamEnd::Broken)],
         End::GoesOn => {
             events.complete(input, false);
-            last.extend([Move::Write(form::TRAILING_BYTES.into()), Move::Hang]);
+            last.extend([Action::Write(form::TRAILING_BYTES.into()), Action::Hang]);
         }
     }
     let frame = |(number, event): (usize, &Event)| {
@@ -139,20 +139,20 @@ pub(super) fn moves(
         Frame { bytes: [comment, &event.frame(number)].concat().into(), is_delta: event.is_delta() }
     };
     let frames = events.all().iter().enumerate().map(frame).collect();
-    let moves = performance::moves(frames, last, interrupted, |code, sent| events.failure(code).frame(sent));
-    plan.form.apply(moves)
+    let actions = stream_writer::actions(frames, last, stream_fault, |code, sent| events.failure(code).frame(sent));
+    plan.form.apply(actions)
 }
 
-fn answer(request: &ModelRequest, text_pieces: Vec<String>, events: &mut Events) {
+fn default_output(request: &ModelRequest, text_pieces: Vec<String>, events: &mut Events) {
     if wants_reasoning(request) {
         items::reasoning(events, wants_summary(request), includes_reasoning(request));
     }
     if let Some(tool) = required_image_tool(request) {
         return items::image(events, &question(request).user_text, tool);
     }
-    match model::answer(&question(request), text_pieces) {
-        Answer::Text(pieces) => items::message(events, &pieces),
-        Answer::Calls(calls) => calls.iter().for_each(|call| items::function_call(events, call)),
+    match model::output(&question(request), text_pieces) {
+        Output::Text(pieces) => items::message(events, &pieces),
+        Output::Calls(calls) => calls.iter().for_each(|call| items::function_call(events, call)),
     }
 }
 

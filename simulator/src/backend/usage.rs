@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 /// Bytes of JSON per token, roughly as in real tokenizers.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// The input tokens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InputTokens {
     total: usize,
@@ -36,7 +35,13 @@ pub(super) struct PromptCache(HashMap<(String, String), Vec<String>>);
 impl PromptCache {
     /// Counts an account's prompt and caches it under the key, if any. `head` is the part before the input: the
     /// tools and the instructions.
-    pub(super) fn count(&mut self, account_id: &str, key: Option<&str>, head: &Value, input: &[Value]) -> InputTokens {
+    pub(super) fn count_and_cache(
+        &mut self,
+        account_id: &str,
+        key: Option<&str>,
+        head: &Value,
+        input: &[Value],
+    ) -> InputTokens {
         let parts: Vec<String> = iter::once(head).chain(input).map(Value::to_string).collect();
         let total = tokens(parts.iter());
         let previous = match key {

@@ -1,7 +1,7 @@
 //! The control API: the methods of `Simulator` as JSON over HTTP, for tests in other languages and for manual use. It
 //! has its own port, separate from the provider, and its requests are not in the journal.
 
-mod orders;
+mod commands;
 
 use std::sync::Arc;
 
@@ -45,8 +45,8 @@ impl Origin for ControlOrigin {
                 self.outages.end_and_wait().await;
                 Some(done())
             }
-            (&Method::POST, "/outages") => Some(orders::outage(&self.outages, &body).await),
-            (&Method::POST, "/stops/await") => Some(orders::await_step(&self.provider.steps, &body).await),
+            (&Method::POST, "/outages") => Some(commands::outage(&self.outages, &body).await),
+            (&Method::POST, "/stops/await") => Some(commands::await_step(&self.provider.steps, &body).await),
             (&Method::GET, path) => self.get(path),
             (&Method::POST, path) => self.post(path, &body),
             _ => None,
@@ -109,22 +109,22 @@ impl ControlOrigin {
                         state.settings = settings;
                         Reply::json(200, &state.settings)
                     }
-                    Err(error) => refused(&error),
+                    Err(error) => error_reply(&error),
                 }
             }),
             "/introspect" => with_body(body, |Introspection { token }| {
                 let state = self.provider.state();
                 Reply::json(200, &json!({"status": state.families.status(&token, state.now())}))
             }),
-            "/approve" => with_body(body, |request| orders::approve(&self.provider, &request)),
-            "/browsers" => with_body(body, |request| orders::sign_in_browser(&self.provider, &request)),
-            "/browsers/rotation" => with_body(body, |request| orders::set_rotation(&self.provider, &request)),
-            "/browsers/revoke" => with_body(body, |request| orders::revoke_browser(&self.provider, &request)),
+            "/approve" => with_body(body, |request| commands::approve(&self.provider, &request)),
+            "/browsers" => with_body(body, |request| commands::sign_in_browser(&self.provider, &request)),
+            "/browsers/rotation" => with_body(body, |request| commands::set_rotation(&self.provider, &request)),
+            "/browsers/revoke" => with_body(body, |request| commands::revoke_browser(&self.provider, &request)),
             "/stops" => with_body(body, |order| {
-                self.provider.steps.order(order);
+                self.provider.steps.queue(order);
                 done()
             }),
-            "/stops/release" => with_body(body, |request| orders::release(&self.provider.steps, &request)),
+            "/stops/release" => with_body(body, |request| commands::release(&self.provider.steps, &request)),
             "/stops/clear" => {
                 self.provider.steps.clear();
                 done()
@@ -146,8 +146,8 @@ async fn rotate_keys(provider: &Provider) -> Option<Reply> {
             provider.state().keys.rotate(key);
             Reply::json(200, &json!({"kid": kid}))
         }
-        Ok(Err(error)) => refused(&error),
-        Err(error) => refused(&error),
+        Ok(Err(error)) => error_reply(&error),
+        Err(error) => error_reply(&error),
     })
 }
 
@@ -155,7 +155,7 @@ async fn rotate_keys(provider: &Provider) -> Option<Reply> {
 fn with_body<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> Reply) -> Reply {
     match serde_json::from_slice(body) {
         Ok(value) => act(value),
-        Err(error) => refused(&error),
+        Err(error) => error_reply(&error),
     }
 }
 
@@ -163,8 +163,8 @@ fn done() -> Reply {
     Reply::json(200, &json!({}))
 }
 
-/// Returns the whole error chain: the caller needs it to correct the request.
-fn refused(error: &dyn std::error::Error) -> Reply {
+/// Returns a 400 with the whole error chain, which the caller needs to correct the request.
+fn error_reply(error: &dyn std::error::Error) -> Reply {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let why: Vec<String> = chain.map(ToString::to_string).collect();
     Reply::json(400, &json!({"error": why.join(": ")}))

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{chunks, completion::Completion, error, refused};
+use super::{chunks, compatible_error, completion::Completion, error_body};
 use crate::{
     http::Reply,
     model::{self, Question, Tool, ToolChoice},
-    performance::{self, Interrupted, Move},
     provider::{Entry, Provider},
+    stream_writer::{self, Action, StreamFault},
     streams::{OpenStream, StreamEnd},
 };
 
@@ -18,33 +18,33 @@ pub(super) fn completions(
     provider: &Arc<Provider>,
     entry: &Entry,
     body: &[u8],
-    interrupted: Option<Interrupted>,
+    stream_fault: Option<StreamFault>,
 ) -> Reply {
     let (settings, now) = provider.state().settings_and_time();
     let Ok(request) = serde_json::from_slice::<Map<String, Value>>(body) else {
-        return refused(400, "The body is not a JSON object.", "invalid_parameter_error");
+        return compatible_error(400, "The body is not a JSON object.", "invalid_parameter_error");
     };
     let model = text(request.get("model"));
     if !settings.dashscope_models.iter().any(|known| known == model) {
         let why = format!("The model `{model}` does not exist or you do not have access to it.");
-        return refused(404, &why, "model_not_found");
+        return compatible_error(404, &why, "model_not_found");
     }
     let messages = list(request.get("messages"));
     if let Err(why) = check(messages) {
-        return refused(400, why, "invalid_parameter_error");
+        return compatible_error(400, why, "invalid_parameter_error");
     }
-    let answer = model::answer(&question(&request, messages), settings.text_pieces());
-    let completion = Completion::new(model, messages, answer, now);
+    let output = model::output(&question(&request, messages), settings.text_pieces());
+    let completion = Completion::new(model, messages, output, now);
     if request.get("stream") != Some(&Value::Bool(true)) {
         return Reply::json(200, &completion.whole());
     }
     let options = request.get("stream_options");
     let with_usage = options.and_then(|options| options.get("include_usage")) == Some(&Value::Bool(true));
     let frames = chunks::frames(&completion, with_usage);
-    let failure = |code: &str, _| chunks::data(&error("The response failed, as ordered.", code));
-    let moves = performance::moves(frames, vec![Move::Ends(StreamEnd::Completed)], interrupted, failure);
+    let failure = |code: &str, _| chunks::data(&error_body("The response failed, as ordered.", code));
+    let actions = stream_writer::actions(frames, vec![Action::RecordEnd(StreamEnd::Completed)], stream_fault, failure);
     let open = OpenStream::new(provider, entry);
-    let streamed = performance::delivery(moves, settings.stream_pause, &open);
+    let streamed = stream_writer::delivery(actions, settings.stream_pause, &open);
     Reply::new(200, "").header("content-type", "text/event-stream").with_delivery(streamed, open)
 }
 

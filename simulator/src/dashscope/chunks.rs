@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::completion::{Completion, tool_call};
 use crate::{
-    model::{Answer, Call, json_pieces},
-    performance::Frame,
+    model::{Call, Output, json_pieces},
+    stream_writer::Frame,
 };
 
 /// The end of every stream.
@@ -22,7 +22,7 @@ pub(super) fn frames(completion: &Completion, with_usage: bool) -> Vec<Frame> {
     };
     let plain = |bytes: Bytes| Frame { bytes, is_delta: false };
     let mut frames = vec![plain(choice(&json!({"role": "assistant", "content": ""}), None))];
-    frames.extend(deltas(&completion.answer).iter().map(|delta| Frame { bytes: choice(delta, None), is_delta: true }));
+    frames.extend(deltas(&completion.output).iter().map(|delta| Frame { bytes: choice(delta, None), is_delta: true }));
     frames.push(plain(choice(&json!({}), Some(completion.finish_reason()))));
     if with_usage {
         frames.push(plain(chunk(json!([]), completion.usage())));
@@ -32,10 +32,10 @@ pub(super) fn frames(completion: &Completion, with_usage: bool) -> Vec<Frame> {
 }
 
 /// Returns the `delta` of each chunk.
-fn deltas(answer: &Answer) -> Vec<Value> {
-    match answer {
-        Answer::Text(pieces) => pieces.iter().map(|piece| json!({"content": piece})).collect(),
-        Answer::Calls(calls) => {
+fn deltas(output: &Output) -> Vec<Value> {
+    match output {
+        Output::Text(pieces) => pieces.iter().map(|piece| json!({"content": piece})).collect(),
+        Output::Calls(calls) => {
             calls.iter().enumerate().flat_map(|(index, call)| deltas_of_call(index, call)).collect()
         }
     }

@@ -5,27 +5,26 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    model::{Answer, Call, json_pieces},
+    model::{Call, Output, json_pieces},
     provider::random_text,
 };
 
 /// Bytes of JSON per token, roughly as in real tokenizers.
-const BYTES_PER_TOKEN: usize = 4;
+pub(super) const BYTES_PER_TOKEN: usize = 4;
 
-/// A completion.
 pub(super) struct Completion {
     head: Map<String, Value>,
-    pub(super) answer: Answer,
+    pub(super) output: Output,
     prompt_tokens: usize,
 }
 
 impl Completion {
-    pub(super) fn new(model: &str, messages: &[Value], answer: Answer, now: Duration) -> Self {
+    pub(super) fn new(model: &str, messages: &[Value], output: Output, now: Duration) -> Self {
         let id = format!("chatcmpl-{}", random_text());
         let members = json!({"id": id, "object": "chat.completion", "created": now.as_secs(), "model": model});
         let bytes: usize = messages.iter().map(|message| message.to_string().len()).sum();
         let head = members.as_object().cloned().unwrap_or_default();
-        Self { head, answer, prompt_tokens: bytes.div_ceil(BYTES_PER_TOKEN) }
+        Self { head, output, prompt_tokens: bytes.div_ceil(BYTES_PER_TOKEN) }
     }
 
     /// Returns the common members with this object name and these additional members.
@@ -37,9 +36,9 @@ impl Completion {
     }
 
     pub(super) fn whole(&self) -> Value {
-        let message = match &self.answer {
-            Answer::Text(pieces) => json!({"role": "assistant", "content": pieces.concat()}),
-            Answer::Calls(calls) => {
+        let message = match &self.output {
+            Output::Text(pieces) => json!({"role": "assistant", "content": pieces.concat()}),
+            Output::Calls(calls) => {
                 let calls: Vec<_> =
                     calls.iter().enumerate().map(|(index, call)| tool_call(index, call, &call.arguments)).collect();
                 json!({"role": "assistant", "content": "", "tool_calls": calls})
@@ -50,17 +49,17 @@ impl Completion {
     }
 
     pub(super) fn finish_reason(&self) -> &'static str {
-        match self.answer {
-            Answer::Text(_) => "stop",
-            Answer::Calls(_) => "tool_calls",
+        match self.output {
+            Output::Text(_) => "stop",
+            Output::Calls(_) => "tool_calls",
         }
     }
 
     /// Returns the usage. Each streamed piece counts as one completion token.
     pub(super) fn usage(&self) -> Value {
-        let completion_tokens = match &self.answer {
-            Answer::Text(pieces) => pieces.len(),
-            Answer::Calls(calls) => calls.iter().map(|call| json_pieces(&call.arguments).len()).sum(),
+        let completion_tokens = match &self.output {
+            Output::Text(pieces) => pieces.len(),
+            Output::Calls(calls) => calls.iter().map(|call| json_pieces(&call.arguments).len()).sum(),
         };
         json!({
             "prompt_tokens": self.prompt_tokens,

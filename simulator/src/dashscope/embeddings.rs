@@ -1,8 +1,8 @@
-//! `POST /embeddings`: three numbers for each text. The first is its length, so that a test can predict them.
+//! `POST /embeddings`: three numbers for each text. The first is the text's length, so that a test can predict them.
 
 use serde_json::{Map, Value, json};
 
-use super::refused;
+use super::{compatible_error, completion::BYTES_PER_TOKEN};
 use crate::http::Reply;
 
 /// The parameters of a request.
@@ -12,7 +12,7 @@ const MAX_TEXTS: usize = 10;
 
 /// Handles a request for embeddings.
 pub(super) fn embeddings(models: &[String], body: &[u8]) -> Reply {
-    let invalid = |why: &str| refused(400, why, "InvalidParameter");
+    let invalid = |why: &str| compatible_error(400, why, "InvalidParameter");
     let Ok(request) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return invalid("The body is not a JSON object.");
     };
@@ -21,7 +21,7 @@ pub(super) fn embeddings(models: &[String], body: &[u8]) -> Reply {
     }
     let model = request.get("model").and_then(Value::as_str).unwrap_or_default();
     if !models.iter().any(|known| known == model) {
-        return refused(404, &format!("The model `{model}` does not exist."), "model_not_found");
+        return compatible_error(404, &format!("The model `{model}` does not exist."), "model_not_found");
     }
     if request.get("encoding_format").is_some_and(|format| format != "float") {
         return invalid("`encoding_format` must be `float`.");
@@ -39,7 +39,7 @@ pub(super) fn embeddings(models: &[String], body: &[u8]) -> Reply {
         json!({"object": "embedding", "index": index, "embedding": numbers})
     };
     let data: Vec<_> = texts.iter().enumerate().map(entry).collect();
-    let tokens: usize = texts.iter().map(|text| text.len().div_ceil(4)).sum();
+    let tokens: usize = texts.iter().map(|text| text.len().div_ceil(BYTES_PER_TOKEN)).sum();
     let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
     Reply::json(200, &json!({"object": "list", "data": data, "model": model, "usage": usage}))
 }

@@ -20,9 +20,9 @@ use crate::{
     http::{ConnectionCut, Origin, Reply, UnreadBody, bearer, read_body},
     interference,
     journal::token_sha256,
-    performance::Interrupted,
     provider::{Entry, Provider, TokenStatus, random_text},
     site::Site,
+    stream_writer::StreamFault,
 };
 
 /// The path prefix of the OpenAI-compatible API.
@@ -75,7 +75,7 @@ impl<'a> Operation<'a> {
 impl Origin for DashscopeOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let entry = self.provider.arrival(Site::Dashscope, &head);
+        let entry = self.provider.record_arrival(Site::Dashscope, &head);
         entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
@@ -83,31 +83,31 @@ impl Origin for DashscopeOrigin {
 impl DashscopeOrigin {
     async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
-        entry.body(&body);
+        entry.record_body(&body);
         let is_known_key = self.check_key(entry, bearer(&head.headers));
         let operation = Operation::read(&head);
-        let queued = self.provider.state().faults.strike(operation.endpoint());
-        let (fault, interrupted) =
-            interference::split_interruption(queued, entry, matches!(operation, Operation::Chat));
+        let queued = self.provider.state().faults.next_for(operation.endpoint());
+        let (fault, stream_fault) =
+            interference::split_stream_fault(queued, entry, matches!(operation, Operation::Chat));
         let decide = || {
             if is_known_key {
-                self.decide(&operation, entry, &head, &body, interrupted)
+                self.decide(&operation, entry, &head, &body, stream_fault)
             } else {
                 wrong_key(head.uri.path())
             }
         };
-        interference::around(fault, entry, (), decide).await
+        interference::apply(fault, entry, (), decide).await
     }
 
     /// Returns whether the API key is known, and records it in the journal.
     fn check_key(&self, entry: &Entry, key: Option<&str>) -> bool {
         let known = key.is_some_and(|key| self.provider.state().settings.api_keys.iter().any(|known| known == key));
-        entry.note(|entry| {
+        entry.update(|entry| {
             entry.token_sha256 = key.map(token_sha256);
             entry.token_status = key.map(|_| if known { TokenStatus::Live } else { TokenStatus::Unknown });
         });
         if !known {
-            entry.outcome("invalid_api_key");
+            entry.set_outcome("invalid_api_key");
         }
         known
     }
@@ -118,16 +118,16 @@ impl DashscopeOrigin {
         entry: &Entry,
         head: &Parts,
         body: &Bytes,
-        interrupted: Option<Interrupted>,
+        stream_fault: Option<StreamFault>,
     ) -> Reply {
         let key = bearer(&head.headers).unwrap_or_default();
         match operation {
             Operation::Models => models(&self.provider.state().settings.dashscope_models),
-            Operation::Chat => chat::completions(&self.provider, entry, body, interrupted),
+            Operation::Chat => chat::completions(&self.provider, entry, body, stream_fault),
             Operation::Embeddings => embeddings::embeddings(&self.provider.state().settings.embedding_models, body),
             Operation::Synthesis => tasks::create(&mut self.provider.state(), head, body, key),
             Operation::Task(id) => tasks::query(&mut self.provider.state().tasks, id, key),
-            Operation::Unknown => refused(404, "The requested path does not exist.", "not_found"),
+            Operation::Unknown => compatible_error(404, "The requested path does not exist.", "not_found"),
         }
     }
 }
@@ -140,22 +140,22 @@ fn models(ids: &[String]) -> Reply {
 /// Returns the error for a wrong key in the format of the requested API.
 fn wrong_key(path: &str) -> Reply {
     if path.starts_with(NATIVE) {
-        refused_natively(401, "InvalidApiKey", "Invalid API-key provided.")
+        native_error(401, "InvalidApiKey", "Invalid API-key provided.")
     } else {
-        refused(401, "Incorrect API key provided.", "invalid_api_key")
+        compatible_error(401, "Incorrect API key provided.", "invalid_api_key")
     }
 }
 
 /// Returns an error of the compatible API.
-fn refused(status: u16, message: &str, code: &str) -> Reply {
-    Reply::json(status, &error(message, code))
+fn compatible_error(status: u16, message: &str, code: &str) -> Reply {
+    Reply::json(status, &error_body(message, code))
 }
 
-fn error(message: &str, code: &str) -> Value {
+fn error_body(message: &str, code: &str) -> Value {
     json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
 }
 
 /// Returns an error of DashScope's own API.
-fn refused_natively(status: u16, code: &str, message: &str) -> Reply {
+fn native_error(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, &json!({"code": code, "message": message, "request_id": random_text()}))
 }

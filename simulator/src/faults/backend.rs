@@ -93,14 +93,14 @@ impl Fault {
     /// 429: the plan does not include Codex, so waiting does not help.
     #[must_use]
     pub fn usage_not_included() -> Self {
-        let message = refusals::failure("usage_not_included");
+        let message = refusals::failure_message("usage_not_included");
         answer(429, &json!({"error": {"type": "usage_not_included", "message": message, "plan_type": "free"}}))
     }
 
     /// 503 with `slow_down`, another code for an overloaded server.
     #[must_use]
     pub fn slow_down() -> Self {
-        let message = refusals::failure("slow_down");
+        let message = refusals::failure_message("slow_down");
         answer(503, &json!({"error": {"message": message, "type": "server_error", "param": null, "code": "slow_down"}}))
     }
 

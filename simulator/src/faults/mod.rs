@@ -2,19 +2,19 @@
 
 mod backend;
 mod named;
-mod order;
+mod queue;
 mod ready_made;
 
 use std::time::Duration;
 
-pub(crate) use order::FaultQueue;
-pub use order::{FaultOrder, Times};
+pub(crate) use queue::FaultQueue;
+pub use queue::{FaultOrder, Times};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::durations;
 
-/// The endpoint of a fault.
+/// Where a fault applies: one endpoint, or all endpoints of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -36,7 +36,7 @@ pub enum Endpoint {
     Models,
     /// `GET /wham/usage`.
     Usage,
-    /// The identity provider of the session tokens, any path.
+    /// The session provider, any path.
     Sessions,
     /// The refresh of a session token.
     SessionTokens,
@@ -68,8 +68,8 @@ impl Endpoint {
     }
 }
 
-/// A fault. Those described with "No change" act before the provider changes its state. Those with "Committed" act
-/// after the provider has rotated, redeemed or revoked a secret, so they can lose a login.
+/// A fault. "No change" means that the fault acts before the provider changes its state. "Committed" means that it
+/// acts after the provider has rotated, redeemed or revoked a secret, so it can lose a login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
@@ -108,7 +108,7 @@ pub enum Fault {
     Hang,
     /// No change: the connection is reset (TCP RST).
     ResetBefore,
-    /// No change yet: wait, then respond normally.
+    /// No change yet: waits, then responds normally.
     Delay {
         /// The delay.
         #[serde(with = "durations")]
@@ -120,7 +120,7 @@ pub enum Fault {
     HangAfterCommit,
     /// Committed, but the connection closes in the middle of the response.
     HalfJson,
-    /// Committed, but the response is a JSON string of 1 GiB (chunked, so its size is not announced).
+    /// Committed, but the response is the beginning of a JSON string, 1 GiB long (chunked, without its size).
     HugeBody,
     /// Committed and answered in full, one byte at a time.
     SlowDrip {
@@ -152,8 +152,8 @@ pub enum Fault {
         /// The headers; a name may occur more than once.
         headers: Vec<(String, String)>,
     },
-    /// Interrupts a stream after this many deltas. Of any other response, `Hang` and `Cut` send only half, and `Fail`
-    /// has no effect.
+    /// Committed. Interrupts a stream after this many deltas. Of any other response, `Hang` and `Cut` send only half,
+    /// and `Fail` has no effect.
     Stream {
         /// The number of deltas sent first.
         after: u32,

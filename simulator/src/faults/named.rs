@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::Fault;
 
-/// The seconds until a limit resets in faults queued by name.
-const RESET: u64 = 3600;
+/// The seconds until a limit resets; any value would do.
+const RESETS_IN_SECONDS: u64 = 3600;
 
 type Named = (&'static str, fn() -> Fault);
 
@@ -27,8 +27,8 @@ const NAMED: [Named; 27] = [
     ("unsupported_country", Fault::unsupported_country),
     ("cloudflare_challenge", Fault::cloudflare_challenge),
     ("cloudflare_blocked", Fault::cloudflare_blocked),
-    ("usage_limit_not_found", || Fault::usage_limit_not_found(RESET)),
-    ("usage_limit_reached", || Fault::usage_limit_reached(RESET)),
+    ("usage_limit_not_found", || Fault::usage_limit_not_found(RESETS_IN_SECONDS)),
+    ("usage_limit_reached", || Fault::usage_limit_reached(RESETS_IN_SECONDS)),
     ("usage_not_included", Fault::usage_not_included),
     ("too_many_requests", || Fault::too_many_requests(None)),
     ("internal_server_error", Fault::internal_server_error),

@@ -62,7 +62,7 @@ impl Fault {
         }
     }
 
-    /// The normal response with headers that a proxy must not pass on: cookies, a challenge, a redirect, and hop-by-hop
+    /// The normal response with headers that a proxy must not forward: cookies, a challenge, a redirect, and hop-by-hop
     /// headers (RFC 9110 section 7.6.1).
     #[must_use]
     pub fn hostile_headers() -> Self {
@@ -123,7 +123,7 @@ impl Fault {
     /// 401 of the session provider for a valid cookie.
     #[must_use]
     pub fn session_refused() -> Self {
-        let body = refusals::session("authentication_invalid", "Unable to authenticate the request.");
+        let body = refusals::session_error("authentication_invalid", "Unable to authenticate the request.");
         Self::Answer { status: 401, headers: vec![content_type("application/json")], body: body.to_string() }
     }
 }

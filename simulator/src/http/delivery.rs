@@ -1,6 +1,6 @@
-//! Ways to send a body in pieces: half of it, endlessly, byte by byte, or by a custom writer.
+//! Ways to send a body in pieces: half of it, 1 GiB of padding instead, byte by byte, or by a custom writer.
 //!
-//! A separate task writes each body. The body owns that task and the held values, so both end when the last byte is
+//! A separate task writes each body. The body owns that task and the guard, so both end when the last byte is
 //! sent or the client disconnects.
 
 use std::{
@@ -23,11 +23,11 @@ const HUGE_BODY: usize = 1 << 30;
 /// The chunk that a huge body repeats.
 static HUGE_PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
-/// The pause in which written bytes leave this machine, before the connection is held or cut.
+/// The pause in which written bytes reach the client, before the connection is held or cut.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
-/// A value that lives as long as the delivery.
-pub(super) type Held = Box<dyn Send + Sync>;
+/// A value whose drop marks the end of the delivery.
+pub(super) type Guard = Box<dyn Send + Sync>;
 
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -44,14 +44,14 @@ impl BodyWriter {
         self.0.send(Ok(Frame::data(piece.into()))).await.is_ok()
     }
 
-    /// Waits until sent bytes have probably left this machine's buffers.
-    pub(crate) async fn flushed(&self) {
+    /// Waits until the sent bytes have probably reached the client.
+    pub(crate) async fn wait_for_flush(&self) {
         tokio::time::sleep(FLUSH_PAUSE).await;
     }
 
     /// Cuts the connection in the middle of the body.
     pub(crate) async fn cut(self) {
-        self.flushed().await;
+        self.wait_for_flush().await;
         // Fails if the client has disconnected.
         let _ = self.0.send(Err(ConnectionCut::Close)).await;
     }
@@ -59,7 +59,7 @@ impl BodyWriter {
 
 /// How a body is sent.
 pub(crate) struct Delivery {
-    /// The minimum `Content-Length`; `None` sends no `Content-Length`.
+    /// The least `Content-Length` to announce; `None` sends no `Content-Length`.
     pub(super) announced: Option<usize>,
     write: Box<dyn FnOnce(BodyWriter, Bytes) -> Writing + Send + Sync>,
 }
@@ -72,8 +72,8 @@ impl Delivery {
         Self { announced: None, write: Box::new(|writer, body| Box::pin(write(writer, body))) }
     }
 
-    /// Announces the full length, sends half of the body and closes the connection. An empty body is announced as two
-    /// bytes, so that it is cut too.
+    /// Announces the full length, sends half of the body and closes the connection. A shorter body is announced as two
+    /// bytes, so that an empty one is cut too.
     pub(crate) fn half() -> Self {
         let half = Self::written(async |mut writer: BodyWriter, body: Bytes| {
             if writer.send(body.slice(..body.len() / 2)).await {
@@ -119,11 +119,11 @@ impl Delivery {
     }
 
     /// Starts the writer task.
-    pub(super) fn begin(self, body: Bytes, held: Option<Held>) -> BoxBody<Bytes, ConnectionCut> {
+    pub(super) fn begin(self, body: Bytes, guard: Option<Guard>) -> BoxBody<Bytes, ConnectionCut> {
         let (sender, pieces) = mpsc::channel(1);
         let mut writer = JoinSet::new();
         writer.spawn((self.write)(BodyWriter(sender), body));
-        WrittenBody { pieces, _writer: writer, _held: held }.boxed()
+        WrittenBody { pieces, _writer: writer, _guard: guard }.boxed()
     }
 }
 
@@ -131,7 +131,7 @@ impl Delivery {
 struct WrittenBody {
     pieces: mpsc::Receiver<Piece>,
     _writer: JoinSet<()>,
-    _held: Option<Held>,
+    _guard: Option<Guard>,
 }
 
 impl Body for WrittenBody {

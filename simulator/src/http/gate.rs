@@ -46,8 +46,8 @@ impl Gate {
         *self.actual.borrow()
     }
 
-    /// Waits until this state is requested.
-    pub(crate) async fn wanted(&self, open: bool) {
+    /// Returns when this state is requested.
+    pub(crate) async fn wait_until_wanted(&self, open: bool) {
         let _ = self.wanted.subscribe().wait_for(|wanted| *wanted == open).await;
     }
 
@@ -57,7 +57,7 @@ impl Gate {
     }
 }
 
-/// Binds the address without listening: no other process can take it, and connections are refused.
+/// Binds the address without listening: connections are refused, and no program without SO_REUSEADDR can take the port.
 pub(crate) fn hold_port(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     // Connections from before the outage may linger on the port.

@@ -15,9 +15,9 @@ use super::{
     wire::{ConnectionState, UnreadBody, Wire},
 };
 
-/// The pause after a failed accept (for example without free file descriptors), to avoid spinning.
+/// The pause after a failed accept (for example without free file descriptors) or a failed attempt to hold a port.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The number of attempts to hold a closed port, which take ten seconds in total.
+/// The number of attempts to hold a closed port: ten seconds of pauses.
 const HOLD_ATTEMPTS: u32 = 200;
 
 /// The connection ends without a response.
@@ -48,7 +48,7 @@ pub(crate) async fn serve(mut listener: TcpListener, gate: Arc<Gate>, origin: im
         let held = hold_again(address).await;
         gate.set_actual(false);
         let Some(held) = held else { return };
-        gate.wanted(true).await;
+        gate.wait_until_wanted(true).await;
         let Ok(listening) = listen_again(held) else { return };
         listener = listening;
         gate.set_actual(true);
@@ -69,7 +69,7 @@ async fn hold_again(address: SocketAddr) -> Option<TcpSocket> {
 /// Returns when the listener and every connection are closed.
 async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<impl Origin>) {
     let mut connections = JoinSet::new();
-    let mut closed = pin!(gate.wanted(false));
+    let mut closed = pin!(gate.wait_until_wanted(false));
     loop {
         tokio::select! {
             () = &mut closed => break,

@@ -31,7 +31,7 @@ pub(crate) async fn read_body(body: UnreadBody, limit: usize) -> Result<Bytes, P
 /// Parameters with unique names (RFC 6749 section 3.1).
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
-    pub(crate) came_as_json: bool,
+    pub(crate) is_json: bool,
 }
 
 impl Parameters {
@@ -47,7 +47,7 @@ impl Parameters {
 
     /// Parses a form or a query.
     pub(crate) fn from_form(text: &[u8]) -> Result<Self, ParameterError> {
-        let parameters = Self { pairs: form_urlencoded::parse(text).into_owned().collect(), came_as_json: false };
+        let parameters = Self { pairs: form_urlencoded::parse(text).into_owned().collect(), is_json: false };
         match parameters.repeated() {
             Some(name) => Err(ParameterError::Repeated(name)),
             None => Ok(parameters),
@@ -58,7 +58,7 @@ impl Parameters {
         let members: Map<String, Value> = serde_json::from_slice(body).ok().ok_or(ParameterError::Json)?;
         let pair = |(name, value): (String, Value)| value.as_str().map(|text| (name, text.to_owned()));
         let pairs = members.into_iter().map(pair).collect::<Option<_>>().ok_or(ParameterError::Json)?;
-        Ok(Self { pairs, came_as_json: true })
+        Ok(Self { pairs, is_json: true })
     }
 
     /// Returns the value of a parameter.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ConnectionCut,
-    delivery::{Delivery, Held},
+    delivery::{Delivery, Guard},
 };
 
 /// A response.
@@ -20,14 +20,14 @@ pub(crate) struct Reply {
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
     delivery: Option<Delivery>,
-    held: Option<Held>,
+    guard: Option<Guard>,
 }
 
 impl Reply {
     /// Creates a response. A status outside 100 to 999 becomes 500.
     pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, headers: Vec::new(), body: body.into(), delivery: None, held: None }
+        Self { status, headers: Vec::new(), body: body.into(), delivery: None, guard: None }
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
@@ -90,10 +90,10 @@ impl Reply {
         self.delivery.is_some()
     }
 
-    /// Sets the delivery and keeps `held` alive until the last byte is sent or the client disconnects.
-    pub(crate) fn with_delivery(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
+    /// Sets the delivery and keeps `guard` alive until the last byte is sent or the client disconnects.
+    pub(crate) fn with_delivery(mut self, delivery: Delivery, guard: impl Send + Sync + 'static) -> Self {
         self.delivery = Some(delivery);
-        self.held = Some(Box::new(held));
+        self.guard = Some(Box::new(guard));
         self
     }
 
@@ -105,7 +105,7 @@ impl Reply {
                 if let Some(least) = delivery.announced {
                     headers.push((CONTENT_LENGTH, HeaderValue::from(self.body.len().max(least))));
                 }
-                delivery.begin(self.body, self.held)
+                delivery.begin(self.body, self.guard)
             }
         };
         let mut response = Response::new(body);

@@ -28,7 +28,6 @@ pub(super) struct ConnectionState {
 
 #[derive(Default)]
 struct ReadState {
-    /// A request is unread.
     unread: bool,
     /// Wakes the reader that has reached the end of the client's data.
     at_end: Option<Waker>,

@@ -11,9 +11,10 @@ pub(crate) use tools::{Call, Tool, ToolChoice};
 const JSON_PIECE: usize = 6;
 
 /// The text of `Speech::Sentences`.
-const SENTENCES: &str = "Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added \
-                         the account's access token, which your program never saw, and passed each of these words on as \
-                         soon as it arrived. Connect a real account, and a real model answers the same request.";
+const SENTENCES: &str = "\
+    Hello! I am a simulated model, so I say the same to every prompt. Yours came through the gateway: it added the \
+    account's access token, which your program never saw, and passed each of these words on as soon as it arrived. \
+    Connect a real account, and a real model answers the same request.";
 
 /// A question for the model, independent of the API.
 pub(crate) struct Question {
@@ -32,25 +33,25 @@ pub(crate) struct Question {
 }
 
 /// The model's output, in streamed pieces.
-pub(crate) enum Answer {
+pub(crate) enum Output {
     Text(Vec<String>),
     Calls(Vec<Call>),
 }
 
 /// Returns the first that applies: calls of the named tools, the tool outputs as text, the minimal JSON for the schema,
 /// or the plain text of `text_pieces`.
-pub(crate) fn answer(question: &Question, text_pieces: Vec<String>) -> Answer {
-    let calls = tools::called(question);
+pub(crate) fn output(question: &Question, text_pieces: Vec<String>) -> Output {
+    let calls = tools::calls(question);
     if !calls.is_empty() {
-        return Answer::Calls(calls);
+        return Output::Calls(calls);
     }
     if !question.tool_outputs.is_empty() {
         let text = format!("The tools answered: {}", question.tool_outputs.join(" "));
-        return Answer::Text(pieces(&text));
+        return Output::Text(pieces(&text));
     }
     match &question.schema {
-        Some(schema) => Answer::Text(json_pieces(&schema::minimal_value(schema).to_string())),
-        None => Answer::Text(text_pieces),
+        Some(schema) => Output::Text(json_pieces(&schema::minimal_value(schema).to_string())),
+        None => Output::Text(text_pieces),
     }
 }
 

@@ -145,6 +145,7 @@ mod tests {
         while let Some(next) = value.get("next").cloned() {
             (value, depth) = (next, depth + 1);
         }
+        // Each member takes two levels: the reference and its object.
         assert_eq!((value, depth), (Value::Null, DEPTH / 2));
     }
 }

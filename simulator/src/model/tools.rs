@@ -54,13 +54,13 @@ impl Call {
 }
 
 /// Returns the tool calls for a question; none if the output is text.
-pub(super) fn called(question: &Question) -> Vec<Call> {
+pub(super) fn calls(question: &Question) -> Vec<Call> {
     let is_first = question.tool_outputs.is_empty();
     let tools = match &question.choice {
         ToolChoice::Auto => named_for_turn(question),
         ToolChoice::Named(name) if is_first => question.tools.iter().filter(|tool| tool.name == *name).collect(),
         ToolChoice::Required => match named_for_turn(question) {
-            none if none.is_empty() && is_first => question.tools.first().into_iter().collect(),
+            named if named.is_empty() && is_first => question.tools.first().into_iter().collect(),
             named => named,
         },
         ToolChoice::None | ToolChoice::Named(_) => Vec::new(),
@@ -74,8 +74,8 @@ fn arguments(tool: &Tool) -> String {
     Some(schema::minimal_value(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
 }
 
-/// Returns the named tools of this turn: those before the first "afterwards", or after tool outputs those of the first
-/// later turn whose tools have not been called.
+/// Returns the named tools of this turn: those before the first "afterwards" or, after tool outputs, those of the first
+/// later turn in which no tool has been called yet.
 fn named_for_turn(question: &Question) -> Vec<&Tool> {
     let turns = turns(&question.user_text).into_iter().map(|turn| named_in(turn, &question.tools));
     let mut turns = turns.filter(|named| !named.is_empty());

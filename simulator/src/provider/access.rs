@@ -1,4 +1,4 @@
-//! Checks access tokens for the resource servers.
+//! Checks access tokens for the backend.
 
 use super::{Provider, TokenStatus};
 use crate::{journal::RevocationCause, settings::Account};

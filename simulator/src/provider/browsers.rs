@@ -170,7 +170,7 @@ pub(crate) fn sign_in_browser(provider: &Provider, account: usize) -> Option<Sig
     Some(SignedInBrowser { session_id, client_cookie, session_token })
 }
 
-/// Replaces the presented cookie if that is due, and returns the new one.
+/// Replaces the request's cookie if that is due, and returns the new one.
 pub(crate) fn rotate_cookie(provider: &Provider, cookie: Option<&str>) -> Option<String> {
     let state = &mut *provider.state();
     let issued = &mut state.issued;

@@ -1,5 +1,5 @@
-//! Authorization requests waiting for a decision, and authorization codes waiting to be redeemed
-//! (RFC 6749 section 4.1, RFC 7636).
+//! Authorization requests that wait for a decision, and issued authorization codes (RFC 6749 section 4.1, RFC 7636).
+//! A redeemed code is kept, so that its second use is noticed.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -38,14 +38,14 @@ pub(crate) struct Redemption<'a> {
 }
 
 /// Why a code is refused.
-pub(crate) enum CodeRefused {
+pub(crate) enum CodeRefusal {
     /// The code is unknown or expired, or a parameter does not match it; nothing changes.
     Mismatch(Refusal),
     /// The code was redeemed before; its tokens must be revoked (RFC 6749 section 4.1.2).
     Replayed(FamilyId),
 }
 
-/// The undecided requests by their random names, and the issued codes.
+/// The undecided requests by a random id, and the issued codes.
 #[derive(Default)]
 pub(crate) struct Codes {
     undecided: HashMap<String, (AuthorizationRequest, Account)>,
@@ -53,16 +53,16 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Stores a request until the user decides. Returns its name in the form.
+    /// Stores a request until the user decides. Returns its id, which the form sends back.
     pub(crate) fn store_undecided(&mut self, request: AuthorizationRequest, account: Account) -> String {
-        let name = random_text();
-        self.undecided.insert(name.clone(), (request, account));
-        name
+        let request_id = random_text();
+        self.undecided.insert(request_id.clone(), (request, account));
+        request_id
     }
 
     /// Removes and returns a stored request, so that it can be decided only once.
-    pub(crate) fn take_undecided(&mut self, name: &str) -> Option<(AuthorizationRequest, Account)> {
-        self.undecided.remove(name)
+    pub(crate) fn take_undecided(&mut self, request_id: &str) -> Option<(AuthorizationRequest, Account)> {
+        self.undecided.remove(request_id)
     }
 
     /// Records a code for an approved request.
@@ -103,8 +103,8 @@ impl Codes {
         redemption: &Redemption<'_>,
         now: Duration,
         begin_family: impl FnOnce(Grant) -> FamilyId,
-    ) -> Result<FamilyId, CodeRefused> {
-        let mismatch = |why| Err(CodeRefused::Mismatch(Refusal::InvalidGrant(why)));
+    ) -> Result<FamilyId, CodeRefusal> {
+        let mismatch = |why| Err(CodeRefusal::Mismatch(Refusal::InvalidGrant(why)));
         let Some(code) = self.issued.get_mut(redemption.code) else {
             return mismatch("The authorization code is unknown.");
         };
@@ -112,7 +112,7 @@ impl Codes {
             return mismatch("The authorization code was issued to another client.");
         }
         if let Some(family) = code.redeemed {
-            return Err(CodeRefused::Replayed(family));
+            return Err(CodeRefusal::Replayed(family));
         }
         if now >= code.expires_at {
             return mismatch("The authorization code has expired.");

@@ -9,7 +9,6 @@ use crate::{
     journal::{JournalEntry, body_sha256},
 };
 
-/// The journal entry of one request in flight.
 #[derive(Clone)]
 pub(crate) struct Entry {
     sequence: u64,
@@ -34,31 +33,31 @@ impl Entry {
         let answered = answering.await;
         guard.over = true;
         if let Ok(reply) = &answered {
-            self.answered(reply.status());
+            self.record_status(reply.status());
         }
         answered
     }
 
-    /// Records that the client disconnected.
-    pub(crate) fn cancelled(&self, how: Cancelled) {
-        self.note(|entry| entry.cancelled = Some(how));
+    /// Records that the client disconnected or an outage began.
+    pub(crate) fn record_cancellation(&self, how: Cancelled) {
+        self.update(|entry| entry.cancelled = Some(how));
     }
 
-    pub(crate) fn note(&self, complete: impl FnOnce(&mut JournalEntry)) {
-        self.provider.state().journal.note(self.sequence, complete);
+    pub(crate) fn update(&self, change: impl FnOnce(&mut JournalEntry)) {
+        self.provider.state().journal.update(self.sequence, change);
     }
 
     /// Records the size and the digest of the body.
-    pub(crate) fn body(&self, body: &[u8]) {
-        self.note(|entry| {
+    pub(crate) fn record_body(&self, body: &[u8]) {
+        self.update(|entry| {
             entry.body_bytes = u64::try_from(body.len()).ok();
             entry.body_sha256 = Some(body_sha256(body));
         });
     }
 
     /// Records the status, which is also the outcome unless one is set.
-    fn answered(&self, status: u16) {
-        self.note(|entry| {
+    fn record_status(&self, status: u16) {
+        self.update(|entry| {
             entry.status = Some(status);
             if entry.outcome == "undecided" {
                 entry.outcome = status.to_string();
@@ -66,8 +65,8 @@ impl Entry {
         });
     }
 
-    pub(crate) fn outcome(&self, outcome: &str) {
-        self.note(|entry| outcome.clone_into(&mut entry.outcome));
+    pub(crate) fn set_outcome(&self, outcome: &str) {
+        self.update(|entry| outcome.clone_into(&mut entry.outcome));
     }
 }
 
@@ -80,7 +79,7 @@ struct DisconnectGuard<'a> {
 impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         if !self.over {
-            self.entry.cancelled(Cancelled::BeforeHead);
+            self.entry.record_cancellation(Cancelled::BeforeHead);
         }
     }
 }

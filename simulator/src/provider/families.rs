@@ -14,7 +14,7 @@ use crate::{
     settings::{Account, ReusePolicy},
 };
 
-/// An approval: its scopes, user and client.
+/// What a user approved: the client and its scopes.
 #[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) client_id: String,
@@ -32,7 +32,7 @@ pub enum TokenStatus {
     Live,
     /// Expired.
     Expired,
-    /// A replaced refresh token (within a grace period it may still work).
+    /// A replaced refresh token, which may still work within a grace window.
     Spent,
     /// Revoked, alone or with its family.
     Revoked,
@@ -179,7 +179,7 @@ impl Families {
         Ok(known.family)
     }
 
-    /// Marks a refresh token as replaced and returns whether it already was. The grace period starts at the first call.
+    /// Marks a refresh token as replaced and returns whether it already was. The grace window starts at the first call.
     pub(crate) fn spend(&mut self, token: &str, now: Duration) -> bool {
         let Some(spent) = self.refresh_tokens.get_mut(token) else { return false };
         let again = spent.spent_at.is_some();
@@ -243,13 +243,13 @@ impl Families {
         }
     }
 
-    pub(crate) fn refresh_began(&mut self, family: FamilyId) {
+    pub(crate) fn begin_refresh(&mut self, family: FamilyId) {
         let Some(Family { ledger, .. }) = self.families.get_mut(&family) else { return };
         ledger.refreshes_under_way += 1;
         ledger.max_concurrent_refreshes = ledger.max_concurrent_refreshes.max(ledger.refreshes_under_way);
     }
 
-    pub(crate) fn refresh_ended(&mut self, family: FamilyId) {
+    pub(crate) fn end_refresh(&mut self, family: FamilyId) {
         let Some(Family { ledger, .. }) = self.families.get_mut(&family) else { return };
         ledger.refreshes_under_way = ledger.refreshes_under_way.saturating_sub(1);
     }

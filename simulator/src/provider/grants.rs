@@ -1,11 +1,11 @@
-//! The two grants of the token endpoint: authorization code and refresh token. Each is one decision under the
-//! provider's lock and results in the same token response.
+//! The two grant types of the token endpoint: authorization code and refresh token. Each is one decision under the
+//! provider's lock, and both result in the same kind of token response.
 
 use super::{
     Provider, State,
-    answer::TokenAnswer,
-    codes::{CodeRefused, Redemption},
+    codes::{CodeRefusal, Redemption},
     refusal::Refusal,
+    token_response::UnsignedTokenResponse,
 };
 use crate::{
     journal::{FamilyId, RevocationCause},
@@ -19,16 +19,16 @@ pub(crate) fn redeem_code(
     client_id: &str,
     redirect_uri: &str,
     code_verifier: &str,
-) -> Result<TokenAnswer, Refusal> {
+) -> Result<UnsignedTokenResponse, Refusal> {
     let state = &mut *provider.state();
     check_client(state, client_id)?;
     let redemption = Redemption { code, client_id, redirect_uri, code_verifier };
     let now = state.now();
     let families = &mut state.families;
     match state.codes.redeem(&redemption, now, |grant| families.begin(grant)) {
-        Ok(family) => TokenAnswer::prepare(provider, state, family, !state.settings.omit_refresh_token),
-        Err(CodeRefused::Mismatch(refusal)) => Err(refusal),
-        Err(CodeRefused::Replayed(family)) => {
+        Ok(family) => UnsignedTokenResponse::prepare(provider, state, family, !state.settings.omit_refresh_token),
+        Err(CodeRefusal::Mismatch(refusal)) => Err(refusal),
+        Err(CodeRefusal::Replayed(family)) => {
             state.families.revoke(family, RevocationCause::CodeReused);
             Err(Refusal::InvalidGrant("The authorization code has already been used."))
         }
@@ -42,7 +42,7 @@ pub(crate) fn refresh(
     presentation: u64,
     refresh_token: &str,
     client_id: &str,
-) -> Result<TokenAnswer, Refusal> {
+) -> Result<UnsignedTokenResponse, Refusal> {
     let state = &mut *provider.state();
     let revoked_before = state.families.revocation_of(refresh_token).is_some();
     let accepted = accept(state, refresh_token, client_id);
@@ -53,9 +53,9 @@ pub(crate) fn refresh(
         Err(Refusal::RefreshTokenReused) => PresentationOutcome::ReuseRefused,
         Err(refusal) => PresentationOutcome::Refused(refusal.outcome().to_owned()),
     };
-    state.presentations.decided(presentation, outcome);
+    state.presentations.record_outcome(presentation, outcome);
     let (family, outcome) = accepted?;
-    TokenAnswer::prepare(provider, state, family, outcome != PresentationOutcome::Kept)
+    UnsignedTokenResponse::prepare(provider, state, family, outcome != PresentationOutcome::Kept)
 }
 
 fn accept(state: &mut State, refresh_token: &str, client_id: &str) -> Result<(FamilyId, PresentationOutcome), Refusal> {

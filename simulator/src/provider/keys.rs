@@ -67,40 +67,40 @@ impl SigningKey {
 
 /// The published keys, the signing key first.
 #[derive(Clone)]
-pub(crate) struct KeyRing(Vec<Arc<SigningKey>>);
+pub(crate) struct SigningKeys(Vec<Arc<SigningKey>>);
 
-/// The initial keys of every simulator in this process. Generating them once keeps a test binary with many simulators
-/// fast. They never leave the process.
-static INITIAL_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
+/// The initial keys of every simulator in this process. They are generated once, because a test binary starts many
+/// simulators.
+static INITIAL_KEYS: Mutex<Option<SigningKeys>> = Mutex::new(None);
 
-impl KeyRing {
-    /// Returns the initial key ring. Slow the first time; do not call from an async task.
+impl SigningKeys {
+    /// Returns the initial keys. Slow the first time; do not call from an async task.
     pub(crate) fn initial() -> Result<Self, rsa::Error> {
         let mut initial = INITIAL_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ring) = initial.as_ref() {
-            return Ok(ring.clone());
+        if let Some(keys) = initial.as_ref() {
+            return Ok(keys.clone());
         }
         let generated: Result<Vec<_>, _> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..PUBLISHED_KEYS).map(|_| scope.spawn(SigningKey::generate)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or(Err(rsa::Error::Internal))).collect()
         });
-        let ring = Self(generated?.into_iter().map(Arc::new).collect());
-        *initial = Some(ring.clone());
-        Ok(ring)
+        let keys = Self(generated?.into_iter().map(Arc::new).collect());
+        *initial = Some(keys.clone());
+        Ok(keys)
     }
 
-    /// Returns the key ring in the file at `path` (PKCS#8 PEM, RFC 7468 section 10). Without a readable file it
-    /// writes the initial key ring there. May generate keys, which is slow; do not call from an async task.
+    /// Returns the keys in the file at `path` (PKCS#8 PEM, RFC 7468 section 10). Without a readable file it
+    /// writes the initial keys there. May generate keys, which is slow; do not call from an async task.
     pub(crate) fn load_or_create(path: &Path) -> Result<Self, KeysError> {
         let stored = fs::read_to_string(path).ok().and_then(|pem| Self::from_pem(&pem));
-        if let Some(ring) = stored {
-            return Ok(ring);
+        if let Some(keys) = stored {
+            return Ok(keys);
         }
-        let ring = Self::initial()?;
+        let keys = Self::initial()?;
         // A file that is renamed into place is never read half-written.
         let draft = path.with_extension(random_text());
-        fs::write(&draft, ring.to_pem()?).and_then(|()| fs::rename(&draft, path))?;
-        Ok(ring)
+        fs::write(&draft, keys.to_pem()?).and_then(|()| fs::rename(&draft, path))?;
+        Ok(keys)
     }
 
     fn from_pem(pem: &str) -> Option<Self> {

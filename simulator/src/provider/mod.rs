@@ -2,7 +2,6 @@
 //! all of it, so every decision (redeem, rotate, revoke) is atomic, as at the real provider.
 
 mod access;
-mod answer;
 mod browsers;
 mod claims;
 mod codes;
@@ -12,6 +11,7 @@ mod grants;
 mod keys;
 mod refusal;
 mod secrets;
+mod token_response;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,7 +19,6 @@ use std::{
 };
 
 pub(crate) use access::{AccessRefusal, check_access};
-pub(crate) use answer::TokenAnswer;
 pub use browsers::{BrowserLedger, CookieRotation, SignedInBrowser};
 pub(crate) use browsers::{
     Browsers, RefreshRefusal, SessionRefusal, SessionView, check_session, refresh_session, rotate_cookie,
@@ -31,10 +30,11 @@ pub(crate) use families::Families;
 pub use families::TokenStatus;
 pub(crate) use grants::{redeem_code, refresh};
 pub use keys::KeysError;
-pub(crate) use keys::{KeyRing, SigningKey};
+pub(crate) use keys::{SigningKey, SigningKeys};
 pub(crate) use refusal::Refusal;
 pub use secrets::{CANARY, CANARY_IN_JWT};
 pub(crate) use secrets::{IssuedSecrets, random_text};
+pub(crate) use token_response::UnsignedTokenResponse;
 
 use crate::{
     backend::BackendMemory,
@@ -62,7 +62,7 @@ pub(crate) struct Provider {
 /// The mutable state.
 pub(crate) struct State {
     pub(crate) settings: Settings,
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: SigningKeys,
     pub(crate) codes: Codes,
     pub(crate) families: Families,
     pub(crate) browsers: Browsers,
@@ -94,7 +94,7 @@ impl State {
 }
 
 impl Provider {
-    pub(crate) fn new(issuer: String, sessions_issuer: String, settings: Settings, keys: KeyRing) -> Self {
+    pub(crate) fn new(issuer: String, sessions_issuer: String, settings: Settings, keys: SigningKeys) -> Self {
         let state = State {
             settings: settings.clone(),
             keys,
@@ -139,20 +139,20 @@ impl Provider {
     }
 
     /// Records the arrival of a request in the journal.
-    pub(crate) fn arrival(self: &Arc<Self>, site: Site, request: &hyper::http::request::Parts) -> Entry {
-        Entry::new(self, self.state().journal.arrival(site, request))
+    pub(crate) fn record_arrival(self: &Arc<Self>, site: Site, request: &hyper::http::request::Parts) -> Entry {
+        Entry::new(self, self.state().journal.record_arrival(site, request))
     }
 
     /// Records that a refresh token is presented. The refresh counts as in flight until the returned value is dropped.
-    pub(crate) fn begin_presentation(self: &Arc<Self>, entry: &Entry, refresh_token: &str) -> RefreshUnderWay {
+    pub(crate) fn begin_presentation(self: &Arc<Self>, entry: &Entry, refresh_token: &str) -> RefreshInFlight {
         let mut state = self.state();
         let family = state.families.family_of(refresh_token);
         let generation = state.families.generation_of(refresh_token);
-        state.presentations.began(entry.sequence(), token_sha256(refresh_token), family, generation);
+        state.presentations.record_begin(entry.sequence(), token_sha256(refresh_token), family, generation);
         if let Some(family) = family {
-            state.families.refresh_began(family);
+            state.families.begin_refresh(family);
         }
-        RefreshUnderWay { presentation: entry.sequence(), family, provider: Arc::clone(self) }
+        RefreshInFlight { presentation: entry.sequence(), family, provider: Arc::clone(self) }
     }
 
     pub(crate) fn presentation_totals(&self) -> PresentationTotals {
@@ -162,18 +162,18 @@ impl Provider {
 }
 
 /// A refresh in flight.
-pub(crate) struct RefreshUnderWay {
+pub(crate) struct RefreshInFlight {
     pub(crate) presentation: u64,
     pub(crate) family: Option<FamilyId>,
     provider: Arc<Provider>,
 }
 
-impl Drop for RefreshUnderWay {
+impl Drop for RefreshInFlight {
     fn drop(&mut self) {
         let mut state = self.provider.state();
-        state.presentations.ended(self.presentation);
+        state.presentations.record_end(self.presentation);
         if let Some(family) = self.family {
-            state.families.refresh_ended(family);
+            state.families.end_refresh(family);
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn random_text() -> String {
 pub(crate) struct IssuedSecrets(Vec<String>);
 
 impl IssuedSecrets {
-    /// Returns `ac_<43>.<43>`, the length of the real codes. The marker replaces the first random characters.
+    /// Returns `ac_` and two parts of 43 characters, as long as a real code. The marker begins the first part.
     pub(crate) fn code(&mut self) -> String {
         let first: String = CANARY.chars().chain("_".chars()).chain(random_text().chars()).take(43).collect();
         self.remember(format!("ac_{first}.{}", random_text()))

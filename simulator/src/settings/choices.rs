@@ -82,7 +82,7 @@ pub enum ReusePolicy {
     Grace(#[serde(with = "durations")] Duration),
 }
 
-/// The form of error responses at the token endpoint. The real provider uses several.
+/// The shape of error responses at the token endpoint. The real provider uses several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorShape {
@@ -102,7 +102,7 @@ pub enum ErrorShape {
     Html,
     /// An empty body.
     Empty,
-    /// The object form, cut in the middle, in a complete HTTP response.
+    /// `Object`, cut in the middle, in a complete HTTP response.
     TruncatedJson,
 }
 

@@ -18,13 +18,13 @@ const CODEX_CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 /// The default API key. It contains the canary, like every secret here.
 const API_KEY: &str = "sk-simulated-CANARY-0001";
 
-/// The provider's behaviour. By default it behaves correctly and approves every request immediately.
+/// The provider's behaviour. By default the provider behaves correctly and approves every request immediately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The registered public clients.
     pub clients: Vec<Client>,
-    /// The people who can sign in.
+    /// The accounts that can sign in.
     pub accounts: Vec<Account>,
     /// Index in `accounts` of the user in the browser. Out of range means an invalid session.
     pub signed_in: usize,
@@ -75,7 +75,7 @@ pub struct Settings {
     #[serde(with = "durations")]
     pub stream_pause: Duration,
     /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the
-    /// model refuses requests.
+    /// backend refuses model requests.
     pub used_percent: u32,
     /// The same for the secondary window; half of the primary value by default.
     pub secondary_used_percent: Option<u32>,
@@ -166,11 +166,11 @@ impl Settings {
 
     /// Returns the configured usage of an account's plan.
     pub(crate) fn used_percent_of(&self, account: &Account) -> UsedPercent {
-        let general = UsedPercent {
+        let default = UsedPercent {
             primary: self.used_percent,
             secondary: self.secondary_used_percent.unwrap_or(self.used_percent / 2),
         };
-        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(general)
+        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(default)
     }
 
     /// Returns these settings with the given members replaced.

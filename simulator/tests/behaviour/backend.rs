@@ -5,12 +5,15 @@ use reqwest::{RequestBuilder, Response, header::HeaderMap};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Party};
+use crate::client::{Answer, Fixture};
 
 /// The workspace of the first account.
 pub(crate) const ACCOUNT_ID: &str = "00000000-0000-4000-8000-000000000001";
 
-impl Party {
+/// A clock offset at which an access token of the default lifetime, seven days, has expired.
+const AFTER_ACCESS_LIFETIME: i64 = 7 * 24 * 3600 + 1;
+
+impl Fixture {
     pub(crate) fn usage(&self) -> RequestBuilder {
         self.http.get(format!("{}/wham/usage", self.simulator.backend_url()))
     }
@@ -32,9 +35,9 @@ impl Party {
     }
 }
 
-impl Party {
-    /// Checks that invalid items, tools and parameters are refused.
-    async fn check_refused_items(&self, access_token: &str) {
+impl Fixture {
+    /// Checks that requests with invalid items, tools or parameters are refused.
+    async fn check_invalid_requests(&self, access_token: &str) {
         let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
         let output = |output: Value| json!({"type": "function_call_output", "call_id": "call_1", "output": output});
         let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
@@ -104,11 +107,11 @@ fn header(headers: &HeaderMap, name: &str) -> String {
 
 #[tokio::test]
 async fn only_valid_tokens_for_their_own_account_are_accepted() {
-    let party = Party::new().await;
-    let (tokens, revoked, ended) = (party.sign_in().await, party.sign_in().await, party.sign_in().await);
-    let browser = party.simulator.sign_in_browser(0).unwrap();
-    party.revoke(&revoked.access).await;
-    party.revoke(&ended.refresh).await;
+    let fixture = Fixture::new().await;
+    let (tokens, revoked, ended) = (fixture.sign_in().await, fixture.sign_in().await, fixture.sign_in().await);
+    let browser = fixture.simulator.sign_in_browser(0).unwrap();
+    fixture.revoke(&revoked.access).await;
+    fixture.revoke(&ended.refresh).await;
     let (signed, signature) = tokens.access.rsplit_once('.').unwrap();
     let forged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
     for (token, status, code) in [
@@ -120,20 +123,20 @@ async fn only_valid_tokens_for_their_own_account_are_accepted() {
         (&tokens.refresh, 401, "Unauthorized"),
         (&browser.session_token, 401, "Unauthorized"),
     ] {
-        let answer = party.usage_of(token).await;
+        let answer = fixture.usage_of(token).await;
         assert_eq!((answer.status, code_or_detail(&answer).as_str()), (status, code), "{token}");
     }
-    let anonymous = Answer::of(party.usage().header("ChatGPT-Account-ID", ACCOUNT_ID).send().await.unwrap()).await;
+    let anonymous = Answer::of(fixture.usage().header("ChatGPT-Account-ID", ACCOUNT_ID).send().await.unwrap()).await;
     assert_eq!((anonymous.status, anonymous.text.as_str()), (401, r#"{"detail":"Unauthorized"}"#));
 
-    let foreign = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", "somebody-else");
+    let foreign = fixture.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", "somebody-else");
     let foreign = Answer::of(foreign.send().await.unwrap()).await;
     assert_eq!((foreign.status, code_or_detail(&foreign).as_str()), (403, "invalid_workspace_selected"));
-    let nobody = Answer::of(party.usage().bearer_auth(&tokens.access).send().await.unwrap()).await;
-    assert_eq!(nobody.status, 400);
+    let without_account = Answer::of(fixture.usage().bearer_auth(&tokens.access).send().await.unwrap()).await;
+    assert_eq!(without_account.status, 400);
 
-    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 7 * 24 * 3600 + 1);
-    let expired = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+    fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = AFTER_ACCESS_LIFETIME);
+    let expired = fixture.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     let expired = expired.send().await.unwrap();
     assert_eq!(header(expired.headers(), "x-openai-authorization-error"), "token_expired");
     assert_eq!(code_or_detail(&Answer::of(expired).await), "token_expired");
@@ -141,8 +144,9 @@ async fn only_valid_tokens_for_their_own_account_are_accepted() {
 
 #[tokio::test]
 async fn zstd_bodies_have_the_size_limit_of_uncompressed_ones() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    // 1 MiB more than the limit.
     let large = json!({"instructions": "x".repeat(33 << 20)});
     let packed = |body: &Value| compress_to_vec(body.to_string().as_bytes(), CompressionLevel::Fastest);
     for (encoding, body, status, words) in [
@@ -151,7 +155,7 @@ async fn zstd_bodies_have_the_size_limit_of_uncompressed_ones() {
         ("zstd", packed(&large), 400, "The body is not zstd, or too large"),
         ("gzip", packed(&prompt()), 400, "The body must be plain JSON or zstd"),
     ] {
-        let request = party.http.post(format!("{}/codex/responses", party.simulator.backend_url()));
+        let request = fixture.http.post(format!("{}/codex/responses", fixture.simulator.backend_url()));
         let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
         let request = request.header("content-type", "application/json").header("content-encoding", encoding);
         let answer = request.body(body).send().await.unwrap();
@@ -164,71 +168,71 @@ async fn zstd_bodies_have_the_size_limit_of_uncompressed_ones() {
 
 #[tokio::test]
 async fn reuse_and_revoke_all_invalidate_access_tokens_with_their_own_code() {
-    let party = Party::new().await;
-    let reused = party.sign_in().await;
-    let current = party.refresh(&reused.refresh).await.tokens();
-    assert_eq!(party.usage_of(&reused.access).await.status, 200, "a rotation does not touch access tokens");
-    party.refresh(&reused.refresh).await;
-    assert_eq!(code_or_detail(&party.usage_of(&current.access).await), "token_invalidated");
-    let other = party.sign_in().await;
-    party.simulator.revoke_all();
-    assert_eq!(code_or_detail(&party.usage_of(&other.access).await), "token_invalidated");
+    let fixture = Fixture::new().await;
+    let reused = fixture.sign_in().await;
+    let current = fixture.refresh(&reused.refresh).await.tokens();
+    assert_eq!(fixture.usage_of(&reused.access).await.status, 200, "a rotation does not touch access tokens");
+    fixture.refresh(&reused.refresh).await;
+    assert_eq!(code_or_detail(&fixture.usage_of(&current.access).await), "token_invalidated");
+    let other = fixture.sign_in().await;
+    fixture.simulator.revoke_all();
+    assert_eq!(code_or_detail(&fixture.usage_of(&other.access).await), "token_invalidated");
 }
 
 #[tokio::test]
 async fn opaque_tokens_and_tokens_without_readable_expiry_expire() {
     for form in [AccessTokenForm::Opaque, AccessTokenForm::WithoutExp, AccessTokenForm::UnreadableExp] {
-        let party = Party::with(|settings| settings.access_token_form = form).await;
-        let tokens = party.sign_in().await;
-        assert_eq!(party.usage_of(&tokens.access).await.status, 200, "{form:?}");
-        party.simulator.update_settings(|settings| settings.clock_offset_seconds = 7 * 24 * 3600 + 1);
-        assert_eq!(code_or_detail(&party.usage_of(&tokens.access).await), "token_expired", "{form:?}");
+        let fixture = Fixture::with(|settings| settings.access_token_form = form).await;
+        let tokens = fixture.sign_in().await;
+        assert_eq!(fixture.usage_of(&tokens.access).await.status, 200, "{form:?}");
+        fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = AFTER_ACCESS_LIFETIME);
+        assert_eq!(code_or_detail(&fixture.usage_of(&tokens.access).await), "token_expired", "{form:?}");
     }
 }
 
 #[tokio::test]
 async fn the_journal_shows_backend_requests_without_secrets() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.usage_of(&tokens.access).await;
-    party.usage_of("never-issued").await;
-    party.responses(&tokens.access, &prompt()).await.unwrap().text().await.unwrap();
-    let entries: Vec<_> = party.simulator.journal().into_iter().filter(|entry| entry.site == Site::Backend).collect();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.usage_of(&tokens.access).await;
+    fixture.usage_of("never-issued").await;
+    fixture.responses(&tokens.access, &prompt()).await.unwrap().text().await.unwrap();
+    let entries: Vec<_> = fixture.simulator.journal().into_iter().filter(|entry| entry.site == Site::Backend).collect();
     let seen: Vec<_> = entries.iter().map(|entry| (entry.status.unwrap(), entry.token_status.unwrap())).collect();
     assert_eq!(seen, [(200, TokenStatus::Live), (401, TokenStatus::Unknown), (200, TokenStatus::Live)]);
-    assert_eq!(entries[0].family, Some(party.simulator.ledger()[0].family));
+    assert_eq!(entries[0].family, Some(fixture.simulator.ledger()[0].family));
     assert_eq!(entries[0].headers["chatgpt-account-id"], ACCOUNT_ID);
     assert!(entries[0].headers["authorization"].starts_with("sha256:"));
     assert_eq!(entries[2].body_bytes, Some(prompt().to_string().len() as u64));
-    let text = party.look("/journal").await.to_string();
-    assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+    let text = fixture.get_control("/journal").await.to_string();
+    assert!(fixture.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
 }
 
 #[tokio::test]
 async fn usage_and_models_are_json_and_models_have_an_etag() {
-    let party = Party::with(|settings| settings.used_percent = 100).await;
-    let tokens = party.sign_in().await;
-    let usage = party.usage_of(&tokens.access).await.json();
+    let fixture = Fixture::with(|settings| settings.used_percent = 100).await;
+    let tokens = fixture.sign_in().await;
+    let usage = fixture.usage_of(&tokens.access).await.json();
     assert_eq!((&usage["plan_type"], &usage["email"]), (&json!("plus"), &json!("person1@example.com")));
     assert_eq!(usage["rate_limit"]["limit_reached"], true);
     let window = &usage["rate_limit"]["primary_window"];
     assert_eq!((&window["used_percent"], &window["limit_window_seconds"]), (&json!(100), &json!(18_000)));
 
     let version = "?client_version=1.0.0";
-    let listed = party.models(&tokens.access, version, "").await;
+    let listed = fixture.models(&tokens.access, version, "").await;
     let etag = header(listed.headers(), "etag");
     let listed = Answer::of(listed).await.json();
     let slugs: Vec<_> = listed["models"].as_array().unwrap().iter().map(|model| &model["slug"]).collect();
     assert_eq!(slugs, ["gpt-5.5", "gpt-5.4", "gpt-5.3-codex-spark"]);
-    assert_eq!(party.models(&tokens.access, version, &etag).await.status(), 304);
-    party.simulator.update_settings(|settings| settings.models = vec!["another".to_owned()]);
-    assert_eq!(party.models(&tokens.access, version, &etag).await.status(), 200);
+    assert_eq!(fixture.models(&tokens.access, version, &etag).await.status(), 304);
+    fixture.simulator.update_settings(|settings| settings.models = vec!["another".to_owned()]);
+    assert_eq!(fixture.models(&tokens.access, version, &etag).await.status(), 200);
 }
 
 #[tokio::test]
 async fn the_model_list_requires_a_client_version() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     for (query, status, listed) in [
         ("?client_version=0.1.0", 200, 3),
         ("?client_version=1.2.3-alpha.1", 200, 3),
@@ -237,7 +241,7 @@ async fn the_model_list_requires_a_client_version() {
         ("?client_version=", 400, 0),
         ("?client_version=new", 400, 0),
     ] {
-        let answer = Answer::of(party.models(&tokens.access, query, "").await).await;
+        let answer = Answer::of(fixture.models(&tokens.access, query, "").await).await;
         let models = answer.json()["models"].as_array().map_or(0, Vec::len);
         assert_eq!((answer.status, models, answer.json()["detail"].is_string()), (status, listed, status == 400));
     }
@@ -245,8 +249,8 @@ async fn the_model_list_requires_a_client_version() {
 
 #[tokio::test]
 async fn invalid_requests_and_unknown_paths_are_refused() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     for (member, value, detail) in [
         ("max_output_tokens", json!(5), "Unsupported parameter: max_output_tokens"),
         ("previous_response_id", json!("resp_1"), "Unsupported parameter: previous_response_id"),
@@ -260,38 +264,38 @@ async fn invalid_requests_and_unknown_paths_are_refused() {
     ] {
         let mut body = prompt();
         body[member] = value;
-        let answer = Answer::of(party.responses(&tokens.access, &body).await.unwrap()).await;
+        let answer = Answer::of(fixture.responses(&tokens.access, &body).await.unwrap()).await;
         assert_eq!((answer.status, code_or_detail(&answer).as_str()), (400, detail));
     }
-    party.check_refused_items(&tokens.access).await;
-    let url = format!("{}/codex/nothing", party.simulator.backend_url());
-    let nothing = party.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+    fixture.check_invalid_requests(&tokens.access).await;
+    let url = format!("{}/codex/nothing", fixture.simulator.backend_url());
+    let nothing = fixture.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     assert_eq!(nothing.send().await.unwrap().status(), 404);
-    let socket = party.http.get(format!("{}/codex/responses", party.simulator.backend_url()));
+    let socket = fixture.http.get(format!("{}/codex/responses", fixture.simulator.backend_url()));
     let socket = socket.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     assert_eq!(socket.header("upgrade", "websocket").send().await.unwrap().status(), 426);
-    assert_eq!(party.simulator.streams().open, 0);
+    assert_eq!(fixture.simulator.streams().open, 0);
 }
 
 #[tokio::test]
 async fn instructions_are_optional_and_content_headers_must_match_the_body() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let mut without = prompt();
     without.as_object_mut().unwrap().remove("instructions");
-    assert_eq!(party.responses(&tokens.access, &without).await.unwrap().status(), 200);
+    assert_eq!(fixture.responses(&tokens.access, &without).await.unwrap().status(), 200);
     for (instructions, status) in [(json!(null), 200), (json!(""), 200), (json!("Anything."), 200), (json!(["x"]), 400)]
     {
         let mut body = prompt();
         body["instructions"] = instructions;
-        assert_eq!(party.responses(&tokens.access, &body).await.unwrap().status(), status, "{body}");
+        assert_eq!(fixture.responses(&tokens.access, &body).await.unwrap().status(), status, "{body}");
     }
     for (content_type, content_encoding, status) in [
         ("application/json; charset=utf-8", None, 200),
         ("text/plain", None, 400),
         ("application/json", Some("zstd"), 400),
     ] {
-        let request = party.http.post(format!("{}/codex/responses", party.simulator.backend_url()));
+        let request = fixture.http.post(format!("{}/codex/responses", fixture.simulator.backend_url()));
         let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
         let request = request.header("content-type", content_type).body(prompt().to_string());
         let encoded =
@@ -302,33 +306,34 @@ async fn instructions_are_optional_and_content_headers_must_match_the_body() {
 
 #[tokio::test]
 async fn a_turn_stays_with_its_account() {
-    let party = Party::new().await;
-    let first = party.sign_in().await;
-    party.simulator.update_settings(|settings| settings.signed_in = 1);
-    let second = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let first = fixture.sign_in().await;
+    fixture.simulator.update_settings(|settings| settings.signed_in = 1);
+    let second = fixture.sign_in().await;
     let accounts = [Account::numbered(1).account_id, Account::numbered(2).account_id];
     let asked = async |access: &str, account: &str, turn: &str| {
-        let request = party.http.post(format!("{}/codex/responses", party.simulator.backend_url())).bearer_auth(access);
+        let request =
+            fixture.http.post(format!("{}/codex/responses", fixture.simulator.backend_url())).bearer_auth(access);
         let request = request.header("ChatGPT-Account-ID", account).header("x-codex-turn-state", turn);
         request.json(&prompt()).send().await.unwrap()
     };
-    let begun = asked(&first.access, &accounts[0], "nobody-issued-this").await;
+    let begun = asked(&first.access, &accounts[0], "never-issued").await;
     let turn = header(begun.headers(), "x-codex-turn-state");
     assert!(begun.status() == 200 && turn.len() > 20);
     let continued = asked(&first.access, &accounts[0], &turn).await;
     assert_eq!((continued.status().as_u16(), header(continued.headers(), "x-codex-turn-state")), (200, turn.clone()));
     let moved = Answer::of(asked(&second.access, &accounts[1], &turn).await).await;
     assert_eq!((moved.status, code_or_detail(&moved).as_str()), (400, "The turn state belongs to another account"));
-    let other = asked(&second.access, &accounts[1], "nobody-issued-this").await;
+    let other = asked(&second.access, &accounts[1], "never-issued").await;
     assert_ne!(header(other.headers(), "x-codex-turn-state"), turn);
 }
 
 #[tokio::test]
 async fn responses_have_the_real_backends_headers() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    let listed = party.models(&tokens.access, "?client_version=1.0.0", "").await;
-    let response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    let listed = fixture.models(&tokens.access, "?client_version=1.0.0", "").await;
+    let response = fixture.responses(&tokens.access, &prompt()).await.unwrap();
     assert_eq!(header(response.headers(), "x-models-etag"), header(listed.headers(), "etag"));
     assert_eq!(header(response.headers(), "x-request-id"), header(response.headers(), "x-oai-request-id"));
     assert!(header(response.headers(), "set-cookie").starts_with("__cf_bm="));
@@ -339,14 +344,14 @@ async fn responses_have_the_real_backends_headers() {
 
 #[tokio::test]
 async fn a_conversation_is_compacted() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let user = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Remember me."}]});
     let assistant = json!({"type": "message", "role": "assistant", "content": "Very well."});
     let compact = async |members: Value| {
         let mut body = json!({"model": "gpt-5.5", "input": [user, assistant]});
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-        let request = party.http.post(format!("{}/codex/responses/compact", party.simulator.backend_url()));
+        let request = fixture.http.post(format!("{}/codex/responses/compact", fixture.simulator.backend_url()));
         let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
         Answer::of(request.json(&body).send().await.unwrap()).await
     };
@@ -356,9 +361,8 @@ async fn a_conversation_is_compacted() {
     assert!(rest["type"] == "compaction" && rest["encrypted_content"].as_str().unwrap().len() > 40);
     assert_eq!(code_or_detail(&compact(json!({"stream": true})).await), "Unsupported parameter: stream");
 
-    let struck = FaultOrder::once(Endpoint::Compact, Fault::internal_server_error());
-    party.simulator.queue_fault(struck);
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Compact, Fault::internal_server_error()));
     assert_eq!(compact(json!({})).await.status, 500);
-    party.simulator.update_settings(|settings| settings.used_percent = 100);
+    fixture.simulator.update_settings(|settings| settings.used_percent = 100);
     assert_eq!(compact(json!({})).await.status, 429);
 }

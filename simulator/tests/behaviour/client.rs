@@ -29,12 +29,12 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A simulator and an HTTP client that follows no redirect.
-pub(crate) struct Party {
+pub(crate) struct Fixture {
     pub(crate) simulator: Simulator,
     pub(crate) http: Client,
 }
 
-impl Party {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -101,7 +101,7 @@ impl Party {
         Answer::of(self.try_refresh(refresh_token).await.unwrap()).await
     }
 
-    /// Sends a whole refresh request on its own connection. Dropping the connection simulates the client's death.
+    /// Sends a whole refresh request on its own connection. Dropping the connection simulates a killed client.
     pub(crate) async fn send_refresh(&self, refresh_token: &str) -> TcpStream {
         let body = json!({"client_id": CLIENT_ID, "grant_type": "refresh_token", "refresh_token": refresh_token});
         let body = body.to_string();
@@ -116,13 +116,13 @@ impl Party {
     }
 
     /// Sends a GET to the control API and returns the JSON.
-    pub(crate) async fn look(&self, path: &str) -> Value {
+    pub(crate) async fn get_control(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.simulator.control_url());
         Answer::of(self.http.get(url).send().await.unwrap()).await.json()
     }
 
     /// Sends a POST to the control API.
-    pub(crate) async fn change(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post_control(&self, path: &str, body: Value) -> Answer {
         let url = format!("{}{path}", self.simulator.control_url());
         Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
     }
@@ -139,12 +139,12 @@ pub(crate) fn host_and_port(url: &str) -> &str {
 }
 
 /// Waits for a future. Panics after `TIMEOUT`.
-pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+pub(crate) async fn within_timeout<T>(awaited: impl Future<Output = T>) -> T {
     timeout(TIMEOUT, awaited).await.unwrap()
 }
 
 /// Polls until a condition holds. Panics after `TIMEOUT`.
-pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < TIMEOUT, "never: {what}");
@@ -169,6 +169,7 @@ pub(crate) fn callback(response: &Response) -> HashMap<String, String> {
     location.query_pairs().into_owned().collect()
 }
 
+/// A response whose body has been read.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

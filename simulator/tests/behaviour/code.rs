@@ -10,12 +10,12 @@ use rsa::{
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::client::{Answer, CLIENT_ID, Party, exchange_form, jwt_part, refused};
+use crate::client::{Answer, CLIENT_ID, Fixture, exchange_form, jwt_part, refused};
 
 #[tokio::test]
 async fn a_code_is_redeemed_only_if_everything_matches() {
-    let party = Party::new().await;
-    let code = party.code().await;
+    let fixture = Fixture::new().await;
+    let code = fixture.code().await;
     for (name, wrong) in [
         ("code", "ac_unknown"),
         ("redirect_uri", "http://127.0.0.1:1455/auth/callback"),
@@ -24,53 +24,54 @@ async fn a_code_is_redeemed_only_if_everything_matches() {
         let mut form = exchange_form(&code).to_vec();
         form.retain(|(other, _)| *other != name);
         form.push((name, wrong));
-        assert_eq!(party.token_form(&form).await.refusal(), refused(400, "invalid_grant"), "{name}");
+        assert_eq!(fixture.token_form(&form).await.refusal(), refused(400, "invalid_grant"), "{name}");
     }
-    assert!(party.simulator.ledger().is_empty());
-    assert_eq!(party.exchange(&code).await.status, 200, "a mismatch does not use up the code");
+    assert!(fixture.simulator.ledger().is_empty());
+    assert_eq!(fixture.exchange(&code).await.status, 200, "a mismatch does not use up the code");
 }
 
 #[tokio::test]
 async fn a_second_use_of_a_code_revokes_the_family_of_the_first() {
-    let party = Party::new().await;
-    let code = party.code().await;
-    let tokens = party.exchange(&code).await.tokens();
-    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Live);
-    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
-    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Revoked);
-    assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_invalidated"));
-    assert_eq!(party.simulator.ledger()[0].revoked, Some(RevocationCause::CodeReused));
+    let fixture = Fixture::new().await;
+    let code = fixture.code().await;
+    let tokens = fixture.exchange(&code).await.tokens();
+    assert_eq!(fixture.simulator.token_status(&tokens.access), TokenStatus::Live);
+    assert_eq!(fixture.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+    assert_eq!(fixture.simulator.token_status(&tokens.access), TokenStatus::Revoked);
+    assert_eq!(fixture.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_invalidated"));
+    assert_eq!(fixture.simulator.ledger()[0].revoked, Some(RevocationCause::CodeReused));
 }
 
 #[tokio::test]
 async fn an_expired_code_is_refused() {
-    let party = Party::new().await;
-    let code = party.code().await;
-    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 601);
-    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+    let fixture = Fixture::new().await;
+    let code = fixture.code().await;
+    // By default a code lives ten minutes.
+    fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = 601);
+    assert_eq!(fixture.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
 }
 
 #[tokio::test]
 async fn a_code_exchange_needs_a_post_with_a_form() {
-    let party = Party::new().await;
-    let url = format!("{}/oauth/token", party.simulator.issuer());
-    assert_eq!(party.http.get(&url).send().await.unwrap().status(), 405);
-    let code = party.code().await;
+    let fixture = Fixture::new().await;
+    let url = format!("{}/oauth/token", fixture.simulator.issuer());
+    assert_eq!(fixture.http.get(&url).send().await.unwrap().status(), 405);
+    let code = fixture.code().await;
     let object: serde_json::Map<_, _> =
         exchange_form(&code).iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    let answer = Answer::of(party.http.post(&url).json(&object).send().await.unwrap()).await;
+    let answer = Answer::of(fixture.http.post(&url).json(&object).send().await.unwrap()).await;
     assert_eq!(answer.refusal(), refused(400, "invalid_request"));
 }
 
 #[tokio::test]
 async fn both_jwts_verify_against_the_published_keys_also_after_a_rotation() {
-    let party = Party::new().await;
-    let before = party.sign_in().await;
-    let kid = party.simulator.rotate_keys().await.unwrap();
-    let after = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let before = fixture.sign_in().await;
+    let kid = fixture.simulator.rotate_keys().await.unwrap();
+    let after = fixture.sign_in().await;
     assert_eq!(jwt_part(&after.access, 0)["kid"], kid);
-    let url = format!("{}/.well-known/jwks.json", party.simulator.issuer());
-    let jwks = Answer::of(party.http.get(url).send().await.unwrap()).await.json();
+    let url = format!("{}/.well-known/jwks.json", fixture.simulator.issuer());
+    let jwks = Answer::of(fixture.http.get(url).send().await.unwrap()).await.json();
     for jwt in [&before.id, &before.access, &after.id, &after.access] {
         assert!(verifies(jwt, &jwks), "{jwt}");
     }
@@ -80,13 +81,13 @@ async fn both_jwts_verify_against_the_published_keys_also_after_a_rotation() {
 
 #[tokio::test]
 async fn the_claims_contain_account_and_expiry() {
-    let party = Party::new().await;
-    let answer = party.exchange(&party.code().await).await;
+    let fixture = Fixture::new().await;
+    let answer = fixture.exchange(&fixture.code().await).await;
     let (tokens, body) = (answer.tokens(), answer.json());
     assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(604_800)));
     assert_eq!(body["scope"], "openid profile email offline_access");
     let (id, access) = (jwt_part(&tokens.id, 1), jwt_part(&tokens.access, 1));
-    assert_eq!((&id["iss"], &id["aud"]), (&json!(party.simulator.issuer()), &json!([CLIENT_ID])));
+    assert_eq!((&id["iss"], &id["aud"]), (&json!(fixture.simulator.issuer()), &json!([CLIENT_ID])));
     assert_eq!(id["email"], "person1@example.com");
     for claims in [&id, &access] {
         let auth = &claims["https://api.openai.com/auth"];
@@ -101,28 +102,28 @@ async fn the_claims_contain_account_and_expiry() {
 
 #[tokio::test]
 async fn expires_in_and_access_tokens_have_the_configured_form() {
-    let party = Party::new().await;
+    let fixture = Fixture::new().await;
     for nonsense in [json!(0), json!(-1), json!(1e18), json!("3600")] {
-        party.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Value(nonsense.clone()));
-        assert_eq!(party.exchange(&party.code().await).await.json()["expires_in"], nonsense);
+        fixture.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Value(nonsense.clone()));
+        assert_eq!(fixture.exchange(&fixture.code().await).await.json()["expires_in"], nonsense);
     }
-    party.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Absent);
-    assert_eq!(party.exchange(&party.code().await).await.json().get("expires_in"), None);
+    fixture.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Absent);
+    assert_eq!(fixture.exchange(&fixture.code().await).await.json().get("expires_in"), None);
 
-    party.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::WithoutExp);
-    assert_eq!(jwt_part(&party.sign_in().await.access, 1).get("exp"), None);
-    party.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::UnreadableExp);
-    assert_eq!(jwt_part(&party.sign_in().await.access, 1)["exp"], "next week");
-    party.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::Opaque);
-    assert!(!party.sign_in().await.access.contains('.'));
+    fixture.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::WithoutExp);
+    assert_eq!(jwt_part(&fixture.sign_in().await.access, 1).get("exp"), None);
+    fixture.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::UnreadableExp);
+    assert_eq!(jwt_part(&fixture.sign_in().await.access, 1)["exp"], "next week");
+    fixture.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::Opaque);
+    assert!(!fixture.sign_in().await.access.contains('.'));
 }
 
 #[tokio::test]
 async fn every_secret_carries_its_canary_and_is_listed() {
-    let party = Party::new().await;
-    let code = party.code().await;
-    let tokens = party.exchange(&code).await.tokens();
-    let issued = party.simulator.issued_secrets();
+    let fixture = Fixture::new().await;
+    let code = fixture.code().await;
+    let tokens = fixture.exchange(&code).await.tokens();
+    let issued = fixture.simulator.issued_secrets();
     for (secret, marker) in
         [(code, CANARY), (tokens.refresh, CANARY), (tokens.access, CANARY_IN_JWT), (tokens.id, CANARY_IN_JWT)]
     {
@@ -133,7 +134,7 @@ async fn every_secret_carries_its_canary_and_is_listed() {
 
 #[tokio::test]
 async fn errors_have_the_configured_shape() {
-    let party = Party::new().await;
+    let fixture = Fixture::new().await;
     for (shape, expected) in [
         (ErrorShape::Object, "{\"error\":{\"message\":\"The auth"),
         (ErrorShape::StringAndDescription, "{\"error\":\"invalid_grant\",\"error_description\":\"The auth"),
@@ -144,14 +145,14 @@ async fn errors_have_the_configured_shape() {
         (ErrorShape::Html, "<!doctype html>"),
         (ErrorShape::TruncatedJson, "{\"error\":{"),
     ] {
-        party.simulator.update_settings(|settings| settings.error_shape = shape);
-        let answer = party.exchange("ac_unknown").await;
+        fixture.simulator.update_settings(|settings| settings.error_shape = shape);
+        let answer = fixture.exchange("ac_unknown").await;
         assert_eq!(answer.status, 400);
         assert!(answer.text.starts_with(expected), "{shape:?}: {}", answer.text);
     }
-    assert!(serde_json::from_str::<Value>(&party.exchange("ac_unknown").await.text).is_err(), "truncated");
-    party.simulator.update_settings(|settings| settings.error_shape = ErrorShape::Empty);
-    assert_eq!(party.exchange("ac_unknown").await.text, "");
+    assert!(serde_json::from_str::<Value>(&fixture.exchange("ac_unknown").await.text).is_err(), "truncated");
+    fixture.simulator.update_settings(|settings| settings.error_shape = ErrorShape::Empty);
+    assert_eq!(fixture.exchange("ac_unknown").await.text, "");
 }
 
 /// Verifies a JWT with the key in its `kid` (RFC 7515 section 5.2).

@@ -8,20 +8,20 @@ use serde_json::json;
 
 use crate::{
     backend::ACCOUNT_ID,
-    client::{Answer, Party, refused},
+    client::{Answer, Fixture, refused},
 };
 
 #[tokio::test]
 async fn a_lost_response_has_rotated_the_token() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::LoseAnswer));
-    assert!(party.try_refresh(&tokens.refresh).await.is_err());
-    assert_eq!(party.simulator.ledger()[0].rotations, 1);
-    let entry = party.simulator.journal().pop().unwrap();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::LoseAnswer));
+    assert!(fixture.try_refresh(&tokens.refresh).await.is_err());
+    assert_eq!(fixture.simulator.ledger()[0].rotations, 1);
+    let entry = fixture.simulator.journal().pop().unwrap();
     assert_eq!((entry.fault.as_deref(), entry.outcome.as_str()), (Some("lose_answer"), "tokens_issued"));
     assert_eq!(entry.status, None);
-    assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
+    assert_eq!(fixture.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
 }
 
 /// Names of faults, each with its status and a part of its response.
@@ -57,13 +57,13 @@ const NAMED: [(&str, u16, &str); 27] = [
 
 #[tokio::test]
 async fn faults_can_be_queued_by_name() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     for (name, status, says) in NAMED {
         let order = json!({"endpoint": "usage", "fault": name});
-        assert_eq!(party.change("/faults", order).await.status, 200, "{name}");
-        assert_eq!(party.simulator.faults()[0].fault, Fault::named(name).unwrap());
-        let response = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        assert_eq!(fixture.post_control("/faults", order).await.status, 200, "{name}");
+        assert_eq!(fixture.simulator.faults()[0].fault, Fault::named(name).unwrap());
+        let response = fixture.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
         let response = response.send().await.unwrap();
         let content_type = response.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap());
         let is_page = content_type.is_some_and(|content_type| content_type.starts_with("text/html"));
@@ -73,56 +73,56 @@ async fn faults_can_be_queued_by_name() {
         assert_eq!(is_page, answer.text.contains("<html>"), "{name}");
         assert_eq!(by_cloudflare, is_page && name != "bad_gateway", "{name}");
     }
-    let unknown = party.change("/faults", json!({"endpoint": "usage", "fault": "no_such"})).await;
+    let unknown = fixture.post_control("/faults", json!({"endpoint": "usage", "fault": "no_such"})).await;
     assert_eq!((unknown.status, unknown.text.contains("no_such")), (400, true));
 }
 
 #[tokio::test]
 async fn a_lost_exchange_has_redeemed_the_code() {
-    let party = Party::new().await;
-    let code = party.code().await;
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::LoseAnswer));
-    let url = format!("{}/oauth/token", party.simulator.issuer());
-    assert!(party.http.post(url).form(&crate::client::exchange_form(&code)).send().await.is_err());
-    assert_eq!(party.simulator.ledger().len(), 1);
-    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+    let fixture = Fixture::new().await;
+    let code = fixture.code().await;
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::LoseAnswer));
+    let url = format!("{}/oauth/token", fixture.simulator.issuer());
+    assert!(fixture.http.post(url).form(&crate::client::exchange_form(&code)).send().await.is_err());
+    assert_eq!(fixture.simulator.ledger().len(), 1);
+    assert_eq!(fixture.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
 }
 
 #[tokio::test]
 async fn a_connection_reset_changes_no_state() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::ResetBefore));
-    let error = party.try_refresh(&tokens.refresh).await.unwrap_err();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::ResetBefore));
+    let error = fixture.try_refresh(&tokens.refresh).await.unwrap_err();
     assert!(was_reset(&error), "{error:?}");
-    assert_eq!(party.simulator.ledger()[0].rotations, 0);
-    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+    assert_eq!(fixture.simulator.ledger()[0].rotations, 0);
+    assert_eq!(fixture.refresh(&tokens.refresh).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_hang_ends_when_the_client_disconnects() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     for (fault, rotations) in [(Fault::Hang, 0), (Fault::HangAfterCommit, 1)] {
-        party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
-        let waited = tokio::time::timeout(Duration::from_millis(300), party.try_refresh(&tokens.refresh)).await;
+        fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
+        let waited = tokio::time::timeout(Duration::from_millis(300), fixture.try_refresh(&tokens.refresh)).await;
         assert!(waited.is_err(), "got a response");
         let ended = async {
-            while party.simulator.ledger()[0].refreshes_under_way > 0 {
+            while fixture.simulator.ledger()[0].refreshes_under_way > 0 {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
-        assert_eq!(party.simulator.ledger()[0].rotations, rotations);
+        assert_eq!(fixture.simulator.ledger()[0].rotations, rotations);
     }
 }
 
 #[tokio::test]
 async fn a_truncated_response_has_rotated_the_token() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HalfJson));
-    let mut response = party.try_refresh(&tokens.refresh).await.unwrap();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HalfJson));
+    let mut response = fixture.try_refresh(&tokens.refresh).await.unwrap();
     assert_eq!(response.status(), 200);
     let announced = response.content_length().unwrap();
     let mut received = 0;
@@ -134,35 +134,35 @@ async fn a_truncated_response_has_rotated_the_token() {
     };
     assert!(ended.is_err(), "the truncated response ended normally");
     assert!(received > 0 && received < announced, "{received} of {announced}");
-    assert_eq!(party.simulator.ledger()[0].rotations, 1);
+    assert_eq!(fixture.simulator.ledger()[0].rotations, 1);
 }
 
 #[tokio::test]
 async fn a_huge_response_keeps_sending() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HugeBody));
-    let mut response = party.try_refresh(&tokens.refresh).await.unwrap();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HugeBody));
+    let mut response = fixture.try_refresh(&tokens.refresh).await.unwrap();
     assert_eq!(response.content_length(), None);
     let mut received = 0;
     while received < 8 * 1024 * 1024 {
         received += response.chunk().await.unwrap().unwrap().len();
     }
     drop(response);
-    assert_eq!(party.simulator.ledger()[0].rotations, 1);
+    assert_eq!(fixture.simulator.ledger()[0].rotations, 1);
 }
 
 #[tokio::test]
 async fn a_slow_response_arrives_complete() {
-    let party = Party::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.omit_id_token = true;
         settings.access_token_form = AccessTokenForm::Opaque;
     })
     .await;
-    let tokens = party.sign_in().await;
+    let tokens = fixture.sign_in().await;
     let drip = Fault::SlowDrip { every: Duration::from_millis(1) };
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, drip));
-    let mut response = party.try_refresh(&tokens.refresh).await.unwrap();
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, drip));
+    let mut response = fixture.try_refresh(&tokens.refresh).await.unwrap();
     let (mut chunks, mut body) = (0, Vec::new());
     while let Some(chunk) = response.chunk().await.unwrap() {
         chunks += 1;
@@ -170,14 +170,14 @@ async fn a_slow_response_arrives_complete() {
     }
     assert!(chunks > 10, "{chunks}");
     let answer = Answer { status: 200, headers: HeaderMap::default(), text: String::from_utf8(body).unwrap() };
-    assert_eq!(party.refresh(&answer.tokens().refresh).await.status, 200);
+    assert_eq!(fixture.refresh(&answer.tokens().refresh).await.status, 200);
 }
 
 #[tokio::test]
 async fn statuses_and_redirects_change_no_state() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    let issuer = party.simulator.issuer().to_owned();
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    let issuer = fixture.simulator.issuer().to_owned();
     for (fault, status) in [
         (Fault::too_many_requests(Some("7")), 429),
         (Fault::internal_server_error(), 500),
@@ -187,8 +187,8 @@ async fn statuses_and_redirects_change_no_state() {
         (Fault::Redirect { status: 307, location: issuer.clone() }, 307),
         (Fault::Redirect { status: 302, location: issuer.clone() }, 302),
     ] {
-        party.simulator.queue_fault(FaultOrder::once(Endpoint::Token, fault.clone()));
-        let response = party.try_refresh(&tokens.refresh).await.unwrap();
+        fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Token, fault.clone()));
+        let response = fixture.try_refresh(&tokens.refresh).await.unwrap();
         assert_eq!(response.status(), status);
         let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         if let Fault::Status { retry_after, .. } = fault {
@@ -197,19 +197,19 @@ async fn statuses_and_redirects_change_no_state() {
             assert_eq!(header(LOCATION).as_ref(), Some(&issuer));
         }
     }
-    assert_eq!(party.simulator.ledger()[0].rotations, 0);
+    assert_eq!(fixture.simulator.ledger()[0].rotations, 0);
 }
 
 #[tokio::test]
 async fn a_standing_fault_applies_until_cleared() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.simulator.queue_fault(FaultOrder::standing(Endpoint::Refresh, Fault::service_unavailable(None)));
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.simulator.queue_fault(FaultOrder::standing(Endpoint::Refresh, Fault::service_unavailable(None)));
     for _ in 0..3 {
-        assert_eq!(party.refresh(&tokens.refresh).await.status, 503);
+        assert_eq!(fixture.refresh(&tokens.refresh).await.status, 503);
     }
-    party.simulator.clear_faults();
-    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+    fixture.simulator.clear_faults();
+    assert_eq!(fixture.refresh(&tokens.refresh).await.status, 200);
 }
 
 fn was_reset(error: &(dyn Error + 'static)) -> bool {

@@ -1,7 +1,6 @@
 //! Tests of the simulator over HTTP. They are one binary, so that the signing keys are generated once.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a step that fails here is a failed test")]
 
-mod answers;
 mod authorize;
 mod backend;
 mod cancellations;
@@ -11,6 +10,7 @@ mod code;
 mod control;
 mod dashscope;
 mod faults;
+mod model_output;
 mod outages;
 mod presentations;
 mod quota;

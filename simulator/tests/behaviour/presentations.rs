@@ -6,23 +6,23 @@ use goclaw_simulator::{
 };
 use serde_json::json;
 
-use crate::client::{Party, refused, soon, until};
+use crate::client::{Fixture, refused, wait_until, within_timeout};
 
-fn outcomes(party: &Party) -> Vec<PresentationOutcome> {
-    party.simulator.presentations().into_iter().map(|presentation| presentation.outcome).collect()
+fn outcomes(fixture: &Fixture) -> Vec<PresentationOutcome> {
+    fixture.simulator.presentations().into_iter().map(|presentation| presentation.outcome).collect()
 }
 
 #[tokio::test]
 async fn every_generation_is_recorded_once_as_rotated() {
-    let party = Party::new().await;
-    let mut tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let mut tokens = fixture.sign_in().await;
     for _ in 0..3 {
-        tokens = party.refresh(&tokens.refresh).await.tokens();
+        tokens = fixture.refresh(&tokens.refresh).await.tokens();
     }
-    let presentations = party.simulator.presentations();
+    let presentations = fixture.simulator.presentations();
     let generations: Vec<_> = presentations.iter().map(|presentation| presentation.generation).collect();
     assert_eq!(generations, [Some(0), Some(1), Some(2)]);
-    let (journal, ledger) = (party.simulator.journal(), party.simulator.ledger());
+    let (journal, ledger) = (fixture.simulator.journal(), fixture.simulator.ledger());
     for (presentation, token) in presentations.iter().zip(&ledger[0].refresh_tokens) {
         assert_eq!(presentation.outcome, PresentationOutcome::Rotated);
         assert_eq!((presentation.family, &presentation.token_sha256), (Some(ledger[0].family), &token.token_sha256));
@@ -32,30 +32,30 @@ async fn every_generation_is_recorded_once_as_rotated() {
     }
     let expected =
         PresentationTotals { presentations: 3, rotated: 3, max_concurrent_in_a_family: 1, ..Default::default() };
-    assert_eq!(party.simulator.presentation_totals(), expected);
+    assert_eq!(fixture.simulator.presentation_totals(), expected);
 
-    let over_http: Vec<Presentation> = serde_json::from_value(party.look("/presentations").await).unwrap();
+    let over_http: Vec<Presentation> = serde_json::from_value(fixture.get_control("/presentations").await).unwrap();
     assert_eq!(over_http, presentations);
-    assert_eq!(party.look("/presentations/totals").await, json!(expected));
-    let text = party.look("/presentations").await.to_string();
-    assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+    assert_eq!(fixture.get_control("/presentations/totals").await, json!(expected));
+    let text = fixture.get_control("/presentations").await.to_string();
+    assert!(fixture.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
 }
 
 #[tokio::test]
 async fn reuse_is_refused_or_revokes_the_family() {
-    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
-    let first = party.sign_in().await;
-    let second = party.refresh(&first.refresh).await.tokens();
-    party.refresh(&first.refresh).await;
-    party.simulator.update_settings(|settings| settings.reuse = ReusePolicy::KillFamily);
-    party.refresh(&first.refresh).await;
-    party.refresh(&first.refresh).await;
-    party.refresh(&second.refresh).await;
-    party.refresh("rt_never_issued").await;
-    party.refresh("").await;
+    let fixture = Fixture::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    let first = fixture.sign_in().await;
+    let second = fixture.refresh(&first.refresh).await.tokens();
+    fixture.refresh(&first.refresh).await;
+    fixture.simulator.update_settings(|settings| settings.reuse = ReusePolicy::KillFamily);
+    fixture.refresh(&first.refresh).await;
+    fixture.refresh(&first.refresh).await;
+    fixture.refresh(&second.refresh).await;
+    fixture.refresh("rt_never_issued").await;
+    fixture.refresh("").await;
     let refused = |code: &str| PresentationOutcome::Refused(code.to_owned());
     assert_eq!(
-        outcomes(&party),
+        outcomes(&fixture),
         [
             PresentationOutcome::Rotated,
             PresentationOutcome::ReuseRefused,
@@ -67,7 +67,7 @@ async fn reuse_is_refused_or_revokes_the_family() {
             refused("empty_string"),
         ]
     );
-    let stranger = &party.simulator.presentations()[5];
+    let stranger = &fixture.simulator.presentations()[5];
     assert_eq!((stranger.family, stranger.generation), (None, None));
     let expected = PresentationTotals {
         presentations: 7,
@@ -78,31 +78,31 @@ async fn reuse_is_refused_or_revokes_the_family() {
         max_concurrent_in_a_family: 1,
         ..Default::default()
     };
-    assert_eq!(party.simulator.presentation_totals(), expected);
+    assert_eq!(fixture.simulator.presentation_totals(), expected);
 }
 
 #[tokio::test]
 async fn a_grace_window_starts_at_the_first_use() {
-    let party = Party::new().await;
-    assert_eq!(party.change("/settings", json!({"reuse": {"grace": "60s"}})).await.status, 200);
-    let first = party.sign_in().await;
-    let second = party.refresh(&first.refresh).await.tokens();
-    party.change("/settings", json!({"clock_offset_seconds": 50})).await;
-    let again = party.refresh(&first.refresh).await.tokens();
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.post_control("/settings", json!({"reuse": {"grace": "60s"}})).await.status, 200);
+    let first = fixture.sign_in().await;
+    let second = fixture.refresh(&first.refresh).await.tokens();
+    fixture.post_control("/settings", json!({"clock_offset_seconds": 50})).await;
+    let again = fixture.refresh(&first.refresh).await.tokens();
     assert_ne!(second.refresh, again.refresh);
-    party.change("/settings", json!({"clock_offset_seconds": 70})).await;
-    assert_eq!(party.refresh(&first.refresh).await.refusal(), refused(401, "refresh_token_reused"));
+    fixture.post_control("/settings", json!({"clock_offset_seconds": 70})).await;
+    assert_eq!(fixture.refresh(&first.refresh).await.refusal(), refused(401, "refresh_token_reused"));
     assert_eq!(
-        outcomes(&party),
+        outcomes(&fixture),
         [PresentationOutcome::Rotated, PresentationOutcome::GraceAnswered, PresentationOutcome::FamilyKilled]
     );
-    let totals = party.simulator.presentation_totals();
+    let totals = fixture.simulator.presentation_totals();
     assert_eq!((totals.rotated, totals.grace_answered, totals.families_killed), (1, 1, 1));
 }
 
 #[tokio::test]
 async fn outcomes_do_not_depend_on_what_the_client_receives() {
-    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    let fixture = Fixture::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     for (fault, outcome) in [
         (Fault::internal_server_error(), PresentationOutcome::NotActed),
         (Fault::ResetBefore, PresentationOutcome::NotActed),
@@ -112,17 +112,17 @@ async fn outcomes_do_not_depend_on_what_the_client_receives() {
         (Fault::Hang, PresentationOutcome::NotActed),
         (Fault::HangAfterCommit, PresentationOutcome::Rotated),
     ] {
-        let tokens = party.sign_in().await;
-        party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault.clone()));
-        let recorded = || party.simulator.presentations().pop().map(|presentation| presentation.outcome);
-        let fault_applied = || party.simulator.journal().pop().is_some_and(|entry| entry.fault.is_some());
+        let tokens = fixture.sign_in().await;
+        fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault.clone()));
+        let recorded = || fixture.simulator.presentations().pop().map(|presentation| presentation.outcome);
+        let fault_applied = || fixture.simulator.journal().pop().is_some_and(|entry| entry.fault.is_some());
         tokio::select! {
-            _ = party.try_refresh(&tokens.refresh) => {}
+            _ = fixture.try_refresh(&tokens.refresh) => {}
             // The client disconnects without waiting.
-            () = until("the fault is applied", || fault_applied() && recorded() == Some(outcome.clone())) => {}
+            () = wait_until("the fault is applied", || fault_applied() && recorded() == Some(outcome.clone())) => {}
         }
-        until("the presentation ends", || party.simulator.presentation_totals().under_way == 0).await;
-        let presentation = party.simulator.presentations().pop().unwrap();
+        wait_until("the presentation ends", || fixture.simulator.presentation_totals().under_way == 0).await;
+        let presentation = fixture.simulator.presentations().pop().unwrap();
         assert_eq!(presentation.outcome, outcome, "{fault:?}");
         assert!(presentation.ended_unix_ms.is_some(), "{fault:?}");
     }
@@ -130,47 +130,52 @@ async fn outcomes_do_not_depend_on_what_the_client_receives() {
 
 #[tokio::test]
 async fn without_rotation_the_generation_is_kept() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
-    party.simulator.update_settings(|settings| settings.omit_refresh_token = true);
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
+    fixture.simulator.update_settings(|settings| settings.omit_refresh_token = true);
     for _ in 0..2 {
-        assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+        assert_eq!(fixture.refresh(&tokens.refresh).await.status, 200);
     }
-    assert_eq!(outcomes(&party), [PresentationOutcome::Kept, PresentationOutcome::Kept]);
-    let generations: Vec<_> = party.simulator.presentations().iter().map(|one| one.generation).collect();
+    assert_eq!(outcomes(&fixture), [PresentationOutcome::Kept, PresentationOutcome::Kept]);
+    let generations: Vec<_> = fixture.simulator.presentations().iter().map(|one| one.generation).collect();
     assert_eq!(generations, [Some(0), Some(0)]);
-    assert_eq!(party.simulator.ledger()[0].rotations, 0);
+    assert_eq!(fixture.simulator.ledger()[0].rotations, 0);
 }
 
 #[tokio::test]
 async fn only_presentations_of_one_family_count_as_concurrent() {
-    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
-    let (one, other) = (party.sign_in().await, party.sign_in().await);
+    let fixture = Fixture::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    let (one, other) = (fixture.sign_in().await, fixture.sign_in().await);
     let hold = |times| StopOrder { times: Times::Next(times), ..StopOrder::hold(Step::BodyRead) };
-    let most = || party.simulator.presentation_totals().max_concurrent_in_a_family;
+    let most = || fixture.simulator.presentation_totals().max_concurrent_in_a_family;
 
-    party.simulator.stop_at(hold(2));
+    fixture.simulator.stop_at(hold(2));
     let release = async {
-        soon(party.simulator.reached(Step::BodyRead, 2)).await;
-        assert_eq!(party.simulator.presentation_totals().under_way, 2);
-        party.simulator.release(None, Release::Continue);
+        within_timeout(fixture.simulator.reached(Step::BodyRead, 2)).await;
+        assert_eq!(fixture.simulator.presentation_totals().under_way, 2);
+        fixture.simulator.release(None, Release::Continue);
     };
     let (one_again, other_again, ()) =
-        tokio::join!(party.refresh(&one.refresh), party.refresh(&other.refresh), release);
+        tokio::join!(fixture.refresh(&one.refresh), fixture.refresh(&other.refresh), release);
     assert_eq!(most(), 1, "two families with one presentation each");
 
     let (one, other) = (one_again.tokens(), other_again.tokens());
-    party.simulator.clear_stops();
-    party.simulator.stop_at(hold(3));
+    fixture.simulator.clear_stops();
+    fixture.simulator.stop_at(hold(3));
     let release = async {
-        soon(party.simulator.reached(Step::BodyRead, 3)).await;
-        party.simulator.release(None, Release::Continue);
+        within_timeout(fixture.simulator.reached(Step::BodyRead, 3)).await;
+        fixture.simulator.release(None, Release::Continue);
     };
-    tokio::join!(party.refresh(&one.refresh), party.refresh(&one.refresh), party.refresh(&other.refresh), release);
+    tokio::join!(
+        fixture.refresh(&one.refresh),
+        fixture.refresh(&one.refresh),
+        fixture.refresh(&other.refresh),
+        release
+    );
     assert_eq!(most(), 2, "one family with two presentations");
-    let totals = party.simulator.presentation_totals();
+    let totals = fixture.simulator.presentation_totals();
     assert_eq!((totals.presentations, totals.rotated, totals.reuse_refused, totals.under_way), (5, 4, 1, 0));
 
-    party.simulator.reset();
-    assert_eq!(party.simulator.presentation_totals(), PresentationTotals::default());
+    fixture.simulator.reset();
+    assert_eq!(fixture.simulator.presentation_totals(), PresentationTotals::default());
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     backend::{ACCOUNT_ID, prompt},
-    client::{Answer, Party},
+    client::{Answer, Fixture},
 };
 
 fn header_number(response: &Response, name: &str) -> f64 {
@@ -34,10 +34,10 @@ fn windows_of_usage(usage: &Value) -> Vec<Vec<f64>> {
 
 #[tokio::test]
 async fn headers_and_usage_report_the_same_windows() {
-    let party = Party::with(|settings| settings.secondary_used_percent = Some(77)).await;
-    let tokens = party.sign_in().await;
-    let response = party.responses(&tokens.access, &prompt()).await.unwrap();
-    let usage = party.usage_of(&tokens.access).await.json();
+    let fixture = Fixture::with(|settings| settings.secondary_used_percent = Some(77)).await;
+    let tokens = fixture.sign_in().await;
+    let response = fixture.responses(&tokens.access, &prompt()).await.unwrap();
+    let usage = fixture.usage_of(&tokens.access).await.json();
     assert_eq!((response.status().as_u16(), windows(&response)), (200, windows_of_usage(&usage)));
     assert_eq!((windows(&response)[0][0], windows(&response)[1][0]), (12.0, 77.0));
     assert_eq!(response.headers()["x-codex-credits-has-credits"], "False");
@@ -49,14 +49,14 @@ async fn an_exhausted_plan_refuses_with_its_reset_time() {
     for (primary, secondary, reached) in
         [(100, None, "primary"), (0, Some(100), "secondary"), (100, Some(120), "secondary")]
     {
-        let party = Party::with(|settings| {
+        let fixture = Fixture::with(|settings| {
             settings.used_percent = primary;
             settings.secondary_used_percent = secondary;
         })
         .await;
-        let tokens = party.sign_in().await;
-        let refused = party.responses(&tokens.access, &prompt()).await.unwrap();
-        let usage = party.usage_of(&tokens.access).await.json();
+        let tokens = fixture.sign_in().await;
+        let refused = fixture.responses(&tokens.access, &prompt()).await.unwrap();
+        let usage = fixture.usage_of(&tokens.access).await.json();
         assert_eq!((refused.status().as_u16(), windows(&refused)), (429, windows_of_usage(&usage)));
         assert_eq!(refused.headers()["x-codex-rate-limit-reached-type"], reached);
         assert_eq!(usage["rate_limit_reached_type"]["type"], reached);
@@ -76,23 +76,26 @@ async fn an_exhausted_plan_refuses_with_its_reset_time() {
             "eligible_promo": null,
         });
         assert_eq!(error, expected);
-        assert_eq!(party.simulator.streams().completed, 0);
-        assert_eq!(party.simulator.journal().iter().filter(|entry| entry.outcome == "usage_limit_reached").count(), 1);
+        assert_eq!(fixture.simulator.streams().completed, 0);
+        assert_eq!(
+            fixture.simulator.journal().iter().filter(|entry| entry.outcome == "usage_limit_reached").count(),
+            1
+        );
     }
 }
 
 #[tokio::test]
 async fn accounts_have_separate_usage() {
     let used_up = UsedPercent { primary: 100, secondary: 40 };
-    let party = Party::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.used_percent_by_account.insert(ACCOUNT_ID.to_owned(), used_up);
     })
     .await;
-    let first = party.sign_in().await;
-    party.simulator.update_settings(|settings| settings.signed_in = 1);
-    let second = party.sign_in().await;
-    assert_eq!(party.responses(&first.access, &prompt()).await.unwrap().status(), 429);
-    let other = party.http.post(format!("{}/codex/responses", party.simulator.backend_url()));
+    let first = fixture.sign_in().await;
+    fixture.simulator.update_settings(|settings| settings.signed_in = 1);
+    let second = fixture.sign_in().await;
+    assert_eq!(fixture.responses(&first.access, &prompt()).await.unwrap().status(), 429);
+    let other = fixture.http.post(format!("{}/codex/responses", fixture.simulator.backend_url()));
     let other = other.bearer_auth(&second.access).header("ChatGPT-Account-ID", Account::numbered(2).account_id);
     let answer = other.json(&prompt()).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, 12.0));
@@ -100,7 +103,7 @@ async fn accounts_have_separate_usage() {
 
 #[tokio::test]
 async fn responses_add_usage_until_the_windows_end() {
-    let party = Party::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.used_percent = 80;
         settings.percent_per_response = UsedPercent { primary: 10, secondary: 1 };
     })
@@ -108,26 +111,26 @@ async fn responses_add_usage_until_the_windows_end() {
     // Start in the middle of a five-hour window, so that no new one begins during the test.
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
     let to_the_middle = 9_000_i64 - i64::try_from(elapsed).unwrap();
-    party.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
-    let tokens = party.sign_in().await;
+    fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
+    let tokens = fixture.sign_in().await;
     for reported in [80.0, 90.0] {
-        let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
+        let answer = fixture.responses(&tokens.access, &prompt()).await.unwrap();
         assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, reported));
     }
-    let refused = party.responses(&tokens.access, &prompt()).await.unwrap();
+    let refused = fixture.responses(&tokens.access, &prompt()).await.unwrap();
     assert_eq!((refused.status().as_u16(), windows(&refused)[0][0]), (429, 100.0));
 
-    party.simulator.update_settings(|settings| settings.clock_offset_seconds += 18_000);
-    let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
+    fixture.simulator.update_settings(|settings| settings.clock_offset_seconds += 18_000);
+    let answer = fixture.responses(&tokens.access, &prompt()).await.unwrap();
     assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, 80.0));
     assert!((40.0..=42.0).contains(&windows(&answer)[1][0]), "the longer window continues, unless it ended too");
 }
 
 #[tokio::test]
 async fn a_stream_can_report_the_windows_like_its_headers() {
-    let party = Party::with(|settings| settings.rate_limits_in_stream = true).await;
-    let tokens = party.sign_in().await;
-    let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
+    let fixture = Fixture::with(|settings| settings.rate_limits_in_stream = true).await;
+    let tokens = fixture.sign_in().await;
+    let answer = fixture.responses(&tokens.access, &prompt()).await.unwrap();
     let reported = windows(&answer);
     let text = answer.text().await.unwrap();
     let event = text.split("\n\n").find_map(|frame| frame.strip_prefix("event: codex.rate_limits\ndata: ")).unwrap();

@@ -4,9 +4,9 @@ use goclaw_simulator::{CookieRotation, Endpoint, Fault, FaultOrder, SignedInBrow
 use reqwest::header::{AUTHORIZATION, COOKIE};
 use serde_json::json;
 
-use crate::client::{Answer, Party, jwt_part};
+use crate::client::{Answer, Fixture, jwt_part};
 
-impl Party {
+impl Fixture {
     fn browser(&self) -> SignedInBrowser {
         self.simulator.sign_in_browser(0).unwrap()
     }
@@ -35,93 +35,96 @@ fn session_refusal(answer: &Answer) -> (u16, String) {
 
 #[tokio::test]
 async fn the_cookie_refreshes_and_the_music_api_accepts_the_token() {
-    let party = Party::new().await;
-    let browser = party.browser();
-    assert_eq!(party.billing(&format!("Bearer {}", browser.session_token)).await.status, 200);
+    let fixture = Fixture::new().await;
+    let browser = fixture.browser();
+    assert_eq!(fixture.billing(&format!("Bearer {}", browser.session_token)).await.status, 200);
 
     let cookies = format!("other=1; __client={}; __client_uat=2", browser.client_cookie);
-    let refreshed = party.refresh_session(&browser.session_id, &cookies).await;
+    let refreshed = fixture.refresh_session(&browser.session_id, &cookies).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.text);
     let jwt = refreshed.json()["jwt"].as_str().unwrap().to_owned();
     assert_ne!(jwt, browser.session_token);
     let claims = jwt_part(&jwt, 1);
-    assert_eq!((&claims["iss"], &claims["sid"]), (&json!(party.simulator.sessions_url()), &json!(browser.session_id)));
+    assert_eq!(
+        (&claims["iss"], &claims["sid"]),
+        (&json!(fixture.simulator.sessions_url()), &json!(browser.session_id))
+    );
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 3600);
 
-    let billing = party.billing(&format!("bearer {jwt}")).await;
+    let billing = fixture.billing(&format!("bearer {jwt}")).await;
     assert_eq!((billing.status, &billing.json()["user_id"]), (200, &json!("user-simulated-1")));
-    let ledger = &party.simulator.browsers()[0];
+    let ledger = &fixture.simulator.browsers()[0];
     assert_eq!((ledger.refreshes, ledger.revoked, ledger.user_id.as_str()), (1, false, "user-simulated-1"));
 }
 
 #[tokio::test]
 async fn the_session_list_contains_the_cookies_session() {
-    let party = Party::new().await;
-    let (browser, _other) = (party.browser(), party.simulator.sign_in_browser(1).unwrap());
-    let listed = party.client(&format!("__client={}", browser.client_cookie)).await.json();
+    let fixture = Fixture::new().await;
+    let (browser, _other) = (fixture.browser(), fixture.simulator.sign_in_browser(1).unwrap());
+    let listed = fixture.client(&format!("__client={}", browser.client_cookie)).await.json();
     assert_eq!(listed["response"]["last_active_session_id"], json!(browser.session_id));
     assert_eq!(listed["response"]["sessions"].as_array().unwrap().len(), 1);
     let user = &listed["response"]["sessions"][0]["user"];
     assert_eq!(user["email_addresses"][0]["email_address"], "person1@example.com");
-    let stranger = party.client("__client=client_unknown").await;
+    let stranger = fixture.client("__client=client_unknown").await;
     assert_eq!(session_refusal(&stranger), (401, "authentication_invalid".to_owned()));
-    assert_eq!(party.client("other=1").await.json()["response"], json!(null), "a browser that is not signed in");
-    assert!(party.simulator.sign_in_browser(2).is_none(), "there is no third account");
+    assert_eq!(fixture.client("other=1").await.json()["response"], json!(null), "a browser that is not signed in");
+    assert!(fixture.simulator.sign_in_browser(2).is_none(), "there is no third account");
 }
 
 #[tokio::test]
 async fn a_refresh_requires_the_right_cookie() {
-    let party = Party::new().await;
-    let (browser, other) = (party.browser(), party.browser());
+    let fixture = Fixture::new().await;
+    let (browser, other) = (fixture.browser(), fixture.browser());
     let unauthenticated = (401, "authentication_invalid".to_owned());
     for cookies in ["", "__client=", "__client=client_unknown", "__session=x", &browser.client_cookie] {
-        let refused = party.refresh_session(&browser.session_id, cookies).await;
+        let refused = fixture.refresh_session(&browser.session_id, cookies).await;
         assert_eq!(session_refusal(&refused), unauthenticated, "{cookies}");
     }
     // A session token is not a cookie.
-    let refused = party.refresh_session(&browser.session_id, &format!("__client={}", browser.session_token)).await;
+    let refused = fixture.refresh_session(&browser.session_id, &format!("__client={}", browser.session_token)).await;
     assert_eq!(session_refusal(&refused), unauthenticated);
     // A cookie does not open another browser's session.
-    let refused = party.refresh_session(&browser.session_id, &format!("__client={}", other.client_cookie)).await;
+    let refused = fixture.refresh_session(&browser.session_id, &format!("__client={}", other.client_cookie)).await;
     assert_eq!(session_refusal(&refused), (404, "resource_not_found".to_owned()));
-    assert!(party.simulator.browsers().iter().all(|browser| browser.refreshes == 0));
+    assert!(fixture.simulator.browsers().iter().all(|browser| browser.refreshes == 0));
 }
 
 #[tokio::test]
 async fn a_revoked_cookie_refreshes_nothing_and_its_token_stays_valid() {
-    let party = Party::new().await;
-    let (browser, bystander) = (party.browser(), party.browser());
-    assert!(party.simulator.revoke_browser(&browser.session_id));
-    assert!(!party.simulator.revoke_browser("session_unknown"));
-    let refused = party.refresh_session(&browser.session_id, &format!("__client={}", browser.client_cookie)).await;
+    let fixture = Fixture::new().await;
+    let (browser, bystander) = (fixture.browser(), fixture.browser());
+    assert!(fixture.simulator.revoke_browser(&browser.session_id));
+    assert!(!fixture.simulator.revoke_browser("session_unknown"));
+    let refused = fixture.refresh_session(&browser.session_id, &format!("__client={}", browser.client_cookie)).await;
     assert_eq!(session_refusal(&refused), (401, "authentication_invalid".to_owned()));
-    assert_eq!(party.client(&format!("__client={}", browser.client_cookie)).await.json()["response"], json!(null));
-    let revoked: Vec<_> = party.simulator.browsers().iter().map(|browser| browser.revoked).collect();
+    assert_eq!(fixture.client(&format!("__client={}", browser.client_cookie)).await.json()["response"], json!(null));
+    let revoked: Vec<_> = fixture.simulator.browsers().iter().map(|browser| browser.revoked).collect();
     assert_eq!(revoked, [true, false]);
     let refreshed =
-        party.refresh_session(&bystander.session_id, &format!("__client={}", bystander.client_cookie)).await;
+        fixture.refresh_session(&bystander.session_id, &format!("__client={}", bystander.client_cookie)).await;
     assert_eq!(refreshed.status, 200, "another browser is not touched");
 
     let bearer = format!("Bearer {}", browser.session_token);
-    assert_eq!(party.billing(&bearer).await.status, 200);
-    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 3601);
-    assert_eq!(party.billing(&bearer).await.status, 401);
+    assert_eq!(fixture.billing(&bearer).await.status, 200);
+    fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = 3601);
+    assert_eq!(fixture.billing(&bearer).await.status, 401);
 }
 
 #[tokio::test]
 async fn the_music_api_refuses_invalid_tokens_and_the_journal_has_the_reason() {
-    let party = Party::with(|settings| settings.session_lifetime = std::time::Duration::from_secs(60)).await;
-    let browser = party.browser();
-    let access_token = party.sign_in().await.access;
-    party.billing(&format!("Bearer {}", browser.session_token)).await;
+    let fixture = Fixture::with(|settings| settings.session_lifetime = std::time::Duration::from_secs(60)).await;
+    let browser = fixture.browser();
+    let access_token = fixture.sign_in().await.access;
+    fixture.billing(&format!("Bearer {}", browser.session_token)).await;
     // A token for another audience has the same signer, but is still refused.
-    party.billing(&format!("Bearer {access_token}")).await;
-    party.billing("Basic dXNlcjpwYXNz").await;
+    fixture.billing(&format!("Bearer {access_token}")).await;
+    fixture.billing("Basic dXNlcjpwYXNz").await;
     let (signed, _) = browser.session_token.rsplit_once('.').unwrap();
-    party.billing(&format!("Bearer {signed}.AAAA")).await;
-    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 61);
-    party.billing(&format!("Bearer {}", browser.session_token)).await;
-    let journal = party.simulator.journal();
+    fixture.billing(&format!("Bearer {signed}.AAAA")).await;
+    fixture.simulator.update_settings(|settings| settings.clock_offset_seconds = 61);
+    fixture.billing(&format!("Bearer {}", browser.session_token)).await;
+    let journal = fixture.simulator.journal();
     let seen: Vec<_> = journal
         .iter()
         .filter(|entry| entry.site == Site::Studio)
@@ -141,26 +144,26 @@ async fn the_music_api_refuses_invalid_tokens_and_the_journal_has_the_reason() {
 
 #[tokio::test]
 async fn browsers_are_controlled_over_http_and_faults_apply() {
-    let party = Party::new().await;
-    let signed_in = party.change("/browsers", json!({"account": 1})).await;
+    let fixture = Fixture::new().await;
+    let signed_in = fixture.post_control("/browsers", json!({"account": 1})).await;
     let browser: SignedInBrowser = serde_json::from_value(signed_in.json()).unwrap();
-    assert_eq!(party.change("/browsers", json!({"account": 2})).await.status, 404);
+    assert_eq!(fixture.post_control("/browsers", json!({"account": 2})).await.status, 404);
     let cookies = format!("__client={}", browser.client_cookie);
 
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionTokens, Fault::session_refused()));
-    assert_eq!(party.client(&cookies).await.status, 200, "another endpoint");
-    assert_eq!(party.refresh_session(&browser.session_id, &cookies).await.status, 401);
-    assert_eq!(party.refresh_session(&browser.session_id, &cookies).await.status, 200);
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::Studio, Fault::service_unavailable(None)));
-    assert_eq!(party.billing(&format!("Bearer {}", browser.session_token)).await.status, 503);
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::SessionTokens, Fault::session_refused()));
+    assert_eq!(fixture.client(&cookies).await.status, 200, "another endpoint");
+    assert_eq!(fixture.refresh_session(&browser.session_id, &cookies).await.status, 401);
+    assert_eq!(fixture.refresh_session(&browser.session_id, &cookies).await.status, 200);
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::Studio, Fault::service_unavailable(None)));
+    assert_eq!(fixture.billing(&format!("Bearer {}", browser.session_token)).await.status, 503);
 
     let session = json!({"session_id": browser.session_id});
-    assert_eq!(party.change("/browsers/revoke", session).await.status, 200);
-    assert_eq!(party.change("/browsers/revoke", json!({"session_id": "session_unknown"})).await.status, 404);
-    assert_eq!(party.look("/browsers").await[0]["revoked"], true);
-    let text = party.look("/journal").await.to_string() + &party.look("/browsers").await.to_string();
-    assert!(party.simulator.issued_secrets().contains(&browser.client_cookie));
-    assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+    assert_eq!(fixture.post_control("/browsers/revoke", session).await.status, 200);
+    assert_eq!(fixture.post_control("/browsers/revoke", json!({"session_id": "session_unknown"})).await.status, 404);
+    assert_eq!(fixture.get_control("/browsers").await[0]["revoked"], true);
+    let text = fixture.get_control("/journal").await.to_string() + &fixture.get_control("/browsers").await.to_string();
+    assert!(fixture.simulator.issued_secrets().contains(&browser.client_cookie));
+    assert!(fixture.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
 }
 
 /// Returns the cookie that a response sets.
@@ -171,26 +174,26 @@ fn new_cookie(answer: &Answer) -> Option<String> {
 
 #[tokio::test]
 async fn a_replaced_cookie_is_refused_everywhere() {
-    let party = Party::new().await;
-    let browser = party.browser();
+    let fixture = Fixture::new().await;
+    let browser = fixture.browser();
     let old = format!("__client={}", browser.client_cookie);
-    assert!(party.simulator.set_cookie_rotation(&browser.session_id, CookieRotation::Once));
-    assert!(!party.simulator.set_cookie_rotation("session_unknown", CookieRotation::Once));
-    let rotated = party.refresh_session(&browser.session_id, &old).await;
+    assert!(fixture.simulator.set_cookie_rotation(&browser.session_id, CookieRotation::Once));
+    assert!(!fixture.simulator.set_cookie_rotation("session_unknown", CookieRotation::Once));
+    let rotated = fixture.refresh_session(&browser.session_id, &old).await;
     let new = format!("__client={}", new_cookie(&rotated).expect("a new cookie"));
     assert_eq!(rotated.status, 200);
-    for refused in [party.refresh_session(&browser.session_id, &old).await, party.client(&old).await] {
+    for refused in [fixture.refresh_session(&browser.session_id, &old).await, fixture.client(&old).await] {
         assert_eq!(session_refusal(&refused), (401, "authentication_invalid".to_owned()));
     }
-    let again = party.refresh_session(&browser.session_id, &new).await;
+    let again = fixture.refresh_session(&browser.session_id, &new).await;
     assert_eq!((again.status, new_cookie(&again)), (200, None), "the cookie was replaced a second time");
 
     let rotation = json!({"session_id": browser.session_id, "rotation": "always"});
-    assert_eq!(party.change("/browsers/rotation", rotation).await.status, 200);
+    assert_eq!(fixture.post_control("/browsers/rotation", rotation).await.status, 200);
     let fault = Fault::StatusAfterCommit { status: 500, body: "{}".to_owned() };
-    party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionClient, fault));
-    let failed = party.client(&new).await;
+    fixture.simulator.queue_fault(FaultOrder::once(Endpoint::SessionClient, fault));
+    let failed = fixture.client(&new).await;
     assert!(failed.status == 500 && new_cookie(&failed).is_some(), "a failed response has the cookie too");
-    assert_eq!(party.client(&new).await.status, 401);
-    assert_eq!(party.simulator.browsers()[0].rotations, 2);
+    assert_eq!(fixture.client(&new).await.status, 401);
+    assert_eq!(fixture.simulator.browsers()[0].rotations, 2);
 }

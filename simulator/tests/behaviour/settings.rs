@@ -5,7 +5,7 @@ use std::time::Duration;
 use goclaw_simulator::{ReusePolicy, Settings};
 use serde_json::{Value, json};
 
-use crate::client::Party;
+use crate::client::Fixture;
 
 /// A non-default value for each setting. The test checks that none is missing.
 fn others() -> Value {
@@ -50,8 +50,8 @@ fn others() -> Value {
 
 #[tokio::test]
 async fn every_setting_can_be_set_alone_and_with_all_others() {
-    let party = Party::new().await;
-    let (default, others) = (party.look("/settings").await, others());
+    let fixture = Fixture::new().await;
+    let (default, others) = (fixture.get_control("/settings").await, others());
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let (mut known, mut tested) = (names(&default), names(&others));
     known.sort();
@@ -60,33 +60,33 @@ async fn every_setting_can_be_set_alone_and_with_all_others() {
 
     for name in known {
         assert_ne!(others[&name], default[&name], "{name}");
-        let shown = party.change("/settings", json!({ &name: others[&name] })).await.json();
+        let shown = fixture.post_control("/settings", json!({ &name: others[&name] })).await.json();
         assert_eq!(shown[&name], others[&name], "{name}");
         let unchanged: Vec<_> = names(&default).into_iter().filter(|other| *other != name).collect();
         assert!(unchanged.iter().all(|other| shown[other] == default[other]), "{name} has changed another setting");
-        party.change("/reset", json!({})).await;
-        assert_eq!(party.simulator.settings(), Settings::default(), "{name}");
+        fixture.post_control("/reset", json!({})).await;
+        assert_eq!(fixture.simulator.settings(), Settings::default(), "{name}");
     }
-    assert_eq!(party.change("/settings", others.clone()).await.json(), others);
-    assert_eq!(party.look("/settings").await, others);
+    assert_eq!(fixture.post_control("/settings", others.clone()).await.json(), others);
+    assert_eq!(fixture.get_control("/settings").await, others);
 }
 
 #[tokio::test]
 async fn all_reuse_policies_can_be_set() {
-    let party = Party::new().await;
+    let fixture = Fixture::new().await;
     for (given, policy) in [
         (json!("refuse_only"), ReusePolicy::RefuseOnly),
         (json!({"grace": "2m"}), ReusePolicy::Grace(Duration::from_secs(120))),
         (json!("kill_family"), ReusePolicy::KillFamily),
     ] {
-        assert_eq!(party.change("/settings", json!({"reuse": given})).await.status, 200);
-        assert_eq!(party.simulator.settings().reuse, policy);
+        assert_eq!(fixture.post_control("/settings", json!({"reuse": given})).await.status, 200);
+        assert_eq!(fixture.simulator.settings().reuse, policy);
     }
 }
 
 #[tokio::test]
 async fn invalid_settings_are_refused_without_effect() {
-    let party = Party::new().await;
+    let fixture = Fixture::new().await;
     for wrong in [
         json!({"reuse": {"grace": 10}}),
         json!({"reuse": "sometimes"}),
@@ -98,9 +98,9 @@ async fn invalid_settings_are_refused_without_effect() {
         json!({"omit_id_token": true, "stream_pause": "soon"}),
         json!(["not", "an", "object"]),
     ] {
-        let answer = party.change("/settings", wrong.clone()).await;
+        let answer = fixture.post_control("/settings", wrong.clone()).await;
         assert_eq!(answer.status, 400, "{wrong}");
         assert!(!answer.json()["error"].as_str().unwrap().is_empty());
-        assert_eq!(party.simulator.settings(), Settings::default(), "{wrong}");
+        assert_eq!(fixture.simulator.settings(), Settings::default(), "{wrong}");
     }
 }

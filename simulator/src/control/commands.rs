@@ -1,11 +1,11 @@
-//! Control requests that have their own body type or wait.
+//! The commands of the control API that have their own body type or wait.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{done, refused};
+use super::{done, error_reply};
 use crate::{
     auth, durations,
     http::Reply,
@@ -29,7 +29,7 @@ pub(super) struct Approve {
 pub(super) fn approve(provider: &Provider, request: &Approve) -> Reply {
     match auth::approve(provider, &request.authorize_url, request.account) {
         Ok(callback_url) => Reply::json(200, &json!({"callback_url": callback_url})),
-        Err(error) => refused(&error),
+        Err(error) => error_reply(&error),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) struct SignInBrowser {
 pub(super) fn sign_in_browser(provider: &Provider, request: &SignInBrowser) -> Reply {
     match provider::sign_in_browser(provider, request.account) {
         Some(browser) => Reply::json(200, &browser),
-        None => missing("there is no such account"),
+        None => not_found("there is no such account"),
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) struct RevokeBrowser {
 
 pub(super) fn revoke_browser(provider: &Provider, request: &RevokeBrowser) -> Reply {
     let known = provider.state().browsers.revoke(&request.session_id);
-    if known { done() } else { missing("there is no such session") }
+    if known { done() } else { not_found("there is no such session") }
 }
 
 /// `POST /browsers/rotation`.
@@ -70,7 +70,7 @@ pub(super) struct SetRotation {
 
 pub(super) fn set_rotation(provider: &Provider, request: &SetRotation) -> Reply {
     let known = provider.state().browsers.set_rotation(&request.session_id, request.rotation);
-    if known { done() } else { missing("there is no such session") }
+    if known { done() } else { not_found("there is no such session") }
 }
 
 /// `POST /stops/release`: releases requests at one step or, without a step, everywhere.
@@ -105,11 +105,11 @@ fn default_timeout() -> Duration {
     DEFAULT_TIMEOUT
 }
 
-/// Responds when the step is reached, or with 408 if it is not.
+/// Responds when the step is reached, or with a 408 after the timeout.
 pub(super) async fn await_step(steps: &Steps, body: &[u8]) -> Reply {
     let request: AwaitStep = match serde_json::from_slice(body) {
         Ok(request) => request,
-        Err(error) => return refused(&error),
+        Err(error) => return error_reply(&error),
     };
     let reached = tokio::time::timeout(request.timeout, steps.reached(request.step, request.count)).await;
     match reached {
@@ -125,10 +125,10 @@ pub(super) async fn outage(outages: &Outages, body: &[u8]) -> Reply {
             outages.set(site, down).await;
             done()
         }
-        Err(error) => refused(&error),
+        Err(error) => error_reply(&error),
     }
 }
 
-fn missing(why: &str) -> Reply {
+fn not_found(why: &str) -> Reply {
     Reply::json(404, &json!({"error": why}))
 }

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use crate::{
     backend::prompt,
-    client::{Answer, Party, Tokens},
-    streams::{all_of, frames, kinds},
+    client::{Answer, Fixture, Tokens},
+    streams::{frames, kinds, read_all},
 };
 
-impl Party {
+impl Fixture {
     /// Returns the frames of the response to the usual request with these additional members.
-    pub(crate) async fn answered(&self, tokens: &Tokens, members: Value) -> Vec<Value> {
+    pub(crate) async fn response_frames(&self, tokens: &Tokens, members: Value) -> Vec<Value> {
         let mut body = prompt();
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         let response = self.responses(&tokens.access, &body).await.unwrap();
         assert_eq!(response.status(), 200);
-        frames(&all_of(response).await.0)
+        frames(&read_all(response).await.0)
     }
 }
 
@@ -53,17 +53,17 @@ fn text(frames: &[Value]) -> String {
     deltas.map(|frame| frame["delta"].as_str().unwrap()).collect()
 }
 
-fn called(frames: &[Value]) -> Vec<String> {
+fn called_names(frames: &[Value]) -> Vec<String> {
     let calls = output(frames).into_iter().filter(|item| item["type"] == "function_call");
     calls.map(|call| call["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn named_tools_are_called_in_order() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let asked = json!({"input": [user("First get_time, then get_weather.")], "tools": tools()});
-    let frames = party.answered(&tokens, asked).await;
+    let frames = fixture.response_frames(&tokens, asked).await;
     let call = |deltas: usize| {
         let deltas = vec!["function_call_arguments.delta"; deltas];
         [&["output_item.added"], &deltas[..], &["function_call_arguments.done", "output_item.done"]].concat()
@@ -73,7 +73,7 @@ async fn named_tools_are_called_in_order() {
     assert_eq!(kinds(&frames), expected);
 
     let items = output(&frames);
-    assert_eq!(called(&frames), ["get_time", "get_weather"]);
+    assert_eq!(called_names(&frames), ["get_time", "get_weather"]);
     assert_eq!((&items[0]["arguments"], &items[1]["arguments"]), (&json!("{}"), &json!(arguments)));
     assert!(items.iter().all(|item| item["id"].as_str().unwrap().starts_with("fc_")));
     assert!(items.iter().all(|item| item["call_id"].as_str().unwrap().starts_with("call_")));
@@ -87,26 +87,26 @@ async fn named_tools_are_called_in_order() {
 
 #[tokio::test]
 async fn tools_named_after_the_word_afterwards_are_called_in_later_turns() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let mut input = vec![user("Use get_weather, afterwards get_time.")];
     for expected in ["get_weather", "get_time"] {
-        let frames = party.answered(&tokens, json!({"input": input, "tools": tools()})).await;
-        assert_eq!(called(&frames), [expected]);
+        let frames = fixture.response_frames(&tokens, json!({"input": input, "tools": tools()})).await;
+        assert_eq!(called_names(&frames), [expected]);
         let call = output(&frames).pop().unwrap();
         input.push(call.clone());
         input.push(json!({"type": "function_call_output", "call_id": call["call_id"], "output": expected}));
     }
-    let frames = party.answered(&tokens, json!({"input": input, "tools": tools()})).await;
-    assert_eq!((called(&frames).len(), text(&frames).as_str()), (0, "The tools answered: get_time"));
+    let frames = fixture.response_frames(&tokens, json!({"input": input, "tools": tools()})).await;
+    assert_eq!((called_names(&frames).len(), text(&frames).as_str()), (0, "The tools answered: get_time"));
     let required = json!({"input": input, "tools": tools(), "tool_choice": "required"});
-    assert_eq!(called(&party.answered(&tokens, required).await).len(), 0);
+    assert_eq!(called_names(&fixture.response_frames(&tokens, required).await).len(), 0);
 }
 
 #[tokio::test]
 async fn the_request_selects_the_tools() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let both = user("get_weather and get_time");
     for (input, choice, parallel, expected) in [
         (&both, json!("auto"), true, vec!["get_weather", "get_time"]),
@@ -123,16 +123,16 @@ async fn the_request_selects_the_tools() {
             "tool_choice": choice,
             "parallel_tool_calls": parallel,
         });
-        let frames = party.answered(&tokens, asked).await;
-        assert_eq!(called(&frames), expected, "{input} {choice} {parallel}");
+        let frames = fixture.response_frames(&tokens, asked).await;
+        assert_eq!(called_names(&frames), expected, "{input} {choice} {parallel}");
         assert_eq!(text(&frames).contains("word1 "), expected.is_empty());
     }
 }
 
 #[tokio::test]
 async fn tool_outputs_are_repeated_and_must_match_a_call() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "get_time", "arguments": "{}"});
     let done = |id: &str, output: Value| json!({"type": "function_call_output", "call_id": id, "output": output});
     let input = json!([
@@ -142,7 +142,7 @@ async fn tool_outputs_are_repeated_and_must_match_a_call() {
         done("call_1", json!("half past ten")),
         done("call_2", json!([{"type": "input_text", "text": "in Cork"}])),
     ]);
-    let frames = party.answered(&tokens, json!({"input": input, "tools": tools()})).await;
+    let frames = fixture.response_frames(&tokens, json!({"input": input, "tools": tools()})).await;
     assert_eq!(text(&frames), "The tools answered: half past ten in Cork");
 
     for input in [
@@ -153,7 +153,7 @@ async fn tool_outputs_are_repeated_and_must_match_a_call() {
     ] {
         let mut body = prompt();
         body["input"] = input;
-        let refused = Answer::of(party.responses(&tokens.access, &body).await.unwrap()).await;
+        let refused = Answer::of(fixture.responses(&tokens.access, &body).await.unwrap()).await;
         let message = "No tool call found for function call output with call_id call_1.";
         assert_eq!((refused.status, &refused.json()["error"]["message"]), (400, &json!(message)));
     }
@@ -161,8 +161,8 @@ async fn tool_outputs_are_repeated_and_must_match_a_call() {
 
 #[tokio::test]
 async fn text_satisfies_the_requested_schema() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let schema = json!({
         "type": "object",
         "properties": {
@@ -173,15 +173,15 @@ async fn text_satisfies_the_requested_schema() {
         "$defs": {"name": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
     });
     let format = json!({"type": "json_schema", "name": "names", "schema": schema});
-    let frames = party.answered(&tokens, json!({"text": {"format": format}})).await;
+    let frames = fixture.response_frames(&tokens, json!({"text": {"format": format}})).await;
     assert_eq!(text(&frames), r#"{"names":["text"],"kind":"a"}"#);
     assert_eq!(output(&frames)[0]["content"][0]["text"], text(&frames));
 }
 
 #[tokio::test]
 async fn requested_reasoning_comes_first_and_its_summary_is_counted() {
-    let party = Party::with(|settings| settings.stream_deltas = 2).await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::with(|settings| settings.stream_deltas = 2).await;
+    let tokens = fixture.sign_in().await;
     // `summarized` is `None` if there is no reasoning.
     for (asked, summarized, encrypted) in [
         (json!({"reasoning": {"effort": "high"}}), Some(false), false),
@@ -190,7 +190,7 @@ async fn requested_reasoning_comes_first_and_its_summary_is_counted() {
         (json!({"reasoning": {"effort": "none"}}), None, false),
         (json!({"reasoning": {"effort": "minimal"}, "include": []}), None, false),
     ] {
-        let frames = party.answered(&tokens, asked.clone()).await;
+        let frames = fixture.response_frames(&tokens, asked.clone()).await;
         let items = output(&frames);
         let usage = &frames.last().unwrap()["response"]["usage"];
         let reasoning_tokens = usage["output_tokens_details"]["reasoning_tokens"].as_u64().unwrap();
@@ -218,10 +218,10 @@ async fn requested_reasoning_comes_first_and_its_summary_is_counted() {
 
 #[tokio::test]
 async fn usage_adds_up_and_counts_cached_prompts() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let usage = async |members: Value| {
-        let usage = party.answered(&tokens, members).await.last().unwrap()["response"]["usage"].clone();
+        let usage = fixture.response_frames(&tokens, members).await.last().unwrap()["response"]["usage"].clone();
         let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64).unwrap();
         assert_eq!(count("/total_tokens"), count("/input_tokens") + count("/output_tokens"));
         (count("/input_tokens"), count("/input_tokens_details/cached_tokens"))
@@ -248,15 +248,15 @@ async fn usage_adds_up_and_counts_cached_prompts() {
 
 #[tokio::test]
 async fn a_required_image_is_returned_and_the_response_repeats_effort_and_tier() {
-    let party = Party::new().await;
-    let tokens = party.sign_in().await;
+    let fixture = Fixture::new().await;
+    let tokens = fixture.sign_in().await;
     let asked = json!({
         "tools": [{"type": "image_generation", "size": "1024x1536"}],
         "tool_choice": {"type": "image_generation"},
         "reasoning": {"effort": "low"},
         "service_tier": "priority",
     });
-    let frames = party.answered(&tokens, asked).await;
+    let frames = fixture.response_frames(&tokens, asked).await;
     let items = output(&frames);
     let image = items.iter().find(|item| item["type"] == "image_generation_call").unwrap();
     assert_eq!((&image["size"], &image["output_format"]), (&json!("1024x1536"), &json!("png")));

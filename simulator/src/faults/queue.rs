@@ -1,4 +1,4 @@
-//! The queue of faults, oldest first.
+//! The queue of faults, and to how many requests each applies.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl Times {
         self == Self::Next(0)
     }
 
-    /// Uses one of the count.
+    /// Subtracts one from the count.
     pub(crate) fn count_down(&mut self) {
         if let Self::Next(left) = self {
             *left = left.saturating_sub(1);
@@ -67,7 +67,7 @@ impl FaultOrder {
     }
 }
 
-/// The queued faults, oldest first. The oldest that covers an endpoint applies.
+/// The queued faults, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct FaultQueue(Vec<FaultOrder>);
 
@@ -84,8 +84,8 @@ impl FaultQueue {
         self.0.clone()
     }
 
-    /// Returns the fault for a request to this endpoint, if any, and counts it.
-    pub(crate) fn strike(&mut self, endpoint: Endpoint) -> Option<Fault> {
+    /// Returns the oldest fault for a request to this endpoint, and counts it down.
+    pub(crate) fn next_for(&mut self, endpoint: Endpoint) -> Option<Fault> {
         self.0.retain(|order| !order.times.is_over());
         let order = self.0.iter_mut().find(|order| order.endpoint.covers(endpoint))?;
         order.times.count_down();
@@ -101,21 +101,21 @@ mod tests {
     use super::{Endpoint, Fault, FaultOrder, FaultQueue};
 
     #[test]
-    fn faults_apply_in_order_and_only_to_their_endpoint() {
+    fn faults_apply_oldest_first_and_only_to_their_endpoint() {
         let mut queue = FaultQueue::default();
         queue.push(FaultOrder::next(2, Endpoint::Refresh, Fault::Hang));
         queue.push(FaultOrder::standing(Endpoint::Token, Fault::LoseAnswer));
-        assert_eq!(queue.strike(Endpoint::Revoke), None);
-        assert_eq!(queue.strike(Endpoint::Responses), None);
-        assert_eq!(queue.strike(Endpoint::CodeExchange), Some(Fault::LoseAnswer));
-        assert_eq!(queue.strike(Endpoint::Refresh), Some(Fault::Hang));
-        assert_eq!(queue.strike(Endpoint::Refresh), Some(Fault::Hang));
-        assert_eq!(queue.strike(Endpoint::Refresh), Some(Fault::LoseAnswer));
-        assert_eq!(queue.strike(Endpoint::Refresh), Some(Fault::LoseAnswer));
+        assert_eq!(queue.next_for(Endpoint::Revoke), None);
+        assert_eq!(queue.next_for(Endpoint::Responses), None);
+        assert_eq!(queue.next_for(Endpoint::CodeExchange), Some(Fault::LoseAnswer));
+        assert_eq!(queue.next_for(Endpoint::Refresh), Some(Fault::Hang));
+        assert_eq!(queue.next_for(Endpoint::Refresh), Some(Fault::Hang));
+        assert_eq!(queue.next_for(Endpoint::Refresh), Some(Fault::LoseAnswer));
+        assert_eq!(queue.next_for(Endpoint::Refresh), Some(Fault::LoseAnswer));
     }
 
     #[test]
-    fn a_whole_origin_covers_its_endpoints_and_no_other_origin() {
+    fn a_fault_of_all_endpoints_covers_each_and_no_other_origin() {
         let endpoints = [
             Endpoint::Refresh,
             Endpoint::Responses,
@@ -128,7 +128,7 @@ mod tests {
             let mut queue = FaultQueue::default();
             queue.push(FaultOrder::standing(*origin, Fault::Hang));
             for (other, endpoint) in endpoints.iter().enumerate() {
-                assert_eq!(queue.strike(*endpoint).is_some(), index == other, "{origin:?} {endpoint:?}");
+                assert_eq!(queue.next_for(*endpoint).is_some(), index == other, "{origin:?} {endpoint:?}");
             }
         }
     }

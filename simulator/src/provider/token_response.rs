@@ -9,7 +9,7 @@ use super::{
     Provider, State,
     claims::{AccessClaims, IdClaims},
     families::Grant,
-    keys::KeyRing,
+    keys::SigningKeys,
     refusal::Refusal,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A token response that is not yet signed.
-pub(crate) struct TokenAnswer {
+pub(crate) struct UnsignedTokenResponse {
     family: FamilyId,
     grant: Grant,
     account: Account,
@@ -29,11 +29,11 @@ pub(crate) struct TokenAnswer {
     form: AccessTokenForm,
     with_id_token: bool,
     expires_in: ExpiresIn,
-    keys: KeyRing,
+    keys: SigningKeys,
     issuer: String,
 }
 
-impl TokenAnswer {
+impl UnsignedTokenResponse {
     /// Decides the contents of the response from the settings, and records the new refresh token.
     pub(super) fn prepare(
         provider: &Provider,
