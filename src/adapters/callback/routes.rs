@@ -24,7 +24,7 @@ const PREFETCH_HEADERS: [HeaderName; 3] =
 #[derive(Clone)]
 struct RouteState {
     events: mpsc::Sender<CallbackEvent>,
-    /// The outcome of the last callback, which `/auth/done` shows.
+    /// The reply to the last callback with a pending login's `state`, which `/auth/done` shows.
     last: Arc<RwLock<Option<CallbackReply>>>,
 }
 
@@ -40,8 +40,8 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
     })
 }
 
-/// Returns an error page unless the request is a top-level navigation to a loopback host. Requests for images, frames
-/// or scripts, and requests with another host name, get the error page.
+/// Returns an error page for another method than GET, for another host name than a loopback one, and for a request that
+/// the browser marks as a prefetch or as one for an image, frame or script. Older browsers do not mark requests.
 fn rejection(request: &Request, port: u16) -> Option<Response> {
     // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {
