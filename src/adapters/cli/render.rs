@@ -174,8 +174,8 @@ pub fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
-/// Escapes control characters. In valid JSON, those below U+0020 are white space between tokens and stay; the others
-/// occur only inside strings, where the escape is equivalent.
+/// Escapes control characters. In valid JSON, those below U+0020 are white space between tokens and stay; U+007F to
+/// U+009F occur only inside strings, where the escape is equivalent.
 pub fn printable_json(raw: &str) -> String {
     let is_unsafe = |c: char| c.is_control() && !c.is_ascii_whitespace();
     raw.chars().map(|c| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
