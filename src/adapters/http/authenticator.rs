@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts,
-    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson, websocket::no_upgrade,
+    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson, websocket::reject_websocket,
 };
 use crate::{
     adapters::contract::ProblemKind,
@@ -133,7 +133,7 @@ impl AuthContext {
     }
 }
 
-/// Checks the token of every request.
+/// Checks the tokens of requests, and limits the rate of requests without a valid one.
 pub(super) struct Authenticator {
     token: GatewayToken,
     state: Arc<ApiState>,
@@ -154,8 +154,8 @@ impl Authenticator {
         self.state.app.access.find(&digest).map(Credential::ApiToken)
     }
 
-    /// Accepts a request if its path needs no token, or if its token permits the path. Requests with a valid token are
-    /// never rate limited.
+    /// Accepts a request if its path needs no token, or if its token permits the path. Does not limit
+    /// the rate of requests with a valid token.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Authenticator {
             Grant::Link => return Err(insufficient_scope("owner")),
             Grant::Program(_) => {
                 // The check below would reject a WebSocket with a 405, which clients retry.
-                no_upgrade(request)?;
+                reject_websocket(request)?;
                 match self.state.operations.check(request.method(), path, rights) {
                     Ok(()) => return Ok(()),
                     Err(refusal) => refusal,

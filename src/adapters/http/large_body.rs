@@ -186,7 +186,7 @@ fn acquire(budget: &Arc<Semaphore>, kib: usize) -> Result<OwnedSemaphorePermit, 
 fn bounded(body: Body) -> BodyStream {
     let chunks = Box::pin(body.into_bytes_stream());
     Box::pin(stream::try_unfold((chunks, 0), |(mut chunks, size)| async move {
-        let Some(chunk) = chunks.try_next().await.map_err(|error| broken(&error))? else { return Ok(None) };
+        let Some(chunk) = chunks.try_next().await.map_err(|error| body_error(&error))? else { return Ok(None) };
         let size = size + chunk.len();
         if size > MAX_BYTES {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
@@ -196,7 +196,7 @@ fn bounded(body: Body) -> BodyStream {
 }
 
 /// Converts a read error. `adapters::serving` fails a body that is too slow with `TimedOut`.
-pub(super) fn broken(error: &io::Error) -> BodyError {
+pub(super) fn body_error(error: &io::Error) -> BodyError {
     if error.kind() == io::ErrorKind::TimedOut { BodyError::TooSlow } else { BodyError::Broken }
 }
 
