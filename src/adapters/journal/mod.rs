@@ -1,8 +1,8 @@
 //! The token journal as a folder: one file for each account, login and generation.
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in records are sealed,
-//! as in the database. A mark, a presented token and the end of a login are empty files, whose names are their content:
+//! may leave a complete draft, so every file that parses is a record, whatever its name. The tokens in records are
+//! sealed, as in the database. The other files, except those of `login_file`, are empty. Their names are their content:
 //!
 //! - `<account>.<login>.<generation>.json` is a record; it ends in `.committed.json` after the commit.
 //! - `<account>.<login>.<generation>.seen` is a mark.
@@ -201,7 +201,7 @@ impl FolderJournal {
         Ok(counts)
     }
 
-    /// Removes the files that `is_selected` accepts, and the misnamed files of the record `stem`, unless it is empty.
+    /// Removes the files that `is_selected` accepts and, unless `stem` is empty, the misnamed files of that record.
     fn remove_where(&self, stem: &str, is_selected: impl Fn(&PathBuf) -> bool) -> io::Result<()> {
         let mut paths = self.paths()?;
         paths.retain(is_selected);

@@ -60,7 +60,7 @@ pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
 /// The limits of a server. `http::limits` returns those of the API, and `callback` has those of the login callback.
-/// hyper enforces `idle_timeout`; `WatchedStream` and `ReceivedBody` enforce the other timeouts.
+/// hyper enforces `idle_timeout`; `Connection`, `WatchedStream` and `ReceivedBody` enforce the other timeouts.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time to receive the head of a request, from its first byte; also the time until the first byte of a connection.
@@ -148,7 +148,7 @@ pub async fn serve(
             }
         }
         let activity = Arc::new(Activity::default());
-        activity.progress();
+        activity.note_progress();
         let connection =
             Connection { stream, remote, tls, endpoint: Arc::clone(&endpoint), activity: Arc::clone(&activity) };
         let task = tasks.spawn(connection.serve(limits, graceful.watcher()));
@@ -242,7 +242,7 @@ fn is_framed_once(headers: &HeaderMap) -> bool {
 fn watched(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {
-        activity.request_received();
+        activity.note_request();
         return request;
     }
     let body = ReceivedBody::new(body.into(), Arc::clone(activity), limits);
