@@ -101,7 +101,7 @@ impl ArchiveWriter {
     }
 }
 
-/// A complete archive under a temporary name. Dropping it deletes the file, except after `publish` or `keep`.
+/// An archive under a temporary name. Dropping this value deletes the file, except after `publish` or `keep`.
 pub struct Draft {
     temporary: PathBuf,
     path: PathBuf,
@@ -213,7 +213,7 @@ impl ArchiveReader {
         }
     }
 
-    /// Reports a line that cannot be parsed. serde's own text may quote a value of the line, such as a token.
+    /// Returns the error for an invalid line, without serde's text, which may quote a token of the line.
     fn invalid_line(&self, error: &serde_json::Error) -> ArchiveError {
         self.damaged(&format!("a line is invalid at column {}", error.column()))
     }

@@ -103,6 +103,7 @@ pub(super) fn open(
     derive_key(file_key, Some(&nonce), b"payload").map_err(failed("read", path))
 }
 
+/// Derives the wrapping key. age fixes scrypt's parameters r = 8 and p = 1.
 fn wrapping_key(passphrase: &SecretString, salt: &[u8], work_factor: u8) -> Option<ChaCha20Poly1305> {
     let mut key = Zeroizing::new([0; 32]);
     let salt = [SALT_LABEL, salt].concat();

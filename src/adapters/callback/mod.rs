@@ -19,7 +19,7 @@ use crate::{
 
 use std::time::Duration;
 
-/// Number of queued events. While the queue is full, requests wait.
+/// Maximum number of queued events. While the queue is full, requests wait.
 const QUEUE_CAPACITY: usize = 16;
 
 const LIMITS: Limits = Limits {

@@ -32,8 +32,8 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
     let routes = Route::new().at("/auth/callback", get(callback)).at("/auth/done", get(done));
     let routes = routes.data(RouteState { events, last: Arc::default() });
     routes.around(move |routes, request| async move {
-        let response = match rejection(&request, port) {
-            Some(rejection) => rejection,
+        let response = match refusal(&request, port) {
+            Some(refusal) => refusal,
             None => routes.call(request).await.unwrap_or_else(|error| page::refusal(error.status())),
         };
         Ok(page::with_safe_headers(response))
@@ -42,7 +42,7 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
 
 /// Returns an error page for another method than GET, for another host name than a loopback one, and for a request that
 /// the browser marks as a prefetch or as one for an image, frame or script. Older browsers do not mark requests.
-fn rejection(request: &Request, port: u16) -> Option<Response> {
+fn refusal(request: &Request, port: u16) -> Option<Response> {
     // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {
         return Some(page::refusal(StatusCode::METHOD_NOT_ALLOWED));
@@ -81,13 +81,13 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     // The send and the receive fail only while the listener closes.
     let _ = state.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
-        ended @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
-            *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        reply @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
+            *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(reply);
             // The redirect removes the code from the address bar and from the browser's history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
-        refused @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
-            page::outcome(&refused)
+        reply @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
+            page::outcome(&reply)
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct AuthContext {
 }
 
 impl AuthContext {
-    /// Returns the id of the caller's API token, for `large_body`; empty for the gateway token.
+    /// Returns the id of the caller's API token; empty for the gateway token.
     pub(super) fn token_id(&self) -> &str {
         match &self.credential {
             Credential::GatewayToken => "",

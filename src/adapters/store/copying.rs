@@ -88,7 +88,6 @@ pub struct RestoreOrder<'a> {
     pub progress: &'a (dyn Fn(usize) + Sync),
 }
 
-/// What was restored.
 #[derive(Debug, Default)]
 pub struct Restored {
     pub rows: usize,
