@@ -102,7 +102,7 @@ fn add_required_scope(operation: &mut Value) {
     }
 }
 
-/// Moves problems and OpenAI errors to the components, because they are the same for every operation.
+/// Moves problems and OpenAI errors to the components, because many operations have the same ones.
 fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();

@@ -44,7 +44,7 @@ pub(super) struct EntryPoint<R, P> {
     pub(super) authenticator: Authenticator,
     /// Handles `/` and the paths below `/page/`.
     pub(super) page: P,
-    /// Handles all other paths.
+    /// Handles the other paths, except those of the proxy.
     pub(super) routes: R,
     pub(super) state: Arc<ApiState>,
 }
