@@ -137,12 +137,12 @@ impl AuthContext {
 pub(super) struct Authenticator {
     token: GatewayToken,
     state: Arc<ApiState>,
-    failed: FailedAttempts,
+    failed_attempts: FailedAttempts,
 }
 
 impl Authenticator {
     pub(super) fn new(token: GatewayToken, state: Arc<ApiState>) -> Self {
-        Self { token, state, failed: FailedAttempts::default() }
+        Self { token, state, failed_attempts: FailedAttempts::default() }
     }
 
     /// Returns the credential for a caller's token; `None` if the token is unknown.
@@ -170,7 +170,7 @@ impl Authenticator {
             if token.is_some() {
                 self.state.app.access.note_refused_token();
             }
-            return Err(match self.failed.count(caller.0) {
+            return Err(match self.failed_attempts.count(caller.0) {
                 Ok(()) => ProblemJson::unauthorized(token.is_some()),
                 Err(wait) => ProblemJson::too_many_attempts(wait),
             });

@@ -203,9 +203,9 @@ impl Connection {
             let scheme = scheme.clone();
             let is_last = heads.end_head(request.body().size_hint().exact());
             async move {
-                let response = if is_framed_once(request.headers()) {
+                let response = if has_unambiguous_framing(request.headers()) {
                     let parts = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);
-                    endpoint.get_response(watched(parts.into(), &activity, limits)).await
+                    endpoint.get_response(watch_body(parts.into(), &activity, limits)).await
                 } else {
                     StatusCode::BAD_REQUEST.into()
                 };
@@ -232,14 +232,14 @@ impl Connection {
 
 /// Returns whether `Transfer-Encoding` is absent or exactly `chunked`. hyper also accepts other codings before
 /// `chunked`, and `chunked` more than once. Other servers parse these differently (RFC 9112, section 6.1).
-fn is_framed_once(headers: &HeaderMap) -> bool {
+fn has_unambiguous_framing(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     codings.next().is_none_or(is_chunked) && codings.next().is_none()
 }
 
 /// Limits the time for the request's body, and reports to `activity` when the request is complete.
-fn watched(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
+fn watch_body(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {
         activity.note_request();
