@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Minimum length of a new passphrase, in characters. An attacker with a copy of the archive can guess it offline.
 const MIN_CHARS: usize = 12;
-/// stdin must be shorter, although only its first line is the passphrase.
+/// Stdin must be shorter than this, although only its first line is the passphrase.
 const MAX_INPUT_BYTES: u64 = 4_096;
 
 #[derive(Debug, Args)]
