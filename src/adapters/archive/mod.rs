@@ -1,9 +1,9 @@
 //! Archives: backups and exported accounts, as lines of JSON in a file that is encrypted with a passphrase.
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
-//! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`] has
-//! its lines. A writer writes a draft beside the file, so a file under its final name is complete, or empty if the
-//! process died while it renamed the draft.
+//! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`]
+//! defines its lines. A writer writes a draft beside the file, so a file under its final name is complete, or empty if
+//! the process died while it renamed the draft.
 
 mod chunks;
 mod lines;

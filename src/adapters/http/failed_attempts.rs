@@ -20,7 +20,7 @@ const PER_NETWORK: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
 /// The number of counted networks above which idle ones are removed.
-const MAX_NETWORKS: usize = 10_000;
+const PRUNE_ABOVE: usize = 10_000;
 
 /// Counts failed attempts by network and in total. The network of a caller is its IPv4 address, or the first 64 bits of
 /// its IPv6 address: every host there has 2^64 addresses to choose from (RFC 4291 section 2.5.4).
@@ -47,7 +47,7 @@ impl FailedAttempts {
     ///
     /// A limit is exceeded. The error is the time to wait until the next attempt.
     pub fn count(&self, caller: IpAddr) -> Result<(), Duration> {
-        if self.per_network.len() > MAX_NETWORKS {
+        if self.per_network.len() > PRUNE_ABOVE {
             self.per_network.retain_recent();
         }
         let now = self.clock.now();
