@@ -14,7 +14,7 @@ pub struct LogFilter {
 type Replace = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
 
 impl LogFilter {
-    /// Whether `RUST_LOG` overrides the setting.
+    /// Returns whether `RUST_LOG` overrides the setting.
     pub fn is_overridden(&self) -> bool {
         self.is_overridden
     }
@@ -25,8 +25,8 @@ impl LogFilter {
     }
 }
 
-/// Starts logging, as JSON objects or as text. `variable` is the value of `RUST_LOG`, which overrides the valid
-/// `filter`. An invalid one is logged and ignored, because it may be set for another program.
+/// Starts logging, as JSON objects or as text. `filter` must be valid. `variable` is the value of `RUST_LOG`, which
+/// overrides `filter`. An invalid `variable` is logged and ignored, because it may be meant for another program.
 pub fn start(filter: &str, variable: Option<&str>, is_json: bool) -> LogFilter {
     let (variable, error) = match variable.map(EnvFilter::try_new).transpose() {
         Ok(variable) => (variable, None),

@@ -11,7 +11,7 @@
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
 //! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`], whose static texts [`web_ui`] uses too.
 //!   Shared by [`oauth`], [`upstream`] and [`diagnosis`]: the reasons of failed connections in `connect_failure`.
-//!   Shared by all that call another machine: [`outbound`]. Shared by all that write a file of secrets: `draft`.
+//!   Shared by these three and [`webhook`]: [`outbound`]. Shared by all that write a file of secrets: `draft`.
 
 pub mod archive;
 pub mod callback;

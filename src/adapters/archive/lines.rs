@@ -1,4 +1,4 @@
-//! The JSON lines of an archive: a header, then batches of table rows or accounts, then an end line with their number.
+//! The JSON lines of an archive: a header, then lines with rows of one table or with one account, then an end line.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
@@ -6,7 +6,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::domain::secret::{AccessToken, RefreshToken};
 
-/// The version of the format. A reader refuses a later version.
+/// The version of the format. A reader rejects a later version.
 pub(super) const FORMAT: u32 = 1;
 
 /// What an archive is for.
@@ -34,7 +34,7 @@ pub struct Header {
     #[serde(default)]
     pub key_checks: Vec<StoredCheck>,
     /// The unchanged text of the configuration file.
-    #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
+    #[serde(default, serialize_with = "serialize_secret", skip_serializing_if = "Option::is_none")]
     pub settings: Option<SecretString>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<ArchivedSecrets>,
@@ -58,9 +58,9 @@ pub struct StoredCheck {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ArchivedSecrets {
     /// One key per line, as in a key file. The first key seals.
-    #[serde(serialize_with = "exposed")]
+    #[serde(serialize_with = "serialize_secret")]
     pub encryption_keys: Option<SecretString>,
-    #[serde(serialize_with = "exposed")]
+    #[serde(serialize_with = "serialize_secret")]
     pub gateway_token: Option<SecretString>,
 }
 
@@ -74,9 +74,9 @@ pub struct ArchivedAccount {
     pub enabled: bool,
     /// The metadata of the tokens, as in `llm_providers.settings`.
     pub settings: Value,
-    #[serde(serialize_with = "exposed")]
+    #[serde(serialize_with = "serialize_secret")]
     pub access_token: Option<SecretString>,
-    #[serde(default, serialize_with = "exposed", skip_serializing_if = "Option::is_none")]
+    #[serde(default, serialize_with = "serialize_secret", skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<SecretString>,
 }
 
@@ -117,13 +117,13 @@ pub struct Line {
 
 impl Line {
     /// Counts the rows or accounts in this line.
-    pub(super) fn counted(&self) -> serde_json::Result<usize> {
+    pub(super) fn count_entries(&self) -> serde_json::Result<usize> {
         let rows = self.rows.as_ref().map(|rows| serde_json::from_str::<Vec<IgnoredAny>>(rows.get())).transpose()?;
         Ok(rows.map_or(0, |rows| rows.len()) + usize::from(self.account.is_some()))
     }
 }
 
 /// Serializes the plaintext of a secret.
-fn exposed<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_secret<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(|secret| secret.expose_secret()).serialize(serializer)
 }

@@ -1,9 +1,9 @@
 //! Archives: backups and exported accounts, as lines of JSON in a file that is encrypted with a passphrase.
 //!
 //! The file has the format of age (age-encryption.org/v1) with one scrypt recipient, so `age --decrypt FILE` opens it
-//! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`] has
-//! its lines. A writer writes a draft beside the file, so a file under its final name is complete, or empty if the
-//! process died while it renamed the draft.
+//! without goclaw. [`sealing`] handles age's header and the keys, [`chunks`] encrypts the content, and [`lines`]
+//! defines its lines. A writer writes a draft beside the file, so a file under its final name is complete, or empty if
+//! the process died while it renamed the draft.
 
 mod chunks;
 mod lines;
@@ -25,7 +25,7 @@ pub use lines::{ArchiveKind, ArchivedAccount, ArchivedSecrets, Header, Line, Sto
 use crate::{adapters::draft::create_draft, ports::Random};
 use chunks::{ChunkReader, ChunkWriter};
 
-/// Maximum length of a line, in bytes.
+/// Maximum length of a line, in bytes: twice that of a batch of 8 remembered responses of 16 MiB each.
 const MAX_LINE_BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,8 @@ impl ArchiveWriter {
         if fs::symlink_metadata(path).is_ok() {
             return Err(ArchiveError::Exists(path.to_owned()));
         }
-        let (file, draft) = create_draft(path).map_err(failed("create", path))?;
-        let (mut file, draft) = (BufWriter::new(file), Draft { draft, path: path.to_owned(), is_kept: false });
+        let (file, temporary) = create_draft(path).map_err(failed("create", path))?;
+        let (mut file, draft) = (BufWriter::new(file), Draft { temporary, path: path.to_owned(), is_kept: false });
         let key = sealing::begin(&mut file, passphrase, random)?.map_err(failed("write", path))?;
         let mut writer = Self { path: path.to_owned(), draft, content: ChunkWriter::new(file, &key) };
         writer.write(header)?;
@@ -101,9 +101,9 @@ impl ArchiveWriter {
     }
 }
 
-/// A complete archive under a temporary name. Dropping it deletes the file, except after `publish` or `keep`.
+/// An archive under a temporary name. Dropping this value deletes the file, except after `publish` or `keep`.
 pub struct Draft {
-    draft: PathBuf,
+    temporary: PathBuf,
     path: PathBuf,
     is_kept: bool,
 }
@@ -111,7 +111,7 @@ pub struct Draft {
 impl Draft {
     /// Returns the temporary name.
     pub fn name(&self) -> &Path {
-        &self.draft
+        &self.temporary
     }
 
     /// Keeps the file when this value is dropped, because it may be the only copy of its content.
@@ -133,7 +133,7 @@ impl Draft {
             let path = self.path.clone();
             return Err(if is_taken { ArchiveError::Exists(path) } else { failed("write", &path)(error) });
         }
-        let renamed = fs::rename(&self.draft, &self.path);
+        let renamed = fs::rename(&self.temporary, &self.path);
         if renamed.is_err() {
             // Free the reserved name. A failure is ignored, because the rename's error is returned anyway.
             let _ = fs::remove_file(&self.path);
@@ -148,7 +148,7 @@ impl Drop for Draft {
     fn drop(&mut self) {
         if !self.is_kept {
             // A leftover draft does no harm, so a failure is ignored.
-            let _ = fs::remove_file(&self.draft);
+            let _ = fs::remove_file(&self.temporary);
         }
     }
 }
@@ -199,7 +199,7 @@ impl ArchiveReader {
         let text = self.read_line()?.ok_or_else(|| self.damaged("its end is missing"))?;
         let mut line: Line = serde_json::from_str(&text).map_err(|error| self.invalid_line(&error))?;
         let Some(end) = line.end else {
-            line.count = line.counted().map_err(|error| self.invalid_line(&error))?;
+            line.count = line.count_entries().map_err(|error| self.invalid_line(&error))?;
             self.count += line.count;
             return Ok(Some(line));
         };
@@ -213,7 +213,7 @@ impl ArchiveReader {
         }
     }
 
-    /// Reports a line that cannot be parsed. serde's own text may quote a value of the line, such as a token.
+    /// Returns the error for an invalid line, without serde's text, which may quote a token of the line.
     fn invalid_line(&self, error: &serde_json::Error) -> ArchiveError {
         self.damaged(&format!("a line is invalid at column {}", error.column()))
     }

@@ -51,6 +51,7 @@ fn write_header(
     nonce: [u8; 16],
 ) -> io::Result<PayloadKey> {
     let wrapping = wrapping_key(passphrase, &salt, WORK_FACTOR).ok_or(io::ErrorKind::InvalidInput)?;
+    // age uses a nonce of zeros here, because each wrapping key encrypts only one file key.
     let wrapped = wrapping.encrypt(&Nonce::default(), file_key.as_slice());
     let wrapped = wrapped.map_err(|opaque| io::Error::other(opaque.to_string()))?;
     let [salt, wrapped] = [salt.as_slice(), &wrapped].map(|bytes| STANDARD_NO_PAD.encode(bytes));
@@ -102,6 +103,7 @@ pub(super) fn open(
     derive_key(file_key, Some(&nonce), b"payload").map_err(failed("read", path))
 }
 
+/// Derives the wrapping key. age fixes scrypt's parameters r = 8 and p = 1.
 fn wrapping_key(passphrase: &SecretString, salt: &[u8], work_factor: u8) -> Option<ChaCha20Poly1305> {
     let mut key = Zeroizing::new([0; 32]);
     let salt = [SALT_LABEL, salt].concat();

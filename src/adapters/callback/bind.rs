@@ -12,7 +12,7 @@ use crate::ports::{BindError, CallbackAddress};
 /// Binds all IP addresses of `address`, or none. Without IPv6 on this machine, binds `127.0.0.1` alone.
 ///
 /// # Errors
-/// [`BindError::InUse`] if another program holds the port, even on one of the addresses only: a browser may resolve
+/// [`BindError::InUse`] if another program holds the port, even on only one of the addresses: a browser may resolve
 /// `localhost` to that address and send the authorization code to that program. [`BindError::Failed`] for other causes.
 pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListener>, BindError> {
     let (ips, port): (&[IpAddr], u16) = match address {

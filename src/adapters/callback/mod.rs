@@ -1,7 +1,8 @@
 //! The callback listener (RFC 8252, section 7.3). It serves the redirect URI `http://localhost:1455/auth/callback`.
 //!
-//! Web pages and other local programs can reach it too. It therefore serves only two paths, and only to top-level
-//! navigations to a loopback host. Its pages repeat text only from a request with the `state` of a pending login.
+//! Web pages and other local programs can reach it too. It therefore serves only two paths under a loopback host name,
+//! and rejects requests that a browser marks as a prefetch or as part of another page. Its pages repeat text only from
+//! a request with the `state` of a pending login.
 
 mod bind;
 mod page;
@@ -18,7 +19,7 @@ use crate::{
 
 use std::time::Duration;
 
-/// Number of queued events. While the queue is full, requests wait.
+/// Maximum number of queued events. While the queue is full, requests wait.
 const QUEUE_CAPACITY: usize = 16;
 
 const LIMITS: Limits = Limits {
@@ -47,7 +48,7 @@ impl CallbackListener for LoopbackListener {
         let endpoint = routes::endpoint(sender, address.port());
         #[expect(clippy::disallowed_methods, reason = "ends with the returned value, which a tracked task holds")]
         tokio::spawn(async move {
-            // No limit per peer: in a container, every peer has the address of the network's gateway.
+            // No limit per peer: in a container, every peer has the address of the network bridge.
             let is_shared = |_| true;
             let ending = Ending { stop: stopped, freed: cancel_when_freed, ..Ending::default() };
             let listeners = listeners.into_iter().map(Into::into).collect();

@@ -24,7 +24,7 @@ const PREFETCH_HEADERS: [HeaderName; 3] =
 #[derive(Clone)]
 struct RouteState {
     events: mpsc::Sender<CallbackEvent>,
-    /// The outcome of the last callback, which `/auth/done` shows.
+    /// The reply to the last callback with a pending login's `state`, which `/auth/done` shows.
     last: Arc<RwLock<Option<CallbackReply>>>,
 }
 
@@ -32,17 +32,17 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
     let routes = Route::new().at("/auth/callback", get(callback)).at("/auth/done", get(done));
     let routes = routes.data(RouteState { events, last: Arc::default() });
     routes.around(move |routes, request| async move {
-        let response = match rejection(&request, port) {
-            Some(rejection) => rejection,
+        let response = match refusal(&request, port) {
+            Some(refusal) => refusal,
             None => routes.call(request).await.unwrap_or_else(|error| page::refusal(error.status())),
         };
         Ok(page::with_safe_headers(response))
     })
 }
 
-/// Returns an error page unless the request is a top-level navigation to a loopback host. Requests for images, frames
-/// or scripts, and requests with another host name, get the error page.
-fn rejection(request: &Request, port: u16) -> Option<Response> {
+/// Returns an error page for another method than GET, for another host name than a loopback one, and for a request that
+/// the browser marks as a prefetch or as one for an image, frame or script. Older browsers do not mark requests.
+fn refusal(request: &Request, port: u16) -> Option<Response> {
     // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {
         return Some(page::refusal(StatusCode::METHOD_NOT_ALLOWED));
@@ -81,13 +81,13 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     // The send and the receive fail only while the listener closes.
     let _ = state.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
-        ended @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
-            *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        reply @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
+            *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(reply);
             // The redirect removes the code from the address bar and from the browser's history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
-        refused @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
-            page::outcome(&refused)
+        reply @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
+            page::outcome(&reply)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The encryption key: 32 bytes, and an id derived from them that is not secret.
+//! The encryption key: 32 secret bytes, and a public id that is derived from them.
 
 use base64::{
     Engine,

@@ -3,8 +3,7 @@
 //! A sealed secret has the form `v2:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Nonces are random.
 //! At 192 bits, a collision is so unlikely that used nonces need not be recorded. The associated data binds a secret to
 //! its key and context. Its fields are length-prefixed, so two different contexts never have the same associated data.
-//! The associated data of the first format (`v1`) has fewer fields. Secrets of this format open only while a database
-//! is adopted.
+//! The associated data of the first format (`v1`) has fewer fields. Only `open_first_format` opens its secrets.
 
 mod key;
 mod key_ring;

@@ -1,4 +1,4 @@
-//! Parses the gateway's address, and decides whether a URL stays on this machine.
+//! Parses the gateway's address, and decides whether traffic to a URL stays on this machine.
 
 use std::net::IpAddr;
 

@@ -306,7 +306,7 @@ pub enum TokensCommand {
         /// What the token permits; may be given several times. `models`, `status:read`, `auth:write`, each for all accounts
         /// or for one (`models:work`), `models:work/gpt-5.5` for one model, `proxy:suno` for the proxy of an account,
         /// `admin` for everything but sessions of the page
-        #[arg(long, default_value = "models", value_parser = scopes)]
+        #[arg(long, default_value = "models", value_parser = parse_scopes)]
         scope: Vec<Scopes>,
         /// When the token expires, e.g. 90d or 12h (by default it is valid until it is revoked)
         #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -355,7 +355,7 @@ pub enum SessionsCommand {
     },
 }
 
-fn scopes(text: &str) -> Result<Scopes, InvalidScope> {
+fn parse_scopes(text: &str) -> Result<Scopes, InvalidScope> {
     Scopes::parse(text)
 }
 

@@ -1,4 +1,4 @@
-//! The client of the gateway's API: one method per operation. In `cli`, only this file exposes the gateway's token.
+//! The client of the gateway's API, with one method for each operation that a command calls.
 
 use std::path::PathBuf;
 

@@ -114,7 +114,7 @@ impl CliError {
             | Self::InvalidToken
             | Self::InvalidSecret(_)
             | Self::WhichSecret(_) => Exit::Usage,
-            // Another server sent the invalid response, so no gateway was reached.
+            // An invalid response probably comes from another server, so it counts as no response.
             Self::Unreachable { .. } | Self::InvalidResponse { .. } => Exit::Unreachable,
             Self::Unauthorized { .. } | Self::Refused { .. } | Self::UnknownProvider(_) => Exit::Refused,
             Self::NoToken(_)

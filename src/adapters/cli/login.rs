@@ -71,15 +71,15 @@ pub async fn login(
     let mut countdown = Countdown::new("Waiting for the sign-in");
     let wait = LoginWait { account, client, clock: &*environment.clock, login: &login, remark };
     // Removes the redirect file while the command waits. It never completes, so it does not end the wait.
-    let removed_later = async {
+    let remove_redirect_file = async {
         environment.clock.sleep(REDIRECT_FILE_LIFETIME).await;
         drop(redirect_file);
         future::pending().await
     };
     let end = tokio::select! {
         end = wait.until_end(&mut countdown) => Some(end),
-        () = interrupted() => None,
-        () = removed_later => None,
+        () = wait_for_interrupt() => None,
+        () = remove_redirect_file => None,
     };
     countdown.clear();
     let now = environment.clock.now();
@@ -96,8 +96,8 @@ pub async fn login(
     }
 }
 
-/// Waits for SIGINT or SIGTERM. Without a handler, the signal would leave the terminal without echo, and files behind.
-pub(super) async fn interrupted() {
+/// Waits for SIGINT or SIGTERM. Without a handler, the process would end with the echo off and the redirect file left.
+pub(super) async fn wait_for_interrupt() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut terminated) => _ = terminated.recv().await,
@@ -139,7 +139,7 @@ pub fn paste_hint(login: &PendingLogin) -> String {
     }
 }
 
-/// Prints how the login ended, or asks for the confirmation that it waits for.
+/// Prints how the login ended. If it needs a confirmation, asks the user.
 async fn report(
     end: &LoginEnd,
     options: &LoginOptions,

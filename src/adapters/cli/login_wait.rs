@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{
     client::GatewayClient,
     error::CliError,
-    pasted_lines::{Pasted, PastedLines, continued},
+    pasted_lines::{Pasted, PastedLines, join_wrapped},
     render::{self, Countdown},
     transport::ApiResponse,
 };
@@ -152,7 +152,7 @@ impl LoginWait<'_> {
             render::error("This is too long to be the address that the browser ended at.");
             return Ok(None);
         };
-        let joined = before.and_then(|before| continued(&before, &line));
+        let joined = before.and_then(|before| join_wrapped(&before, &line));
         let mut answer = self.client.callback(self.account, line.clone()).await;
         if let (Err(CliError::Refused { .. }), Some(joined)) = (&answer, &joined) {
             answer = self.client.callback(self.account, joined.clone()).await.or(answer);

@@ -1,7 +1,7 @@
 //! The command line: a client of the running gateway's public HTTP API.
 //!
 //! It reads no keys, opens no database and calls no use case, so any other client can do the same. [`args`] defines the
-//! arguments, and `client` sends requests over `transport`. Each command has a module. Only [`render`] and
+//! arguments, and `client` sends requests over `transport`. Each group of commands has a module. Only [`render`] and
 //! [`completions`] print, apart from the prompts for secrets. Commands that are not clients, such as `serve` and
 //! `migrate`, are parsed here and run by the composition root.
 

@@ -9,12 +9,12 @@ use super::{
     Environment, browser,
     client::GatewayClient,
     error::{CliError, Exit},
-    login::interrupted,
+    login::wait_for_interrupt,
     render::{self, Output},
     words::TimeFormatter,
 };
 
-/// How long the file that redirects to the page is kept for the browser.
+/// How long the command waits before it removes the redirect file, which the browser has to read.
 const REDIRECT_FILE_LIFETIME: Duration = Duration::from_secs(5);
 
 pub async fn open(
@@ -39,7 +39,7 @@ pub async fn open(
                 // The file has the link, so it must not stay behind.
                 tokio::select! {
                     () = environment.clock.sleep(REDIRECT_FILE_LIFETIME) => {}
-                    () = interrupted() => {}
+                    () = wait_for_interrupt() => {}
                 }
                 drop(redirect_file);
             }

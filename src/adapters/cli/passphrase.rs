@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Minimum length of a new passphrase, in characters. An attacker with a copy of the archive can guess it offline.
 const MIN_CHARS: usize = 12;
+/// Stdin must be shorter than this, although only its first line is the passphrase.
 const MAX_INPUT_BYTES: u64 = 4_096;
 
 #[derive(Debug, Args)]
@@ -56,7 +57,7 @@ pub fn ask(purpose: PassphraseFor) -> Result<SecretString, PassphraseError> {
         }
         return checked(&text.into(), purpose);
     }
-    // Without a handler, Ctrl-C would end the process before the prompt turns the echo on again.
+    // Without a handler, Ctrl-C would end the process with the echo off. With one, the prompt returns an error.
     let _handler = signal(SignalKind::interrupt())?;
     let prompt = |text: &str| rpassword::prompt_password(text).map(SecretString::from);
     let first = checked(&prompt("Passphrase (not shown): ")?, purpose)?;

@@ -132,9 +132,9 @@ impl Lines {
     }
 }
 
-/// Appends `line` to the lines before it, because the terminal may have wrapped the URL. Returns `None` if `line`
-/// contains a code of its own, or if the result is too long.
-pub fn continued(before: &SecretString, line: &SecretString) -> Option<SecretString> {
+/// Appends `line` to the lines before it, because the terminal may have wrapped the URL. Returns `None` if `line` has
+/// an authorization code of its own, or if the result is too long.
+pub fn join_wrapped(before: &SecretString, line: &SecretString) -> Option<SecretString> {
     let (before, line) = (before.expose_secret(), line.expose_secret());
     let is_separate = line.contains("code=") || before.len() + line.len() >= MAX_LINE_BYTES;
     if is_separate { None } else { Some(SecretString::from(format!("{before}\n{line}"))) }

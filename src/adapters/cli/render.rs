@@ -37,7 +37,7 @@ pub fn line(text: &str) -> io::Result<()> {
 /// # Errors
 /// As for [`line`].
 pub fn table(text: &str) -> io::Result<()> {
-    ignoring_closed_pipe(with_first_line(anstream::stdout().lock(), HEADING, text))
+    ignoring_closed_pipe(write_with_styled_first_line(anstream::stdout().lock(), HEADING, text))
 }
 
 /// Prints a result that needs the user's action. Its first line says what is wrong.
@@ -45,10 +45,10 @@ pub fn table(text: &str) -> io::Result<()> {
 /// # Errors
 /// As for [`line`].
 pub fn trouble(text: &str) -> io::Result<()> {
-    ignoring_closed_pipe(with_first_line(anstream::stdout().lock(), FAILURE, text))
+    ignoring_closed_pipe(write_with_styled_first_line(anstream::stdout().lock(), FAILURE, text))
 }
 
-fn with_first_line(mut output: impl Write, style: Style, text: &str) -> io::Result<()> {
+fn write_with_styled_first_line(mut output: impl Write, style: Style, text: &str) -> io::Result<()> {
     let text = printable(text);
     let (first, rest) = text.split_at(text.find('\n').unwrap_or(text.len()));
     writeln!(output, "{style}{first}{style:#}{rest}")
@@ -87,7 +87,7 @@ pub fn json(raw: &str) -> io::Result<()> {
 /// Prints an error and what to do about it.
 pub fn failure(failure: &CliError) {
     // A failure to write to stderr cannot be reported anywhere.
-    with_first_line(anstream::stderr().lock(), FAILURE, &failure.to_string()).ok();
+    write_with_styled_first_line(anstream::stderr().lock(), FAILURE, &failure.to_string()).ok();
     for advice in failure.advice() {
         error(&advice);
     }
@@ -174,8 +174,8 @@ pub fn printable(text: &str) -> String {
     text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
-/// Escapes control characters. In valid JSON, those below U+0020 are white space between tokens and stay; the others
-/// occur only inside strings, where the escape is equivalent.
+/// Escapes control characters. In valid JSON, those below U+0020 are white space between tokens and stay; U+007F to
+/// U+009F occur only inside strings, where the escape is equivalent.
 pub fn printable_json(raw: &str) -> String {
     let is_unsafe = |c: char| c.is_control() && !c.is_ascii_whitespace();
     raw.chars().map(|c| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()

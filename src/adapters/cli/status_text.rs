@@ -81,7 +81,7 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
     } else if status.state == AccountState::Absent {
         absent(subject)
     } else {
-        // Tokens are stored but cannot be used now: the account is switched off, refused, being refreshed or in doubt.
+        // Tokens are stored but cannot be used now, for example because the account is switched off or in doubt.
         let remedy = match status.state {
             AccountState::Disabled => Some(format!("Switch it on with: goclaw providers enable {name}")),
             AccountState::NeedsReauth | AccountState::Refused => Some(format!("Sign in again with: {connect_command}")),
@@ -132,7 +132,7 @@ fn last_failure(status: &AuthStatus) -> Option<String> {
     (!(succeeded || was_abandoned && status.authenticated)).then(|| format!("Last sign-in: {}", last.reason))
 }
 
-/// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.
+/// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 2026-11-30 14:02).`
 pub fn usage_text(usage: &Usage, times: &TimeFormatter) -> Option<String> {
     let window = |window: &UsageWindow| {
         let length = window.window_seconds.map(|seconds| words::duration(Duration::from_secs(seconds)));

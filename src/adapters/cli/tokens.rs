@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The number of digits of an id in the list. They are enough to name a token in `revoke`.
-const SHORT_ID: usize = 8;
+const SHORT_ID_CHARS: usize = 8;
 
 pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
     match command {
@@ -71,7 +71,7 @@ pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFo
 pub fn tokens_text(tokens: &[TokenInfo], times: &TimeFormatter) -> String {
     let row = |token: &TokenInfo| {
         let time = |at: Option<i64>, none: &str| at.map_or_else(|| none.to_owned(), |at| times.time(at));
-        let short_id = token.id.chars().take(SHORT_ID).collect();
+        let short_id = token.id.chars().take(SHORT_ID_CHARS).collect();
         let (expires, used) = (time(token.expires_at, "never"), time(token.last_used_at, "never"));
         [short_id, token.name.clone(), token.scope.clone(), times.time(token.created_at), expires, used]
     };

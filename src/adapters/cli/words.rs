@@ -1,4 +1,4 @@
-//! Formats times, durations and tables for users. Pure: the current time and the time zone are arguments.
+//! Formats times, durations and tables for users. Only [`TimeFormatter::local`] depends on this machine.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The enums of the API. Enums of the domain are used directly: their codes are the values in JSON.
+//! The enums of the API. Those of `app` and the domain are used directly, except for [`EventKind`], which has a further
+//! value.
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,7 @@
 //! The request and response bodies of the HTTP API. The server and the command line share these types, and
 //! `openapi/v1.json` is generated from them.
 //!
-//! Constraints are declared on the fields, so the document always agrees with the code. The conversion from a use
-//! case's result is next to the type that it produces.
+//! The conversion from a use case's result is next to the type that it produces.
 
 #[macro_use]
 mod schemas;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Problem, ProblemKind};
 
-/// How many of the newest events a caller can reach by paging.
+/// How many of the newest events a caller can reach by paging. The database keeps as many.
 const MAX_DEPTH: usize = 10_000;
 
 /// The maximum number of items on a page.

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{ForeignError, signed_in};
+use super::{ForeignError, oauth_account};
 use crate::{
     app::PlaintextAccount,
     domain::{
@@ -39,5 +39,5 @@ pub fn read(text: &SecretString, name: AccountName, now: Timestamp) -> Result<Pl
         return Err(ForeignError::NotCodex("its tokens are empty"));
     }
     let id_token = tokens.id_token.map(|token| IdToken::new(token.expose_secret()));
-    Ok(signed_in(name, AccessToken::new(access), Some(RefreshToken::new(refresh)), id_token, now))
+    Ok(oauth_account(name, AccessToken::new(access), Some(RefreshToken::new(refresh)), id_token, now))
 }

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
-use super::{ForeignError, signed_in};
+use super::{ForeignError, oauth_account};
 use crate::{
     app::PlaintextAccount,
     domain::{
@@ -82,20 +82,20 @@ pub fn convert(
         _other => return Ok(None),
     };
     let Ok(name) = AccountName::parse(&row.name) else { return Ok(None) };
-    let decrypted = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
+    let decrypt = |secret: &SecretString| match (secret.expose_secret().strip_prefix(SEALED_PREFIX), key) {
         (None, _) => Ok(secret.clone()),
         (Some(sealed), Some(key)) => key.open(sealed),
         (Some(_), None) => Err(ForeignError::Sealed("it needs the service's key: --key-file")),
     };
-    let api_key = row.api_key.as_ref().map(decrypted).transpose()?.filter(|text| !text.expose_secret().is_empty());
+    let api_key = row.api_key.as_ref().map(decrypt).transpose()?.filter(|text| !text.expose_secret().is_empty());
     let Some(token) = api_key else { return Ok(None) };
     let display_name = row.display_name.as_deref().and_then(|text| DisplayName::parse(text).ok());
     let display_name = display_name.map(DisplayName::into_string);
     let token = AccessToken::new(token.expose_secret());
     let Some((provider_type, auth_method)) = pasted else {
-        let refresh_token = row.refresh_token.as_ref().map(decrypted).transpose()?;
+        let refresh_token = row.refresh_token.as_ref().map(decrypt).transpose()?;
         let refresh_token = refresh_token.map(|token| RefreshToken::new(token.expose_secret()));
-        let account = signed_in(name, token, refresh_token, None, now);
+        let account = oauth_account(name, token, refresh_token, None, now);
         return Ok(Some(PlaintextAccount { display_name, enabled: row.enabled, ..account }));
     };
     let metadata = pasted_metadata(provider_type, auth_method, Some(&token), false, now);

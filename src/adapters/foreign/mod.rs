@@ -32,7 +32,7 @@ pub enum ForeignError {
 }
 
 /// Returns an account with the tokens of an OAuth login. The metadata comes from the claims of the tokens.
-fn signed_in(
+fn oauth_account(
     name: AccountName,
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,

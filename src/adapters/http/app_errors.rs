@@ -1,6 +1,6 @@
 //! Converts [`AppError`] into [`Problem`]: a stable code and a message for the caller.
 //!
-//! Error sources, upstream response bodies, SQL and file paths appear in the log only.
+//! The messages contain no SQL and no file paths, which appear in the log only. Some contain the message of a provider.
 
 use std::fmt::Display;
 
@@ -113,8 +113,8 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::InvalidRedirect(_) => (Kind::InvalidRedirectUrl, None),
         AppError::NoPendingLogin => (Kind::NoPendingLogin, None),
         AppError::ConfirmationNeeded(question) => (Kind::ConfirmationNeeded, Some(question.sentence())),
-        AppError::TokensUnsaved { is_safe, .. } => with_detail(Kind::NotSaved, unsaved(*is_safe)),
-        AppError::CallbackRejected(rejection) => rejected(*rejection),
+        AppError::TokensUnsaved { is_safe, .. } => with_detail(Kind::NotSaved, unsaved_detail(*is_safe)),
+        AppError::CallbackRejected(rejection) => rejection_kind_and_detail(*rejection),
         AppError::OtherPrincipal => with_detail(
             Kind::NotYourLogin,
             "another caller started this login; start your own, and never paste an address that somebody sent you",
@@ -126,7 +126,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
             let reason = &end.reason;
             with_detail(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {reason}"))
         }
-        AppError::LoginFailed(end) => with_detail(failed(end.outcome), &end.reason),
+        AppError::LoginFailed(end) => with_detail(failure_kind(end.outcome), &end.reason),
         AppError::Store(error) => {
             let trouble = error.trouble().unwrap_or(StoreTrouble::Unavailable).in_words();
             with_detail(Kind::StoreUnavailable, &format!("nothing was changed: {trouble}; see the gateway's log"))
@@ -155,7 +155,7 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
 }
 
 /// Returns what happens to tokens that could not be saved in the database.
-fn unsaved(is_safe: bool) -> &'static str {
+fn unsaved_detail(is_safe: bool) -> &'static str {
     if is_safe {
         "the authorization code is spent, and its tokens are in the token journal: they are saved when the database is back, \
          or at the next start; read the status in a moment, and see the gateway's log"
@@ -165,7 +165,7 @@ fn unsaved(is_safe: bool) -> &'static str {
     }
 }
 
-fn rejected(rejection: CallbackRejection) -> (Kind, Option<String>) {
+fn rejection_kind_and_detail(rejection: CallbackRejection) -> (Kind, Option<String>) {
     let (kind, detail) = match rejection {
         CallbackRejection::InvalidState => (
             Kind::InvalidState,
@@ -181,7 +181,7 @@ fn rejected(rejection: CallbackRejection) -> (Kind, Option<String>) {
 }
 
 /// Returns the error kind if the current request ended a login with this outcome.
-fn failed(outcome: LoginOutcome) -> Kind {
+fn failure_kind(outcome: LoginOutcome) -> Kind {
     match outcome {
         LoginOutcome::Denied => Kind::Denied,
         LoginOutcome::MissingEntitlement => Kind::MissingEntitlement,

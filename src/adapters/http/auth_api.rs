@@ -1,4 +1,4 @@
-//! `/v1/auth/{provider}/...`: logins, status, events and secrets of an account.
+//! `/v1/auth/{provider}/...`: logins, status, events, usage and secrets of an account. `/v1/activity`: all events.
 
 use std::cmp::Reverse;
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts,
-    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson, websocket::no_upgrade,
+    gateway_token::GatewayToken, operations::Refusal, paths, problem_json::ProblemJson, websocket::reject_websocket,
 };
 use crate::{
     adapters::contract::ProblemKind,
@@ -32,7 +32,7 @@ pub(super) struct AuthContext {
 }
 
 impl AuthContext {
-    /// Returns the id of the caller's API token, for `large_body`; empty for the gateway token.
+    /// Returns the id of the caller's API token; empty for the gateway token.
     pub(super) fn token_id(&self) -> &str {
         match &self.credential {
             Credential::GatewayToken => "",
@@ -133,16 +133,16 @@ impl AuthContext {
     }
 }
 
-/// Checks the token of every request.
+/// Checks the tokens of requests, and limits the rate of requests without a valid one.
 pub(super) struct Authenticator {
     token: GatewayToken,
     state: Arc<ApiState>,
-    failed: FailedAttempts,
+    failed_attempts: FailedAttempts,
 }
 
 impl Authenticator {
     pub(super) fn new(token: GatewayToken, state: Arc<ApiState>) -> Self {
-        Self { token, state, failed: FailedAttempts::default() }
+        Self { token, state, failed_attempts: FailedAttempts::default() }
     }
 
     /// Returns the credential for a caller's token; `None` if the token is unknown.
@@ -154,8 +154,8 @@ impl Authenticator {
         self.state.app.access.find(&digest).map(Credential::ApiToken)
     }
 
-    /// Accepts a request if its path needs no token, or if its token permits the path. Requests with a valid token are
-    /// never rate limited.
+    /// Accepts a request if its path needs no token, or if its token permits the path. Does not limit
+    /// the rate of requests with a valid token.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl Authenticator {
             if token.is_some() {
                 self.state.app.access.note_refused_token();
             }
-            return Err(match self.failed.count(caller.0) {
+            return Err(match self.failed_attempts.count(caller.0) {
                 Ok(()) => ProblemJson::unauthorized(token.is_some()),
                 Err(wait) => ProblemJson::too_many_attempts(wait),
             });
@@ -195,7 +195,7 @@ impl Authenticator {
             Grant::Link => return Err(insufficient_scope("owner")),
             Grant::Program(_) => {
                 // The check below would reject a WebSocket with a 405, which clients retry.
-                no_upgrade(request)?;
+                reject_websocket(request)?;
                 match self.state.operations.check(request.method(), path, rights) {
                     Ok(()) => return Ok(()),
                     Err(refusal) => refusal,

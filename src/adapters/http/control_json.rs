@@ -9,7 +9,7 @@ use poem_openapi::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{large_body::broken, problem_json::ProblemJson, responses::JSON};
+use super::{large_body::body_error, problem_json::ProblemJson, responses::JSON};
 use crate::{
     adapters::contract::{Problem, ProblemKind},
     domain::json,
@@ -32,7 +32,7 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, is
         ReadBodyError::PayloadTooLarge => {
             Problem::new(ProblemKind::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
         }
-        ReadBodyError::Io(error) if broken(&error) == BodyError::TooSlow => BodyError::TooSlow.into(),
+        ReadBodyError::Io(error) if body_error(&error) == BodyError::TooSlow => BodyError::TooSlow.into(),
         ReadBodyError::Io(_) | ReadBodyError::Utf8(_) | ReadBodyError::BodyHasBeenTaken => {
             Problem::new(ProblemKind::MalformedJson, "the body could not be read to its end")
         }

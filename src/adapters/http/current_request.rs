@@ -72,7 +72,6 @@ impl RequestIds {
         received.map_or_else(|| self.next(), str::to_owned)
     }
 
-    /// Returns a new id.
     pub fn next(&self) -> String {
         let mut hasher = DefaultHasher::new();
         (self.key, self.count.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);

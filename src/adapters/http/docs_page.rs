@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 use super::reference::{self, STYLE};
 use crate::adapters::serving::StaticText;
 
-/// Serves the reference for an OpenAPI document.
 pub(super) fn endpoint(document: &str) -> impl Endpoint<Output = Response> + use<> {
     let page = StaticText::new("text/html; charset=utf-8", reference::html(document));
     // Allow only this style, by its hash.

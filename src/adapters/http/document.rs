@@ -1,4 +1,4 @@
-//! Adds to the generated OpenAPI document what poem-openapi cannot express: examples, scopes and shared components.
+//! Adds to the generated OpenAPI document what poem-openapi cannot express, such as examples, scopes and shared errors.
 
 use poem::http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub(super) fn document(generated: &str) -> String {
     for probe in paths::PROBES {
         let probe = format!("/paths/{}/get", probe.replace('/', "~1"));
         set(&mut document, &probe, "security", json!([]));
-        // The server may send 431, without a body. progenitor rejects such a response beside an error with a body.
+        // The server may send 431, without a body. The generator progenitor rejects it beside an error with a body.
         if document.pointer(&format!("{probe}/responses/503")).is_none() {
             let too_large = json!({"description": "The request's headers are too large."});
             set(&mut document, &format!("{probe}/responses"), "431", too_large);
@@ -102,7 +102,7 @@ fn add_required_scope(operation: &mut Value) {
     }
 }
 
-/// Moves problems and OpenAI errors to the components, because they are the same for every operation.
+/// Moves problems and OpenAI errors to the components, because many operations have the same ones.
 fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();

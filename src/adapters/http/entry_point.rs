@@ -25,7 +25,7 @@ use super::{
     problem_json::{self, ProblemJson},
     proxy_api,
     recording::Recording,
-    websocket::no_upgrade,
+    websocket::reject_websocket,
 };
 use crate::{
     adapters::{contract::ProblemKind, serving::ObservedBy},
@@ -44,7 +44,7 @@ pub(super) struct EntryPoint<R, P> {
     pub(super) authenticator: Authenticator,
     /// Handles `/` and the paths below `/page/`.
     pub(super) page: P,
-    /// Handles all other paths.
+    /// Handles the other paths, except those of the proxy.
     pub(super) routes: R,
     pub(super) state: Arc<ApiState>,
 }
@@ -103,8 +103,8 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     }
 
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
-    /// printed the message and the location; the log line here adds the request id. No shared state is left
-    /// inconsistent: changes run in separate tasks (`app::Tasks`), and no lock is held across an await.
+    /// printed the message and the location; the log line here adds the request id. No change of state is interrupted,
+    /// because changes run in separate tasks (`app::Tasks`).
     async fn handle_or_report_panic(
         &self,
         request: Request,
@@ -134,7 +134,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         };
         let checked = self.check_host(&request).and_then(|()| preflight(&request));
         let checked = checked.and_then(|()| self.authenticator.authenticate(&mut request, caller));
-        if let Err(response) = checked.and_then(|()| no_upgrade(&request)) {
+        if let Err(response) = checked.and_then(|()| reject_websocket(&request)) {
             return response;
         }
         let result = if path.starts_with(paths::PROXY) {
@@ -161,7 +161,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     }
 }
 
-/// Returns the actor of this request for the audit log; `None` for a request that changes nothing.
+/// Returns the actor of this request for the audit log; `None` for a request that makes no audited change.
 fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
     let changes = *request.method() != Method::GET && !paths::is_unaudited(request.uri().path());
     request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))

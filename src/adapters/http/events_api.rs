@@ -1,4 +1,4 @@
-//! `/v1/events`: notifies clients of every change of accounts and logins, so that they need not poll.
+//! `/v1/events`: notifies clients when accounts or logins have changed, so that they need not poll.
 
 use std::{sync::Arc, time::Duration};
 

@@ -15,16 +15,17 @@ use governor::{
     state::{InMemoryState, NotKeyed, keyed::HashMapStateStore},
 };
 
-const PER_ADDRESS: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
+/// One attempt a second, after a burst of 20.
+const PER_NETWORK: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
-/// The number of addresses above which idle ones are removed.
-const ADDRESSES: usize = 10_000;
+/// The number of counted networks above which idle ones are removed.
+const PRUNE_ABOVE: usize = 10_000;
 
 /// Counts failed attempts by network and in total. The network of a caller is its IPv4 address, or the first 64 bits of
 /// its IPv6 address: every host there has 2^64 addresses to choose from (RFC 4291 section 2.5.4).
 pub struct FailedAttempts {
-    per_address: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
+    per_network: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>,
     in_all: RateLimiter<NotKeyed, InMemoryState, DefaultClock>,
     clock: DefaultClock,
 }
@@ -32,7 +33,7 @@ pub struct FailedAttempts {
 impl Default for FailedAttempts {
     fn default() -> Self {
         Self {
-            per_address: RateLimiter::hashmap(PER_ADDRESS),
+            per_network: RateLimiter::hashmap(PER_NETWORK),
             in_all: RateLimiter::direct(IN_ALL),
             clock: DefaultClock::default(),
         }
@@ -46,11 +47,11 @@ impl FailedAttempts {
     ///
     /// A limit is exceeded. The error is the time to wait until the next attempt.
     pub fn count(&self, caller: IpAddr) -> Result<(), Duration> {
-        if self.per_address.len() > ADDRESSES {
-            self.per_address.retain_recent();
+        if self.per_network.len() > PRUNE_ABOVE {
+            self.per_network.retain_recent();
         }
         let now = self.clock.now();
-        self.per_address.check_key(&network_of(caller)).map_err(|not_until| not_until.wait_time_from(now))?;
+        self.per_network.check_key(&network_of(caller)).map_err(|not_until| not_until.wait_time_from(now))?;
         self.in_all.check().map_err(|not_until| not_until.wait_time_from(now))
     }
 }

@@ -1,5 +1,4 @@
-//! Checks the gateway token. Only its digest is kept in memory. After a rotation, the replaced token stays valid until
-//! it expires.
+//! Checks the gateway token by its digest. After a rotation, the replaced token stays valid until it expires.
 
 use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},

@@ -36,8 +36,8 @@ pub(super) fn takes_comments(headers: &HeaderMap) -> bool {
     is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
-/// Inserts a comment whenever `body` sends nothing for `silence`. Comments are inserted only between two events. All
-/// other bytes are unchanged. The stream is fused, as a [`ByteStream`] must be.
+/// Inserts a comment between two events whenever `body` sends nothing for `silence`. All other bytes are unchanged. The
+/// stream is fused, as a [`ByteStream`] must be.
 pub fn kept_alive(body: ByteStream, silence: Duration) -> impl Stream<Item = Result<Bytes, UpstreamError>> + Send {
     let with_comments = stream::unfold(KeptAlive { body, silence, tail: Vec::new() }, |mut state| async {
         loop {

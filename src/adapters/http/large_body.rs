@@ -83,7 +83,7 @@ impl BodyBudget {
     ///
     /// The body is too large, too slow or broken, or the memory budget is used up.
     pub async fn read(&self, caller: &str, body: Body, headers: &HeaderMap) -> Result<BudgetedBody<Bytes>, BodyError> {
-        self.begin(caller, body, headers, MAX_BYTES).await.map(|(whole, _rest)| whole)
+        self.read_up_to(caller, body, headers, MAX_BYTES).await.map(|(whole, _rest)| whole)
     }
 
     /// Buffers a body of up to 1 MiB, and streams a longer one.
@@ -100,7 +100,7 @@ impl BodyBudget {
         let length = declared_length(headers);
         let limit =
             if length.is_some_and(|length| length > MAX_BUFFERED_BYTES as u64) { 0 } else { MAX_BUFFERED_BYTES };
-        let (BudgetedBody { body: start, reservation }, rest) = self.begin(caller, body, headers, limit).await?;
+        let (BudgetedBody { body: start, reservation }, rest) = self.read_up_to(caller, body, headers, limit).await?;
         let body = match rest {
             None => RequestBody::Buffered(start),
             Some(rest) => {
@@ -112,7 +112,7 @@ impl BodyBudget {
 
     /// Reads a body until it ends or exceeds `limit` bytes. Returns the bytes read, and the rest of the stream if the
     /// body exceeds the limit.
-    async fn begin(
+    async fn read_up_to(
         &self,
         caller: &str,
         body: Body,
@@ -186,7 +186,7 @@ fn acquire(budget: &Arc<Semaphore>, kib: usize) -> Result<OwnedSemaphorePermit, 
 fn bounded(body: Body) -> BodyStream {
     let chunks = Box::pin(body.into_bytes_stream());
     Box::pin(stream::try_unfold((chunks, 0), |(mut chunks, size)| async move {
-        let Some(chunk) = chunks.try_next().await.map_err(|error| broken(&error))? else { return Ok(None) };
+        let Some(chunk) = chunks.try_next().await.map_err(|error| body_error(&error))? else { return Ok(None) };
         let size = size + chunk.len();
         if size > MAX_BYTES {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
@@ -196,7 +196,7 @@ fn bounded(body: Body) -> BodyStream {
 }
 
 /// Converts a read error. `adapters::serving` fails a body that is too slow with `TimedOut`.
-pub(super) fn broken(error: &io::Error) -> BodyError {
+pub(super) fn body_error(error: &io::Error) -> BodyError {
     if error.kind() == io::ErrorKind::TimedOut { BodyError::TooSlow } else { BodyError::Broken }
 }
 

@@ -1,4 +1,4 @@
-//! The gateway's HTTP API. Every handler is three steps: parse, call one use case, render.
+//! The gateway's HTTP API. A handler parses the request, calls one use case and renders the result.
 //!
 //! The OpenAPI document is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`. Imports
 //! point one way: `*_api` -> `responses` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in

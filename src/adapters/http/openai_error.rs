@@ -44,11 +44,11 @@ impl OpenAiError {
             error.details.param.clone_from(param);
             return Self { is_permanent: true, ..error };
         }
-        let mut problem = Self::from(Problem::of(error));
+        let mut converted = Self::from(Problem::of(error));
         if let AppError::RefreshUnavailable { wait: Some(wait), .. } = error {
-            problem.retry_after = Some(*wait);
+            converted.retry_after = Some(*wait);
         }
-        problem
+        converted
     }
 
     fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {

@@ -21,7 +21,7 @@ pub(super) enum RequiredPermission {
     Nothing,
     /// A permission for the account in the path.
     ForAccount(Permission),
-    /// A permission for at least one account. The use case omits all other accounts.
+    /// A permission for at least one account. The use case omits or rejects the other accounts.
     ForSome(Permission),
     /// A permission for all accounts.
     ForAll(Permission),

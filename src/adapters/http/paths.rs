@@ -8,7 +8,7 @@ pub(super) const PROBES: [&str; 3] = ["/healthz", "/livez", "/readyz"];
 pub(super) const METRICS: &str = "/metrics";
 pub(super) const REQUESTS: &str = "/v1/requests";
 pub(super) const SESSION: &str = "/v1/session";
-/// The prefix of requests that are forwarded to a provider.
+/// The prefix of the paths that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";
 
 /// The prefix of the path of one model.
@@ -34,8 +34,9 @@ const CONTROL: [&str; 10] =
     ["activity", "audit", "auth", "events", "providers", "requests", "session", "sessions", "tokens", "usage"];
 
 /// The supported operations of OpenAI's API, for the error about an unknown path or method.
-pub(super) const OFFERED: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, /v1/completions, /v1/embeddings and \
-                                  /v1/images/generations, GET /v1/models, and the providers' own APIs below /v1/proxy/";
+pub(super) const SUPPORTED_OPERATIONS: &str = "the gateway offers POST /v1/responses, /v1/chat/completions, \
+    /v1/completions, /v1/embeddings and /v1/images/generations, GET /v1/models, and the providers' own APIs below \
+    /v1/proxy/";
 
 pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_probe(path) && !is_page(path)

@@ -38,7 +38,7 @@ impl ProblemJson {
         Self::response(
             ProblemKind::NotFound,
             if current_request::expects_openai_errors() {
-                format!("this path does not exist; {}", paths::OFFERED)
+                format!("this path does not exist; {}", paths::SUPPORTED_OPERATIONS)
             } else {
                 "this path does not exist; see /docs. The base URL of an OpenAI client ends in /v1".to_owned()
             },
@@ -50,7 +50,7 @@ impl ProblemJson {
         Self::response(
             ProblemKind::MethodNotAllowed,
             if current_request::expects_openai_errors() {
-                format!("this path does not support this method; {}", paths::OFFERED)
+                format!("this path does not support this method; {}", paths::SUPPORTED_OPERATIONS)
             } else {
                 "this path does not support this method; see /docs".to_owned()
             },

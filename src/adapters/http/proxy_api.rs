@@ -1,5 +1,5 @@
-//! `/v1/proxy/{provider}/{path}`: forwards requests to a provider's own API with an account's token. Bodies are neither
-//! changed nor parsed. See `docs/proxy.md` for the rules.
+//! `/v1/proxy/{provider}/{path}`: forwards requests to a provider's own API with an account's token. Bodies are not
+//! changed, except that a silent event stream gets comments. See `docs/proxy.md` for the rules.
 
 use std::{collections::HashMap, io};
 

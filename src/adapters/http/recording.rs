@@ -1,4 +1,4 @@
-//! Records each request when its response has ended or its caller has disconnected. `app/requests` writes the record to
+//! Records requests when their response has ended or their caller has disconnected. `app/requests` writes a record to
 //! the access log and stores it for `GET /v1/requests`.
 
 use std::{
@@ -31,7 +31,7 @@ const CALLER_LEFT: u16 = 499;
 const COMPLETE: u8 = 1;
 const BROKEN: u8 = 2;
 
-/// A request in progress. It is recorded when its last reference is dropped.
+/// A request in progress. Dropping the last reference records it.
 pub(super) struct Recording {
     requests: Arc<Requests>,
     pub(super) running: RunningRequest,

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 pub(super) const STYLE: &str = include_str!("reference.css");
 
-/// Renders a document as a page.
 pub(super) fn html(document: &str) -> String {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     let tags = list(&document, "tags");
@@ -34,20 +33,20 @@ fn tag_section(document: &Value, tag: &Value) -> String {
 }
 
 fn operation_section(document: &Value, path: &str, method: &str, operation: &Value) -> String {
-    let parameters = list(operation, "parameters").map(|parameter| resolved(document, parameter));
+    let parameters = list(operation, "parameters").map(|parameter| resolve(document, parameter));
     let parameters: String = parameters
         .map(|parameter| {
             let about = format!("{}, in {}", type_of(parameter.get("schema")), text_of(parameter, "in"));
             entry(text_of(parameter, "name"), is_required(parameter), &about, parameter.get("description"))
         })
         .collect();
-    let body = operation.get("requestBody").map(|body| resolved(document, body));
+    let body = operation.get("requestBody").map(|body| resolve(document, body));
     let body: String = members(body.and_then(|body| body.get("content")))
         .map(|(kind, content)| entry(kind, false, &type_of(content.get("schema")), None))
         .collect();
     let responses: String = members(operation.get("responses"))
         .map(|(status, response)| {
-            let response = resolved(document, response);
+            let response = resolve(document, response);
             let types: Vec<String> =
                 members(response.get("content")).map(|(_, content)| type_of(content.get("schema"))).collect();
             entry(status, false, &types.join(" or "), response.get("description"))
@@ -151,7 +150,7 @@ fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 /// Resolves a `$ref`. Returns any other value unchanged.
-fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = text_of(value, "$ref").strip_prefix('#');
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }

@@ -59,7 +59,7 @@ const ERRORS: [(u16, u16, &str); 17] = [
     (LOGIN | PROVIDER, 504, "The provider did not respond in time."),
 ];
 
-fn listed(statuses: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
+fn errors_of(statuses: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
     ERRORS.iter().filter(move |(groups, ..)| *groups == EVERY || statuses & groups != 0)
 }
 
@@ -72,7 +72,6 @@ pub(super) fn success(content: Vec<MetaMediaType>, headers: Vec<MetaHeader>) -> 
     MetaResponse { description: "Success.", status: Some(200), status_range: None, content, headers }
 }
 
-/// A JSON body.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: ToJSON> IntoResponse for Json<T> {
@@ -102,7 +101,10 @@ pub(super) type OpenAiErrorResponse<const STATUSES: u16> = ErrorResponse<STATUSE
 impl<const STATUSES: u16, const IS_OPENAI: bool> ErrorResponse<STATUSES, IS_OPENAI> {
     fn new(response: Response) -> Self {
         let status = response.status().as_u16();
-        debug_assert!(listed(STATUSES).any(|(_, listed, _)| *listed == status), "the operation does not list {status}");
+        debug_assert!(
+            errors_of(STATUSES).any(|(_, listed, _)| *listed == status),
+            "the operation does not list {status}"
+        );
         Self(response)
     }
 }
@@ -137,7 +139,7 @@ impl<const STATUSES: u16, const IS_OPENAI: bool> ApiResponse for ErrorResponse<S
     fn meta() -> MetaResponses {
         let (content_type, schema) =
             if IS_OPENAI { (JSON, OpenAiErrorBody::schema_ref()) } else { (PROBLEM_JSON, Problem::schema_ref()) };
-        let responses = listed(STATUSES).map(|&(_, status, description)| MetaResponse {
+        let responses = errors_of(STATUSES).map(|&(_, status, description)| MetaResponse {
             description,
             status: Some(status),
             status_range: None,

@@ -60,7 +60,7 @@ impl TokensApi {
     /// Rotate a token.
     ///
     /// Only this response contains the new token. The old one stays valid for `overlap`; both have the same id, name and
-    /// scope. The token that an earlier rotation replaced is not valid any more.
+    /// scope. If an older token was still in its overlap, it becomes invalid now.
     #[oai(path = "/v1/tokens/:id/rotate", method = "post", operation_id = "rotateToken")]
     async fn rotate(
         &self,

@@ -10,7 +10,7 @@ use crate::adapters::contract::ProblemKind;
 
 /// Rejects a WebSocket upgrade with a 426, on paths with errors in OpenAI's form. The Codex CLI tries an upgrade first.
 /// After a 426 it uses plain HTTP at once; after other errors it retries the upgrade.
-pub(super) fn no_upgrade(request: &Request) -> Result<(), Response> {
+pub(super) fn reject_websocket(request: &Request) -> Result<(), Response> {
     // Ignore other upgrades, which are optional: Java's client offers HTTP/2 this way.
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));

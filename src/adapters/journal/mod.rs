@@ -1,8 +1,8 @@
 //! The token journal as a folder: one file for each account, login and generation.
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in records are sealed,
-//! as in the database. A mark, a presented token and the end of a login are empty files, whose names are their content:
+//! may leave a complete draft, so every file that parses is a record, whatever its name. The tokens in records are
+//! sealed, as in the database. The other files, except those of `login_file`, are empty. Their names are their content:
 //!
 //! - `<account>.<login>.<generation>.json` is a record; it ends in `.committed.json` after the commit.
 //! - `<account>.<login>.<generation>.seen` is a mark.
@@ -64,7 +64,7 @@ impl FolderJournal {
 
     /// Runs file I/O of std on a blocking thread. tokio's `File` reports a write error only at the next write or flush,
     /// so a `sync_all` after a failed write would succeed.
-    async fn blocking<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
         doing: &'static str,
         work: impl FnOnce(Self) -> io::Result<T> + Send + 'static,
@@ -201,7 +201,7 @@ impl FolderJournal {
         Ok(counts)
     }
 
-    /// Removes the files that `is_selected` accepts, and the misnamed files of the record `stem`, unless it is empty.
+    /// Removes the files that `is_selected` accepts and, unless `stem` is empty, the misnamed files of that record.
     fn remove_where(&self, stem: &str, is_selected: impl Fn(&PathBuf) -> bool) -> io::Result<()> {
         let mut paths = self.paths()?;
         paths.retain(is_selected);
@@ -223,53 +223,53 @@ impl TokenJournal for FolderJournal {
     async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
         let stem = record_stem(&record.name, &record.rotation.version);
         let (state, file) = (record.state, RecordFile::of(record));
-        self.blocking("write to", move |journal| journal.write(&stem, state, &serde_json::to_vec(&file)?)).await
+        self.run_blocking("write to", move |journal| journal.write(&stem, state, &serde_json::to_vec(&file)?)).await
     }
 
     async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError> {
         let record = record.clone();
-        self.blocking("write to", move |journal| journal.confirm_record(&record)).await
+        self.run_blocking("write to", move |journal| journal.confirm_record(&record)).await
     }
 
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         let (name, version) = (name.clone(), version.clone());
-        self.blocking("write to", move |journal| journal.write_mark(&name, &version)).await
+        self.run_blocking("write to", move |journal| journal.write_mark(&name, &version)).await
     }
 
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
-        self.blocking("read", |journal| journal.read_marks()).await
+        self.run_blocking("read", |journal| journal.read_marks()).await
     }
 
     async fn note_presented(&self, token: &PresentedToken) -> Result<(), JournalError> {
         let token = token.clone();
-        self.blocking("write to", move |journal| journal.write_presented(&token)).await
+        self.run_blocking("write to", move |journal| journal.write_presented(&token)).await
     }
 
     async fn presented(&self) -> Result<Vec<PresentedToken>, JournalError> {
-        self.blocking("read", |journal| journal.read_presented()).await
+        self.run_blocking("read", |journal| journal.read_presented()).await
     }
 
     async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
         let ended = ended.clone();
-        self.blocking("write to", move |journal| journal.write_end(&ended)).await
+        self.run_blocking("write to", move |journal| journal.write_end(&ended)).await
     }
 
     async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
-        self.blocking("read", |journal| journal.read_ends()).await
+        self.run_blocking("read", |journal| journal.read_ends()).await
     }
 
     async fn put_login(&self, record: &LoginRecord) -> Result<(), JournalError> {
         let record = record.clone();
-        self.blocking("write to", move |journal| journal.write_login(&record)).await
+        self.run_blocking("write to", move |journal| journal.write_login(&record)).await
     }
 
     async fn logins(&self) -> Result<Vec<LoginRecord>, JournalError> {
-        self.blocking("read", |journal| journal.read_logins()).await
+        self.run_blocking("read", |journal| journal.read_logins()).await
     }
 
     async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
         let (name, login_id) = (name.clone(), login_id.clone());
-        self.blocking("remove a login from", move |journal| journal.remove_login_files(&name, &login_id)).await
+        self.run_blocking("remove a login from", move |journal| journal.remove_login_files(&name, &login_id)).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
@@ -280,18 +280,18 @@ impl TokenJournal for FolderJournal {
         &self,
         known: HashMap<AccountName, TokenVersion>,
     ) -> Result<Vec<JournalRecord>, JournalError> {
-        self.blocking("read", move |journal| journal.read_all(&known)).await
+        self.run_blocking("read", move |journal| journal.read_all(&known)).await
     }
 
     async fn count_by_key(&self) -> Result<BTreeMap<KeyId, usize>, JournalError> {
-        self.blocking("read", |journal| journal.count_by_key()).await
+        self.run_blocking("read", |journal| journal.count_by_key()).await
     }
 
     async fn remove(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         let stem = record_stem(name, version);
         // The mark with this generation belongs to the version that the record replaces.
         let is_selected = |stem: &str, path: &Path| is_named_after(path, stem) && !is_empty_file(path);
-        self.blocking("remove a record from", move |journal| {
+        self.run_blocking("remove a record from", move |journal| {
             journal.remove_where(&stem, |path| is_selected(&stem, path))
         })
         .await

@@ -1,4 +1,4 @@
-//! Reads and writes the content of a record's file in the token journal.
+//! Reads and writes the content of a record's file in the token journal. The tokens in it are sealed.
 
 use std::{fs, io, path::Path};
 
@@ -26,6 +26,7 @@ pub(super) struct RecordFile {
     generation: Option<u64>,
     access_token: String,
     refresh_token: Option<String>,
+    /// Whether the tokens belong to the same user and workspace as those that they replace.
     same_account: bool,
     settings: Value,
 }

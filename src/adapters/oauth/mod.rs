@@ -86,7 +86,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
         account: &AccountName,
         client: &OAuthClient,
         token: &RefreshToken,
-        limit: Duration,
+        timeout: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
         let (request, proxy) = self.request(account, Method::POST, &client.token_url);
         let (token, kind, id) = (token.expose_secret(), "refresh_token", &client.client_id);
@@ -94,7 +94,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             BodyFormat::Json => request.json(&json!({"client_id": id, "grant_type": kind, "refresh_token": token})),
             BodyFormat::Form => request.form(&[("grant_type", kind), ("refresh_token", token), ("client_id", id)]),
         };
-        parse_tokens(within(limit, send(request, proxy, self.clock.as_ref())).await?)
+        parse_tokens(within(timeout, send(request, proxy, self.clock.as_ref())).await?)
     }
 
     async fn revoke(

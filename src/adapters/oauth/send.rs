@@ -39,14 +39,14 @@ async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
-/// Limits a call to `limit`. The response may have arrived while the process was suspended, and it may contain the only
-/// valid tokens. So the call continues for [`LATE_READ_TIMEOUT`] before it fails.
+/// Limits the time of a call. The response may have arrived while the process was suspended, and it may contain the
+/// only valid tokens. So the call continues for [`LATE_READ_TIMEOUT`] before it fails.
 pub(super) async fn within<T>(
-    limit: Duration,
+    time_limit: Duration,
     call: impl Future<Output = Result<T, TokenEndpointError>>,
 ) -> Result<T, TokenEndpointError> {
     let mut call = pin!(call);
-    match timeout(limit, &mut call).await {
+    match timeout(time_limit, &mut call).await {
         Ok(result) => result,
         Err(_elapsed) => {
             let timed_out = Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));

@@ -53,14 +53,14 @@ impl SessionEndpoint for HttpOAuthEndpoint {
         client: &SessionClient,
         session: Option<&SessionId>,
         cookie: &RefreshToken,
-        limit: Duration,
+        timeout: Duration,
     ) -> SessionResponse {
         let (request, proxy) = match self.cookie_request(account, client, session, cookie) {
             Ok(request) => request,
             Err(error) => return error.into(),
         };
         let mut replacement = None;
-        let received = within(limit, async {
+        let received = within(timeout, async {
             let response = request.send().await.map_err(|error| send_error(&error, proxy))?;
             replacement = new_cookie(&response, client.cookie, cookie, self.clock.now());
             within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await

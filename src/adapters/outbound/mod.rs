@@ -1,5 +1,5 @@
-//! Shared by all connections to other machines: the choice of a proxy ([`ProxySelector::index_for`]), the trusted
-//! certificate authorities, and the HTTP client for single requests.
+//! For connections to providers and to the webhook's receiver: the choice of a proxy ([`ProxySelector::index_for`]),
+//! the trusted certificate authorities, and the HTTP client for single requests.
 
 mod certificates;
 mod proxy_selector;
@@ -23,7 +23,7 @@ use crate::domain::{
 /// The options of outbound connections.
 #[derive(Debug, Clone)]
 pub struct OutboundOptions {
-    /// The proxy of all connections, except those of `accounts`.
+    /// The proxy of all accounts that are not in `accounts`, and of the webhook.
     pub proxy: Option<ProxyUrl>,
     /// Hosts, domains and networks that `proxy` is not used for.
     pub no_proxy: Vec<String>,
@@ -41,7 +41,7 @@ impl Default for OutboundOptions {
     }
 }
 
-/// Provides TLS settings, proxies and HTTP clients for connections to other machines.
+/// Provides TLS settings, proxies and HTTP clients.
 #[derive(Debug, Clone)]
 pub struct Outbound {
     proxies: ProxySelector,

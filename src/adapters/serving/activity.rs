@@ -17,26 +17,26 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    pub(super) fn progress(&self) {
+    pub(super) fn note_progress(&self) {
         self.last.store(PROGRESS.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    pub(super) fn wrote(&self) {
+    pub(super) fn note_write(&self) {
         self.has_unread_output.store(false, Ordering::Relaxed);
-        self.progress();
+        self.note_progress();
     }
 
-    pub(super) fn cannot_write(&self) {
+    pub(super) fn note_blocked_write(&self) {
         self.has_unread_output.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn request_received(&self) {
+    pub(super) fn note_request(&self) {
         self.is_answering.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn response_ended(&self) {
+    pub(super) fn note_response_end(&self) {
         self.is_answering.store(false, Ordering::Relaxed);
-        self.progress();
+        self.note_progress();
     }
 
     /// Returns the number of the last progress if the connection waits for its caller: its output is unread, it is

@@ -60,7 +60,7 @@ pub use watched_body::{ObservedBy, SentObserver};
 use watched_stream::WatchedStream;
 
 /// The limits of a server. `http::limits` returns those of the API, and `callback` has those of the login callback.
-/// hyper enforces `idle_timeout`; `WatchedStream` and `ReceivedBody` enforce the other timeouts.
+/// hyper enforces `idle_timeout`; `Connection`, `WatchedStream` and `ReceivedBody` enforce the other timeouts.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time to receive the head of a request, from its first byte; also the time until the first byte of a connection.
@@ -148,7 +148,7 @@ pub async fn serve(
             }
         }
         let activity = Arc::new(Activity::default());
-        activity.progress();
+        activity.note_progress();
         let connection =
             Connection { stream, remote, tls, endpoint: Arc::clone(&endpoint), activity: Arc::clone(&activity) };
         let task = tasks.spawn(connection.serve(limits, graceful.watcher()));
@@ -203,9 +203,9 @@ impl Connection {
             let scheme = scheme.clone();
             let is_last = heads.end_head(request.body().size_hint().exact());
             async move {
-                let response = if is_framed_once(request.headers()) {
+                let response = if has_unambiguous_framing(request.headers()) {
                     let parts = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), scheme);
-                    endpoint.get_response(watched(parts.into(), &activity, limits)).await
+                    endpoint.get_response(watch_body(parts.into(), &activity, limits)).await
                 } else {
                     StatusCode::BAD_REQUEST.into()
                 };
@@ -232,17 +232,17 @@ impl Connection {
 
 /// Returns whether `Transfer-Encoding` is absent or exactly `chunked`. hyper also accepts other codings before
 /// `chunked`, and `chunked` more than once. Other servers parse these differently (RFC 9112, section 6.1).
-fn is_framed_once(headers: &HeaderMap) -> bool {
+fn has_unambiguous_framing(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     codings.next().is_none_or(is_chunked) && codings.next().is_none()
 }
 
 /// Limits the time for the request's body, and reports to `activity` when the request is complete.
-fn watched(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
+fn watch_body(mut request: poem::Request, activity: &Arc<Activity>, limits: Limits) -> poem::Request {
     let body = request.take_body();
     if body.is_empty() {
-        activity.request_received();
+        activity.note_request();
         return request;
     }
     let body = ReceivedBody::new(body.into(), Arc::clone(activity), limits);

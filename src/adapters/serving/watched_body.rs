@@ -24,14 +24,14 @@ pub(super) struct ReceivedBody {
     activity: Arc<Activity>,
     limits: Limits,
     /// Runs while no byte arrives.
-    idle: Option<Pin<Box<Sleep>>>,
+    stall_timer: Option<Pin<Box<Sleep>>>,
     /// Starts at the first wait for bytes.
-    deadline: Option<Pin<Box<Sleep>>>,
+    body_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl ReceivedBody {
     pub(super) fn new(body: AnyBody, activity: Arc<Activity>, limits: Limits) -> Self {
-        Self { body, activity, limits, idle: None, deadline: None }
+        Self { body, activity, limits, stall_timer: None, body_timer: None }
     }
 }
 
@@ -42,16 +42,16 @@ impl Body for ReceivedBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(frame) = polled {
-            self.idle = None;
+            self.stall_timer = None;
             if frame.is_none() || self.body.is_end_stream() {
-                self.activity.request_received();
+                self.activity.note_request();
             }
             return Poll::Ready(frame);
         }
         let Limits { stall_timeout, body_timeout, .. } = self.limits;
-        let is_idle = self.idle.get_or_insert_with(|| timer(stall_timeout)).as_mut().poll(cx).is_ready();
-        let is_late = self.deadline.get_or_insert_with(|| timer(body_timeout)).as_mut().poll(cx).is_ready();
-        if is_idle || is_late { Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))) } else { Poll::Pending }
+        let is_stalled = self.stall_timer.get_or_insert_with(|| timer(stall_timeout)).as_mut().poll(cx).is_ready();
+        let is_late = self.body_timer.get_or_insert_with(|| timer(body_timeout)).as_mut().poll(cx).is_ready();
+        if is_stalled || is_late { Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))) } else { Poll::Pending }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -106,7 +106,7 @@ impl Drop for SentBody {
         {
             observer.ended(true);
         }
-        self.activity.response_ended();
+        self.activity.note_response_end();
     }
 }
 

@@ -25,9 +25,9 @@ pub(super) struct WatchedStream {
     /// Whether no byte was received yet, apart from the TLS handshake.
     is_new: bool,
     /// Runs while a write makes no progress.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stall_timer: Option<Pin<Box<Sleep>>>,
     /// Runs until the first byte arrives, and while a head is incomplete.
-    in_head: Option<Pin<Box<Sleep>>>,
+    head_timer: Option<Pin<Box<Sleep>>>,
     heads: Arc<Heads>,
     /// Bytes read beyond the end of a head or body, to be passed later. At most one read buffer of hyper.
     held: BytesMut,
@@ -36,36 +36,36 @@ pub(super) struct WatchedStream {
 impl WatchedStream {
     pub(super) fn new(stream: CallerStream, activity: Arc<Activity>, limits: Limits, heads: Arc<Heads>) -> Self {
         let held = BytesMut::new();
-        Self { stream, activity, limits, is_new: true, stalled: None, in_head: None, heads, held }
+        Self { stream, activity, limits, is_new: true, stall_timer: None, head_timer: None, heads, held }
     }
 
     /// Fails if the first byte of the connection, or the rest of a head, is late. hyper closes idle connections.
     fn wait_for_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.is_new && !self.heads.has_begun() {
-            self.in_head = None;
+            self.head_timer = None;
             return Poll::Pending;
         }
-        let limit = self.limits.header_timeout;
-        ready!(self.in_head.get_or_insert_with(|| timer(limit)).as_mut().poll(cx));
+        let timeout = self.limits.header_timeout;
+        ready!(self.head_timer.get_or_insert_with(|| timer(timeout)).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Records whether the caller reads. Fails if a write makes no progress for `stall_timeout`.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = None;
-            self.activity.wrote();
+            self.stall_timer = None;
+            self.activity.note_write();
             return written;
         }
-        self.activity.cannot_write();
-        let limit = self.limits.stall_timeout;
-        ready!(self.stalled.get_or_insert_with(|| timer(limit)).as_mut().poll(cx));
+        self.activity.note_blocked_write();
+        let timeout = self.limits.stall_timeout;
+        ready!(self.stall_timer.get_or_insert_with(|| timer(timeout)).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Watches a flush or shutdown, which sends the bytes that TLS has buffered. Completing at once is no progress.
     fn watch_rest(&mut self, cx: &mut Context<'_>, sent: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        if sent.is_ready() && self.stalled.is_none() { sent } else { self.watch(cx, sent) }
+        if sent.is_ready() && self.stall_timer.is_none() { sent } else { self.watch(cx, sent) }
     }
 }
 
@@ -80,9 +80,9 @@ impl AsyncRead for WatchedStream {
             if buffer.filled().len() > before {
                 if mem::replace(&mut self.is_new, false) {
                     // The limit of a head runs from its first byte.
-                    self.in_head = None;
+                    self.head_timer = None;
                 }
-                self.activity.progress();
+                self.activity.note_progress();
             }
         } else {
             let length = self.held.len().min(buffer.remaining());

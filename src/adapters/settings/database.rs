@@ -29,7 +29,6 @@ impl Default for DatabaseSection {
     }
 }
 
-/// The configured database.
 #[derive(Debug)]
 pub enum DatabaseSettings {
     /// A file, the default.

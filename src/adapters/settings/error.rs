@@ -21,16 +21,16 @@ pub enum SettingsError {
 }
 
 /// Begins a text of [`rejected`] or [`rejected_secret`]. Any other text may contain a secret and is not shown.
-const MARK: &str = "= ";
+const PREFIX: &str = "= ";
 
 /// Describes a rejected value and the allowed values.
 pub(super) fn rejected(value: &str, allowed: impl Display) -> String {
-    format!("{MARK}{value:?}: {allowed}")
+    format!("{PREFIX}{value:?}: {allowed}")
 }
 
 /// Describes the allowed values, without the rejected value, which may contain a secret.
 pub(super) fn rejected_secret(allowed: &str) -> String {
-    format!("{MARK}(not shown): {allowed}")
+    format!("{PREFIX}(not shown): {allowed}")
 }
 
 impl SettingsError {
@@ -48,7 +48,7 @@ impl SettingsError {
             error = *cause;
         }
         if let ConfigError::Message(text) = &error {
-            if text.starts_with(MARK) {
+            if text.starts_with(PREFIX) {
                 return Self::InvalidValue { key, rejected: text.clone() };
             }
             // serde's text has the form: unknown field `prot`, expected one of `host`, `port`

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{
     CallbackSettings, DatabaseSettings, EncryptionSettings, Environment, PostgresSettings, RefreshSettings, Sections,
     ServerSettings, Settings, SettingsError,
-    sources::{self, Configured},
+    sources::{self, ConfiguredSetting},
 };
 use crate::domain::{outbound_proxy::ProxyChoice, provider::ProviderDefinition};
 
@@ -121,8 +121,8 @@ impl Settings {
         if is_credential { Origin::Credential } else { Origin::Default }
     }
 
-    /// Returns the effective values, which are shown for settings that are not configured. Destructures the structs, so
-    /// that the compiler reports a new field.
+    /// Returns the effective values, which are shown for settings that are not configured. Destructures sections, so
+    /// that the compiler reports their new fields.
     fn effective(&self) -> Vec<(String, String)> {
         let ServerSettings {
             host,
@@ -212,7 +212,7 @@ fn account(account: &ProviderDefinition) -> Vec<(String, String)> {
     shown
 }
 
-fn as_configured(setting: &Configured) -> Explained {
+fn as_configured(setting: &ConfiguredSetting) -> Explained {
     let key = setting.key();
     let value = match key.rsplit('.').next() {
         // A proxy's URL may hold a password, which `ProxyChoice` does not print.

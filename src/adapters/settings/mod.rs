@@ -1,8 +1,8 @@
 //! The configuration: `GOCLAW_*` variables override a file, which overrides the defaults.
 //!
-//! Each section is a serde struct, and every setting has a safe default. An unknown key or an invalid value prevents
-//! the start. The error names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a
-//! field, a use, and a row in the README's table; a test compares the table with the fields.
+//! Each section is a serde struct with safe defaults. An unknown key or an invalid value prevents the start. The error
+//! names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a field, a use, and a
+//! row in the README's table; a test compares the table with the fields.
 
 mod database;
 mod error;

@@ -1,4 +1,4 @@
-//! The sections `outbound` and `tls`: proxies, trusted authorities and HTTP/2 of connections to other machines.
+//! The sections `outbound` and `tls`: proxies, trusted authorities and HTTP/2 of the gateway's own connections.
 //!
 //! The usual proxy variables apply if a setting is absent. `HTTP_PROXY` is not read, because all addresses on other
 //! machines are https.
@@ -25,7 +25,7 @@ const EXCEPTION_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct OutboundSection {
-    /// The proxy of all connections, except those of accounts with their own setting. `None` applies the variables.
+    /// The proxy of all accounts without their own setting, and of the webhook. `None` applies the variables.
     #[serde(deserialize_with = "proxy_choice")]
     proxy: Option<ProxyChoice>,
     /// Hosts, domains and networks that are reached directly.
@@ -52,7 +52,7 @@ pub(super) struct TlsSection {
 /// The settings of connections to other machines.
 #[derive(Debug)]
 pub struct OutboundSettings {
-    /// The proxy of all connections, except those of `accounts`; `None` for direct connections.
+    /// The proxy of all accounts that are not in `accounts`, and of the webhook; `None` for direct connections.
     pub proxy: Option<ProxyUrl>,
     /// The environment variable that `proxy` was read from, or `None` for a setting.
     pub proxy_variable: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! All sections except `providers`, with their defaults.
+//! The sections that have no file of their own, with their defaults.
 
 use std::{
     collections::BTreeMap,
@@ -265,7 +265,7 @@ impl Default for ModelsSection {
     }
 }
 
-/// Collects the agents of both sections. `default_provider` may be unknown: its account can be connected later.
+/// Collects the agents of `agent` and `agents`. `default_provider` may be unknown: its account can be connected later.
 pub(super) fn model_names(
     single: Option<Agent>,
     listed: BTreeMap<String, Agent>,

@@ -105,7 +105,7 @@ pub(super) fn read<T: DeserializeOwned>(file: Option<&Path>, environment: &Envir
     }
     let variables = config::Environment::default().prefix("GOCLAW").prefix_separator("_").separator("__");
     let merged = layers.add_source(variables.source(Some(environment.settings()?))).build();
-    deserialized(merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?)
+    deserialize_config(merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?)
 }
 
 fn read_file(path: &Path) -> Result<Config, SettingsError> {
@@ -117,13 +117,13 @@ fn read_file(path: &Path) -> Result<Config, SettingsError> {
     Ok(file)
 }
 
-fn deserialized<T: DeserializeOwned>(config: Config) -> Result<T, SettingsError> {
+fn deserialize_config<T: DeserializeOwned>(config: Config) -> Result<T, SettingsError> {
     serde_path_to_error::deserialize(config)
         .map_err(|error| SettingsError::from_deserializer(error.path().to_string(), error.into_inner()))
 }
 
 /// One setting as it was configured.
-pub(super) struct Configured {
+pub(super) struct ConfiguredSetting {
     /// The names of the section, of its subsections and of the setting.
     path: Vec<String>,
     value: Value,
@@ -131,7 +131,7 @@ pub(super) struct Configured {
     pub(super) variable: Option<String>,
 }
 
-impl Configured {
+impl ConfiguredSetting {
     pub(super) fn key(&self) -> String {
         self.path.join(".")
     }
@@ -151,7 +151,7 @@ impl Configured {
         };
         let mut alone = Config::default();
         alone.cache = self.path.iter().rev().fold(self.value.clone(), within);
-        deserialized(alone)
+        deserialize_config(alone)
     }
 }
 
@@ -160,7 +160,10 @@ impl Configured {
 /// # Errors
 ///
 /// The file cannot be read, or two variables contradict each other.
-pub(super) fn configured(file: Option<&Path>, environment: &Environment) -> Result<Vec<Configured>, SettingsError> {
+pub(super) fn configured(
+    file: Option<&Path>,
+    environment: &Environment,
+) -> Result<Vec<ConfiguredSetting>, SettingsError> {
     let mut found = Vec::new();
     if let Some(path) = file {
         collect(Vec::new(), read_file(path)?.cache, &mut found);
@@ -170,15 +173,15 @@ pub(super) fn configured(file: Option<&Path>, environment: &Environment) -> Resu
         let short = SHORT_NAMES.iter().find(|(short, long)| *long == name && environment.text(short).is_some());
         let variable = Some(short.map_or(name.replace('-', "_"), |(short, _)| (*short).to_owned()));
         found.retain(|setting| setting.path != path);
-        found.push(Configured { path, value: value.into(), variable });
+        found.push(ConfiguredSetting { path, value: value.into(), variable });
     }
     Ok(found)
 }
 
 /// Adds all values of a table and of its subtables to `found`.
-fn collect(path: Vec<String>, value: Value, found: &mut Vec<Configured>) {
+fn collect(path: Vec<String>, value: Value, found: &mut Vec<ConfiguredSetting>) {
     let ValueKind::Table(members) = value.kind else {
-        return found.push(Configured { path, value, variable: None });
+        return found.push(ConfiguredSetting { path, value, variable: None });
     };
     for (name, member) in members {
         collect([path.as_slice(), &[name]].concat(), member, found);

@@ -26,14 +26,14 @@ use crate::domain::{
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
 const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// Maximum of `database.pool_size`. By default, PostgreSQL allows 100 connections for all of its clients.
+/// Maximum of `database.pool_size`: five times the number of connections that PostgreSQL allows by default.
 const MOST_CONNECTIONS: usize = 500;
 
 /// Defines functions that read a text and parse it. The parser's error says what is allowed.
 macro_rules! kinds {
     ($($name:ident: $type:ty = $parse:expr;)*) => {$(
         pub(super) fn $name<'de, D: Deserializer<'de>, T: From<$type>>(deserializer: D) -> Result<T, D::Error> {
-            parsed(deserializer, $parse).map(<$type>::into)
+            parse_text(deserializer, $parse).map(<$type>::into)
         }
     )*};
 }
@@ -91,7 +91,7 @@ kinds! {
     grace: Duration = |text| parse_duration(text).or(Err("it must be a duration like 60s, or 0s"));
 }
 
-fn parsed<'de, D, T, E>(deserializer: D, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, D::Error>
+fn parse_text<'de, D, T, E>(deserializer: D, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     E: Display,
@@ -140,14 +140,14 @@ pub(super) fn secret_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 pub(super) fn list<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer: D) -> Result<T, D::Error> {
-    parsed_list(deserializer, "", |text| Some(text.to_owned())).map(T::from)
+    parse_list(deserializer, "", |text| Some(text.to_owned())).map(T::from)
 }
 
 /// Reads host names without scheme, port or path, in the form that the URL parser returns.
 pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let allowed =
         "it must be a host name in lower case or an IP address, without scheme and port, e.g. gateway.example";
-    parsed_list(deserializer, allowed, |host| {
+    parse_list(deserializer, allowed, |host| {
         let url = Url::parse(&format!("http://{host}/")).ok()?;
         (url.host_str() == Some(host) && url.as_str() == format!("http://{host}/")).then(|| host.to_owned())
     })
@@ -156,7 +156,7 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 /// Reads origins as browsers send them (RFC 6454 section 6.2), so that they can be compared as texts.
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let allowed = "it must be an origin as browsers send it: http or https, host and port, without a path, e.g. http://localhost:8080";
-    parsed_list(deserializer, allowed, |origin| {
+    parse_list(deserializer, allowed, |origin| {
         let url = Url::parse(origin).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
         (url.origin().ascii_serialization() == origin).then(|| origin.to_owned())
     })
@@ -164,13 +164,13 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let allowed = "it must be an IP address or a network like 10.0.0.0/8";
-    parsed_list(deserializer, allowed, parse_network)
+    parse_list(deserializer, allowed, parse_network)
 }
 
 pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<ProxyRule>>, D::Error> {
     let allowed = "it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*, each \
                    after a method or for all of them, e.g. GET codex/models";
-    parsed_list(deserializer, allowed, |rule| ProxyRule::parse(rule).ok()).map(Some)
+    parse_list(deserializer, allowed, |rule| ProxyRule::parse(rule).ok()).map(Some)
 }
 
 /// A list, or one text with commas, as in variables. The text of `expecting` has the form of `rejected_secret`.
@@ -181,7 +181,7 @@ enum List {
     Items(Vec<String>),
 }
 
-fn parsed_list<'de, D: Deserializer<'de>, T>(
+fn parse_list<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     allowed: &str,
     parse: impl Fn(&str) -> Option<T>,

@@ -88,7 +88,6 @@ pub struct RestoreOrder<'a> {
     pub progress: &'a (dyn Fn(usize) + Sync),
 }
 
-/// What was restored.
 #[derive(Debug, Default)]
 pub struct Restored {
     pub rows: usize,
@@ -105,7 +104,7 @@ pub trait TableCopy: Send + Sync {
     /// Passes the rows of the tables to `sink`, in an order in which they can be inserted.
     async fn read_tables(&self, which: Tables, sink: &mut Sink<'_>) -> Result<(), CopyError>;
 
-    /// Whether the database has accounts, tokens of programs, or pending revocations.
+    /// Returns whether the database has accounts, tokens of programs, or pending revocations.
     async fn is_used(&self) -> Result<bool, StoreError>;
 
     /// Replaces the content of the tables of [`Tables::Main`], without the page's sessions. Accounts that
@@ -141,7 +140,6 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Quotes a text.
 pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

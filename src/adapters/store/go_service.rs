@@ -16,7 +16,7 @@ use super::{
     postgres::is_on_this_machine,
 };
 
-/// Time limit for connecting and reading.
+/// Time limit for connecting to PostgreSQL and reading.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bytes that are escaped in the path of a URI, such as `?`, `#` and `%`.
 const NOT_IN_A_PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
@@ -48,8 +48,8 @@ impl StoredGoAccount {
     }
 }
 
-/// Returns the query. `value_as_text` is SQL that converts the secret, a blob in both databases. Rows of different
-/// tenants can have the same name.
+/// Returns the query. `value_as_text` is SQL that converts the secret, a blob in both databases. Two tenants can
+/// use the same name, so a name may occur twice.
 fn query(value_as_text: &str) -> String {
     format!(
         "SELECT p.name, p.display_name, p.provider_type, p.enabled, p.api_key, {value_as_text} AS refresh_token \

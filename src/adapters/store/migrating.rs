@@ -1,8 +1,8 @@
 //! Migrates the schema, and rejects a database whose schema is too new for this version.
 //!
 //! A release first expands the schema, and only a later release contracts it. So a gateway also works with the schema
-//! that the next release has expanded. If the previous release cannot work with a migration, its number ends in `c` for
-//! contract (`2026-12-24-000042c_drop_the_old_column`).
+//! that the next release has expanded. If the previous release cannot work with a migration, the migration's number
+//! ends in `c` for contract (`2026-12-24-000042c_drop_the_old_column`).
 
 use diesel::{
     backend::Backend,

@@ -13,6 +13,7 @@ use crate::adapters::store::{
 };
 
 /// Maximum number of rows in one statement, which may bind 65,535 values: an item has 2, a record of a request 16.
+/// Responses need no maximum, because `app/models/memory/batch.rs` passes at most 64.
 const ITEMS_PER_STATEMENT: usize = 10_000;
 const RECORDS_PER_STATEMENT: usize = 1_000;
 
@@ -24,6 +25,7 @@ pub(super) async fn responses(connection: &mut Connection, new: Vec<NewRows>) ->
         let insert = diesel::insert_into(response_table::table).values(rows).on_conflict_do_nothing();
         let inserted: Vec<String> = insert.returning(response_table::id).get_results(connection).await?;
         let mut inserted: HashSet<String> = inserted.into_iter().collect();
+        // Of two responses with the same id, only the first is stored, so only its items are.
         let items = ids.iter().zip(items).filter(|(id, _)| inserted.remove(*id)).flat_map(|(_, items)| items);
         let mut items: Vec<ItemRow> = items.collect();
         while !items.is_empty() {

@@ -141,7 +141,7 @@ impl PostgresStore {
         Self { has_own_clock: false, ..self }
     }
 
-    /// Returns the server's time, because all replicas must measure leases with one clock.
+    /// Returns the server's time, because all replicas must measure leases with one clock. Returns `now` in some tests.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         if !self.has_own_clock {
             return Ok(now);

@@ -38,7 +38,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limits, so that a stuck query or transaction does not block others.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
 /// Acquires the lock that lets one replica migrate at a time; 3577 is arbitrary.
-const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(3577) AS is_taken";
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(3577) AS is_acquired";
 /// The gateway waits 10 minutes at most for another replica's migration.
 const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(250);
 const LOCK_ATTEMPTS: usize = 2400;
@@ -128,16 +128,16 @@ async fn connect(server: Arc<Server>) -> ConnectionResult<Connection> {
 #[derive(QueryableByName)]
 struct LockAttempt {
     #[diesel(sql_type = Bool)]
-    is_taken: bool,
+    is_acquired: bool,
 }
 
 /// Waits until this process holds the lock to migrate the database.
 async fn lock_for_migration(connection: &mut Connection, name: &str, clock: &dyn Clock) -> Result<(), OpenStoreError> {
     for attempt in 0..LOCK_ATTEMPTS {
-        let taken = sql_query(TRY_LOCK).get_result::<LockAttempt>(connection).await;
-        let taken =
-            taken.map_err(|source| OpenStoreError::Migrate { name: name.to_owned(), source: Box::new(source) })?;
-        if taken.is_taken {
+        let lock = sql_query(TRY_LOCK).get_result::<LockAttempt>(connection).await;
+        let lock =
+            lock.map_err(|source| OpenStoreError::Migrate { name: name.to_owned(), source: Box::new(source) })?;
+        if lock.is_acquired {
             return Ok(());
         }
         if attempt == 0 {
