@@ -1,4 +1,4 @@
-//! Finds an account's provider definition and its stored credential by name. An unreadable row is returned as a value,
+//! Finds an account's provider definition and its stored credential by name. Reads return an unreadable row as a value,
 //! not as an error, so that it affects no other account.
 
 use std::sync::Arc;

@@ -75,8 +75,8 @@ impl Accounts {
         let Some(RefreshMethod::Session(client)) = definition.refresh_method(AuthMethod::SessionToken) else {
             return Ok(None);
         };
-        let (session, limit) = (token.and_then(SessionId::of), definition.refresh.http_timeout);
-        let outcome = self.tokens.ask_session(&definition.name, client, session, cookie, (limit, limit)).await;
+        let (session, timeout) = (token.and_then(SessionId::of), definition.refresh.http_timeout);
+        let outcome = self.tokens.ask_session(&definition.name, client, session, cookie, (timeout, timeout)).await;
         let (response, kept) = match outcome {
             Ok(CookieOutcome::Token(response) | CookieOutcome::Replaced(response, Ok(_))) => (response, None),
             Ok(CookieOutcome::Replaced(_, Err(error))) | Err(error) if is_refusal(&error) => {

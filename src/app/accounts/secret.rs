@@ -61,7 +61,7 @@ impl Secret {
             Self::ApiKey(token) | Self::SessionToken(token) => (Some(token), None),
             Self::ClientCookie { cookie, session_token } => (session_token.as_ref(), Some(cookie)),
         };
-        // A provider without a session endpoint has no cookie name. It is never sent a cookie.
+        // A provider without a session endpoint has no cookie name, and the gateway never sends it a cookie.
         let name = definition.sessions.as_ref().map_or("", |client| client.cookie);
         Ok(Secrets {
             access_token: token.map(AccessToken::from_pasted).transpose()?,

@@ -127,7 +127,7 @@ const PENDING: &str = LoginProgress::Pending.as_str();
 const LATEST_CANDIDATES: i64 = 10;
 const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
 const UNCONFIRMED: &str = LoginProgress::Unconfirmed.as_str();
-/// Ended, but the replica that has redeemed the code may still bring the tokens.
+/// Ended, but the replica that has redeemed the code may still save the tokens.
 const INTERRUPTED: &str = LoginProgress::Ended(LoginOutcome::Interrupted).as_str();
 const NOT_ENDED: [&str; 3] = [PENDING, EXCHANGING, UNCONFIRMED];
 
@@ -145,7 +145,7 @@ impl LoginStore for Store {
                 let ended = [(earlier.id.clone(), earlier.provider.clone())];
                 match earlier.try_into() {
                     Ok(earlier) => return Ok(BeginOutcome::AlreadyPending(Box::new(earlier))),
-                    // It cannot be completed, so it ends.
+                    // An unreadable login cannot be completed, so it ends.
                     Err(unreadable) => self.skipped.report(&unreadable),
                 }
                 let end = ProgressRow::ended(LoginOutcome::Interrupted, author.at);
@@ -358,7 +358,7 @@ pub(super) async fn complete(
     let cancelled: Vec<(String, String)> =
         cancel.returning((table::id, table::provider)).get_results(connection).await?;
     append_ends(connection, &cancelled, EARLIER, author).await?;
-    // Their entries say that they were interrupted.
+    // The audit log already has an entry for the end of each of these.
     let cancel = diesel::update(of_account().filter(interrupted)).set(ProgressRow::ended(EARLIER, now));
     cancel.execute(connection).await?;
     Ok(None)

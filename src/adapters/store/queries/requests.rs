@@ -1,6 +1,6 @@
 //! Implements [`RequestLog`]: records of requests (`requests`), and the usage of each program and day (`usage`).
 //!
-//! Nothing here takes the lock of write transactions, so that a busy gateway does not delay refreshes.
+//! Nothing here uses [`Store`]'s `write`, whose lock a busy gateway would take from refreshes.
 
 use async_trait::async_trait;
 use diesel::{prelude::*, upsert::excluded};

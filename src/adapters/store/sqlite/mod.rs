@@ -89,7 +89,7 @@ impl SqliteStore {
     /// Returns the machine's time, after correcting stored times if its clock was set.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         match &self.boot_id {
-            Some(boot_id) => clock::settled_now(connection, self.local.as_ref(), boot_id).await,
+            Some(boot_id) => clock::corrected_now(connection, self.local.as_ref(), boot_id).await,
             None => Ok(now),
         }
     }

@@ -2,7 +2,7 @@
 import { api } from "./api.js";
 import { askWhichStays } from "./actions.js";
 import { button, code, copy, h, link, mark, notice, pageHead, replace, small, svg } from "./dom.js";
-import { line } from "./live.js";
+import { gateway } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
@@ -154,8 +154,8 @@ export function connectView(name, provider, draft) {
 	}
 
 	onTick(stage, () => {
-		stage.inert = line.isOffline;
-		stage.classList.toggle("stale", line.isOffline);
+		stage.inert = gateway.isOffline;
+		stage.classList.toggle("stale", gateway.isOffline);
 	});
 	const byClick = provider.auth_methods.length === 1 && clicked?.name === name && performance.now() - clicked.at < 5000;
 	clicked = null;

@@ -84,7 +84,7 @@ function endReason() {
 	return null;
 }
 
-/** Extends the session on user input. */
+/** Extends the session on user input, once in 10 minutes at most. */
 async function extend() {
 	if (!current || extending) return;
 	const over = endReason();

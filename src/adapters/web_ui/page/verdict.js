@@ -15,7 +15,6 @@ export function begunAt({ status, events }) {
 
 const PROVIDER_IS_DOWN = ["upstream_unavailable", "upstream_timeout", "provider_unavailable", "provider_timeout", "provider_failed", "overloaded"];
 
-/** Returns the kind of the account's display state. */
 export function kindOf(account, at) {
 	const { provider, status, usageError } = account;
 	if (status.state === "absent") return provider.enabled ? "absent" : "off";
