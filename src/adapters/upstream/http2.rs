@@ -91,7 +91,7 @@ impl SharedConnection {
     }
 }
 
-/// The right of one request to a stream of a shared connection. Dropping it frees the stream for another request.
+/// The right of one request to a stream of a shared connection. Dropping the slot frees the stream for another request.
 pub(super) struct StreamSlot(Arc<SharedConnection>);
 
 impl StreamSlot {

@@ -108,7 +108,7 @@ impl Logins {
 
     async fn exchange(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
         let session = login.session;
-        // Look up the definition before the code is sent, so that nothing can fail between the exchange and the save.
+        // Look up the definition before the code is sent: if it were missing afterwards, the tokens would be lost.
         let definition = self
             .directory
             .definition_of(&session.name, session.provider_type)

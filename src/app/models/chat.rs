@@ -74,7 +74,7 @@ impl Models {
     /// Checks a request, and resolves its model.
     async fn check_request(&self, request: ModelRequest) -> Result<(CheckedRequest, Bytes), AppError> {
         let ModelRequest { headers, body, rights, caller } = request;
-        let (body, _name, mut target) = self.checked(body, &rights).await?;
+        let (body, _name, mut target) = self.check_and_resolve(body, &rights).await?;
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
         Ok((CheckedRequest { target, headers, caller }, body))
     }
@@ -102,7 +102,7 @@ impl Models {
         Ok((chat, found.reserved))
     }
 
-    /// Whether the account's list says that the model summarizes its reasoning. Uses the last known list.
+    /// Whether the account's list says that the model summarizes its reasoning. Prefers the last known list.
     async fn summarizes_reasoning(&self, target: &Target) -> bool {
         let account = &target.definition.name;
         let models = match self.last_models(account) {

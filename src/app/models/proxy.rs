@@ -4,7 +4,7 @@ use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, heade
 
 use super::{
     Models,
-    call::{ProviderCall, listed},
+    call::{ProviderCall, select_headers},
     refusal::{peek, read_refusal},
     session::add_session,
 };
@@ -99,7 +99,7 @@ impl ProxyResponse {
         if response.status.is_redirection() && response.status != StatusCode::NOT_MODIFIED {
             return Err(AppError::UpstreamRedirect);
         }
-        let headers = listed(&response.headers, headers::is_forwarded_to_caller);
+        let headers = select_headers(&response.headers, headers::is_forwarded_to_caller);
         Ok(Self { status: response.status, headers, body: response.body, held_bytes: 0 })
     }
 }

@@ -41,16 +41,16 @@ pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 
 /// Maximum number of parameters that the header names, and of characters of each name.
 const MAX_NAMES: usize = 64;
-const MAX_NAME: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 /// The response header in which the provider names the model.
-const MODEL: &str = "openai-model";
+const MODEL_HEADER: &str = "openai-model";
 
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { mut headers, body, rights, caller } = request;
-        let (body, name, mut target) = self.checked(body, &rights).await?;
+        let (body, name, mut target) = self.check_and_resolve(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
@@ -217,7 +217,7 @@ impl ProxyResponse {
     /// Replaces the provider's name of the model with the caller's, because the Codex CLI reports any other name as a
     /// rerouted request.
     fn with_model(mut self, backend_name: &str, name: &ModelName) -> Self {
-        if let Some(value) = self.headers.get_mut(MODEL)
+        if let Some(value) = self.headers.get_mut(MODEL_HEADER)
             && value == backend_name
             && let Ok(name) = HeaderValue::from_str(name.as_str())
         {
@@ -228,7 +228,7 @@ impl ProxyResponse {
 
     /// Adds the header that names the dropped parameters. Its length is bounded, because callers may send any names.
     pub(super) fn with_ignored(mut self, parameters: &[String]) -> Self {
-        let shown = |name: &String| name.chars().take(MAX_NAME).map(visible).collect::<String>();
+        let shown = |name: &String| name.chars().take(MAX_NAME_CHARS).map(visible).collect::<String>();
         let names: Vec<String> = parameters.iter().take(MAX_NAMES).map(shown).collect();
         if let Ok(value) = HeaderValue::from_str(&names.join(", "))
             && !names.is_empty()
@@ -239,7 +239,7 @@ impl ProxyResponse {
     }
 }
 
-/// Replaces a character that is not allowed in a header or that separates its list.
+/// Replaces a character that is not allowed in a header, or the comma, which separates the names.
 fn visible(char: char) -> char {
     if char.is_ascii_graphic() && char != ',' { char } else { '?' }
 }

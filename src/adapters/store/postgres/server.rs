@@ -12,6 +12,7 @@ use super::{
 };
 use crate::ports::Clock;
 
+/// Time limit for a connection attempt, and for the acknowledgement of sent data.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for one address, so that a second one can be tried within [`CONNECT_TIMEOUT`].
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);

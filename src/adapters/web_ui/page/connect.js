@@ -68,7 +68,7 @@ export function connectView(name, provider, draft) {
 
 	function portBusy() {
 		poll();
-		show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser can’t return automatically`,
+		show(notice("warn", `Port ${redirectUri(started.auth_url).port} is taken, so your browser can’t return automatically`,
 			"Another program on the gateway’s machine uses it, often the Codex CLI during its own sign-in. Close it and try again, or continue and paste the address at the end.",
 			{ role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
 				link("Continue and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
@@ -77,7 +77,7 @@ export function connectView(name, provider, draft) {
 	function wait(opened, byHand = false) {
 		poll();
 		const { host } = new URL(started.auth_url);
-		const redirect = returnsTo(started.auth_url);
+		const redirect = redirectUri(started.auth_url);
 		const form = paste({ name, address: redirect.href, byHand, login: started.login_id, onDone: finish });
 		const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
 		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span.label", null, note));
@@ -177,8 +177,7 @@ function isWebAddress(text) {
 	try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
 }
 
-/** Returns the redirect URI of an authorize URL. */
-function returnsTo(address) {
+function redirectUri(address) {
 	return new URL(new URL(address).searchParams.get("redirect_uri"));
 }
 

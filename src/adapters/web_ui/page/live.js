@@ -3,7 +3,7 @@ import { connectApi, events, send } from "./api.js";
 import { now } from "./time.js";
 
 const PAUSES_S = [1, 2, 4, 8, 15];
-const SILENCE_MS = 40_000;
+const SILENCE_MS = 40_000; // The gateway sends a comment every 15 s.
 const OFFLINE_AFTER_S = 10;
 
 const listeners = new Set();
