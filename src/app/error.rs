@@ -1,4 +1,4 @@
-//! The errors of all use cases. `adapters/http/app_errors.rs` maps each of them to a response.
+//! The errors of the services. `adapters/http/app_errors.rs` maps each of them to a response.
 
 use std::time::Duration;
 

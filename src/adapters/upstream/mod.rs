@@ -106,7 +106,7 @@ impl Upstream for HttpUpstream {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
                 }
-                Ok(response) => return Ok(self.begin(response, connection, origin, body_error)),
+                Ok(response) => return Ok(self.receive(response, connection, origin, body_error)),
                 Err(mut failed) => {
                     let unsent = failed.take_message();
                     let error = failed.into_error();

@@ -33,7 +33,7 @@ struct ResponseBody {
 
 impl HttpUpstream {
     /// Returns the response whose head was read from `connection`.
-    pub(super) fn begin(
+    pub(super) fn receive(
         &self,
         response: Response<Incoming>,
         connection: Connection,

@@ -23,7 +23,7 @@ pub struct PastedSecret {
     pub display_name: Option<String>,
     /// Required for a name that is neither configured nor stored.
     pub provider_type: Option<ProviderType>,
-    /// Saves the secret without asking the provider whether it accepts it.
+    /// Saves the secret without a check with the provider.
     pub unchecked: bool,
 }
 

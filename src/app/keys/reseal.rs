@@ -1,6 +1,6 @@
-//! Reseals the values of other keys with the first key, except those of logins and remembered responses. Each value is
-//! replaced separately, and only if it has not changed since it was read. So gateways may run meanwhile, and an
-//! interrupted reseal can be repeated.
+//! Reseals the values of other keys with the first key, except those of logins, remembered responses and audit entries.
+//! Each value is replaced separately, and only if it has not changed since it was read. So gateways may run meanwhile,
+//! and an interrupted reseal can be repeated.
 
 use super::{Keys, check::Adoption, plan::Plan};
 use crate::{

@@ -12,7 +12,7 @@ use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
     memory::{Complete, PendingMemory, StoredPart},
-    metered::metered,
+    metered::meter_usage,
     session::{add_session, cache_scope},
     stream::{ChatForm, Form},
 };
@@ -53,7 +53,7 @@ impl Models {
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
                 }
-                Ok(metered(ProxyResponse::of(response)?))
+                Ok(meter_usage(ProxyResponse::of(response)?))
             }
         }
     }
@@ -129,7 +129,7 @@ impl Models {
         let part = StoredPart::Reasoning(target.definition.name.clone());
         let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
-            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
+            self.start_stream(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent<'_>| {

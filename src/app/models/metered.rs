@@ -23,7 +23,7 @@ enum Meter {
 }
 
 /// Wraps a response so that its usage is recorded while it is sent.
-pub(super) fn metered(mut response: ProxyResponse) -> ProxyResponse {
+pub(super) fn meter_usage(mut response: ProxyResponse) -> ProxyResponse {
     let content_type = response.headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     let mut meter = if content_type.starts_with(b"text/event-stream") {
         Meter::Chunks(SseDecoder::new())

@@ -75,7 +75,7 @@ impl Models {
         drop(reserved);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
+            self.start_stream(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
         } else {
             let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
@@ -129,7 +129,7 @@ impl Models {
 
     /// Returns the response as a stream, for which `held_bytes` stay in memory. A response that fails before its first
     /// output becomes an error.
-    pub(super) async fn streamed(
+    pub(super) async fn start_stream(
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
@@ -139,7 +139,7 @@ impl Models {
         let (mut response, body) = split_event_stream(response)?;
         response.held_bytes = held_bytes;
         let mut events = ProviderEvents::of(body);
-        events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
+        events.await_output(self).await.map_err(|broken| self.broken_error(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
         response.body = caller_stream(Arc::clone(self), account, events, form, pending_memory);
@@ -155,7 +155,7 @@ impl Models {
     ) -> Result<(ProxyResponse, String), AppError> {
         let (response, body) = split_event_stream(response)?;
         let (mut events, mut size) = (ProviderEvents::of(body), 0);
-        let broken = |error: BrokenEvents| self.broken(&account, error);
+        let broken = |error: BrokenEvents| self.broken_error(&account, error);
         while let Some(frame) = events.next().await {
             let frame = frame.map_err(broken)?;
             size += frame.bytes.len();
@@ -177,7 +177,7 @@ impl Models {
     }
 
     /// Returns the error for a response that ended early.
-    fn broken(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
+    fn broken_error(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
         match error {
             BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.note_failure(account, failure))),
             BrokenEvents::Upstream(error) => error.into(),
@@ -228,7 +228,7 @@ impl ProxyResponse {
 
     /// Adds the header that names the dropped parameters. Its length is bounded, because callers may send any names.
     pub(super) fn with_ignored(mut self, parameters: &[String]) -> Self {
-        let shown = |name: &String| name.chars().take(MAX_NAME_CHARS).map(visible).collect::<String>();
+        let shown = |name: &String| name.chars().take(MAX_NAME_CHARS).map(sanitize).collect::<String>();
         let names: Vec<String> = parameters.iter().take(MAX_NAMES).map(shown).collect();
         if let Ok(value) = HeaderValue::from_str(&names.join(", "))
             && !names.is_empty()
@@ -240,6 +240,6 @@ impl ProxyResponse {
 }
 
 /// Replaces a character that is not allowed in a header, or the comma, which separates the names.
-fn visible(char: char) -> char {
+fn sanitize(char: char) -> char {
     if char.is_ascii_graphic() && char != ',' { char } else { '?' }
 }

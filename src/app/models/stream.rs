@@ -319,7 +319,7 @@ impl CallerStream {
         loop {
             self.next = match frame {
                 Some(Ok(frame)) => self.write(&frame, &mut out),
-                Some(Err(error)) => self.broken(error, &mut out),
+                Some(Err(error)) => self.write_broken(error, &mut out),
                 None => {
                     self.write_failure(ResponseFailure::ended_early(), &mut out);
                     Next::Break(UpstreamError::Lost("the stream ended before its last event".into()))
@@ -364,7 +364,7 @@ impl CallerStream {
         self.form.write_error(refusal.kind.openai_type(), &refusal.code, &refusal.message, out);
     }
 
-    fn broken(&self, error: BrokenEvents, out: &mut Vec<u8>) -> Next {
+    fn write_broken(&self, error: BrokenEvents, out: &mut Vec<u8>) -> Next {
         self.span.in_scope(|| tracing::warn!(error = %error, "the stream of a model broke"));
         let code = match &error {
             BrokenEvents::Upstream(_) => "upstream_unavailable",

@@ -1,4 +1,4 @@
-// The gateway's API client. Adds the session token and turns every failure into a `GatewayError`.
+// The gateway's API client. Adds the session token and turns a failed request into a `GatewayError`.
 import { now, syncClock } from "./time.js";
 
 /** An error response, or a failure to reach the gateway. */

@@ -105,7 +105,7 @@ setInterval(() => {
 	const over = endReason();
 	if (over) end(over);
 }, 5000);
-// Opening a one-time link in a tab with this page only changes the fragment.
+// Opening a one-time link in a tab with this page changes only the fragment.
 addEventListener("hashchange", () => {
 	const fresh = takeLink();
 	if (!fresh) return;

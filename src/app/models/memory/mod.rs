@@ -35,7 +35,8 @@ const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 
 const MAX_RESPONSES: usize = 1_000;
 const MAX_BYTES: i64 = 16 << 20;
 /// Limits of all recalls together: how many read concurrently, how long others wait for a permit, and the KiB of
-/// recalled content in memory until it has been sent. Content counts [`COPIES`] times, because translation copies it.
+/// recalled content in memory until it has been sent: twice [`MAX_BYTES`], counted [`COPIES`] times because translation
+/// copies the content.
 const READERS: usize = 2;
 const MAX_READ_WAIT: Duration = Duration::from_secs(10);
 const RECALLED_KIB: usize = 96 << 10;
@@ -150,7 +151,7 @@ impl Models {
 
     /// Returns the error for a reference to an item that is not remembered.
     pub(super) fn item_not_found(&self, id: &str) -> AppError {
-        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shortened(id), self.memory.rule()))
+        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shorten(id), self.memory.rule()))
     }
 
     /// Returns a remembered response as its caller received it.
@@ -159,7 +160,7 @@ impl Models {
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.retrieve_response", skip_all)]
     pub async fn retrieve_response(&self, caller: &Principal, id: &str) -> Result<String, AppError> {
-        self.remembered(caller, id).await.map(|known| known.response)
+        self.find_remembered(caller, id).await.map(|known| known.response)
     }
 
     /// Deletes a response. Responses that continue it can then no longer be continued.
@@ -168,7 +169,7 @@ impl Models {
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.delete_response", skip_all)]
     pub async fn delete_response(self: &Arc<Self>, caller: &Principal, id: &str) -> Result<(), AppError> {
-        self.remembered(caller, id).await?;
+        self.find_remembered(caller, id).await?;
         let (models, parsed) = (Arc::clone(self), ResponseId::parse(id));
         let forget = async move {
             match parsed {
@@ -185,7 +186,7 @@ impl Models {
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.list_input_items", skip_all)]
     pub async fn list_input_items(&self, caller: &Principal, id: &str) -> Result<Vec<Value>, AppError> {
-        let known = self.remembered(caller, id).await?;
+        let known = self.find_remembered(caller, id).await?;
         let mut items: Vec<Value> = serde_json::from_str(&known.input).unwrap_or_default();
         for (number, item) in items.iter_mut().enumerate() {
             if let Some(item) = item.as_object_mut() {
@@ -219,13 +220,9 @@ impl Models {
         self.tasks.run(async move { Ok((store.chain(&id, limits, now).await?, permit)) }).await
     }
 
-    async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
+    async fn find_remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
         let not_found = || {
-            AppError::ResponseNotFound(format!(
-                "Response with id '{}' not found. {}",
-                shortened(id),
-                self.memory.rule()
-            ))
+            AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shorten(id), self.memory.rule()))
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
         let one = ReadLimits { responses: 1, ..self.memory.read_limits(self.now()) };
@@ -281,6 +278,6 @@ fn may_read(response: &RememberedResponse, caller: &Principal) -> bool {
 }
 
 /// Shortens an id from a request for a message.
-fn shortened(id: &str) -> String {
+fn shorten(id: &str) -> String {
     id.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

@@ -32,7 +32,7 @@ struct ReasoningContent {
 }
 
 /// Returns what to store of a chat's reasoning.
-pub(super) fn unsealed(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
+pub(super) fn content_to_store(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
     let ReasonedCalls { response_id, calls } = reasoned;
     let items = calls.iter().map(|call| call.call_id.clone()).collect();
     let content = ReasoningContent { account: account.to_string(), calls: calls.clone() };

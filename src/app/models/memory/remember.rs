@@ -51,7 +51,7 @@ impl StoredPart {
                 let content = serde_json::to_string(&Content { input: raw(&input)?, response: raw(response)? }).ok()?;
                 Some(UnsealedResponse { id, previous, items: item_ids, content })
             }
-            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::unsealed(&account, calls),
+            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::content_to_store(&account, calls),
             (Self::Whole { .. }, Complete::Chat(_)) | (Self::Reasoning(_), Complete::Response(_)) => None,
         }
     }
