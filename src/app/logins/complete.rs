@@ -23,7 +23,7 @@ use crate::{
 /// How a callback reached the gateway.
 #[derive(Debug)]
 pub enum Callback {
-    /// The gateway's own listener received the callback. Its `state` authenticates it.
+    /// The gateway's own listener received the callback, whose `state` authenticates it.
     Received(AuthorizationResponse),
     /// The owner pasted the redirect URL. It must belong to a login of this account that this principal started.
     Pasted { name: AccountName, redirect_url: SecretString, principal: Principal },

@@ -46,7 +46,7 @@ const UNDECRYPTABLE: &str = "invalid_encrypted_content";
 /// A caller's request to a model API.
 #[derive(Debug)]
 pub struct ModelRequest {
-    /// The caller's headers. Those in `headers::is_turn_header` are forwarded.
+    /// The caller's headers. Those that `headers::is_turn_header` accepts are forwarded.
     pub headers: HeaderMap,
     /// The JSON body as received.
     pub body: Bytes,

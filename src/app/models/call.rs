@@ -31,7 +31,7 @@ pub(super) struct ProviderCall {
     pub(super) method: Method,
     /// An absolute URL below the provider's configured base.
     pub(super) url: String,
-    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
+    /// The caller's headers. Those that `headers::is_forwarded_to_provider` accepts are forwarded.
     pub(super) headers: HeaderMap,
     pub(super) body: RequestBody,
 }

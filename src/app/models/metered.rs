@@ -54,7 +54,7 @@ impl Meter {
             }
             Self::Whole(whole) if whole.len() + piece.len() <= MAX_JSON => {
                 whole.extend_from_slice(piece);
-                // The document may be whole once it ends with a brace. If it is not, it has no usage yet.
+                // Only a document that ends with a brace can be complete. An incomplete one cannot be parsed.
                 if whole.trim_ascii_end().ends_with(b"}") {
                     request.note_usage(whole);
                 }

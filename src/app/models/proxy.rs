@@ -29,7 +29,7 @@ pub struct ProxyRequest {
     /// The path as received: without a leading slash, not decoded.
     pub path: String,
     pub query: Option<String>,
-    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
+    /// The caller's headers. Those that `headers::is_forwarded_to_provider` accepts are forwarded.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }
@@ -90,7 +90,7 @@ impl Models {
 }
 
 impl ProxyResponse {
-    /// Converts a provider's response. Keeps the headers in `headers::is_forwarded_to_caller`.
+    /// Converts a provider's response. Keeps the headers that `headers::is_forwarded_to_caller` accepts.
     ///
     /// # Errors
     /// [`AppError::UpstreamRedirect`].

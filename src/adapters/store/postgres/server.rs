@@ -64,7 +64,7 @@ impl Server {
         }
     }
 
-    /// Waits up to `max_wait` for a server that [`may_come_up`]. Any other error is returned at once.
+    /// Waits up to `max_wait` for a server that is not up, as [`may_come_up`] decides. Returns any other error at once.
     pub(super) async fn wait_until_up(&self, max_wait: Duration, clock: &dyn Clock) -> Result<(), ServerError> {
         let begin = clock.since_boot();
         let mut logged = None;

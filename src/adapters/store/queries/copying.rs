@@ -79,7 +79,7 @@ impl TableCopy for Store {
     }
 }
 
-/// Ends the transaction. A failed rollback is ignored: it would hide the error that led to it, and the server rolls
+/// Ends the transaction. A failed rollback is ignored: it would hide the error that led to it, and the database rolls
 /// back when the connection ends.
 async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError> {
     if commits {

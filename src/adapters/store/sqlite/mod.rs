@@ -44,7 +44,7 @@ pub struct SqliteStore {
     /// This machine's clock.
     local: Arc<dyn Clock>,
     health: Arc<Health>,
-    /// None if stored times are not corrected: on systems without a boot id, and in tests.
+    /// None if stored times are not corrected: on systems without a boot id, and after [`Self::on_callers_clock`].
     boot_id: Option<Arc<str>>,
     skipped: SkippedRows,
 }
