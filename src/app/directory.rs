@@ -1,4 +1,4 @@
-//! Finds an account's provider definition and its stored credential by name. An unreadable row is returned as a value,
+//! Finds an account's provider definition and its stored credential by name. Reads return an unreadable row as a value,
 //! not as an error, so that it affects no other account.
 
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Directory {
     /// Reads an account. It is unreadable if one of its secrets does not open.
     pub(super) async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
         match self.store.load(name).await {
-            Ok(found) => Ok(found.map(|credential| self.checked(credential))),
+            Ok(found) => Ok(found.map(|credential| self.classify(credential))),
             Err(StoreError::Unreadable(row)) => {
                 Ok(Some(StoredAccount::Unreadable(UnreadableAccount { name: name.clone(), row: *row })))
             }
@@ -89,7 +89,7 @@ impl Directory {
     /// Reads all accounts.
     pub(super) async fn all(&self) -> Result<Vec<StoredAccount>, StoreError> {
         let stored = self.store.list().await?;
-        let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
+        let readable = stored.readable.into_iter().map(|credential| self.classify(credential));
         Ok(readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect())
     }
 
@@ -99,11 +99,11 @@ impl Directory {
         name: Option<&str>,
     ) -> Result<(Vec<StoredAccount>, Option<String>), StoreError> {
         let (stored, last) = self.store.list_after(name, PAGE).await?;
-        let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
+        let readable = stored.readable.into_iter().map(|credential| self.classify(credential));
         Ok((readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect(), last))
     }
 
-    fn checked(&self, credential: SealedCredential) -> StoredAccount {
+    fn classify(&self, credential: SealedCredential) -> StoredAccount {
         match self.vault.check(&credential) {
             Ok(_token) => StoredAccount::Readable(Box::new(credential)),
             Err(row) => StoredAccount::Unreadable(UnreadableAccount { name: credential.name, row }),

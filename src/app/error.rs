@@ -1,4 +1,4 @@
-//! The errors of all use cases. `adapters/http/app_errors.rs` maps each of them to a response.
+//! The errors of the services. `adapters/http/app_errors.rs` maps each of them to a response.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub enum AppError {
     /// The account has no refresh token or cookie.
     #[error("provider {0} has no refresh token")]
     NothingToRefresh(AccountName),
-    /// The owner consented for tokens that have been replaced since.
+    /// The owner's consent was for tokens that have been replaced since.
     #[error("the tokens of provider {0} have changed")]
     StaleConsent(AccountName),
     /// There is no usable access token. The owner must log in again.

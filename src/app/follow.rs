@@ -1,8 +1,8 @@
-//! Polls the database for changes of other replicas (refreshes, logins, logouts, API tokens, encryption keys) and
-//! passes them to the services within about half a second.
+//! Polls the database for changes of other replicas (account events, logins, API tokens, encryption keys, provider
+//! feedback) and passes them to the services within about half a second.
 //!
-//! The change feed shows what has changed, and the follower reads only that. It also detects that an older database was
-//! restored, which lacks the last event that the follower read, or an event that this gateway wrote.
+//! The change feed has a mark for each of these, and the follower reads only those whose mark has changed. It also
+//! detects a restored older database, which lacks the last event that it has read, or an event that this gateway wrote.
 
 use std::{
     collections::BTreeMap,

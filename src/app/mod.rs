@@ -1,8 +1,8 @@
 //! The use cases: eight services on top of the ports.
 //!
-//! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]. Calls never go in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no other
-//! service. [`follow`] passes the changes of other replicas to the services. State changes run through
+//! Only [`Tokens`] presents refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also
+//! calls [`Logins`]. Calls never go in the other direction. [`Access`], [`Keys`], [`Audit`] and [`Requests`] call no
+//! other service. [`follow`] passes the changes of other replicas to the services. State changes run through
 //! [`Tasks::run`], so a caller that disconnects does not cancel them.
 
 mod access;

@@ -1,5 +1,5 @@
 //! Moves accounts between installations. Only one installation may hold a single-use refresh token. So an account is
-//! removed here before the file with its tokens can be imported there.
+//! removed from this installation before another one can import the file with the tokens.
 
 use std::sync::Arc;
 
@@ -173,12 +173,12 @@ impl Moving {
     /// # Errors
     /// [`AppError::Store`]. Whether the accounts were removed is then unknown.
     pub async fn remove(&self, opened: &OpenedAccounts, archive: &str) -> Result<bool, AppError> {
-        let order = MoveRequest {
+        let request = MoveRequest {
             accounts: opened.versions.clone(),
             revocations: self.revocations_that_would_end(opened).await?,
             archive: archive.to_owned(),
         };
-        if !self.store.move_away(&order, &self.vault.author(self.clock.now())).await? {
+        if !self.store.move_away(&request, &self.vault.author(self.clock.now())).await? {
             return Ok(false);
         }
         for (name, version) in &opened.versions {
@@ -251,7 +251,7 @@ impl Moving {
         completed.map_err(|source| MoveError::Incomplete { name, source })
     }
 
-    /// Switches a connected account off if it was off before, and appends the audit entry.
+    /// Switches a connected account off if it was off before the move, and appends the audit entry.
     async fn complete(
         &self,
         name: &AccountName,

@@ -1,4 +1,5 @@
-//! The rows of `requests` and `usage`, for `queries/requests.rs` and the two `inserting` modules.
+//! The rows of `requests` and `usage`, for `queries/requests.rs` and the two `inserting` modules. They only inform, so
+//! an invalid value is replaced by a default.
 
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub(super) struct UsageRow {
     output: i64,
 }
 
-/// Converts a number for a signed column, at most to `i64::MAX`.
+/// Converts a number for a signed column. Larger numbers become `i64::MAX`.
 pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }

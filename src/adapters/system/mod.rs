@@ -15,7 +15,7 @@ use crate::{
     ports::{Clock, Random, RandomError},
 };
 
-/// A clock that advances while the machine is suspended. Linux stops its monotonic clock then; other systems do not.
+/// A clock that advances while the machine is suspended. Linux stops its monotonic clock then; macOS does not.
 #[cfg(target_os = "linux")]
 const SINCE_BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]

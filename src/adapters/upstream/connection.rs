@@ -1,4 +1,4 @@
-//! A connection to a provider: an HTTP/1.1 connection of its own, or a lease on a shared HTTP/2 connection.
+//! A request's connection to a provider: an HTTP/1.1 connection, or a stream slot on a shared HTTP/2 connection.
 
 use std::{sync::OnceLock, task::Context};
 
@@ -27,7 +27,7 @@ impl Connection {
     ) -> Result<Response<Incoming>, TrySendError<Request<Payload>>> {
         match self {
             Self::Http1(connection) => connection.send(message::for_http1(message, origin)).await,
-            Self::Http2(lease) => lease.send(message::for_http2(message, origin)).await,
+            Self::Http2(slot) => slot.send(message::for_http2(message, origin)).await,
         }
     }
 

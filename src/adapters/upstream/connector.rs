@@ -28,7 +28,7 @@ pub(super) enum Opened {
 
 #[derive(Debug)]
 pub(super) struct Connector {
-    /// Connectors that let the server choose the HTTP version.
+    /// Connectors that let the server choose the HTTP version, unless the settings exclude HTTP/2.
     any: PerProxy<HttpsConnector<Route>>,
     http1: PerProxy<HttpsConnector<Route>>,
     pub(super) proxies: ProxySelector,

@@ -32,7 +32,7 @@ impl Http1Connection {
     }
 
     pub(super) fn advance(&mut self, context: &mut Context<'_>) {
-        // The response reports an error of the connection, so it is ignored here.
+        // An error of the connection is ignored here, because reading the response returns it.
         self.is_closed = self.is_closed || self.driver.as_mut().poll(context).is_ready();
     }
 

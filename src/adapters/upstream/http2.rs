@@ -1,7 +1,7 @@
 //! An HTTP/2 connection, which concurrent requests share.
 //!
-//! A task of its own drives the connection, so that pings keep it open between requests. The next request of an agent
-//! then needs no handshake.
+//! A task of its own drives the connection, so that pings keep it open between requests. The next request then needs no
+//! handshake.
 
 use std::{
     future::poll_fn,
@@ -91,15 +91,15 @@ impl SharedConnection {
     }
 }
 
-/// The use of a shared connection by one request. Dropping the lease lets another request use the connection.
+/// The right of one request to a stream of a shared connection. Dropping the slot frees the stream for another request.
 pub(super) struct StreamSlot(Arc<SharedConnection>);
 
 impl StreamSlot {
-    /// Returns a lease, unless the connection has its maximum number of requests.
+    /// Returns a slot, unless the connection has its maximum number of requests.
     pub(super) fn on(connection: &Arc<SharedConnection>) -> Option<Self> {
         let limit = STREAMS.min(connection.allowed.load(Ordering::Relaxed));
-        let is_free = |active: usize| (active < limit).then_some(active.saturating_add(1));
-        connection.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free).ok()?;
+        let one_more = |active: usize| (active < limit).then_some(active.saturating_add(1));
+        connection.active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         connection.idle_sweeps.store(0, Ordering::Relaxed);
         Some(Self(Arc::clone(connection)))
     }

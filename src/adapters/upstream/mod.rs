@@ -106,19 +106,18 @@ impl Upstream for HttpUpstream {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(UpstreamError::Lost("the provider switched to another protocol".into()));
                 }
-                Ok(response) => return Ok(self.begin(response, connection, origin, body_error)),
+                Ok(response) => return Ok(self.receive(response, connection, origin, body_error)),
                 Err(mut failed) => {
                     let unsent = failed.take_message();
                     let error = failed.into_error();
                     let is_refused = was_not_processed(&error);
-                    if let Connection::Http2(lease) = &connection
+                    if let Connection::Http2(slot) = &connection
                         && (is_refused || unsent.is_some())
                     {
-                        lease.retire();
+                        slot.retire();
                     }
                     match unsent.or(copy.filter(|_| is_refused)) {
-                        // The pooled connection was stale, and the provider has not processed the request: retry on
-                        // another connection.
+                        // The provider has not processed the request: retry on another connection.
                         Some(unsent) if is_pooled => message = unsent,
                         _ => return Err(upstream_error(error, &body_error)),
                     }
@@ -131,8 +130,8 @@ impl Upstream for HttpUpstream {
 impl HttpUpstream {
     /// Returns a connection, and whether it comes from a pool.
     async fn connection(&self, origin: &Origin) -> Result<(Connection, bool), UpstreamError> {
-        if let Some(lease) = self.pools.shared.take(origin) {
-            return Ok((Connection::Http2(lease), true));
+        if let Some(slot) = self.pools.shared.take(origin) {
+            return Ok((Connection::Http2(slot), true));
         }
         if let Some(connection) = self.pools.idle.take(origin) {
             return Ok((Connection::Http1(connection), true));

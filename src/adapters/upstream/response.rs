@@ -33,7 +33,7 @@ struct ResponseBody {
 
 impl HttpUpstream {
     /// Returns the response whose head was read from `connection`.
-    pub(super) fn begin(
+    pub(super) fn receive(
         &self,
         response: Response<Incoming>,
         connection: Connection,
@@ -102,7 +102,7 @@ impl ResponseBody {
     fn release(&mut self) {
         match self.connection.take() {
             Some(Connection::Http1(connection)) => self.pools.idle.put(&self.origin, connection),
-            // Dropping the lease returns it.
+            // The slot was dropped, which frees it.
             Some(Connection::Http2(_)) | None => {}
         }
     }

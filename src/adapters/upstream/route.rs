@@ -42,14 +42,14 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Returns a connector through `proxy`, or a direct one if it is None. `limit` bounds each TCP connection attempt.
-    pub(super) fn through(proxy: Option<&ProxyUrl>, limit: Duration) -> Result<Self, Error> {
+    /// Returns a connector through `proxy`, or a direct one if it is None. `timeout` is for the TCP connection.
+    pub(super) fn through(proxy: Option<&ProxyUrl>, timeout: Duration) -> Result<Self, Error> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         // Each write has all available bytes of a request, so Nagle's algorithm would only delay it.
         tcp.set_nodelay(true);
         // hyper divides this time among the addresses of a host.
-        tcp.set_connect_timeout(Some(limit));
+        tcp.set_connect_timeout(Some(timeout));
         let Some(proxy) = proxy else { return Ok(Self::Direct(tcp)) };
         let address = Uri::try_from(format!("http://{}:{}", proxy.host, proxy.port))?;
         Ok(match proxy.kind {

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::ports::{ConnectError, UpstreamError};
 
-/// Maximum number of HTTP/2 connections to one origin; further requests use HTTP/1.1. Limits the data that is buffered
-/// for slow callers to 256 MiB.
+/// Maximum number of pooled HTTP/2 connections to one origin; further requests use HTTP/1.1. Limits the data that is
+/// buffered for slow callers to 256 MiB: 8 connections x 8 streams x 4 MiB.
 const CONNECTIONS: usize = 8;
 
 /// The shared connections by origin. A linear search is enough for a handful of origins.
@@ -41,7 +41,7 @@ struct OriginPool {
 type LastFailure = Option<(usize, ConnectError)>;
 
 impl SharedPool {
-    /// Returns a lease on an open connection, if one is free.
+    /// Returns a stream slot of an open connection, if one is free.
     pub(super) fn take(&self, origin: &Origin) -> Option<StreamSlot> {
         self.pool_of(origin).take()
     }
@@ -54,8 +54,8 @@ impl SharedPool {
         if pool.may_share() {
             // The wait is limited, because each attempt has a timeout.
             let mut last = pool.opening.lock().await;
-            if let Some(lease) = pool.take() {
-                return Ok(Connection::Http2(lease));
+            if let Some(slot) = pool.take() {
+                return Ok(Connection::Http2(slot));
             }
             match &*last {
                 Some((number, error)) if *number > seen => return Err(UpstreamError::Unreachable(error.clone())),
@@ -126,13 +126,13 @@ impl OriginPool {
             Opened::Http1(connection) => Ok(Connection::Http1(connection)),
             Opened::Http2(connection) => {
                 let connection = Arc::new(connection);
-                let lease = StreamSlot::on(&connection);
+                let slot = StreamSlot::on(&connection);
                 let mut connections = self.lock();
                 // Others may have been opened meanwhile. Without room, only this request uses the connection.
                 if connections.len() < CONNECTIONS {
                     connections.push(connection);
                 }
-                lease.map(Connection::Http2).ok_or_else(|| {
+                slot.map(Connection::Http2).ok_or_else(|| {
                     UpstreamError::Lost("the provider allows no streams on a new HTTP/2 connection".into())
                 })
             }

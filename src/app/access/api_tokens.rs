@@ -72,14 +72,15 @@ impl Access {
         let _guard = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
         let is_page_token = new.grant.is_page_token();
-        let same_kind = self.stored().await?.into_iter().filter(|token| token.grant.is_page_token() == is_page_token);
+        let same_kind =
+            self.load_tokens().await?.into_iter().filter(|token| token.grant.is_page_token() == is_page_token);
         let same_kind = same_kind.filter(|token| !token.is_replaced());
         if same_kind.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
         let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), new, &entropy, self.now());
-        match self.store.put(&self.marked(&token)?, &self.author()).await? {
+        match self.store.put(&self.add_mark(&token)?, &self.author()).await? {
             TokenStored::Stored => {}
             TokenStored::ParentGone => return Err(AppError::UnknownToken),
             TokenStored::NameTaken => return Err(AppError::TokenNameTaken(token.name.into_string())),
@@ -92,7 +93,7 @@ impl Access {
     /// Returns the tokens of programs, oldest first.
     #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ProgramToken>, AppError> {
-        let of_programs = self.stored().await?.into_iter().filter(|token| !token.grant.is_page_token());
+        let of_programs = self.load_tokens().await?.into_iter().filter(|token| !token.grant.is_page_token());
         let (old, tokens): (Vec<_>, Vec<_>) = of_programs.partition(ApiToken::is_replaced);
         let now = self.now();
         let old_of =
@@ -113,7 +114,7 @@ impl Access {
             let (id, entropy) = (random_bytes(access.random.as_ref())?, random_bytes(access.random.as_ref())?);
             let until = access.now().plus(overlap.min(LONGEST_OVERLAP));
             let (new, old, secret) = token.rotated(ApiTokenId::from_bytes(id), until, &entropy);
-            let [sealed, sealed_old] = [access.marked(&new)?, access.marked(&old)?];
+            let [sealed, sealed_old] = [access.add_mark(&new)?, access.add_mark(&old)?];
             if !access.store.rotate(&sealed, &sealed_old, &access.author()).await? {
                 return Err(AppError::UnknownToken);
             }

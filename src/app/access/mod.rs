@@ -84,7 +84,7 @@ impl Access {
     /// Reloads the tokens from the store, and ends the streams of removed ones.
     pub(super) async fn reload(&self) -> Result<(), AppError> {
         let _guard = self.reloading.lock().await;
-        let (before, stored) = (self.tokens.load_full(), self.stored().await?);
+        let (before, stored) = (self.tokens.load_full(), self.load_tokens().await?);
         let known = |token: ApiToken| {
             let revoked = before.get(&token.digest).map(|known| known.revoked.clone()).unwrap_or_default();
             (token.digest.clone(), Arc::new(KnownToken { token, revoked }))
@@ -100,7 +100,7 @@ impl Access {
 
     /// Returns the stored tokens with a valid mark, oldest first, without those of an earlier gateway token. Logs each
     /// token without a valid mark once.
-    async fn stored(&self) -> Result<Vec<ApiToken>, AppError> {
+    async fn load_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
         let mut tokens = Vec::new();
         for sealed in self.store.list().await? {
             let id = sealed.token.id.clone();
@@ -125,7 +125,7 @@ impl Access {
     }
 
     /// Adds the mark that authenticates the token's row.
-    fn marked(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
+    fn add_mark(&self, token: &ApiToken) -> Result<SealedApiToken, AppError> {
         let mac = Some(self.vault.mark(token, token.grant.is_page_token().then_some(&self.gateway_token))?);
         Ok(SealedApiToken { token: token.clone(), mac })
     }

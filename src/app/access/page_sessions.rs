@@ -59,7 +59,7 @@ impl Access {
     pub async fn extend_page_session(self: &Arc<Self>, session: &ApiToken) -> Result<ApiToken, AppError> {
         let (access, extended) = (Arc::clone(self), session.clone().extended(self.now()));
         let extend = async move {
-            if access.store.extend(&access.marked(&extended)?).await? {
+            if access.store.extend(&access.add_mark(&extended)?).await? {
                 access.reload().await?;
                 return Ok(extended);
             }
@@ -71,7 +71,7 @@ impl Access {
     /// Returns the sessions and links that are valid now, oldest first.
     #[tracing::instrument(name = "access.list_sessions", skip_all)]
     pub async fn list_sessions(&self) -> Result<Vec<ApiToken>, AppError> {
-        let (tokens, now) = (self.stored().await?.into_iter(), self.now());
+        let (tokens, now) = (self.load_tokens().await?.into_iter(), self.now());
         Ok(tokens.filter(|token| token.grant.is_page_token() && token.is_unexpired(now)).collect())
     }
 

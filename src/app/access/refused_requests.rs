@@ -14,7 +14,7 @@ use super::Access;
 use crate::app::counters;
 
 /// The period that one log line covers.
-const WINDOW: Duration = Duration::from_secs(60);
+const PERIOD: Duration = Duration::from_secs(60);
 
 /// Number of refused requests since the last log line.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Access {
         let access = Arc::clone(self);
         self.tasks.start(async move {
             select! {
-                () = access.clock.sleep(WINDOW) => {}
+                () = access.clock.sleep(PERIOD) => {}
                 () = access.tasks.stopping().cancelled() => {}
             }
             let requests = access.refused.0.swap(0, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use http_message::{HeaderMap, Method, StatusCode};
 
-use super::{Accounts, secret::Secrets};
+use super::{Accounts, secret::ParsedSecrets};
 use crate::{
     app::{
         AppError, CookieOutcome,
@@ -25,8 +25,8 @@ impl Accounts {
         &self,
         definition: &ProviderDefinition,
         method: AuthMethod,
-        secrets: Secrets,
-    ) -> Result<Secrets, AppError> {
+        secrets: ParsedSecrets,
+    ) -> Result<ParsedSecrets, AppError> {
         match (&secrets.cookie, &secrets.access_token) {
             // The session token may have expired, so only the cookie is checked.
             (Some(cookie), token) => {
@@ -71,12 +71,12 @@ impl Accounts {
         definition: &ProviderDefinition,
         token: Option<&AccessToken>,
         cookie: &RefreshToken,
-    ) -> Result<Option<Secrets>, AppError> {
+    ) -> Result<Option<ParsedSecrets>, AppError> {
         let Some(RefreshMethod::Session(client)) = definition.refresh_method(AuthMethod::SessionToken) else {
             return Ok(None);
         };
-        let (session, limit) = (token.and_then(SessionId::of), definition.refresh.http_timeout);
-        let outcome = self.tokens.ask_session(&definition.name, client, session, cookie, (limit, limit)).await;
+        let (session, timeout) = (token.and_then(SessionId::of), definition.refresh.http_timeout);
+        let outcome = self.tokens.ask_session(&definition.name, client, session, cookie, (timeout, timeout)).await;
         let (response, kept) = match outcome {
             Ok(CookieOutcome::Token(response) | CookieOutcome::Replaced(response, Ok(_))) => (response, None),
             Ok(CookieOutcome::Replaced(_, Err(error))) | Err(error) if is_refusal(&error) => {
@@ -85,7 +85,7 @@ impl Accounts {
             Ok(CookieOutcome::Replaced(response, Err(_))) => (response, token.cloned()),
             Err(error) => return Err(AppError::NotChecked(error)),
         };
-        Ok(Some(Secrets {
+        Ok(Some(ParsedSecrets {
             access_token: response.access_token.or(kept),
             cookie_rotates: response.refresh_token.is_some(),
             cookie: response.refresh_token.or_else(|| Some(cookie.clone())),

@@ -47,14 +47,13 @@ impl Accounts {
     pub async fn events(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, AppError> {
         let events = self.history.of(name, limit).await?;
         if events.is_empty() {
-            // An unknown account is an error.
             self.directory.check_known(name).await?;
         }
         Ok(events)
     }
 
-    /// Returns the newest `limit` events of all accounts, and all kept logins that ended without tokens. A completed
-    /// login is an event of its account.
+    /// Returns the newest `limit` events of all accounts, and the ended logins without tokens. A completed login is an
+    /// event of its account.
     #[tracing::instrument(name = "accounts.activity", skip_all)]
     pub async fn activity(&self, limit: usize) -> Result<Vec<ActivityEntry>, AppError> {
         let events = self.history.newest(limit).await?.into_iter().map(ActivityEntry::Account);

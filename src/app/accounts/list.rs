@@ -20,7 +20,7 @@ use crate::{
 pub struct AccountView {
     pub name: AccountName,
     pub display_name: String,
-    /// None, like `category` and `api_base`, if the account is unreadable and its row names no known type.
+    /// None, like `category` and `api_base`, if an unconfigured account is unreadable and its row names no known type.
     pub provider_type: Option<ProviderType>,
     pub category: Option<Category>,
     pub auth_methods: Vec<AuthMethod>,

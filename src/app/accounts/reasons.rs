@@ -12,7 +12,7 @@ use crate::{
     ports::StoreTrouble,
 };
 
-const BREAKER_IS_OPEN: &str =
+const BREAKER_OPEN_TEXT: &str =
     "The provider's server for refreshes does not respond. Refreshes are paused until it does.";
 
 impl Accounts {
@@ -37,12 +37,12 @@ impl Accounts {
         let trouble = self.tokens.store_trouble();
         let can_refresh = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
         let is_breaker_open = can_refresh && self.tokens.breaker_open_until(definition).is_some();
-        joined([
-            feedback.refusal().filter(|_| state != AccountState::Disabled).map(refused),
+        join_reasons([
+            feedback.refusal().filter(|_| state != AccountState::Disabled).map(refusal_problem),
             tokens,
             trouble.map(|trouble| format!("Tokens cannot be refreshed: {}. The gateway retries.", trouble.in_words())),
-            is_breaker_open.then(|| BREAKER_IS_OPEN.to_owned()),
-            self.clock.skew_millis().map(skewed),
+            is_breaker_open.then(|| BREAKER_OPEN_TEXT.to_owned()),
+            self.clock.skew_millis().map(clock_problem),
         ])
     }
 }
@@ -54,12 +54,12 @@ pub(super) fn with_store_down(trouble: StoreTrouble, reason: Option<String>) -> 
     [Some(from_memory), reason].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn joined<const N: usize>(reasons: [Option<String>; N]) -> Option<String> {
+fn join_reasons<const N: usize>(reasons: [Option<String>; N]) -> Option<String> {
     let reasons: Vec<String> = reasons.into_iter().flatten().collect();
     (!reasons.is_empty()).then(|| reasons.join(" "))
 }
 
-fn refused(AccountRefusal { code, .. }: &AccountRefusal) -> String {
+fn refusal_problem(AccountRefusal { code, .. }: &AccountRefusal) -> String {
     format!(
         "The provider refuses the account: {} ({code}). Settle this with the provider, or sign in again. Requests are \
          still sent, and the first that succeeds ends this state.",
@@ -67,7 +67,7 @@ fn refused(AccountRefusal { code, .. }: &AccountRefusal) -> String {
     )
 }
 
-fn skewed(millis: i64) -> String {
+fn clock_problem(millis: i64) -> String {
     let side = if millis > 0 { "ahead of" } else { "behind" };
     format!(
         "This machine's clock is {} s {side} the database's. The gateway corrects its own times; set the clock.",

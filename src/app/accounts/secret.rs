@@ -23,7 +23,7 @@ pub struct PastedSecret {
     pub display_name: Option<String>,
     /// Required for a name that is neither configured nor stored.
     pub provider_type: Option<ProviderType>,
-    /// Saves the secret without asking the provider whether it accepts it.
+    /// Saves the secret without a check with the provider.
     pub unchecked: bool,
 }
 
@@ -40,7 +40,7 @@ pub enum Secret {
 }
 
 /// The parsed secrets of an account before it is saved.
-pub(super) struct Secrets {
+pub(super) struct ParsedSecrets {
     /// None if only a cookie was pasted. A refresh with the cookie gets the token.
     pub(super) access_token: Option<AccessToken>,
     pub(super) cookie: Option<RefreshToken>,
@@ -56,14 +56,14 @@ impl Secret {
         }
     }
 
-    fn parse(&self, definition: &ProviderDefinition) -> Result<Secrets, AppError> {
+    fn parse(&self, definition: &ProviderDefinition) -> Result<ParsedSecrets, AppError> {
         let (token, cookie) = match self {
             Self::ApiKey(token) | Self::SessionToken(token) => (Some(token), None),
             Self::ClientCookie { cookie, session_token } => (session_token.as_ref(), Some(cookie)),
         };
-        // A provider without a session endpoint has no cookie name. It is never sent a cookie.
+        // A provider without a session endpoint has no cookie name, and the gateway never sends it a cookie.
         let name = definition.sessions.as_ref().map_or("", |client| client.cookie);
-        Ok(Secrets {
+        Ok(ParsedSecrets {
             access_token: token.map(AccessToken::from_pasted).transpose()?,
             cookie: cookie.map(|cookie| RefreshToken::from_pasted_cookie(cookie, name)).transpose()?,
             cookie_rotates: false,
@@ -98,7 +98,7 @@ impl Accounts {
             return Err(AppError::AuthMethodMismatch { name: definition.name, method });
         }
         let display_name = pasted.display_name.as_deref().map(DisplayName::parse).transpose()?;
-        let metadata_of = |Secrets { access_token, cookie, .. }: &Secrets| {
+        let metadata_of = |ParsedSecrets { access_token, cookie, .. }: &ParsedSecrets| {
             pasted_metadata(definition.provider_type, method, access_token.as_ref(), cookie.is_some(), self.now())
         };
         let mut secrets = pasted.secret.parse(&definition)?;

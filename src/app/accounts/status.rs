@@ -254,7 +254,7 @@ fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Ti
     let saved = credential.is_some_and(|credential| *credential.login_id() == login.session.id);
     let (outcome, at) = match login.progress {
         LoginProgress::Ended(outcome) => (outcome, login.progress_since),
-        // The tokens were saved, but the process died before it marked the login as completed.
+        // The login completed after its row was read and before the account was read.
         LoginProgress::Exchanging if saved => (LoginOutcome::Completed, login.progress_since),
         LoginProgress::Unconfirmed => match login.confirm_until(now) {
             Some(_) => (LoginOutcome::ConfirmationNeeded, login.progress_since),

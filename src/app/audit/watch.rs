@@ -7,7 +7,7 @@ use super::Audit;
 use crate::{app::AppError, domain::audit::Checkpoint};
 
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// How long entries are kept.
+/// How long entries are kept: a year and about a month.
 const KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 impl Audit {

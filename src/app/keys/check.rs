@@ -62,7 +62,7 @@ impl Keys {
             let checks = self.store.key_checks().await?;
             let mut plan = Plan::default();
             if checks.is_empty() {
-                plan = self.plan_for_unchecked(adoption).await?;
+                plan = self.plan_without_checks(adoption).await?;
             } else if !checks.iter().any(|check| self.vault.opens_key_check(check)) {
                 return Err(self.wrong_key(checks.into_iter().map(|check| check.key_id)));
             }
@@ -108,7 +108,7 @@ impl Keys {
     }
 
     /// Plans the adoption of a database without key checks. The plan is empty if there is nothing to adopt.
-    async fn plan_for_unchecked(&self, adoption: Adoption) -> Result<Plan, AppError> {
+    async fn plan_without_checks(&self, adoption: Adoption) -> Result<Plan, AppError> {
         let values = self.store.sealed_values().await?;
         let used: BTreeSet<KeyId> = values.iter().filter_map(|value| value.value.as_ref()?.key_id()).collect();
         let is_current = values.iter().filter_map(|value| value.value.as_ref()).any(|value| !value.is_first_format());

@@ -1,5 +1,5 @@
 //! Lists the encryption keys, and counts what each has sealed in the database and in the journals of all gateways.
-//! Does not count the values of logins, which end within minutes, or of remembered responses.
+//! Does not count the values of logins, which end within minutes, of remembered responses, or of audit entries.
 
 use std::{collections::BTreeMap, time::Duration};
 

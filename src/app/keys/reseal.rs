@@ -1,4 +1,4 @@
-//! Reseals with the first key the values that other keys have sealed, except those of logins and remembered responses.
+//! Reseals the values of other keys with the first key, except those of logins, remembered responses and audit entries.
 //! Each value is replaced separately, and only if it has not changed since it was read. So gateways may run meanwhile,
 //! and an interrupted reseal can be repeated.
 

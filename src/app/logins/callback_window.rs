@@ -2,7 +2,7 @@
 //!
 //! One listener serves all pending logins, because the `state` of a callback identifies its login. The window opens
 //! with the first pending login and closes when none is left. If the last login was cancelled or expired, it closes at
-//! once. After a callback, it closes 1 s after the browser has fetched the result page, or after 10 s without that.
+//! once. After a callback, it closes 1 s after the browser has fetched the outcome page, or after 10 s without that.
 
 use std::{future, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
 };
 
-/// How long the listener stays open after the result page was fetched.
-const AFTER_PAGE: Duration = Duration::from_secs(1);
-/// How long the listener waits for the browser to fetch the result page.
-const FOR_PAGE: Duration = Duration::from_secs(10);
+/// How long the listener stays open after the outcome page was fetched.
+const CLOSE_AFTER_PAGE: Duration = Duration::from_secs(1);
+/// How long the listener waits for the browser to fetch the outcome page.
+const WAIT_FOR_PAGE: Duration = Duration::from_secs(10);
 /// Pause after a failed read of the store.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
@@ -83,11 +83,11 @@ impl Logins {
 
     async fn run_callback_window(self: Arc<Self>, mut bound: Box<dyn BoundCallback>) {
         let mut replies: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
-        let mut closing: Option<BoxFuture<'static, ()>> = None;
+        let mut close_timer: Option<BoxFuture<'static, ()>> = None;
         loop {
             let next_end = self.next_login_end().await;
             let is_idle = replies.is_empty() && matches!(next_end, Ok(None));
-            if is_idle && closing.is_none() {
+            if is_idle && close_timer.is_none() {
                 match self.close_if_idle(bound).await {
                     None => return,
                     Some(still_needed) => bound = still_needed,
@@ -100,16 +100,16 @@ impl Logins {
                         let logins = Arc::clone(&self);
                         replies.push(Box::pin(async move { (hit.reply)(logins.reply_to(hit.response).await) }));
                     }
-                    CallbackEvent::OutcomeShown => closing = Some(self.timer(AFTER_PAGE)),
+                    CallbackEvent::OutcomeShown => close_timer = Some(self.timer(CLOSE_AFTER_PAGE)),
                 },
-                Some(()) = replies.next() => closing = Some(self.timer(FOR_PAGE)),
-                () = or_never(closing.as_mut()) => closing = None,
+                Some(()) = replies.next() => close_timer = Some(self.timer(WAIT_FOR_PAGE)),
+                () = or_never(close_timer.as_mut()) => close_timer = None,
                 () = or_never(next_check) => {}
                 () = self.window.changed.notified() => {}
                 () = self.tasks.stopping().cancelled() => break,
             }
         }
-        // The logins finish in tracked tasks in any case. Wait here so that the browsers get their result pages.
+        // The logins finish in tracked tasks in any case. Wait here so that the browsers get their outcome pages.
         while replies.next().await.is_some() {}
     }
 

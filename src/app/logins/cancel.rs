@@ -1,4 +1,4 @@
-//! Cancels the pending login of a principal, or all logins of an account at a logout.
+//! Cancels the pending or unconfirmed login of a principal, or all logins of an account at a logout.
 
 use std::sync::Arc;
 
@@ -30,7 +30,6 @@ impl Logins {
             return Ok(true);
         }
         let Some(login) = latest.filter(|login| login.is_open(self.now())) else {
-            // An unknown account is an error.
             self.directory.check_known(&name).await?;
             return Ok(false);
         };

@@ -23,7 +23,7 @@ use crate::{
 /// How a callback reached the gateway.
 #[derive(Debug)]
 pub enum Callback {
-    /// The gateway's own listener received the callback. Its `state` authenticates it.
+    /// The gateway's own listener received the callback, whose `state` authenticates it.
     Received(AuthorizationResponse),
     /// The owner pasted the redirect URL. It must belong to a login of this account that this principal started.
     Pasted { name: AccountName, redirect_url: SecretString, principal: Principal },
@@ -108,7 +108,7 @@ impl Logins {
 
     async fn exchange(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
         let session = login.session;
-        // Look up the definition before the code is sent, so that nothing can fail between the exchange and the save.
+        // Look up the definition before the code is sent: if it were missing afterwards, the tokens would be lost.
         let definition = self
             .directory
             .definition_of(&session.name, session.provider_type)

@@ -102,7 +102,7 @@ impl Logins {
 
     /// Declines the unconfirmed logins of an account, at its logout.
     pub(super) async fn decline_all(&self, name: &AccountName) -> Result<(), AppError> {
-        for login in self.unconfirmed().await?.iter().filter(|login| login.session.name == *name) {
+        for login in self.list_unconfirmed().await?.iter().filter(|login| login.session.name == *name) {
             self.decline(login, LoginOutcome::Cancelled).await?;
         }
         Ok(())
@@ -110,13 +110,13 @@ impl Logins {
 
     /// Declines the unconfirmed logins that were not answered in time.
     pub(super) async fn decline_overdue(&self) -> Result<(), AppError> {
-        for login in self.unconfirmed().await?.iter().filter(|login| login.confirm_until(self.now()).is_none()) {
+        for login in self.list_unconfirmed().await?.iter().filter(|login| login.confirm_until(self.now()).is_none()) {
             self.decline(login, LoginOutcome::Expired).await?;
         }
         Ok(())
     }
 
-    async fn unconfirmed(&self) -> Result<Vec<SealedLogin>, AppError> {
+    async fn list_unconfirmed(&self) -> Result<Vec<SealedLogin>, AppError> {
         let mut logins = self.store.unsettled().await?;
         logins.retain(|login| login.progress == LoginProgress::Unconfirmed);
         Ok(logins)

@@ -1,4 +1,4 @@
-//! Starts, completes, cancels and sweeps logins. A login belongs to the principal that started it.
+//! Starts, completes, confirms, cancels and sweeps logins. A login belongs to the principal that started it.
 
 mod callback_window;
 mod cancel;

@@ -14,7 +14,7 @@ use tokio::select;
 
 use super::{
     Models,
-    call::{ProviderCall, listed},
+    call::{ProviderCall, select_headers},
     refusal::read_start,
 };
 use crate::{
@@ -41,12 +41,12 @@ const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The provider's error code for encrypted reasoning that it cannot decrypt.
-const UNREADABLE: &str = "invalid_encrypted_content";
+const UNDECRYPTABLE: &str = "invalid_encrypted_content";
 
 /// A caller's request to a model API.
 #[derive(Debug)]
 pub struct ModelRequest {
-    /// The caller's headers. Those in `headers::is_turn_header` are forwarded.
+    /// The caller's headers. Those that `headers::is_turn_header` accepts are forwarded.
     pub headers: HeaderMap,
     /// The JSON body as received.
     pub body: Bytes,
@@ -56,7 +56,7 @@ pub struct ModelRequest {
 }
 
 /// Checks a request body. Returns the body without lone surrogates, and the name of its model.
-pub(super) fn checked_body(
+pub(super) fn check_body(
     body: Bytes,
     model_of: impl FnOnce(&[u8]) -> Result<ModelName, InvalidRequest>,
 ) -> Result<(Bytes, ModelName), InvalidRequest> {
@@ -85,8 +85,12 @@ impl Target {
 
 impl Models {
     /// Checks a request's body, resolves its model, and checks that the caller may use the model.
-    pub(super) async fn checked(&self, body: Bytes, rights: &Rights) -> Result<(Bytes, ModelName, Target), AppError> {
-        let (body, name) = self.tasks.compute(body.len(), || checked_body(body, model_of)).await?;
+    pub(super) async fn check_and_resolve(
+        &self,
+        body: Bytes,
+        rights: &Rights,
+    ) -> Result<(Bytes, ModelName, Target), AppError> {
+        let (body, name) = self.tasks.compute(body.len(), || check_body(body, model_of)).await?;
         let target = self.target(&name, rights).await?;
         let (account, model) = (&target.definition.name, &target.model.name);
         RunningRequest::current().note_model(account, model);
@@ -98,9 +102,9 @@ impl Models {
 
     /// Resolves the name of a model. Some clients send certain names on their own, for example for titles. If the
     /// account does not list such a model, the configured fallback is used.
-    pub(super) async fn target(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
-        let target = self.target_named(asked, rights).await;
-        let Some(fallback) = self.names.fallback_for(asked) else { return target };
+    pub(super) async fn target(&self, requested: &ModelName, rights: &Rights) -> Result<Target, AppError> {
+        let target = self.target_named(requested, rights).await;
+        let Some(fallback) = self.names.fallback_for(requested) else { return target };
         if let Ok(target) = target {
             let has_model =
                 |models: &[ProviderModel]| models.iter().find(|known| known.name == target.model.name).map(drop);
@@ -114,7 +118,7 @@ impl Models {
     /// Splits a model's name into the account's model and its suffixes, such as the reasoning effort. A suffix is part
     /// of the name if the account lists a model with this whole name, or no model with a shorter one. If the list is
     /// unknown, all suffixes are split off.
-    async fn asked_model(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
+    async fn split_model_name(&self, account: &AccountName, api: &ModelApi, name: String) -> BackendModel {
         let (shortest, all) = ModelSuffixes::split(&name);
         match api.dialect {
             Dialect::Codex if shortest != name => {}
@@ -137,8 +141,8 @@ impl Models {
     /// # Errors
     /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`],
     /// [`AppError::AccountUnreadable`], [`AppError::InsufficientScope`], [`AppError::Store`].
-    async fn target_named(&self, asked: &ModelName, rights: &Rights) -> Result<Target, AppError> {
-        let unknown = match self.names.account_in(asked) {
+    async fn target_named(&self, requested: &ModelName, rights: &Rights) -> Result<Target, AppError> {
+        let unknown = match self.names.account_in(requested) {
             None => None,
             Some(name) => match self.definition(&name).await {
                 Ok(_) => None,
@@ -147,7 +151,7 @@ impl Models {
                 Err(error) => return Err(error),
             },
         };
-        let found = self.names.resolve(asked, |_| unknown.is_none());
+        let found = self.names.resolve(requested, |_| unknown.is_none());
         let definition = self.definition(&found.provider).await?;
         let api = definition.model_api().ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
         // ChatGPT's models have no slash in their names, so the part before the slash is an unknown account. Do not
@@ -156,13 +160,13 @@ impl Models {
             if let Some(error @ AppError::Store(_)) = unknown {
                 return Err(error);
             }
-            return Err(AppError::UnknownModel(asked.as_str().to_owned()));
+            return Err(AppError::UnknownModel(requested.as_str().to_owned()));
         }
         // Check this first, so that only callers with access to the account make the gateway request its models.
         if !rights.permits(Permission::Models, &definition.name) {
             return Err(insufficient_scope(&definition.name, &found.model));
         }
-        let model = self.asked_model(&definition.name, api, found.model).await;
+        let model = self.split_model_name(&definition.name, api, found.model).await;
         Ok(Target { definition, api, model })
     }
 
@@ -177,8 +181,8 @@ impl Models {
         self.post(target, target.api.prompt_path, from_caller, body, accept).await
     }
 
-    /// Sends a body to a path of the provider. Otherwise like [`Self::prompt`]. If the provider cannot decrypt the
-    /// reasoning in the body, sends the body once more without it.
+    /// Sends a body to any path of the provider, and returns as [`Self::prompt`] does. If the provider cannot decrypt
+    /// the reasoning in the body, sends the body once more without the reasoning.
     pub(super) async fn post(
         &self,
         target: &Target,
@@ -187,7 +191,7 @@ impl Models {
         body: Bytes,
         accept: &'static str,
     ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
-        let mut headers = listed(from_caller, headers::is_turn_header);
+        let mut headers = select_headers(from_caller, headers::is_turn_header);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(path), None);
@@ -197,9 +201,9 @@ impl Models {
             self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
         };
         let sent = send(body.clone()).await;
-        let refused =
-            |error: &AppError| matches!(error, AppError::ProviderRefused(refusal) if refusal.code == UNREADABLE);
-        if !sent.as_ref().err().is_some_and(refused) {
+        let is_unreadable =
+            |error: &AppError| matches!(error, AppError::ProviderRefused(refusal) if refusal.code == UNDECRYPTABLE);
+        if !sent.as_ref().err().is_some_and(is_unreadable) {
             return sent;
         }
         // The reasoning comes from another account or workspace, so every later turn would be refused too.

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Error codes of a 401 that mean that the token is invalid for every request, not only for this one.
-const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
+const DEAD_TOKEN_CODES: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
 /// A request to a provider, without the headers and token of the account.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct ProviderCall {
     pub(super) method: Method,
     /// An absolute URL below the provider's configured base.
     pub(super) url: String,
-    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
+    /// The caller's headers. Those that `headers::is_forwarded_to_provider` accepts are forwarded.
     pub(super) headers: HeaderMap,
     pub(super) body: RequestBody,
 }
@@ -90,7 +90,7 @@ impl Models {
         };
         let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
-            let (refusal, unauthorized) = read_unauthorized(response, self.now()).await?;
+            let (refused_response, unauthorized) = read_unauthorized(response, self.now()).await?;
             response = match (self.tokens.replace_refused(name, &account, unauthorized).await?, retry_body) {
                 (Some(newer), Some(body)) => {
                     account = newer;
@@ -99,7 +99,7 @@ impl Models {
                     retried
                 }
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
-                (None, _) => refusal,
+                (None, _) => refused_response,
             };
         }
         if response.status.is_success() {
@@ -131,7 +131,7 @@ impl Models {
 
 /// Returns the forwarded headers of the caller, and the headers that identify the account to the provider.
 fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
-    let mut headers = listed(from_caller, headers::is_forwarded_to_provider);
+    let mut headers = select_headers(from_caller, headers::is_forwarded_to_provider);
     let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
     set_user_agent(&mut headers, &account.definition);
     if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())
@@ -154,9 +154,9 @@ pub(in crate::app) fn set_user_agent(headers: &mut HeaderMap, definition: &Provi
     }
 }
 
-/// Returns the headers whose names are listed.
-pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> HeaderMap {
-    let kept = headers.iter().filter(|(name, _)| is_listed(name.as_str()));
+/// Returns the headers for whose names `is_wanted` is true.
+pub(super) fn select_headers(headers: &HeaderMap, is_wanted: impl Fn(&str) -> bool) -> HeaderMap {
+    let kept = headers.iter().filter(|(name, _)| is_wanted(name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -168,7 +168,8 @@ async fn read_unauthorized(
     let (response, read) = peek(response).await?;
     let refusal = read_refusal(&response, &read, now);
     let in_header = response.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
-    let is_dead = in_header.is_some_and(|code| DEAD.contains(&code)) || DEAD.contains(&refusal.code.as_str());
+    let is_dead = in_header.is_some_and(|code| DEAD_TOKEN_CODES.contains(&code))
+        || DEAD_TOKEN_CODES.contains(&refusal.code.as_str());
     let unauthorized = if refusal.kind == RefusalKind::AccountRefused {
         Unauthorized::AccountRefused
     } else if is_dead {

@@ -12,7 +12,7 @@ use super::{
     ModelRequest, Models, ProxyResponse,
     ask::{Target, has_media_type, is_event_stream},
     memory::{Complete, PendingMemory, StoredPart},
-    metered::metered,
+    metered::meter_usage,
     session::{add_session, cache_scope},
     stream::{ChatForm, Form},
 };
@@ -53,7 +53,7 @@ impl Models {
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
                 }
-                Ok(metered(ProxyResponse::of(response)?))
+                Ok(meter_usage(ProxyResponse::of(response)?))
             }
         }
     }
@@ -74,7 +74,7 @@ impl Models {
     /// Checks a request, and resolves its model.
     async fn check_request(&self, request: ModelRequest) -> Result<(CheckedRequest, Bytes), AppError> {
         let ModelRequest { headers, body, rights, caller } = request;
-        let (body, _name, mut target) = self.checked(body, &rights).await?;
+        let (body, _name, mut target) = self.check_and_resolve(body, &rights).await?;
         target.model.cache = cache_scope(&headers, &caller, &target.definition.name);
         Ok((CheckedRequest { target, headers, caller }, body))
     }
@@ -102,7 +102,7 @@ impl Models {
         Ok((chat, found.reserved))
     }
 
-    /// Whether the account's list says that the model summarizes its reasoning. Uses the last known list.
+    /// Whether the account's list says that the model summarizes its reasoning. Prefers the last known list.
     async fn summarizes_reasoning(&self, target: &Target) -> bool {
         let account = &target.definition.name;
         let models = match self.last_models(account) {
@@ -129,7 +129,7 @@ impl Models {
         let part = StoredPart::Reasoning(target.definition.name.clone());
         let pending_memory = self.memory.is_on().then_some(PendingMemory { owner: caller, part });
         let response = if stream {
-            self.streamed(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
+            self.start_stream(prompted, Form::Chat(Box::new(ChatStream::new(options)), form), pending_memory, 0).await?
         } else {
             let mut reader = CompletionReader::new(options);
             let read = |event: &SseEvent<'_>| {

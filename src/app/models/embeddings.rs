@@ -13,7 +13,7 @@ impl Models {
     #[tracing::instrument(name = "models.create_embeddings", level = "debug", skip_all)]
     pub async fn create_embeddings(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body, rights, caller: _ } = request;
-        let (body, _name, target) = self.checked(body, &rights).await?;
+        let (body, _name, target) = self.check_and_resolve(body, &rights).await?;
         let instead = "an embedding model of a DashScope account, such as dashscope/text-embedding-v4";
         let path = target.api.embeddings_path.ok_or_else(|| target.unsupported(instead))?;
         let (model, size) = (target.model.name.clone(), body.len());

@@ -1,5 +1,5 @@
-//! Notes provider feedback on an account, for the account's status. Proxied requests are not noted, because the caller
-//! chooses their paths.
+//! Notes for an account's status whether the provider answered or refused a request. Proxied requests are not noted
+//! here, because the caller chooses their paths.
 
 use super::Models;
 use crate::{

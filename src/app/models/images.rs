@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ModelRequest, Models, ProxyResponse,
-    ask::{Target, checked_body, insufficient_scope},
+    ask::{Target, check_body, insufficient_scope},
 };
 use crate::{
     app::{AppError, RunningRequest},
@@ -21,7 +21,7 @@ impl Models {
     #[tracing::instrument(name = "models.create_image", level = "debug", skip_all)]
     pub async fn create_image(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body, rights, caller: _ } = request;
-        let (body, name) = self.tasks.compute(body.len(), || checked_body(body, image_model_of)).await?;
+        let (body, name) = self.tasks.compute(body.len(), || check_body(body, image_model_of)).await?;
         let target = self.target(&name, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}

@@ -92,8 +92,8 @@ impl Models {
         names.retain(|name| rights.permits(Permission::Models, name));
         names.sort();
         // Collect the futures first: with a closure inside the stream, rustc reports that it is "not general enough".
-        let asked: Vec<_> = names.iter().map(|name| self.models_of(name)).collect();
-        let lists: Vec<_> = stream::iter(asked).buffered(MAX_CONCURRENT).collect().await;
+        let requests: Vec<_> = names.iter().map(|name| self.models_of(name)).collect();
+        let lists: Vec<_> = stream::iter(requests).buffered(MAX_CONCURRENT).collect().await;
         let with_models = |(name, (models, is_current))| AccountModels { name, models, is_current };
         names.into_iter().zip(lists).map(with_models).collect()
     }

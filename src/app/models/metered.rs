@@ -23,7 +23,7 @@ enum Meter {
 }
 
 /// Wraps a response so that its usage is recorded while it is sent.
-pub(super) fn metered(mut response: ProxyResponse) -> ProxyResponse {
+pub(super) fn meter_usage(mut response: ProxyResponse) -> ProxyResponse {
     let content_type = response.headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     let mut meter = if content_type.starts_with(b"text/event-stream") {
         Meter::Chunks(SseDecoder::new())
@@ -54,7 +54,7 @@ impl Meter {
             }
             Self::Whole(whole) if whole.len() + piece.len() <= MAX_JSON => {
                 whole.extend_from_slice(piece);
-                // The document may be whole once it ends with a brace. If it is not, it has no usage yet.
+                // Only a document that ends with a brace can be complete. An incomplete one cannot be parsed.
                 if whole.trim_ascii_end().ends_with(b"}") {
                     request.note_usage(whole);
                 }

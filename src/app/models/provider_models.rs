@@ -39,7 +39,7 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct ModelLists {
     known: Mutex<HashMap<AccountName, ModelList>>,
     /// A lock for each account, held while its list is requested, so that concurrent callers share the result.
-    asking: Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<()>>>>,
+    request_locks: Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,8 +68,8 @@ impl ModelLists {
     }
 
     fn request_lock(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<()>> {
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(asking.entry(name.clone()).or_default())
+        let mut request_locks = self.request_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(request_locks.entry(name.clone()).or_default())
     }
 }
 
@@ -117,7 +117,7 @@ impl Models {
             return (Arc::clone(&fresh.models), fresh.is_current);
         }
         let listed = select! {
-            listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
+            listed = self.request_list(definition, api, known.as_ref()) => listed,
             () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
         };
         let now = self.now();
@@ -150,7 +150,7 @@ impl Models {
     }
 
     /// Requests the list, conditionally if `known` has an `ETag`. Returns the list with its `ETag`.
-    async fn ask_for_models(
+    async fn request_list(
         &self,
         definition: &ProviderDefinition,
         api: &ModelApi,

@@ -4,7 +4,7 @@ use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, heade
 
 use super::{
     Models,
-    call::{ProviderCall, listed},
+    call::{ProviderCall, select_headers},
     refusal::{peek, read_refusal},
     session::add_session,
 };
@@ -29,7 +29,7 @@ pub struct ProxyRequest {
     /// The path as received: without a leading slash, not decoded.
     pub path: String,
     pub query: Option<String>,
-    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
+    /// The caller's headers. Those that `headers::is_forwarded_to_provider` accepts are forwarded.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }
@@ -90,7 +90,7 @@ impl Models {
 }
 
 impl ProxyResponse {
-    /// Converts a provider's response. Keeps the headers in `headers::is_forwarded_to_caller`.
+    /// Converts a provider's response. Keeps the headers that `headers::is_forwarded_to_caller` accepts.
     ///
     /// # Errors
     /// [`AppError::UpstreamRedirect`].
@@ -99,7 +99,7 @@ impl ProxyResponse {
         if response.status.is_redirection() && response.status != StatusCode::NOT_MODIFIED {
             return Err(AppError::UpstreamRedirect);
         }
-        let headers = listed(&response.headers, headers::is_forwarded_to_caller);
+        let headers = select_headers(&response.headers, headers::is_forwarded_to_caller);
         Ok(Self { status: response.status, headers, body: response.body, held_bytes: 0 })
     }
 }

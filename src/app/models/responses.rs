@@ -41,16 +41,16 @@ pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 
 /// Maximum number of parameters that the header names, and of characters of each name.
 const MAX_NAMES: usize = 64;
-const MAX_NAME: usize = 64;
+const MAX_NAME_CHARS: usize = 64;
 
 /// The response header in which the provider names the model.
-const MODEL: &str = "openai-model";
+const MODEL_HEADER: &str = "openai-model";
 
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { mut headers, body, rights, caller } = request;
-        let (body, name, mut target) = self.checked(body, &rights).await?;
+        let (body, name, mut target) = self.check_and_resolve(body, &rights).await?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => return Err(target.unsupported("/v1/chat/completions")),
@@ -75,7 +75,7 @@ impl Models {
         drop(reserved);
         let mut reader = ResponseReader::new(echo);
         let response = if stream {
-            self.streamed(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
+            self.start_stream(prompted, Form::Responses(Box::new(reader)), pending_memory, held_bytes).await?
         } else {
             let read = |event: &SseEvent<'_>| {
                 let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
@@ -129,7 +129,7 @@ impl Models {
 
     /// Returns the response as a stream, for which `held_bytes` stay in memory. A response that fails before its first
     /// output becomes an error.
-    pub(super) async fn streamed(
+    pub(super) async fn start_stream(
         self: &Arc<Self>,
         (account, response): (Arc<ProviderRegistration>, UpstreamResponse),
         form: Form,
@@ -139,7 +139,7 @@ impl Models {
         let (mut response, body) = split_event_stream(response)?;
         response.held_bytes = held_bytes;
         let mut events = ProviderEvents::of(body);
-        events.await_output(self).await.map_err(|broken| self.broken(&account, broken))?;
+        events.await_output(self).await.map_err(|broken| self.broken_error(&account, broken))?;
         self.note_answered(&account, FeedbackSource::Prompt);
         response.set_content_type("text/event-stream");
         response.body = caller_stream(Arc::clone(self), account, events, form, pending_memory);
@@ -155,7 +155,7 @@ impl Models {
     ) -> Result<(ProxyResponse, String), AppError> {
         let (response, body) = split_event_stream(response)?;
         let (mut events, mut size) = (ProviderEvents::of(body), 0);
-        let broken = |error: BrokenEvents| self.broken(&account, error);
+        let broken = |error: BrokenEvents| self.broken_error(&account, error);
         while let Some(frame) = events.next().await {
             let frame = frame.map_err(broken)?;
             size += frame.bytes.len();
@@ -177,7 +177,7 @@ impl Models {
     }
 
     /// Returns the error for a response that ended early.
-    fn broken(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
+    fn broken_error(&self, account: &ProviderRegistration, error: BrokenEvents) -> AppError {
         match error {
             BrokenEvents::Failed(failure) => AppError::ProviderRefused(Box::new(self.note_failure(account, failure))),
             BrokenEvents::Upstream(error) => error.into(),
@@ -217,7 +217,7 @@ impl ProxyResponse {
     /// Replaces the provider's name of the model with the caller's, because the Codex CLI reports any other name as a
     /// rerouted request.
     fn with_model(mut self, backend_name: &str, name: &ModelName) -> Self {
-        if let Some(value) = self.headers.get_mut(MODEL)
+        if let Some(value) = self.headers.get_mut(MODEL_HEADER)
             && value == backend_name
             && let Ok(name) = HeaderValue::from_str(name.as_str())
         {
@@ -228,7 +228,7 @@ impl ProxyResponse {
 
     /// Adds the header that names the dropped parameters. Its length is bounded, because callers may send any names.
     pub(super) fn with_ignored(mut self, parameters: &[String]) -> Self {
-        let shown = |name: &String| name.chars().take(MAX_NAME).map(visible).collect::<String>();
+        let shown = |name: &String| name.chars().take(MAX_NAME_CHARS).map(sanitize).collect::<String>();
         let names: Vec<String> = parameters.iter().take(MAX_NAMES).map(shown).collect();
         if let Ok(value) = HeaderValue::from_str(&names.join(", "))
             && !names.is_empty()
@@ -239,7 +239,7 @@ impl ProxyResponse {
     }
 }
 
-/// Replaces a character that is not allowed in a header or that separates its list.
-fn visible(char: char) -> char {
+/// Replaces a character that is not allowed in a header, or the comma, which separates the names.
+fn sanitize(char: char) -> char {
     if char.is_ascii_graphic() && char != ',' { char } else { '?' }
 }

@@ -30,14 +30,14 @@ use crate::{
 
 /// How long the head of the caller's response waits for the first event, and after that for the first event with
 /// output. A failure before the head is sent becomes an HTTP status.
-const FIRST_EVENT: Duration = Duration::from_secs(10);
-const FIRST_OUTPUT: Duration = Duration::from_millis(100);
+const FIRST_EVENT_WAIT: Duration = Duration::from_secs(10);
+const FIRST_OUTPUT_WAIT: Duration = Duration::from_millis(100);
 
 /// Size in bytes from which no more frames are added to a piece of the body.
 const MAX_PIECE: usize = 64 * 1024;
 
 /// Maximum number of the frames that are held back while the head waits, and their maximum size in bytes.
-const MAX_HELD: usize = 1000;
+const MAX_HELD_FRAMES: usize = 1000;
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
 /// The events of a provider's stream.
@@ -103,7 +103,7 @@ impl ProviderEvents {
                 None => select! {
                     biased;
                     frame = self.next() => frame,
-                    () = deadline.get_or_insert_with(|| models.clock.sleep(FIRST_EVENT)) => break,
+                    () = deadline.get_or_insert_with(|| models.clock.sleep(FIRST_EVENT_WAIT)) => break,
                 },
             };
             // An empty frame stands for the end of the stream.
@@ -114,11 +114,11 @@ impl ProviderEvents {
             let has_output = frame.event().as_ref().map(has_output).transpose()?;
             size += frame.bytes.len();
             held.push_back(frame);
-            if has_output == Some(true) || held.len() > MAX_HELD || size > MAX_HELD_BYTES {
+            if has_output == Some(true) || held.len() > MAX_HELD_FRAMES || size > MAX_HELD_BYTES {
                 break;
             }
             if has_output == Some(false) && !mem::replace(&mut has_begun, true) {
-                deadline = Some(models.clock.sleep(FIRST_OUTPUT));
+                deadline = Some(models.clock.sleep(FIRST_OUTPUT_WAIT));
             }
         }
         held.append(&mut self.ready);
@@ -319,7 +319,7 @@ impl CallerStream {
         loop {
             self.next = match frame {
                 Some(Ok(frame)) => self.write(&frame, &mut out),
-                Some(Err(error)) => self.broken(error, &mut out),
+                Some(Err(error)) => self.write_broken(error, &mut out),
                 None => {
                     self.write_failure(ResponseFailure::ended_early(), &mut out);
                     Next::Break(UpstreamError::Lost("the stream ended before its last event".into()))
@@ -364,7 +364,7 @@ impl CallerStream {
         self.form.write_error(refusal.kind.openai_type(), &refusal.code, &refusal.message, out);
     }
 
-    fn broken(&self, error: BrokenEvents, out: &mut Vec<u8>) -> Next {
+    fn write_broken(&self, error: BrokenEvents, out: &mut Vec<u8>) -> Next {
         self.span.in_scope(|| tracing::warn!(error = %error, "the stream of a model broke"));
         let code = match &error {
             BrokenEvents::Upstream(_) => "upstream_unavailable",

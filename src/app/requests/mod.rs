@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Number of records that are kept in memory.
-const RECENT: usize = 1_000;
+const MAX_RECENT: usize = 1_000;
 /// Maximum number of records, and of usage sums, that wait to be saved. Further ones are dropped.
 const MAX_UNSAVED: usize = 10_000;
 /// Maximum number of records, and of sums, that are saved in one step, which the database must finish in seconds.
@@ -33,7 +33,7 @@ const PER_STEP: usize = 500;
 const SAVE_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause between two deletions of old records and sums.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
-/// How long usage sums are kept, in days.
+/// How long usage sums are kept, in days: a year and about a month.
 const USAGE_DAYS: i64 = 400;
 
 pub struct Requests {
@@ -82,7 +82,7 @@ impl Requests {
         }
         state.count += 1;
         let number = state.count;
-        if state.recent.len() == RECENT {
+        if state.recent.len() == MAX_RECENT {
             state.recent.pop_front();
         }
         state.recent.push_back(NumberedRecord { number, record });
@@ -164,8 +164,8 @@ impl Requests {
         self.tasks.run(async move { requests.save().await }).await
     }
 
-    /// Saves what was recorded, step by step. What could not be saved waits for the next call, and so does what is
-    /// recorded faster than it can be saved.
+    /// Saves the recorded requests and sums, step by step. After an error, or if new ones arrive faster, the rest waits
+    /// for the next call.
     async fn save(&self) -> Result<(), AppError> {
         for _ in 0..=MAX_UNSAVED / PER_STEP {
             let (records, sums) = self.take_step();

@@ -33,7 +33,7 @@ pub(super) struct JournalContents {
     ended: HashMap<LoginId, Option<LoginId>>,
 }
 
-/// The accounts of which the journal has another login than the database, and no end of that login.
+/// The accounts for which the journal has a login that is not the one in the database and has not ended.
 pub(in crate::app) struct OtherLogins {
     pub(in crate::app) names: HashSet<AccountName>,
     journal: JournalContents,
@@ -220,7 +220,7 @@ impl Tokens {
         ended.iter().any(|ended| ended.login_id == *login_id)
     }
 
-    /// Records in the journal which logins have ended with an account's events, given oldest first.
+    /// Records in the journal which logins ended with an account's `events`, which are ordered oldest first.
     pub(in crate::app) async fn note_ends(&self, name: &AccountName, events: &[&CredentialEvent]) {
         for (login_id, successor) in self.followed.ends(name, events) {
             self.note_end(name, login_id, successor).await;

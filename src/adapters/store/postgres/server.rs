@@ -12,6 +12,7 @@ use super::{
 };
 use crate::ports::Clock;
 
+/// Time limit for a connection attempt, and for the acknowledgement of sent data.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for one address, so that a second one can be tried within [`CONNECT_TIMEOUT`].
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -63,8 +64,8 @@ impl Server {
         }
     }
 
-    /// Waits up to `limit` for a server that cannot be reached or is starting. Any other error is returned at once.
-    pub(super) async fn wait_until_up(&self, limit: Duration, clock: &dyn Clock) -> Result<(), ServerError> {
+    /// Waits up to `max_wait` for a server that is not up, as [`may_come_up`] decides. Returns any other error at once.
+    pub(super) async fn wait_until_up(&self, max_wait: Duration, clock: &dyn Clock) -> Result<(), ServerError> {
         let begin = clock.since_boot();
         let mut logged = None;
         loop {
@@ -76,19 +77,21 @@ impl Server {
                     }
                     return Ok(());
                 }
-                Ok(Err(error)) if waited >= limit || !may_come_up(&error) => {
+                Ok(Err(error)) if waited >= max_wait || !may_come_up(&error) => {
                     return Err(ServerError(self.explain(&error)));
                 }
                 Ok(Err(error)) => self.explain(&error),
-                Err(_elapsed) if waited >= limit => return Err(ServerError("it did not respond in time".to_owned())),
+                Err(_elapsed) if waited >= max_wait => {
+                    return Err(ServerError("it did not respond in time".to_owned()));
+                }
                 Err(_elapsed) => "it did not respond in time".to_owned(),
             };
             if logged.is_none_or(|at| waited.saturating_sub(at) >= LOG_PAUSE) {
                 logged = Some(waited);
-                let left = limit.saturating_sub(waited).as_secs();
+                let left = max_wait.saturating_sub(waited).as_secs();
                 tracing::warn!("the database {} is not available yet; waiting up to {left} s: {reason}", self.name());
             }
-            clock.sleep(RETRY_PAUSE.min(limit.saturating_sub(waited))).await;
+            clock.sleep(RETRY_PAUSE.min(max_wait.saturating_sub(waited))).await;
         }
     }
 
@@ -116,8 +119,8 @@ impl Server {
     }
 }
 
-/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has no
-/// free slot.
+/// Returns whether a later attempt may succeed: the server is not reachable yet, is starting or stopping, or has
+/// reached its maximum number of connections.
 fn may_come_up(error: &Error) -> bool {
     if let Some(code) = error.code() {
         return [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS, SqlState::ADMIN_SHUTDOWN].contains(code);
@@ -125,6 +128,6 @@ fn may_come_up(error: &Error) -> bool {
     let mut causes = iter::successors(error.source(), |&cause| cause.source());
     let kind = causes.find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     // TLS errors have the kind `InvalidData`.
-    let is_final = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied];
-    error.is_closed() || kind.is_some_and(|kind| !is_final.contains(&kind))
+    let lasting_kinds = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied];
+    error.is_closed() || kind.is_some_and(|kind| !lasting_kinds.contains(&kind))
 }

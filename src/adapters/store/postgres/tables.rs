@@ -23,7 +23,8 @@ pub(super) fn columns_of(table: &str) -> String {
     )
 }
 
-/// Opens a cursor that returns rows as JSON objects. `jsonb` columns are copied as text, which SQLite stores.
+/// Returns SQL that opens a cursor, which keeps the position, so `place` is 0. Rows become JSON objects, and `jsonb`
+/// columns become text, as SQLite stores them.
 pub(super) fn before_reading(table: &str, columns: &[Column]) -> Option<String> {
     let member = |column: &Column| {
         let as_text = if column.kind == "jsonb" { "::text" } else { "" };
@@ -45,7 +46,7 @@ pub(super) fn after_reading() -> Option<&'static str> {
     Some("CLOSE copied")
 }
 
-/// Inserts the rows of the bound JSON array. Identity columns keep their values.
+/// Returns SQL that inserts the rows of a JSON array, its only parameter. Identity columns keep their values.
 pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
     let value = |column: &Column| format!("(it ->> {})::{}", literal(&column.name), column.kind);
@@ -58,7 +59,7 @@ pub(super) fn insert(table: &str, columns: &[Column]) -> String {
     )
 }
 
-/// Sets the sequence of the identity column to its highest value.
+/// Returns SQL that sets the sequence of the identity column to the column's highest value.
 pub(super) fn after_writing(table: &str, columns: &[Column]) -> Option<String> {
     let column = columns.iter().find(|column| column.is_numbered)?;
     let sequence = format!("pg_get_serial_sequence({}, {})", literal(&quoted(table)), literal(&column.name));

@@ -84,8 +84,8 @@ fn certificates(parameter: &'static str, path: &Path) -> Result<Vec<CertificateD
     if found.is_empty() { Err(InvalidTls::NoCertificate { parameter, path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// Reads the client's private key. As in libpq, only its owner may have access. If root owns the file, its group may
-/// read it.
+/// Reads the client's private key. As in libpq, only the file's owner may have access. If root owns the file, its group
+/// may read it.
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, InvalidTls> {
     let parameter = "sslkey";
     let unreadable = |source| InvalidTls::Unreadable { parameter, path: path.to_owned(), source };
@@ -104,7 +104,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, InvalidTls> {
 }
 
 /// Accepts any certificate whose private key the server has. Channel binding authenticates the server instead, unless
-/// it is on this machine or the URL sets `channel_binding`.
+/// the server is on this machine or the URL sets `channel_binding`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

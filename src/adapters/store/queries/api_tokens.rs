@@ -93,8 +93,8 @@ impl ApiTokenStore for Store {
                 }
             }
             if let Some(parent) = &token.token.parent {
-                let of_parent = table::table.find(parent.as_str()).count();
-                if of_parent.get_result::<i64>(connection).await? == 0 {
+                let parents = table::table.find(parent.as_str()).count();
+                if parents.get_result::<i64>(connection).await? == 0 {
                     return Ok(TokenStored::ParentGone);
                 }
             }
@@ -121,6 +121,7 @@ impl ApiTokenStore for Store {
                 return Ok(false);
             }
             diesel::delete(table::table.filter(table::parent.eq(&row.id))).execute(connection).await?;
+            // Until the overlap ends, the old token is valid as a child of the new one.
             diesel::insert_into(table::table).values(&old_row).execute(connection).await?;
             append(connection, AuditEvent::token_rotated(&new.token, &old.token), author).await?;
             Ok(true)
@@ -130,9 +131,9 @@ impl ApiTokenStore for Store {
 
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError> {
         let new = ApiTokenRow::from(token);
-        let row = diesel::update(table::table.find(new.id));
-        let row = row.set((table::expires_at.eq(new.expires_at), table::mac.eq(new.mac)));
-        self.run("extend a token", async |connection| Ok(row.execute(connection).await? > 0)).await
+        let update = diesel::update(table::table.find(new.id));
+        let update = update.set((table::expires_at.eq(new.expires_at), table::mac.eq(new.mac)));
+        self.run("extend a token", async |connection| Ok(update.execute(connection).await? > 0)).await
     }
 
     async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {

@@ -1,7 +1,7 @@
 //! Reads and writes whole tables: see [`copying`](crate::adapters::store::copying).
 //!
-//! Plain SQL begins and ends the transactions, because a copy may take minutes, longer than `run` and `write` allow.
-//! [`tables`] has the SQL of each database. Its `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
+//! Plain SQL begins and ends the transactions, because PostgreSQL's `run` and `write` have a time limit and a copy may
+//! take minutes. [`tables`] has the SQL of each database; `BEGIN_SNAPSHOT` makes a copy consistent while gateways write.
 
 use async_trait::async_trait;
 use diesel::{prelude::*, sql_query, sql_types::Text};
@@ -54,10 +54,10 @@ impl TableCopy for Store {
         self.run("check whether the database is in use", async |connection| {
             let accounts: i64 = llm_providers::table.count().get_result(connection).await?;
             let secrets: i64 = config_secrets::table.count().get_result(connection).await?;
-            let queue: i64 = revocations::table.count().get_result(connection).await?;
+            let queued: i64 = revocations::table.count().get_result(connection).await?;
             let of_programs = api_tokens::table.filter(api_tokens::scope.ne_all(Grant::PAGE_GRANTS));
             let tokens: i64 = of_programs.count().get_result(connection).await?;
-            Ok(accounts + secrets + queue + tokens > 0)
+            Ok(accounts + secrets + queued + tokens > 0)
         })
         .await
     }
@@ -79,10 +79,10 @@ impl TableCopy for Store {
     }
 }
 
-/// Ends the transaction. A failed rollback is ignored: its error would hide the one before it, and the connection is
-/// lost.
-async fn end(connection: &mut Connection, is_complete: bool) -> Result<(), CopyError> {
-    if is_complete {
+/// Ends the transaction. A failed rollback is ignored: it would hide the error that led to it, and the database rolls
+/// back when the connection ends.
+async fn end(connection: &mut Connection, commits: bool) -> Result<(), CopyError> {
+    if commits {
         connection.batch_execute("COMMIT").await?;
     } else {
         let _ = connection.batch_execute("ROLLBACK").await;

@@ -243,7 +243,7 @@ pub(super) async fn advance(
     now: Timestamp,
 ) -> Result<Advanced, TransactionError> {
     let before = match find(connection, name).await {
-        Err(error) if error.is_unreadable_row() => Some(repaired(connection, name, event).await?.ok_or(error)?),
+        Err(error) if error.is_unreadable_row() => Some(repair(connection, name, event).await?.ok_or(error)?),
         found => found?,
     };
     let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
@@ -267,7 +267,7 @@ async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<
 }
 
 /// Repairs an unreadable account with the new tokens of its login. Returns None if it stays unreadable.
-async fn repaired(
+async fn repair(
     connection: &mut Connection,
     name: &AccountName,
     event: &RefreshEvent,

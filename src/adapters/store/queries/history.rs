@@ -118,10 +118,10 @@ async fn events_of<'q>(
         let found = rows.len();
         position = rows.last().map_or(position, |row| row.id);
         let events: Vec<CredentialEvent> = store.skipped.readable::<EventRow, _>(rows);
-        let is_complete = events.len() == found;
-        new.is_complete &= is_complete;
+        let all_readable = events.len() == found;
+        new.is_complete &= all_readable;
         new.events.extend(events);
-        if is_complete || found < missing {
+        if all_readable || found < missing {
             return Ok(new);
         }
     }

@@ -127,7 +127,7 @@ const PENDING: &str = LoginProgress::Pending.as_str();
 const LATEST_CANDIDATES: i64 = 10;
 const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
 const UNCONFIRMED: &str = LoginProgress::Unconfirmed.as_str();
-/// Ended, but the replica that has redeemed the code may still bring the tokens.
+/// Ended, but the replica that has redeemed the code may still save the tokens.
 const INTERRUPTED: &str = LoginProgress::Ended(LoginOutcome::Interrupted).as_str();
 const NOT_ENDED: [&str; 3] = [PENDING, EXCHANGING, UNCONFIRMED];
 
@@ -145,7 +145,7 @@ impl LoginStore for Store {
                 let ended = [(earlier.id.clone(), earlier.provider.clone())];
                 match earlier.try_into() {
                     Ok(earlier) => return Ok(BeginOutcome::AlreadyPending(Box::new(earlier))),
-                    // It cannot be completed, so it ends.
+                    // An unreadable login cannot be completed, so it ends.
                     Err(unreadable) => self.skipped.report(&unreadable),
                 }
                 let end = ProgressRow::ended(LoginOutcome::Interrupted, author.at);
@@ -282,17 +282,17 @@ impl LoginStore for Store {
     }
 
     async fn sweep(&self, stuck_after: Duration, keep: Duration, author: &Author) -> Result<usize, StoreError> {
-        const STUCK: LoginOutcome = LoginOutcome::Interrupted;
+        const STUCK_OUTCOME: LoginOutcome = LoginOutcome::Interrupted;
         let now = author.at;
         let stuck = table::outcome.eq(EXCHANGING).and(table::outcome_at.lt(now.minus(stuck_after).unix_millis()));
-        let interrupt = diesel::update(table::table.filter(stuck)).set(ProgressRow::ended(STUCK, now));
+        let interrupt = diesel::update(table::table.filter(stuck)).set(ProgressRow::ended(STUCK_OUTCOME, now));
         let interrupt = interrupt.returning((table::id, table::provider));
         let ended = table::outcome.ne_all(NOT_ENDED);
         let old = table::table.filter(ended.and(table::outcome_at.lt(now.minus(keep).unix_millis())));
         self.write("sweep the logins", async |connection| {
             let expired = expire(connection, author).await?;
             let interrupted: Vec<(String, String)> = interrupt.get_results(connection).await?;
-            append_ends(connection, &interrupted, STUCK, author).await?;
+            append_ends(connection, &interrupted, STUCK_OUTCOME, author).await?;
             diesel::delete(old).execute(connection).await?;
             Ok(expired + interrupted.len())
         })
@@ -333,7 +333,7 @@ pub(super) async fn complete(
     replaces: &Replaces,
     author: &Author,
 ) -> Result<Option<LoginOutcome>, TransactionError> {
-    const EARLIER: LoginOutcome = LoginOutcome::Cancelled;
+    const EARLIER_OUTCOME: LoginOutcome = LoginOutcome::Cancelled;
     let now = author.at;
     let login = table::table.find(id.as_str());
     let columns = (table::outcome, table::outcome_at, table::started_at, table::provider);
@@ -354,12 +354,12 @@ pub(super) async fn complete(
     let exchanging = table::outcome.eq(EXCHANGING).and(table::outcome_at.le(claimed_at));
     let interrupted = table::outcome.eq(INTERRUPTED).and(table::started_at.le(started_at));
     let of_account = || table::table.filter(table::provider.eq(&provider));
-    let cancel = diesel::update(of_account().filter(exchanging)).set(ProgressRow::ended(EARLIER, now));
+    let cancel = diesel::update(of_account().filter(exchanging)).set(ProgressRow::ended(EARLIER_OUTCOME, now));
     let cancelled: Vec<(String, String)> =
         cancel.returning((table::id, table::provider)).get_results(connection).await?;
-    append_ends(connection, &cancelled, EARLIER, author).await?;
-    // Their entries say that they were interrupted.
-    let cancel = diesel::update(of_account().filter(interrupted)).set(ProgressRow::ended(EARLIER, now));
+    append_ends(connection, &cancelled, EARLIER_OUTCOME, author).await?;
+    // The audit log already has an entry for the end of each of these.
+    let cancel = diesel::update(of_account().filter(interrupted)).set(ProgressRow::ended(EARLIER_OUTCOME, now));
     cancel.execute(connection).await?;
     Ok(None)
 }

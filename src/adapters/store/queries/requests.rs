@@ -1,6 +1,6 @@
 //! Implements [`RequestLog`]: records of requests (`requests`), and the usage of each program and day (`usage`).
 //!
-//! Nothing here takes the lock of write transactions, so that a busy gateway does not delay refreshes.
+//! Nothing here uses `Store::write`: a busy gateway would hold its lock, and so delay refreshes.
 
 use async_trait::async_trait;
 use diesel::{prelude::*, upsert::excluded};

@@ -28,7 +28,7 @@ pub(super) fn boot_id() -> Option<String> {
 
 /// Returns the current time. First corrects the stored times if the wall clock was set or the machine restarted since
 /// the last call. Must run in a write transaction.
-pub(super) async fn settled_now(
+pub(super) async fn corrected_now(
     connection: &mut Connection,
     clock: &dyn Clock,
     boot_id: &str,

@@ -44,7 +44,7 @@ pub struct SqliteStore {
     /// This machine's clock.
     local: Arc<dyn Clock>,
     health: Arc<Health>,
-    /// None if stored times are not corrected: on systems without a boot id, and in tests.
+    /// None if stored times are not corrected: on systems without a boot id, and after [`Self::on_callers_clock`].
     boot_id: Option<Arc<str>>,
     skipped: SkippedRows,
 }
@@ -89,7 +89,7 @@ impl SqliteStore {
     /// Returns the machine's time, after correcting stored times if its clock was set.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         match &self.boot_id {
-            Some(boot_id) => clock::settled_now(connection, self.local.as_ref(), boot_id).await,
+            Some(boot_id) => clock::corrected_now(connection, self.local.as_ref(), boot_id).await,
             None => Ok(now),
         }
     }

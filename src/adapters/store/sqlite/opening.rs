@@ -40,9 +40,9 @@ const CONNECTIONS: usize = 4;
 const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
                      PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;";
 /// A saved token survives a power failure.
-const EACH_COMMIT_IS_SYNCED: &str = "PRAGMA synchronous = FULL;";
+const SYNC_EACH_COMMIT: &str = "PRAGMA synchronous = FULL;";
 /// A power failure may undo the newest commits but does not damage the file.
-const SOME_COMMITS_ARE_SYNCED: &str = "PRAGMA synchronous = NORMAL;";
+const SYNC_SOME_COMMITS: &str = "PRAGMA synchronous = NORMAL;";
 
 impl SqliteStore {
     /// Opens the database at `path`, creates it if it is missing, and runs pending migrations. `local` is this
@@ -51,7 +51,7 @@ impl SqliteStore {
     /// # Errors
     /// All of [`OpenStoreError`] except `InvalidUrl` and `NotDurable`.
     pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
-        Self::open_with(EACH_COMMIT_IS_SYNCED, path, local).await
+        Self::open_with(SYNC_EACH_COMMIT, path, local).await
     }
 
     /// Opens the database of remembered responses, request records and usage. A power failure may undo its newest
@@ -60,7 +60,7 @@ impl SqliteStore {
     /// # Errors
     /// As for [`SqliteStore::open`].
     pub async fn open_for_responses(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
-        Self::open_with(SOME_COMMITS_ARE_SYNCED, path, local).await
+        Self::open_with(SYNC_SOME_COMMITS, path, local).await
     }
 
     async fn open_with(sync: &'static str, path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {

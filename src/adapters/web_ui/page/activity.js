@@ -45,21 +45,21 @@ export function activityView() {
 
 	function draw() {
 		if (problem && !all) return void replace(list, notice("bad", "Activity is not available", problem.sentence));
-		const happened = withoutFinishedStarts(all.filter(({ provider }) => ["", provider].includes(which.value)));
-		const next = JSON.stringify([which.value, happened, dayName(now())]);
+		const events = withoutFinishedStarts(all.filter(({ provider }) => ["", provider].includes(which.value)));
+		const next = JSON.stringify([which.value, events, dayName(now())]);
 		if (next === shown) return;
 		shown = next;
-		replace(summary, lately(happened));
-		replace(list, happened.length === 0 && h("p.panel.small", null, NOTHING), days(happened));
+		replace(summary, summarize(events));
+		replace(list, events.length === 0 && h("p.panel.small", null, NOTHING), days(events));
 	}
 
 	update();
 	return { node, title: "Activity", heading, update };
 }
 
-function days(happened) {
+function days(events) {
 	const groups = [];
-	for (const item of happened) {
+	for (const item of events) {
 		const name = dayName(item.at);
 		if (groups.at(-1)?.name !== name) groups.push({ name, items: [] });
 		groups.at(-1).items.push(item);
@@ -74,15 +74,15 @@ function days(happened) {
 }
 
 /** Summarizes the refreshes and failures of the last 24 hours. */
-function lately(happened) {
+function summarize(events) {
 	const since = now() - DAY;
-	const recent = happened.filter(({ at: time }) => time >= since);
+	const recent = events.filter(({ at: time }) => time >= since);
 	const refreshed = recent.filter(({ event }) => event === "refreshed");
 	const failed = recent.filter(({ event, outcome }) => ["needs_reauth", "in_doubt", "refresh_postponed"].includes(event)
 		|| (outcome && !["cancelled", "expired", "denied"].includes(outcome)));
 	const words = h("span");
 	if (refreshed.length === 0 && failed.length === 0) {
-		const before = happened.find(({ event }) => event === "refreshed");
+		const before = events.find(({ event }) => event === "refreshed");
 		return put(words, "In the last 24 hours no refresh was due and nothing failed.", before && ` The last refresh was ${before.provider}’s, ${at(before.at)}.`);
 	}
 	const count = (list, one, many) => `${list.length === 1 ? `one ${one},` : `${list.length} ${many}, the last`} ${list[0].provider} at ${clock(list[0].at)}`;

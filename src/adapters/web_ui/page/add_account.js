@@ -4,7 +4,7 @@ import { button, fieldError, h, say, uid } from "./dom.js";
 import { store } from "./store.js";
 import { pathOf } from "./words.js";
 
-const KINDS = [
+const TYPES = [
 	["openai-codex", "ChatGPT", "signs in at OpenAI", "/gpt-5.5"],
 	["suno", "Suno", "session token", ""],
 	["dashscope", "DashScope", "API key", "/qwen-plus"],
@@ -21,7 +21,7 @@ export function addAccount() {
 	const address = h("code.addr", null);
 	const error = fieldError(name);
 	const form = h("form", { onsubmit: submit, novalidate: true },
-		h("fieldset.pick", null, h("legend", null, "Provider"), KINDS.map(([value, label, how]) => h("label", null,
+		h("fieldset.pick", null, h("legend", null, "Provider"), TYPES.map(([value, label, how]) => h("label", null,
 			h("input", { type: "radio", name: "kind", value, checked: value === type, onchange: () => { type = value; suggest(); } }),
 			h("span", null, label, " ", h("span.label", null, how))))),
 		h("div.field", null, h("label", { for: ids.name }, "Name"), name,
@@ -47,7 +47,7 @@ export function addAccount() {
 
 	function preview() {
 		error.clear();
-		const [, , , example] = KINDS.find(([value]) => value === type);
+		const [, , , example] = TYPES.find(([value]) => value === type);
 		say(address, type === "suno" ? `/v1/proxy/${name.value}/…` : `${name.value}${example}`);
 	}
 

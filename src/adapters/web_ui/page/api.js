@@ -1,4 +1,4 @@
-// The gateway's API client. Adds the session token and turns every failure into a `GatewayError`.
+// The gateway's API client. Adds the session token and turns a failed request into a `GatewayError`.
 import { now, syncClock } from "./time.js";
 
 /** An error response, or a failure to reach the gateway. */
@@ -13,48 +13,48 @@ export class GatewayError extends Error {
 
 export const base = new URL("..", import.meta.url).href.slice(0, -1);
 
-const hooks = { bearer: () => null, refused: () => {}, answered: () => {}, silent: () => {} };
+const hooks = { bearer: () => null, refused: () => {}, responded: () => {}, failed: () => {} };
 
 /** Sets hooks, which session.js and live.js implement. */
 export const connectApi = (more) => Object.assign(hooks, more);
 
-const GET_LIMIT_MS = 10_000;
-const ACTION_LIMIT_MS = 45_000;
+const GET_TIMEOUT_MS = 10_000;
+const ACTION_TIMEOUT_MS = 45_000;
 
 /** Sends a request. A 401 for the session token ends the session. */
-export async function send(method, path, { body, bearer, signal, limit, quiet = false, accept } = {}) {
+export async function send(method, path, { body, bearer, signal, timeout, quiet = false, accept } = {}) {
 	const headers = { Accept: accept ?? "application/json" };
 	const token = bearer === undefined ? hooks.bearer() : bearer;
 	if (token) headers.Authorization = `Bearer ${token}`;
 	if (body !== undefined) headers["Content-Type"] = "application/json";
-	const wait = limit ?? (method === "GET" ? GET_LIMIT_MS : ACTION_LIMIT_MS);
-	const timer = new AbortController();
-	const clock = wait === Infinity ? 0 : setTimeout(() => timer.abort(), wait);
+	const wait = timeout ?? (method === "GET" ? GET_TIMEOUT_MS : ACTION_TIMEOUT_MS);
+	const controller = new AbortController();
+	const timer = wait === Infinity ? 0 : setTimeout(() => controller.abort(), wait);
 	const begun = now();
 	let res;
 	try {
 		res = await fetch(base + path, {
 			method, headers, body: body === undefined ? undefined : JSON.stringify(body),
-			signal: signal ? AbortSignal.any([signal, timer.signal]) : timer.signal,
+			signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
 			cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
 		});
 	} catch {
-		clearTimeout(clock);
+		clearTimeout(timer);
 		if (signal?.aborted) throw new GatewayError({ code: "aborted", sentence: "Stopped." });
-		// The gateway counts as silent since the start of the request.
-		if (!quiet) hooks.silent(begun);
+		// The gateway counts as down since the start of the request.
+		if (!quiet) hooks.failed(begun);
 		throw new GatewayError({ sentence: `Cannot reach the gateway at ${base}.` });
 	}
 	syncClock(res.headers.get("Date"));
 	if (!res.ok) {
 		const error = await read(res);
-		clearTimeout(clock);
-		hooks.answered();
+		clearTimeout(timer);
+		hooks.responded();
 		if (res.status === 401 && bearer === undefined) hooks.refused(error);
 		throw error;
 	}
-	hooks.answered();
-	return { res, done: () => clearTimeout(clock) };
+	hooks.responded();
+	return { res, done: () => clearTimeout(timer) };
 }
 
 async function json(method, path, options) {
@@ -110,7 +110,7 @@ export const api = {
 	update: (name, body) => json("PATCH", `/v1/providers/${encodeURIComponent(name)}`, { body }),
 	status: (name) => json("GET", at(name, "status")),
 	events: (name) => json("GET", at(name, "events")),
-	usage: (name) => json("GET", at(name, "usage"), { limit: 30_000, quiet: true }),
+	usage: (name) => json("GET", at(name, "usage"), { timeout: 30_000, quiet: true }),
 	start: (name, body) => json("POST", at(name, "start"), { body }),
 	callback: (name, url) => json("POST", at(name, "callback"), { body: { redirect_url: url } }),
 	confirm: (name, body) => json("POST", at(name, "confirm"), { body }),
@@ -120,9 +120,9 @@ export const api = {
 	secret: (name, body) => json("PUT", at(name, "secret"), { body }),
 	activity: () => json("GET", "/v1/activity"),
 	requests: () => json("GET", "/v1/requests?limit=100"),
-	models: () => json("GET", "/v1/models", { limit: 30_000, quiet: true }),
+	models: () => json("GET", "/v1/models", { timeout: 30_000, quiet: true }),
 	/** `credential` is the gateway token or a link token. */
-	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
+	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, timeout: 10_000 }),
 	extendSession: () => json("POST", "/v1/session"),
 	signOut: () => json("DELETE", "/v1/session"),
 	signOutEverywhere: (tokens) => json("DELETE", `/v1/sessions?tokens=${tokens}`),

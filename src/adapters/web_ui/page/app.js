@@ -3,14 +3,14 @@ import { notices } from "./actions.js";
 import { activityView } from "./activity.js";
 import { connectView } from "./connect.js";
 import { button, byId, h, notice, replace } from "./dom.js";
-import { line, listen, onLive, stopListening } from "./live.js";
+import { gateway, listen, onLive, stopListening } from "./live.js";
 import { providerView } from "./provider.js";
 import { providersView } from "./providers.js";
 import { requestsView } from "./requests.js";
 import { secretView } from "./secret_form.js";
 import { session } from "./session.js";
 import { linkView, startSessionView } from "./start_session.js";
-import { loading, nothingHere, watchLine } from "./states.js";
+import { loading, nothingHere, watchGateway } from "./states.js";
 import { store } from "./store.js";
 import { now, onTick, zone } from "./time.js";
 import { signsIn } from "./words.js";
@@ -137,12 +137,12 @@ byId("skip").addEventListener("click", (event) => {
 });
 byId("where").textContent = location.host;
 byId("zone").textContent = zone();
-watchLine();
+watchGateway();
 
-// Reload an account once after each due refresh or expiry, even if the event stream is down.
+// Reload an account once, 2 s after each due refresh or expiry, even if the event stream is down.
 const asked = new Set();
 onTick(document.body, (t) => {
-	if (!session.isOpen || line.isOffline) return;
+	if (!session.isOpen || gateway.isOffline) return;
 	for (const { name, status, readAt } of store.all ?? []) {
 		for (const due of [status.next_refresh_at, status.expires_at]) {
 			const key = `${name} ${due}`;

@@ -3,7 +3,7 @@ import { askDisconnect, askWhichStays, checkNow, refreshNow, setEnabled } from "
 import { startFromClick } from "./connect.js";
 import { button, code, h, link, mark, small, swap } from "./dom.js";
 import { lifeline, usageBars } from "./lifeline.js";
-import { line } from "./live.js";
+import { gateway } from "./live.js";
 import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
@@ -12,12 +12,12 @@ import { hasModels, labels, methodName, pathOf, secretName, signsIn, vendor } fr
 /** Returns everything a card shows as a string. A card is rebuilt when it changes. */
 export function signature(account) {
 	const { provider, status, events, usage, usageError } = account;
-	return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
+	return JSON.stringify([kindOf(account, now()), gateway.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
 }
 
 /** Returns an account's buttons by state. `f` identifies a button, so that a rebuild keeps the focus. */
 export function controls(account, display, slot, { detail = false } = {}) {
-	if (line.isOffline) return [];
+	if (gateway.isOffline) return [];
 	const { name, provider, status } = account;
 	const f = (what) => `${name}:${what}`;
 	const oauth = signsIn(provider);
@@ -50,7 +50,7 @@ export function controls(account, display, slot, { detail = false } = {}) {
 
 /** Returns the state's label and sentence; offline, with the time of the last response. */
 export function statement(account, display, heading = "p", id = null) {
-	if (line.isOffline) {
+	if (gateway.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;
 		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${display.word.toLowerCase()}`;
 		return [h("p.state.is-off", null, mark(display.shape), `${display.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
@@ -64,19 +64,19 @@ function inner(account, slot) {
 	const display = verdict(account, at);
 	const who = labels(status);
 	const row = controls(account, display, slot).filter(Boolean);
-	return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
+	return h("div", { class: `card-in ${gateway.isOffline ? "stale" : ""}` },
 		h("div.id", null,
 			h("h2", null, h("a", { href: pathOf(name), "data-f": `${name}:open` }, provider.display_name), " ", h("small", null, methodName(provider))),
 			h("code.key", null, name),
 			h("p.who", null, (who.length ? who : [display.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
-		h("div", null, statement(account, display), display.why && !line.isOffline && h("p.why", null, display.why),
-			status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, at), row.length > 0 && h("div.row", null, row)),
+		h("div", null, statement(account, display), display.why && !gateway.isOffline && h("p.why", null, display.why),
+			status.confirmation && !gateway.isOffline && askWhichStays(account), lifeline(account, display, at), row.length > 0 && h("div.row", null, row)),
 		side(account, display));
 }
 
 function side(account, display) {
 	const { provider } = account;
-	if (line.isOffline) return h("p.side.label", null, "This may be outdated. You can make changes when the gateway responds.");
+	if (gateway.isOffline) return h("p.side.label", null, "This may be outdated. You can make changes when the gateway responds.");
 	const parts = usageBars(account);
 	if (display.aside) parts.push(small(display.aside));
 	if (display.quote) parts.push(h("p.label", null, `${vendor(provider)} reported `, code(display.quote)));
@@ -107,7 +107,7 @@ export function card(name) {
 		if (next === shown) return;
 		shown = next;
 		body = swap(body, inner(account, slot));
-		node.className = `card ${verdict(account, now()).shape === "bad" && !line.isOffline ? "is-bad" : ""}`;
+		node.className = `card ${verdict(account, now()).shape === "bad" && !gateway.isOffline ? "is-bad" : ""}`;
 	};
 	update();
 	return { node, update };

@@ -2,7 +2,7 @@
 import { api } from "./api.js";
 import { askWhichStays } from "./actions.js";
 import { button, code, copy, h, link, mark, notice, pageHead, replace, small, svg } from "./dom.js";
-import { line } from "./live.js";
+import { gateway } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
@@ -68,7 +68,7 @@ export function connectView(name, provider, draft) {
 
 	function portBusy() {
 		poll();
-		show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser can’t return automatically`,
+		show(notice("warn", `Port ${redirectUri(started.auth_url).port} is taken, so your browser can’t return automatically`,
 			"Another program on the gateway’s machine uses it, often the Codex CLI during its own sign-in. Close it and try again, or continue and paste the address at the end.",
 			{ role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
 				link("Continue and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
@@ -77,7 +77,7 @@ export function connectView(name, provider, draft) {
 	function wait(opened, byHand = false) {
 		poll();
 		const { host } = new URL(started.auth_url);
-		const redirect = returnsTo(started.auth_url);
+		const redirect = redirectUri(started.auth_url);
 		const form = paste({ name, address: redirect.href, byHand, login: started.login_id, onDone: finish });
 		const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
 		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span.label", null, note));
@@ -154,8 +154,8 @@ export function connectView(name, provider, draft) {
 	}
 
 	onTick(stage, () => {
-		stage.inert = line.isOffline;
-		stage.classList.toggle("stale", line.isOffline);
+		stage.inert = gateway.isOffline;
+		stage.classList.toggle("stale", gateway.isOffline);
 	});
 	const byClick = provider.auth_methods.length === 1 && clicked?.name === name && performance.now() - clicked.at < 5000;
 	clicked = null;
@@ -177,8 +177,7 @@ function isWebAddress(text) {
 	try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
 }
 
-/** Returns the redirect URI of an authorize URL. */
-function returnsTo(address) {
+function redirectUri(address) {
 	return new URL(new URL(address).searchParams.get("redirect_uri"));
 }
 

@@ -112,7 +112,6 @@ export const byId = (id) => document.getElementById(id);
 let ids = 0;
 export const uid = (stem) => `${stem}-${++ids}`;
 
-/** Returns the CSS class for a shape's colour. */
 export const colourOf = (shape) => ({ warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" })[shape] ?? "";
 
 /** Returns a notice with icon, title, text and actions. `tone`: ok, off, warn, bad, doubt. */

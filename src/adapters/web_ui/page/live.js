@@ -3,7 +3,7 @@ import { connectApi, events, send } from "./api.js";
 import { now } from "./time.js";
 
 const PAUSES_S = [1, 2, 4, 8, 15];
-const SILENCE_MS = 40_000;
+const SILENCE_MS = 40_000; // The gateway sends a comment every 15 s.
 const OFFLINE_AFTER_S = 10;
 
 const listeners = new Set();
@@ -11,22 +11,21 @@ let run = 0;
 let wake = () => {};
 let stop = () => {};
 
-/** The connection to the gateway. */
-export const line = {
-	lastAnswer: null,
+/** Whether and when the gateway responded. */
+export const gateway = {
+	lastResponse: null,
 	downSince: null,
 	nextTry: null,
-	get isSilent() { return line.downSince !== null; },
-	/** Whether the gateway has been down for `OFFLINE_AFTER_S` or longer. */
-	get isOffline() { return line.isSilent && now() - line.downSince >= OFFLINE_AFTER_S; },
+	get isDown() { return gateway.downSince !== null; },
+	get isOffline() { return gateway.isDown && now() - gateway.downSince >= OFFLINE_AFTER_S; },
 };
 
 connectApi({
-	answered: () => {
-		line.lastAnswer = now();
-		line.downSince = null;
+	responded: () => {
+		gateway.lastResponse = now();
+		gateway.downSince = null;
 	},
-	silent: (since) => { line.downSince ??= since; },
+	failed: (since) => { gateway.downSince ??= since; },
 });
 
 /** Calls `listener` when an account may have changed. */
@@ -45,13 +44,13 @@ export async function listen() {
 		if (mine !== run) return;
 		failures = worked ? 0 : failures + 1;
 		const pause = PAUSES_S[Math.min(failures, PAUSES_S.length - 1)];
-		line.nextTry = now() + pause;
+		gateway.nextTry = now() + pause;
 		await new Promise((resolve) => {
 			const timer = setTimeout(resolve, pause * 1000);
 			wake = () => { clearTimeout(timer); resolve(); };
 		});
-		line.nextTry = null;
-		// If only the stream fails, such as behind a buffering proxy, fall back to polling.
+		gateway.nextTry = null;
+		// Poll while only the stream fails, for example behind a buffering proxy.
 		if (mine === run && failures > 0) notify();
 	}
 }
@@ -70,19 +69,19 @@ async function follow(wanted) {
 	let silence = setTimeout(stop, 10_000);
 	let worked = false;
 	try {
-		const { res } = await send("GET", "/v1/events", { accept: "text/event-stream", limit: Infinity, signal: controller.signal });
+		const { res } = await send("GET", "/v1/events", { accept: "text/event-stream", timeout: Infinity, signal: controller.signal });
 		for await (const { event } of events(res)) {
 			if (!wanted()) break;
 			clearTimeout(silence);
 			silence = setTimeout(stop, SILENCE_MS);
-			line.lastAnswer = now();
-			line.downSince = null;
+			gateway.lastResponse = now();
+			gateway.downSince = null;
 			if (event === "ready" || event === "change") notify();
 			worked = true;
 		}
 	} catch (error) {
 		// An abort comes from `stopListening` or from the silence timer.
-		if (wanted() && error.code === "aborted") line.downSince ??= now();
+		if (wanted() && error.code === "aborted") gateway.downSince ??= now();
 	} finally {
 		clearTimeout(silence);
 	}

@@ -5,7 +5,7 @@ import { controls, signature, statement } from "./cards.js";
 import { button, code, h, mark, pageHead, panel, replace, small, swap, uid } from "./dom.js";
 import { historyList } from "./history.js";
 import { lifeline, usageBars } from "./lifeline.js";
-import { line } from "./live.js";
+import { gateway } from "./live.js";
 import { store } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
@@ -66,10 +66,10 @@ export function providerView(name) {
 
 function lifeOf(account, display) {
 	const id = uid("life");
-	return h("section", { class: `panel full lead ${display.shape === "bad" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
+	return h("section", { class: `panel full lead ${display.shape === "bad" && !gateway.isOffline ? "is-bad" : ""} ${gateway.isOffline ? "stale" : ""}`, "aria-labelledby": id },
 		statement(account, display, "h2", id), display.why && h("p.why", null, display.why),
 		display.aside && h("p.why", null, display.aside), display.quote && h("p.label.why", null, `${vendor(account.provider)} reported `, code(display.quote)),
-		account.status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, now(), true));
+		account.status.confirmation && !gateway.isOffline && askWhichStays(account), lifeline(account, display, now(), true));
 }
 
 function usageOf(account, display) {
@@ -107,7 +107,7 @@ function settingsPanel(name, slot) {
 
 	return { node, update({ provider, status }) {
 		node.hidden = status.state === "absent";
-		off.parentNode.hidden = status.state === "disabled" || line.isOffline;
+		off.parentNode.hidden = status.state === "disabled" || gateway.isOffline;
 		if (provider.display_name !== known && document.activeElement !== field) field.value = known = provider.display_name;
 	} };
 }

@@ -3,7 +3,7 @@ import { addAccount } from "./add_account.js";
 import { card, hint } from "./cards.js";
 import { startFromClick } from "./connect.js";
 import { code, h, link, replace, small } from "./dom.js";
-import { line } from "./live.js";
+import { gateway } from "./live.js";
 import { loading } from "./states.js";
 import { store } from "./store.js";
 import { now, onTick } from "./time.js";
@@ -54,15 +54,15 @@ export function providersView() {
 		const at = now();
 		const result = headline(store.all, at);
 		const concerns = result.about.map((account) => [account.name, concern(account, at)]);
-		const next = JSON.stringify([result.title, concerns, line.isOffline, result.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
+		const next = JSON.stringify([result.title, concerns, gateway.isOffline, result.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
 		if (next === shown) return;
 		shown = next;
-		title.lastChild.textContent = line.isOffline ? "The gateway isn’t responding" : result.title;
-		replace(about, line.isOffline ? "The last known state is below."
+		title.lastChild.textContent = gateway.isOffline ? "The gateway isn’t responding" : result.title;
+		replace(about, gateway.isOffline ? "The last known state is below."
 			: result.first ? "The gateway signs in for you, stores the tokens encrypted on this machine, and refreshes them."
 				: concerns.length ? concerns.map(([name, words], index) => [index > 0 && " ", h("a", { href: pathOf(name) }, code(name)), ` ${words}.`]) : null);
 		list.hidden = Boolean(result.first);
-		add.node.hidden = line.isOffline;
+		add.node.hidden = gateway.isOffline;
 		replace(first, result.first && choices());
 	}
 

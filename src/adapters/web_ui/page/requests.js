@@ -1,7 +1,7 @@
 // The requests screen: recent requests to the gateway, as in `goclaw requests list`.
 import { api } from "./api.js";
 import { h, mark, notice, replace } from "./dom.js";
-import { line } from "./live.js";
+import { gateway } from "./live.js";
 import { clockSeconds, moment, now, onTick, when } from "./time.js";
 
 const PAUSE_S = 5;
@@ -42,7 +42,7 @@ export function requestsView() {
 		table.hidden = wanted.length === 0;
 	}
 
-	onTick(node, (t) => { if (t - askedAt >= PAUSE_S && !document.hidden && !line.isOffline) update(); });
+	onTick(node, (t) => { if (t - askedAt >= PAUSE_S && !document.hidden && !gateway.isOffline) update(); });
 	return { node, title: "Requests", heading, update };
 }
 

@@ -8,7 +8,7 @@ import { pathOf, secretName, typeName, vendor, whoLine } from "./words.js";
 
 const FIELD_CODES = ["invalid_secret", "expired_secret", "secret_refused", "invalid_body"];
 
-/** A password field with a show button; `take` clears it. */
+/** A password field with a show button. `take` returns the secret and clears the field. */
 export function secretField(label, hint, { name, required = true, autocomplete = "off" }) {
 	const ids = { field: uid(name), hint: uid("hint") };
 	const input = h("input.in.mono", { id: ids.field, name, type: "password", autocomplete, autocapitalize: "off", spellcheck: "false", maxlength: 32768,
@@ -24,7 +24,6 @@ export function secretField(label, hint, { name, required = true, autocomplete =
 		input, show,
 		node: h("div.field", null, h("label", { for: ids.field }, label, !required && h("span.label", null, " optional")),
 			h("div.in-row", null, input, show), h("p.hint", { id: ids.hint }, hint), error.node),
-		/** Returns the secret and clears the field. */
 		take() {
 			const value = input.value.trim();
 			input.value = "";

@@ -84,7 +84,7 @@ function endReason() {
 	return null;
 }
 
-/** Extends the session on user input. */
+/** Extends the session on user input, once in 10 minutes at most. */
 async function extend() {
 	if (!current || extending) return;
 	const over = endReason();
@@ -105,7 +105,7 @@ setInterval(() => {
 	const over = endReason();
 	if (over) end(over);
 }, 5000);
-// Opening a one-time link in a tab with this page only changes the fragment.
+// Opening a one-time link in a tab with this page changes only the fragment.
 addEventListener("hashchange", () => {
 	const fresh = takeLink();
 	if (!fresh) return;

@@ -6,7 +6,7 @@ import { session } from "./session.js";
 import { now, onTick } from "./time.js";
 
 const RUNNING = "The gateway and your programs keep running.";
-const OVER = {
+const ENDINGS = {
 	idle: ["You were signed out of this page after 30 minutes without use", RUNNING],
 	day: ["You were signed out of this page after 12 hours", `A sign-in lasts at most 12 hours. ${RUNNING}`],
 	unknown: ["This page’s session has ended", `It was ended elsewhere, or the gateway has a new token. ${RUNNING}`],
@@ -21,7 +21,7 @@ export function startSessionView(reason, onOpen) {
 		{ name: "gateway_token", autocomplete: "current-password" });
 	const go = h("button.btn.btn-fill", null, "Sign in");
 	const form = h("form.stack", { novalidate: true, onsubmit: submit }, token.node, go);
-	const over = OVER[reason];
+	const over = ENDINGS[reason];
 	const node = h("div.start", null, over && notice("off", over[0], over[1], { role: "status" }),
 		h("div", null, heading, h("p.small.mono", null, location.host)), form,
 		small("This signs in this tab only, for at most 12 hours, or until 30 minutes without use."));

@@ -1,6 +1,6 @@
 // Loading, offline and not-found screens.
 import { button, byId, code, h, mark, notice, pageHead, replace, say } from "./dom.js";
-import { line, tryNow } from "./live.js";
+import { gateway, tryNow } from "./live.js";
 import { store } from "./store.js";
 import { clockSeconds, counter, now, onTick, span } from "./time.js";
 
@@ -27,26 +27,26 @@ export function loading(label) {
 }
 
 /** Keeps the offline banner and the header's gateway status up to date. */
-export function watchLine() {
+export function watchGateway() {
 	const box = byId("offline");
 	const gate = byId("gate");
 	let shown = null;
 	onTick(box, () => {
-		const broken = !line.isOffline && store.problem && !store.problem.isOffline && store.problem.status !== 401 ? store.problem.sentence : null;
-		const next = line.isOffline ? "offline" : line.isSilent ? "silent" : broken ?? (line.lastAnswer ? "well" : "new");
+		const broken = !gateway.isOffline && store.problem && !store.problem.isOffline && store.problem.status !== 401 ? store.problem.sentence : null;
+		const next = gateway.isOffline ? "offline" : gateway.isDown ? "down" : broken ?? (gateway.lastResponse ? "well" : "new");
 		if (next === shown) return;
 		shown = next;
-		replace(gate, next !== "new" && [line.isSilent ? mark("off", "is-off") : mark("ok"), h("span", null, line.isSilent ? "Gateway not responding" : "Gateway ready")]);
-		replace(box, line.isOffline ? offline() : broken ? notice("bad", "The gateway responds with an error", broken, { role: "alert",
+		replace(gate, next !== "new" && [gateway.isDown ? mark("off", "is-off") : mark("ok"), h("span", null, gateway.isDown ? "Gateway not responding" : "Gateway ready")]);
+		replace(box, gateway.isOffline ? offline() : broken ? notice("bad", "The gateway responds with an error", broken, { role: "alert",
 			actions: [button("Try again", () => store.loadAll(), { kind: "btn-fill" })] }) : null);
 	});
 }
 
 function offline() {
-	const count = counter((t) => (line.nextTry && line.nextTry > t ? ` Trying again in ${span(line.nextTry - t + 1)}.` : " Trying now."));
-	const ago = counter((t) => (line.lastAnswer ? `, ${span(t - line.lastAnswer)} ago` : ""));
+	const count = counter((t) => (gateway.nextTry && gateway.nextTry > t ? ` Trying again in ${span(gateway.nextTry - t + 1)}.` : " Trying now."));
+	const ago = counter((t) => (gateway.lastResponse ? `, ${span(t - gateway.lastResponse)} ago` : ""));
 	return notice("bad", `Cannot reach the gateway at ${location.origin}`,
-		[line.lastAnswer && ["It last responded at ", clockSeconds(line.lastAnswer), ago, ". "],
+		[gateway.lastResponse && ["It last responded at ", clockSeconds(gateway.lastResponse), ago, ". "],
 			"Programs can’t reach it either. If it was stopped, start it with ", code("goclaw"), ".", count],
 		{ role: "alert", actions: [button("Try now", tryNow, { kind: "btn-fill", f: "retry" })] });
 }

@@ -9,9 +9,9 @@ let problem = null;
 let loading = null;
 let next = null;
 let epoch = 0;
-const turns = new Map();
+const loads = new Map();
 const usageAsked = new Map();
-const waitingUsage = new Map();
+const usageTimers = new Map();
 
 export const store = {
 	/** All accounts, ChatGPT first; null before the first response. */
@@ -38,7 +38,7 @@ function notify(name) {
 	for (const listener of listeners) listener(name);
 }
 
-/** Runs one load at a time. Calls during a load return the next one, because this one may have read before a change. */
+/** Runs one load at a time. Calls during a load return the next one, as the running one may predate a change. */
 function loadAll() {
 	if (loading) return (next ??= loading.then(() => { next = null; return loadAll(); }));
 	loading = readAll().finally(() => { loading = null; });
@@ -52,8 +52,8 @@ async function readAll() {
 		const details = await Promise.all(providers.map((provider) => readOne(provider)));
 		if (begun !== epoch) return;
 		problem = null;
-		const later = ({ provider_type: type }) => Number(type !== "openai-codex");
-		order = providers.sort((a, b) => later(a) - later(b)).map(({ name }) => name);
+		const rank = ({ provider_type: type }) => Number(type !== "openai-codex");
+		order = providers.sort((a, b) => rank(a) - rank(b)).map(({ name }) => name);
 		for (const name of accounts.keys()) if (!order.includes(name)) accounts.delete(name);
 		for (const account of details) if (account) accounts.set(account.name, account);
 		notify(null);
@@ -65,14 +65,14 @@ async function readAll() {
 }
 
 async function readOne(provider) {
-	const turn = (turns.get(provider.name) ?? 0) + 1;
-	turns.set(provider.name, turn);
+	const load = (loads.get(provider.name) ?? 0) + 1;
+	loads.set(provider.name, load);
 	const [status, events] = await Promise.all([
 		api.status(provider.name),
 		api.events(provider.name).then((answer) => answer.events, () => accounts.get(provider.name)?.events ?? []),
 	]);
 	// A newer load has begun; drop this response.
-	if (turns.get(provider.name) !== turn) return accounts.get(provider.name) ?? null;
+	if (loads.get(provider.name) !== load) return accounts.get(provider.name) ?? null;
 	const before = accounts.get(provider.name);
 	const same = before && before.status.login_id === status.login_id;
 	return { name: provider.name, provider, status, events, readAt: now(),
@@ -100,10 +100,10 @@ async function loadOne(name) {
 
 /** Loads usage at most once in 3 s per account, because a load may itself cause a change event. */
 function loadUsageSoon(name) {
-	if (waitingUsage.has(name)) return;
+	if (usageTimers.has(name)) return;
 	const wait = (usageAsked.get(name) ?? 0) + 3 - now();
-	waitingUsage.set(name, setTimeout(() => {
-		waitingUsage.delete(name);
+	usageTimers.set(name, setTimeout(() => {
+		usageTimers.delete(name);
 		loadUsage(name);
 	}, Math.max(0, wait * 1000)));
 }

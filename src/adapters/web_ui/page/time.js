@@ -5,7 +5,7 @@ let offset = 0;
 /** Returns Unix seconds by the gateway's clock. */
 export const now = () => Date.now() / 1000 + offset;
 
-/** Adjusts to the gateway's clock by its Date header. Ignores differences up to 5 s: the header has whole seconds. */
+/** Adjusts to the gateway's clock by its Date header. Ignores up to 5 s, for rounding and delays. */
 export function syncClock(header) {
 	const theirs = Date.parse(header ?? "") / 1000;
 	if (!Number.isFinite(theirs)) return;
@@ -14,7 +14,7 @@ export function syncClock(header) {
 }
 
 const format = (options) => new Intl.DateTimeFormat("en-GB", options);
-const HOUR = format({ timeStyle: "short" });
+const MINUTE = format({ timeStyle: "short" });
 const SECOND = format({ timeStyle: "medium" });
 const DATE = format({ day: "numeric", month: "short" });
 const YEAR = format({ day: "numeric", month: "short", year: "numeric" });
@@ -22,7 +22,7 @@ const WEEKDAY = format({ weekday: "short" });
 const FULL = format({ weekday: "long", day: "numeric", month: "long" });
 
 const date = (at) => new Date(at * 1000);
-export const clock = (at) => HOUR.format(date(at));
+export const clock = (at) => MINUTE.format(date(at));
 export const clockSeconds = (at) => SECOND.format(date(at));
 
 /** Returns the days from today: 0 today, -1 yesterday. Counts from noon to noon, because of daylight saving time. */
@@ -93,7 +93,7 @@ export const minutes = (seconds) => {
 
 const ticking = new Map();
 
-/** Calls `update` each second while `node` is on the page. */
+/** Calls `update` each second while `node` is on the page. Drops a node that is not attached within 10 s. */
 export function onTick(node, update) {
 	update(now());
 	ticking.set(node, { update, seen: false, age: 0 });

@@ -57,7 +57,7 @@ export function tryIt(account) {
 		onTick(measured, () => { if (!run.over) measure(run); });
 		const { input, url } = request();
 		try {
-			const { res: stream } = await send("POST", url, { body: input, signal: running.signal, limit: Infinity, accept: "text/event-stream", quiet: true });
+			const { res: stream } = await send("POST", url, { body: input, signal: running.signal, timeout: Infinity, accept: "text/event-stream", quiet: true });
 			await read(stream, run);
 			if (!text.firstChild?.data) put(replace(text), "The model returned no text.");
 		} catch (error) {

@@ -13,9 +13,8 @@ export function begunAt({ status, events }) {
 	return signIn?.at ?? null;
 }
 
-const PROVIDER_IS_DOWN = ["upstream_unavailable", "upstream_timeout", "provider_unavailable", "provider_timeout", "provider_failed", "overloaded"];
+const DOWN_CODES = ["upstream_unavailable", "upstream_timeout", "provider_unavailable", "provider_timeout", "provider_failed", "overloaded"];
 
-/** Returns the kind of the account's display state. */
 export function kindOf(account, at) {
 	const { provider, status, usageError } = account;
 	if (status.state === "absent") return provider.enabled ? "absent" : "off";
@@ -30,7 +29,7 @@ export function kindOf(account, at) {
 	const postponed = isPostponed(account);
 	// A failed refresh is shown only if the next attempt is within an hour.
 	if (status.reason && (!postponed || status.next_refresh_at - at < HOUR)) return postponed ? "postponed" : "troubled";
-	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
+	if (usageError && DOWN_CODES.includes(usageError.code)) return "down";
 	return "good";
 }
 

@@ -31,7 +31,7 @@ type Stored = Result<(), Arc<StoreError>>;
 pub(super) struct Batch {
     waiting: Mutex<Waiting>,
     /// Locked by the task that stores a batch.
-    turn: AsyncMutex<()>,
+    storing: AsyncMutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -60,10 +60,10 @@ impl Batch {
     pub(super) async fn store(&self, memory: &dyn ResponseMemory, response: RememberedResponse) -> Stored {
         let (caller, mut stored) = oneshot::channel();
         self.lock().put(response, caller);
-        let _turn = select! {
+        let _guard = select! {
             biased;
             outcome = &mut stored => return outcome.unwrap_or_else(lost),
-            turn = self.turn.lock() => turn,
+            guard = self.storing.lock() => guard,
         };
         loop {
             match stored.try_recv() {

@@ -34,16 +34,17 @@ const LIMITS: MemoryLimits = MemoryLimits { per_owner: 64 << 20, in_all: 512 << 
 /// Limits of one recall: the number of responses, and the bytes of their sealed content.
 const MAX_RESPONSES: usize = 1_000;
 const MAX_BYTES: i64 = 16 << 20;
-/// Limits of all recalls together: how many read concurrently, how long others wait for their turn, and the KiB of
-/// recalled content in memory until it has been sent. Content counts [`COPIES`] times, because translation copies it.
+/// Limits of all recalls together: how many read concurrently, how long others wait for a permit, and the KiB of
+/// recalled content in memory until it has been sent: twice [`MAX_BYTES`], counted [`COPIES`] times because translation
+/// copies the content.
 const READERS: usize = 2;
-const TURN_WAIT: Duration = Duration::from_secs(10);
+const MAX_READ_WAIT: Duration = Duration::from_secs(10);
 const RECALLED_KIB: usize = 96 << 10;
 const COPIES: i64 = 3;
 /// Maximum number of items that one request recalls by their ids.
 const MAX_REFERENCES: usize = 1_000;
 /// How long the last event of a response waits until the response is stored, and a chat for its recalled reasoning.
-const WAIT: Duration = Duration::from_millis(250);
+const MAX_WAIT: Duration = Duration::from_millis(250);
 
 /// The store of remembered responses, with the limits of its use.
 #[derive(Clone)]
@@ -114,8 +115,8 @@ impl Models {
     ) -> Result<RecalledItems<Vec<String>>, AppError> {
         let not_found = || InvalidRequest::previous_response_not_found(previous, &self.memory.rule());
         let id = ResponseId::parse(previous).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let limits = self.memory.limits(self.now());
-        let (chain, _turn) = self.chain(id, limits).await?;
+        let limits = self.memory.read_limits(self.now());
+        let (chain, _permit) = self.chain(id, limits).await?;
         let is_cut = chain.last().is_some_and(|first| first.previous.is_some());
         if is_cut && limits.are_reached_by(&chain) && chain.iter().all(|response| may_read(response, caller)) {
             return Err(InvalidRequest::conversation_too_long().into());
@@ -139,8 +140,8 @@ impl Models {
         if wanted.is_empty() || !self.memory.is_on() {
             return Ok(RecalledItems::default());
         }
-        let _turn = self.turn_to_read().await?;
-        let found = self.memory.store.with_items(&wanted, self.memory.limits(self.now())).await?;
+        let _permit = self.acquire_read_permit().await?;
+        let found = self.memory.store.with_items(&wanted, self.memory.read_limits(self.now())).await?;
         let reserved = Some(self.memory.reserve_for(&found)?);
         let opened = found.iter().filter_map(|response| self.memory.open(response, caller));
         let mut items: BTreeMap<_, _> = opened.flat_map(|known| items_by_id(&known.output())).collect();
@@ -150,7 +151,7 @@ impl Models {
 
     /// Returns the error for a reference to an item that is not remembered.
     pub(super) fn item_not_found(&self, id: &str) -> AppError {
-        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shortened(id), self.memory.rule()))
+        AppError::ItemNotFound(format!("Item with id '{}' not found. {}", shorten(id), self.memory.rule()))
     }
 
     /// Returns a remembered response as its caller received it.
@@ -159,7 +160,7 @@ impl Models {
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.retrieve_response", skip_all)]
     pub async fn retrieve_response(&self, caller: &Principal, id: &str) -> Result<String, AppError> {
-        self.remembered(caller, id).await.map(|known| known.response)
+        self.find_remembered(caller, id).await.map(|known| known.response)
     }
 
     /// Deletes a response. Responses that continue it can then no longer be continued.
@@ -168,7 +169,7 @@ impl Models {
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.delete_response", skip_all)]
     pub async fn delete_response(self: &Arc<Self>, caller: &Principal, id: &str) -> Result<(), AppError> {
-        self.remembered(caller, id).await?;
+        self.find_remembered(caller, id).await?;
         let (models, parsed) = (Arc::clone(self), ResponseId::parse(id));
         let forget = async move {
             match parsed {
@@ -185,7 +186,7 @@ impl Models {
     /// [`AppError::ResponseNotFound`], [`AppError::Store`].
     #[tracing::instrument(name = "models.list_input_items", skip_all)]
     pub async fn list_input_items(&self, caller: &Principal, id: &str) -> Result<Vec<Value>, AppError> {
-        let known = self.remembered(caller, id).await?;
+        let known = self.find_remembered(caller, id).await?;
         let mut items: Vec<Value> = serde_json::from_str(&known.input).unwrap_or_default();
         for (number, item) in items.iter_mut().enumerate() {
             if let Some(item) = item.as_object_mut() {
@@ -195,14 +196,14 @@ impl Models {
         Ok(items)
     }
 
-    /// Waits for a permit to read, at most [`TURN_WAIT`].
+    /// Waits for a permit to read, at most [`MAX_READ_WAIT`].
     ///
     /// # Errors
     /// [`AppError::Upstream`] after that time.
-    async fn turn_to_read(&self) -> Result<OwnedSemaphorePermit, AppError> {
+    async fn acquire_read_permit(&self) -> Result<OwnedSemaphorePermit, AppError> {
         select! {
-            Ok(turn) = Arc::clone(&self.memory.readers).acquire_owned() => Ok(turn),
-            () = self.clock.sleep(TURN_WAIT) => Err(UpstreamError::Body(BodyError::OverBudget).into()),
+            Ok(permit) = Arc::clone(&self.memory.readers).acquire_owned() => Ok(permit),
+            () = self.clock.sleep(MAX_READ_WAIT) => Err(UpstreamError::Body(BodyError::OverBudget).into()),
         }
     }
 
@@ -213,23 +214,19 @@ impl Models {
         id: ResponseId,
         limits: ReadLimits,
     ) -> Result<(Vec<RememberedResponse>, OwnedSemaphorePermit), AppError> {
-        let turn = self.turn_to_read().await?;
+        let permit = self.acquire_read_permit().await?;
         let (store, now) = (Arc::clone(&self.memory.store), self.now());
         // This writes, so run it to its end even if the caller disconnects.
-        self.tasks.run(async move { Ok((store.chain(&id, limits, now).await?, turn)) }).await
+        self.tasks.run(async move { Ok((store.chain(&id, limits, now).await?, permit)) }).await
     }
 
-    async fn remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
+    async fn find_remembered(&self, caller: &Principal, id: &str) -> Result<Opened, AppError> {
         let not_found = || {
-            AppError::ResponseNotFound(format!(
-                "Response with id '{}' not found. {}",
-                shortened(id),
-                self.memory.rule()
-            ))
+            AppError::ResponseNotFound(format!("Response with id '{}' not found. {}", shorten(id), self.memory.rule()))
         };
         let parsed = ResponseId::parse(id).filter(|_| self.memory.is_on()).ok_or_else(not_found)?;
-        let one = ReadLimits { responses: 1, ..self.memory.limits(self.now()) };
-        let (found, _turn) = self.chain(parsed, one).await?;
+        let one = ReadLimits { responses: 1, ..self.memory.read_limits(self.now()) };
+        let (found, _permit) = self.chain(parsed, one).await?;
         found.first().and_then(|response| self.memory.open(response, caller)).ok_or_else(not_found)
     }
 }
@@ -241,7 +238,7 @@ impl Memory {
         Self { store, vault, lifetime, readers, recalled_kib, batch: Arc::default(), upkeep: Arc::default() }
     }
 
-    fn limits(&self, now: Timestamp) -> ReadLimits {
+    fn read_limits(&self, now: Timestamp) -> ReadLimits {
         ReadLimits { oldest: now.minus(self.lifetime), responses: MAX_RESPONSES, bytes: MAX_BYTES }
     }
 
@@ -281,6 +278,6 @@ fn may_read(response: &RememberedResponse, caller: &Principal) -> bool {
 }
 
 /// Shortens an id from a request for a message.
-fn shortened(id: &str) -> String {
+fn shorten(id: &str) -> String {
     id.chars().filter(char::is_ascii_graphic).take(64).collect()
 }

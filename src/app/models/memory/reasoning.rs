@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::select;
 
-use super::{MAX_REFERENCES, RecalledItems, UnsealedResponse, WAIT, may_read};
+use super::{MAX_REFERENCES, MAX_WAIT, RecalledItems, UnsealedResponse, may_read};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -32,7 +32,7 @@ struct ReasoningContent {
 }
 
 /// Returns what to store of a chat's reasoning.
-pub(super) fn unsealed(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
+pub(super) fn content_to_store(account: &AccountName, reasoned: &ReasonedCalls) -> Option<UnsealedResponse> {
     let ReasonedCalls { response_id, calls } = reasoned;
     let items = calls.iter().map(|call| call.call_id.clone()).collect();
     let content = ReasoningContent { account: account.to_string(), calls: calls.clone() };
@@ -46,7 +46,7 @@ pub(super) fn unsealed(account: &AccountName, reasoned: &ReasonedCalls) -> Optio
 
 impl Models {
     /// Returns the reasoning before the newest of these tool calls, as far as it is remembered for this caller and
-    /// account. Returns none after an error, or after [`WAIT`].
+    /// account. Returns none after an error, or after [`MAX_WAIT`].
     pub(in crate::app::models) async fn recall_reasoning(
         &self,
         caller: &Principal,
@@ -60,7 +60,7 @@ impl Models {
         }
         let recalled = select! {
             recalled = self.reasoning_before(caller, account, &wanted) => recalled,
-            () = self.clock.sleep(WAIT) => return RecalledItems::default(),
+            () = self.clock.sleep(MAX_WAIT) => return RecalledItems::default(),
         };
         recalled.unwrap_or_else(|error| {
             tracing::warn!(error = %error, "the reasoning of a chat is not recalled");
@@ -74,8 +74,8 @@ impl Models {
         account: &AccountName,
         calls: &[String],
     ) -> Result<RecalledItems<ReasoningByCall>, AppError> {
-        let _turn = self.turn_to_read().await?;
-        let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.limits(self.now()) };
+        let _permit = self.acquire_read_permit().await?;
+        let limits = ReadLimits { oldest: self.now().minus(LIFETIME), ..self.memory.read_limits(self.now()) };
         let mut found = self.memory.store.with_items(calls, limits).await?;
         found.retain(|response| may_read(response, caller));
         // Of two calls with the same id, the newer one is used.

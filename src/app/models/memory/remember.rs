@@ -1,12 +1,12 @@
 //! Stores complete responses, so that later requests can refer to them. A response is stored before its caller receives
-//! its end, unless that takes longer than [`WAIT`].
+//! its end, unless that takes longer than [`MAX_WAIT`].
 
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::select;
 
-use super::{Content, LIMITS, MAX_BYTES, UnsealedResponse, WAIT, reasoning};
+use super::{Content, LIMITS, MAX_BYTES, MAX_WAIT, UnsealedResponse, reasoning};
 use crate::{
     app::{AppError, models::Models},
     domain::{
@@ -51,14 +51,14 @@ impl StoredPart {
                 let content = serde_json::to_string(&Content { input: raw(&input)?, response: raw(response)? }).ok()?;
                 Some(UnsealedResponse { id, previous, items: item_ids, content })
             }
-            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::unsealed(&account, calls),
+            (Self::Reasoning(account), Complete::Chat(calls)) => reasoning::content_to_store(&account, calls),
             (Self::Whole { .. }, Complete::Chat(_)) | (Self::Reasoning(_), Complete::Response(_)) => None,
         }
     }
 }
 
 impl Models {
-    /// Stores a complete response. Waits until it is stored, at most [`WAIT`].
+    /// Stores a complete response. Waits until it is stored, at most [`MAX_WAIT`].
     pub(in crate::app::models) async fn remember(self: &Arc<Self>, pending_memory: PendingMemory, complete: Complete) {
         let models = Arc::clone(self);
         let stored = self.tasks.run(async move { models.store_response(pending_memory, &complete).await });
@@ -68,7 +68,7 @@ impl Models {
                     tracing::warn!(error = %error, "a response is not remembered");
                 }
             }
-            () = self.clock.sleep(WAIT) => tracing::warn!("a response is not remembered yet"),
+            () = self.clock.sleep(MAX_WAIT) => tracing::warn!("a response is not remembered yet"),
         }
     }
 

@@ -10,10 +10,10 @@ use super::LIMITS;
 use crate::domain::time::Timestamp;
 
 /// New bytes after which responses are deleted. An owner may exceed its limit by this much.
-const BYTES: i64 = LIMITS.per_owner / 64;
+const MAX_NEW_BYTES: i64 = LIMITS.per_owner / 64;
 /// Maximum time between two deletions while responses are stored. Expired responses are never recalled, even if they
 /// have not been deleted yet.
-const PERIOD: Duration = Duration::from_mins(1);
+const MAX_PERIOD: Duration = Duration::from_mins(1);
 
 /// What was stored since the last deletion; None before the first response.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Upkeep {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(since) = &mut *since {
             since.bytes = since.bytes.saturating_add(bytes);
-            if since.bytes < BYTES && now < since.at.plus(PERIOD) {
+            if since.bytes < MAX_NEW_BYTES && now < since.at.plus(MAX_PERIOD) {
                 return false;
             }
         }
