@@ -20,11 +20,11 @@ fn until(seconds: i64) -> i64 {
 }
 
 async fn register(gateway: &TestGateway, seconds: i64, cookie: Option<&str>) -> Result<(), AppError> {
-    let pasted = pasted(seconds, cookie);
+    let pasted = pasted_secret(seconds, cookie);
     gateway.app.accounts.register_secret(name(SUNO), pasted).await.map(drop)
 }
 
-fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
+fn pasted_secret(seconds: i64, cookie: Option<&str>) -> PastedSecret {
     let token = SecretString::from(jwt(&json!({"sid": "sess_1", "exp": until(seconds)})));
     let secret = match cookie {
         Some(cookie) => Secret::ClientCookie { cookie: cookie.into(), session_token: Some(token) },
@@ -103,7 +103,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
 #[tokio::test]
 async fn a_rejected_cookie_needs_reauth() {
     let gateway = TestGateway::open().await;
-    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("unknown-cookie")) };
+    let unchecked = PastedSecret { unchecked: true, ..pasted_secret(3600, Some("unknown-cookie")) };
     gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));

@@ -81,7 +81,7 @@ async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
     gateway.store.damage(&name(WORK));
     assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
-    assert_eq!(row_of(&gateway, WORK).await.column, "state");
+    assert_eq!(row_of(&gateway, WORK).await.column, "state", "`damage` reports this column");
     gateway.store.undo_damage(&name(WORK));
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Active);
     assert_eq!(ask(&gateway, WORK).await.expect("a response"), 200);
@@ -195,7 +195,7 @@ fn codex() -> goclaw::app::StartOptions {
     goclaw::app::StartOptions { provider_type, ..Default::default() }
 }
 
-/// Returns a cipher that seals with the first key and opens both.
+/// Returns a cipher that seals with the first key and opens with both.
 fn two_keys(first: u8, second: u8) -> Arc<dyn SecretCipher> {
     use goclaw::adapters::{
         cipher::{EncryptionKey, KeyRing, XChaChaCipher},

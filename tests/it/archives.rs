@@ -82,15 +82,15 @@ fn a_truncated_or_changed_archive_is_refused() {
     let path = folder.path().join("whole");
     write(&path, 3, 65_536);
     let whole = fs::read(&path).expect("a file");
-    let header = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(3).expect("four lines").0;
+    let header_end = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(3).expect("four lines").0;
     let damaged = folder.path().join("damaged");
-    // After the header's line feed come a nonce of 16 bytes and the sealed chunks.
-    let sealed = 65_536 + 16;
-    for length in [0, 10, header, header + 17, header + 17 + sealed, header + 17 + 2 * sealed, whole.len() - 1] {
+    // After the last line feed of age's header come a nonce of 16 bytes and the chunks, each with a tag of 16 bytes.
+    let (chunks, sealed_chunk) = (header_end + 1 + 16, 65_536 + 16);
+    for length in [0, 10, header_end, chunks, chunks + sealed_chunk, chunks + 2 * sealed_chunk, whole.len() - 1] {
         fs::write(&damaged, &whole[..length]).expect("a file");
         assert!(read(&damaged).is_err(), "cut at {length} of {}", whole.len());
     }
-    for place in [0, 30, header - 3, header + 3, header + 30, whole.len() - 1] {
+    for place in [0, 30, header_end - 3, header_end + 3, header_end + 30, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[place] ^= 1;
         fs::write(&damaged, changed).expect("a file");

@@ -35,14 +35,14 @@ fn events(text: &str) -> Vec<Value> {
     data.filter_map(|data| serde_json::from_str(data).ok()).collect()
 }
 
-async fn script(provider: &Provider, script: &str) {
+async fn set_script(provider: &Provider, script: &str) {
     provider.post_control("/scripts", json!({"script": script})).await;
 }
 
 #[tokio::test]
 async fn the_last_event_has_the_whole_response_and_ends_the_stream() {
     let (provider, _home, gateway) = signed_in().await;
-    script(&provider, "after_completed").await;
+    set_script(&provider, "after_completed").await;
     let tools = json!([{"type": "function", "name": "add", "parameters": {"type": "object", "properties": {}}}]);
     let streamed = ask(&gateway, RESPONSES, json!({"stream": true, "tools": tools})).await;
     let events = events(&streamed.text);
@@ -69,7 +69,7 @@ async fn a_failure_before_any_output_becomes_an_http_status() {
     ] {
         for path in [RESPONSES, CHAT] {
             for stream in [true, false] {
-                script(&provider, failure).await;
+                set_script(&provider, failure).await;
                 let refused = ask(&gateway, path, json!({"stream": stream})).await;
                 assert_eq!(
                     (refused.status, &refused.json()["error"]["code"]),
@@ -86,7 +86,7 @@ async fn a_failure_before_any_output_becomes_an_http_status() {
 #[tokio::test]
 async fn a_provider_that_ends_early_breaks_the_stream_after_an_error_event() {
     let (provider, _home, gateway) = signed_in().await;
-    script(&provider, "eof").await;
+    set_script(&provider, "eof").await;
     let streamed = ask(&gateway, RESPONSES, json!({"stream": true})).await;
     let last = events(&streamed.text).pop().expect("an event");
     assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("stream_ended_early")), "{}", streamed.text);
@@ -98,10 +98,10 @@ async fn text_that_arrives_only_as_deltas_is_collected() {
     let (provider, _home, gateway) = signed_in().await;
     let delta = |text: &str| json!({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": text});
     let given = format!("events:{}", json!([delta("Thr"), delta("ee")]));
-    script(&provider, &given).await;
+    set_script(&provider, &given).await;
     let whole = ask(&gateway, RESPONSES, json!({})).await.json();
     assert_eq!(whole["output"][0]["content"][0]["text"], "Three", "{whole}");
-    script(&provider, &given).await;
+    set_script(&provider, &given).await;
     let whole = ask(&gateway, CHAT, json!({})).await.json();
     assert_eq!(whole["choices"][0]["message"]["content"], "Three", "{whole}");
 }
@@ -110,7 +110,7 @@ async fn text_that_arrives_only_as_deltas_is_collected() {
 async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
-    for (number, stream) in [(1, true), (2, false)] {
+    for (abandoned, stream) in [(1, true), (2, false)] {
         let response = ask(&gateway, CHAT, json!({"stream": stream, "stop": ["d2 w", "word3"]})).await;
         let text = if stream {
             events(&response.text).iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
@@ -119,7 +119,7 @@ async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
         };
         assert_eq!((text.as_str(), response.is_broken), ("word1 wor", false), "{}", response.text);
         assert!(response.text.contains(r#""finish_reason":"stop""#) && !response.text.contains("prompt_tokens"));
-        let ended = || async { (provider.get_control("/streams").await["abandoned"] == number).then_some(()) };
+        let ended = || async { (provider.get_control("/streams").await["abandoned"] == abandoned).then_some(()) };
         eventually("the stream to end at the provider", ended).await;
     }
 }
@@ -130,7 +130,7 @@ async fn a_started_response_is_sent_without_waiting_for_more_events() {
     provider.post_control("/settings", json!({"stream_pause": "1h"})).await;
     let request = crate::support::gateway::http().post(format!("{}{RESPONSES}", gateway.base));
     let request = request.bearer_auth(&gateway.token).json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
-    // The gateway sends a comment only after 15 s of silence.
+    // Less than the 15 s of silence after which the gateway would send a comment.
     let response = tokio::time::timeout(Duration::from_secs(9), request.send()).await;
     assert_eq!(response.expect("in time").expect("a response").status(), 200);
 }

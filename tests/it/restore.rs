@@ -1,5 +1,5 @@
-//! Tests of restoring an older copy of the database. The token journal restores the login, or reports that the newest
-//! tokens are lost.
+//! Tests of restoring an older copy of the database. The gateway writes the newest tokens from its token journal into
+//! the database, or reports that they are lost.
 
 use std::{cell::RefCell, collections::BTreeMap, fs, path::Path};
 
@@ -83,7 +83,7 @@ async fn the_newest_tokens_are_written_from_the_journal_into_a_restored_file() {
 }
 
 /// Signs in, copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
-async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
+async fn restore_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
     let backup = tempfile::tempdir().expect("a folder");
     let gateway = home.start().await;
     gateway.sign_in().await;
@@ -107,12 +107,12 @@ async fn a_presentation_missing_from_the_restored_file_leaves_the_account_in_dou
             if is_new_login {
                 gateway.sign_in_again().await;
             }
-            let order = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
-            provider.post_control("/faults", order).await;
+            let fault = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
+            provider.post_control("/faults", fault).await;
             refresh(gateway).await;
             assert_eq!(gateway.status().await["state"], "in_doubt");
         };
-        let gateway = restored_after(&provider, &home, change).await;
+        let gateway = restore_after(&provider, &home, change).await;
         let status = gateway.status().await;
         assert_eq!((&status["state"], &status["authenticated"]), (&json!("in_doubt"), &json!(true)), "{status}");
         assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
@@ -131,13 +131,13 @@ async fn a_token_that_the_provider_declined_leaves_no_doubt_after_a_restore() {
         refresh(gateway).await;
         assert_eq!(gateway.status().await["state"], "active");
     };
-    let gateway = restored_after(&provider, &home, change).await;
+    let gateway = restore_after(&provider, &home, change).await;
     assert_eq!(gateway.status().await["state"], "active");
     assert_eq!(refresh(&gateway).await, 200);
     assert_eq!(gateway.status().await["generation"], 1);
 }
 
-/// Copies the tables that hold logins. `RESTORE` copies them back.
+/// Copies the tables of accounts. `RESTORE` copies them back.
 const BACK_UP: &str =
     "CREATE TABLE old_providers AS TABLE llm_providers; CREATE TABLE old_secrets AS TABLE config_secrets;
     CREATE TABLE old_events AS TABLE credential_events;";
@@ -217,6 +217,7 @@ async fn an_account_that_is_absent_after_a_restore_stays_absent() {
     assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(1));
 }
 
+/// The folder of the token journal is called `escrow`.
 fn journal_files(home: &Home) -> Vec<String> {
     let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
     files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
@@ -268,7 +269,7 @@ async fn a_login_that_was_replaced_after_the_backup_is_replaced_again() {
             new.replace(gateway.status().await["login_id"].clone());
             assert_ne!(*new.borrow(), old);
         };
-        let gateway = restored_after(&provider, &home, change).await;
+        let gateway = restore_after(&provider, &home, change).await;
         let (status, new) = (gateway.status().await, new.take());
         assert_eq!((&status["login_id"], &status["state"]), (&new, &json!("active")), "{status}");
         assert_eq!(refresh(&gateway).await, 200);

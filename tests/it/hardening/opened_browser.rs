@@ -55,13 +55,14 @@ async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_no
     assert!(Path::new(page).starts_with(home.path()), "{page}");
     assert!(!environment.contains("GOCLAW_") && !environment.contains("state="), "{environment}");
     // The file leads to the printed address, which belongs to the gateway's login.
-    let shown = eventually("the address to be printed", || async {
+    let printed_address = eventually("the address to be printed", || async {
         let printed = home.printed("login", "stdout");
         printed.lines().map(str::trim).find(|line| line.starts_with("https://")).map(str::to_owned)
     });
-    let shown = shown.await;
-    assert!(shown.starts_with("https://issuer.example/$(touch$") && shown.contains("&state="), "{shown}");
-    let address = shown.replace('&', "&amp;");
+    let printed_address = printed_address.await;
+    assert!(printed_address.starts_with("https://issuer.example/$(touch$"), "{printed_address}");
+    assert!(printed_address.contains("&state="), "{printed_address}");
+    let address = printed_address.replace('&', "&amp;");
     assert!(content.contains(&format!("content=\"0;url={address}\"")), "{content}");
     let cancelled = gateway.post("/v1/auth/openai/cancel", serde_json::json!({})).await;
     assert_eq!(cancelled.json()["status"], "cancelled");

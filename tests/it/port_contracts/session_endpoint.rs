@@ -36,8 +36,8 @@ contract!(fake: Fake, http_client: Http; [
     a_refused_connection_is_an_unreachable_error,
 ]);
 
-const LIMIT: Duration = Duration::from_secs(15);
-/// Longer than the limit of the test that uses it, and shorter than the adapter's own timeout.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Longer than the timeout in the test that uses it, and shorter than the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
 
 trait Fixture {
@@ -71,7 +71,7 @@ trait Fixture {
 
     async fn present_cookie(&self, session: Option<&str>, cookie: &RefreshToken) -> SessionResponse {
         let session = session.map(|id| SessionId::parse(id).expect("an id"));
-        within(self.endpoint().present_cookie(account(), &self.client(), session.as_ref(), cookie, LIMIT)).await
+        within(self.endpoint().present_cookie(account(), &self.client(), session.as_ref(), cookie, TIMEOUT)).await
     }
 
     /// Returns the outcome of a request that does not replace the cookie.
@@ -263,7 +263,7 @@ async fn a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid<F: Fix
         fixture.endpoint().present_cookie(account(), &client, Some(&id), &cookie, Duration::from_millis(300)),
     )
     .await;
-    let error = asked.expect("it ends soon after its limit").outcome.expect_err("there is no response");
+    let error = asked.expect("it ends soon after its timeout").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     fixture.recover();
     assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
@@ -308,7 +308,8 @@ async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
         let response =
-            within(endpoint.present_cookie(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
+            within(endpoint.present_cookie(account(), &client, Some(&session), &RefreshToken::new("old"), TIMEOUT))
+                .await;
         let replacement = response.replacement.as_ref().map(|cookie| cookie.expose_secret());
         assert_eq!(replacement, expected, "{set_cookie}");
     }

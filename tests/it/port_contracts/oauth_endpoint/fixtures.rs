@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-const LIMIT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A fault of the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) trait Fixture {
     fn requests(&self) -> usize;
 
     /// Returns an approved code for `verifier`.
-    async fn approved(&self, verifier: u8) -> CodeGrant {
+    async fn approved_grant(&self, verifier: u8) -> CodeGrant {
         let verifier = PkceVerifier::from_bytes(&[verifier; 64]);
         let auth_url = authorize_url(&self.client(), &verifier.challenge(), &OAuthState::new("state"));
         let back = Url::parse(&self.approve(&auth_url).await).expect("an address");
@@ -88,12 +88,12 @@ pub(super) trait Fixture {
     }
 
     async fn refresh(&self, token: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
-        within(self.endpoint().refresh(account(), &self.client(), token, LIMIT)).await
+        within(self.endpoint().refresh(account(), &self.client(), token, TIMEOUT)).await
     }
 
     /// Completes a login and returns its refresh token.
-    async fn signed_in(&self) -> RefreshToken {
-        let tokens = self.exchange(self.approved(7).await).await.expect("tokens");
+    async fn sign_in(&self) -> RefreshToken {
+        let tokens = self.exchange(self.approved_grant(7).await).await.expect("tokens");
         assert!(tokens.access_token.is_some());
         tokens.refresh_token.expect("a refresh token")
     }
@@ -222,7 +222,7 @@ impl Fixture for Http {
     }
 
     fn requests(&self) -> usize {
-        let of_ours = |path: &str| path == "/oauth/token" || path == "/oauth/revoke";
-        self.provider.journal().iter().filter(|entry| of_ours(&entry.path)).count()
+        let is_oauth_request = |path: &str| path == "/oauth/token" || path == "/oauth/revoke";
+        self.provider.journal().iter().filter(|entry| is_oauth_request(&entry.path)).count()
     }
 }
