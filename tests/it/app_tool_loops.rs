@@ -38,7 +38,6 @@ fn chat_request(messages: &Value) -> Value {
     json!({"model": "openai-codex/gpt-5.5", "messages": messages})
 }
 
-/// Returns the messages of a chat with these calls and their outputs.
 fn messages_with_calls(calls: &[&str]) -> Value {
     let mut messages = vec![json!({"role": "user", "content": "Hello"})];
     for name in calls {

@@ -1,5 +1,5 @@
-//! Tests of the callback listener, among others against hostile web pages and wrong host names. The tests send raw
-//! requests, because client libraries refuse to send some of them.
+//! Tests of the callback listener: hostile web pages, wrong host names, outcome pages, and ports in use. Requests are
+//! raw, because client libraries refuse to send some of them.
 
 mod callback_window;
 
@@ -64,7 +64,6 @@ impl ApprovedLogin {
     }
 }
 
-/// A raw response.
 struct RawResponse {
     status: u16,
     /// Status line and headers in lower case.

@@ -121,8 +121,8 @@ impl Run {
         let auth_url = eventually("the address to open", printed_address).await;
         let redirect_url = self.provider.redirect_for(&auth_url).await;
         self.visit(&redirect_url).await;
-        let ended = || std::future::ready(child.try_wait().unwrap());
-        assert!(eventually("the command to end", ended).await.success());
+        let exit_status = || std::future::ready(child.try_wait().unwrap());
+        assert!(eventually("the command to end", exit_status).await.success());
         // The command prints the address with the state on purpose.
         let stdout = self.home.printed("login", "stdout").replace(&auth_url, "");
         self.keep("auth login", &format!("{stdout}{}", self.home.printed("login", "stderr")));
@@ -156,14 +156,14 @@ impl Run {
         let redirect_url = self.approve_login().await;
         self.paste(&redirect_url, 200).await;
 
-        let pasted = |secret: &str| json!({ "session_token": secret });
+        let session_token_body = |secret: &str| json!({ "session_token": secret });
         let unchecked = json!({ "session_token": SESSION_TOKEN, "unchecked": true });
         self.call(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(SESSION_TOKEN)).await;
-        self.call(Method::PUT, "/v1/auth/openai/secret", pasted(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", session_token_body(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/openai/secret", session_token_body(SESSION_TOKEN)).await;
         self.call(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} "))).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} x"))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", session_token_body(&format!("{SESSION_TOKEN} "))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", session_token_body(&format!("{SESSION_TOKEN} x"))).await;
         self.run_command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
         self.run_command(&["providers", "set-secret", "dashscope"], API_KEY);
         self.run_command(&["providers", "set-secret", "openai"], API_KEY);

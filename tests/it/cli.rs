@@ -110,8 +110,8 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     let home = Home::new(&provider).with("GOCLAW_REFRESH__PROACTIVE", "false");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let expired = || async { Some(gateway.status().await).filter(|status| status["authenticated"] == false) };
-    let status = eventually("the token to expire", expired).await;
+    let expired_status = || async { Some(gateway.status().await).filter(|status| status["authenticated"] == false) };
+    let status = eventually("the token to expire", expired_status).await;
     assert_eq!(status["error"], "token invalid or expired");
     assert_snapshot!(transcript(&home, &["auth status"]), @r"
     $ goclaw auth status

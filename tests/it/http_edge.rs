@@ -1,4 +1,4 @@
-//! Tests of the HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
+//! Tests of the HTTP server: disconnects, timeouts, connection limits, framing, shutdown and panics.
 
 use std::{sync::Arc, time::Duration};
 

@@ -17,7 +17,6 @@ async fn refresh(gateway: &Gateway) -> u16 {
     gateway.post("/v1/auth/openai/refresh", json!({})).await.status
 }
 
-/// Lists the models with an API token, and returns the status.
 async fn models_status(gateway: &Gateway, token: &str) -> u16 {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
     HttpResponse::of(request.send().await.expect("an answer")).await.status
@@ -55,7 +54,8 @@ async fn a_running_gateway_uses_a_new_key_without_a_restart() {
     let token = new_token(&gateway).await;
     let rotated = home.run(&["keys", "rotate"]);
     assert_eq!(rotated.code, Some(0), "{}{}", rotated.stdout, rotated.stderr);
-    assert!(rotated.stdout.contains("Resealed: 3 values"), "{}{}", rotated.stdout, rotated.stderr);
+    let expected = "Resealed: 3 values";
+    assert!(rotated.stdout.contains(expected), "access, refresh and API token: {}{}", rotated.stdout, rotated.stderr);
     assert_eq!((models_status(&gateway, &token).await, refresh(&gateway).await), (200, 200));
     eventually("the log line about the new key", || async {
         gateway.log().contains("encryption keys have changed").then_some(())

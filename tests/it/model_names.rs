@@ -10,8 +10,7 @@ use crate::{
     },
 };
 
-/// Returns the ids in the model list.
-async fn ids(gateway: &Gateway) -> Vec<String> {
+async fn listed_ids(gateway: &Gateway) -> Vec<String> {
     let models = gateway.get("/v1/models").await.json();
     let entries = models["data"].as_array().expect("models").iter();
     entries.map(|model| model["id"].as_str().expect("an id").to_owned()).collect()
@@ -33,7 +32,7 @@ fn effort_and_tier(response: &HttpResponse) -> (Value, Value) {
 #[tokio::test]
 async fn a_model_of_the_default_provider_has_two_names() {
     let (_provider, _home, gateway) = signed_in().await;
-    let ids = ids(&gateway).await;
+    let ids = listed_ids(&gateway).await;
     assert_eq!(
         ids,
         [

@@ -29,8 +29,7 @@ async fn ask(gateway: &Gateway, path: &str, members: Value) -> HttpResponse {
     gateway.post(path, body).await
 }
 
-/// Returns the data of the events.
-fn events(text: &str) -> Vec<Value> {
+fn event_data(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     data.filter_map(|data| serde_json::from_str(data).ok()).collect()
 }
@@ -45,7 +44,7 @@ async fn the_last_event_has_the_whole_response_and_ends_the_stream() {
     set_script(&provider, "after_completed").await;
     let tools = json!([{"type": "function", "name": "add", "parameters": {"type": "object", "properties": {}}}]);
     let streamed = ask(&gateway, RESPONSES, json!({"stream": true, "tools": tools})).await;
-    let events = events(&streamed.text);
+    let events = event_data(&streamed.text);
     let last = events.last().expect("an event");
     assert_eq!((&last["type"], streamed.is_broken), (&json!("response.completed"), false), "{}", streamed.text);
     let response = &last["response"];
@@ -76,6 +75,7 @@ async fn a_failure_before_any_output_becomes_an_http_status() {
                     (status, &json!(code)),
                     "{path} {failure}"
                 );
+                // The simulator's message says: try again in 11.054s.
                 assert_eq!(refused.header("retry-after"), if status == 429 { "12" } else { "" });
                 assert_eq!(refused.header("x-should-retry") == "false", status == 400);
             }
@@ -88,7 +88,7 @@ async fn a_provider_that_ends_early_breaks_the_stream_after_an_error_event() {
     let (provider, _home, gateway) = signed_in().await;
     set_script(&provider, "eof").await;
     let streamed = ask(&gateway, RESPONSES, json!({"stream": true})).await;
-    let last = events(&streamed.text).pop().expect("an event");
+    let last = event_data(&streamed.text).pop().expect("an event");
     assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("stream_ended_early")), "{}", streamed.text);
     assert!(streamed.is_broken, "{}", streamed.text);
 }
@@ -113,14 +113,18 @@ async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
     for (abandoned, stream) in [(1, true), (2, false)] {
         let response = ask(&gateway, CHAT, json!({"stream": stream, "stop": ["d2 w", "word3"]})).await;
         let text = if stream {
-            events(&response.text).iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
+            event_data(&response.text)
+                .iter()
+                .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+                .collect()
         } else {
             response.json()["choices"][0]["message"]["content"].as_str().expect("a text").to_owned()
         };
         assert_eq!((text.as_str(), response.is_broken), ("word1 wor", false), "{}", response.text);
         assert!(response.text.contains(r#""finish_reason":"stop""#) && !response.text.contains("prompt_tokens"));
-        let ended = || async { (provider.get_control("/streams").await["abandoned"] == abandoned).then_some(()) };
-        eventually("the stream to end at the provider", ended).await;
+        let is_abandoned =
+            || async { (provider.get_control("/streams").await["abandoned"] == abandoned).then_some(()) };
+        eventually("the stream to end at the provider", is_abandoned).await;
     }
 }
 

@@ -144,8 +144,8 @@ async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
     assert!(request.send().await.expect_err("a timeout").is_timeout());
-    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
-    eventually("the stream to end at the provider", ended).await;
+    let is_abandoned = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
+    eventually("the stream to end at the provider", is_abandoned).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tests of the OAuth client against the simulator: its requests, and its error for each kind of response.
+//! Tests of the OAuth client, most of them against the simulator: its requests, and its error for each response.
 
 use std::{
     io::{Read, Write},

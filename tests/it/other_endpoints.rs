@@ -21,8 +21,7 @@ fn permanent_error(response: &HttpResponse) -> (u16, Value, Value) {
     (response.status, error["code"].clone(), error["param"].clone())
 }
 
-/// Returns the data of each event.
-fn data(text: &str) -> Vec<&str> {
+fn event_data(text: &str) -> Vec<&str> {
     text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect()
 }
 
@@ -52,7 +51,7 @@ async fn a_legacy_completion_is_sent_as_a_user_message() {
     let streamed =
         complete(json!({"prompt": ["Say hello"], "stream": true, "stream_options": {"include_usage": true}})).await;
     let (last, chunks) =
-        data(&streamed.text).split_last().map(|(last, chunks)| (*last, chunks.to_vec())).expect("chunks");
+        event_data(&streamed.text).split_last().map(|(last, chunks)| (*last, chunks.to_vec())).expect("chunks");
     assert_eq!((last, streamed.header("content-type")), ("[DONE]", "text/event-stream"), "{}", streamed.text);
     let chunks: Vec<Value> = chunks.iter().map(|chunk| serde_json::from_str(chunk).expect("JSON")).collect();
     assert!(
@@ -260,7 +259,8 @@ async fn a_chat_returns_the_reasoning_of_a_model_that_reasons() {
     let silent = message(json!({"reasoning_effort": "none"})).await;
     assert_eq!(silent.get("reasoning_content"), None, "{silent}");
     let streamed = ask(json!({"stream": true})).await;
-    let chunks: Vec<Value> = data(&streamed.text).iter().filter_map(|chunk| serde_json::from_str(chunk).ok()).collect();
+    let chunks: Vec<Value> =
+        event_data(&streamed.text).iter().filter_map(|chunk| serde_json::from_str(chunk).ok()).collect();
     for name in ["reasoning_content", "reasoning"] {
         let joined: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"][name].as_str()).collect();
         assert_eq!(joined, "Thinking about it.", "{name}: {}", streamed.text);

@@ -150,8 +150,8 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     browser.wait_for_text("Approve in the other tab").await;
     browser.wait_for_text("Sign-in timed out").await;
     assert_accessible(&browser, "timed out").await;
-    let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
-    eventually("the gateway to end the login", over).await;
+    let is_over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
+    eventually("the gateway to end the login", is_over).await;
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::support::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn refused() -> TokenEndpointError {
+fn refusal() -> TokenEndpointError {
     TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }
 }
 
@@ -37,7 +37,7 @@ async fn connected_gateway() -> TestGateway {
 #[tokio::test]
 async fn two_callbacks_of_one_login_exchange_its_code_once() {
     let mut oauth = MockOAuthEndpoint::new();
-    oauth.expect_exchange_code().times(1).returning(|_, _, _| Err(refused()));
+    oauth.expect_exchange_code().times(1).returning(|_, _, _| Err(refusal()));
     let gateway = TestGateway::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
     let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -57,7 +57,7 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
     let gateway = connected_gateway().await;
     gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
-    oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refused()));
+    oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refusal()));
     let app = gateway.another_gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("the gateway starts");
     let openai = name(OPENAI);

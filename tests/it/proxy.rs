@@ -135,12 +135,12 @@ async fn an_oversized_body_is_rejected_before_it_is_read_completely() {
             assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
         }
     }
-    let refused = || async {
+    let has_four_refusals = || async {
         let page = gateway.get("/v1/requests").await.json();
         let records = page["requests"].as_array().expect("records").iter();
         (records.filter(|record| record["status"] == 413).count() == 4).then_some(())
     };
-    eventually("the records of the four refusals", refused).await;
+    eventually("the records of the four refusals", has_four_refusals).await;
     assert_eq!(gateway.get(USAGE).await.status, 200);
     assert!(backend_requests(&provider).await.len() <= 2);
 }
@@ -278,8 +278,8 @@ async fn a_disconnected_caller_ends_the_upstream_stream() {
     response.chunk().await.expect("a piece").expect("more to come");
     assert_eq!(provider.get_control("/streams").await["open"], 1);
     drop(response);
-    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
-    eventually("the stream to end at the provider", ended).await;
+    let is_abandoned = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
+    eventually("the stream to end at the provider", is_abandoned).await;
 }
 
 #[tokio::test]
@@ -302,18 +302,18 @@ async fn a_session_token_is_refreshed_with_its_cookie_through_the_proxy() {
     let body = json!({"session_token": browser["session_token"], "client_cookie": browser["client_cookie"]});
     let connected = gateway.call(Method::PUT, "/v1/auth/suno/secret", Some(body)).await;
     assert_eq!(connected.status, 200, "{}", connected.text);
-    let refreshed = || async {
+    let has_refreshed_twice = || async {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["generation"].as_u64() >= Some(2)).then_some(())
     };
-    eventually("two refreshes", refreshed).await;
+    eventually("two refreshes", has_refreshed_twice).await;
     let credits = gateway.get("/v1/proxy/suno/billing/info/").await;
     assert_eq!((credits.status, &credits.json()["is_active"]), (200, &json!(true)), "{}", credits.text);
 
     provider.post_control("/browsers/revoke", json!({"session_id": browser["session_id"]})).await;
-    let ended = || async {
+    let needs_login = || async {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["state"] == "needs_reauth").then_some(())
     };
-    eventually("the account to need a new login", ended).await;
+    eventually("the account to need a new login", needs_login).await;
 }

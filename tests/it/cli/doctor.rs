@@ -1,4 +1,4 @@
-//! Tests of `goclaw doctor`: each check with and without a problem.
+//! Tests of `goclaw doctor`: checks with and without a problem.
 
 use std::{
     fs,
@@ -78,6 +78,7 @@ fn a_taken_port_is_named_with_its_holder() {
 
 #[test]
 fn a_wrong_clock_and_an_unreachable_server_are_problems() {
+    // 3600 s, or 3599 s if a second has passed meanwhile.
     let output = home_at(&start_server(Duration::from_secs(3600))).run(&["doctor"]);
     assert_found(&output, 1, &["but this machine's clock is 3", " s behind it\n", "timedatectl"]);
     let nowhere = format!("http://127.0.0.1:{}", free_port());

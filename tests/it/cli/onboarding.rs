@@ -1,4 +1,4 @@
-//! Tests of `goclaw onboard`, `goclaw migrate` and the default command.
+//! Tests of `goclaw onboard`, `goclaw migrate` and `goclaw serve`.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -72,7 +72,7 @@ fn migrate_creates_the_database_and_is_idempotent() {
 }
 
 #[tokio::test]
-async fn serve_is_the_default_command() {
+async fn serve_starts_the_gateway() {
     let home = Home::without_provider();
     let child = home.spawn(home.command(&["serve"]), "gateway");
     let gateway = home.wait_until_healthy(child).await;

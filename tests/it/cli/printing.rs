@@ -1,4 +1,4 @@
-//! Tests of printing: control characters, colours, closed pipes, quoting for a shell, the file of `goclaw onboard`.
+//! Tests of printing: control characters, colours, closed pipes, shell quoting, and the file of `goclaw onboard`.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 

@@ -56,7 +56,6 @@ impl<'a> LoginCommand<'a> {
         eventually("the address to open", line).await
     }
 
-    /// Waits until stderr contains the text.
     async fn wait_for_stderr(&self, text: &str) {
         eventually(text, || async { self.stderr().contains(text).then_some(()) }).await;
     }
@@ -80,8 +79,8 @@ impl<'a> LoginCommand<'a> {
     /// Waits for the end of the command.
     async fn exit_code(&mut self) -> Option<i32> {
         let child = &mut self.child;
-        let ended = || std::future::ready(child.try_wait().expect("its status"));
-        eventually("the command to end", ended).await.code()
+        let exit_status = || std::future::ready(child.try_wait().expect("its status"));
+        eventually("the command to end", exit_status).await.code()
     }
 }
 

@@ -99,6 +99,7 @@ async fn a_list_of_6000_providers_is_read_page_by_page() {
     let serve = async {
         let mut requests = Vec::new();
         for page in 1..=12 {
+            // Longer than any account name, so that a page is large.
             let name = "x".repeat(300);
             let provider = format!(
                 r#"{{"name":"{name}","display_name":"Suno","provider_type":"suno","category":"media","auth_methods":[],

@@ -21,7 +21,7 @@ use crate::support::{
 
 const LARGEST: usize = 32 * 1024 * 1024;
 const CONNECTIONS: usize = 8;
-/// Maximum growth of the gateway's memory during the attack.
+/// Maximum growth of the gateway's memory during the attack: the budget of 256 MiB for all bodies, and 44 MiB more.
 const MAX_GROWTH_MIB: u64 = 300;
 /// Maximum time of a health check. In this build without optimizations, parsing the bodies takes far longer.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(5);

@@ -148,10 +148,10 @@ fn parameters() -> impl Strategy<Value = Vec<(String, String, bool)>> {
 
 /// Writes a query. All values and some names are fully percent-encoded.
 fn query(parameters: &[(String, String, bool)]) -> String {
-    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
     let pair = |(name, value, is_encoded): &(String, String, bool)| {
-        let name = if *is_encoded { encoded(name) } else { name.clone() };
-        format!("{name}={}", encoded(value))
+        let name = if *is_encoded { encode(name) } else { name.clone() };
+        format!("{name}={}", encode(value))
     };
     parameters.iter().map(pair).collect::<Vec<_>>().join("&")
 }

@@ -52,7 +52,6 @@ trait Fixture {
     /// Signs in a browser and returns its session id and cookie.
     fn sign_in(&self) -> (String, RefreshToken);
 
-    /// Signs out the session's browser.
     fn sign_out(&self, session: &str, cookie: &RefreshToken);
 
     /// Makes the next response replace the session's cookie.
@@ -61,7 +60,6 @@ trait Fixture {
     /// Makes the next response a server error.
     fn fail_once(&self);
 
-    /// Makes the next request hang.
     fn hang_once(&self);
 
     /// Ends the faults, so that requests succeed again.

@@ -62,13 +62,12 @@ pub(super) trait Fixture {
     /// Ends all faults.
     async fn recover(&self);
 
-    /// Lets the next revocation fail.
-    fn fail_revocation(&self);
+    fn fail_next_revocation(&self);
 
-    /// Lets all further requests hang.
+    /// Makes all further requests hang.
     fn hang(&self);
 
-    /// Lets the next refresh keep the refresh token.
+    /// Makes the next refresh keep the refresh token.
     fn keep_refresh_token(&self);
 
     /// Counts the requests so far. Requests that did not reach the provider may be missing.
@@ -137,7 +136,7 @@ impl Fixture for Fake {
         self.0.reply_with(Reply::HOUR);
     }
 
-    fn fail_revocation(&self) {
+    fn fail_next_revocation(&self) {
         self.0.fail_revocations(true);
     }
 
@@ -207,7 +206,7 @@ impl Fixture for Http {
         self.provider.bring_back(Site::Auth).await;
     }
 
-    fn fail_revocation(&self) {
+    fn fail_next_revocation(&self) {
         self.provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::service_unavailable(None)));
     }
 

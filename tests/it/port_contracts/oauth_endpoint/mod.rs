@@ -166,7 +166,7 @@ async fn a_revoked_token_is_rejected<F: Fixture>() {
 async fn a_failed_revocation_is_an_error_and_the_token_still_works<F: Fixture>() {
     let fixture = F::open().await;
     let token = fixture.sign_in().await;
-    fixture.fail_revocation();
+    fixture.fail_next_revocation();
     let failed = within(fixture.endpoint().revoke(account(), &fixture.client(), &token))
         .await
         .expect_err("the revocation fails");
