@@ -87,7 +87,7 @@ impl Target {
         let store = Arc::new(on_fake_clock(&path).await);
         let app = self.gateway.another_gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
-            self.use_everything(&app, &store).await;
+            self.use_gateway(&app, &store).await;
         }
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
@@ -99,7 +99,7 @@ impl Target {
     }
 
     /// Uses each account, refreshes, waits for the queued revocation and completes the login.
-    async fn use_everything(&self, app: &Arc<App>, store: &SqliteStore) {
+    async fn use_gateway(&self, app: &Arc<App>, store: &SqliteStore) {
         for account in [OPENAI, "dashscope", "leaving"] {
             let request = ProxyRequest {
                 rights: Rights::Owner,

@@ -77,11 +77,11 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     assert!(listed.stdout.contains("app"), "{}{}", listed.stdout, listed.stderr);
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with(&format!("{base}/#link=")), "{link}");
-    let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("ok       certificate: it matches its key; days left: "), "{}", examined.stdout);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("ok       certificate: it matches its key; days left: "), "{}", doctor.stdout);
     write_certificate_for(home.path(), "DNS:localhost", 2);
-    let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", examined.stdout);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", doctor.stdout);
 }
 
 /// The public name may lead to a proxy or to another replica, and may not resolve on this machine.
@@ -90,17 +90,17 @@ async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_nam
     let home = home().with("GOCLAW_SERVER__PUBLIC_URL", "https://gateway.invalid/base");
     write_certificate_for(home.path(), "DNS:gateway.invalid,IP:127.0.0.1", 30);
     let (_gateway, _base) = start(&home).await;
-    let asked = home.run(&["health"]);
-    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
-    let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("a gateway responds there"), "{}", examined.stdout);
+    let health = home.run(&["health"]);
+    assert_eq!(health.code, Some(0), "{}", health.stderr);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("a gateway responds there"), "{}", doctor.stdout);
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with("https://gateway.invalid/base/#link="), "{link}");
     // In a container, the command has the variables of the gateway.
     let mut command = home.command(&["health"]);
     command.env("GOCLAW_HOST", "0.0.0.0");
-    let asked = CommandOutput::of(command);
-    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    let health = CommandOutput::of(command);
+    assert_eq!(health.code, Some(0), "{}", health.stderr);
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ use crate::support::outbound::{account, outbound};
 
 const VERIFIER: [u8; 64] = [7; 64];
 
-async fn provider() -> (Simulator, OAuthClient) {
+async fn start_provider() -> (Simulator, OAuthClient) {
     let simulator = Simulator::start(Options::default()).await.unwrap();
     let client = client_of(simulator.issuer());
     (simulator, client)
@@ -65,7 +65,7 @@ fn endpoint() -> HttpOAuthEndpoint {
 
 #[tokio::test]
 async fn a_code_is_redeemed_once() {
-    let (provider, client) = provider().await;
+    let (provider, client) = start_provider().await;
     let grant = approved_grant(&client).await;
     let again = CodeGrant {
         code: AuthorizationCode::new(grant.code.expose_secret()),
@@ -80,7 +80,7 @@ async fn a_code_is_redeemed_once() {
 
 #[tokio::test]
 async fn a_wrong_verifier_is_rejected() {
-    let (_provider, client) = provider().await;
+    let (_provider, client) = start_provider().await;
     let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved_grant(&client).await };
     let refused = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
@@ -129,7 +129,7 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
         (Fault::HugeBody, "unreadable 200"),
         (redirect, "unreadable 307"),
     ] {
-        let (provider, client) = provider().await;
+        let (provider, client) = start_provider().await;
         let grant = approved_grant(&client).await;
         provider.queue_fault(FaultOrder::standing(Endpoint::Token, fault.clone()));
         let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
@@ -148,7 +148,7 @@ fn response_fault(status: u16, body: &str) -> Fault {
 #[tokio::test]
 async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
     for content_type in ["text/html", "text/plain; charset=utf-8", "nonsense", "application/json;charset=utf-8"] {
-        let (provider, client) = provider().await;
+        let (provider, client) = start_provider().await;
         let grant = approved_grant(&client).await;
         let body = "\u{feff}{\"access_token\":\"a\",\"refresh_token\":\"r\"}".to_owned();
         let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
@@ -160,7 +160,7 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
 
 #[tokio::test]
 async fn a_truncated_response_is_indeterminate() {
-    let (provider, client) = provider().await;
+    let (provider, client) = start_provider().await;
     let grant = approved_grant(&client).await;
     provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
     let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
@@ -177,7 +177,7 @@ async fn a_refused_connection_is_unreachable() {
 
 #[tokio::test]
 async fn a_revocation_reports_its_result() {
-    let (provider, client) = provider().await;
+    let (provider, client) = start_provider().await;
     let tokens = endpoint().exchange_code(account(), &client, approved_grant(&client).await).await.unwrap();
     let refresh_token = tokens.refresh_token.unwrap();
     provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::internal_server_error()));
@@ -280,7 +280,7 @@ async fn refresh_with_response(
 
 #[tokio::test]
 async fn known_codes_are_found_and_other_texts_are_unknown() {
-    let provider = provider().await;
+    let provider = start_provider().await;
     for (body, code) in [
         (r#"{"error":{"code":"refresh_token_reused","message":"secret"}}"#, "refresh_token_reused"),
         (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),
@@ -298,7 +298,7 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
 
 #[tokio::test]
 async fn expires_in_may_be_a_number_or_a_string() {
-    let provider = provider().await;
+    let provider = start_provider().await;
     for (json, seconds) in [
         ("3600", Some(3600)),
         ("\"3600\"", Some(3600)),
@@ -315,7 +315,7 @@ async fn expires_in_may_be_a_number_or_a_string() {
 
 #[tokio::test]
 async fn a_body_without_tokens_is_unreadable() {
-    let provider = provider().await;
+    let provider = start_provider().await;
     for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
         let error = refresh_with_response(&provider, 200, body).await.unwrap_err();
         assert_eq!(kind(&error), "unreadable 200", "{body}");

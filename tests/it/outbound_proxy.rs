@@ -195,7 +195,7 @@ fn an_account_s_own_proxy_takes_precedence_and_loopback_is_always_direct() {
     })
     .unwrap();
     let proxies = outbound.proxies();
-    let through = |account: Option<&str>, url: &str| {
+    let proxy_for = |account: Option<&str>, url: &str| {
         let index = proxies.index_for_text(url, account.map(name).as_ref());
         proxies.proxy(index).map_or_else(|| "direct".to_owned(), ProxyUrl::address)
     };
@@ -216,7 +216,7 @@ fn an_account_s_own_proxy_takes_precedence_and_loopback_is_always_direct() {
         (Some("own"), "https://[::1]/", "direct"),
         (None, "http://127.0.0.1:1/", "direct"),
     ] {
-        assert_eq!(through(account, url), expected, "{account:?} {url}");
+        assert_eq!(proxy_for(account, url), expected, "{account:?} {url}");
     }
 }
 

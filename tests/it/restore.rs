@@ -30,9 +30,9 @@ async fn assert_no_reuse(provider: &Provider) {
     assert_eq!((&totals["reuse_refused"], &totals["families_killed"]), (&json!(0), &json!(0)), "{totals}");
 }
 
-async fn status_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    let look = || async { Some(gateway.status().await).filter(&holds) };
-    eventually(what, look).await
+async fn wait_for_status(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let matching_status = || async { Some(gateway.status().await).filter(&holds) };
+    eventually(what, matching_status).await
 }
 
 /// Copies the files of the SQLite database, and nothing else.
@@ -157,7 +157,7 @@ async fn a_running_gateway_writes_its_newest_tokens_into_a_restored_database() {
         assert_eq!(refresh(&gateway).await, 200);
     }
     database.execute(RESTORE).await;
-    status_when(&gateway, "the newest tokens to be back", |status| status["generation"] == 2).await;
+    wait_for_status(&gateway, "the newest tokens to be back", |status| status["generation"] == 2).await;
     assert_eq!(refresh(&gateway).await, 200);
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(3)), "{status}");
@@ -174,14 +174,14 @@ async fn if_only_a_lost_gateway_had_the_newest_tokens_the_account_stays_in_doubt
     let lost = replicas::home(&provider, &database);
     let second = lost.start().await;
     assert_eq!(refresh(&second).await, 200);
-    status_when(&first, "the other gateway's refresh", |status| status["generation"] == 1).await;
+    wait_for_status(&first, "the other gateway's refresh", |status| status["generation"] == 1).await;
     // The status comes from the database. The first gateway's own journal follows within half a second.
     eventually("the mark", || async { has_mark(&home).then_some(()) }).await;
     drop((second, lost));
     database.execute(RESTORE).await;
 
     let in_doubt = |status: &Value| status["state"] == "in_doubt";
-    let status = status_when(&first, "the doubt", in_doubt).await;
+    let status = wait_for_status(&first, "the doubt", in_doubt).await;
     assert_eq!((&status["generation"], &status["authenticated"]), (&json!(0), &json!(true)), "{status}");
     assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
     // Neither an ordinary refresh nor a restart after another restore presents the token.
@@ -292,5 +292,5 @@ async fn a_running_gateway_ends_a_logged_out_login_that_a_restore_brings_back() 
     eventually("the other gateway's journal to record the logout", has_recorded_end).await;
     gateway.stop().await;
     database.execute(RESTORE).await;
-    status_when(&other, "the account to be absent again", |status| status["state"] == "absent").await;
+    wait_for_status(&other, "the account to be absent again", |status| status["state"] == "absent").await;
 }

@@ -129,8 +129,8 @@ async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() 
     let response = timeout(CALLBACK_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await;
     assert_eq!(response.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
-    let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all slow connections are closed");
-    assert!(closed.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
+    let responses = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all slow connections are closed");
+    assert!(responses.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
 }
 
 #[tokio::test]

@@ -47,10 +47,10 @@ async fn send(port: u16, request: &[u8]) -> TcpStream {
 }
 
 /// The status of a response, if one came, and the connection with the rest of it.
-type Attack = (Option<u16>, TcpStream);
+type AttackResult = (Option<u16>, TcpStream);
 
 /// Sends a request and reads no more than the status of the response.
-async fn attack(port: u16, request: Arc<Vec<u8>>) -> Vec<Attack> {
+async fn attack(port: u16, request: Arc<Vec<u8>>) -> Vec<AttackResult> {
     let mut stream = send(port, &request).await;
     let mut start = [0; 12];
     let read = stream.read_exact(&mut start).await;
@@ -65,7 +65,7 @@ fn memory_mib(gateway: &Gateway, name: &str) -> u64 {
 }
 
 /// Sends health checks until the attackers are done. Returns the longest wait, and the statuses that attackers got.
-async fn slowest_probe(gateway: &Gateway, attackers: &mut JoinSet<Vec<Attack>>) -> (Duration, Vec<u16>) {
+async fn slowest_probe(gateway: &Gateway, attackers: &mut JoinSet<Vec<AttackResult>>) -> (Duration, Vec<u16>) {
     let (mut slowest, mut attacks) = (Duration::ZERO, Vec::new());
     loop {
         #[expect(clippy::disallowed_methods, reason = "the processes under test have no fake clock")]

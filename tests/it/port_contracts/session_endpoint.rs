@@ -218,14 +218,15 @@ async fn a_missing_session_is_a_reply_and_not_an_error<F: Fixture>() {
 async fn a_replacement_cookie_is_returned_with_every_outcome<F: Fixture>() {
     let fixture = F::open().await;
     let (session, mut cookie) = fixture.sign_in();
-    for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_unknown"), false), (None, true)]
+    for (requested, fails) in
+        [(Some(session.as_str()), false), (None, false), (Some("sess_unknown"), false), (None, true)]
     {
         fixture.replace_cookie(&session);
         if fails {
             fixture.fail_once();
         }
-        let response = fixture.present_cookie(asked, &cookie).await;
-        assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
+        let response = fixture.present_cookie(requested, &cookie).await;
+        assert_eq!(response.outcome.is_err(), fails, "{requested:?}");
         let new = response.replacement.expect("a new cookie");
         let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the old cookie is invalid");
         assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
@@ -256,12 +257,12 @@ async fn a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid<F: Fix
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
     let (client, id) = (fixture.client(), SessionId::parse(&session).expect("an id"));
-    let asked = timeout(
+    let response = timeout(
         SOON,
         fixture.endpoint().present_cookie(account(), &client, Some(&id), &cookie, Duration::from_millis(300)),
     )
     .await;
-    let error = asked.expect("it ends soon after its timeout").outcome.expect_err("there is no response");
+    let error = response.expect("it ends soon after its timeout").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     fixture.recover();
     assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
