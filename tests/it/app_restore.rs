@@ -41,7 +41,7 @@ async fn a_token_known_to_be_spent_is_presented_only_with_consent() {
     within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
     assert!(gateway.provider.presented().is_empty());
 
-    // The token was not spent in this test, so the presentation succeeds.
+    // The mark above is artificial: the token was not spent, so its presentation succeeds.
     let status = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), Some(stored))).await.expect("a status");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(1))));
 }
@@ -65,7 +65,7 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
 }
 
 /// The second gateway saves its login before it has read the first one from the store. If it crashes then, only its
-/// journal has the newest tokens, so the journal must record which login succeeds the first one.
+/// journal has the newest tokens, so the journal must record that the second login replaced the first one.
 #[tokio::test]
 async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login() {
     let mut gateway = TestGateway::open().await;
@@ -146,7 +146,7 @@ fn moving(gateway: &TestGateway) -> Moving {
     }
 }
 
-/// An older database brings an exported account back until the next start. Exporting it again would give two
+/// A restored database may have an exported account again until the next start. Another export would give two
 /// installations the same refresh token.
 #[tokio::test]
 async fn a_login_that_has_ended_according_to_the_journal_is_not_exported() {

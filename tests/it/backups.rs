@@ -171,7 +171,7 @@ async fn a_failed_backup_or_restore_changes_nothing() {
     let path = home.path().join("backup.age").display().to_string();
     let short = home.run_with_input(&["backup", &path], "short\n");
     assert!(short.code == Some(1) && short.stderr.contains("12 characters"), "{short:?}");
-    // The backup is longer than one chunk.
+    // This makes the backup longer than one encrypted chunk.
     home.change_database(
         "INSERT INTO credential_events (provider, login_id, generation, happening, at) \
          SELECT 'openai-codex', hex(randomblob(16)), value, 'refreshed', value FROM json_each('[' || \

@@ -77,7 +77,7 @@ impl Run {
         self.places.insert(format!("{place} ({count})"), text.as_bytes().to_vec());
     }
 
-    /// Starts a login and returns its redirect. The response is not kept, because it contains the recorded secrets.
+    /// Starts a login, records its state and challenge as secrets, and returns its redirect. The response is not kept.
     async fn approve_login(&mut self) -> String {
         let body = json!({"force": true});
         let started = self.gateway.post("/v1/auth/openai/start", body).await.json();

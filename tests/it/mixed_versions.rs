@@ -80,6 +80,6 @@ async fn the_previous_release_and_this_one_share_a_database() {
     wait_for_status(&new, "the other gateway's logout", |status| status["state"] == "absent").await;
     let totals = provider.get_control("/presentations/totals").await;
     assert_eq!((&totals["presentations"], &totals["reuse_refused"]), (&json!(4), &json!(0)), "{totals}");
-    // A release before 0.1.0 does not start on a schema with an unknown migration, so it is not restarted here.
+    // A release before 0.1.0 does not start on a schema with an unknown migration, so this test does not restart it.
     // store_contract/sqlite_file.rs tests that later releases do.
 }

@@ -47,7 +47,7 @@ async fn the_token_is_accepted_only_in_the_authorization_header() {
     assert_eq!(send(both).await.status, 200);
 }
 
-/// Sends a raw request with a wrong token.
+/// Sends a raw request. `authorization` is a header line, or empty.
 fn guess(gateway: &Gateway, target: &str, authorization: &str) -> impl Future<Output = (u16, String)> + use<> {
     let address = gateway.base.strip_prefix("http://").expect("an address").parse::<SocketAddr>().expect("a socket");
     let head = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");

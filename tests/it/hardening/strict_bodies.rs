@@ -81,7 +81,7 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
         }
         for no_object in ["[]", "null", "\"canary\"", "1", "{", "", &format!("{body}{body}"), &format!("{body}x")] {
             let (status, _) = send(target, method, path, no_object).await;
-            // A start or a refresh without a body uses the defaults; suno supports neither.
+            // A start or a refresh without a body uses the defaults; suno supports neither (409).
             let may_be_left_out = path.ends_with("/start") || path.ends_with("/refresh");
             let expected = if may_be_left_out && ["", "null"].contains(&no_object) { 409 } else { 400 };
             assert_eq!(status, expected, "{method} {path}: {no_object}");

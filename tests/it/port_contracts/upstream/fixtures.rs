@@ -78,7 +78,7 @@ impl Fixture for Fake {
     }
 }
 
-/// Returns timeouts of which a script exceeds only that for silence, and only if the script is silent.
+/// The timeout for silence is short only for a silent script, so that no other script reaches it.
 fn timeouts_for(script: &ScriptedResponse) -> Timeouts {
     let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
     Timeouts { silence, ..Timeouts::default() }
