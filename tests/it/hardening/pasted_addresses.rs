@@ -80,7 +80,7 @@ async fn a_paste_with_state_and_code_completes_the_login_whatever_is_around_them
 #[tokio::test]
 async fn an_escaped_or_wrapped_address_completes_the_login() {
     type Change = fn(&str) -> String;
-    // The address escaped by HTML, cmd.exe, JSON or a shell, wrapped inside names, with soft hyphens, or in short lines.
+    // The address escaped by HTML, cmd.exe, JSON or a shell, wrapped inside names, with soft hyphens, in short lines.
     let changes: &[Change] = &[
         |text| text.replace('&', "&amp;"),
         |text| text.replace('&', "^&"),
