@@ -157,7 +157,7 @@ async fn no_operation_returns_a_provider_token_a_code_or_a_verifier() {
         let mut secrets = provider.issued().await;
         secrets.extend(MARKERS.map(str::to_owned));
         secrets.extend([gateway.token.clone(), "canary-session-token".to_owned()]);
-        secrets.extend([home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers")]);
+        secrets.push(home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers"));
         assert!(secrets.len() > 6, "there are secrets to search for");
         assert_reveals_nothing(&home, &secrets, &response, &format!("{method} {path}"));
     }
