@@ -185,7 +185,7 @@ impl Run {
         self.call(Method::GET, "/v1/providers", json!({})).await;
     }
 
-    /// Collects all places. `excluded` names the files that contain a secret on purpose.
+    /// Collects the places other than responses. `excluded` names the files that contain a secret on purpose.
     async fn collect(&mut self, excluded: &[&str]) {
         for secret in self.provider.issued().await {
             self.secrets.push((secret, "a code or token of the provider"));
