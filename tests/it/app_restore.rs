@@ -1,4 +1,4 @@
-//! Tests of accounts whose newest tokens are missing from the database after an older copy was restored.
+//! Tests of accounts after an older copy of the database was restored, and of moves and backups of accounts.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ async fn a_token_known_to_be_spent_is_presented_only_with_consent() {
     assert!(status.reason.as_ref().is_some_and(|reason| reason.contains("restored")), "{status:?}");
     let account = gateway.account(OPENAI).await.expect("an account");
     assert_eq!((account.refresh.cause, account.refresh.version), (Some(Cause::Restored), stored.clone()));
-    // Neither an expired access token nor a caller causes a presentation.
+    // The access token expires within these 75 minutes. Neither this nor a caller causes a presentation.
     for _ in 0..150 {
         gateway.clock.advance(Duration::from_secs(30));
         settle().await;
@@ -41,7 +41,7 @@ async fn a_token_known_to_be_spent_is_presented_only_with_consent() {
     within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
     assert!(gateway.provider.presented().is_empty());
 
-    // The token was not spent in this test, so the presentation succeeds.
+    // The mark above is artificial: the token was not spent, so its presentation succeeds.
     let status = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), Some(stored))).await.expect("a status");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(1))));
 }
@@ -53,7 +53,7 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
     let older = gateway.account(OPENAI).await.expect("an account");
     within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
     let newest = gateway.tokens(OPENAI).await;
-    // Another gateway, without the later version, stores the older row and emits an event.
+    // Another gateway, whose journal lacks the newest version, stores the older row and emits an event.
     gateway.store.put(older);
     let change = ProfileChange { display_name: Some("Work".into()), enabled: None };
     gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("no store error");
@@ -65,7 +65,7 @@ async fn an_older_row_stored_by_another_gateway_gets_the_newest_tokens() {
 }
 
 /// The second gateway saves its login before it has read the first one from the store. If it crashes then, only its
-/// journal has the newest tokens, so the journal must record which login succeeds the first one.
+/// journal has the newest tokens, so the journal must record that the second login replaced the first one.
 #[tokio::test]
 async fn a_login_saved_by_another_gateway_a_moment_ago_ends_with_the_next_login() {
     let mut gateway = TestGateway::open().await;
@@ -102,7 +102,7 @@ async fn a_start_records_the_logins_that_other_gateways_ended_meanwhile() {
     assert_eq!(ended, [(first, Some(second.clone())), (second, None)]);
 }
 
-/// The other gateway missed the end, so it takes its tokens for the successor of a restored login.
+/// A gateway that has not noticed the logout may store its tokens of the ended login again.
 #[tokio::test]
 async fn an_ended_login_that_another_gateway_brings_back_ends_again() {
     let gateway = TestGateway::open().await;
@@ -119,7 +119,7 @@ async fn an_ended_login_that_another_gateway_brings_back_ends_again() {
     assert_eq!(gateway.account(OPENAI).await, None);
 }
 
-/// The next start puts the account in doubt, so a restore may not report it as unchanged, and an export refuses it.
+/// The next start puts the account in doubt, so a restore must not report it as unchanged.
 #[tokio::test]
 async fn a_backup_from_before_a_presentation_does_not_have_the_newest_tokens() {
     let gateway = TestGateway::open().await;
@@ -146,7 +146,7 @@ fn moving(gateway: &TestGateway) -> Moving {
     }
 }
 
-/// An older database brings an exported account back until the next start. Exporting it again would give two
+/// A restored database may have an exported account again until the next start. Another export would give two
 /// installations the same refresh token.
 #[tokio::test]
 async fn a_login_that_has_ended_according_to_the_journal_is_not_exported() {
@@ -167,7 +167,8 @@ async fn an_import_that_fails_after_the_save_says_that_the_account_is_connected(
     let (mut opened, _) = moving(&source).open(None).await.expect("an account");
     target.store.fail_to("append to the audit log");
     let account = opened.accounts.pop().expect("an account");
-    let connected = moving(&target).connect(account, false, "a file").await;
+    let replace = false;
+    let connected = moving(&target).connect(account, replace, "a file").await;
     assert!(matches!(connected, Err(MoveError::Incomplete { .. })), "{connected:?}");
     assert!(target.account(OPENAI).await.is_some());
 }

@@ -15,17 +15,17 @@ const SUNO: &str = "suno";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Returns the Unix time `seconds` after the start of the test.
-fn until(seconds: i64) -> i64 {
+fn unix_time_after(seconds: i64) -> i64 {
     NOW.unix_seconds() + seconds
 }
 
 async fn register(gateway: &TestGateway, seconds: i64, cookie: Option<&str>) -> Result<(), AppError> {
-    let pasted = pasted(seconds, cookie);
+    let pasted = pasted_secret(seconds, cookie);
     gateway.app.accounts.register_secret(name(SUNO), pasted).await.map(drop)
 }
 
-fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
-    let token = SecretString::from(jwt(&json!({"sid": "sess_1", "exp": until(seconds)})));
+fn pasted_secret(seconds: i64, cookie: Option<&str>) -> PastedSecret {
+    let token = SecretString::from(jwt(&json!({"sid": "sess_1", "exp": unix_time_after(seconds)})));
     let secret = match cookie {
         Some(cookie) => Secret::ClientCookie { cookie: cookie.into(), session_token: Some(token) },
         None => Secret::SessionToken(token),
@@ -61,12 +61,12 @@ async fn a_token_without_a_cookie_expires_and_needs_reauth() {
 #[tokio::test]
 async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     let gateway = TestGateway::open().await;
-    gateway.provider.add_browser("cookie-1", until(3600));
+    gateway.provider.add_browser("cookie-1", unix_time_after(3600));
     register(&gateway, 60, Some("cookie-1")).await.expect("the account connects");
-    gateway.provider.add_browser("cookie-1", until(2 * 3600));
+    gateway.provider.add_browser("cookie-1", unix_time_after(2 * 3600));
     advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
-    gateway.provider.add_browser("cookie-1", until(3 * 3600));
+    gateway.provider.add_browser("cookie-1", unix_time_after(3 * 3600));
     advance_by(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(2))));
     let session = Some("sess_1".to_owned());
@@ -80,7 +80,7 @@ async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
 #[tokio::test]
 async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
     let gateway = TestGateway::open().await;
-    gateway.provider.add_browser("cookie-1", until(3600));
+    gateway.provider.add_browser("cookie-1", unix_time_after(3600));
     assert!(matches!(register(&gateway, -10, None).await, Err(AppError::ExpiredSecret(_))));
     register(&gateway, -10, Some("cookie-1")).await.expect("the account connects");
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation::FIRST)));
@@ -89,9 +89,9 @@ async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
 #[tokio::test]
 async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     let gateway = TestGateway::open().await;
-    gateway.provider.add_browser("cookie-1", until(3600));
+    gateway.provider.add_browser("cookie-1", unix_time_after(3600));
     register(&gateway, 3600, Some("cookie-1")).await.expect("the account connects");
-    gateway.provider.add_browser("cookie-1", until(2 * 3600));
+    gateway.provider.add_browser("cookie-1", unix_time_after(2 * 3600));
     gateway.provider.time_out_session_requests(3);
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
@@ -103,7 +103,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
 #[tokio::test]
 async fn a_rejected_cookie_needs_reauth() {
     let gateway = TestGateway::open().await;
-    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("unknown-cookie")) };
+    let unchecked = PastedSecret { unchecked: true, ..pasted_secret(3600, Some("unknown-cookie")) };
     gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("the account connects");
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));

@@ -38,8 +38,7 @@ fn chat_request(messages: &Value) -> Value {
     json!({"model": "openai-codex/gpt-5.5", "messages": messages})
 }
 
-/// Returns the messages of a chat with these calls and their outputs.
-fn with_outputs(calls: &[&str]) -> Value {
+fn messages_with_calls(calls: &[&str]) -> Value {
     let mut messages = vec![json!({"role": "user", "content": "Hello"})];
     for name in calls {
         let call =
@@ -50,12 +49,12 @@ fn with_outputs(calls: &[&str]) -> Value {
     Value::Array(messages)
 }
 
-/// Returns the encrypted content of each item that was sent last, or its type if it has none.
-fn sent(gateway: &TestGateway) -> Vec<String> {
+/// Returns the encrypted content of each item of the last upstream request, or its type if it has none.
+fn last_items_sent(gateway: &TestGateway) -> Vec<String> {
     let body = gateway.upstream.last_body();
-    let kind =
+    let label =
         |item: &Value| item["encrypted_content"].as_str().or(item["type"].as_str()).unwrap_or_default().to_owned();
-    body["input"].as_array().expect("items").iter().map(kind).collect()
+    body["input"].as_array().expect("items").iter().map(label).collect()
 }
 
 const WITHOUT_REASONING: [&str; 3] = ["message", "function_call", "function_call_output"];
@@ -71,12 +70,14 @@ async fn a_chat_gets_its_reasoning_back() {
         chat(&gateway, &program(), first).await.expect("a completion");
         // The second turn has reasoning and a call of its own.
         play(&gateway, "resp_2", &[reasoning("2"), call("2")]);
-        chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-        assert_eq!(sent(&gateway), WITH_REASONING, "stream: {stream}");
+        chat(&gateway, &program(), chat_request(&messages_with_calls(&["1"]))).await.expect("a completion");
+        assert_eq!(last_items_sent(&gateway), WITH_REASONING, "stream: {stream}");
         let item = &gateway.upstream.last_body()["input"][1];
         assert_eq!((&item["id"], &item["summary"]), (&json!("rs_1"), &json!([])), "the summary text was stored");
         play(&gateway, "resp_3", &[]);
-        chat(&gateway, &program(), chat_request(&with_outputs(&["1", "2", "unknown"]))).await.expect("a completion");
+        chat(&gateway, &program(), chat_request(&messages_with_calls(&["1", "2", "unknown"])))
+            .await
+            .expect("a completion");
         let expected = [
             "message",
             "opaque-1",
@@ -88,7 +89,7 @@ async fn a_chat_gets_its_reasoning_back() {
             "function_call",
             "function_call_output",
         ];
-        assert_eq!(sent(&gateway), expected);
+        assert_eq!(last_items_sent(&gateway), expected);
     }
 }
 
@@ -118,20 +119,20 @@ async fn reasoning_is_kept_for_an_hour_and_for_the_same_token_only() {
     chat(&gateway, &program(), chat_request(&json!([{"role": "user", "content": "Hello"}])))
         .await
         .expect("a completion");
-    let again = async |caller: Principal| {
+    let continue_chat = async |caller: Principal| {
         play(&gateway, "resp_2", &[]);
-        chat(&gateway, &caller, chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-        sent(&gateway)
+        chat(&gateway, &caller, chat_request(&messages_with_calls(&["1"]))).await.expect("a completion");
+        last_items_sent(&gateway)
     };
-    assert_eq!(again(Principal::named("token:other")).await, WITHOUT_REASONING);
-    assert_eq!(again(program()).await, WITH_REASONING);
+    assert_eq!(continue_chat(Principal::named("token:other")).await, WITHOUT_REASONING);
+    assert_eq!(continue_chat(program()).await, WITH_REASONING);
     let models = &gateway.app.models;
     let retrieved = within(models.retrieve_response(&program(), "resp_1")).await;
     assert!(matches!(retrieved, Err(AppError::ResponseNotFound(_))), "{retrieved:?}");
     gateway.clock.advance(HOUR - Duration::from_secs(1));
-    assert_eq!(again(program()).await, WITH_REASONING);
+    assert_eq!(continue_chat(program()).await, WITH_REASONING);
     gateway.clock.advance(Duration::from_secs(2));
-    assert_eq!(again(program()).await, WITHOUT_REASONING);
+    assert_eq!(continue_chat(program()).await, WITHOUT_REASONING);
 }
 
 #[tokio::test]
@@ -143,10 +144,10 @@ async fn reasoning_is_not_sent_with_another_account() {
         .await
         .expect("a completion");
     play(&gateway, "resp_2", &[]);
-    let mut other = chat_request(&with_outputs(&["1"]));
+    let mut other = chat_request(&messages_with_calls(&["1"]));
     other["model"] = json!("work/gpt-5.5");
     chat(&gateway, &program(), other).await.expect("a completion");
-    assert_eq!(sent(&gateway), WITHOUT_REASONING);
+    assert_eq!(last_items_sent(&gateway), WITHOUT_REASONING);
 }
 
 #[tokio::test]
@@ -159,8 +160,8 @@ async fn a_store_failure_loses_only_the_reasoning() {
         .expect("a completion");
     gateway.store.fail_to("read remembered items");
     play(&gateway, "resp_2", &[]);
-    chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-    assert_eq!(sent(&gateway), WITHOUT_REASONING);
+    chat(&gateway, &program(), chat_request(&messages_with_calls(&["1"]))).await.expect("a completion");
+    assert_eq!(last_items_sent(&gateway), WITHOUT_REASONING);
 }
 
 #[tokio::test]
@@ -171,6 +172,6 @@ async fn without_remembered_responses_a_chat_continues_without_reasoning() {
         .await
         .expect("a completion");
     play(&gateway, "resp_2", &[]);
-    chat(&gateway, &program(), chat_request(&with_outputs(&["1"]))).await.expect("a completion");
-    assert_eq!(sent(&gateway), WITHOUT_REASONING);
+    chat(&gateway, &program(), chat_request(&messages_with_calls(&["1"]))).await.expect("a completion");
+    assert_eq!(last_items_sent(&gateway), WITHOUT_REASONING);
 }

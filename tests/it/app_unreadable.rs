@@ -23,8 +23,7 @@ use crate::{
 
 const WORK: &str = "work";
 
-/// Connects two accounts.
-async fn with_two_accounts() -> TestGateway {
+async fn gateway_with_two_accounts() -> TestGateway {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.connect_as(WORK).await;
@@ -55,7 +54,7 @@ async fn write_plain_text(gateway: &TestGateway, account: &str) {
 
 #[tokio::test]
 async fn a_start_quarantines_accounts_that_do_not_open_and_serves_the_rest() {
-    let mut gateway = with_two_accounts().await;
+    let mut gateway = gateway_with_two_accounts().await;
     let log = CapturedLog::start();
     write_plain_text(&gateway, WORK).await;
     gateway.restart().await;
@@ -77,11 +76,11 @@ async fn a_start_quarantines_accounts_that_do_not_open_and_serves_the_rest() {
 
 #[tokio::test]
 async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
-    let gateway = with_two_accounts().await;
+    let gateway = gateway_with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     assert_eq!(ask(&gateway, WORK).await.expect("the row has not been read yet"), 200);
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
-    assert_eq!(row_of(&gateway, WORK).await.column, "state");
+    assert_eq!(row_of(&gateway, WORK).await.column, "state", "`damage` reports this column");
     gateway.store.undo_damage(&name(WORK));
     assert_eq!(status(&gateway, WORK).await.state, AccountState::Active);
     assert_eq!(ask(&gateway, WORK).await.expect("a response"), 200);
@@ -89,7 +88,7 @@ async fn a_status_quarantines_a_damaged_account_and_restores_a_repaired_one() {
 
 #[tokio::test]
 async fn a_new_login_replaces_an_unreadable_account() {
-    let mut gateway = with_two_accounts().await;
+    let mut gateway = gateway_with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     write_plain_text(&gateway, OPENAI).await;
     gateway.restart().await;
@@ -102,7 +101,7 @@ async fn a_new_login_replaces_an_unreadable_account() {
 
 #[tokio::test]
 async fn a_logout_removes_an_unreadable_account_and_revokes_nothing() {
-    let mut gateway = with_two_accounts().await;
+    let mut gateway = gateway_with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     write_plain_text(&gateway, OPENAI).await;
     gateway.restart().await;
@@ -117,7 +116,7 @@ async fn a_logout_removes_an_unreadable_account_and_revokes_nothing() {
 
 #[tokio::test]
 async fn requests_that_need_the_row_say_that_it_is_unreadable() {
-    let gateway = with_two_accounts().await;
+    let gateway = gateway_with_two_accounts().await;
     gateway.store.damage(&name(WORK));
     let change = goclaw::ports::ProfileChange { display_name: Some("Work".to_owned()), enabled: None };
     for refused in [
@@ -134,7 +133,7 @@ async fn requests_that_need_the_row_say_that_it_is_unreadable() {
 
 #[tokio::test]
 async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
-    let mut gateway = with_two_accounts().await;
+    let mut gateway = gateway_with_two_accounts().await;
     gateway.connect_as("spare").await;
     let other = gateway.another_gateway(1);
     other.start().await.expect("the gateway starts");
@@ -154,7 +153,7 @@ async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
 
 #[tokio::test]
 async fn a_replica_compares_all_accounts_after_an_unreadable_event() {
-    let gateway = with_two_accounts().await;
+    let gateway = gateway_with_two_accounts().await;
     // The replica's last event must stay readable, or it would compare all accounts as after a restore.
     gateway.connect_as("spare").await;
     let other = gateway.another_gateway(1);
@@ -170,7 +169,7 @@ async fn a_replica_compares_all_accounts_after_an_unreadable_event() {
 
 #[tokio::test]
 async fn a_start_without_a_key_that_some_rows_need_names_the_key() {
-    let gateway = with_two_accounts().await;
+    let gateway = gateway_with_two_accounts().await;
     // The gateway's own key is 1. The account `spare` is sealed with key 2.
     let with_both_keys = gateway.another_gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
     with_both_keys.start().await.expect("one of its keys opens everything");
@@ -195,7 +194,7 @@ fn codex() -> goclaw::app::StartOptions {
     goclaw::app::StartOptions { provider_type, ..Default::default() }
 }
 
-/// Returns a cipher that seals with the first key and opens both.
+/// Returns a cipher that seals with the first key and opens with both.
 fn two_keys(first: u8, second: u8) -> Arc<dyn SecretCipher> {
     use goclaw::adapters::{
         cipher::{EncryptionKey, KeyRing, XChaChaCipher},

@@ -1,4 +1,4 @@
-//! Tests of archives: the compatibility with age, and the files that a reader refuses.
+//! Tests of archives: compatibility with age, files that a reader refuses, and drafts.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::{json, value::RawValue};
 
 const PASSPHRASE: &str = "correct horse battery staple";
+const CREATED_AT: i64 = 7;
 /// Made by age 1.1.1: `age --passphrase`.
 const MADE_BY_AGE: &str = "
 YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCBQNi8vSGE2cjJLRkI4dys2Ukc5K1FBIDE4CkkzczlFV0FyazVSUkxVc0hF
@@ -36,7 +37,7 @@ fn line(number: usize, size: usize) -> Line {
 
 /// Writes an archive with this number of lines, each with a text of `size` bytes.
 fn write(path: &Path, lines: usize, size: usize) {
-    let header = Header::new(ArchiveKind::Backup, 7);
+    let header = Header::new(ArchiveKind::Backup, CREATED_AT);
     let mut archive = ArchiveWriter::create(path, &passphrase(), &SystemRandom, &header).expect("a file");
     for number in 0..lines {
         archive.write(&line(number, size)).expect("it is written");
@@ -65,7 +66,7 @@ fn a_file_made_by_age_opens() {
 #[test]
 fn an_archive_of_any_length_is_private_and_reads_back_whole() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Sizes around the chunk size of 64 KiB.
+    // Around the chunk size of 64 KiB, of which header and member names need fewer than 260 bytes.
     for (lines, size) in [(0, 0), (1, 65_536 - 260), (1, 65_536), (3, 65_536), (1_000, 300)] {
         let path = folder.path().join(format!("{lines}-{size}"));
         write(&path, lines, size);
@@ -82,15 +83,15 @@ fn a_truncated_or_changed_archive_is_refused() {
     let path = folder.path().join("whole");
     write(&path, 3, 65_536);
     let whole = fs::read(&path).expect("a file");
-    let header = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(3).expect("four lines").0;
+    let header_end = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(3).expect("four lines").0;
     let damaged = folder.path().join("damaged");
-    // After the header's line feed come a nonce of 16 bytes and the sealed chunks.
-    let sealed = 65_536 + 16;
-    for length in [0, 10, header, header + 17, header + 17 + sealed, header + 17 + 2 * sealed, whole.len() - 1] {
+    // After the last line feed of age's header come a nonce of 16 bytes and the chunks, each with a tag of 16 bytes.
+    let (chunks, sealed_chunk) = (header_end + 1 + 16, 65_536 + 16);
+    for length in [0, 10, header_end, chunks, chunks + sealed_chunk, chunks + 2 * sealed_chunk, whole.len() - 1] {
         fs::write(&damaged, &whole[..length]).expect("a file");
         assert!(read(&damaged).is_err(), "cut at {length} of {}", whole.len());
     }
-    for place in [0, 30, header - 3, header + 3, header + 30, whole.len() - 1] {
+    for place in [0, 30, header_end - 3, header_end + 3, header_end + 30, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[place] ^= 1;
         fs::write(&damaged, changed).expect("a file");
@@ -105,7 +106,7 @@ fn a_wrong_passphrase_a_file_of_another_format_and_an_existing_name_are_refused(
     write(&path, 1, 1);
     let refused = ArchiveReader::open(&path, &"incorrect horse battery".into()).err();
     assert!(matches!(refused, Some(ArchiveError::WrongPassphrase(_))), "{refused:?}");
-    let header = Header::new(ArchiveKind::Backup, 7);
+    let header = Header::new(ArchiveKind::Backup, CREATED_AT);
     let again = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).err();
     assert!(matches!(again, Some(ArchiveError::Exists(_))), "{again:?}");
     fs::write(folder.path().join("text"), "a text\nof\nfour\nlines\n").expect("a file");
@@ -117,7 +118,7 @@ fn a_wrong_passphrase_a_file_of_another_format_and_an_existing_name_are_refused(
 fn publishing_replaces_no_file_and_a_dropped_draft_is_deleted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
-    let header = Header::new(ArchiveKind::Backup, 7);
+    let header = Header::new(ArchiveKind::Backup, CREATED_AT);
     let begin = || ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
     drop(begin());
     drop(begin().finish().expect("it is written"));
@@ -135,7 +136,7 @@ fn publishing_replaces_no_file_and_a_dropped_draft_is_deleted() {
 fn an_earlier_draft_is_neither_deleted_nor_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
-    let header = Header::new(ArchiveKind::Accounts, 7);
+    let header = Header::new(ArchiveKind::Accounts, CREATED_AT);
     let begin = || ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
     let mut draft = begin().finish().expect("it is written");
     draft.keep();
@@ -151,7 +152,7 @@ fn an_earlier_draft_is_neither_deleted_nor_overwritten() {
 fn an_archive_without_its_end_line_is_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
-    let header = Header::new(ArchiveKind::Backup, 7);
+    let header = Header::new(ArchiveKind::Backup, CREATED_AT);
     let mut archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
     archive.write(&line(1, 1)).expect("it is written");
     archive.finish().and_then(Draft::publish).expect("it is published");
@@ -162,7 +163,7 @@ fn an_archive_without_its_end_line_is_damaged() {
 fn an_archive_with_fewer_rows_than_its_end_line_says_is_damaged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
-    let header = Header::new(ArchiveKind::Backup, 7);
+    let header = Header::new(ArchiveKind::Backup, CREATED_AT);
     let mut archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
     archive.write(&line(1, 1)).expect("it is written");
     archive.write(&Line { end: Some(2), ..Line::default() }).expect("it is written");
@@ -176,7 +177,7 @@ fn an_error_about_a_line_quotes_none_of_its_values() {
     for (number, content) in [json!({"account": "CANARY"}), json!({"table": "t", "rows": "CANARY"})].iter().enumerate()
     {
         let path = folder.path().join(number.to_string());
-        let header = Header::new(ArchiveKind::Accounts, 7);
+        let header = Header::new(ArchiveKind::Accounts, CREATED_AT);
         let mut archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
         archive.write(content).expect("it is written");
         archive.finish().and_then(Draft::publish).expect("it is published");
@@ -189,7 +190,7 @@ fn an_error_about_a_line_quotes_none_of_its_values() {
 fn a_failed_rename_frees_the_reserved_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("archive");
-    let header = Header::new(ArchiveKind::Backup, 7);
+    let header = Header::new(ArchiveKind::Backup, CREATED_AT);
     let archive = ArchiveWriter::create(&path, &passphrase(), &SystemRandom, &header).expect("a file");
     let draft = archive.finish().expect("it is written");
     fs::remove_file(draft.name()).expect("the draft");

@@ -1,4 +1,4 @@
-//! Tests of the audit log: it names who made a change, and changed, removed and truncated entries are detected.
+//! Tests of the audit log: it names who made a change, and its check finds changed and removed entries.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ async fn audit_entries(gateway: &Gateway) -> Vec<String> {
     let page = gateway.get("/v1/audit").await.json();
     let entries = page["entries"].as_array().expect("entries").iter().rev();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let formatted = |entry: &Value| {
+    let format_entry = |entry: &Value| {
         let actor = text(&entry["actor"]).split(' ').take(2).collect::<Vec<_>>().join(" ");
         format!("{actor}: {} ({})", text(&entry["action"]), text(&entry["result"]))
     };
-    entries.map(formatted).collect()
+    entries.map(format_entry).collect()
 }
 
 #[tokio::test]

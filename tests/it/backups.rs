@@ -1,4 +1,4 @@
-//! Tests of `goclaw backup` and `goclaw restore`: on both databases, between them, and without a token journal.
+//! Tests of `goclaw backup` and `goclaw restore`: with and without the token journal, and between both databases.
 
 use std::{fs, path::PathBuf};
 
@@ -34,7 +34,7 @@ async fn presentations(provider: &Provider) -> Value {
     provider.get_control("/presentations/totals").await["presentations"].clone()
 }
 
-async fn models_with(gateway: &Gateway, token: &str) -> u16 {
+async fn models_status(gateway: &Gateway, token: &str) -> u16 {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
     request.send().await.expect("a response").status().as_u16()
 }
@@ -63,8 +63,8 @@ async fn a_restore_on_a_new_machine_presents_no_spent_token() {
     assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
     gateway.post("/v1/auth/openai/refresh", json!({})).await;
     assert_eq!(presentations(&provider).await, 1, "the spent token is not presented");
-    assert_eq!(models_with(&gateway, token.as_str().expect("a token")).await, 200);
-    assert_eq!(models_with(&gateway, session.as_str().expect("a token")).await, 401);
+    assert_eq!(models_status(&gateway, token.as_str().expect("a token")).await, 200);
+    assert_eq!(models_status(&gateway, session.as_str().expect("a token")).await, 401);
     let actions = gateway.get("/v1/audit").await.json();
     let actions: Vec<_> =
         actions["entries"].as_array().expect("entries").iter().map(|it| it["action"].clone()).collect();
@@ -110,8 +110,8 @@ async fn a_running_gateway_notices_that_its_database_was_restored() {
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
     let done = restore(&home, &file, &["--replace"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    let healed = || async { Some(gateway.status().await).filter(|status| status["generation"] == 1) };
-    let status = crate::support::gateway::eventually("the newest tokens to be back", healed).await;
+    let with_newest_tokens = || async { Some(gateway.status().await).filter(|status| status["generation"] == 1) };
+    let status = crate::support::gateway::eventually("the newest tokens to be back", with_newest_tokens).await;
     assert_eq!(status["state"], "active");
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
 }
@@ -120,22 +120,23 @@ async fn a_running_gateway_notices_that_its_database_was_restored() {
 async fn sqlite_and_postgresql_read_each_others_backups() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let key = ("GOCLAW_ENCRYPTION__KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
-    let file_home = Home::new(&provider).with(key.0, key.1);
-    let server_home = replicas::home(&provider, &database);
-    let gateway = file_home.start().await;
+    let sqlite_home = Home::new(&provider).with(key.0, key.1);
+    let postgres_home = replicas::home(&provider, &database);
+    let gateway = sqlite_home.start().await;
     gateway.sign_in().await;
     gateway.post("/v1/tokens", json!({"name": "editor", "scope": "models proxy:suno"})).await;
     gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": false}))).await;
     gateway.stop().await;
-    file_home
+    // 2^53 + 1 is the first integer that a double cannot hold.
+    sqlite_home
         .change_responses("INSERT INTO responses VALUES ('resp_1', 'a', NULL, 'it''s \"é\"\n', 10, 9007199254740993)");
-    file_home.change_responses("INSERT INTO response_items VALUES ('item_1', 'resp_1')");
-    let done = restore(&server_home, &back_up(&file_home, &[]), &[]);
+    sqlite_home.change_responses("INSERT INTO response_items VALUES ('item_1', 'resp_1')");
+    let done = restore(&postgres_home, &back_up(&sqlite_home, &[]), &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let columns = "content || used_at || item";
     let tables = "responses JOIN response_items ON response = id";
     assert_eq!(database.cell(columns, tables).await.as_deref(), Some("it's \"é\"\n9007199254740993item_1"));
-    let gateway = server_home.start().await;
+    let gateway = postgres_home.start().await;
     assert_eq!(gateway.status().await["state"], "disabled");
     gateway.call(http_message::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
     let status = gateway.status().await;
@@ -147,7 +148,7 @@ async fn sqlite_and_postgresql_read_each_others_backups() {
     gateway.stop().await;
 
     let back = Home::new(&provider).with(key.0, key.1);
-    let done = restore(&back, &back_up(&server_home, &[]), &[]);
+    let done = restore(&back, &back_up(&postgres_home, &[]), &[]);
     assert_eq!(done.code, Some(0), "{done:?}");
     let gateway = back.start().await;
     assert_eq!(gateway.status().await["login_id"], login_id_in(&database).await);
@@ -170,7 +171,7 @@ async fn a_failed_backup_or_restore_changes_nothing() {
     let path = home.path().join("backup.age").display().to_string();
     let short = home.run_with_input(&["backup", &path], "short\n");
     assert!(short.code == Some(1) && short.stderr.contains("12 characters"), "{short:?}");
-    // The backup is longer than one chunk.
+    // This makes the backup longer than one encrypted chunk.
     home.change_database(
         "INSERT INTO credential_events (provider, login_id, generation, happening, at) \
          SELECT 'openai-codex', hex(randomblob(16)), value, 'refreshed', value FROM json_each('[' || \

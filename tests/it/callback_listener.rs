@@ -1,5 +1,5 @@
-//! Tests of the callback listener against hostile web pages, other programs and wrong host names. They send raw
-//! requests, because client libraries refuse to send some of them.
+//! Tests of the callback listener: hostile web pages, wrong host names, outcome pages, and ports in use. Requests are
+//! raw, because client libraries refuse to send some of them.
 
 mod callback_window;
 
@@ -46,14 +46,14 @@ impl ApprovedLogin {
     }
 
     /// Sends a request head, with `PORT` replaced by the callback port.
-    async fn reply_to(&self, ip: IpAddr, head: &str) -> Reply {
+    async fn send(&self, ip: IpAddr, head: &str) -> RawResponse {
         let port = self.home.callback_port;
-        reply(ip, port, &head.replace("PORT", &port.to_string())).await
+        send_raw(ip, port, &head.replace("PORT", &port.to_string())).await
     }
 
     /// Sends a browser's navigation to `target`.
-    async fn visit(&self, target: &str) -> Reply {
-        self.reply_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n")).await
+    async fn visit(&self, target: &str) -> RawResponse {
+        self.send(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n")).await
     }
 
     /// Asserts that no code was sent and that the right callback completes the login.
@@ -64,22 +64,21 @@ impl ApprovedLogin {
     }
 }
 
-/// A raw response.
-struct Reply {
+struct RawResponse {
     status: u16,
     /// Status line and headers in lower case.
     head: String,
     body: String,
 }
 
-async fn reply(ip: IpAddr, port: u16, request: &str) -> Reply {
+async fn send_raw(ip: IpAddr, port: u16, request: &str) -> RawResponse {
     let (status, text) = raw((ip, port), request).await;
     assert_ne!(status, 0, "no valid response: {text}");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    Reply { status, head: head.to_lowercase(), body: body.to_owned() }
+    RawResponse { status, head: head.to_lowercase(), body: body.to_owned() }
 }
 
-fn assert_safe(reply: &Reply, context: &str) {
+fn assert_safe(response: &RawResponse, context: &str) {
     for header in [
         "cache-control: no-store",
         "referrer-policy: no-referrer",
@@ -88,10 +87,10 @@ fn assert_safe(reply: &Reply, context: &str) {
         "frame-ancestors 'none'",
         "connection: close",
     ] {
-        assert!(reply.head.contains(header), "{context}: no {header} in {}", reply.head);
+        assert!(response.head.contains(header), "{context}: no {header} in {}", response.head);
     }
     for never in ["access-control-", "set-cookie", "<script"] {
-        assert!(!reply.head.contains(never) && !reply.body.contains(never), "{context}: {never}");
+        assert!(!response.head.contains(never) && !response.body.contains(never), "{context}: {never}");
     }
 }
 
@@ -113,13 +112,13 @@ async fn only_loopback_names_with_the_right_port_are_served() {
         "Host: localhost:PORT\r\nHost: localhost:PORT\r\n",
         "Host: localhost:PORT\r\nHost: evil.example:PORT\r\n",
     ] {
-        let reply = login.reply_to(V4, &format!("GET {target} HTTP/1.1\r\n{hosts}\r\n")).await;
-        assert_eq!(reply.status, 421, "{hosts:?}");
-        assert_safe(&reply, hosts);
+        let response = login.send(V4, &format!("GET {target} HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert_eq!(response.status, 421, "{hosts:?}");
+        assert_safe(&response, hosts);
     }
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let request = format!("GET /auth/callback?state=wrong HTTP/1.1\r\nHost: {host}:PORT\r\n\r\n");
-        assert_eq!(login.reply_to(V4, &request).await.status, 400, "{host} was served");
+        assert_eq!(login.send(V4, &request).await.status, 400, "{host} was served");
     }
     login.assert_still_works().await;
 }
@@ -128,7 +127,7 @@ async fn only_loopback_names_with_the_right_port_are_served() {
 async fn only_navigations_are_accepted() {
     let login = ApprovedLogin::new().await;
     let send = async |fetch: &str, target: &str| {
-        login.reply_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n{fetch}\r\n")).await
+        login.send(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n{fetch}\r\n")).await
     };
     for (mode, dest) in [
         ("no-cors", "image"),
@@ -142,9 +141,9 @@ async fn only_navigations_are_accepted() {
         ("", "document"),
     ] {
         let fetch = format!("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n");
-        let reply = send(&fetch, &login.redirect_target).await;
-        assert_eq!(reply.status, 403, "{mode} {dest}");
-        assert_safe(&reply, mode);
+        let response = send(&fetch, &login.redirect_target).await;
+        assert_eq!(response.status, 403, "{mode} {dest}");
+        assert_safe(&response, mode);
     }
     assert_eq!(send("Sec-Fetch-Dest: image\r\n", &login.redirect_target).await.status, 403);
     for prefetch in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"]
@@ -165,9 +164,9 @@ async fn other_paths_and_methods_are_rejected() {
     for path in
         ["/", "/auth", "/auth/callback/", "/auth/callback2", "/AUTH/CALLBACK", "//auth/callback", "/v1/providers"]
     {
-        let reply = login.visit(&format!("{path}?{query}")).await;
-        assert_eq!(reply.status, 404, "{path}");
-        assert_safe(&reply, path);
+        let response = login.visit(&format!("{path}?{query}")).await;
+        assert_eq!(response.status, 404, "{path}");
+        assert_safe(&response, path);
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
         let origin = "Origin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\n";
@@ -175,9 +174,9 @@ async fn other_paths_and_methods_are_rejected() {
             "{method} {} HTTP/1.1\r\nHost: localhost:PORT\r\n{origin}Content-Length: 0\r\n\r\n",
             login.redirect_target
         );
-        let reply = login.reply_to(V4, &head).await;
-        assert_eq!(reply.status, 405, "{method}");
-        assert_safe(&reply, method);
+        let response = login.send(V4, &head).await;
+        assert_eq!(response.status, 405, "{method}");
+        assert_safe(&response, method);
     }
     login.assert_still_works().await;
 }
@@ -186,18 +185,19 @@ async fn other_paths_and_methods_are_rejected() {
 async fn two_hundred_wrong_states_do_not_end_the_login() {
     let login = ApprovedLogin::new().await;
     for guess in 0..200 {
-        let reply = login.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
-        assert_eq!(reply.status, 400);
-        assert!(reply.body.contains("This sign-in is not pending here"), "{}", reply.body);
+        let response = login.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
+        assert_eq!(response.status, 400);
+        assert!(response.body.contains("This sign-in is not pending here"), "{}", response.body);
     }
     for query in ["", "?", "?code=c", "?state=", "?error=access_denied", "?state=a&state=b"] {
         assert_eq!(login.visit(&format!("/auth/callback{query}")).await.status, 400, "{query}");
     }
     let doubled = format!("{}&state=other", login.redirect_target);
     assert_eq!(login.visit(&doubled).await.status, 400, "a repeated parameter is refused");
+    // More than a redirect may have (8 KiB), and more than a request head may have (16 KiB).
     for length in [9_000, 100_000] {
-        let reply = login.visit(&format!("/auth/callback?state={}", "x".repeat(length))).await;
-        assert!(reply.status >= 400, "{length} bytes");
+        let response = login.visit(&format!("/auth/callback?state={}", "x".repeat(length))).await;
+        assert!(response.status >= 400, "{length} bytes");
     }
     assert_eq!(login.gateway.status().await["authenticated"], false);
     login.assert_still_works().await;
@@ -214,21 +214,21 @@ async fn the_code_leaves_the_address_bar_and_no_page_echoes_input() {
         format!("/{marked}?{marked}"),
         format!("/auth/done?{marked}"),
     ] {
-        let reply = login.visit(&target).await;
-        assert!(matches!(reply.status, 400 | 404), "{target}: {}", reply.status);
-        assert_safe(&reply, &target);
-        assert!(!reply.head.contains("canary") && !reply.body.to_lowercase().contains("canary"), "{target}");
+        let response = login.visit(&target).await;
+        assert!(matches!(response.status, 400 | 404), "{target}: {}", response.status);
+        assert_safe(&response, &target);
+        assert!(!response.head.contains("canary") && !response.body.to_lowercase().contains("canary"), "{target}");
     }
 
-    let reply = login.visit(&login.redirect_target).await;
-    assert_eq!(reply.status, 303);
-    assert!(reply.head.contains("\r\nlocation: /auth/done\r\n"), "{}", reply.head);
-    assert_safe(&reply, "the redirect");
+    let response = login.visit(&login.redirect_target).await;
+    assert_eq!(response.status, 303);
+    assert!(response.head.contains("\r\nlocation: /auth/done\r\n"), "{}", response.head);
+    assert_safe(&response, "the redirect");
     let done = login.visit("/auth/done").await;
     assert_eq!(done.status, 200);
     assert!(done.body.contains("<h1>Connected</h1>"), "{}", done.body);
     assert_safe(&done, "the page");
-    for page in [reply, done] {
+    for page in [response, done] {
         assert!(!page.head.contains("canary") && !page.body.contains("CANARY"), "the code is in {}", page.head);
     }
 }
@@ -238,7 +238,7 @@ async fn both_loopback_families_are_served() {
     for ip in [V4, V6] {
         let login = ApprovedLogin::new().await;
         let head = format!("GET {} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n", login.redirect_target);
-        assert_eq!(login.reply_to(ip, &head).await.status, 303, "{ip}");
+        assert_eq!(login.send(ip, &head).await.status, 303, "{ip}");
         assert_eq!(login.gateway.status().await["authenticated"], true, "{ip}");
     }
 }
@@ -302,7 +302,7 @@ async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
 }
 
 /// Binds the port. Retries while it is in use: a process that another test forks holds a closed socket until its exec.
-async fn bound(port: u16) -> Box<dyn BoundCallback> {
+async fn bind_when_free(port: u16) -> Box<dyn BoundCallback> {
     let bind = || async {
         match LoopbackListener.bind(&CallbackAddress::Loopback { port }).await {
             Ok(bound) => Some(bound),
@@ -322,7 +322,7 @@ async fn a_port_held_on_either_family_is_named_and_nothing_stays_bound() {
         let expected = SocketAddr::new(ip, port).to_string();
         assert!(matches!(refused, Some(BindError::InUse { held }) if held == expected));
         drop(other);
-        let listener = bound(port).await;
+        let listener = bind_when_free(port).await;
         for ip in [V4, V6] {
             TcpStream::connect((ip, port)).await.unwrap_or_else(|error| panic!("{ip}: {error}"));
         }
@@ -334,14 +334,14 @@ async fn a_port_held_on_either_family_is_named_and_nothing_stays_bound() {
 async fn closing_a_listener_frees_its_port() {
     let port = free_port();
     for _ in 0..100 {
-        bound(port).await.close().await;
+        bind_when_free(port).await.close().await;
     }
 }
 
 #[tokio::test]
 async fn the_policy_contains_the_hash_of_the_style() {
     let port = free_port();
-    let _listener = bound(port).await;
+    let _listener = bind_when_free(port).await;
     let (_, page) = raw((V4, port), &format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n")).await;
     let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).expect("a style").0;
     let hash = STANDARD.encode(Sha256::digest(style));
@@ -351,7 +351,7 @@ async fn the_policy_contains_the_hash_of_the_style() {
 #[tokio::test]
 async fn only_completed_logins_show_connected() {
     let port = free_port();
-    let mut listener = bound(port).await;
+    let mut listener = bind_when_free(port).await;
     let get = |path| format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
     for &outcome in LoginOutcome::ALL {
         let end = async {

@@ -1,5 +1,5 @@
-//! Searches logs, output, problem bodies, the database and the process table for every secret of a full run at the most
-//! verbose log level.
+//! Searches logs, output, responses, the data folder, and the gateway's arguments and environment for secrets, at the
+//! most verbose log level.
 
 use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
@@ -23,7 +23,7 @@ const WRONG_TOKEN: &str = "canary-wrong-token-4711";
 const WRONG_STATE: &str = "canary-wrong-state-4711";
 const WRONG_CODE: &str = "canary-wrong-code-4711";
 
-/// Searched places: name and content.
+/// The content of each searched place, by the name of the place.
 type Places = BTreeMap<String, Vec<u8>>;
 
 /// Secrets with their descriptions. Messages show only the description.
@@ -77,8 +77,8 @@ impl Run {
         self.places.insert(format!("{place} ({count})"), text.as_bytes().to_vec());
     }
 
-    /// Starts a login and records its state and challenge as secrets. Its response contains both, so it is not kept.
-    async fn approved(&mut self) -> String {
+    /// Starts a login, records its state and challenge as secrets, and returns its redirect. The response is not kept.
+    async fn approve_login(&mut self) -> String {
         let body = json!({"force": true});
         let started = self.gateway.post("/v1/auth/openai/start", body).await.json();
         let auth_url = started["auth_url"].as_str().unwrap_or_default().to_owned();
@@ -105,24 +105,24 @@ impl Run {
         }
     }
 
-    fn command(&mut self, arguments: &[&str], input: &str) {
+    fn run_command(&mut self, arguments: &[&str], input: &str) {
         let output = self.home.run_with_input(arguments, input);
         self.keep(&arguments.join(" "), &format!("{}{}", output.stdout, output.stderr));
     }
 
-    async fn login_command(&mut self) {
+    async fn run_login_command(&mut self) {
         let command = self.home.command(&["auth", "login", "--force", "--no-browser"]);
         let mut child = self.home.spawn(command, "login");
         let home = &self.home;
-        let printed = || async {
+        let printed_address = || async {
             let text = home.printed("login", "stdout");
             text.lines().map(str::trim).find(|line| line.contains("&state=")).map(str::to_owned)
         };
-        let auth_url = eventually("the address to open", printed).await;
+        let auth_url = eventually("the address to open", printed_address).await;
         let redirect_url = self.provider.redirect_for(&auth_url).await;
         self.visit(&redirect_url).await;
-        let ended = || std::future::ready(child.try_wait().unwrap());
-        assert!(eventually("the command to end", ended).await.success());
+        let exit_status = || std::future::ready(child.try_wait().unwrap());
+        assert!(eventually("the command to end", exit_status).await.success());
         // The command prints the address with the state on purpose.
         let stdout = self.home.printed("login", "stdout").replace(&auth_url, "");
         self.keep("auth login", &format!("{stdout}{}", self.home.printed("login", "stderr")));
@@ -130,11 +130,11 @@ impl Run {
         self.secrets.push((state.unwrap().to_owned(), "a login's state"));
     }
 
-    /// Runs every outcome of a login.
-    async fn everything(&mut self) {
-        let redirect_url = self.approved().await;
+    /// Runs logins and commands and pastes secrets, with and without errors.
+    async fn use_gateway(&mut self) {
+        let redirect_url = self.approve_login().await;
         self.visit(&redirect_url).await;
-        let redirect_url = self.approved().await;
+        let redirect_url = self.approve_login().await;
         let redirect_uri = format!("http://localhost:{}/auth/callback", self.home.callback_port);
         self.paste(&format!("{redirect_uri}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
         self.paste(&format!("{redirect_uri}?code={WRONG_CODE}"), 400).await;
@@ -149,28 +149,28 @@ impl Run {
             json!({"kind": "half_json"}),
             json!({"kind": "lose_answer"}),
         ] {
-            let redirect_url = self.approved().await;
+            let redirect_url = self.approve_login().await;
             self.provider.fail_next_exchange(fault).await;
             self.paste(&redirect_url, 502).await;
         }
-        let redirect_url = self.approved().await;
+        let redirect_url = self.approve_login().await;
         self.paste(&redirect_url, 200).await;
 
-        let pasted = |secret: &str| json!({ "session_token": secret });
+        let session_token_body = |secret: &str| json!({ "session_token": secret });
         let unchecked = json!({ "session_token": SESSION_TOKEN, "unchecked": true });
         self.call(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(SESSION_TOKEN)).await;
-        self.call(Method::PUT, "/v1/auth/openai/secret", pasted(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", session_token_body(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/openai/secret", session_token_body(SESSION_TOKEN)).await;
         self.call(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} "))).await;
-        self.call(Method::PUT, "/v1/auth/suno/secret", pasted(&format!("{SESSION_TOKEN} x"))).await;
-        self.command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
-        self.command(&["providers", "set-secret", "dashscope"], API_KEY);
-        self.command(&["providers", "set-secret", "openai"], API_KEY);
-        self.command(&["providers", "set-secret", "suno"], &format!("{API_KEY} x"));
-        self.command(&["providers", "list"], "");
-        self.command(&["auth", "status"], "");
-        self.login_command().await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", session_token_body(&format!("{SESSION_TOKEN} "))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", session_token_body(&format!("{SESSION_TOKEN} x"))).await;
+        self.run_command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
+        self.run_command(&["providers", "set-secret", "dashscope"], API_KEY);
+        self.run_command(&["providers", "set-secret", "openai"], API_KEY);
+        self.run_command(&["providers", "set-secret", "suno"], &format!("{API_KEY} x"));
+        self.run_command(&["providers", "list"], "");
+        self.run_command(&["auth", "status"], "");
+        self.run_login_command().await;
 
         let url = format!("{}/v1/providers", self.gateway.base);
         let refused = HttpResponse::of(http().get(url).bearer_auth(WRONG_TOKEN).send().await.unwrap()).await;
@@ -185,7 +185,7 @@ impl Run {
         self.call(Method::GET, "/v1/providers", json!({})).await;
     }
 
-    /// Collects logs, files and the process table. `excluded` names the files that contain a secret on purpose.
+    /// Collects the places other than responses. `excluded` names the files that contain a secret on purpose.
     async fn collect(&mut self, excluded: &[&str]) {
         for secret in self.provider.issued().await {
             self.secrets.push((secret, "a code or token of the provider"));
@@ -220,7 +220,7 @@ impl Run {
 #[tokio::test]
 async fn no_secret_appears_in_plain_text() {
     let mut run = Run::new(Home::new).await;
-    run.everything().await;
+    run.use_gateway().await;
     let key = fs::read_to_string(run.home.data_dir().join("encryption.key")).unwrap();
     run.secrets.push((key.trim().to_owned(), "the encryption key"));
     run.collect(&["gateway.token", "encryption.key"]).await;
@@ -246,7 +246,7 @@ async fn no_secret_appears_in_plain_text() {
 async fn a_configured_token_appears_only_in_the_environment() {
     let home = |provider: &Provider| Home::new(provider).with("GOCLAW_SERVER__TOKEN", GATEWAY_TOKEN);
     let mut run = Run::new(home).await;
-    let redirect_url = run.approved().await;
+    let redirect_url = run.approve_login().await;
     run.visit(&redirect_url).await;
     run.collect(&["encryption.key"]).await;
     run.places.retain(|place, _| !place.ends_with("/environ"));
@@ -260,7 +260,7 @@ async fn a_verifier_is_sent_only_to_the_token_endpoint() {
     let token_url = format!("http://{}/token", endpoint.local_addr().unwrap());
     let home = |provider: &Provider| Home::new(provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL", &token_url);
     let mut run = Run::new(home).await;
-    let redirect_url = run.approved().await;
+    let redirect_url = run.approve_login().await;
     let body = json!({"redirect_url": redirect_url});
     let request = http().post(format!("{}/v1/auth/openai/callback", run.gateway.base)).bearer_auth(&run.gateway.token);
     let response = async {
@@ -291,7 +291,6 @@ async fn a_verifier_is_sent_only_to_the_token_endpoint() {
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
 }
 
-/// Returns whether the request is complete.
 fn is_complete(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
     let head = head.to_lowercase();
@@ -302,12 +301,11 @@ fn is_complete(request: &str) -> bool {
 #[tokio::test]
 async fn the_search_finds_planted_secrets() {
     let mut run = Run::new(Home::new).await;
-    let redirect_url = run.approved().await;
+    let redirect_url = run.approve_login().await;
     run.visit(&redirect_url).await;
-    // Written through the database, as an adapter would.
     let issued = run.provider.issued().await;
     run.home.plants_secrets = true;
-    // A long secret could be split over database pages.
+    // The shortest secret, because a long one could be split over two database pages.
     let token = issued.iter().min_by_key(|secret| secret.len()).unwrap();
     run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));
     run.collect(&["encryption.key"]).await;
@@ -316,7 +314,6 @@ async fn the_search_finds_planted_secrets() {
     assert!(finds("a code or token of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("a marker of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("the gateway's token is in", "gateway.token"), "{found:?}");
-    // Every secret is found.
     for (secret, what) in &run.secrets {
         let planted = Places::from([("a log".to_owned(), format!("before {secret} after").into_bytes())]);
         assert!(leaks(&planted, &run.secrets).contains(&format!("{what} is in a log")));

@@ -1,4 +1,4 @@
-//! Tests of `/v1/chat/completions`: requests are translated for ChatGPT, and forwarded unchanged to DashScope.
+//! Tests of `/v1/chat/completions`: requests are translated for ChatGPT, and forwarded to DashScope.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -155,14 +155,14 @@ async fn dashscope_requests_are_forwarded() {
     let (chunks, is_done) = chunks(&chat(&gateway, body).await.text);
     assert!(!chunks.is_empty() && is_done);
 
-    let image = start_task(&gateway, "/v1/proxy/dashscope/api/v1/services/aigc/text2image/image-synthesis").await;
+    let image =
+        start_dashscope_task(&gateway, "/v1/proxy/dashscope/api/v1/services/aigc/text2image/image-synthesis").await;
     let task = image["output"]["task_id"].as_str().unwrap_or_else(|| panic!("{image}")).to_owned();
     let task = gateway.get(&format!("/v1/proxy/dashscope/api/v1/tasks/{task}")).await;
     assert_eq!(task.status, 200, "{}", task.text);
 }
 
-/// Starts a native DashScope task.
-async fn start_task(gateway: &Gateway, path: &str) -> Value {
+async fn start_dashscope_task(gateway: &Gateway, path: &str) -> Value {
     let request = crate::support::gateway::http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
     let request = request.header("x-dashscope-async", "enable");
     let body = json!({"model": "qwen-image", "input": {"prompt": "a cat"}});
@@ -173,18 +173,18 @@ async fn start_task(gateway: &Gateway, path: &str) -> Value {
 async fn later_turns_of_a_conversation_are_cached() {
     let (_provider, _home, gateway) = signed_in().await;
     let user = |text: &str| json!({"role": "user", "content": text});
-    let cached = |usage: &Value, details: &str| usage[details]["cached_tokens"].as_u64().expect("a number");
+    let cached_tokens = |usage: &Value, details: &str| usage[details]["cached_tokens"].as_u64().expect("a number");
     let first = chat(&gateway, json!({"model": MODEL, "messages": [user("Hello")]})).await.json();
-    assert_eq!(cached(&first["usage"], "prompt_tokens_details"), 0);
+    assert_eq!(cached_tokens(&first["usage"], "prompt_tokens_details"), 0);
     let messages = json!([user("Hello"), first["choices"][0]["message"], user("And on")]);
     let second = chat(&gateway, json!({"model": MODEL, "messages": messages})).await.json();
     let all_of_first = first["usage"]["prompt_tokens"].as_u64().expect("a number");
-    assert_eq!(cached(&second["usage"], "prompt_tokens_details"), all_of_first, "{second}");
+    assert_eq!(cached_tokens(&second["usage"], "prompt_tokens_details"), all_of_first, "{second}");
 
     let respond = async |body: Value| gateway.post("/v1/responses", body).await.json();
     let first = respond(json!({"model": MODEL, "input": "Good morning"})).await;
     let next = json!({"model": MODEL, "input": "And on", "previous_response_id": first["id"]});
     let usage = respond(next).await["usage"].clone();
     let all_of_first = first["usage"]["input_tokens"].as_u64().expect("a number");
-    assert_eq!(cached(&usage, "input_tokens_details"), all_of_first, "{usage}");
+    assert_eq!(cached_tokens(&usage, "input_tokens_details"), all_of_first, "{usage}");
 }

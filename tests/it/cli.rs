@@ -37,18 +37,18 @@ fn assert_output(output: &CommandOutput, code: i32, prefix: &str) {
     assert!(text.starts_with(prefix), "{text:?} does not begin with {prefix:?}");
 }
 
-/// Runs commands. Returns their output and exit codes, with a `!` before each line on stderr. Ports, paths and times
-/// are masked.
+/// Runs commands. Returns their output and exit codes, with a `!` before each line on stderr. The API port, the
+/// folder and times are masked.
 fn transcript(home: &Home, commands: &[&str]) -> String {
     let run = |command: &&str| {
         let arguments: Vec<&str> = command.split(' ').collect();
-        format!("$ goclaw {command}\n{}", shown(home, &home.run(&arguments)))
+        format!("$ goclaw {command}\n{}", masked_output(home, &home.run(&arguments)))
     };
     commands.iter().map(run).collect()
 }
 
 /// Returns an output as [`transcript`] shows it.
-fn shown(home: &Home, output: &CommandOutput) -> String {
+fn masked_output(home: &Home, output: &CommandOutput) -> String {
     let stderr: String = output.stderr.lines().map(|line| format!("! {line}\n")).collect();
     let code = output.code.expect("an exit code");
     let text = format!("{}{stderr}[exit code {code}]", output.stdout);
@@ -69,7 +69,7 @@ async fn status_and_logout_print_the_documented_lines() {
     let gateway = home.start().await;
     let status = [&["auth", "status"][..], &["auth", "status", "openai"], &["auth", "status", "openai-codex"]];
     for arguments in status {
-        allow_duplicates!(assert_snapshot!(shown(&home, &home.run(arguments)), @r"
+        allow_duplicates!(assert_snapshot!(masked_output(&home, &home.run(arguments)), @r"
         No OAuth tokens found.
         Use the web UI to authenticate with ChatGPT OAuth.
         Or sign in from here: goclaw auth login
@@ -78,7 +78,7 @@ async fn status_and_logout_print_the_documented_lines() {
     }
     gateway.sign_in().await;
     for arguments in status {
-        allow_duplicates!(assert_snapshot!(shown(&home, &home.run(arguments)), @r"
+        allow_duplicates!(assert_snapshot!(masked_output(&home, &home.run(arguments)), @r"
         OpenAI OAuth: active (provider: openai-codex)
         Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).
         Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
@@ -110,8 +110,8 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     let home = Home::new(&provider).with("GOCLAW_REFRESH__PROACTIVE", "false");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let expired = || async { Some(gateway.status().await).filter(|status| status["authenticated"] == false) };
-    let status = eventually("the token to expire", expired).await;
+    let expired_status = || async { Some(gateway.status().await).filter(|status| status["authenticated"] == false) };
+    let status = eventually("the token to expire", expired_status).await;
     assert_eq!(status["error"], "token invalid or expired");
     assert_snapshot!(transcript(&home, &["auth status"]), @r"
     $ goclaw auth status
@@ -159,7 +159,7 @@ async fn each_failure_has_its_exit_code() {
     drop(gateway);
     for command in [&["auth", "status"][..], &["auth", "logout"], &["auth", "login"], &["providers", "list", "--json"]]
     {
-        allow_duplicates!(assert_snapshot!(shown(&home, &home.run(command)), @r"
+        allow_duplicates!(assert_snapshot!(masked_output(&home, &home.run(command)), @r"
         ! cannot reach gateway at http://127.0.0.1:PORT
         ! Cause: connection refused: nothing listens there.
         ! Start it with: goclaw
@@ -173,19 +173,19 @@ async fn with_json_stdout_is_exactly_the_api_response() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let printed = |arguments: &[&str]| {
+    let run_json = |arguments: &[&str]| {
         let output = home.run(arguments);
         (output.code, serde_json::from_str::<Value>(&output.stdout).expect("one JSON text"))
     };
-    assert_eq!(printed(&["auth", "status", "--json"]), (Some(1), gateway.status().await));
+    assert_eq!(run_json(&["auth", "status", "--json"]), (Some(1), gateway.status().await));
     gateway.sign_in().await;
-    assert_eq!(printed(&["auth", "status", "--json"]), (Some(0), gateway.status().await));
-    assert_eq!(printed(&["providers", "list", "--json"]), (Some(0), gateway.get("/v1/providers").await.json()));
-    let (code, switched) = printed(&["providers", "disable", "openai-codex", "--json"]);
+    assert_eq!(run_json(&["auth", "status", "--json"]), (Some(0), gateway.status().await));
+    assert_eq!(run_json(&["providers", "list", "--json"]), (Some(0), gateway.get("/v1/providers").await.json()));
+    let (code, switched) = run_json(&["providers", "disable", "openai-codex", "--json"]);
     assert_eq!((code, &switched["enabled"]), (Some(0), &json!(false)));
     let expected = json!({"status": "logged out", "removed": true, "revocation": "revoked"});
-    assert_eq!(printed(&["auth", "logout", "--json"]), (Some(0), expected));
-    assert_eq!(printed(&["auth", "cancel", "--json"]), (Some(0), json!({"status": "no_pending_login"})));
+    assert_eq!(run_json(&["auth", "logout", "--json"]), (Some(0), expected));
+    assert_eq!(run_json(&["auth", "cancel", "--json"]), (Some(0), json!({"status": "no_pending_login"})));
 }
 
 #[tokio::test]

@@ -22,8 +22,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("a file").permissions().mode() & 0o7777
 }
 
-/// Returns a home whose data folder has this mode.
-fn home_with(folder_mode: u32) -> Home {
+fn home_with_folder_mode(folder_mode: u32) -> Home {
     let home = Home::without_provider();
     fs::create_dir(home.data_dir()).expect("a folder");
     set_mode(&home.data_dir(), folder_mode);
@@ -41,7 +40,7 @@ fn assert_refused(home: &Home, words: &[&str]) {
 
 #[test]
 fn a_folder_that_others_may_change_is_refused_with_its_planted_files() {
-    let home = home_with(0o777);
+    let home = home_with_folder_mode(0o777);
     let token = home.data_dir().join("gateway.token");
     fs::write(&token, PLANTED).expect("a file");
     set_mode(&token, 0o600);
@@ -53,7 +52,7 @@ fn a_folder_that_others_may_change_is_refused_with_its_planted_files() {
 #[test]
 fn a_link_among_the_files_is_refused_and_not_followed() {
     for name in ["gateway.token", "encryption.key", "goclaw.db", "goclaw.db-wal", "escrow"] {
-        let home = home_with(0o700);
+        let home = home_with_folder_mode(0o700);
         let target = home.path().join("elsewhere");
         fs::write(&target, "").expect("a file");
         let before = fs::metadata(&target).expect("a file").modified().expect("a time");
@@ -129,7 +128,7 @@ fn in_a_mount_of_another_user_the_gateway_makes_a_private_folder() {
 
 #[test]
 fn files_of_another_user_are_refused() {
-    let home = home_with(0o700);
+    let home = home_with_folder_mode(0o700);
     for name in ["gateway.token", "gateway.token.previous", "encryption.key", "goclaw.db", "goclaw.responses.db-wal"] {
         let file = home.data_dir().join(name);
         fs::write(&file, PLANTED).expect("a file");

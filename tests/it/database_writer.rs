@@ -2,7 +2,7 @@
 //! turn, and each sealed value is moved to each other place. No secret reaches another endpoint, and no invented token
 //! is accepted.
 //!
-//! The store is a real SQLite file; the gateway runs in memory on the test's clock, so that minutes pass at once.
+//! Most tests run the gateway in memory, on a SQLite file and the test's clock, so that minutes pass at once.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ use crate::support::{
 const INVENTED: &str = "goclaw_invented";
 const EVIL: &str = "https://evil.example/x";
 const FILE: &str = "goclaw.db";
-/// Polls of the revocation queue, one millisecond apart, after which a row that is still there is ignored.
+/// Number of polls of the revocation queue, 1 ms apart. After the last one, the gateway counts as idle.
 const POLLS: usize = 200;
 
 /// A gateway with two accounts, a pending login and a queued revocation in a database file, and the login's redirect.
@@ -87,7 +87,7 @@ impl Target {
         let store = Arc::new(on_fake_clock(&path).await);
         let app = self.gateway.another_gateway_with(|ports| with_store(ports, &store));
         if app.start().await.is_ok() {
-            self.use_everything(&app, &store).await;
+            self.use_gateway(&app, &store).await;
         }
         within(app.shut_down()).await;
         let endpoints = self.gateway.provider.called();
@@ -99,7 +99,7 @@ impl Target {
     }
 
     /// Uses each account, refreshes, waits for the queued revocation and completes the login.
-    async fn use_everything(&self, app: &Arc<App>, store: &SqliteStore) {
+    async fn use_gateway(&self, app: &Arc<App>, store: &SqliteStore) {
         for account in [OPENAI, "dashscope", "leaving"] {
             let request = ProxyRequest {
                 rights: Rights::Owner,
@@ -182,7 +182,7 @@ async fn a_changed_column_sends_no_secret_elsewhere_and_grants_no_access() {
     for column in columns {
         let (table, column) = column.split_once('.').expect("table and column");
         let invented = digest(INVENTED);
-        // Addresses inside JSON, and values that other columns or the gateway itself would hold.
+        // The first value replaces addresses inside JSON. The others are valid in some other column.
         let addresses =
             format!("replace(replace({column}, 'https://auth.openai.com', '{EVIL}'), 'https://chatgpt.com', '{EVIL}')");
         let values = [addresses.as_str(), "'page'", "'dashscope'", &format!("'{invented}'"), "1", "NULL"];

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::gateway::{Home, HttpResponse, browser_like, eventually, http};
 
 /// Returns the text between `before` and the next quotation mark, bracket or white space.
-fn after<'a>(text: &'a str, before: &str) -> &'a str {
+fn text_after<'a>(text: &'a str, before: &str) -> &'a str {
     let rest = text.split_once(before).map(|(_, rest)| rest).unwrap_or_else(|| panic!("no {before} in {text}"));
     rest.split(|end: char| end.is_whitespace() || ['"', ')'].contains(&end)).next().unwrap_or_default()
 }
@@ -22,17 +22,17 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
     let mut command = home.command(&["demo"]);
     command.env("TMPDIR", &temporary);
     let mut demo = home.spawn(command, "demo");
-    let printed = || async { Some(home.printed("demo", "stdout")).filter(|text| text.contains("Ctrl-c stops")) };
-    let guide = eventually("the guide", printed).await;
-    let base = after(&guide, "GOCLAW_GATEWAY_URL=");
-    let token = fs::read_to_string(after(&guide, "GOCLAW_TOKEN=$(cat ")).expect("a token");
+    let printed_guide = || async { Some(home.printed("demo", "stdout")).filter(|text| text.contains("Ctrl-c stops")) };
+    let guide = eventually("the guide", printed_guide).await;
+    let base = text_after(&guide, "GOCLAW_GATEWAY_URL=");
+    let token = fs::read_to_string(text_after(&guide, "GOCLAW_TOKEN=$(cat ")).expect("a token");
     let post = |path: &str, body| http().post(format!("{base}{path}")).bearer_auth(token.trim()).json(&body).send();
 
     let started = HttpResponse::of(post("/v1/auth/openai/start", json!({})).await.expect("a response")).await.json();
     let consent = browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
     let consent = HttpResponse::of(consent).await;
-    let action = consent.url.parse::<reqwest::Url>().and_then(|page| page.join(after(&consent.text, "action=\"")));
-    let approval = [("request", after(&consent.text, "name=\"request\" value=\"")), ("decision", "approve")];
+    let action = consent.url.parse::<reqwest::Url>().and_then(|page| page.join(text_after(&consent.text, "action=\"")));
+    let approval = [("request", text_after(&consent.text, "name=\"request\" value=\"")), ("decision", "approve")];
     let connected = browser_like().post(action.expect("an address")).form(&approval).send().await.expect("a page");
     assert!(connected.status().is_success());
     let prompt = json!({"model": "gpt-5.5", "input": "Hello", "stream": true});
@@ -41,7 +41,7 @@ async fn the_demo_connects_an_account_answers_a_prompt_and_deletes_its_files() {
 
     let killed = Command::new("kill").arg(demo.id().to_string()).status().expect("kill runs");
     assert!(killed.success());
-    let ended = || std::future::ready(demo.try_wait().expect("its status"));
-    assert!(eventually("the demo to end", ended).await.success());
+    let exit_status = || std::future::ready(demo.try_wait().expect("its status"));
+    assert!(eventually("the demo to end", exit_status).await.success());
     assert_eq!(fs::read_dir(&temporary).expect("the folder").count(), 0, "files stay behind");
 }

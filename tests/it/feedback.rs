@@ -14,7 +14,6 @@ async fn prompt(gateway: &Gateway) -> HttpResponse {
     gateway.post("/v1/responses", json!({"model": "openai-codex/gpt-5.5", "input": "Hello"})).await
 }
 
-/// Queues a fault and sends a prompt.
 async fn prompt_with_fault(provider: &Provider, gateway: &Gateway, fault: &str) -> HttpResponse {
     provider.post_control("/faults", json!({"endpoint": "responses", "fault": fault})).await;
     prompt(gateway).await
@@ -59,11 +58,11 @@ async fn a_refusal_reaches_the_caller_the_status_the_cli_and_the_events() {
         assert_eq!(printed.code, Some(1), "{}", printed.stdout);
         assert!(printed.stdout.starts_with("OpenAI OAuth: refused (provider: openai-codex)\n"), "{}", printed.stdout);
         assert!(printed.stdout.contains(code), "{}", printed.stdout);
-        let recorded = async || {
+        let refusal_event = async || {
             let events = gateway.get("/v1/auth/openai/events").await.json();
             (events["events"][0]["event"] == "refused").then(|| events["events"][0].clone())
         };
-        assert_eq!(eventually("the event", recorded).await["code"], code);
+        assert_eq!(eventually("the event", refusal_event).await["code"], code);
         assert_eq!(prompt(&gateway).await.status, 200);
         let status = gateway.status().await;
         assert_eq!((&status["state"], &status["reason"]), (&json!("active"), &Value::Null), "{status}");

@@ -1,5 +1,5 @@
-//! Tests of the first start, which creates files, and of failed starts, which print one sentence with the reason and
-//! the remedy.
+//! Tests of the first start, which creates files, of failed starts, which print one sentence with the reason and the
+//! remedy, and of what a started gateway hides from its log and from other processes.
 
 use std::{
     fs,
@@ -326,11 +326,11 @@ fn a_token_that_can_be_guessed_prevents_the_start() {
         let token = "7".repeat(length);
         fs::write(&file, &token).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let home = Home::without_provider;
+        let new_home = Home::without_provider;
         for home in [
-            home().with("GOCLAW_SERVER__TOKEN", &token),
-            home().with("GOCLAW_TOKEN", &token),
-            home().with("GOCLAW_SERVER__TOKEN_FILE", &file.display().to_string()),
+            new_home().with("GOCLAW_SERVER__TOKEN", &token),
+            new_home().with("GOCLAW_TOKEN", &token),
+            new_home().with("GOCLAW_SERVER__TOKEN_FILE", &file.display().to_string()),
         ] {
             let output = home.run(&["serve"]);
             assert_refused(&output, 1, &["fewer than 32 characters", "openssl rand -hex 32"]);

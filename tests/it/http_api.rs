@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{fakes::TestGateway, gateway::pause};
 
 const TOKEN: &str = "token";
-/// The largest accepted body, and the largest forwarded body that is buffered, in chunks of 64 KiB.
+/// The largest accepted body (32 MiB), and the largest forwarded body that is buffered (1 MiB), in chunks of 64 KiB.
 const MAX_CHUNKS: usize = 512;
 const MAX_BUFFERED_CHUNKS: usize = 16;
 
@@ -213,7 +213,7 @@ fn caller(ip: [u8; 4]) -> IpAddr {
 fn failed_attempts_are_limited_for_each_address() {
     let attempts = FailedAttempts::default();
     let allowed = (0..100).filter(|_| attempts.count(caller([10, 0, 0, 1])).is_ok()).count();
-    assert!((20..30).contains(&allowed), "{allowed}");
+    assert!((20..30).contains(&allowed), "a burst of 20, then one a second: {allowed}");
     assert!(attempts.count(caller([10, 0, 0, 1])).unwrap_err() <= Duration::from_secs(1));
     assert!(attempts.count(caller([10, 0, 0, 2])).is_ok());
 }
@@ -232,7 +232,7 @@ fn failed_attempts_of_many_addresses_share_a_limit() {
     let attempts = FailedAttempts::default();
     let callers = (0..=255).flat_map(|a| (0..4).map(move |b| caller([10, 0, b, a])));
     let refused = callers.filter(|caller| attempts.count(*caller).is_err()).count();
-    assert!(refused > 700, "{refused}");
+    assert!(refused > 700, "of 1,024 attempts, a burst of 200 and 20 a second are allowed: {refused}");
 }
 
 /// A body of 64 KiB chunks without a declared length.

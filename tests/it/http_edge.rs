@@ -1,4 +1,4 @@
-//! Tests of the HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
+//! Tests of the HTTP server: disconnects, timeouts, connection limits, framing, shutdown and panics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,15 +39,15 @@ const LIMITS: Limits = Limits {
 };
 
 /// Serves `endpoint`. Dropping the guard stops the server, and the handle completes when it has stopped.
-async fn served(
+async fn start_server(
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
-    served_within(LIMITS, true, endpoint).await
+    start_server_with(LIMITS, true, endpoint).await
 }
 
-async fn served_within(
+async fn start_server_with(
     limits: Limits,
-    is_shared: bool,
+    callers_share_address: bool,
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -55,14 +55,14 @@ async fn served_within(
     let stop = CancellationToken::new();
     let ending = Ending { stop: stop.clone(), ..Ending::default() };
     #[expect(clippy::disallowed_methods, reason = "the test waits for the server")]
-    let handle = tokio::spawn(serve(vec![listener.into()], endpoint, limits, move |_| is_shared, ending));
+    let handle = tokio::spawn(serve(vec![listener.into()], endpoint, limits, move |_| callers_share_address, ending));
     (address, stop.drop_guard(), handle)
 }
 
 /// Notifies when it is dropped.
-struct Dropped(Arc<Notify>);
+struct NotifyOnDrop(Arc<Notify>);
 
-impl Drop for Dropped {
+impl Drop for NotifyOnDrop {
     fn drop(&mut self) {
         self.0.notify_one();
     }
@@ -87,7 +87,7 @@ async fn a_disconnected_caller_cancels_its_request() {
     let (started, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (begun, gone) = (Arc::clone(&started), Arc::clone(&dropped));
     let endpoint = make(move |_| {
-        let (begun, guard) = (Arc::clone(&begun), Dropped(Arc::clone(&gone)));
+        let (begun, guard) = (Arc::clone(&begun), NotifyOnDrop(Arc::clone(&gone)));
         async move {
             begun.notify_one();
             std::future::pending::<()>().await;
@@ -95,7 +95,7 @@ async fn a_disconnected_caller_cancels_its_request() {
             Ok::<_, poem::Error>(Response::default())
         }
     });
-    let (address, _stop, _handle) = served(endpoint).await;
+    let (address, _stop, _handle) = start_server(endpoint).await;
     let caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(TEST_DEADLINE, started.notified()).await.expect("the handler starts");
     drop(caller);
@@ -104,7 +104,7 @@ async fn a_disconnected_caller_cancels_its_request() {
 
 #[tokio::test]
 async fn a_missing_head_times_out() {
-    let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
+    let (address, _stop, _handle) = start_server(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     for beginning in ["", "GET / HTTP/1.1\r\nhost: x\r\n"] {
         let response = read_to_close(&mut send(address, beginning).await).await;
         assert!(!response.starts_with("HTTP/1.1 200"), "{response}");
@@ -114,7 +114,7 @@ async fn a_missing_head_times_out() {
 #[tokio::test]
 async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
     const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n";
-    let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
+    let (address, _stop, _handle) = start_server(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     let mut caller = send(address, &format!("{GET}\r\n")).await;
     let read = async |caller: &mut TcpStream| {
         let mut buffer = [0; 1024];
@@ -142,7 +142,7 @@ async fn an_idle_connection_is_not_closed_at_the_header_timeout() {
 
 #[tokio::test]
 async fn idle_connections_do_not_block_others() {
-    let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
+    let (address, _stop, _handle) = start_server(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     let mut idle = Vec::new();
     for _ in 0..LIMITS.connections {
         idle.push(TcpStream::connect(address).await.unwrap());
@@ -151,7 +151,7 @@ async fn idle_connections_do_not_block_others() {
     assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
 }
 
-/// Limits under which a test ends no connection before the listener is full.
+/// Limits under which only a full listener ends a connection within a test.
 const PATIENT: Limits =
     Limits { header_timeout: TEST_DEADLINE, stall_timeout: TEST_DEADLINE, body_timeout: TEST_DEADLINE, ..LIMITS };
 const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -160,7 +160,7 @@ const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n
 fn three_routes(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Output = Response> + 'static {
     let (quiet, dropped) = (Arc::clone(quiet), Arc::clone(dropped));
     make(move |request: Request| {
-        let (quiet, guard) = (Arc::clone(&quiet), Dropped(Arc::clone(&dropped)));
+        let (quiet, guard) = (Arc::clone(&quiet), NotifyOnDrop(Arc::clone(&dropped)));
         async move {
             let path = request.uri().path().to_owned();
             if path == "/quiet" {
@@ -179,7 +179,7 @@ fn three_routes(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Out
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served(three_routes(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = start_server(three_routes(&quiet, &dropped)).await;
     let _caller = send(address, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(TEST_DEADLINE, dropped.notified()).await.expect("the response is dropped with its connection");
 }
@@ -187,7 +187,7 @@ async fn a_caller_that_does_not_read_loses_its_connection() {
 #[tokio::test]
 async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served_within(PATIENT, true, three_routes(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = start_server_with(PATIENT, true, three_routes(&quiet, &dropped)).await;
     let mut waiting = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     let mut blocking = Vec::new();
     for request in
@@ -207,7 +207,7 @@ async fn a_full_listener_closes_only_connections_that_keep_it_waiting() {
 #[tokio::test]
 async fn one_address_is_limited_to_a_share_of_the_connections() {
     let (quiet, dropped) = (Arc::default(), Arc::default());
-    let (address, _stop, _handle) = served_within(PATIENT, false, three_routes(&quiet, &dropped)).await;
+    let (address, _stop, _handle) = start_server_with(PATIENT, false, three_routes(&quiet, &dropped)).await;
     let mut idle = [send(address, "").await, send(address, "").await];
     assert!(read_to_close(&mut send(address, PROBE).await).await.starts_with("HTTP/1.1 200"));
     assert_eq!(read_to_close(&mut idle[0]).await, "", "the connection that has been idle longest is closed");
@@ -223,7 +223,7 @@ async fn a_body_without_progress_times_out() {
                 .finish(),
         )
     });
-    let (address, _stop, _handle) = served(endpoint).await;
+    let (address, _stop, _handle) = start_server(endpoint).await;
     let response =
         read_to_close(&mut send(address, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf").await).await;
     assert!(response.starts_with("HTTP/1.1 408"), "{response}");
@@ -235,7 +235,7 @@ async fn a_body_that_trickles_in_times_out_at_its_deadline() {
         let read = request.into_body().into_bytes().await;
         Ok::<_, poem::Error>(if read.is_ok() { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT }.into())
     });
-    let (address, _stop, _handle) = served(endpoint).await;
+    let (address, _stop, _handle) = start_server(endpoint).await;
     let mut caller = send(address, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n").await;
     let mut start = [0; 12];
     loop {
@@ -263,7 +263,7 @@ async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
             Ok::<_, poem::Error>(Response::builder().body("finished"))
         }
     });
-    let (address, stop, handle) = served(endpoint).await;
+    let (address, stop, handle) = start_server(endpoint).await;
     let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(TEST_DEADLINE, started.notified()).await.expect("the request starts");
     drop(stop);
@@ -279,7 +279,7 @@ async fn a_request_that_never_ends_does_not_block_the_shutdown() {
         std::future::pending::<()>().await;
         Ok::<_, poem::Error>(Response::default())
     });
-    let (address, stop, handle) = served(endpoint).await;
+    let (address, stop, handle) = start_server(endpoint).await;
     let _caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let _half = send(address, "GET / HT").await;
     drop(stop);
@@ -312,7 +312,7 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
     let accepted =
         Accepted { hosts, origins: Origins::default(), proxies: TrustedProxies::default(), public_url: None };
     let api = endpoint(&gateway.app, token, accepted, ids, page, CancellationToken::new());
-    let (address, _stop, _handle) = served(api).await;
+    let (address, _stop, _handle) = start_server(api).await;
     for _ in 0..2 {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
         let response = read_to_close(&mut caller).await;
@@ -329,7 +329,7 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
 
 /// Serves an endpoint that responds with the path, and the number of bytes and line feeds in the body.
 async fn serve_summaries() -> (std::net::SocketAddr, DropGuard, tokio::task::JoinHandle<()>) {
-    served(make(|mut request: Request| async move {
+    start_server(make(|mut request: Request| async move {
         let body = request.take_body().into_bytes().await?;
         let lines = body.iter().filter(|byte| **byte == b'\n').count();
         Ok::<_, poem::Error>(format!("[{} {} {lines}]", request.uri().path(), body.len()).into())

@@ -14,11 +14,11 @@ use serde_json::json;
 use crate::support::gateway::{CommandOutput, Home, TEST_DEADLINE, eventually};
 
 /// Writes a new self-signed certificate for localhost and 127.0.0.1, and its key.
-fn certify(folder: &Path) {
-    certify_for(folder, "DNS:localhost,IP:127.0.0.1", 30);
+fn write_certificate(folder: &Path) {
+    write_certificate_for(folder, "DNS:localhost,IP:127.0.0.1", 30);
 }
 
-fn certify_for(folder: &Path, names: &str, days: u16) {
+fn write_certificate_for(folder: &Path, names: &str, days: u16) {
     let arguments = format!(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days {days} -subj /CN=localhost -addext \
          basicConstraints=critical,CA:FALSE -addext subjectAltName={names} -keyout key.pem -out certificate.pem"
@@ -38,7 +38,7 @@ fn client(folder: &Path) -> Client {
 fn home() -> Home {
     // Nothing listens at this address, so `doctor` calls no real provider.
     let home = Home::without_provider().with_providers_at("http://127.0.0.1:9");
-    certify(home.path());
+    write_certificate(home.path());
     let file = |name: &str| home.path().join(name).display().to_string();
     let (certificate, key) = (file("certificate.pem"), file("key.pem"));
     home.with("GOCLAW_SERVER__TLS_CERTIFICATE_FILE", &certificate)
@@ -77,41 +77,41 @@ async fn the_api_speaks_https_and_the_command_line_finds_it() {
     assert!(listed.stdout.contains("app"), "{}{}", listed.stdout, listed.stderr);
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with(&format!("{base}/#link=")), "{link}");
-    let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("ok       certificate: it matches its key; days left: "), "{}", examined.stdout);
-    certify_for(home.path(), "DNS:localhost", 2);
-    let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", examined.stdout);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("ok       certificate: it matches its key; days left: "), "{}", doctor.stdout);
+    write_certificate_for(home.path(), "DNS:localhost", 2);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("PROBLEM  certificate: it expires soon; days left: "), "{}", doctor.stdout);
 }
 
 /// The public name may lead to a proxy or to another replica, and may not resolve on this machine.
 #[tokio::test]
 async fn the_command_line_asks_the_listener_of_this_machine_under_its_public_name() {
     let home = home().with("GOCLAW_SERVER__PUBLIC_URL", "https://gateway.invalid/base");
-    certify_for(home.path(), "DNS:gateway.invalid,IP:127.0.0.1", 30);
+    write_certificate_for(home.path(), "DNS:gateway.invalid,IP:127.0.0.1", 30);
     let (_gateway, _base) = start(&home).await;
-    let asked = home.run(&["health"]);
-    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
-    let examined = home.run(&["doctor"]);
-    assert!(examined.stdout.contains("a gateway responds there"), "{}", examined.stdout);
+    let health = home.run(&["health"]);
+    assert_eq!(health.code, Some(0), "{}", health.stderr);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("a gateway responds there"), "{}", doctor.stdout);
     let link = home.run(&["open", "--no-browser"]).stdout;
     assert!(link.starts_with("https://gateway.invalid/base/#link="), "{link}");
     // In a container, the command has the variables of the gateway.
     let mut command = home.command(&["health"]);
     command.env("GOCLAW_HOST", "0.0.0.0");
-    let asked = CommandOutput::of(command);
-    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    let health = CommandOutput::of(command);
+    assert_eq!(health.code, Some(0), "{}", health.stderr);
 }
 
 #[tokio::test]
 async fn a_hangup_reloads_the_certificate_at_once() {
     let home = home();
     let (gateway, base) = start(&home).await;
-    certify(home.path());
+    write_certificate(home.path());
     let is_logged = || home.printed("gateway", "stderr").contains("the new certificate in");
     assert!(!is_logged());
-    let killed = Command::new("kill").args(["-s", "HUP", &gateway.0.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
+    let signalled = Command::new("kill").args(["-s", "HUP", &gateway.0.id().to_string()]).status().expect("kill runs");
+    assert!(signalled.success());
     // No connection is opened meanwhile, so only the signal can reload the files.
     eventually("the certificate to be read", || std::future::ready(is_logged().then_some(()))).await;
     assert!(client(home.path()).get(format!("{base}/healthz")).send().await.is_ok());
@@ -122,7 +122,7 @@ async fn plain_http_gets_a_400_that_names_https() {
     let home = home();
     let (_gateway, _base) = start(&home).await;
     let mut stream = TcpStream::connect(("127.0.0.1", home.port)).expect("a connection");
-    stream.set_read_timeout(Some(TEST_DEADLINE)).expect("a limit");
+    stream.set_read_timeout(Some(TEST_DEADLINE)).expect("a timeout");
     stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is sent");
     let mut text = String::new();
     // The gateway does not read the rest of the request, so the connection may be reset after the response.
@@ -143,7 +143,7 @@ async fn a_renewed_certificate_is_used_and_an_invalid_one_is_not() {
         reported().await
     })
     .await;
-    certify(home.path());
+    write_certificate(home.path());
     let new = client(home.path());
     eventually("the new certificate", || async { new.get(&url).send().await.ok() }).await;
     assert!(old.get(&url).send().await.is_err(), "the old certificate is gone");
@@ -154,7 +154,7 @@ fn a_certificate_without_its_key_prevents_the_start() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let home = home();
     let other = tempfile::tempdir().expect("a folder");
-    certify(other.path());
+    write_certificate(other.path());
     fs::copy(other.path().join("key.pem"), home.path().join("key.pem")).expect("a copy");
     let refused = home.run(&[]);
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);

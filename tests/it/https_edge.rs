@@ -20,7 +20,7 @@ use crate::support::gateway::{TEST_DEADLINE, eventually};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls");
 
-/// Only the limits of heads and of writes can end a connection within a test.
+/// Only `header_timeout` and `stall_timeout` can end a connection within a test.
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
     idle_timeout: Duration::from_secs(2 * TEST_DEADLINE.as_secs()),
@@ -33,7 +33,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// Serves a body of 16 KiB. Dropping the guard stops it.
-async fn served(limits: Limits) -> (std::net::SocketAddr, DropGuard) {
+async fn start_server(limits: Limits) -> (std::net::SocketAddr, DropGuard) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let folder = Path::new(FOLDER);
@@ -62,7 +62,7 @@ async fn connect_tls(address: std::net::SocketAddr) -> TlsStream<tokio::net::Tcp
 
 #[tokio::test]
 async fn a_handshake_without_a_request_times_out() {
-    let (address, _stop) = served(LIMITS).await;
+    let (address, _stop) = start_server(LIMITS).await;
     let mut caller = connect_tls(address).await;
     // A connection that is closed without `close_notify` is a TLS error.
     let read = timeout(TEST_DEADLINE, caller.read(&mut [0])).await.expect("the connection is closed");
@@ -72,8 +72,8 @@ async fn a_handshake_without_a_request_times_out() {
 #[tokio::test]
 async fn the_time_limit_of_a_first_head_starts_with_its_first_byte() {
     let limits = Limits { header_timeout: Duration::from_secs(2), ..LIMITS };
-    let (address, _stop) = served(limits).await;
-    // A browser connects before it knows what to request.
+    let (address, _stop) = start_server(limits).await;
+    // The two pauses together are longer than the timeout. A browser may connect long before it has a request.
     let mut caller = connect_tls(address).await;
     for part in ["GET / HTTP/1.1\r\n", "host: x\r\nconnection: close\r\n\r\n"] {
         let silence = timeout(limits.header_timeout * 3 / 5, caller.read(&mut [0])).await;
@@ -88,7 +88,7 @@ async fn the_time_limit_of_a_first_head_starts_with_its_first_byte() {
 /// TLS buffers bytes that the socket does not accept, so the server's writes seem to succeed.
 #[tokio::test]
 async fn a_caller_that_does_not_read_loses_its_connection() {
-    let (address, _stop) = served(LIMITS).await;
+    let (address, _stop) = start_server(LIMITS).await;
     let mut caller = connect_tls(address).await;
     // The responses are larger than all buffers on the way.
     let requests = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_500);

@@ -17,8 +17,7 @@ async fn refresh(gateway: &Gateway) -> u16 {
     gateway.post("/v1/auth/openai/refresh", json!({})).await.status
 }
 
-/// Lists the models with an API token, and returns the status.
-async fn models_with(gateway: &Gateway, token: &str) -> u16 {
+async fn models_status(gateway: &Gateway, token: &str) -> u16 {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
     HttpResponse::of(request.send().await.expect("an answer")).await.status
 }
@@ -42,7 +41,7 @@ async fn assert_the_first_key_suffices(home: &Home, token: &str) {
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["authenticated"], true);
     assert_eq!(refresh(&gateway).await, 200);
-    assert_eq!(models_with(&gateway, token).await, 200);
+    assert_eq!(models_status(&gateway, token).await, 200);
     gateway.stop().await;
 }
 
@@ -55,8 +54,9 @@ async fn a_running_gateway_uses_a_new_key_without_a_restart() {
     let token = new_token(&gateway).await;
     let rotated = home.run(&["keys", "rotate"]);
     assert_eq!(rotated.code, Some(0), "{}{}", rotated.stdout, rotated.stderr);
-    assert!(rotated.stdout.contains("Resealed: 3 values"), "{}{}", rotated.stdout, rotated.stderr);
-    assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200));
+    let expected = "Resealed: 3 values";
+    assert!(rotated.stdout.contains(expected), "access, refresh and API token: {}{}", rotated.stdout, rotated.stderr);
+    assert_eq!((models_status(&gateway, &token).await, refresh(&gateway).await), (200, 200));
     eventually("the log line about the new key", || async {
         gateway.log().contains("encryption keys have changed").then_some(())
     })
@@ -83,7 +83,7 @@ async fn a_rotation_that_is_killed_at_any_point_loses_nothing() {
         pause(STEP * kill).await;
         let _ = rotation.kill();
         rotation.wait().expect("the command ends");
-        assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200), "after kill {kill}");
+        assert_eq!((models_status(&gateway, &token).await, refresh(&gateway).await), (200, 200), "after kill {kill}");
     }
     assert!(gateway.is_running());
     let resealed = home.run(&["keys", "reseal"]);

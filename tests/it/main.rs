@@ -48,7 +48,7 @@ mod token_journal;
 mod upstream;
 mod upstream_http2;
 
-// Whole processes.
+// Mostly whole processes.
 mod audit;
 mod backups;
 mod base_path;

@@ -25,7 +25,7 @@ fn previous_release() -> PathBuf {
         .into()
 }
 
-async fn status_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+async fn wait_for_status(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     eventually(what, || async { Some(gateway.status().await).filter(&holds) }).await
 }
 
@@ -59,7 +59,7 @@ async fn the_previous_release_and_this_one_share_a_database() {
         for (gateway, other) in [(&new, &old), (&old, &new)] {
             assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.status, 200);
             generation += 1;
-            status_when(other, "the other gateway's refresh", |status| status["generation"] == generation).await;
+            wait_for_status(other, "the other gateway's refresh", |status| status["generation"] == generation).await;
         }
     }
     assert_both_answer([&old, &new], &token).await;
@@ -68,7 +68,7 @@ async fn the_previous_release_and_this_one_share_a_database() {
     for (gateway, other) in [(&new, &old), (&old, &new)] {
         gateway.sign_in_again().await;
         let login = gateway.status().await["login_id"].clone();
-        status_when(other, "the other gateway's login", |status| status["login_id"] == login).await;
+        wait_for_status(other, "the other gateway's login", |status| status["login_id"] == login).await;
     }
     // Token rotation is new in this release. The previous release accepts both tokens of a program.
     let rotated = new.post("/v1/tokens/editor/rotate", json!({"overlap": 600})).await.json();
@@ -77,9 +77,9 @@ async fn the_previous_release_and_this_one_share_a_database() {
         assert_both_answer([&old, &new], token).await;
     }
     assert_eq!(old.post("/v1/auth/openai/logout", json!({})).await.status, 200);
-    status_when(&new, "the other gateway's logout", |status| status["state"] == "absent").await;
+    wait_for_status(&new, "the other gateway's logout", |status| status["state"] == "absent").await;
     let totals = provider.get_control("/presentations/totals").await;
     assert_eq!((&totals["presentations"], &totals["reuse_refused"]), (&json!(4), &json!(0)), "{totals}");
-    // A release before 0.1.0 does not start on a schema with an unknown migration, so it is not restarted here.
+    // A release before 0.1.0 does not start on a schema with an unknown migration, so this test does not restart it.
     // store_contract/sqlite_file.rs tests that later releases do.
 }

@@ -10,8 +10,7 @@ use crate::{
     },
 };
 
-/// Returns the ids in the model list.
-async fn ids(gateway: &Gateway) -> Vec<String> {
+async fn listed_ids(gateway: &Gateway) -> Vec<String> {
     let models = gateway.get("/v1/models").await.json();
     let entries = models["data"].as_array().expect("models").iter();
     entries.map(|model| model["id"].as_str().expect("an id").to_owned()).collect()
@@ -24,7 +23,7 @@ async fn respond(gateway: &Gateway, model: &str, members: Value) -> HttpResponse
 }
 
 /// Returns the effort and the tier that the backend received. The simulator echoes them.
-fn received(response: &HttpResponse) -> (Value, Value) {
+fn effort_and_tier(response: &HttpResponse) -> (Value, Value) {
     assert_eq!(response.status, 200, "{}", response.text);
     let body = response.json();
     (body["reasoning"]["effort"].clone(), body["service_tier"].clone())
@@ -33,7 +32,7 @@ fn received(response: &HttpResponse) -> (Value, Value) {
 #[tokio::test]
 async fn a_model_of_the_default_provider_has_two_names() {
     let (_provider, _home, gateway) = signed_in().await;
-    let ids = ids(&gateway).await;
+    let ids = listed_ids(&gateway).await;
     assert_eq!(
         ids,
         [
@@ -79,7 +78,7 @@ async fn the_codex_cli_gets_the_catalogue_with_names_that_requests_may_use() {
     let list = answer.json();
     let entries = list["models"].as_array().expect("a catalogue");
     let slugs: Vec<_> = entries.iter().map(|entry| entry["slug"].as_str().expect("a slug")).collect();
-    assert_eq!(slugs.len(), 7, "{slugs:?}");
+    assert_eq!(slugs.len(), 7, "three models under two names each, and the agent: {slugs:?}");
     for entry in entries {
         let slug = entry["slug"].as_str().expect("a slug");
         assert_eq!((&entry["context_window"], &entry["supported_in_api"]), (&json!(272_000), &json!(true)), "{slug}");
@@ -110,7 +109,7 @@ async fn suffixes_set_effort_and_tier_and_parameters_take_precedence() {
         ("gpt-5.5", json!({"service_tier": "default"}), Value::Null, json!("default")),
     ] {
         let response = respond(&gateway, model, members.clone()).await;
-        assert_eq!(received(&response), (effort, tier), "{model} with {members}");
+        assert_eq!(effort_and_tier(&response), (effort, tier), "{model} with {members}");
         let named = (response.json()["model"].clone(), response.header("openai-model").to_owned());
         assert_eq!(named, (json!(model), model.to_owned()));
     }
@@ -133,15 +132,15 @@ async fn a_model_whose_name_ends_like_a_suffix_is_requested_by_that_name() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    assert_eq!(received(&respond(&gateway, "gpt-9-fast", json!({})).await), (Value::Null, Value::Null));
-    assert_eq!(received(&respond(&gateway, "gpt-9-fast-high", json!({})).await), (json!("high"), Value::Null));
+    assert_eq!(effort_and_tier(&respond(&gateway, "gpt-9-fast", json!({})).await), (Value::Null, Value::Null));
+    assert_eq!(effort_and_tier(&respond(&gateway, "gpt-9-fast-high", json!({})).await), (json!("high"), Value::Null));
     // Without a model list, such an ending is read as a suffix.
     provider.post_control("/settings", json!({"models": ["gpt-9"]})).await;
     let home = Home::new(&provider);
     let unlisted = home.start().await;
     unlisted.sign_in().await;
     provider.post_control("/faults", json!({"endpoint": "models", "fault": "bad_gateway"})).await;
-    assert_eq!(received(&respond(&unlisted, "gpt-9-fast", json!({})).await), (Value::Null, json!("priority")));
+    assert_eq!(effort_and_tier(&respond(&unlisted, "gpt-9-fast", json!({})).await), (Value::Null, json!("priority")));
 }
 
 #[tokio::test]
@@ -152,7 +151,7 @@ async fn the_fallback_answers_under_the_requested_name() {
     gateway.sign_in().await;
     for model in ["gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-5-mini", "gpt-5-nano"] {
         let response = respond(&gateway, model, json!({})).await;
-        assert_eq!(received(&response).0, json!("low"), "{model}");
+        assert_eq!(effort_and_tier(&response).0, json!("low"), "{model}");
         assert_eq!((&response.json()["model"], response.header("openai-model")), (&json!(model), model));
         let chat = json!({"model": model, "messages": [{"role": "user", "content": "Hello"}]});
         let chat = gateway.post("/v1/chat/completions", chat).await;
@@ -164,5 +163,9 @@ async fn the_fallback_answers_under_the_requested_name() {
     // The list of the next login may have the model itself.
     provider.post_control("/settings", json!({"models": ["gpt-4o-mini"]})).await;
     gateway.sign_in_again().await;
-    assert_eq!(received(&respond(&gateway, "gpt-4o-mini", json!({})).await).0, Value::Null, "the model is listed");
+    assert_eq!(
+        effort_and_tier(&respond(&gateway, "gpt-4o-mini", json!({})).await).0,
+        Value::Null,
+        "the model is listed"
+    );
 }

@@ -29,23 +29,22 @@ async fn ask(gateway: &Gateway, path: &str, members: Value) -> HttpResponse {
     gateway.post(path, body).await
 }
 
-/// Returns the data of the events.
-fn events(text: &str) -> Vec<Value> {
+fn event_data(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     data.filter_map(|data| serde_json::from_str(data).ok()).collect()
 }
 
-async fn script(provider: &Provider, script: &str) {
+async fn set_script(provider: &Provider, script: &str) {
     provider.post_control("/scripts", json!({"script": script})).await;
 }
 
 #[tokio::test]
 async fn the_last_event_has_the_whole_response_and_ends_the_stream() {
     let (provider, _home, gateway) = signed_in().await;
-    script(&provider, "after_completed").await;
+    set_script(&provider, "after_completed").await;
     let tools = json!([{"type": "function", "name": "add", "parameters": {"type": "object", "properties": {}}}]);
     let streamed = ask(&gateway, RESPONSES, json!({"stream": true, "tools": tools})).await;
-    let events = events(&streamed.text);
+    let events = event_data(&streamed.text);
     let last = events.last().expect("an event");
     assert_eq!((&last["type"], streamed.is_broken), (&json!("response.completed"), false), "{}", streamed.text);
     let response = &last["response"];
@@ -69,13 +68,14 @@ async fn a_failure_before_any_output_becomes_an_http_status() {
     ] {
         for path in [RESPONSES, CHAT] {
             for stream in [true, false] {
-                script(&provider, failure).await;
+                set_script(&provider, failure).await;
                 let refused = ask(&gateway, path, json!({"stream": stream})).await;
                 assert_eq!(
                     (refused.status, &refused.json()["error"]["code"]),
                     (status, &json!(code)),
                     "{path} {failure}"
                 );
+                // The simulator's message says: try again in 11.054s.
                 assert_eq!(refused.header("retry-after"), if status == 429 { "12" } else { "" });
                 assert_eq!(refused.header("x-should-retry") == "false", status == 400);
             }
@@ -86,9 +86,9 @@ async fn a_failure_before_any_output_becomes_an_http_status() {
 #[tokio::test]
 async fn a_provider_that_ends_early_breaks_the_stream_after_an_error_event() {
     let (provider, _home, gateway) = signed_in().await;
-    script(&provider, "eof").await;
+    set_script(&provider, "eof").await;
     let streamed = ask(&gateway, RESPONSES, json!({"stream": true})).await;
-    let last = events(&streamed.text).pop().expect("an event");
+    let last = event_data(&streamed.text).pop().expect("an event");
     assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("stream_ended_early")), "{}", streamed.text);
     assert!(streamed.is_broken, "{}", streamed.text);
 }
@@ -98,10 +98,10 @@ async fn text_that_arrives_only_as_deltas_is_collected() {
     let (provider, _home, gateway) = signed_in().await;
     let delta = |text: &str| json!({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": text});
     let given = format!("events:{}", json!([delta("Thr"), delta("ee")]));
-    script(&provider, &given).await;
+    set_script(&provider, &given).await;
     let whole = ask(&gateway, RESPONSES, json!({})).await.json();
     assert_eq!(whole["output"][0]["content"][0]["text"], "Three", "{whole}");
-    script(&provider, &given).await;
+    set_script(&provider, &given).await;
     let whole = ask(&gateway, CHAT, json!({})).await.json();
     assert_eq!(whole["choices"][0]["message"]["content"], "Three", "{whole}");
 }
@@ -110,17 +110,21 @@ async fn text_that_arrives_only_as_deltas_is_collected() {
 async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
-    for (number, stream) in [(1, true), (2, false)] {
+    for (abandoned, stream) in [(1, true), (2, false)] {
         let response = ask(&gateway, CHAT, json!({"stream": stream, "stop": ["d2 w", "word3"]})).await;
         let text = if stream {
-            events(&response.text).iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
+            event_data(&response.text)
+                .iter()
+                .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+                .collect()
         } else {
             response.json()["choices"][0]["message"]["content"].as_str().expect("a text").to_owned()
         };
         assert_eq!((text.as_str(), response.is_broken), ("word1 wor", false), "{}", response.text);
         assert!(response.text.contains(r#""finish_reason":"stop""#) && !response.text.contains("prompt_tokens"));
-        let ended = || async { (provider.get_control("/streams").await["abandoned"] == number).then_some(()) };
-        eventually("the stream to end at the provider", ended).await;
+        let is_abandoned =
+            || async { (provider.get_control("/streams").await["abandoned"] == abandoned).then_some(()) };
+        eventually("the stream to end at the provider", is_abandoned).await;
     }
 }
 
@@ -130,7 +134,7 @@ async fn a_started_response_is_sent_without_waiting_for_more_events() {
     provider.post_control("/settings", json!({"stream_pause": "1h"})).await;
     let request = crate::support::gateway::http().post(format!("{}{RESPONSES}", gateway.base));
     let request = request.bearer_auth(&gateway.token).json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
-    // The gateway sends a comment only after 15 s of silence.
+    // Less than the 15 s of silence after which the gateway would send a comment.
     let response = tokio::time::timeout(Duration::from_secs(9), request.send()).await;
     assert_eq!(response.expect("in time").expect("a response").status(), 200);
 }

@@ -10,6 +10,7 @@ use crate::support::{
 
 const MODEL: &str = "openai-codex/gpt-5.5";
 
+/// Starts a gateway and connects its ChatGPT account.
 pub(crate) async fn signed_in() -> (Provider, Home, Gateway) {
     let provider = Provider::approving();
     let home = Home::new(&provider);
@@ -49,6 +50,7 @@ async fn a_request_without_stream_gets_one_response() {
 #[tokio::test]
 async fn the_gateway_adapts_requests_to_the_backend() {
     let (_provider, _home, gateway) = signed_in().await;
+    // A header that lists names cannot carry a comma, a space or a non-ASCII character in one of them.
     let body = json!({
         "model": MODEL,
         "input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
@@ -142,8 +144,8 @@ async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
     assert!(request.send().await.expect_err("a timeout").is_timeout());
-    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
-    eventually("the stream to end at the provider", ended).await;
+    let is_abandoned = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
+    eventually("the stream to end at the provider", is_abandoned).await;
 }
 
 #[tokio::test]

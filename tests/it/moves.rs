@@ -32,11 +32,12 @@ async fn assert_presented_without_reuse(provider: &Provider, presentations: u32)
     assert_eq!(counts, [json!(presentations), json!(0), json!(0)], "{totals}");
 }
 
-async fn state_becomes(gateway: &Gateway, state: &str) -> Value {
-    let look = || async { Some(gateway.status().await).filter(|status| status["state"] == state) };
-    eventually("the state", look).await
+async fn wait_for_state(gateway: &Gateway, state: &str) -> Value {
+    let status_with_state = || async { Some(gateway.status().await).filter(|status| status["state"] == state) };
+    eventually("the state", status_with_state).await
 }
 
+/// The folder of the token journal is called `escrow`.
 fn journal_files(home: &Home) -> Vec<String> {
     let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
     files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
@@ -53,7 +54,7 @@ async fn an_account_moves_to_another_database_and_is_refreshed_there() {
     // The gateway keeps running during the export.
     let done = run(&source, "export", &file, &["openai-codex"]);
     assert_eq!(done.code, Some(0), "{done:?}");
-    state_becomes(&gateway, "absent").await;
+    wait_for_state(&gateway, "absent").await;
     let events = gateway.get("/v1/activity").await.json();
     assert_eq!(events["events"][0]["event"], "moved_away", "{events}");
     let entry = &gateway.get("/v1/audit?limit=1").await.json()["entries"][0];
@@ -94,7 +95,7 @@ async fn a_running_gateway_gets_an_account_and_keeps_its_newest_tokens() {
     assert_eq!(run(&source, "export", &file, &["--all"]).code, Some(0));
     let gateway = target.start().await;
     assert_eq!(run(&target, "import", &file, &["openai-codex"]).code, Some(0));
-    state_becomes(&gateway, "active").await;
+    wait_for_state(&gateway, "active").await;
     let listed = gateway.get("/v1/providers").await.json();
     assert!(listed.to_string().contains(r#""display_name":"Work""#), "{listed}");
     assert!(
@@ -119,8 +120,8 @@ async fn an_account_in_doubt_or_unknown_is_not_exported() {
     let file = home.path().join("moving.age");
     let unknown = run(&home, "export", &file, &["openai-codex", "work"]);
     assert!(unknown.code == Some(1) && unknown.stderr.contains("no account work"), "{unknown:?}");
-    let order = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
-    provider.post_control("/faults", order).await;
+    let fault = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
+    provider.post_control("/faults", fault).await;
     refresh(&gateway).await;
     for names in ["openai-codex", "--all"] {
         let refused = run(&home, "export", &file, &[names]);

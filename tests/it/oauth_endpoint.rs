@@ -1,4 +1,4 @@
-//! Tests of the OAuth client against the simulator: its requests, and its error for each kind of response.
+//! Tests of the OAuth client, most of them against the simulator: its requests, and its error for each response.
 
 use std::{
     io::{Read, Write},
@@ -34,7 +34,7 @@ use crate::support::outbound::{account, outbound};
 
 const VERIFIER: [u8; 64] = [7; 64];
 
-async fn provider() -> (Simulator, OAuthClient) {
+async fn start_provider() -> (Simulator, OAuthClient) {
     let simulator = Simulator::start(Options::default()).await.unwrap();
     let client = client_of(simulator.issuer());
     (simulator, client)
@@ -48,7 +48,7 @@ pub(crate) fn client_of(issuer: &str) -> OAuthClient {
 }
 
 /// Returns a new code that belongs to `VERIFIER`.
-async fn approved(client: &OAuthClient) -> CodeGrant {
+async fn approved_grant(client: &OAuthClient) -> CodeGrant {
     let verifier = PkceVerifier::from_bytes(&VERIFIER);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
     let response = http().get(url.expose_secret()).send().await.unwrap();
@@ -58,14 +58,15 @@ async fn approved(client: &OAuthClient) -> CodeGrant {
 }
 
 fn endpoint() -> HttpOAuthEndpoint {
+    // Installs the TLS provider.
     let _ = http();
     HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock)).unwrap()
 }
 
 #[tokio::test]
 async fn a_code_is_redeemed_once() {
-    let (provider, client) = provider().await;
-    let grant = approved(&client).await;
+    let (provider, client) = start_provider().await;
+    let grant = approved_grant(&client).await;
     let again = CodeGrant {
         code: AuthorizationCode::new(grant.code.expose_secret()),
         verifier: PkceVerifier::from_bytes(&VERIFIER),
@@ -79,8 +80,8 @@ async fn a_code_is_redeemed_once() {
 
 #[tokio::test]
 async fn a_wrong_verifier_is_rejected() {
-    let (_provider, client) = provider().await;
-    let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved(&client).await };
+    let (_provider, client) = start_provider().await;
+    let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved_grant(&client).await };
     let refused = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
 }
@@ -107,15 +108,18 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
     for (fault, expected) in [
         (Fault::too_many_requests(Some("7")), "rate limited 7"),
         (
-            responding(429, r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600.5}}"#),
+            response_fault(429, r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600.5}}"#),
             "rate limited 600",
         ),
-        (responding(400, r#"{"error": {"type": "invalid_grant", "message": "No."}}"#), "rejected 400 invalid_grant"),
-        (responding(403, r#"{"error": {"code": "account_deactivated"}}"#), "rejected 403 account_deactivated"),
-        (responding(403, r#"{"detail": {"code": "deactivated_workspace"}}"#), "rejected 403 deactivated_workspace"),
-        (responding(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
-        (responding(401, "Unauthorized"), "rejected 401 unknown"),
-        (responding(401, "\n<!DOCTYPE html><title>Proxy login</title>"), "unreadable 401"),
+        (
+            response_fault(400, r#"{"error": {"type": "invalid_grant", "message": "No."}}"#),
+            "rejected 400 invalid_grant",
+        ),
+        (response_fault(403, r#"{"error": {"code": "account_deactivated"}}"#), "rejected 403 account_deactivated"),
+        (response_fault(403, r#"{"detail": {"code": "deactivated_workspace"}}"#), "rejected 403 deactivated_workspace"),
+        (response_fault(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
+        (response_fault(401, "Unauthorized"), "rejected 401 unknown"),
+        (response_fault(401, "\n<!DOCTYPE html><title>Proxy login</title>"), "unreadable 401"),
         (Fault::internal_server_error(), "server error 500"),
         (Fault::bad_gateway(), "server error 502"),
         (Fault::service_unavailable(None), "server error 503"),
@@ -125,8 +129,8 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
         (Fault::HugeBody, "unreadable 200"),
         (redirect, "unreadable 307"),
     ] {
-        let (provider, client) = provider().await;
-        let grant = approved(&client).await;
+        let (provider, client) = start_provider().await;
+        let grant = approved_grant(&client).await;
         provider.queue_fault(FaultOrder::standing(Endpoint::Token, fault.clone()));
         let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
         assert_eq!(kind(&error), expected, "{fault:?}");
@@ -137,15 +141,15 @@ async fn each_invalid_response_has_its_error_and_is_not_retried() {
 }
 
 /// Returns a fault that replaces a response by this one.
-fn responding(status: u16, body: &str) -> Fault {
+fn response_fault(status: u16, body: &str) -> Fault {
     Fault::Status { status, body: body.to_owned(), content_type: "application/json".to_owned(), retry_after: None }
 }
 
 #[tokio::test]
 async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
     for content_type in ["text/html", "text/plain; charset=utf-8", "nonsense", "application/json;charset=utf-8"] {
-        let (provider, client) = provider().await;
-        let grant = approved(&client).await;
+        let (provider, client) = start_provider().await;
+        let grant = approved_grant(&client).await;
         let body = "\u{feff}{\"access_token\":\"a\",\"refresh_token\":\"r\"}".to_owned();
         let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
         provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
@@ -156,8 +160,8 @@ async fn a_token_response_is_parsed_as_json_whatever_its_content_type() {
 
 #[tokio::test]
 async fn a_truncated_response_is_indeterminate() {
-    let (provider, client) = provider().await;
-    let grant = approved(&client).await;
+    let (provider, client) = start_provider().await;
+    let grant = approved_grant(&client).await;
     provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
     let error = endpoint().exchange_code(account(), &client, grant).await.unwrap_err();
     assert!(matches!(error, TokenEndpointError::Indeterminate(_)), "{error:?}");
@@ -173,8 +177,8 @@ async fn a_refused_connection_is_unreachable() {
 
 #[tokio::test]
 async fn a_revocation_reports_its_result() {
-    let (provider, client) = provider().await;
-    let tokens = endpoint().exchange_code(account(), &client, approved(&client).await).await.unwrap();
+    let (provider, client) = start_provider().await;
+    let tokens = endpoint().exchange_code(account(), &client, approved_grant(&client).await).await.unwrap();
     let refresh_token = tokens.refresh_token.unwrap();
     provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::internal_server_error()));
     assert!(endpoint().revoke(account(), &client, &refresh_token).await.is_err());
@@ -196,8 +200,9 @@ async fn a_connect_timeout_is_unreachable() {
         queue.push(stream);
     }
     let client = client_of(&format!("http://{address}"));
-    let limit = Duration::from_secs(20);
-    let given_up = endpoint().refresh(account(), &client, &RefreshToken::new("token"), limit).await.unwrap_err();
+    let total_timeout = Duration::from_secs(20);
+    let given_up =
+        endpoint().refresh(account(), &client, &RefreshToken::new("token"), total_timeout).await.unwrap_err();
     // The connect timeout must end the call. After the total timeout, the token might have been consumed.
     let TokenEndpointError::Unreachable(why) = given_up else { panic!("{given_up:?}") };
     assert_eq!(why.problem, ConnectProblem::TimedOut, "{why:?}");
@@ -225,7 +230,7 @@ async fn a_response_that_arrived_during_a_pause_is_read() {
     });
     let (oauth, token) = (endpoint(), RefreshToken::new("token"));
     let pause = async {
-        // Lets the request leave first.
+        // Lets the request leave first. The pause outlasts the timeout of the refresh.
         timeout(Duration::from_millis(150), std::future::pending::<()>()).await.unwrap_err();
         sleep_thread(Duration::from_millis(900));
     };
@@ -264,18 +269,18 @@ async fn a_refusal_whose_body_stalls_or_breaks_off_is_reported_by_its_status() {
 }
 
 /// Presents a refresh token to a provider that responds with this JSON.
-async fn refreshed(
+async fn refresh_with_response(
     (provider, client): &(Simulator, OAuthClient),
     status: u16,
     body: &str,
 ) -> Result<TokenResponse, TokenEndpointError> {
-    provider.queue_fault(FaultOrder::once(Endpoint::Token, responding(status, body)));
+    provider.queue_fault(FaultOrder::once(Endpoint::Token, response_fault(status, body)));
     endpoint().refresh(account(), client, &RefreshToken::new("token"), Duration::from_secs(20)).await
 }
 
 #[tokio::test]
 async fn known_codes_are_found_and_other_texts_are_unknown() {
-    let provider = provider().await;
+    let provider = start_provider().await;
     for (body, code) in [
         (r#"{"error":{"code":"refresh_token_reused","message":"secret"}}"#, "refresh_token_reused"),
         (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),
@@ -286,14 +291,14 @@ async fn known_codes_are_found_and_other_texts_are_unknown() {
         ("<html>", "unknown"),
         ("", "unknown"),
     ] {
-        let error = refreshed(&provider, 400, body).await.unwrap_err();
+        let error = refresh_with_response(&provider, 400, body).await.unwrap_err();
         assert_eq!(kind(&error), format!("rejected 400 {code}"), "{body}");
     }
 }
 
 #[tokio::test]
 async fn expires_in_may_be_a_number_or_a_string() {
-    let provider = provider().await;
+    let provider = start_provider().await;
     for (json, seconds) in [
         ("3600", Some(3600)),
         ("\"3600\"", Some(3600)),
@@ -304,19 +309,20 @@ async fn expires_in_may_be_a_number_or_a_string() {
         ("\"soon\"", None),
     ] {
         let body = format!(r#"{{"access_token":"a","expires_in":{json}}}"#);
-        assert_eq!(refreshed(&provider, 200, &body).await.unwrap().expires_in, seconds, "{json}");
+        assert_eq!(refresh_with_response(&provider, 200, &body).await.unwrap().expires_in, seconds, "{json}");
     }
 }
 
 #[tokio::test]
 async fn a_body_without_tokens_is_unreadable() {
-    let provider = provider().await;
+    let provider = start_provider().await;
     for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
-        let error = refreshed(&provider, 200, body).await.unwrap_err();
+        let error = refresh_with_response(&provider, 200, body).await.unwrap_err();
         assert_eq!(kind(&error), "unreadable 200", "{body}");
     }
-    let alone = refreshed(&provider, 200, r#"{"refresh_token":"r"}"#).await.unwrap();
+    let alone = refresh_with_response(&provider, 200, r#"{"refresh_token":"r"}"#).await.unwrap();
     assert!(alone.access_token.is_none() && alone.refresh_token.is_some());
-    let bare = refreshed(&provider, 200, r#"{"access_token":"a","refresh_token":"","scope":null}"#).await.unwrap();
+    let bare =
+        refresh_with_response(&provider, 200, r#"{"access_token":"a","refresh_token":"","scope":null}"#).await.unwrap();
     assert!(bare.refresh_token.is_none() && bare.scope.is_none());
 }

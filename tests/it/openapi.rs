@@ -34,16 +34,16 @@ fn every_operation_has_an_id_a_tag_a_summary_and_a_401() {
 /// The framework emits a key twice when two responses share a status. A parser silently keeps one of them.
 #[test]
 fn no_response_status_appears_twice() {
-    let mut scopes: Vec<(usize, BTreeSet<&str>)> = Vec::new();
+    let mut objects: Vec<(usize, BTreeSet<&str>)> = Vec::new();
     for line in COMMITTED.lines() {
         let depth = line.len() - line.trim_start().len();
-        scopes.retain(|(seen_at, _)| *seen_at <= depth);
+        objects.retain(|(seen_at, _)| *seen_at <= depth);
         let Some((key, _)) = line.trim_start().strip_prefix('"').and_then(|rest| rest.split_once("\":")) else {
             continue;
         };
-        match scopes.last_mut() {
+        match objects.last_mut() {
             Some((seen_at, keys)) if *seen_at == depth => assert!(keys.insert(key), "`{key}` twice: {line}"),
-            _ => scopes.push((depth, BTreeSet::from([key]))),
+            _ => objects.push((depth, BTreeSet::from([key]))),
         }
     }
 }

@@ -15,14 +15,13 @@ use crate::{
 const DASHSCOPE_KEY: &str = "sk-simulated-CANARY-0001";
 
 /// Returns the status, code and parameter of an error, and asserts that it tells clients not to retry.
-fn refused(response: &HttpResponse) -> (u16, Value, Value) {
+fn permanent_error(response: &HttpResponse) -> (u16, Value, Value) {
     assert_eq!(response.header("x-should-retry"), "false", "{}", response.text);
     let error = &response.json()["error"];
     (response.status, error["code"].clone(), error["param"].clone())
 }
 
-/// Returns the data of each event.
-fn data(text: &str) -> Vec<&str> {
+fn event_data(text: &str) -> Vec<&str> {
     text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect()
 }
 
@@ -52,7 +51,7 @@ async fn a_legacy_completion_is_sent_as_a_user_message() {
     let streamed =
         complete(json!({"prompt": ["Say hello"], "stream": true, "stream_options": {"include_usage": true}})).await;
     let (last, chunks) =
-        data(&streamed.text).split_last().map(|(last, chunks)| (*last, chunks.to_vec())).expect("chunks");
+        event_data(&streamed.text).split_last().map(|(last, chunks)| (*last, chunks.to_vec())).expect("chunks");
     assert_eq!((last, streamed.header("content-type")), ("[DONE]", "text/event-stream"), "{}", streamed.text);
     let chunks: Vec<Value> = chunks.iter().map(|chunk| serde_json::from_str(chunk).expect("JSON")).collect();
     assert!(
@@ -71,7 +70,7 @@ async fn a_legacy_completion_is_sent_as_a_user_message() {
         (json!({"suffix": "end"}), "suffix"),
         (json!({"logprobs": 3}), "logprobs"),
     ] {
-        let error = refused(&complete(members.clone()).await);
+        let error = permanent_error(&complete(members.clone()).await);
         assert_eq!(error, (400, json!("unsupported_parameter"), json!(param)), "{members}");
     }
     for (prompt, code, param) in [
@@ -79,13 +78,17 @@ async fn a_legacy_completion_is_sent_as_a_user_message() {
         (json!([1, 2, 3]), "invalid_type", "prompt[0]"),
         (json!([]), "missing_required_parameter", "prompt[0]"),
     ] {
-        assert_eq!(refused(&complete(json!({ "prompt": prompt })).await), (400, json!(code), json!(param)), "{prompt}");
+        assert_eq!(
+            permanent_error(&complete(json!({ "prompt": prompt })).await),
+            (400, json!(code), json!(param)),
+            "{prompt}"
+        );
     }
     let elsewhere = complete(json!({"model": "dashscope/qwen-plus"})).await;
-    assert_eq!(refused(&elsewhere).1, "unsupported_api", "{}", elsewhere.text);
+    assert_eq!(permanent_error(&elsewhere).1, "unsupported_api", "{}", elsewhere.text);
 }
 
-async fn with_dashscope() -> (Provider, Home, Gateway) {
+async fn gateway_with_dashscope() -> (Provider, Home, Gateway) {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -97,7 +100,7 @@ async fn with_dashscope() -> (Provider, Home, Gateway) {
 
 #[tokio::test]
 async fn embeddings_come_from_dashscope_in_the_requested_encoding() {
-    let (_provider, _home, gateway) = with_dashscope().await;
+    let (_provider, _home, gateway) = gateway_with_dashscope().await;
     let embed = async |members: Value| {
         let mut body = json!({"model": "dashscope/text-embedding-v4", "input": ["a", "four"]});
         body.as_object_mut().expect("an object").extend(members.as_object().expect("an object").clone());
@@ -112,9 +115,9 @@ async fn embeddings_come_from_dashscope_in_the_requested_encoding() {
     let encoded = embed(json!({"encoding_format": "base64"})).await.json();
     assert_eq!(encoded["data"][1]["embedding"], "AACAQAAAAD8AAIC/", "{encoded}");
     let unknown = embed(json!({"encoding_format": "int8"})).await;
-    assert_eq!(refused(&unknown), (400, json!("unsupported_value"), json!("encoding_format")));
+    assert_eq!(permanent_error(&unknown), (400, json!("unsupported_value"), json!("encoding_format")));
     assert_eq!(
-        refused(&embed(json!({"input": null})).await),
+        permanent_error(&embed(json!({"input": null})).await),
         (400, json!("missing_required_parameter"), json!("input"))
     );
     assert_eq!(embed(json!({"model": "dashscope/no-such"})).await.status, 404);
@@ -129,7 +132,12 @@ async fn embeddings_that_are_not_available_are_refused_with_a_hint() {
         ("suno/v5", "no_models", "/v1/proxy/suno/"),
     ] {
         let response = gateway.post("/v1/embeddings", json!({"model": model, "input": "Hello"})).await;
-        assert_eq!((refused(&response).0, refused(&response).1), (400, json!(code)), "{model}: {}", response.text);
+        assert_eq!(
+            (permanent_error(&response).0, permanent_error(&response).1),
+            (400, json!(code)),
+            "{model}: {}",
+            response.text
+        );
         assert!(response.text.contains(names), "{model}: {}", response.text);
     }
 }
@@ -161,14 +169,14 @@ async fn an_image_is_generated_with_a_model_s_image_tool() {
         "{as_url}"
     );
     for (members, param) in [(json!({"n": 2}), "n"), (json!({"stream": true}), "stream")] {
-        assert_eq!(refused(&draw(members).await), (400, json!("unsupported_parameter"), json!(param)));
+        assert_eq!(permanent_error(&draw(members).await), (400, json!("unsupported_parameter"), json!(param)));
     }
     assert_eq!(
-        refused(&draw(json!({"prompt": null})).await),
+        permanent_error(&draw(json!({"prompt": null})).await),
         (400, json!("missing_required_parameter"), json!("prompt"))
     );
     let refusal = draw(json!({"size": "9x9"})).await;
-    assert_eq!(refused(&refusal).0, 400, "the provider's own reason: {}", refusal.text);
+    assert_eq!(permanent_error(&refusal).0, 400, "the provider's own reason: {}", refusal.text);
 }
 
 #[tokio::test]
@@ -176,7 +184,7 @@ async fn an_image_request_that_yields_no_image_returns_the_model_s_text() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/scripts", json!({"script": "refusal"})).await;
     let refusal = gateway.post("/v1/images/generations", json!({"prompt": "A lighthouse"})).await;
-    assert_eq!(refused(&refusal), (400, json!("no_image_generated"), Value::Null), "{}", refusal.text);
+    assert_eq!(permanent_error(&refusal), (400, json!("no_image_generated"), Value::Null), "{}", refusal.text);
     assert!(refusal.text.contains("I cannot help with that."), "{}", refusal.text);
 }
 
@@ -215,7 +223,7 @@ async fn a_program_for_one_model_can_use_only_that_model() {
     let request = request.bearer_auth(made["token"].as_str().expect("a token"));
     let unlisted = request.json(&json!({"prompt": "Hello"})).send().await.expect("a response");
     assert_eq!(unlisted.status(), 403);
-    // A request of a program for another account does not load this account's model list.
+    // A program whose token is for another account does not cause a request for this account's model list.
     let lists = provider.outcomes("/backend-api/codex/models").await.len();
     let (other_provider, _other_home, gateway) = signed_in().await;
     let made = gateway.post("/v1/tokens", json!({"name": "elsewhere", "scope": "models:suno"})).await.json();
@@ -251,7 +259,8 @@ async fn a_chat_returns_the_reasoning_of_a_model_that_reasons() {
     let silent = message(json!({"reasoning_effort": "none"})).await;
     assert_eq!(silent.get("reasoning_content"), None, "{silent}");
     let streamed = ask(json!({"stream": true})).await;
-    let chunks: Vec<Value> = data(&streamed.text).iter().filter_map(|chunk| serde_json::from_str(chunk).ok()).collect();
+    let chunks: Vec<Value> =
+        event_data(&streamed.text).iter().filter_map(|chunk| serde_json::from_str(chunk).ok()).collect();
     for name in ["reasoning_content", "reasoning"] {
         let joined: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"][name].as_str()).collect();
         assert_eq!(joined, "Thinking about it.", "{name}: {}", streamed.text);

@@ -1,4 +1,4 @@
-//! Tests of outbound proxies and additional certificate authorities: every request to another machine goes through the
+//! Tests of outbound proxies and additional certificate authorities: requests to other machines go through the
 //! configured proxy, and only a request that never left counts as not sent.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
@@ -48,7 +48,7 @@ fn address(url: &str) -> SocketAddr {
 }
 
 /// Replaces the simulator's address in `url` by a host that only the proxy resolves.
-fn at(host: &str, url: &str) -> String {
+fn url_at(host: &str, url: &str) -> String {
     url.replace(&format!("http://{}", address(url)), &format!("https://{host}"))
 }
 
@@ -68,23 +68,27 @@ async fn every_request_of_an_account_goes_through_the_proxy() {
         let hosts = [(AUTH_HOST, auth.address), (API_HOST, api.address)];
         let proxy = ProxyDouble::start(scheme, ProxyBehaviour::Connects, &hosts).await;
         let home = Home::new(&provider)
-            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &at(AUTH_HOST, &provider.issuer))
-            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &at(API_HOST, &provider.backend_url))
+            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &url_at(AUTH_HOST, &provider.issuer))
+            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &url_at(API_HOST, &provider.backend_url))
             .with("GOCLAW_TLS__CA_FILE", &authority().display().to_string())
             .with(variable, &proxy.url(scheme));
         let gateway = home.start().await;
         let started = gateway.start_login().await;
         let auth_url = started["auth_url"].as_str().unwrap().replace(&format!("https://{AUTH_HOST}"), &provider.issuer);
         HttpResponse::of(browser_like().get(auth_url).send().await.unwrap()).await;
-        let asked = |host: &str| proxy.asked().iter().filter(|asked| **asked == format!("{host}:443")).count();
-        assert_eq!((gateway.status().await["authenticated"].clone(), asked(AUTH_HOST)), (json!(true), 1), "{variable}");
+        let requests_to = |host: &str| proxy.asked().iter().filter(|asked| **asked == format!("{host}:443")).count();
+        assert_eq!(
+            (gateway.status().await["authenticated"].clone(), requests_to(AUTH_HOST)),
+            (json!(true), 1),
+            "{variable}"
+        );
         let refreshed = gateway.post("/v1/auth/openai/refresh", json!({})).await;
-        assert_eq!((refreshed.status, asked(AUTH_HOST)), (200, 2), "{}", refreshed.text);
+        assert_eq!((refreshed.status, requests_to(AUTH_HOST)), (200, 2), "{}", refreshed.text);
         let answered = gateway.post("/v1/responses", json!({"model": "gpt-5.5", "input": "Hi", "stream": false})).await;
         assert_eq!(answered.status, 200, "{}", answered.text);
-        assert!(asked(API_HOST) >= 1);
+        assert!(requests_to(API_HOST) >= 1);
         let logout = gateway.post("/v1/auth/openai/logout", json!({})).await.json();
-        assert_eq!((logout["revocation"].clone(), asked(AUTH_HOST)), (json!("revoked"), 3), "{logout}");
+        assert_eq!((logout["revocation"].clone(), requests_to(AUTH_HOST)), (json!("revoked"), 3), "{logout}");
         assert!(proxy.asked().iter().all(|asked| asked.ends_with(".provider.example:443")), "{:?}", proxy.asked());
         assert!(gateway.log().contains(&format!("go through the proxy {scheme}://{}", proxy.address)));
     }
@@ -191,7 +195,7 @@ fn an_account_s_own_proxy_takes_precedence_and_loopback_is_always_direct() {
     })
     .unwrap();
     let proxies = outbound.proxies();
-    let through = |account: Option<&str>, url: &str| {
+    let proxy_for = |account: Option<&str>, url: &str| {
         let index = proxies.index_for_text(url, account.map(name).as_ref());
         proxies.proxy(index).map_or_else(|| "direct".to_owned(), ProxyUrl::address)
     };
@@ -212,7 +216,7 @@ fn an_account_s_own_proxy_takes_precedence_and_loopback_is_always_direct() {
         (Some("own"), "https://[::1]/", "direct"),
         (None, "http://127.0.0.1:1/", "direct"),
     ] {
-        assert_eq!(through(account, url), expected, "{account:?} {url}");
+        assert_eq!(proxy_for(account, url), expected, "{account:?} {url}");
     }
 }
 
@@ -224,14 +228,14 @@ fn proxies_are_shown_without_their_credentials() {
         .with("GOCLAW_PROVIDERS__SUNO__PROXY", "none")
         .with("GOCLAW_PROVIDERS__DASHSCOPE__PROXY", "socks5://:CANARY@own.example");
     let shown = home.run(&["config", "show"]);
-    let found = |parts: &[&str]| {
+    let assert_shown = |parts: &[&str]| {
         let is_found = shown.stdout.lines().any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(is_found, "{parts:?} in {}", shown.stdout);
     };
-    found(&["outbound.proxy", "http://proxy.example:3128 (credentials not shown)", "variable https_proxy"]);
-    found(&["outbound.no_proxy", "internal.example, 10.0.0.0/8", "variable NO_PROXY"]);
-    found(&["providers.suno.proxy", "none"]);
-    found(&["providers.dashscope.proxy", "socks5://own.example:1080 (credentials not shown)"]);
+    assert_shown(&["outbound.proxy", "http://proxy.example:3128 (credentials not shown)", "variable https_proxy"]);
+    assert_shown(&["outbound.no_proxy", "internal.example, 10.0.0.0/8", "variable NO_PROXY"]);
+    assert_shown(&["providers.suno.proxy", "none"]);
+    assert_shown(&["providers.dashscope.proxy", "socks5://own.example:1080 (credentials not shown)"]);
     let wrong = Home::without_provider().with("ALL_PROXY", "https://CANARY@proxy.example").run(&["config", "check"]);
     assert!(wrong.stderr.contains("ALL_PROXY = (not shown): it must be the address of a proxy"), "{}", wrong.stderr);
     for output in [shown.stdout, shown.stderr, wrong.stdout, wrong.stderr] {

@@ -150,8 +150,8 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     browser.wait_for_text("Approve in the other tab").await;
     browser.wait_for_text("Sign-in timed out").await;
     assert_accessible(&browser, "timed out").await;
-    let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
-    eventually("the gateway to end the login", over).await;
+    let is_over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
+    eventually("the gateway to end the login", is_over).await;
 }
 
 #[tokio::test]
@@ -180,6 +180,7 @@ async fn a_restored_database_is_not_shown_as_a_lost_response() {
     gateway.sign_in().await;
     let login = gateway.status().await["login_id"].as_str().expect("a login").to_owned();
     gateway.stop().await;
+    // This mark in the token journal says that generation 4 exists. The database has generation 0.
     fs::write(home.data_dir().join(format!("escrow/openai-codex.{login}.4.seen")), "").expect("a mark");
     let gateway = home.start().await;
     assert_eq!(gateway.status().await["state"], "in_doubt");

@@ -1,4 +1,4 @@
-//! Tests of the page's files: they are embedded and small, and load nothing from other origins.
+//! Tests of the page's files and of the API reference: they are small, compressed, and load nothing from other origins.
 
 use std::{collections::BTreeSet, fs, io::Read};
 
@@ -29,7 +29,7 @@ fn whole_endpoint(gateway: &TestGateway) -> impl Endpoint<Output = Response> + u
 }
 
 /// Requests every file in the folder of the page and returns its name, content type and text.
-async fn served() -> Vec<(String, String, String)> {
+async fn request_files() -> Vec<(String, String, String)> {
     let mut files = Vec::new();
     for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/web_ui/page")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
@@ -44,7 +44,7 @@ async fn served() -> Vec<(String, String, String)> {
 
 #[tokio::test]
 async fn every_file_is_embedded_and_the_page_stays_small() {
-    let files = served().await;
+    let files = request_files().await;
     for (name, content_type, _) in &files {
         assert_ne!(content_type, "application/octet-stream", "{name}");
     }
@@ -89,7 +89,7 @@ async fn the_api_reference_runs_no_script_and_lists_every_operation() {
 
 #[tokio::test]
 async fn the_page_loads_nothing_from_other_origins() {
-    for (name, _, text) in served().await {
+    for (name, _, text) in request_files().await {
         // The SVG namespace is an identifier, not a request.
         let text = text.replace("http://www.w3.org/2000/svg", "");
         for forbidden in ["src=\"http", "href=\"http", "url(http", "@import", "eval(", "innerHTML", "document.write"] {

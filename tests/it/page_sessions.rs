@@ -22,7 +22,7 @@ async fn call(gateway: &Gateway, method: Method, path: &str, token: &str) -> Htt
     HttpResponse::of(request.send().await.expect("a response")).await
 }
 
-async fn session(gateway: &Gateway, token: &str) -> String {
+async fn start_session(gateway: &Gateway, token: &str) -> String {
     let begun = call(gateway, Method::POST, "/v1/session", token).await;
     assert_eq!(begun.status, 200, "{}", begun.text);
     begun.json()["token"].as_str().expect("a token").to_owned()
@@ -32,8 +32,9 @@ async fn session(gateway: &Gateway, token: &str) -> String {
 async fn a_session_is_started_extended_and_ended() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let token = session(&gateway, &gateway.token).await;
+    let token = start_session(&gateway, &gateway.token).await;
     assert_eq!(call(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
+    // 100 s of the session's 30 minutes are left. The next request extends it to 30 minutes again.
     home.change_database("UPDATE api_tokens SET expires_at = expires_at - 1700000");
     let refreshed = call(&gateway, Method::POST, "/v1/session", &token).await.json();
     assert!(refreshed.get("token").is_none(), "the token is returned once");
@@ -54,7 +55,7 @@ async fn all_page_sessions_and_the_gateway_token_are_one_principal() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let (one, other) = (session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await);
+    let (one, other) = (start_session(&gateway, &gateway.token).await, start_session(&gateway, &gateway.token).await);
     let post = async |token: &str, path: &str, body: Value| {
         let request = http().post(format!("{}/v1/auth/openai/{path}", gateway.base)).bearer_auth(token).json(&body);
         HttpResponse::of(request.send().await.expect("a response")).await
@@ -72,7 +73,7 @@ async fn all_page_sessions_and_the_gateway_token_are_one_principal() {
 async fn an_idle_session_ends() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let token = session(&gateway, &gateway.token).await;
+    let token = start_session(&gateway, &gateway.token).await;
     home.change_database("UPDATE api_tokens SET expires_at = 1");
     eventually("the end of the session", || async {
         (call(&gateway, Method::GET, "/v1/providers", &token).await.status == 401).then_some(())
@@ -95,7 +96,7 @@ async fn a_link_opens_one_session_and_nothing_else() {
     for link in [printed, link_of(&gateway, &gateway.token).await] {
         let elsewhere = call(&gateway, Method::GET, "/v1/providers", &link).await;
         assert_eq!((elsewhere.status, &elsewhere.json()["code"]), (403, &json!("insufficient_scope")));
-        let token = session(&gateway, &link).await;
+        let token = start_session(&gateway, &link).await;
         assert_eq!(call(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
         assert_eq!(call(&gateway, Method::POST, "/v1/session", &link).await.status, 401);
     }
@@ -125,11 +126,12 @@ async fn links_and_sessions_opened_by_a_session_end_with_it() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     for home in [Home::without_provider(), replicas::home(&provider, &database)] {
         let gateway = home.start().await;
-        let (first, other) = (session(&gateway, &gateway.token).await, session(&gateway, &gateway.token).await);
+        let (first, other) =
+            (start_session(&gateway, &gateway.token).await, start_session(&gateway, &gateway.token).await);
         // A session that is opened in a later second would have a later end of its own.
         pause(Duration::from_millis(1_100)).await;
-        let child = session(&gateway, &link_of(&gateway, &first).await).await;
-        let grandchild = session(&gateway, &link_of(&gateway, &child).await).await;
+        let child = start_session(&gateway, &link_of(&gateway, &first).await).await;
+        let grandchild = start_session(&gateway, &link_of(&gateway, &child).await).await;
         let unopened = link_of(&gateway, &grandchild).await;
         let [of_first, of_child] = [own_entry(&gateway, &first).await, own_entry(&gateway, &child).await];
         assert_eq!((&of_child["parent"], &of_child["ends_at"]), (&of_first["id"], &of_first["ends_at"]), "{of_child}");
@@ -147,7 +149,7 @@ async fn sessions_and_links_end_with_the_gateway_token() {
     let tokens = ["a-gateway-token-of-thirty-two-letters", "another-gateway-token-of-enough-letters"];
     let home = Home::without_provider().with("GOCLAW_SERVER__TOKEN", tokens[0]);
     let gateway = home.start().await;
-    let (session, link) = (session(&gateway, tokens[0]).await, link_of(&gateway, tokens[0]).await);
+    let (session, link) = (start_session(&gateway, tokens[0]).await, link_of(&gateway, tokens[0]).await);
     let made =
         http().post(format!("{}/v1/tokens", gateway.base)).bearer_auth(tokens[0]).json(&json!({"name": "editor"}));
     let program = HttpResponse::of(made.send().await.expect("a response")).await.json()["token"].clone();
@@ -166,8 +168,8 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let [first, second, third] = [
-        session(&gateway, &gateway.token).await,
-        session(&gateway, &gateway.token).await,
+        start_session(&gateway, &gateway.token).await,
+        start_session(&gateway, &gateway.token).await,
         link_of(&gateway, &gateway.token).await,
     ];
     let made = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
@@ -208,11 +210,11 @@ async fn a_link_opens_one_session_on_two_replicas() {
         (call(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
     })
     .await;
-    let requests = (0..20).map(|turn| call(&gateways[turn % 2], Method::POST, "/v1/session", &link));
+    let requests = (0..20).map(|number| call(&gateways[number % 2], Method::POST, "/v1/session", &link));
     let responses = join_all(requests).await;
     // RFC 9110 section 15.5.2 requires `WWW-Authenticate` with every 401.
-    let challenged = |response: &HttpResponse| response.header("www-authenticate").starts_with("Bearer");
-    assert!(responses.iter().filter(|response| response.status == 401).all(challenged));
+    let has_challenge = |response: &HttpResponse| response.header("www-authenticate").starts_with("Bearer");
+    assert!(responses.iter().filter(|response| response.status == 401).all(has_challenge));
     let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.into_iter().collect::<BTreeSet<u16>>(), BTreeSet::from([200, 401]));
@@ -221,7 +223,7 @@ async fn a_link_opens_one_session_on_two_replicas() {
 #[tokio::test]
 async fn changes_are_streamed_until_the_session_ends() {
     let (_provider, home, gateway) = signed_in().await;
-    let token = session(&gateway, &gateway.token).await;
+    let token = start_session(&gateway, &gateway.token).await;
     let request = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&token);
     let mut events = request.send().await.expect("a response");
     assert_eq!(events.headers()["content-type"], "text/event-stream");

@@ -23,12 +23,12 @@ use crate::support::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn refused() -> TokenEndpointError {
+fn refusal() -> TokenEndpointError {
     TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }
 }
 
 /// Connects an account in a gateway that refreshes only on demand.
-async fn connected() -> TestGateway {
+async fn connected_gateway() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway
@@ -37,7 +37,7 @@ async fn connected() -> TestGateway {
 #[tokio::test]
 async fn two_callbacks_of_one_login_exchange_its_code_once() {
     let mut oauth = MockOAuthEndpoint::new();
-    oauth.expect_exchange_code().times(1).returning(|_, _, _| Err(refused()));
+    oauth.expect_exchange_code().times(1).returning(|_, _, _| Err(refusal()));
     let gateway = TestGateway::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
     let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -47,17 +47,17 @@ async fn two_callbacks_of_one_login_exchange_its_code_once() {
     };
     let (first, second) = tokio::join!(callback(), callback());
     let errors = [first.unwrap_err(), second.unwrap_err()];
-    let exchanged =
+    let was_exchanged =
         |error: &&AppError| matches!(error, AppError::LoginFailed(LoginEnd { outcome: LoginOutcome::CodeRefused, .. }));
-    assert_eq!(errors.iter().filter(exchanged).count(), 1, "{errors:?}");
+    assert_eq!(errors.iter().filter(was_exchanged).count(), 1, "{errors:?}");
 }
 
 #[tokio::test]
 async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
-    oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refused()));
+    oauth.expect_refresh().times(1).returning(|_, _, _, _| Err(refusal()));
     let app = gateway.another_gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("the gateway starts");
     let openai = name(OPENAI);
@@ -74,7 +74,7 @@ fn expect_comparison(store: &mut MockTokenStore, stored: &SealedCredential) {
 
 #[tokio::test]
 async fn a_refresh_takes_two_store_steps() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     let stored = gateway.account(OPENAI).await.expect("a connected account");
     gateway.clock.advance(2 * HOUR);
     let mut store = MockTokenStore::new();
@@ -99,10 +99,10 @@ async fn a_refresh_takes_two_store_steps() {
     within(app.tokens.usable(&name(OPENAI))).await.expect("a token");
 }
 
-/// Another process may hold the lease by then, and a clock that was set back must not hide it.
+/// Another process may hold the lease by then, and a clock that was set back must not hide this.
 #[tokio::test]
 async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_set_back() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     let stored = gateway.account(OPENAI).await.expect("a connected account");
     gateway.clock.advance(2 * HOUR);
     let (mut store, mut oauth, clock) = (MockTokenStore::new(), MockOAuthEndpoint::new(), gateway.clock.clone());
@@ -135,7 +135,7 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
 
 #[tokio::test]
 async fn a_valid_token_is_served_without_store_or_provider() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     let stored = gateway.account(OPENAI).await.expect("a connected account");
     let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
     store.expect_feedback().returning(|| Ok(Vec::new()));
@@ -156,7 +156,7 @@ async fn a_valid_token_is_served_without_store_or_provider() {
 
 #[tokio::test]
 async fn a_forbidden_path_and_a_status_start_no_refresh() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().never();
@@ -180,7 +180,7 @@ async fn a_forbidden_path_and_a_status_start_no_refresh() {
 
 #[tokio::test]
 async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     let mut listener = MockCallbackListener::new();
     let held = || BindError::InUse { held: "127.0.0.1:1455".to_owned() };
     listener.expect_bind().times(1).withf(|address| address.port() == 1455).returning(move |_| Err(held()));
@@ -196,7 +196,7 @@ async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
 
 #[tokio::test]
 async fn a_status_and_a_cancellation_never_sleep() {
-    let gateway = connected().await;
+    let gateway = connected_gateway().await;
     let mut clock = MockClock::new();
     clock.expect_now().return_const(NOW);
     clock.expect_sleep().never();

@@ -20,7 +20,7 @@ use crate::support::{
     postgres_server::{PASSWORD, PostgresServer},
 };
 
-/// `pg_hba.conf`: Debian's rules, preceded by rules for databases that accept only one kind of connection.
+/// `pg_hba.conf` as on Debian, with rules for databases that accept only one kind of connection.
 const RULES: &str = "\
 local     all         all     scram-sha-256
 hostssl   only_tls    all all scram-sha-256
@@ -33,7 +33,7 @@ const DATABASES: [&str; 4] = ["only_tls", "only_plain", "by_password", "by_cert"
 /// An address of this machine that the store treats as another machine.
 const ELSEWHERE: &str = "0.0.0.0";
 
-async fn server() -> PostgresServer {
+async fn start_server() -> PostgresServer {
     let mut server = PostgresServer::create(RULES);
     server.start();
     let client = server.client().await;
@@ -44,7 +44,7 @@ async fn server() -> PostgresServer {
 }
 
 /// Opens a store. Returns `tls` or `plain` and the connection's application name, or the error text.
-async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) -> String {
+async fn open_store(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) -> String {
     let options = PostgresOptions { pool_size: 1, wait: Duration::ZERO, ca_file };
     let store = match PostgresStore::open(&url.into(), &options, Arc::new(SystemClock)).await {
         Ok(store) => store,
@@ -60,18 +60,18 @@ async fn opened(server: &PostgresServer, url: &str, ca_file: Option<PathBuf>) ->
     let protection = server.client().await.query_one(query, &[]).await.unwrap().get(0);
     drop(store);
     // Wait until the connection is closed, so that the next call finds only its own.
-    let has_no_other_connection =
+    let no_other_connection_query =
         "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     let client = server.client().await;
     let is_gone =
-        || async { client.query_one(has_no_other_connection, &[]).await.unwrap().get::<_, bool>(0).then_some(()) };
+        || async { client.query_one(no_other_connection_query, &[]).await.unwrap().get::<_, bool>(0).then_some(()) };
     eventually("the connection to end", is_gone).await;
     protection
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_sslmode_protects_as_documented() {
-    let server = server().await;
+    let server = start_server().await;
     let file = |name: &str| server.path(name).display().to_string();
     let (own, other) = (format!("sslrootcert={}", file("server.pem")), format!("sslrootcert={}", file("ca.pem")));
     let client_certificate = format!("sslcert={}&sslkey={}", file("client.pem"), file("client.key"));
@@ -105,27 +105,27 @@ async fn each_sslmode_protects_as_documented() {
         ("localhost", format!("by_cert?sslmode=verify-full&{own}&{client_certificate}"), "tls goclaw"),
         ("localhost", format!("by_cert?sslmode=verify-full&{own}"), "requires a valid client certificate"),
     ] {
-        let found = opened(&server, &server.url(host, &rest), None).await;
+        let found = open_store(&server, &server.url(host, &rest), None).await;
         assert!(found.contains(expected), "{host}/{rest}: {found}");
     }
     let socket = server.path("").display().to_string().replace('/', "%2F");
     for parameters in ["sslmode=require", "sslmode=verify-full&sslrootcert=system", "sslcert=/some&sslkey=/other"] {
-        let found = opened(&server, &server.url(&socket, &format!("postgres?{parameters}")), None).await;
+        let found = open_store(&server, &server.url(&socket, &format!("postgres?{parameters}")), None).await;
         assert_eq!(found, "plain goclaw", "TLS parameters are ignored, as in libpq: {parameters}");
     }
-    let trusted = Some(server.path("server.pem"));
+    let ca_file = Some(server.path("server.pem"));
     let url = server.url("localhost", "postgres?sslmode=verify-full");
     assert_eq!(
-        opened(&server, &url, trusted).await,
+        open_store(&server, &url, ca_file).await,
         "tls goclaw",
         "tls.ca_file is trusted in addition to the system's authorities"
     );
 }
 
-/// A host that drops packets, such as a primary that was cut off.
+/// The first host drops packets, like a primary that was cut off.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_host_is_tried_if_the_first_one_does_not_answer() {
-    let server = server().await;
+    let server = start_server().await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let silent = socket.listen(1).unwrap();
@@ -137,7 +137,7 @@ async fn the_next_host_is_tried_if_the_first_one_does_not_answer() {
     }
     let url = server.url("localhost", "postgres?sslmode=disable");
     let url = url.replace("@localhost", &format!("@{address},localhost"));
-    assert_eq!(opened(&server, &url, None).await, "plain goclaw");
+    assert_eq!(open_store(&server, &url, None).await, "plain goclaw");
 }
 
 #[test]
@@ -190,8 +190,8 @@ async fn the_start_waits_for_a_database_that_is_not_up_yet() {
         .with("GOCLAW_ENCRYPTION__KEY", &"0".repeat(64))
         .with("RUST_LOG", "info");
     let gateway = home.spawn(home.command(&[]), "gateway");
-    let waits = || async { home.printed("gateway", "stderr").contains("waiting up to").then_some(()) };
-    eventually("the gateway to wait", waits).await;
+    let is_waiting = || async { home.printed("gateway", "stderr").contains("waiting up to").then_some(()) };
+    eventually("the gateway to wait", is_waiting).await;
     server.start();
     drop(home.wait_until_healthy(gateway).await);
     let log = home.printed("gateway", "stderr");

@@ -96,6 +96,7 @@ async fn a_large_body_is_not_replayed_after_a_refresh() {
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
     gateway.sign_in().await;
+    // Longer than the 1 MiB that the gateway buffers for a second attempt.
     let large =
         json!({"model": "gpt-5.5", "input": [], "store": false, "stream": true, "instructions": "x".repeat(2 << 20)});
     let refused = json!({"kind": "answer", "status": 401, "headers": [["content-type", "application/json"]],
@@ -119,27 +120,27 @@ async fn an_oversized_body_is_rejected_before_it_is_read_completely() {
     let (provider, _home, gateway) = signed_in().await;
     let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
     for path in [RESPONSES, "/v1/responses"] {
-        // Only the head is sent.
+        // Only the head is sent. Its length is above the maximum of 32 MiB.
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 40000000\r\n\r\n",
             gateway.token
         );
         let (status, text) = raw(address, &head).await;
         assert_eq!((status, text.contains("body_too_large")), (413, true), "{path}: {text}");
-        // Without a content length.
-        let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20])).take(64);
+        // 64 MiB without a content length.
+        let oversized = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20])).take(64);
         let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
         // The server may close before the whole body is sent, and the client then loses the response.
-        if let Ok(response) = request.body(reqwest::Body::wrap_stream(endless)).send().await {
+        if let Ok(response) = request.body(reqwest::Body::wrap_stream(oversized)).send().await {
             assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
         }
     }
-    let refused = || async {
+    let has_four_refusals = || async {
         let page = gateway.get("/v1/requests").await.json();
         let records = page["requests"].as_array().expect("records").iter();
         (records.filter(|record| record["status"] == 413).count() == 4).then_some(())
     };
-    eventually("the records of the four refusals", refused).await;
+    eventually("the records of the four refusals", has_four_refusals).await;
     assert_eq!(gateway.get(USAGE).await.status, 200);
     assert!(backend_requests(&provider).await.len() <= 2);
 }
@@ -165,6 +166,7 @@ async fn the_proxy_forwards_compressed_bodies_and_the_model_apis_decompress_them
         ("/v1/responses", "gzip", gzip(&large), 413),
         ("/v1/responses", "zstd", zstd_frames(&prompt()), 200),
         ("/v1/responses", "zstd", [zstd(&prompt()), vec![0; 5]].concat(), 400),
+        // Too many frames, all of them empty.
         ("/v1/responses", "zstd", b"\x28\xb5\x2f\xfd\0\0\x01\0\0".repeat(2_000), 400),
         ("/v1/responses", "zstd", gzip(&prompt()), 400),
         ("/v1/responses", "gzip", gzip(&prompt())[..40].to_vec(), 400),
@@ -207,9 +209,9 @@ async fn a_forbidden_path_is_rejected_in_openai_s_format_and_not_forwarded() {
         ("/v1/proxy/xyz/codex/responses", 404, "unknown_provider"),
         ("/v1/proxy/suno/feed/v2", 400, "not_connected"),
     ] {
-        let (answered, body) = get_raw(&gateway, path).await;
+        let (actual, body) = get_raw(&gateway, path).await;
         let error = &body["error"];
-        assert_eq!((answered, &error["code"]), (status, &json!(code)), "{path}: {body}");
+        assert_eq!((actual, &error["code"]), (status, &json!(code)), "{path}: {body}");
         assert!(error["message"].is_string() && error["type"].is_string() && error.get("param").is_some(), "{path}");
     }
     let upgrade = http().get(format!("{}{RESPONSES}", gateway.base)).bearer_auth(&gateway.token);
@@ -276,8 +278,8 @@ async fn a_disconnected_caller_ends_the_upstream_stream() {
     response.chunk().await.expect("a piece").expect("more to come");
     assert_eq!(provider.get_control("/streams").await["open"], 1);
     drop(response);
-    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
-    eventually("the stream to end at the provider", ended).await;
+    let is_abandoned = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
+    eventually("the stream to end at the provider", is_abandoned).await;
 }
 
 #[tokio::test]
@@ -300,18 +302,18 @@ async fn a_session_token_is_refreshed_with_its_cookie_through_the_proxy() {
     let body = json!({"session_token": browser["session_token"], "client_cookie": browser["client_cookie"]});
     let connected = gateway.call(Method::PUT, "/v1/auth/suno/secret", Some(body)).await;
     assert_eq!(connected.status, 200, "{}", connected.text);
-    let refreshed = || async {
+    let has_refreshed_twice = || async {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["generation"].as_u64() >= Some(2)).then_some(())
     };
-    eventually("two refreshes", refreshed).await;
+    eventually("two refreshes", has_refreshed_twice).await;
     let credits = gateway.get("/v1/proxy/suno/billing/info/").await;
     assert_eq!((credits.status, &credits.json()["is_active"]), (200, &json!(true)), "{}", credits.text);
 
     provider.post_control("/browsers/revoke", json!({"session_id": browser["session_id"]})).await;
-    let ended = || async {
+    let needs_login = || async {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["state"] == "needs_reauth").then_some(())
     };
-    eventually("the account to need a new login", ended).await;
+    eventually("the account to need a new login", needs_login).await;
 }

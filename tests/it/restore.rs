@@ -1,5 +1,5 @@
-//! Tests of restoring an older copy of the database. The token journal restores the login, or reports that the newest
-//! tokens are lost.
+//! Tests of restoring an older copy of the database. The gateway writes the newest tokens from its token journal into
+//! the database, or reports that they are lost.
 
 use std::{cell::RefCell, collections::BTreeMap, fs, path::Path};
 
@@ -30,9 +30,9 @@ async fn assert_no_reuse(provider: &Provider) {
     assert_eq!((&totals["reuse_refused"], &totals["families_killed"]), (&json!(0), &json!(0)), "{totals}");
 }
 
-async fn status_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    let look = || async { Some(gateway.status().await).filter(&holds) };
-    eventually(what, look).await
+async fn wait_for_status(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let matching_status = || async { Some(gateway.status().await).filter(&holds) };
+    eventually(what, matching_status).await
 }
 
 /// Copies the files of the SQLite database, and nothing else.
@@ -83,7 +83,7 @@ async fn the_newest_tokens_are_written_from_the_journal_into_a_restored_file() {
 }
 
 /// Signs in, copies the database, runs `change`, stops the gateway, restores the copy and starts the gateway again.
-async fn restored_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
+async fn restore_after(provider: &Provider, home: &Home, change: impl AsyncFn(&Gateway)) -> Gateway {
     let backup = tempfile::tempdir().expect("a folder");
     let gateway = home.start().await;
     gateway.sign_in().await;
@@ -107,12 +107,12 @@ async fn a_presentation_missing_from_the_restored_file_leaves_the_account_in_dou
             if is_new_login {
                 gateway.sign_in_again().await;
             }
-            let order = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
-            provider.post_control("/faults", order).await;
+            let fault = json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}});
+            provider.post_control("/faults", fault).await;
             refresh(gateway).await;
             assert_eq!(gateway.status().await["state"], "in_doubt");
         };
-        let gateway = restored_after(&provider, &home, change).await;
+        let gateway = restore_after(&provider, &home, change).await;
         let status = gateway.status().await;
         assert_eq!((&status["state"], &status["authenticated"]), (&json!("in_doubt"), &json!(true)), "{status}");
         assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
@@ -131,13 +131,13 @@ async fn a_token_that_the_provider_declined_leaves_no_doubt_after_a_restore() {
         refresh(gateway).await;
         assert_eq!(gateway.status().await["state"], "active");
     };
-    let gateway = restored_after(&provider, &home, change).await;
+    let gateway = restore_after(&provider, &home, change).await;
     assert_eq!(gateway.status().await["state"], "active");
     assert_eq!(refresh(&gateway).await, 200);
     assert_eq!(gateway.status().await["generation"], 1);
 }
 
-/// Copies the tables that hold logins. `RESTORE` copies them back.
+/// Copies the tables of accounts. `RESTORE` copies them back.
 const BACK_UP: &str =
     "CREATE TABLE old_providers AS TABLE llm_providers; CREATE TABLE old_secrets AS TABLE config_secrets;
     CREATE TABLE old_events AS TABLE credential_events;";
@@ -157,7 +157,7 @@ async fn a_running_gateway_writes_its_newest_tokens_into_a_restored_database() {
         assert_eq!(refresh(&gateway).await, 200);
     }
     database.execute(RESTORE).await;
-    status_when(&gateway, "the newest tokens to be back", |status| status["generation"] == 2).await;
+    wait_for_status(&gateway, "the newest tokens to be back", |status| status["generation"] == 2).await;
     assert_eq!(refresh(&gateway).await, 200);
     let status = gateway.status().await;
     assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(3)), "{status}");
@@ -174,14 +174,14 @@ async fn if_only_a_lost_gateway_had_the_newest_tokens_the_account_stays_in_doubt
     let lost = replicas::home(&provider, &database);
     let second = lost.start().await;
     assert_eq!(refresh(&second).await, 200);
-    status_when(&first, "the other gateway's refresh", |status| status["generation"] == 1).await;
+    wait_for_status(&first, "the other gateway's refresh", |status| status["generation"] == 1).await;
     // The status comes from the database. The first gateway's own journal follows within half a second.
     eventually("the mark", || async { has_mark(&home).then_some(()) }).await;
     drop((second, lost));
     database.execute(RESTORE).await;
 
     let in_doubt = |status: &Value| status["state"] == "in_doubt";
-    let status = status_when(&first, "the doubt", in_doubt).await;
+    let status = wait_for_status(&first, "the doubt", in_doubt).await;
     assert_eq!((&status["generation"], &status["authenticated"]), (&json!(0), &json!(true)), "{status}");
     assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
     // Neither an ordinary refresh nor a restart after another restore presents the token.
@@ -217,6 +217,7 @@ async fn an_account_that_is_absent_after_a_restore_stays_absent() {
     assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(1));
 }
 
+/// The folder of the token journal is called `escrow`.
 fn journal_files(home: &Home) -> Vec<String> {
     let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
     files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
@@ -268,7 +269,7 @@ async fn a_login_that_was_replaced_after_the_backup_is_replaced_again() {
             new.replace(gateway.status().await["login_id"].clone());
             assert_ne!(*new.borrow(), old);
         };
-        let gateway = restored_after(&provider, &home, change).await;
+        let gateway = restore_after(&provider, &home, change).await;
         let (status, new) = (gateway.status().await, new.take());
         assert_eq!((&status["login_id"], &status["state"]), (&new, &json!("active")), "{status}");
         assert_eq!(refresh(&gateway).await, 200);
@@ -291,5 +292,5 @@ async fn a_running_gateway_ends_a_logged_out_login_that_a_restore_brings_back() 
     eventually("the other gateway's journal to record the logout", has_recorded_end).await;
     gateway.stop().await;
     database.execute(RESTORE).await;
-    status_when(&other, "the account to be absent again", |status| status["state"] == "absent").await;
+    wait_for_status(&other, "the account to be absent again", |status| status["state"] == "absent").await;
 }

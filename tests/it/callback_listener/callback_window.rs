@@ -11,7 +11,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// The gateway closes the port 1 s after the page was fetched, or else 10 s after the callback.
+/// The gateway closes the port 1 s after the page was fetched, or 10 s after the callback if it was not fetched.
 const SOON: Duration = Duration::from_secs(5);
 const AT_THE_LATEST: Duration = Duration::from_secs(15);
 /// Number of polls, 20 ms apart. Together they take longer than the one second after which the port closes.
@@ -20,16 +20,16 @@ const POLLS: usize = 100;
 /// Returns whether the port is open on either loopback family.
 async fn is_open(port: u16) -> bool {
     let open = [TcpStream::connect((V4, port)).await.is_ok(), TcpStream::connect((V6, port)).await.is_ok()];
-    // The families may close one after the other; `closes` detects a port that stays half open.
+    // The families may close one after the other; `wait_until_closed` detects a port that stays half open.
     open.into_iter().any(|open| open)
 }
 
-async fn closes(port: u16, within: Duration) {
+async fn wait_until_closed(port: u16, within: Duration) {
     let closed = eventually("the port to close", || async { (!is_open(port).await).then_some(()) });
     assert!(tokio::time::timeout(within, closed).await.is_ok(), "port {port} is open after {within:?}");
 }
 
-async fn start(gateway: &Gateway, account: &str) -> String {
+async fn start_login(gateway: &Gateway, account: &str) -> String {
     let body = json!({"provider_type": "openai-codex"});
     let started = gateway.post(&format!("/v1/auth/{account}/start"), body).await.json();
     started["auth_url"].as_str().unwrap_or_default().to_owned()
@@ -45,7 +45,7 @@ async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
     assert!(is_open(home.callback_port).await);
     gateway.sign_in().await;
     assert!(is_open(home.callback_port).await, "a reload of the page must work");
-    closes(home.callback_port, SOON).await;
+    wait_until_closed(home.callback_port, SOON).await;
     // The next login opens the port again.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(is_open(home.callback_port).await);
@@ -55,7 +55,7 @@ async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
 async fn the_port_closes_even_if_the_page_is_never_fetched() {
     let login = ApprovedLogin::new().await;
     assert_eq!(login.visit(&login.redirect_target).await.status, 303);
-    closes(login.home.callback_port, AT_THE_LATEST).await;
+    wait_until_closed(login.home.callback_port, AT_THE_LATEST).await;
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn the_port_closes_at_once_after_a_cancel_a_paste_or_a_logout() {
         let redirect_url = format!("http://localhost:{}{}", login.home.callback_port, login.redirect_target);
         let body = if end == "callback" { json!({"redirect_url": redirect_url}) } else { json!({}) };
         assert_eq!(login.gateway.post(&format!("/v1/auth/openai/{end}"), body).await.status, 200, "{end}");
-        closes(login.home.callback_port, SOON).await;
+        wait_until_closed(login.home.callback_port, SOON).await;
     }
 }
 
@@ -75,7 +75,7 @@ async fn the_port_closes_when_the_login_expires() {
     let home = Home::new(&provider).with("GOCLAW_CALLBACK__TIMEOUT", "1s");
     let gateway = home.start().await;
     gateway.start_login().await;
-    closes(home.callback_port, SOON).await;
+    wait_until_closed(home.callback_port, SOON).await;
     assert_eq!(gateway.status().await["last_login"]["outcome"], "expired");
 }
 
@@ -84,7 +84,7 @@ async fn the_port_stays_open_for_another_pending_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let other = start(&gateway, "openai-work").await;
+    let other_auth_url = start_login(&gateway, "openai-work").await;
     gateway.sign_in().await;
     let mut polls = 0;
     eventually("the port to have stayed open", || {
@@ -97,8 +97,8 @@ async fn the_port_stays_open_for_another_pending_login() {
         }
     })
     .await;
-    let page = crate::support::gateway::browser_like().get(other).send().await.unwrap().text().await.unwrap();
+    let page = crate::support::gateway::browser_like().get(other_auth_url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Connected</h1>"), "{page}");
     assert_eq!(home.stored(), (2, 2));
-    closes(home.callback_port, SOON).await;
+    wait_until_closed(home.callback_port, SOON).await;
 }

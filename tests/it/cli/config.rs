@@ -4,7 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use super::shown;
+use super::masked_output;
 use crate::support::gateway::Home;
 
 const README: &str = include_str!("../../../README.md");
@@ -90,7 +90,7 @@ fn the_path_of_the_database_is_shown() {
 #[test]
 fn the_check_reports_every_error() {
     let valid = Home::without_provider();
-    assert_snapshot!(shown(&valid, &valid.run(&["config", "check"])), @r"
+    assert_snapshot!(masked_output(&valid, &valid.run(&["config", "check"])), @r"
     The configuration is valid.
     [exit code 0]
     ");
@@ -103,9 +103,9 @@ fn the_check_reports_every_error() {
     invalid setting refresh.lead = "long": it must be a duration like 20s or 24h, longer than 0s
     invalid setting callback.timeout = "1h": it must be a duration like 6m or 90s, at most 10m
     "#);
-    let contradiction = home_with("refresh.lease = \"20s\"\n").run(&["config", "check"]);
-    assert_eq!(contradiction.code, Some(2));
-    assert!(contradiction.stderr.starts_with("invalid setting refresh.lease = \"20s\": "), "{}", contradiction.stderr);
+    let short_lease = home_with("refresh.lease = \"20s\"\n").run(&["config", "check"]);
+    assert_eq!(short_lease.code, Some(2));
+    assert!(short_lease.stderr.starts_with("invalid setting refresh.lease = \"20s\": "), "{}", short_lease.stderr);
     let home = home_with("server.port = \n");
     assert_eq!(home.run(&["config", "check"]).code, Some(2));
 }

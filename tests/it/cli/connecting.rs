@@ -3,7 +3,7 @@
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 
-use super::{ACTIVE, NOT_FOUND, assert_output, shown, transcript};
+use super::{ACTIVE, NOT_FOUND, assert_output, masked_output, transcript};
 use crate::support::{
     gateway::{CommandOutput, Home, free_port},
     provider::Provider,
@@ -24,13 +24,13 @@ async fn the_token_file_is_used_only_for_the_local_gateway() {
         };
         let mut without_token = home.command(&["auth", "status"]);
         without_token.env(name, value);
-        allow_duplicates!(assert_snapshot!(shown(&home, &CommandOutput::of(without_token)), @r"
+        allow_duplicates!(assert_snapshot!(masked_output(&home, &CommandOutput::of(without_token)), @r"
         ! the gateway requires its token
         ! GOCLAW_TOKEN is not set. Set it to the gateway's token.
         [exit code 4]
         "));
         assert_output(&with_token(&gateway.token), 1, NOT_FOUND);
-        allow_duplicates!(assert_snapshot!(shown(&home, &with_token("CANARY-wrong")), @r"
+        allow_duplicates!(assert_snapshot!(masked_output(&home, &with_token("CANARY-wrong")), @r"
         ! the token is not valid
         ! GOCLAW_TOKEN is not this gateway's token.
         [exit code 4]
@@ -54,7 +54,7 @@ async fn the_gateway_url_overrides_host_and_port() {
     let all = [("GOCLAW_GATEWAY_URL", url.as_str()), ("GOCLAW_HOST", "localhost"), ("GOCLAW_PORT", &unused_port)];
     assert_output(&status(&all), 1, NOT_FOUND);
     let unusable = status(&[("GOCLAW_GATEWAY_URL", "http://user:CANARY@localhost")]);
-    assert_snapshot!(shown(&home, &unusable), @r"
+    assert_snapshot!(masked_output(&home, &unusable), @r"
     ! the gateway's address is not usable: it must not contain a user name or a password
     ! It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.
     [exit code 2]
@@ -72,7 +72,7 @@ fn the_token_is_not_sent_to_another_machine_without_encryption() {
         CommandOutput::of(command)
     };
     for variables in [&[("GOCLAW_GATEWAY_URL", url)][..], &[("GOCLAW_HOST", "192.0.2.1"), ("GOCLAW_PORT", "9")]] {
-        allow_duplicates!(assert_snapshot!(shown(&home, &status(&["auth", "status"], variables)), @r"
+        allow_duplicates!(assert_snapshot!(masked_output(&home, &status(&["auth", "status"], variables)), @r"
         ! http://192.0.2.1:9 is not encrypted: others on the network could read the gateway's token
         ! Use https or an SSH tunnel. If the network is yours alone: --insecure, or GOCLAW_INSECURE=1.
         [exit code 2]
@@ -106,7 +106,7 @@ async fn a_secret_is_read_from_stdin_and_the_provider_selects_its_kind() {
     let gateway = home.start().await;
     let set = |name: &str, secret: &str| home.run_with_input(&["providers", "set-secret", "--unchecked", name], secret);
     let set_all = |secrets: &[(&str, &str)]| -> String {
-        secrets.iter().map(|(name, secret)| format!("{name}: {}", shown(&home, &set(name, secret)))).collect()
+        secrets.iter().map(|(name, secret)| format!("{name}: {}", masked_output(&home, &set(name, secret)))).collect()
     };
     assert_snapshot!(set_all(&[("suno", "CANARY-session\n"), ("dashscope", "sk-CANARY")]), @r"
     suno: suno is connected.

@@ -1,4 +1,4 @@
-//! Tests of `goclaw doctor`: each check with and without a problem.
+//! Tests of `goclaw doctor`: checks with and without a problem.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
 use crate::support::gateway::{CommandOutput, Home, free_port};
 
 /// Starts a server whose `Date` header is this far ahead, and returns its address.
-fn server(ahead: Duration) -> String {
+fn start_server(ahead: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     #[expect(clippy::disallowed_methods, reason = "the server runs until the test process ends")]
@@ -46,18 +46,18 @@ fn assert_found(output: &CommandOutput, code: i32, findings: &[&str]) {
 
 #[tokio::test]
 async fn a_healthy_machine_has_no_problem_before_and_after_the_start() {
-    let home = home_at(&server(Duration::ZERO));
+    let home = home_at(&start_server(Duration::ZERO));
     let output = home.run(&["doctor"]);
     let free = format!("ok       API port {}: free; no gateway runs here\n", home.port);
     assert_found(&output, 0, &["ok       configuration: valid\n", &free, "is created at the first start"]);
     assert!(!home.data_dir().exists(), "doctor creates nothing");
     let _gateway = home.start().await;
-    let answers = format!("ok       API port {}: a gateway responds there\n", home.port);
+    let in_use = format!("ok       API port {}: a gateway responds there\n", home.port);
     let output = home.run(&["doctor"]);
     assert_found(
         &output,
         0,
-        &[&answers, "can be read and is up to date", "ok       encryption key: opens the database\n"],
+        &[&in_use, "can be read and is up to date", "ok       encryption key: opens the database\n"],
     );
     assert!(output.stdout.contains("(for dashscope, openai-codex, suno): can be reached, and agrees on the time"));
     assert_eq!(output.stdout.matches("PROBLEM").count(), 0);
@@ -65,7 +65,7 @@ async fn a_healthy_machine_has_no_problem_before_and_after_the_start() {
 
 #[test]
 fn a_taken_port_is_named_with_its_holder() {
-    let home = home_at(&server(Duration::ZERO));
+    let home = home_at(&start_server(Duration::ZERO));
     let _api = TcpListener::bind(("127.0.0.1", home.port)).expect("the port");
     let _callback = TcpListener::bind(("127.0.0.1", home.callback_port)).expect("the port");
     let output = home.run(&["doctor"]);
@@ -78,7 +78,8 @@ fn a_taken_port_is_named_with_its_holder() {
 
 #[test]
 fn a_wrong_clock_and_an_unreachable_server_are_problems() {
-    let output = home_at(&server(Duration::from_secs(3600))).run(&["doctor"]);
+    // 3600 s, or 3599 s if a second has passed meanwhile.
+    let output = home_at(&start_server(Duration::from_secs(3600))).run(&["doctor"]);
     assert_found(&output, 1, &["but this machine's clock is 3", " s behind it\n", "timedatectl"]);
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     let output = home_at(&nowhere).run(&["doctor"]);
@@ -87,7 +88,7 @@ fn a_wrong_clock_and_an_unreachable_server_are_problems() {
 
 #[tokio::test]
 async fn a_wrong_key_and_a_missing_key_are_problems() {
-    let home = home_at(&server(Duration::ZERO));
+    let home = home_at(&start_server(Duration::ZERO));
     home.start().await.stop().await;
     let key = home.data_dir().join("encryption.key");
     fs::write(&key, "2a".repeat(32)).expect("a file");
@@ -100,7 +101,7 @@ async fn a_wrong_key_and_a_missing_key_are_problems() {
 #[test]
 fn an_unreachable_database_is_a_problem() {
     let url = format!("postgres://goclaw:canary@127.0.0.1:{}/goclaw", free_port());
-    let home = home_at(&server(Duration::ZERO))
+    let home = home_at(&start_server(Duration::ZERO))
         .with("GOCLAW_DATABASE__URL", &url)
         .with("GOCLAW_TOKEN", "a-token-with-32-characters-or-more")
         .with("GOCLAW_ENCRYPTION__KEY", &"2a".repeat(32));
@@ -111,7 +112,7 @@ fn an_unreachable_database_is_a_problem() {
 
 #[test]
 fn a_low_limit_of_open_files_and_an_invalid_configuration_are_problems() {
-    let home = home_at(&server(Duration::ZERO));
+    let home = home_at(&start_server(Duration::ZERO));
     let template = home.command(&[]);
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 256; exec \"$0\" doctor"]).arg(template.get_program()).env_clear();

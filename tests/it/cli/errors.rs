@@ -17,16 +17,16 @@ fn unreachable() -> CliError {
 
 #[test]
 fn each_error_has_its_exit_code() {
-    let refused = |status| CliError::Refused { message: "unknown provider: xyz".into(), detail: None, status };
+    let refusal = |status| CliError::Refused { message: "unknown provider: xyz".into(), detail: None, status };
     for (error, code) in [
         (CliError::from(io::Error::other("x")), 1),
         (CliError::InvalidAddress(InvalidAddress::NotAUrl), 2),
         (CliError::from(InvalidSecret::Empty), 2),
         (unreachable(), 3),
         (CliError::Unauthorized { message: "no".into(), token: TokenLookup::Missing }, 4),
-        (refused(403), 4),
-        (refused(404), 4),
-        (refused(500), 4),
+        (refusal(403), 4),
+        (refusal(404), 4),
+        (refusal(500), 4),
     ] {
         assert_eq!(ExitCode::from(error.exit()), ExitCode::from(code), "{error:?}");
     }

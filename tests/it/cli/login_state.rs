@@ -17,7 +17,7 @@ fn the_outcome_is_read_from_the_status() {
             r#"{{"authenticated":false,"state":"absent","last_login":{{"login_id":"{id}","outcome":"{outcome}","reason":"R.","at":1}}}}"#
         )
     };
-    let pending = |id: &str| {
+    let pending_status = |id: &str| {
         format!(
             r#"{{"authenticated":true,"state":"active","login_id":"old","pending":{{"login_id":"{id}","expires_at":1}}}}"#
         )
@@ -26,12 +26,12 @@ fn the_outcome_is_read_from_the_status() {
     assert_eq!(state(&last("ours", "completed")), LoginState::Completed);
     assert_eq!(state(&last("ours", "denied")), LoginState::Failed("R.".to_owned()));
     assert_eq!(state(&last("older", "denied")), LoginState::Unknown);
-    assert_eq!(state(&pending("ours")), LoginState::Pending);
-    assert!(matches!(state(&pending("another")), LoginState::Failed(_)));
+    assert_eq!(state(&pending_status("ours")), LoginState::Pending);
+    assert!(matches!(state(&pending_status("another")), LoginState::Failed(_)));
     assert_eq!(state(r#"{"authenticated":true,"state":"active","login_id":"old"}"#), LoginState::Unknown);
 }
 
-fn pending(callback: &str) -> PendingLogin {
+fn pending_login(callback: &str) -> PendingLogin {
     let redirect = "http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback";
     let started = format!(
         r#"{{"status":"pending","auth_url":"https://auth.example/authorize?redirect_uri={redirect}&state=s",
@@ -43,12 +43,12 @@ fn pending(callback: &str) -> PendingLogin {
 #[test]
 fn the_hint_says_where_to_paste() {
     assert_eq!(
-        paste_hint(&pending(r#"{"listening":true}"#)),
+        paste_hint(&pending_login(r#"{"listening":true}"#)),
         "If the browser ends at a page that does not load, paste its whole address here \
          (it starts with http://localhost:1455/auth/callback?code=...). Then press Enter; it is not shown."
     );
     let busy = r#"{"listening":false,"error":"failed to start OAuth flow (is port 1455 available?)"}"#;
-    let hint = paste_hint(&pending(busy));
+    let hint = paste_hint(&pending_login(busy));
     assert!(hint.starts_with("failed to start OAuth flow (is port 1455 available?)\n"), "{hint}");
 }
 

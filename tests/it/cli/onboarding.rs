@@ -1,4 +1,4 @@
-//! Tests of `goclaw onboard`, `goclaw migrate` and the default command.
+//! Tests of `goclaw onboard`, `goclaw migrate` and `goclaw serve`.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -8,7 +8,7 @@ use super::{NOT_FOUND, assert_output, transcript};
 use crate::support::gateway::{CommandOutput, Home};
 
 /// Runs a line in bash with an empty environment.
-fn in_bash(home: &Home, line: &str) -> CommandOutput {
+fn run_in_bash(home: &Home, line: &str) -> CommandOutput {
     let mut command = Command::new("/bin/bash");
     command.args(["-c", line]).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
     command.env("GOCLAW", env!("CARGO_BIN_EXE_goclaw")).current_dir(home.path());
@@ -36,8 +36,8 @@ async fn onboard_writes_a_private_file_that_a_shell_can_source() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.lines().all(|line| line.starts_with("export GOCLAW_") && line.contains('=')), "{text}");
 
-    assert_output(&in_bash(&home, "source .env.local && \"$GOCLAW\" auth status"), 1, NOT_FOUND);
-    let output = in_bash(&home, "source .env.local && echo \"$GOCLAW_HOST:$GOCLAW_PORT $GOCLAW_TOKEN\"");
+    assert_output(&run_in_bash(&home, "source .env.local && \"$GOCLAW\" auth status"), 1, NOT_FOUND);
+    let output = run_in_bash(&home, "source .env.local && echo \"$GOCLAW_HOST:$GOCLAW_PORT $GOCLAW_TOKEN\"");
     assert_eq!(output.stdout, format!("127.0.0.1:{} {}\n", home.port, gateway.token));
 
     assert_snapshot!(transcript(&home, &["onboard", "onboard --force"]), @r"
@@ -72,7 +72,7 @@ fn migrate_creates_the_database_and_is_idempotent() {
 }
 
 #[tokio::test]
-async fn serve_is_the_default_command() {
+async fn serve_starts_the_gateway() {
     let home = Home::without_provider();
     let child = home.spawn(home.command(&["serve"]), "gateway");
     let gateway = home.wait_until_healthy(child).await;

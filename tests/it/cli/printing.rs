@@ -1,4 +1,4 @@
-//! Tests of printing: control characters, closed pipes, quoting for the shell, and the file of `goclaw onboard`.
+//! Tests of printing: control characters, colours, closed pipes, shell quoting, and the file of `goclaw onboard`.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
@@ -62,7 +62,7 @@ fn the_curl_line_refers_to_the_token() {
     );
 }
 
-fn lines(url: &str, token: &str) -> String {
+fn exports_of(url: &str, token: &str) -> String {
     let address = GatewayAddress::parse(url).unwrap();
     exports(&address, &SecretString::from(token)).expose_secret().to_owned()
 }
@@ -70,11 +70,11 @@ fn lines(url: &str, token: &str) -> String {
 #[test]
 fn the_exports_are_quoted_for_the_shell() {
     assert_eq!(
-        lines("http://127.0.0.1:3577", "it's $(secret)"),
+        exports_of("http://127.0.0.1:3577", "it's $(secret)"),
         "export GOCLAW_HOST='127.0.0.1'\nexport GOCLAW_PORT=3577\nexport GOCLAW_TOKEN='it'\\''s $(secret)'\n"
     );
     assert_eq!(
-        lines("https://gateway.example/goclaw", "t"),
+        exports_of("https://gateway.example/goclaw", "t"),
         "export GOCLAW_HOST='gateway.example'\nexport GOCLAW_PORT=443\n\
          export GOCLAW_GATEWAY_URL='https://gateway.example/goclaw'\nexport GOCLAW_TOKEN='t'\n"
     );
@@ -106,15 +106,17 @@ fn onboarding_without_a_token_fails() {
 #[tokio::test]
 async fn failures_are_red_only_in_a_terminal_that_allows_colours() {
     let home = Home::without_provider();
-    let shown = |variables: &[(&str, &str)]| {
+    let health_output = |variables: &[(&str, &str)]| {
         let mut command = home.command(&["health"]);
         command.envs(variables.iter().copied());
         String::from_utf8(in_terminal(&command).output().expect("script").stdout).expect("text")
     };
     let red = "\u{1b}[1m\u{1b}[31mcannot reach gateway";
-    let coloured = shown(&[("TERM", "xterm")]);
+    let coloured = health_output(&[("TERM", "xterm")]);
     assert!(coloured.starts_with(red), "{coloured:?}");
-    for plain in [shown(&[]), shown(&[("TERM", "dumb")]), shown(&[("TERM", "xterm"), ("NO_COLOR", "1")])] {
+    for plain in
+        [health_output(&[]), health_output(&[("TERM", "dumb")]), health_output(&[("TERM", "xterm"), ("NO_COLOR", "1")])]
+    {
         assert!(plain.starts_with("cannot reach gateway") && !plain.contains('\u{1b}'), "{plain:?}");
     }
 }

@@ -15,12 +15,12 @@ use crate::support::{
 };
 
 /// A waiting `goclaw auth login`. Dropping it kills the process.
-struct Login<'a> {
+struct LoginCommand<'a> {
     home: &'a Home,
     child: Child,
 }
 
-impl<'a> Login<'a> {
+impl<'a> LoginCommand<'a> {
     fn start(home: &'a Home, arguments: &[&str]) -> Self {
         let mut command = home.command(&["auth", "login"]);
         command.args(arguments).stdin(Stdio::piped());
@@ -56,8 +56,7 @@ impl<'a> Login<'a> {
         eventually("the address to open", line).await
     }
 
-    /// Waits until stderr contains the text.
-    async fn says(&self, text: &str) {
+    async fn wait_for_stderr(&self, text: &str) {
         eventually(text, || async { self.stderr().contains(text).then_some(()) }).await;
     }
 
@@ -71,7 +70,7 @@ impl<'a> Login<'a> {
     }
 
     /// Waits until the countdown has been written twice more, so that all earlier input has been handled.
-    async fn handles_input(&self) {
+    async fn wait_until_input_is_handled(&self) {
         let seconds = || self.stdout().matches("Waiting for the sign-in").count();
         let before = seconds();
         eventually("the countdown", || async { (seconds() > before + 1).then_some(()) }).await;
@@ -80,12 +79,12 @@ impl<'a> Login<'a> {
     /// Waits for the end of the command.
     async fn exit_code(&mut self) -> Option<i32> {
         let child = &mut self.child;
-        let ended = || std::future::ready(child.try_wait().expect("its status"));
-        eventually("the command to end", ended).await.code()
+        let exit_status = || std::future::ready(child.try_wait().expect("its status"));
+        eventually("the command to end", exit_status).await.code()
     }
 }
 
-impl Drop for Login<'_> {
+impl Drop for LoginCommand<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -97,10 +96,10 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     let auth_url = login.auth_url().await;
     assert_eq!(gateway.start_login().await["auth_url"], auth_url.as_str(), "the gateway has the same login");
-    login.says("Waiting for the sign-in").await;
+    login.wait_for_stderr("Waiting for the sign-in").await;
     let page = browser_like().get(&auth_url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Connected</h1>"), "{page}");
 
@@ -116,7 +115,7 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     let printed: Value = serde_json::from_slice(&response.stdout).unwrap_or_default();
     assert_eq!(printed["authenticated"], true, "{curl}: {response:?}");
 
-    let mut again = Login::start(&home, &[]);
+    let mut again = LoginCommand::start(&home, &[]);
     assert_eq!(again.exit_code().await, Some(0));
     assert!(again.stdout().contains("Already signed in (provider: openai-codex).\n"), "{}", again.stdout());
 }
@@ -126,12 +125,12 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     login.paste("http://localhost:1/auth/callback?code=CANARY&state=wrong");
-    login.says("from a different sign-in").await;
+    login.wait_for_stderr("from a different sign-in").await;
     login.paste("CANARY is not an address");
-    login.says("invalid redirect URL").await;
+    login.wait_for_stderr("invalid redirect URL").await;
     login.paste(&redirect_url);
     assert_eq!(login.exit_code().await, Some(0), "{}", login.stderr());
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
@@ -139,18 +138,19 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     assert_eq!(home.stored(), (1, 1));
 }
 
-/// The countdown would overwrite an echo on the screen, so the test searches everything that was written.
+/// The countdown would overwrite an echo, so the test searches everything that was written to the screen.
 #[tokio::test]
 async fn a_terminal_does_not_echo_the_pasted_address() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
-    let mut login = Login::start_in_terminal(&home, "exec $0 auth login --no-browser");
+    let mut login = LoginCommand::start_in_terminal(&home, "exec $0 auth login --no-browser");
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
-    login.handles_input().await;
+    login.wait_until_input_is_handled().await;
+    // The test searches for the 12 characters on each side of the cut: `code=` and the beginning of the code.
     let (half, rest) = redirect_url.split_at(redirect_url.find("code=").expect("a code") + 12);
     login.write(half);
-    login.handles_input().await;
+    login.wait_until_input_is_handled().await;
     login.paste(rest);
     assert_eq!(login.exit_code().await, Some(0), "{}", login.stdout());
     let output = login.stdout();
@@ -164,8 +164,8 @@ async fn the_terminal_echoes_again_after_ctrl_c() {
     let home = Home::new(&provider);
     let _gateway = home.start().await;
     let script = "trap : INT; $0 auth login --no-browser; stty -a";
-    let mut login = Login::start_in_terminal(&home, script);
-    login.handles_input().await;
+    let mut login = LoginCommand::start_in_terminal(&home, script);
+    login.wait_until_input_is_handled().await;
     login.write("\u{3}");
     login.exit_code().await;
     let output = login.stdout();
@@ -178,7 +178,7 @@ async fn an_address_wrapped_by_the_terminal_completes_the_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     let (first, rest) = redirect_url.split_at(redirect_url.find("code=").expect("a code") + 8);
     let (second, third) = rest.split_at(rest.len() / 2);
@@ -192,7 +192,7 @@ async fn a_denied_login_exits_with_an_error_and_the_reason() {
     let provider = Provider::start(&["--approval", "deny"]);
     let home = Home::new(&provider);
     let _gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     assert_eq!(http().get(redirect_url).send().await.unwrap().status(), 303);
     assert_eq!(login.exit_code().await, Some(1));
@@ -204,7 +204,7 @@ async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     provider.fail_next_exchange(json!({"kind": "lose_answer"})).await;
     login.paste(&redirect_url);
@@ -218,9 +218,9 @@ async fn ctrl_c_cancels_the_login_that_the_command_started() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     login.auth_url().await;
-    login.says("Waiting for the sign-in").await;
+    login.wait_for_stderr("Waiting for the sign-in").await;
     let process = login.child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success());
     assert_eq!(login.exit_code().await, Some(1));
@@ -234,7 +234,7 @@ async fn with_json_a_script_gets_one_line_at_the_start_and_one_at_the_end() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let mut login = Login::start(&home, &["--json"]);
+    let mut login = LoginCommand::start(&home, &["--json"]);
     let first = || async { login.stdout().lines().next().and_then(|line| serde_json::from_str::<Value>(line).ok()) };
     let started = eventually("the first line", first).await;
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
@@ -249,9 +249,9 @@ async fn login_survives_a_restart_of_the_gateway() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let mut login = Login::start(&home, &["--no-browser"]);
+    let mut login = LoginCommand::start(&home, &["--no-browser"]);
     let auth_url = login.auth_url().await;
-    login.says("Waiting for the sign-in").await;
+    login.wait_for_stderr("Waiting for the sign-in").await;
     gateway.stop().await;
     let _gateway = home.start().await;
     let redirect_url = provider.redirect_for(&auth_url).await;

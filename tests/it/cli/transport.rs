@@ -45,13 +45,14 @@ async fn status_from(response: &str) -> (ApiResult<AuthStatus>, String) {
     tokio::join!(client.status(&account), respond(&listener, response))
 }
 
-fn http(status: &str, body: &str) -> String {
+fn http_response(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 #[tokio::test]
 async fn the_token_is_sent_in_one_header_and_the_raw_body_is_kept() {
-    let (response, request) = status_from(&http("200 OK", r#"{"state":"absent", "authenticated":false}"#)).await;
+    let (response, request) =
+        status_from(&http_response("200 OK", r#"{"state":"absent", "authenticated":false}"#)).await;
     assert_eq!(response.unwrap().raw, r#"{"state":"absent", "authenticated":false}"#);
     assert!(request.starts_with("GET /v1/auth/openai/status HTTP/1.1\r\n"), "{request}");
     assert_eq!(request.matches("canary").count(), 1);
@@ -62,21 +63,21 @@ async fn the_token_is_sent_in_one_header_and_the_raw_body_is_kept() {
 async fn a_problem_shows_its_message() {
     let problem = Problem::new(ProblemKind::UnknownProvider, "unknown provider: xyz");
     let problem = serde_json::to_string(&problem).unwrap();
-    let error = status_from(&http("404 Not Found", &problem)).await.0.unwrap_err();
+    let error = status_from(&http_response("404 Not Found", &problem)).await.0.unwrap_err();
     assert_eq!(error.to_string(), "unknown provider: xyz");
     assert!(matches!(error, CliError::Refused { status: 404, detail: None, .. }));
-    let (response, _) = status_from(&http("401 Unauthorized", "")).await;
+    let (response, _) = status_from(&http_response("401 Unauthorized", "")).await;
     assert!(matches!(response, Err(CliError::Unauthorized { token: TokenLookup::FoundInEnvironment, .. })));
 }
 
 #[tokio::test]
 async fn responses_that_are_not_from_a_gateway_are_rejected() {
     for response in [
-        http("200 OK", "<html>hello</html>"),
-        http("200 OK", "{}"),
-        http("502 Bad Gateway", "<html></html>"),
+        http_response("200 OK", "<html>hello</html>"),
+        http_response("200 OK", "{}"),
+        http_response("502 Bad Gateway", "<html></html>"),
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_owned(),
-        http("200 OK", &format!("{{\"authenticated\":true,\"x\":\"{}\"}}", "x".repeat(MAX_RESPONSE_BYTES))),
+        http_response("200 OK", &format!("{{\"authenticated\":true,\"x\":\"{}\"}}", "x".repeat(MAX_RESPONSE_BYTES))),
     ] {
         let error = status_from(&response).await.0.unwrap_err();
         assert_eq!(error.to_string(), "invalid response from gateway");
@@ -98,6 +99,7 @@ async fn a_list_of_6000_providers_is_read_page_by_page() {
     let serve = async {
         let mut requests = Vec::new();
         for page in 1..=12 {
+            // Longer than any account name, so that a page is large.
             let name = "x".repeat(300);
             let provider = format!(
                 r#"{{"name":"{name}","display_name":"Suno","provider_type":"suno","category":"media","auth_methods":[],
@@ -105,7 +107,7 @@ async fn a_list_of_6000_providers_is_read_page_by_page() {
             );
             let next = if page < 12 { format!(r#","next_cursor":"page {page}""#) } else { String::new() };
             let body = format!(r#"{{"providers":[{}]{next}}}"#, vec![provider; 500].join(","));
-            requests.push(respond(&listener, &http("200 OK", &body)).await);
+            requests.push(respond(&listener, &http_response("200 OK", &body)).await);
         }
         requests
     };

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::raw;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
-/// Limit for an owner's request during the guessing. Normally it takes about a millisecond.
-const OWNER_LIMIT: Duration = Duration::from_secs(5);
+/// Timeout of the owner's request during the guessing. Normally it takes about a millisecond.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn send(request: RequestBuilder) -> HttpResponse {
     HttpResponse::of(request.send().await.expect("a response")).await
@@ -24,7 +24,7 @@ async fn the_token_is_accepted_only_in_the_authorization_header() {
     let (list, token) = (format!("{}/v1/providers", gateway.base), gateway.token.clone());
     let start = || http().post(format!("{}/v1/auth/openai/start", gateway.base));
     let form = format!("access_token={token}");
-    for (where_it_is, request) in [
+    for (place, request) in [
         ("the query", http().get(format!("{list}?access_token={token}"))),
         ("the query of an unknown path", http().get(format!("{}/nothing?access_token={token}", gateway.base))),
         ("the query under another name", http().get(format!("{list}?token={token}&api_key={token}"))),
@@ -38,20 +38,16 @@ async fn the_token_is_accepted_only_in_the_authorization_header() {
         ("no scheme", http().get(&list).header("authorization", &token)),
     ] {
         let response = send(request).await;
-        assert_eq!(
-            (response.status, response.json()["code"].as_str()),
-            (401, Some("unauthorized")),
-            "in {where_it_is}"
-        );
-        assert!(response.header("www-authenticate").starts_with("Bearer"), "in {where_it_is}");
-        assert!(!response.text.contains(&token), "in {where_it_is}");
+        assert_eq!((response.status, response.json()["code"].as_str()), (401, Some("unauthorized")), "in {place}");
+        assert!(response.header("www-authenticate").starts_with("Bearer"), "in {place}");
+        assert!(!response.text.contains(&token), "in {place}");
     }
     // With a valid header, a token elsewhere is ignored.
     let both = http().get(format!("{list}?access_token=wrong")).bearer_auth(&token).header("cookie", "token=wrong");
     assert_eq!(send(both).await.status, 200);
 }
 
-/// Sends a raw request with a wrong token.
+/// Sends a raw request. `authorization` is a header line, or empty.
 fn guess(gateway: &Gateway, target: &str, authorization: &str) -> impl Future<Output = (u16, String)> + use<> {
     let address = gateway.base.strip_prefix("http://").expect("an address").parse::<SocketAddr>().expect("a socket");
     let head = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");
@@ -76,7 +72,7 @@ async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
             guesses.spawn(guess(&gateway, target, &authorization));
         }
         // The owner's request runs concurrently with the guesses.
-        let owner_response = tokio::time::timeout(OWNER_LIMIT, gateway.get("/v1/providers"));
+        let owner_response = tokio::time::timeout(OWNER_TIMEOUT, gateway.get("/v1/providers"));
         assert_eq!(owner_response.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
         for (status, text) in guesses.join_all().await {
             match status {

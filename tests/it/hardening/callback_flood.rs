@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{approved, navigation, raw, target_of};
+use super::{navigation, raw, start_and_approve_login, target_of};
 use crate::support::{
     gateway::{Home, TEST_DEADLINE},
     provider::Provider,
@@ -26,7 +26,7 @@ async fn a_thousand_wrong_callbacks_do_not_end_the_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let target = target_of(&approved(&gateway, &provider).await);
+    let target = target_of(&start_and_approve_login(&gateway, &provider).await);
     let callback = (Ipv4Addr::LOCALHOST, home.callback_port);
     for round in 0..20 {
         let mut visits = JoinSet::new();
@@ -55,7 +55,7 @@ async fn an_error_with_a_wrong_state_changes_nothing() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let redirect_url = approved(&gateway, &provider).await;
+    let redirect_url = start_and_approve_login(&gateway, &provider).await;
     let (redirect_uri, state) = (redirect_url.split_once('?').unwrap().0, redirect_url.split_once("state=").unwrap().1);
     let pending = gateway.status().await["pending"].clone();
     let (_, first) = raw(
@@ -87,7 +87,7 @@ async fn an_error_with_a_wrong_state_changes_nothing() {
 }
 
 /// Opens a connection that never completes its head.
-async fn slow(port: u16, number: usize) -> TcpStream {
+async fn open_slow_connection(port: u16, number: usize) -> TcpStream {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("a connection");
     let beginning = match number % 3 {
         0 => "",
@@ -103,11 +103,11 @@ async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() 
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let target = target_of(&approved(&gateway, &provider).await);
+    let target = target_of(&start_and_approve_login(&gateway, &provider).await);
     let port = home.callback_port;
     let mut crowd = JoinSet::new();
     for number in 0..CROWD {
-        let mut stream = slow(port, number).await;
+        let mut stream = open_slow_connection(port, number).await;
         crowd.spawn(async move {
             let mut rest = Vec::new();
             // Single bytes would reset a per-read deadline.
@@ -129,8 +129,8 @@ async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() 
     let response = timeout(CALLBACK_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await;
     assert_eq!(response.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
-    let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all slow connections are closed");
-    assert!(closed.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
+    let responses = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all slow connections are closed");
+    assert!(responses.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
 }
 
 #[tokio::test]
@@ -138,8 +138,9 @@ async fn an_oversized_head_is_rejected_and_the_login_stays_pending() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let target = target_of(&approved(&gateway, &provider).await);
+    let target = target_of(&start_and_approve_login(&gateway, &provider).await);
     let (port, host) = (home.callback_port, format!("Host: localhost:{}\r\n", home.callback_port));
+    // More than the 16 KiB or the 64 headers that a head may have.
     let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
     for request in [
         format!("GET {target}&x={} HTTP/1.1\r\n{host}\r\n", "y".repeat(17 * 1024)),

@@ -99,13 +99,13 @@ async fn a_thousand_logins_share_no_random_value() {
     let (mut states, mut challenges) = (Vec::new(), Vec::new());
     for number in 0..LOGINS {
         // One principal each, because a second start of a principal returns the same login.
-        let person = Principal::named(format!("person-{number}"));
-        let started = app.logins.start(name(OPENAI), person.clone(), StartOptions::default()).await.unwrap();
+        let principal = Principal::named(format!("principal-{number}"));
+        let started = app.logins.start(name(OPENAI), principal.clone(), StartOptions::default()).await.unwrap();
         let StartOutcome::Pending(login) = started else { panic!("not started") };
         let [state, challenge, method] = public_parameters(login.auth_url.expose_secret());
         assert_eq!(method, "S256");
         let redirect_url = format!("http://localhost:1455/auth/callback?code=c&state={state}").into();
-        let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal: person };
+        let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal };
         let ended = app.logins.complete(pasted).await;
         let unavailable = LoginOutcome::ProviderUnavailable;
         assert!(

@@ -3,19 +3,20 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{approved, contract};
+use super::{fetch_contract, start_and_approve_login};
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, http},
+    leaks::MARKERS,
     provider::Provider,
 };
 
-/// Returns every operation under `/v1` with a valid body.
+/// Returns every operation under `/v1` except the proxy, with a valid body if it needs one.
 async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, String, Option<Value>)> {
-    let contract = contract(gateway).await;
+    let contract = fetch_contract(gateway).await;
     let mut operations = Vec::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
-        let is_ours = path.starts_with("/v1/") && !path.starts_with("/v1/proxy/");
-        for method in item.as_object().unwrap().keys().filter(|_| is_ours) {
+        let is_included = path.starts_with("/v1/") && !path.starts_with("/v1/proxy/");
+        for method in item.as_object().unwrap().keys().filter(|_| is_included) {
             let body = match path.rsplit('/').next().unwrap() {
                 "start" => Some(json!({"force": true})),
                 "callback" => Some(json!({"redirect_url": redirect_url})),
@@ -59,14 +60,14 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     let started = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
     let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
     let mut secrets = provider.issued().await;
-    secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
-    secrets.push(gateway.token.clone());
+    secrets.extend(MARKERS.map(str::to_owned));
+    secrets.extend([gateway.token.clone(), "canary-session-token".to_owned()]);
     let operations = operations(&gateway, &redirect_url).await;
     for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens", "audit_log"] {
         home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
     }
     // Model requests, usage, records of requests, metrics, the status and the change stream work without the database.
-    let in_memory = [
+    let unaffected = [
         "/v1/auth/openai/status",
         "/v1/responses",
         "/v1/chat/completions",
@@ -84,8 +85,8 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     // The gateway token is not a session, so it cannot be ended.
     let ends_nothing = |method: &Method, path: &str| (method, path) == (&Method::DELETE, "/v1/session");
     for (method, path, body) in operations {
-        // Stored responses are in a file of their own.
-        if in_memory.contains(&path.as_str()) || ends_nothing(&method, &path) || path.starts_with("/v1/responses/") {
+        // Stored responses are in another file, which is not broken.
+        if unaffected.contains(&path.as_str()) || ends_nothing(&method, &path) || path.starts_with("/v1/responses/") {
             continue;
         }
         let context = format!("{method} {path}");
@@ -154,8 +155,9 @@ async fn no_operation_returns_a_provider_token_a_code_or_a_verifier() {
         let response = gateway.call(method.clone(), &path, body).await;
         statuses.push(response.status);
         let mut secrets = provider.issued().await;
-        secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
-        secrets.extend([gateway.token.clone(), home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers")]);
+        secrets.extend(MARKERS.map(str::to_owned));
+        secrets.extend([gateway.token.clone(), "canary-session-token".to_owned()]);
+        secrets.push(home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers"));
         assert!(secrets.len() > 6, "there are secrets to search for");
         assert_reveals_nothing(&home, &secrets, &response, &format!("{method} {path}"));
     }
@@ -167,7 +169,7 @@ async fn the_provider_s_error_text_is_not_returned() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let redirect_url = approved(&gateway, &provider).await;
+    let redirect_url = start_and_approve_login(&gateway, &provider).await;
     let body = r#"{"error":{"code":"invalid_grant","message":"SELECT canary-session-token src/"}}"#;
     provider.fail_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;

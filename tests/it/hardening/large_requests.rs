@@ -21,7 +21,7 @@ use crate::support::{
 
 const LARGEST: usize = 32 * 1024 * 1024;
 const CONNECTIONS: usize = 8;
-/// Maximum growth of the gateway's memory during the attack.
+/// Maximum growth of the gateway's memory during the attack: the budget of 256 MiB for all bodies, and 44 MiB more.
 const MAX_GROWTH_MIB: u64 = 300;
 /// Maximum time of a health check. In this build without optimizations, parsing the bodies takes far longer.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(5);
@@ -47,10 +47,10 @@ async fn send(port: u16, request: &[u8]) -> TcpStream {
 }
 
 /// The status of a response, if one came, and the connection with the rest of it.
-type Attack = (Option<u16>, TcpStream);
+type AttackResult = (Option<u16>, TcpStream);
 
 /// Sends a request and reads no more than the status of the response.
-async fn attack(port: u16, request: Arc<Vec<u8>>) -> Vec<Attack> {
+async fn attack(port: u16, request: Arc<Vec<u8>>) -> Vec<AttackResult> {
     let mut stream = send(port, &request).await;
     let mut start = [0; 12];
     let read = stream.read_exact(&mut start).await;
@@ -65,7 +65,7 @@ fn memory_mib(gateway: &Gateway, name: &str) -> u64 {
 }
 
 /// Sends health checks until the attackers are done. Returns the longest wait, and the statuses that attackers got.
-async fn slowest_probe(gateway: &Gateway, attackers: &mut JoinSet<Vec<Attack>>) -> (Duration, Vec<u16>) {
+async fn slowest_probe(gateway: &Gateway, attackers: &mut JoinSet<Vec<AttackResult>>) -> (Duration, Vec<u16>) {
     let (mut slowest, mut attacks) = (Duration::ZERO, Vec::new());
     loop {
         #[expect(clippy::disallowed_methods, reason = "the processes under test have no fake clock")]

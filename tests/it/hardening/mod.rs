@@ -1,5 +1,5 @@
-//! Tests of requirements in `docs/security.md` that no other test covers: attacks by web pages, local programs, pasted
-//! addresses and callers without the token.
+//! Tests of the recipes in `docs/remote.md`, and of requirements in `docs/security.md`: attacks by web pages, local
+//! programs, pasted addresses and callers without the token.
 
 mod authentication;
 mod callback_flood;
@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// Starts a login and returns the redirect address after approval.
-async fn approved(gateway: &Gateway, provider: &Provider) -> String {
+async fn start_and_approve_login(gateway: &Gateway, provider: &Provider) -> String {
     let started = gateway.start_login().await;
     provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await
 }
@@ -40,7 +40,7 @@ fn navigation(port: u16, target: &str) -> String {
 }
 
 /// Fetches the OpenAPI document.
-async fn contract(gateway: &Gateway) -> Value {
+async fn fetch_contract(gateway: &Gateway) -> Value {
     HttpResponse::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.expect("a response"))
         .await
         .json()

@@ -27,7 +27,7 @@ fn install_opener(folder: &Path) -> String {
 }
 
 /// Returns a `goclaw` command in a pseudo-terminal, with the fake in PATH. The CLI opens a browser only in a terminal.
-fn in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
+fn command_in_terminal(home: &Home, bin: &str, arguments: &[&str]) -> Command {
     let command = home.command(arguments);
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).expect("a PATH");
     let path = format!("{bin}:{}", path.to_str().expect("text"));
@@ -44,10 +44,10 @@ async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_no
     let gateway = home.start().await;
     let bin = install_opener(&home.path().join("bin"));
 
-    let mut child = home.spawn(in_terminal(&home, &bin, &["auth", "login"]), "login");
+    let mut child = home.spawn(command_in_terminal(&home, &bin, &["auth", "login"]), "login");
 
-    let recorded = || async { fs::read_to_string(home.path().join("opened")).ok() };
-    let opened = eventually("the browser to be opened", recorded).await;
+    let record = || async { fs::read_to_string(home.path().join("opened")).ok() };
+    let opened = eventually("the browser to be opened", record).await;
     let [count, page, mode, content, environment] = opened.splitn(5, '\n').collect::<Vec<_>>()[..] else {
         panic!("the record is incomplete: {opened}");
     };
@@ -55,18 +55,19 @@ async fn a_hostile_address_reaches_the_browser_in_a_private_file_and_executes_no
     assert!(Path::new(page).starts_with(home.path()), "{page}");
     assert!(!environment.contains("GOCLAW_") && !environment.contains("state="), "{environment}");
     // The file leads to the printed address, which belongs to the gateway's login.
-    let shown = eventually("the address to be printed", || async {
+    let printed_address = eventually("the address to be printed", || async {
         let printed = home.printed("login", "stdout");
         printed.lines().map(str::trim).find(|line| line.starts_with("https://")).map(str::to_owned)
     });
-    let shown = shown.await;
-    assert!(shown.starts_with("https://issuer.example/$(touch$") && shown.contains("&state="), "{shown}");
-    let address = shown.replace('&', "&amp;");
+    let printed_address = printed_address.await;
+    assert!(printed_address.starts_with("https://issuer.example/$(touch$"), "{printed_address}");
+    assert!(printed_address.contains("&state="), "{printed_address}");
+    let address = printed_address.replace('&', "&amp;");
     assert!(content.contains(&format!("content=\"0;url={address}\"")), "{content}");
     let cancelled = gateway.post("/v1/auth/openai/cancel", serde_json::json!({})).await;
     assert_eq!(cancelled.json()["status"], "cancelled");
-    let ended = || std::future::ready(child.try_wait().expect("its status"));
-    eventually("the command to end", ended).await;
+    let exit_status = || std::future::ready(child.try_wait().expect("its status"));
+    eventually("the command to end", exit_status).await;
     assert!(!Path::new(page).exists(), "the file is deleted");
     assert!(
         !home.path().join("owned").exists() && !home.data_dir().join("owned").exists(),
@@ -79,7 +80,7 @@ async fn the_page_opens_from_a_private_file_that_is_deleted_afterwards() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let bin = install_opener(&home.path().join("bin"));
-    let mut child = home.spawn(in_terminal(&home, &bin, &["open"]), "open");
+    let mut child = home.spawn(command_in_terminal(&home, &bin, &["open"]), "open");
     let opened =
         eventually("the browser to be opened", || async { fs::read_to_string(home.path().join("opened")).ok() });
     let opened = opened.await;
@@ -89,7 +90,7 @@ async fn the_page_opens_from_a_private_file_that_is_deleted_afterwards() {
     assert_eq!((count, mode), ("1", "600"));
     assert!(content.contains(&format!("{}/#link=", gateway.base)), "{content}");
     assert!(!environment.contains("link="), "{environment}");
-    let ended = || std::future::ready(child.try_wait().expect("its status"));
-    assert!(eventually("the command to end", ended).await.success());
+    let exit_status = || std::future::ready(child.try_wait().expect("its status"));
+    assert!(eventually("the command to end", exit_status).await.success());
     assert!(!Path::new(page).exists(), "the link is not left behind");
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::approved;
+use super::start_and_approve_login;
 use crate::support::{
     fakes::{TestGateway, alice},
     gateway::Home,
@@ -54,7 +54,7 @@ const PASTES: &[&str] = &[
 ];
 
 /// Returns a gateway with a pending login, the login's state, and the query of the provider's redirect.
-async fn pending() -> (TestGateway, String, String) {
+async fn pending_login() -> (TestGateway, String, String) {
     let gateway = TestGateway::open().await;
     let login = gateway.start_login(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -67,7 +67,7 @@ async fn pending() -> (TestGateway, String, String) {
 #[tokio::test]
 async fn a_paste_with_state_and_code_completes_the_login_whatever_is_around_them() {
     for paste in PASTES {
-        let (gateway, _, query) = pending().await;
+        let (gateway, _, query) = pending_login().await;
         let text = paste.replace("QUERY", &query).replace("HOST", "localhost:1455");
         let connected = gateway.paste(&text, alice()).await;
         assert!(connected.is_ok(), "{paste:?}: {connected:?}");
@@ -80,6 +80,7 @@ async fn a_paste_with_state_and_code_completes_the_login_whatever_is_around_them
 #[tokio::test]
 async fn an_escaped_or_wrapped_address_completes_the_login() {
     type Change = fn(&str) -> String;
+    // The address escaped by HTML, cmd.exe, JSON or a shell, wrapped inside names, with soft hyphens, in short lines.
     let changes: &[Change] = &[
         |text| text.replace('&', "&amp;"),
         |text| text.replace('&', "^&"),
@@ -90,7 +91,7 @@ async fn an_escaped_or_wrapped_address_completes_the_login() {
         |text| text.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line) + "\n  ").collect(),
     ];
     for (number, change) in changes.iter().enumerate() {
-        let (gateway, _, query) = pending().await;
+        let (gateway, _, query) = pending_login().await;
         let text = change(&format!("{REDIRECT_URI}?{query}"));
         let connected = gateway.paste(&text, alice()).await;
         assert!(connected.is_ok(), "change {number}, {text:?}: {connected:?}");
@@ -100,7 +101,7 @@ async fn an_escaped_or_wrapped_address_completes_the_login() {
 #[tokio::test]
 async fn code_and_state_alone_complete_the_login() {
     for between in [" ", "\n", "\t ", "#"] {
-        let (gateway, state, query) = pending().await;
+        let (gateway, state, query) = pending_login().await;
         let code = query.split("code=").nth(1).and_then(|rest| rest.split('&').next()).expect("a code");
         let connected = gateway.paste(&format!("{code}{between}{state}"), alice()).await;
         assert!(connected.is_ok(), "{between:?}: {connected:?}");
@@ -109,7 +110,7 @@ async fn code_and_state_alone_complete_the_login() {
 
 #[tokio::test]
 async fn a_paste_without_the_state_of_this_login_or_with_two_codes_changes_nothing() {
-    let (gateway, state, query) = pending().await;
+    let (gateway, state, query) = pending_login().await;
     let code = query.split("code=").nth(1).and_then(|rest| rest.split('&').next()).expect("a code");
     let longer = format!("{state}a");
     for text in [
@@ -147,10 +148,10 @@ fn parameters() -> impl Strategy<Value = Vec<(String, String, bool)>> {
 
 /// Writes a query. All values and some names are fully percent-encoded.
 fn query(parameters: &[(String, String, bool)]) -> String {
-    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
     let pair = |(name, value, is_encoded): &(String, String, bool)| {
-        let name = if *is_encoded { encoded(name) } else { name.clone() };
-        format!("{name}={}", encoded(value))
+        let name = if *is_encoded { encode(name) } else { name.clone() };
+        format!("{name}={}", encode(value))
     };
     parameters.iter().map(pair).collect::<Vec<_>>().join("&")
 }
@@ -193,7 +194,7 @@ async fn a_pasted_address_is_never_fetched() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let redirect_url = approved(&gateway, &provider).await;
+    let redirect_url = start_and_approve_login(&gateway, &provider).await;
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();
     let trap_address = trap.local_addr().unwrap().to_string();

@@ -18,7 +18,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{approved, raw};
+use super::{raw, start_and_approve_login};
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, TEST_DEADLINE, http},
     provider::Provider,
@@ -118,7 +118,7 @@ async fn a_callback_on_every_address_is_warned_about_and_serves_only_localhost()
     let port = home.callback_port;
     assert!(TcpStream::connect((CONTAINER, port)).await.is_err(), "no login is pending");
 
-    let redirect_url = approved(&gateway, &provider).await;
+    let redirect_url = start_and_approve_login(&gateway, &provider).await;
     let target = super::target_of(&redirect_url);
     for host in [format!("{CONTAINER}:{port}"), format!("0.0.0.0:{port}"), format!("server.example:{port}")] {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -147,7 +147,6 @@ async fn a_port_in_use_is_named_and_pasting_completes_the_login() {
     }
 }
 
-/// Compares the documentation's settings and ports with the code.
 #[test]
 fn the_recipes_name_existing_settings_and_ports() {
     let variables: Vec<(String, String)> = RECIPES

@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use url::Url;
 
-use super::approved;
+use super::start_and_approve_login;
 use crate::support::outbound::{account, outbound};
 use crate::support::{
     gateway::{Gateway, Home, HttpResponse, http},
@@ -33,7 +33,7 @@ async fn fifty_pastes_and_ten_callbacks_redeem_the_code_once() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let redirect_url = approved(&gateway, &provider).await;
+    let redirect_url = start_and_approve_login(&gateway, &provider).await;
     // Delays the exchange so that all requests arrive during it.
     provider.fail_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
     let mut requests = JoinSet::new();
@@ -64,15 +64,15 @@ fn client_of(issuer: &str) -> OAuthClient {
     settings.providers.into_iter().find_map(|provider| provider.oauth).map(Arc::unwrap_or_clone).unwrap()
 }
 
-/// Redeems a code for `client`'s redirect URI with the redirect URI `presented`.
-async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenEndpointError> {
+/// Gets a code with `client`'s redirect URI, and redeems it with `redirect_uri`.
+async fn redeem_with(client: &OAuthClient, redirect_uri: &str) -> Result<(), TokenEndpointError> {
     let verifier = PkceVerifier::from_bytes(&[7; 64]);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
     let response = http().get(url.expose_secret()).send().await.unwrap();
     let location = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     let grant = CodeGrant { code: AuthorizationCode::new(code), verifier };
-    let client = OAuthClient { redirect_uri: presented.to_owned(), ..client.clone() };
+    let client = OAuthClient { redirect_uri: redirect_uri.to_owned(), ..client.clone() };
     HttpOAuthEndpoint::new(&outbound(), std::sync::Arc::new(goclaw::adapters::system::SystemClock))
         .unwrap()
         .exchange_code(account(), &client, grant)
@@ -112,7 +112,7 @@ async fn a_login_keeps_its_endpoints_when_the_configuration_changes() {
     let (first, second) = (Provider::approving(), Provider::approving());
     let home = Home::new(&first);
     let gateway = home.start().await;
-    let redirect_url = approved(&gateway, &first).await;
+    let redirect_url = start_and_approve_login(&gateway, &first).await;
     drop(gateway);
 
     let home = home
@@ -132,7 +132,7 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
         .with("GOCLAW_PROVIDERS__WORK__ISSUER", &second.issuer)
         .with("GOCLAW_PROVIDERS__WORK__REQUIRES_ISS", "true");
     let gateway = home.start().await;
-    let of_first = approved(&gateway, &first).await;
+    let of_first = start_and_approve_login(&gateway, &first).await;
     let started = gateway.post("/v1/auth/work/start", json!({})).await.json();
     let iss_parameter =
         |issuer: &str| format!("&iss={}", url::form_urlencoded::byte_serialize(issuer.as_bytes()).collect::<String>());

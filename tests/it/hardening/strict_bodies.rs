@@ -1,11 +1,11 @@
-//! A test that every operation rejects bodies that two parsers could read differently.
+//! A test that every operation outside the model and proxy APIs rejects bodies that two parsers could read differently.
 
 use std::collections::BTreeSet;
 
 use reqwest::{Client, Method};
 use serde_json::Value;
 
-use super::contract;
+use super::fetch_contract;
 use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// A valid body for each operation outside the model and proxy APIs.
@@ -54,13 +54,13 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
     let (client, home) = (http(), Home::without_provider());
     let gateway = home.start().await;
     let target = (&client, &gateway);
-    let contract = contract(&gateway).await;
+    let contract = fetch_contract(&gateway).await;
     let mut with_body = BTreeSet::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             // Tests in `tests/domain/json.rs` cover the bodies of model requests. A forwarded body is not parsed.
-            let is_ours = !["Models", "Proxy"].contains(&operation["tags"][0].as_str().unwrap());
-            if operation.get("requestBody").is_some() && is_ours {
+            let is_included = !["Models", "Proxy"].contains(&operation["tags"][0].as_str().unwrap());
+            if operation.get("requestBody").is_some() && is_included {
                 with_body.insert((method.to_uppercase(), path.clone()));
             }
         }
@@ -81,12 +81,11 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
         }
         for no_object in ["[]", "null", "\"canary\"", "1", "{", "", &format!("{body}{body}"), &format!("{body}x")] {
             let (status, _) = send(target, method, path, no_object).await;
-            // A start or a refresh without a body uses the defaults; suno supports neither.
+            // A start or a refresh without a body uses the defaults; suno supports neither (409).
             let may_be_left_out = path.ends_with("/start") || path.ends_with("/refresh");
             let expected = if may_be_left_out && ["", "null"].contains(&no_object) { 409 } else { 400 };
             assert_eq!(status, expected, "{method} {path}: {no_object}");
         }
-        // The valid body is not rejected.
         let (status, code) = send(target, method, path, body).await;
         let is_body_refused = ["malformed_json", "invalid_body", "not_json"].contains(&code.as_str());
         assert!(!is_body_refused, "{method} {path}: {status} {code}");

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::TcpListener};
 use goclaw::adapters::settings::{Environment, Settings};
 use serde_json::{Value, json};
 
-use super::approved;
+use super::start_and_approve_login;
 use crate::support::{gateway::Home, provider::Provider};
 
 /// A response that arrives byte by byte is aborted after 20 s, which is the duration of this test.
@@ -14,7 +14,7 @@ async fn a_slow_token_response_times_out() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let redirect_url = approved(&gateway, &provider).await;
+    let redirect_url = start_and_approve_login(&gateway, &provider).await;
     provider.fail_next_exchange(json!({"kind": "slow_drip", "every": "1s"})).await;
     // The test's client times out after 40 s.
     let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;

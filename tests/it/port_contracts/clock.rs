@@ -32,7 +32,6 @@ trait Fixture {
     /// Reads the wall clock independently.
     fn reference(&self) -> Timestamp;
 
-    /// Lets time pass.
     async fn pass(&self, time: Duration);
 }
 

@@ -1,5 +1,5 @@
-//! Contract tests of the ports, one suite for each port. Each suite runs on the fake and on the real adapter, so that
-//! use cases tested with the fake also work with the adapter. `store_contract` has the suite of the stores.
+//! Contract tests of the ports, one suite for each port. A suite runs on the fake, if there is one, and on the real
+//! adapter: use cases tested with the fake then also work with the adapter. `store_contract` tests the stores.
 //!
 //! A suite's `Fixture` trait opens an implementation and drives its environment. To test another implementation, add a
 //! fixture and name it in the file's `contract!`.

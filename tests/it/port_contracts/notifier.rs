@@ -32,8 +32,8 @@ contract!(fake: Fake, webhook: Hook; [
 ]);
 
 const SECRET: &str = "a-secret-of-the-receiver-alone";
-/// The contract's limit for a delivery.
-const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
+/// The longest time that the contract permits for a delivery.
+const MAX_DELIVERY_TIME: Duration = Duration::from_secs(10);
 
 /// A received event.
 struct Delivery {
@@ -43,7 +43,7 @@ struct Delivery {
 }
 
 trait Fixture {
-    async fn receiving(reception: Reception) -> Self;
+    async fn with_reception(reception: Reception) -> Self;
 
     fn notifier(&self) -> &dyn Notifier;
 
@@ -54,7 +54,7 @@ trait Fixture {
 struct Fake(FakeNotifier);
 
 impl Fixture for Fake {
-    async fn receiving(reception: Reception) -> Self {
+    async fn with_reception(reception: Reception) -> Self {
         let fake = Self::default();
         fake.0.receive_as(reception);
         fake
@@ -79,7 +79,7 @@ struct Hook {
 }
 
 impl Fixture for Hook {
-    async fn receiving(reception: Reception) -> Self {
+    async fn with_reception(reception: Reception) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let status = if let Reception::Refuses(status) = reception { status } else { 204 };
         let mut script = ScriptedResponse::whole(StatusCode::from_u16(status).expect("a status"), "");
@@ -127,7 +127,7 @@ pub(crate) fn event(login: u8, generation: u64, revision: i64) -> CredentialEven
 }
 
 async fn an_event_is_delivered_once_with_its_details<F: Fixture>() {
-    let fixture = F::receiving(Reception::Accepts).await;
+    let fixture = F::with_reception(Reception::Accepts).await;
     within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("the event is accepted");
     let deliveries = fixture.deliveries();
     assert_eq!(deliveries.len(), 1);
@@ -138,7 +138,7 @@ async fn an_event_is_delivered_once_with_its_details<F: Fixture>() {
 }
 
 async fn a_repeated_event_has_the_same_id_and_other_events_do_not<F: Fixture>() {
-    let fixture = F::receiving(Reception::Accepts).await;
+    let fixture = F::with_reception(Reception::Accepts).await;
     let events = [event(1, 0, 1), event(1, 0, 2), event(1, 1, 3), event(2, 0, 4)];
     for event in events.iter().chain(&events) {
         within(fixture.notifier().notify(event)).await.expect("the event is accepted");
@@ -154,7 +154,7 @@ async fn a_repeated_event_has_the_same_id_and_other_events_do_not<F: Fixture>() 
 
 async fn a_rejection_is_an_error_with_its_status_and_is_not_retried<F: Fixture>() {
     for expected in [301, 307, 400, 404, 410, 429, 500, 503] {
-        let fixture = F::receiving(Reception::Refuses(expected)).await;
+        let fixture = F::with_reception(Reception::Refuses(expected)).await;
         let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
         assert!(matches!(refused, Err(NotifyError::Refused { status }) if status == expected), "{refused:?}");
         assert_eq!(fixture.deliveries().len(), 1, "{expected}");
@@ -162,15 +162,16 @@ async fn a_rejection_is_an_error_with_its_status_and_is_not_retried<F: Fixture>(
 }
 
 async fn a_receiver_without_a_connection_is_an_error<F: Fixture>() {
-    let fixture = F::receiving(Reception::Gone).await;
+    let fixture = F::with_reception(Reception::Gone).await;
     let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
     assert!(matches!(refused, Err(NotifyError::Unreachable(_))), "{refused:?}");
     assert_eq!(fixture.deliveries().len(), 0);
 }
 
 async fn a_receiver_without_a_response_times_out_within_seconds<F: Fixture>() {
-    let fixture = F::receiving(Reception::Hangs).await;
-    let given_up = timeout(DELIVERY_LIMIT, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
+    let fixture = F::with_reception(Reception::Hangs).await;
+    let given_up =
+        timeout(MAX_DELIVERY_TIME, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
     assert!(matches!(given_up, Err(NotifyError::Unreachable(_))), "{given_up:?}");
     assert_eq!(fixture.deliveries().len(), 1);
 }

@@ -75,9 +75,9 @@ async fn respond(
     let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
     tokens.lock().unwrap_or_else(PoisonError::into_inner).push(token);
-    let mut playing = Playing { exchange, is_over: false };
+    let mut playback = Playback { exchange, is_over: false };
     let Some(status) = script.status else {
-        return Err(playing.end(script.end).await.unwrap_or_else(|| io::Error::other("no head")));
+        return Err(playback.end(script.end).await.unwrap_or_else(|| io::Error::other("no head")));
     };
     let mut response = Response::builder().status(status);
     for (name, value) in &script.all_headers() {
@@ -86,27 +86,27 @@ async fn respond(
         }
     }
     let pieces = script.pieces.into_iter().enumerate();
-    let frames = stream::unfold((Some(playing), pieces), move |(playing, mut pieces)| async move {
-        let mut playing = playing?;
+    let frames = stream::unfold((Some(playback), pieces), move |(playback, mut pieces)| async move {
+        let mut playback = playback?;
         let Some((index, piece)) = pieces.next() else {
-            return playing.end(script.end).await.map(|error| (Err(error), (None, pieces)));
+            return playback.end(script.end).await.map(|error| (Err(error), (None, pieces)));
         };
         if script.is_paced && index > 0 {
-            playing.exchange.piece_is_due().await;
+            playback.exchange.piece_is_due().await;
         }
-        Some((Ok(Frame::data(piece)), (Some(playing), pieces)))
+        Some((Ok(Frame::data(piece)), (Some(playback), pieces)))
     });
     let body: Frames = StreamBody::new(Box::pin(frames));
     Ok(response.body(body).expect("a response"))
 }
 
 /// A response in progress. Dropping it before its end counts as a disconnect of the caller.
-struct Playing {
+struct Playback {
     exchange: Arc<Exchange>,
     is_over: bool,
 }
 
-impl Playing {
+impl Playback {
     async fn end(&mut self, end: End) -> Option<io::Error> {
         let error = match end {
             End::Complete => None,
@@ -124,7 +124,7 @@ impl Playing {
     }
 }
 
-impl Drop for Playing {
+impl Drop for Playback {
     fn drop(&mut self) {
         if !self.is_over {
             self.exchange.note_disconnect();

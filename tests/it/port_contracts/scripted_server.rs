@@ -88,7 +88,7 @@ async fn play(stream: &mut TcpStream, script: &ScriptedResponse, exchange: &Exch
         if script.is_paced && index > 0 {
             exchange.piece_is_due().await;
         }
-        stream.write_all(&framed(piece, script.framing)).await?;
+        stream.write_all(&with_framing(piece, script.framing)).await?;
     }
     if script.framing == Framing::Chunked && script.end == End::Complete {
         stream.write_all(b"0\r\n\r\n").await?;
@@ -96,7 +96,7 @@ async fn play(stream: &mut TcpStream, script: &ScriptedResponse, exchange: &Exch
     Ok(())
 }
 
-fn framed(piece: &Bytes, framing: Framing) -> Vec<u8> {
+fn with_framing(piece: &Bytes, framing: Framing) -> Vec<u8> {
     match framing {
         Framing::Chunked => [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat(),
         Framing::Length | Framing::UntilClose => piece.to_vec(),

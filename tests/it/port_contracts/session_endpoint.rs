@@ -36,8 +36,8 @@ contract!(fake: Fake, http_client: Http; [
     a_refused_connection_is_an_unreachable_error,
 ]);
 
-const LIMIT: Duration = Duration::from_secs(15);
-/// Longer than the limit of the test that uses it, and shorter than the adapter's own timeout.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Longer than the timeout in the test that uses it, and shorter than the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
 
 trait Fixture {
@@ -52,7 +52,6 @@ trait Fixture {
     /// Signs in a browser and returns its session id and cookie.
     fn sign_in(&self) -> (String, RefreshToken);
 
-    /// Signs out the session's browser.
     fn sign_out(&self, session: &str, cookie: &RefreshToken);
 
     /// Makes the next response replace the session's cookie.
@@ -61,7 +60,6 @@ trait Fixture {
     /// Makes the next response a server error.
     fn fail_once(&self);
 
-    /// Makes the next request hang.
     fn hang_once(&self);
 
     /// Ends the faults, so that requests succeed again.
@@ -71,7 +69,7 @@ trait Fixture {
 
     async fn present_cookie(&self, session: Option<&str>, cookie: &RefreshToken) -> SessionResponse {
         let session = session.map(|id| SessionId::parse(id).expect("an id"));
-        within(self.endpoint().present_cookie(account(), &self.client(), session.as_ref(), cookie, LIMIT)).await
+        within(self.endpoint().present_cookie(account(), &self.client(), session.as_ref(), cookie, TIMEOUT)).await
     }
 
     /// Returns the outcome of a request that does not replace the cookie.
@@ -220,14 +218,15 @@ async fn a_missing_session_is_a_reply_and_not_an_error<F: Fixture>() {
 async fn a_replacement_cookie_is_returned_with_every_outcome<F: Fixture>() {
     let fixture = F::open().await;
     let (session, mut cookie) = fixture.sign_in();
-    for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_unknown"), false), (None, true)]
+    for (requested, fails) in
+        [(Some(session.as_str()), false), (None, false), (Some("sess_unknown"), false), (None, true)]
     {
         fixture.replace_cookie(&session);
         if fails {
             fixture.fail_once();
         }
-        let response = fixture.present_cookie(asked, &cookie).await;
-        assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
+        let response = fixture.present_cookie(requested, &cookie).await;
+        assert_eq!(response.outcome.is_err(), fails, "{requested:?}");
         let new = response.replacement.expect("a new cookie");
         let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the old cookie is invalid");
         assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
@@ -258,12 +257,12 @@ async fn a_timed_out_request_is_indeterminate_and_leaves_the_cookie_valid<F: Fix
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
     let (client, id) = (fixture.client(), SessionId::parse(&session).expect("an id"));
-    let asked = timeout(
+    let response = timeout(
         SOON,
         fixture.endpoint().present_cookie(account(), &client, Some(&id), &cookie, Duration::from_millis(300)),
     )
     .await;
-    let error = asked.expect("it ends soon after its limit").outcome.expect_err("there is no response");
+    let error = response.expect("it ends soon after its timeout").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     fixture.recover();
     assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
@@ -308,7 +307,8 @@ async fn a_set_cookie_header_counts_only_for_this_host_and_before_it_expires() {
         let client = SessionClient { url: EndpointUrl::parse(&server.base).expect("an address"), cookie: "__client" };
         let session = SessionId::parse("sess_1").expect("an id");
         let response =
-            within(endpoint.present_cookie(account(), &client, Some(&session), &RefreshToken::new("old"), LIMIT)).await;
+            within(endpoint.present_cookie(account(), &client, Some(&session), &RefreshToken::new("old"), TIMEOUT))
+                .await;
         let replacement = response.replacement.as_ref().map(|cookie| cookie.expose_secret());
         assert_eq!(replacement, expected, "{set_cookie}");
     }

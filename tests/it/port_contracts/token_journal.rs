@@ -77,7 +77,7 @@ fn version(login: u8, generation: u64) -> TokenVersion {
     TokenVersion { login_id: LoginId::from_bytes([login; 16]), generation: Generation(generation) }
 }
 
-/// Builds the record of a refresh of `login` at `generation`. `number` makes its tokens unique.
+/// Builds the record of a refresh of `login` at `generation`. `number` makes its tokens unique and varies its options.
 fn refresh_record(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord {
     let sealed = |what: &str| SealedSecret::from_stored(format!("v1:key:{what}-{number}"));
     let rotation = Rotation {
@@ -95,7 +95,7 @@ fn sort_key(name: &AccountName, version: &TokenVersion) -> (String, String, u64)
 }
 
 /// Lists all records, sorted by account and version.
-async fn listed(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
+async fn list_sorted(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
     let mut records = journal.list().await.expect("the records");
     records.sort_by_key(|record| sort_key(&record.name, &record.rotation.version));
     records
@@ -103,12 +103,12 @@ async fn listed(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
 
 async fn every_process_lists_a_record_unchanged<F: Fixture>() {
     let fixture = F::open();
-    assert_eq!(listed(&fixture.process()).await, []);
+    assert_eq!(list_sorted(&fixture.process()).await, []);
     let records: Vec<JournalRecord> = (1..=6).map(|number| refresh_record("work", number, 0, number)).collect();
     for record in &records {
         fixture.process().put(record).await.expect("the write succeeds");
     }
-    assert_eq!(listed(&fixture.process()).await, records);
+    assert_eq!(list_sorted(&fixture.process()).await, records);
 }
 
 async fn account_login_and_generation_identify_a_record<F: Fixture>() {
@@ -123,7 +123,7 @@ async fn account_login_and_generation_identify_a_record<F: Fixture>() {
     for record in &records {
         journal.put(record).await.expect("the write succeeds");
     }
-    assert_eq!(listed(&journal).await, records);
+    assert_eq!(list_sorted(&journal).await, records);
 }
 
 async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
@@ -131,7 +131,7 @@ async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
     let (older, newer) = (refresh_record("work", 1, 0, 1), refresh_record("work", 1, 0, 2));
     fixture.process().put(&older).await.expect("the write succeeds");
     fixture.process().put(&newer).await.expect("the write succeeds");
-    assert_eq!(listed(&fixture.process()).await, [newer]);
+    assert_eq!(list_sorted(&fixture.process()).await, [newer]);
 }
 
 async fn list_without_leaves_out_committed_records_of_the_given_versions<F: Fixture>() {
@@ -176,7 +176,7 @@ async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
     }
     for _ in 0..2 {
         journal.remove(&removed.name, &removed.rotation.version).await.expect("it is gone");
-        assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&kept));
+        assert_eq!(list_sorted(&fixture.process()).await, std::slice::from_ref(&kept));
     }
 }
 
@@ -186,11 +186,11 @@ async fn removing_a_record_keeps_the_mark_of_the_version_that_it_replaces<F: Fix
     journal.mark(&refused.name, &version(1, 4)).await.expect("the write succeeds");
     journal.put(&refused).await.expect("the write succeeds");
     journal.remove(&refused.name, &refused.rotation.version).await.expect("it is gone");
-    assert_eq!(listed(&journal).await, []);
+    assert_eq!(list_sorted(&journal).await, []);
     assert_eq!(journal.marks().await.expect("the marks"), [(refused.name, version(1, 4))]);
 }
 
-fn committed(record: &JournalRecord) -> JournalRecord {
+fn as_committed(record: &JournalRecord) -> JournalRecord {
     JournalRecord { state: RecordState::Committed, ..record.clone() }
 }
 
@@ -204,9 +204,9 @@ async fn only_the_newest_committed_record_of_an_account_is_kept<F: Fixture>() {
     }
     for (confirmed, kept) in [(&first, &first), (&second, &second), (&first, &second), (&next_login, &next_login)] {
         fixture.process().confirm(confirmed).await.expect("the write succeeds");
-        let listed = listed(&fixture.process()).await;
+        let listed = list_sorted(&fixture.process()).await;
         let of_work: Vec<_> = listed.iter().filter(|record| record.state == RecordState::Committed).collect();
-        assert_eq!(of_work, [&committed(kept)]);
+        assert_eq!(of_work, [&as_committed(kept)]);
         assert!(listed.contains(&unsaved) && listed.contains(&other), "{listed:?}");
     }
 }
@@ -216,7 +216,7 @@ async fn a_record_that_was_never_put_can_be_confirmed<F: Fixture>() {
     let written = refresh_record("work", 1, 0, 1);
     for _ in 0..2 {
         fixture.process().confirm(&written).await.expect("the write succeeds");
-        assert_eq!(listed(&fixture.process()).await, [committed(&written)]);
+        assert_eq!(list_sorted(&fixture.process()).await, [as_committed(&written)]);
     }
 }
 
@@ -236,10 +236,10 @@ async fn ending_a_login_deletes_only_its_own_committed_record<F: Fixture>() {
     journal.confirm(&kept).await.expect("the write succeeds");
     journal.confirm(&other).await.expect("the write succeeds");
     journal.end(&ended_login("work", 3, None)).await.expect("the write succeeds");
-    assert_eq!(listed(&journal).await.len(), 3);
+    assert_eq!(list_sorted(&journal).await.len(), 3);
     for _ in 0..2 {
         journal.end(&ended_login("work", 1, None)).await.expect("the write succeeds");
-        assert_eq!(listed(&fixture.process()).await, [unsaved.clone(), committed(&other)]);
+        assert_eq!(list_sorted(&fixture.process()).await, [unsaved.clone(), as_committed(&other)]);
     }
 }
 
@@ -261,7 +261,7 @@ async fn every_process_lists_the_ended_logins<F: Fixture>() {
         ends,
         [ended_login("work", 1, Some(3)), ended_login("work", 2, Some(1)), ended_login("home", 4, Some(5))]
     );
-    assert_eq!(listed(&fixture.process()).await, [], "an ended login is not a token record");
+    assert_eq!(list_sorted(&fixture.process()).await, [], "an ended login is not a token record");
 }
 
 async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
@@ -274,12 +274,15 @@ async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
     // The record has generation 5.
     for (earlier, is_newest) in [(version(1, 4), false), (version(1, 5), true)] {
         assert_eq!(journal.mark(&record.name, &earlier).await.expect("it is ignored"), is_newest);
-        assert_eq!((marks().await, listed(&journal).await), (vec![], vec![committed(&record), unsaved.clone()]));
+        assert_eq!(
+            (marks().await, list_sorted(&journal).await),
+            (vec![], vec![as_committed(&record), unsaved.clone()])
+        );
     }
     for later in [version(1, 6), version(1, 7), version(2, 0)] {
         assert!(journal.mark(&record.name, &later).await.expect("the write succeeds"));
         assert_eq!(marks().await, [(record.name.clone(), later)]);
-        assert_eq!(listed(&journal).await, std::slice::from_ref(&unsaved));
+        assert_eq!(list_sorted(&journal).await, std::slice::from_ref(&unsaved));
     }
     journal.mark(&name("work-2"), &version(1, 3)).await.expect("another account");
     assert_eq!(marks().await.len(), 2);
@@ -292,27 +295,27 @@ async fn a_mark_replaces_only_older_committed_records_and_marks<F: Fixture>() {
 async fn the_tokens_of_a_login_can_be_confirmed_before_its_first_refresh<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let mut login = committed(&refresh_record("work", 1, 0, 1));
+    let mut login = as_committed(&refresh_record("work", 1, 0, 1));
     login.rotation.version = version(1, 0);
     journal.mark(&login.name, &version(1, 0)).await.expect("the write succeeds");
     for _ in 0..2 {
         fixture.process().confirm(&login).await.expect("the write succeeds");
-        assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&login));
+        assert_eq!(list_sorted(&fixture.process()).await, std::slice::from_ref(&login));
         assert_eq!(journal.marks().await.expect("the marks"), []);
     }
-    let refreshed = committed(&refresh_record("work", 1, 0, 2));
+    let refreshed = as_committed(&refresh_record("work", 1, 0, 2));
     journal.confirm(&refreshed).await.expect("the write succeeds");
     journal.confirm(&login).await.expect("it is ignored");
-    assert_eq!(listed(&fixture.process()).await, [refreshed]);
+    assert_eq!(list_sorted(&fixture.process()).await, [refreshed]);
     journal.remove(&login.name, &login.rotation.version).await.expect("there is none");
-    assert_eq!(listed(&fixture.process()).await.len(), 1);
+    assert_eq!(list_sorted(&fixture.process()).await.len(), 1);
 }
 
-fn presented(account: &str, version: TokenVersion, attempt: u32) -> PresentedToken {
+fn presented_token(account: &str, version: TokenVersion, attempt: u32) -> PresentedToken {
     PresentedToken { name: name(account), version, attempt }
 }
 
-async fn all_presented<F: Fixture>(fixture: &F) -> Vec<PresentedToken> {
+async fn list_presented<F: Fixture>(fixture: &F) -> Vec<PresentedToken> {
     let mut presented = fixture.process().presented().await.expect("the presentations");
     presented.sort_by_key(|token| sort_key(&token.name, &token.version));
     presented
@@ -321,39 +324,39 @@ async fn all_presented<F: Fixture>(fixture: &F) -> Vec<PresentedToken> {
 async fn a_presentation_is_listed_until_newer_tokens_are_stored<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    assert_eq!(all_presented(&fixture).await, []);
-    let other = presented("work-2", version(2, 7), 1);
+    assert_eq!(list_presented(&fixture).await, []);
+    let other = presented_token("work-2", version(2, 7), 1);
     journal.note_presented(&other).await.expect("the write succeeds");
     for attempt in [1, 2, 12, 1] {
-        let token = presented("work", version(1, 3), attempt);
+        let token = presented_token("work", version(1, 3), attempt);
         fixture.process().note_presented(&token).await.expect("the write succeeds");
-        assert_eq!(all_presented(&fixture).await, [token, other.clone()]);
+        assert_eq!(list_presented(&fixture).await, [token, other.clone()]);
     }
-    journal.note_presented(&presented("work", version(1, 3), 0)).await.expect("attempt 0 removes it");
-    assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
-    assert_eq!(listed(&journal).await, [], "a presentation is not a token record");
+    journal.note_presented(&presented_token("work", version(1, 3), 0)).await.expect("attempt 0 removes it");
+    assert_eq!(list_presented(&fixture).await, std::slice::from_ref(&other));
+    assert_eq!(list_sorted(&journal).await, [], "a presentation is not a token record");
 
-    let token = presented("work", version(1, 3), 1);
+    let token = presented_token("work", version(1, 3), 1);
     journal.note_presented(&token).await.expect("the write succeeds");
     journal.mark(&token.name, &token.version).await.expect("its own version");
-    assert_eq!(all_presented(&fixture).await, [token.clone(), other.clone()]);
+    assert_eq!(list_presented(&fixture).await, [token.clone(), other.clone()]);
     journal.mark(&token.name, &version(1, 4)).await.expect("another gateway has newer tokens");
-    assert_eq!(all_presented(&fixture).await, std::slice::from_ref(&other));
+    assert_eq!(list_presented(&fixture).await, std::slice::from_ref(&other));
 
-    journal.note_presented(&presented("work", version(1, 4), 1)).await.expect("the write succeeds");
+    journal.note_presented(&presented_token("work", version(1, 4), 1)).await.expect("the write succeeds");
     journal.confirm(&refresh_record("work", 1, 4, 1)).await.expect("this gateway has newer tokens");
-    assert_eq!(all_presented(&fixture).await, [other]);
+    assert_eq!(list_presented(&fixture).await, [other]);
 }
 
 async fn ending_a_login_deletes_its_presentations<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
-    let tokens = [presented("work", version(1, 0), 1), presented("work", version(2, 0), 1)];
+    let tokens = [presented_token("work", version(1, 0), 1), presented_token("work", version(2, 0), 1)];
     for token in &tokens {
         journal.note_presented(token).await.expect("the write succeeds");
     }
     journal.end(&ended_login("work", 1, Some(2))).await.expect("the write succeeds");
-    assert_eq!(all_presented(&fixture).await, tokens[1..]);
+    assert_eq!(list_presented(&fixture).await, tokens[1..]);
 }
 
 async fn concurrent_writes_never_leave_a_record_missing_or_partial<F: Fixture>() {
@@ -387,7 +390,7 @@ async fn unknown_files_are_neither_listed_nor_deleted() {
     fixture.process().put(&written).await.expect("the write succeeds");
     for (file, text) in [("broken.json", "{"), ("other.json", "{}"), ("work.login.0.draft-1-0", "{")] {
         std::fs::write(fixture.0.path().join(file), text).expect("a file");
-        assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&written), "{file}");
+        assert_eq!(list_sorted(&fixture.process()).await, std::slice::from_ref(&written), "{file}");
         assert_eq!(std::fs::read_to_string(fixture.0.path().join(file)).expect("it is left"), text, "{file}");
     }
 }

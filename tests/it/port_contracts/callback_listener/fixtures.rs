@@ -20,7 +20,7 @@ use crate::support::{
 
 /// The response that a browser gets for a [`CallbackReply`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum BrowserResponse {
     /// A redirect to the outcome page.
     Outcome,
     Rejected,
@@ -28,7 +28,7 @@ pub(super) enum Shown {
     Unavailable,
 }
 
-pub(super) type Page = Pin<Box<dyn Future<Output = Shown> + Send>>;
+pub(super) type PendingResponse = Pin<Box<dyn Future<Output = BrowserResponse> + Send>>;
 
 pub(super) trait Fixture {
     fn open() -> Self;
@@ -44,7 +44,7 @@ pub(super) trait Fixture {
     fn release(&mut self);
 
     /// Sends a browser's callback with `query`, on IPv4.
-    fn visit(&self, query: &str) -> Page;
+    fn visit(&self, query: &str) -> PendingResponse;
 
     /// Fetches the outcome page; returns whether it reports a connected account, or None if there is no page.
     async fn fetch_outcome(&self) -> Option<bool>;
@@ -56,7 +56,7 @@ pub(super) trait Fixture {
         self.listener().bind(&CallbackAddress::Loopback { port: self.port() }).await
     }
 
-    async fn bound(&self) -> Box<dyn BoundCallback> {
+    async fn must_bind(&self) -> Box<dyn BoundCallback> {
         self.bind().await.unwrap_or_else(|error| panic!("{error}"))
     }
 }
@@ -85,14 +85,16 @@ impl Fixture for Fake {
         self.0.hold_port(false);
     }
 
-    fn visit(&self, query: &str) -> Page {
+    fn visit(&self, query: &str) -> PendingResponse {
         let page = self.0.browser_returns(query);
         Box::pin(async {
             match page.shown().await {
-                CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved => Shown::Outcome,
-                CallbackReply::Rejected => Shown::Rejected,
-                CallbackReply::Finishing => Shown::Finishing,
-                CallbackReply::Unavailable => Shown::Unavailable,
+                CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved => {
+                    BrowserResponse::Outcome
+                }
+                CallbackReply::Rejected => BrowserResponse::Rejected,
+                CallbackReply::Finishing => BrowserResponse::Finishing,
+                CallbackReply::Unavailable => BrowserResponse::Unavailable,
             }
         })
     }
@@ -142,15 +144,15 @@ impl Fixture for Loopback {
         self.other_program = None;
     }
 
-    fn visit(&self, query: &str) -> Page {
+    fn visit(&self, query: &str) -> PendingResponse {
         let (port, target) = (self.port, format!("/auth/callback?{query}"));
         let visit = spawn(async move { Self::get(port, &target).await });
         Box::pin(async {
             match visit.await.expect("the browser gets a response") {
-                (303, _) => Shown::Outcome,
-                (400, _) => Shown::Rejected,
-                (409, _) => Shown::Finishing,
-                (503, _) => Shown::Unavailable,
+                (303, _) => BrowserResponse::Outcome,
+                (400, _) => BrowserResponse::Rejected,
+                (409, _) => BrowserResponse::Finishing,
+                (503, _) => BrowserResponse::Unavailable,
                 (status, text) => panic!("{status}: {text}"),
             }
         })

@@ -20,7 +20,7 @@ use crate::support::{
     fakes::{settle, within},
     gateway::eventually,
 };
-use fixtures::{Fake, Fixture, Loopback, Page, Shown};
+use fixtures::{BrowserResponse, Fake, Fixture, Loopback, PendingResponse};
 
 contract!(fake: Fake, loopback: Loopback; [
     a_callback_is_an_event_and_the_browser_gets_its_reply,
@@ -38,7 +38,7 @@ contract!(fake: Fake, loopback: Loopback; [
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-async fn hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
+async fn next_hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
     match within(bound.next_event()).await {
         CallbackEvent::Hit(hit) => hit,
         CallbackEvent::OutcomeShown => panic!("an outcome page was fetched before a login ended"),
@@ -56,26 +56,26 @@ fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
 
 async fn a_callback_is_an_event_and_the_browser_gets_its_reply<F: Fixture>() {
     let fixture = F::open();
-    let mut bound = fixture.bound().await;
+    let mut bound = fixture.must_bind().await;
     for (query, code, reply, shown) in [
         (
             "code=c-1&state=s-1",
             Some("c-1"),
             CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)),
-            Shown::Outcome,
+            BrowserResponse::Outcome,
         ),
         (
             "error=access_denied&state=s-1",
             None,
             CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)),
-            Shown::Outcome,
+            BrowserResponse::Outcome,
         ),
-        ("state=s-1&code=c-2&unknown=u", Some("c-2"), CallbackReply::Rejected, Shown::Rejected),
-        ("code=c-3&state=s-1", Some("c-3"), CallbackReply::Finishing, Shown::Finishing),
-        ("code=c-4&state=s-1", Some("c-4"), CallbackReply::Unavailable, Shown::Unavailable),
+        ("state=s-1&code=c-2&unknown=u", Some("c-2"), CallbackReply::Rejected, BrowserResponse::Rejected),
+        ("code=c-3&state=s-1", Some("c-3"), CallbackReply::Finishing, BrowserResponse::Finishing),
+        ("code=c-4&state=s-1", Some("c-4"), CallbackReply::Unavailable, BrowserResponse::Unavailable),
     ] {
         let page = fixture.visit(query);
-        let CallbackHit { response, reply: show } = hit(&mut bound).await;
+        let CallbackHit { response, reply: show } = next_hit(&mut bound).await;
         assert_eq!(parts(&response), ("s-1", code), "{query}");
         show(reply);
         assert_eq!(within(page).await, shown, "{query}");
@@ -85,31 +85,32 @@ async fn a_callback_is_an_event_and_the_browser_gets_its_reply<F: Fixture>() {
 
 async fn a_dropped_reply_is_shown_as_unavailable<F: Fixture>() {
     let fixture = F::open();
-    let mut bound = fixture.bound().await;
+    let mut bound = fixture.must_bind().await;
     let page = fixture.visit("code=c&state=s");
-    drop(hit(&mut bound).await);
-    assert_eq!(within(page).await, Shown::Unavailable);
+    drop(next_hit(&mut bound).await);
+    assert_eq!(within(page).await, BrowserResponse::Unavailable);
 }
 
 async fn a_callback_without_a_well_formed_state_gets_a_response_and_no_event<F: Fixture>() {
     let fixture = F::open();
-    let mut bound = fixture.bound().await;
+    let mut bound = fixture.must_bind().await;
     for query in ["", "code=c", "code=c&state=", "code=c&state=a&state=b", "error=access_denied"] {
-        assert_eq!(within(fixture.visit(query)).await, Shown::Rejected, "{query}");
+        assert_eq!(within(fixture.visit(query)).await, BrowserResponse::Rejected, "{query}");
         assert!(bound.next_event().now_or_never().is_none(), "{query}");
     }
     let page = fixture.visit("code=c&state=right");
-    let CallbackHit { response, reply } = hit(&mut bound).await;
+    let CallbackHit { response, reply } = next_hit(&mut bound).await;
     assert_eq!(parts(&response).0, "right");
     reply(CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
-    assert_eq!(within(page).await, Shown::Outcome);
+    assert_eq!(within(page).await, BrowserResponse::Outcome);
 }
 
 async fn no_event_is_lost_when_the_future_is_dropped<F: Fixture>() {
     const BROWSERS: usize = 8;
     let fixture = F::open();
-    let mut bound = fixture.bound().await;
-    let pages: Vec<Page> = (0..BROWSERS).map(|browser| fixture.visit(&format!("code=c&state=s-{browser}"))).collect();
+    let mut bound = fixture.must_bind().await;
+    let pages: Vec<PendingResponse> =
+        (0..BROWSERS).map(|browser| fixture.visit(&format!("code=c&state=s-{browser}"))).collect();
     let mut states = Vec::new();
     let polls = async {
         while states.len() < BROWSERS {
@@ -127,13 +128,13 @@ async fn no_event_is_lost_when_the_future_is_dropped<F: Fixture>() {
     states.sort();
     assert_eq!(states, (0..BROWSERS).map(|browser| format!("s-{browser}")).collect::<Vec<_>>());
     for page in pages {
-        assert_eq!(within(page).await, Shown::Finishing);
+        assert_eq!(within(page).await, BrowserResponse::Finishing);
     }
 }
 
 async fn only_the_outcome_page_causes_an_event<F: Fixture>() {
     let fixture = F::open();
-    let mut bound = fixture.bound().await;
+    let mut bound = fixture.must_bind().await;
     for (reply, expected) in [
         (CallbackReply::Finishing, None),
         (CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)), Some(false)),
@@ -141,7 +142,7 @@ async fn only_the_outcome_page_causes_an_event<F: Fixture>() {
         (CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)), Some(true)),
     ] {
         let page = fixture.visit("code=c&state=s");
-        let show = hit(&mut bound).await.reply;
+        let show = next_hit(&mut bound).await.reply;
         show(reply.clone());
         within(page).await;
         assert_eq!(within(fixture.fetch_outcome()).await, expected, "{reply:?}");
@@ -159,7 +160,7 @@ async fn a_port_in_use_is_named_and_no_address_is_bound<F: Fixture>() {
         assert!(matches!(&refused, BindError::InUse { held } if *held == expected), "{refused:?}");
         assert!(!fixture.is_open(other).await, "{other} is open although {held} is taken");
         fixture.release();
-        let bound = fixture.bound().await;
+        let bound = fixture.must_bind().await;
         assert!(fixture.is_open(V4).await && fixture.is_open(V6).await);
         bound.close().await;
     }
@@ -179,13 +180,13 @@ async fn an_explicit_address_is_the_only_one_bound<F: Fixture>() {
 
 async fn a_port_is_bound_once<F: Fixture>() {
     let fixture = F::open();
-    let mut bound = fixture.bound().await;
+    let mut bound = fixture.must_bind().await;
     let refused = fixture.bind().await.map(drop).expect_err("the first listener holds the port");
     assert!(matches!(refused, BindError::InUse { .. }), "{refused:?}");
     let page = fixture.visit("code=c&state=s");
-    let show = hit(&mut bound).await.reply;
+    let show = next_hit(&mut bound).await.reply;
     show(CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
-    assert_eq!(within(page).await, Shown::Outcome, "the first listener still works");
+    assert_eq!(within(page).await, BrowserResponse::Outcome, "the first listener still works");
 }
 
 async fn a_closed_port_can_be_bound_at_once<F: Fixture>() {
@@ -196,10 +197,10 @@ async fn a_closed_port_can_be_bound_at_once<F: Fixture>() {
         let mut bound = eventually("the port to be free", async || fixture.bind().await.ok()).await;
         // A waiting browser does not hold the port.
         let page = fixture.visit("code=c&state=s");
-        let waiting = hit(&mut bound).await;
+        let waiting = next_hit(&mut bound).await;
         within(bound.close()).await;
         drop(waiting);
-        assert_eq!(within(page).await, Shown::Unavailable, "round {round}");
+        assert_eq!(within(page).await, BrowserResponse::Unavailable, "round {round}");
     }
 }
 

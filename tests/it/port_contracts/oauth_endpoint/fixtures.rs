@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-const LIMIT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A fault of the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,20 +62,19 @@ pub(super) trait Fixture {
     /// Ends all faults.
     async fn recover(&self);
 
-    /// Lets the next revocation fail.
-    fn fail_revocation(&self);
+    fn fail_next_revocation(&self);
 
-    /// Lets all further requests hang.
+    /// Makes all further requests hang.
     fn hang(&self);
 
-    /// Lets the next refresh keep the refresh token.
+    /// Makes the next refresh keep the refresh token.
     fn keep_refresh_token(&self);
 
     /// Counts the requests so far. Requests that did not reach the provider may be missing.
     fn requests(&self) -> usize;
 
     /// Returns an approved code for `verifier`.
-    async fn approved(&self, verifier: u8) -> CodeGrant {
+    async fn approved_grant(&self, verifier: u8) -> CodeGrant {
         let verifier = PkceVerifier::from_bytes(&[verifier; 64]);
         let auth_url = authorize_url(&self.client(), &verifier.challenge(), &OAuthState::new("state"));
         let back = Url::parse(&self.approve(&auth_url).await).expect("an address");
@@ -88,12 +87,12 @@ pub(super) trait Fixture {
     }
 
     async fn refresh(&self, token: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
-        within(self.endpoint().refresh(account(), &self.client(), token, LIMIT)).await
+        within(self.endpoint().refresh(account(), &self.client(), token, TIMEOUT)).await
     }
 
     /// Completes a login and returns its refresh token.
-    async fn signed_in(&self) -> RefreshToken {
-        let tokens = self.exchange(self.approved(7).await).await.expect("tokens");
+    async fn sign_in(&self) -> RefreshToken {
+        let tokens = self.exchange(self.approved_grant(7).await).await.expect("tokens");
         assert!(tokens.access_token.is_some());
         tokens.refresh_token.expect("a refresh token")
     }
@@ -137,7 +136,7 @@ impl Fixture for Fake {
         self.0.reply_with(Reply::HOUR);
     }
 
-    fn fail_revocation(&self) {
+    fn fail_next_revocation(&self) {
         self.0.fail_revocations(true);
     }
 
@@ -207,7 +206,7 @@ impl Fixture for Http {
         self.provider.bring_back(Site::Auth).await;
     }
 
-    fn fail_revocation(&self) {
+    fn fail_next_revocation(&self) {
         self.provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::service_unavailable(None)));
     }
 
@@ -222,7 +221,7 @@ impl Fixture for Http {
     }
 
     fn requests(&self) -> usize {
-        let of_ours = |path: &str| path == "/oauth/token" || path == "/oauth/revoke";
-        self.provider.journal().iter().filter(|entry| of_ours(&entry.path)).count()
+        let is_oauth_request = |path: &str| path == "/oauth/token" || path == "/oauth/revoke";
+        self.provider.journal().iter().filter(|entry| is_oauth_request(&entry.path)).count()
     }
 }

@@ -28,14 +28,14 @@ contract!(fake: Fake, http_client: Http; [
     without_a_new_refresh_token_the_old_one_remains_valid,
     each_exchange_fault_has_its_error_and_takes_at_most_one_request,
     each_refresh_fault_has_its_error_and_takes_at_most_one_request,
-    a_refresh_ends_within_its_limit,
+    a_refresh_ends_within_its_timeout,
     an_exchange_and_a_revocation_have_their_own_timeouts,
     a_revoked_token_is_rejected,
     a_failed_revocation_is_an_error_and_the_token_still_works,
     without_a_revocation_endpoint_no_request_is_sent,
 ]);
 
-/// Well above the limit in `a_refresh_ends_within_its_limit`, and well below the adapter's own timeout.
+/// Well above the timeout in `a_refresh_ends_within_its_timeout`, and well below the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
 /// Above every timeout of the adapter.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -46,12 +46,12 @@ async fn a_code_is_redeemed_once_and_only_with_its_verifier<F: Fixture>() {
         code: AuthorizationCode::new(grant.code.expose_secret()),
         verifier: PkceVerifier::from_bytes(&[verifier; 64]),
     };
-    let grant = fixture.approved(7).await;
+    let grant = fixture.approved_grant(7).await;
     let again = copy(&grant, 7);
     let tokens = fixture.exchange(grant).await.expect("tokens");
     assert!(tokens.access_token.is_some() && tokens.refresh_token.is_some() && tokens.id_token.is_some());
     let unknown = CodeGrant { code: AuthorizationCode::new("made up"), ..copy(&again, 7) };
-    let wrong_verifier = copy(&fixture.approved(7).await, 8);
+    let wrong_verifier = copy(&fixture.approved_grant(7).await, 8);
     for (what, grant) in [("again", again), ("unknown", unknown), ("another verifier", wrong_verifier)] {
         let refused = fixture.exchange(grant).await.expect_err("the exchange is refused");
         let is_expected = matches!(refused, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" });
@@ -61,7 +61,7 @@ async fn a_code_is_redeemed_once_and_only_with_its_verifier<F: Fixture>() {
 
 async fn a_refresh_rotates_and_token_reuse_ends_the_login<F: Fixture>() {
     let fixture = F::open().await;
-    let first = fixture.signed_in().await;
+    let first = fixture.sign_in().await;
     let second = fixture.refresh(&first).await.expect("tokens").refresh_token.expect("a new one");
     assert_ne!(first.expose_secret(), second.expose_secret());
     let third = fixture.refresh(&second).await.expect("tokens").refresh_token.expect("a new one");
@@ -79,7 +79,7 @@ async fn an_unknown_refresh_token_is_rejected<F: Fixture>() {
 
 async fn without_a_new_refresh_token_the_old_one_remains_valid<F: Fixture>() {
     let fixture = F::open().await;
-    let token = fixture.signed_in().await;
+    let token = fixture.sign_in().await;
     fixture.keep_refresh_token();
     let tokens = fixture.refresh(&token).await.expect("tokens");
     assert!(tokens.access_token.is_some() && tokens.refresh_token.is_none());
@@ -93,7 +93,7 @@ async fn each_exchange_fault_has_its_error_and_takes_at_most_one_request<F: Fixt
         (EndpointFault::NotReached, "Unreachable(ConnectError { problem: Refused"),
     ] {
         let fixture = F::open().await;
-        let grant = fixture.approved(7).await;
+        let grant = fixture.approved_grant(7).await;
         fixture.inject(fault).await;
         let error = fixture.exchange(grant).await.expect_err("the exchange fails");
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
@@ -110,11 +110,11 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
         (EndpointFault::NotReached, "Unreachable(ConnectError { problem: Refused", false),
     ] {
         let fixture = F::open().await;
-        let token = fixture.signed_in().await;
+        let token = fixture.sign_in().await;
         let before = fixture.requests();
         fixture.inject(fault).await;
-        let limit = Duration::from_millis(500);
-        let refreshed = within(fixture.endpoint().refresh(account(), &fixture.client(), &token, limit)).await;
+        let call_timeout = Duration::from_millis(500);
+        let refreshed = within(fixture.endpoint().refresh(account(), &fixture.client(), &token, call_timeout)).await;
         let error = refreshed.expect_err("the refresh fails");
         assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
@@ -124,20 +124,20 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
     }
 }
 
-async fn a_refresh_ends_within_its_limit<F: Fixture>() {
+async fn a_refresh_ends_within_its_timeout<F: Fixture>() {
     let fixture = F::open().await;
-    let token = fixture.signed_in().await;
+    let token = fixture.sign_in().await;
     fixture.hang();
-    let limit = Duration::from_millis(300);
+    let call_timeout = Duration::from_millis(300);
     let client = fixture.client();
-    let refresh = timeout(SOON, fixture.endpoint().refresh(account(), &client, &token, limit)).await;
-    let error = refresh.expect("the refresh ends soon after its limit").expect_err("there is no response");
+    let refresh = timeout(SOON, fixture.endpoint().refresh(account(), &client, &token, call_timeout)).await;
+    let error = refresh.expect("the refresh ends soon after its timeout").expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
 }
 
 async fn an_exchange_and_a_revocation_have_their_own_timeouts<F: Fixture>() {
     let fixture = F::open().await;
-    let (token, grant) = (fixture.signed_in().await, fixture.approved(8).await);
+    let (token, grant) = (fixture.sign_in().await, fixture.approved_grant(8).await);
     fixture.hang();
     let (client, endpoint) = (fixture.client(), fixture.endpoint());
     let both = async {
@@ -151,7 +151,7 @@ async fn an_exchange_and_a_revocation_have_their_own_timeouts<F: Fixture>() {
 
 async fn a_revoked_token_is_rejected<F: Fixture>() {
     let fixture = F::open().await;
-    let (revoked, other) = (fixture.signed_in().await, fixture.signed_in().await);
+    let (revoked, other) = (fixture.sign_in().await, fixture.sign_in().await);
     for _ in 0..2 {
         // RFC 7009 section 2.2: revoking a revoked token succeeds.
         within(fixture.endpoint().revoke(account(), &fixture.client(), &revoked))
@@ -165,8 +165,8 @@ async fn a_revoked_token_is_rejected<F: Fixture>() {
 
 async fn a_failed_revocation_is_an_error_and_the_token_still_works<F: Fixture>() {
     let fixture = F::open().await;
-    let token = fixture.signed_in().await;
-    fixture.fail_revocation();
+    let token = fixture.sign_in().await;
+    fixture.fail_next_revocation();
     let failed = within(fixture.endpoint().revoke(account(), &fixture.client(), &token))
         .await
         .expect_err("the revocation fails");
@@ -176,7 +176,7 @@ async fn a_failed_revocation_is_an_error_and_the_token_still_works<F: Fixture>()
 
 async fn without_a_revocation_endpoint_no_request_is_sent<F: Fixture>() {
     let fixture = F::open().await;
-    let token = fixture.signed_in().await;
+    let token = fixture.sign_in().await;
     let before = fixture.requests();
     let client = OAuthClient { revoke_url: None, ..fixture.client() };
     let refused =

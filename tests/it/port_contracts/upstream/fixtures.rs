@@ -24,7 +24,7 @@ pub(super) trait Fixture {
     type Port: Upstream;
 
     /// Starts a provider that responds to every request with `script`.
-    async fn playing(script: ScriptedResponse) -> Self;
+    async fn with_script(script: ScriptedResponse) -> Self;
 
     /// Creates an upstream whose provider refuses connections.
     async fn unreachable() -> Self;
@@ -49,7 +49,7 @@ pub(super) struct Fake(FakeUpstream);
 impl Fixture for Fake {
     type Port = FakeUpstream;
 
-    async fn playing(script: ScriptedResponse) -> Self {
+    async fn with_script(script: ScriptedResponse) -> Self {
         let upstream = FakeUpstream::default();
         upstream.play(script);
         Self(upstream)
@@ -78,6 +78,12 @@ impl Fixture for Fake {
     }
 }
 
+/// The timeout for silence is short only for a silent script, so that no other script reaches it.
+fn timeouts_for(script: &ScriptedResponse) -> Timeouts {
+    let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
+    Timeouts { silence, ..Timeouts::default() }
+}
+
 pub(super) struct Http {
     upstream: HttpUpstream,
     server: ScriptedServer,
@@ -87,18 +93,15 @@ pub(super) struct Http {
 impl Fixture for Http {
     type Port = HttpUpstream;
 
-    async fn playing(script: ScriptedResponse) -> Self {
+    async fn with_script(script: ScriptedResponse) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
-        let upstream =
-            HttpUpstream::new(&outbound(), Timeouts { silence, ..Timeouts::default() }, Arc::new(SystemClock))
-                .expect("a client");
+        let upstream = HttpUpstream::new(&outbound(), timeouts_for(&script), Arc::new(SystemClock)).expect("a client");
         let server = ScriptedServer::start(script).await;
         Self { upstream, base: server.base.clone(), server }
     }
 
     async fn unreachable() -> Self {
-        let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
+        let fixture = Self::with_script(ScriptedResponse::whole(StatusCode::OK, "")).await;
         Self { base: format!("http://127.0.0.1:{}", free_port()), ..fixture }
     }
 
@@ -128,16 +131,15 @@ pub(super) struct Http2 {
 impl Fixture for Http2 {
     type Port = HttpUpstream;
 
-    async fn playing(script: ScriptedResponse) -> Self {
-        let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
-        let timeouts = Timeouts { silence, ..Timeouts::default() };
-        let upstream = HttpUpstream::new(&outbound_to_front(true), timeouts, Arc::new(SystemClock)).expect("a client");
+    async fn with_script(script: ScriptedResponse) -> Self {
+        let upstream = HttpUpstream::new(&outbound_to_front(true), timeouts_for(&script), Arc::new(SystemClock))
+            .expect("a client");
         let server = ScriptedHttp2::start(script).await;
         Self { upstream, base: server.base.clone(), server }
     }
 
     async fn unreachable() -> Self {
-        let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
+        let fixture = Self::with_script(ScriptedResponse::whole(StatusCode::OK, "")).await;
         Self { base: format!("https://127.0.0.1:{}", free_port()), ..fixture }
     }
 

@@ -1,4 +1,4 @@
-//! Contract of `Upstream`, for the fake and for the HTTP adapter against a server that plays the same scripts over TCP.
+//! Contract of `Upstream`, for the fake and for the HTTP adapter against servers that play the same scripts.
 
 mod fixtures;
 
@@ -82,7 +82,7 @@ async fn a_body_yields_nothing_after_its_end<F: Fixture>() {
                 let context = format!("{status}, {framing:?}, {pieces:?}");
                 let expected = pieces.concat();
                 let script = ScriptedResponse { status: Some(status), pieces, ..script(framing, End::Complete) };
-                let fixture = F::playing(script).await;
+                let fixture = F::with_script(script).await;
                 let mut response = send(&fixture).await.expect("a response");
                 assert_eq!(response.status, status);
                 let (bytes, error) = read(&mut response.body).await;
@@ -98,7 +98,7 @@ async fn a_body_yields_nothing_after_an_error<F: Fixture>() {
         for framing in [Framing::Chunked, Framing::Length] {
             for end in [End::BreaksOff, End::Silent] {
                 let context = format!("{status}, {framing:?}, {end:?}");
-                let fixture = F::playing(ScriptedResponse { status: Some(status), ..script(framing, end) }).await;
+                let fixture = F::with_script(ScriptedResponse { status: Some(status), ..script(framing, end) }).await;
                 let mut response = send(&fixture).await.expect("a head");
                 let (bytes, error) = read(&mut response.body).await;
                 assert_eq!(bytes, b"hello", "{context}");
@@ -114,14 +114,14 @@ async fn a_body_yields_nothing_after_an_error<F: Fixture>() {
 }
 
 async fn a_lost_response_is_an_error_and_is_not_retried<F: Fixture>() {
-    let fixture = F::playing(without_head(End::BreaksOff)).await;
+    let fixture = F::with_script(without_head(End::BreaksOff)).await;
     let lost = send(&fixture).await.map(drop);
     assert!(matches!(lost, Err(UpstreamError::Lost(_))), "{lost:?}");
     assert_eq!(fixture.tokens(), [TOKEN]);
 }
 
 async fn a_101_response_is_an_error<F: Fixture>() {
-    let fixture = F::playing(ScriptedResponse::whole(StatusCode::SWITCHING_PROTOCOLS, "")).await;
+    let fixture = F::with_script(ScriptedResponse::whole(StatusCode::SWITCHING_PROTOCOLS, "")).await;
     let switched = send(&fixture).await.map(drop);
     assert!(matches!(switched, Err(UpstreamError::Lost(_))), "{switched:?}");
 }
@@ -130,7 +130,7 @@ async fn a_redirect_is_passed_on_and_not_followed<F: Fixture>() {
     for status in [StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT] {
         let mut script = ScriptedResponse::whole(status, "moved");
         script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
-        let fixture = F::playing(script).await;
+        let fixture = F::with_script(script).await;
         let mut response = send(&fixture).await.expect("a response");
         assert_eq!((response.status, &response.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
         assert_eq!(read(&mut response.body).await.0, b"moved");
@@ -146,7 +146,7 @@ async fn bytes_and_headers_pass_unchanged_and_unbuffered<F: Fixture>() {
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("a=1"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("b=2"));
         let sent = F::headers_of(&script);
-        let fixture = F::playing(script).await;
+        let fixture = F::with_script(script).await;
         let mut response = send(&fixture).await.expect("a response");
         assert_eq!(response.headers, sent, "{framing:?}");
         assert_eq!(within(response.body.next()).await.expect("a piece").expect("bytes"), "hel", "{framing:?}");
@@ -158,14 +158,14 @@ async fn bytes_and_headers_pass_unchanged_and_unbuffered<F: Fixture>() {
 }
 
 async fn silence_before_the_head_is_an_error<F: Fixture>() {
-    let fixture = F::playing(without_head(End::Silent)).await;
+    let fixture = F::with_script(without_head(End::Silent)).await;
     let silent = send(&fixture).await.map(drop);
     assert!(matches!(silent, Err(UpstreamError::Silent)), "{silent:?}");
     assert_eq!(fixture.tokens(), [TOKEN]);
 }
 
 async fn dropping_the_future_ends_the_request<F: Fixture>() {
-    let fixture = F::playing(without_head(End::Open)).await;
+    let fixture = F::with_script(without_head(End::Open)).await;
     let (request, token) = (request(&fixture, RequestBody::default()), AccessToken::new(TOKEN));
     let mut sending = fixture.upstream().send(request, &token);
     within(async {
@@ -181,7 +181,7 @@ async fn dropping_the_future_ends_the_request<F: Fixture>() {
 
 async fn dropping_the_body_ends_the_request<F: Fixture>() {
     for framing in [Framing::Chunked, Framing::Length, Framing::UntilClose] {
-        let fixture = F::playing(script(framing, End::Open)).await;
+        let fixture = F::with_script(script(framing, End::Open)).await;
         let mut response = send(&fixture).await.expect("a head");
         within(response.body.next()).await.expect("a piece").expect("bytes");
         drop(response);
@@ -190,7 +190,7 @@ async fn dropping_the_body_ends_the_request<F: Fixture>() {
 }
 
 async fn the_token_is_sent_as_a_bearer_token<F: Fixture>() {
-    let fixture = F::playing(ScriptedResponse::whole(StatusCode::NO_CONTENT, "")).await;
+    let fixture = F::with_script(ScriptedResponse::whole(StatusCode::NO_CONTENT, "")).await;
     for token in ["token-1", "token-2"] {
         let request = request(&fixture, RequestBody::default());
         within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("a response");
@@ -200,7 +200,7 @@ async fn the_token_is_sent_as_a_bearer_token<F: Fixture>() {
 
 async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
     for error in [BodyError::TooLarge { limit: 5 }, BodyError::TooSlow, BodyError::Broken, BodyError::OverBudget] {
-        let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
+        let fixture = F::with_script(ScriptedResponse::whole(StatusCode::OK, "")).await;
         let stream = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(error)]));
         let request = request(&fixture, RequestBody::Streamed { length: None, stream });
         let broken = within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await.map(drop);
@@ -210,7 +210,7 @@ async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
 }
 
 async fn an_invalid_request_is_not_sent<F: Fixture>() {
-    let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
+    let fixture = F::with_script(ScriptedResponse::whole(StatusCode::OK, "")).await;
     let relative = UpstreamRequest { url: "/v1/responses".to_owned(), ..request(&fixture, RequestBody::default()) };
     let usable = request(&fixture, RequestBody::default());
     for (request, token) in [(relative, TOKEN), (usable, "two\nlines")] {
