@@ -24,7 +24,7 @@ pub(crate) struct Setting {
     pub(crate) chances: &'static [(Chance, u8)],
     pub(crate) without: Option<Mechanism>,
     /// Whether replicas keep their names, for a readable trace. Otherwise worlds that differ only in the order of the
-    /// replicas are equal, which divides their number by two or six.
+    /// replicas are equal, which divides their number by two, or by six for three replicas.
     pub(crate) named: bool,
 }
 
