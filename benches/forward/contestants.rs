@@ -20,7 +20,6 @@ pub(crate) struct Contestant {
     paths: Paths,
 }
 
-/// The paths of a contestant.
 enum Paths {
     /// The same as the upstream's.
     Plain,

@@ -56,7 +56,6 @@ pub(crate) const LOADS: [Load; 6] = [
     },
 ];
 
-/// The body of a request.
 enum Body {
     Empty,
     Json { bytes: usize },

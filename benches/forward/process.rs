@@ -84,7 +84,6 @@ impl Drop for Process {
     }
 }
 
-/// Returns a free port.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -65,7 +65,6 @@ pub(crate) fn print_loads(cells: &[Cell], rounds: usize, seconds: u32, load_aver
     print_ratios(cells, &mut out)
 }
 
-/// Prints the ratios between goclaw and the others.
 fn print_ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     let speed = |cell: &Cell| cell.median(|round| round.per_second);
     let cpu = |cell: &Cell| cell.median(|round| round.cpu_us);
@@ -103,7 +102,6 @@ fn print_ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     Ok(())
 }
 
-/// Prints the results of turns.
 pub(crate) fn print_turns(turns: &[TurnResults]) -> Outcome {
     let mut out = stdout().lock();
     writeln!(

@@ -29,8 +29,8 @@ const END: &[u8] = b"0\r\n\r\n";
 pub(crate) struct TurnResults {
     /// The name in the report.
     pub(crate) name: &'static str,
-    /// The name of the contestant.
     contestant: &'static str,
+    /// The request's `store`: whether the gateway remembers the response.
     is_stored: bool,
     /// The proxy's CPU time for a turn, in each round.
     pub(crate) cpu_us: Vec<f64>,

@@ -1,4 +1,4 @@
-//! The provider of the bench. Its responses are fixed and cheap, so that the proxies dominate the measurement.
+//! The provider of the bench. Its responses are cheap, so that the proxies dominate the measurement.
 
 use std::{
     convert::Infallible,

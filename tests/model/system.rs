@@ -87,7 +87,6 @@ impl System {
         }
     }
 
-    /// Returns all possible moves.
     pub(crate) fn moves(&self, world: &World) -> Vec<Move> {
         let mut moves = Moves { from: *world, moves: Vec::new() };
         for replica in 0..self.setting.replicas {

@@ -226,7 +226,6 @@ pub(crate) fn now_unix_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("a time that fits")
 }
 
-/// Returns a duration in milliseconds.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).expect("a short time")
 }

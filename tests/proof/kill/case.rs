@@ -68,8 +68,7 @@ struct Aftermath<'a> {
     caller: Caller,
     /// The time by which the lease has expired, in Unix milliseconds.
     lease_ends_at: u64,
-    /// The earliest start of the access token's last minutes, here the last tenth of [`LIFETIME`]. In Unix
-    /// milliseconds.
+    /// The earliest start of the token's last minutes, here the last tenth of [`LIFETIME`], in Unix milliseconds.
     last_minutes_at: u64,
 }
 

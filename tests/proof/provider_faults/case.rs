@@ -42,7 +42,6 @@ pub(super) struct Observation {
     reuse: u64,
 }
 
-/// The result of a case.
 pub(super) struct CaseResult {
     pub(super) after: Observation,
     pub(super) end: Observation,

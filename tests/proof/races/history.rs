@@ -67,7 +67,6 @@ impl History {
         self.with(|operations| operations.logouts[index].answered_at = Some(clock()));
     }
 
-    /// Returns the number of completed logins.
     pub(super) fn completed_logins(&self) -> usize {
         self.with(|operations| operations.logins.iter().filter(|login| login.completed.is_some()).count())
     }

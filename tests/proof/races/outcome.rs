@@ -10,7 +10,6 @@ use crate::races_and_faults::Totals;
 pub(super) const HEADINGS: [&str; 8] =
     ["provider", "operations", "logins completed", "presentations", "reuse", "at once", "database polls", "responses"];
 
-/// The results of a run.
 pub(super) struct Outcome {
     pub(super) operations: usize,
     pub(super) logins: usize,

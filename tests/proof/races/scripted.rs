@@ -67,7 +67,6 @@ async fn logout_during_exchange(sabotage: Option<Sabotage>) {
     assert!([409, 410].contains(&status), "the paste was answered {status}");
     assert!(pair.is_logged_out().await, "the logout is final");
     judge(&pair).await;
-    // The tokens of the late exchange are revoked too.
     wait_until_all_revoked(&pair).await;
 }
 
@@ -105,7 +104,6 @@ async fn logout_during_refresh(revocation: Revocation, sabotage: Option<Sabotage
     release(&pair, refresh).await;
     assert!(pair.is_logged_out().await, "the logout is final");
     judge(&pair).await;
-    // The tokens of the late refresh are revoked too.
     wait_until_all_revoked(&pair).await;
 }
 

@@ -25,8 +25,7 @@ use crate::{
 
 const ACCOUNT: &str = "openai";
 const GATEWAYS: usize = 2;
-/// The time in which every gateway reads a change: they poll every half second. A change that only one gateway has
-/// read could be lost with it.
+/// Longer than the poll interval of 500 ms. A change that only one gateway has read could be lost with it.
 const READ_WITHIN: Duration = Duration::from_millis(700);
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// The number of steps, in the short and in the long form. In this scenario, `--runs` sets it.

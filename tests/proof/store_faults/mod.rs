@@ -26,14 +26,12 @@ const FAILURE_LENGTH: (Duration, Duration) = (Duration::from_secs(3), Duration::
 /// machine with other tests and only waits for the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Returns the duration of the failure in this run.
 fn failure_length(options: Options) -> Duration {
     options.short_or_long(FAILURE_LENGTH.0, FAILURE_LENGTH.1)
 }
 
 type CaseFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// The result of a case.
 struct Outcome {
     /// Proxied requests during the failure, and how many of them succeeded.
     reads: (u64, u64),
