@@ -1,5 +1,5 @@
-//! Measures token reads while a refresh hangs, and with one and with a thousand accounts: the start, and half a second
-//! of all background loops.
+//! Measures token reads while a refresh hangs. Also measures the start, and half a second of all background loops, with
+//! one account and with a thousand.
 //!
 //!     cargo bench --bench accounts
 
@@ -28,7 +28,7 @@ use fakes::{OPENAI, TestGateway, alice, name, settle};
 const MANY: usize = 1_000;
 /// How long the provider does not respond.
 const HANG: Duration = Duration::from_secs(20);
-/// Number of half seconds that are timed together.
+/// Number of half seconds that are timed together, for an average.
 const HALF_SECONDS: u32 = 200;
 
 fn main() {

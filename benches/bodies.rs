@@ -27,7 +27,7 @@ fn body(beginning: &str, piece: &str, size: usize, end: &str) -> Vec<u8> {
     [beginning, &pieces, end].concat().into_bytes()
 }
 
-/// Checks a body and translates it.
+/// Checks a body and translates it. Only the check of `model_of` is needed here, not the model that it returns.
 fn translate(body: &[u8], is_chat: bool) -> Result<BackendRequest, InvalidRequest> {
     model_of(body)?;
     if is_chat {

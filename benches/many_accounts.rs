@@ -1,5 +1,5 @@
 //! Measures the time and the memory of a gateway's start with very many accounts, on a SQLite file with a token
-//! journal. Then measures one refresh pass over the 1 % of the accounts whose access tokens have expired.
+//! journal. Then measures one refresh pass over the accounts whose access tokens have expired, 1 % of all.
 //!
 //!     cargo bench --bench many_accounts            # 100,000 accounts
 //!     cargo bench --bench many_accounts -- 10000
@@ -40,9 +40,9 @@ use goclaw_simulator::{Options, Settings, Simulator};
 use serde_json::{Value, json};
 use url::Url;
 
-/// The lengths of ChatGPT's access tokens, which are JWTs, and refresh tokens, in bytes.
-const ACCESS_TOKEN: usize = 1_900;
-const REFRESH_TOKEN: usize = 90;
+/// The lengths of ChatGPT's access tokens, which are JWTs, and of its refresh tokens.
+const ACCESS_TOKEN_BYTES: usize = 1_900;
+const REFRESH_TOKEN_BYTES: usize = 90;
 /// Far more than a start with 100,000 accounts takes.
 const READY_DEADLINE: Duration = Duration::from_mins(10);
 /// One in this many accounts is due for a refresh.
@@ -79,7 +79,7 @@ fn main() {
     });
     populate(&folder, accounts, &tokens);
     println!("{accounts} accounts made in {:?}", begun.elapsed());
-    // The first start may read files that do not fit into the page cache.
+    // Several starts, because the first one may have to read files from the disk.
     for _ in 0..3 {
         Gateway::start(&folder, provider.issuer(), false).stop();
     }
@@ -147,6 +147,7 @@ fn populate(folder: &Path, accounts: usize, tokens: &[TokenPair]) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the mode is set");
     };
     set_mode(&folder.join("encryption.key"), 0o600);
+    // The name of the token journal's folder.
     let journal = folder.join("escrow");
     fs::create_dir(&journal).expect("a folder");
     set_mode(&journal, 0o700);
@@ -180,12 +181,12 @@ fn insert_account(
     let place = TokenPlace { name: &name, provider_type: ProviderType::OpenaiCodex, version: &version };
     let (access, refresh) = match due {
         Some(tokens) => (tokens.access.clone(), tokens.refresh.clone()),
-        None => ("a".repeat(ACCESS_TOKEN), "r".repeat(REFRESH_TOKEN)),
+        None => ("a".repeat(ACCESS_TOKEN_BYTES), "r".repeat(REFRESH_TOKEN_BYTES)),
     };
     let access = cipher.seal(&SealContext::AccessToken(place), &access).expect("it is sealed");
     let refresh = cipher.seal(&SealContext::RefreshToken(place), &refresh).expect("it is sealed");
     let now = SystemClock.now().unix_seconds();
-    let expires_at = if due.is_some() { now } else { now + 864_000 };
+    let expires_at = if due.is_some() { now } else { now + 10 * 86_400 };
     // The simulator numbers its accounts from 1.
     let owner = number + 1;
     let settings = json!({
@@ -264,9 +265,9 @@ fn is_ready(port: u16) -> bool {
     asked().is_ok_and(|response| response.starts_with("HTTP/1.1 200"))
 }
 
-/// Returns the value of a line in `/proc/PID/status` in MiB.
-fn memory(process: &Child, line: &str) -> u64 {
+/// Returns a field of `/proc/PID/status` in MiB.
+fn memory(process: &Child, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
-    let found = status.lines().find_map(|text| text.strip_prefix(line)).expect("the line");
+    let found = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
     found.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
 }

@@ -64,7 +64,7 @@ times = [time.monotonic() for line in sys.stdin if line.startswith("data:")]
 print(times[-1] - times[0])'
 }
 
-# check PROXY: checks everything that docs/remote.md promises of a proxy.
+# check PROXY: checks what docs/remote.md promises of a proxy.
 check() {
     local link file spread
     ask / | grep -q '<title>goclaw</title>' || fail "$1: no page"

@@ -34,6 +34,7 @@ wait_for 'the start of the gateway' curl -fs "http://127.0.0.1:$port/readyz"
 
 metrics() { curl -fsS -H "Authorization: Bearer $(cat "$folder/token")" "http://127.0.0.1:$port/metrics"; }
 say 'checking the metrics'
+# A request, so that the metrics of requests exist.
 target/debug/goclaw audit list >/dev/null
 metrics >"$folder/metrics"
 promtool check metrics <"$folder/metrics"

@@ -1,4 +1,4 @@
-//! Starts the contestants of the comparison: the upstream itself and the proxies, each configured as its users would.
+//! Starts the contestants of the comparison: the upstream itself and the proxies, each configured as in practice.
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    KEY, Outcome,
-    load::PROMPT,
+    Outcome, UPSTREAM_AUTHORIZATION,
+    load::PROMPT_PATH,
     process::{Process, ask, free_port},
 };
 
@@ -20,7 +20,6 @@ pub(crate) struct Contestant {
     paths: Paths,
 }
 
-/// The paths of a contestant.
 enum Paths {
     /// The same as the upstream's.
     Plain,
@@ -43,36 +42,37 @@ impl Contestant {
         Self { name, process: Arc::new(process), authorization: authorization.to_owned(), paths }
     }
 
-    /// Returns the contestant's path for a path of the upstream; None if it has none.
+    /// Returns the contestant's path for a path of the upstream; None if it does not serve that path.
     pub(crate) fn path(&self, upstream: &str) -> Option<String> {
         match self.paths {
             Paths::Plain => Some(upstream.to_owned()),
-            Paths::Proxy if upstream == PROMPT => Some(format!("/v1/proxy/openai{upstream}")),
+            Paths::Proxy if upstream == PROMPT_PATH => Some(format!("/v1/proxy/openai{upstream}")),
             Paths::Proxy => Some(format!("/v1/proxy/dashscope{upstream}")),
-            Paths::OpenAi => (upstream == PROMPT).then(|| "/v1/responses".to_owned()),
+            Paths::OpenAi => (upstream == PROMPT_PATH).then(|| "/v1/responses".to_owned()),
         }
     }
 }
 
 /// Starts all contestants, with their files in `folder`.
 pub(crate) fn start(goclaw: &str, litellm: &str, folder: &Path) -> Outcome<Vec<Contestant>> {
-    let direct = upstream()?;
+    let direct = start_upstream()?;
     let upstream = direct.process.port;
-    let (nginx, hyper, gateway) = (nginx(folder, upstream)?, hyper(upstream)?, gateway(goclaw, folder, upstream)?);
+    let (nginx, hyper, gateway) =
+        (start_nginx(folder, upstream)?, start_hyper(upstream)?, start_gateway(goclaw, folder, upstream)?);
     let (process, authorization) = (Arc::clone(&gateway.process), gateway.authorization.clone());
     let responses = Contestant { name: RESPONSES, process, authorization, paths: Paths::OpenAi };
-    Ok(vec![direct, nginx, hyper, gateway, responses, self::litellm(litellm, folder, upstream)?])
+    Ok(vec![direct, nginx, hyper, gateway, responses, start_litellm(litellm, folder, upstream)?])
 }
 
-fn upstream() -> Outcome<Contestant> {
+fn start_upstream() -> Outcome<Contestant> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["upstream", &port.to_string()]);
-    Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Paths::Plain))
+    Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, UPSTREAM_AUTHORIZATION, Paths::Plain))
 }
 
-/// Starts nginx, the practical baseline: it does not buffer responses, and reuses connections without limit.
-fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
+/// Starts nginx, the practical baseline: it buffers no responses, and no number of requests closes a connection.
+fn start_nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let here = folder.display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -84,7 +84,7 @@ fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
          upstream provider {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 100000000; }}\n\
          server {{\nlisten 127.0.0.1:{port};\nclient_body_buffer_size 64k;\n\
          location / {{\nproxy_pass http://provider;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n\
-         proxy_set_header Authorization \"{KEY}\";\nproxy_buffering off;\n}}\n}}\n}}\n"
+         proxy_set_header Authorization \"{UPSTREAM_AUTHORIZATION}\";\nproxy_buffering off;\n}}\n}}\n}}\n"
     );
     let file = folder.join("nginx.conf");
     fs::write(&file, configuration)?;
@@ -93,7 +93,7 @@ fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     Ok(Contestant::new(NGINX, Process::start(command, port, "/")?, "Bearer caller", Paths::Plain))
 }
 
-fn hyper(upstream: u16) -> Outcome<Contestant> {
+fn start_hyper(upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["hyper", &port.to_string(), &format!("127.0.0.1:{upstream}")]);
@@ -102,7 +102,7 @@ fn hyper(upstream: u16) -> Outcome<Contestant> {
 
 /// Starts goclaw with default settings except the providers' URLs, then sets a key and completes a login through the
 /// API.
-fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
+fn start_gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let data = folder.join("data");
     let provider = format!("http://127.0.0.1:{upstream}");
@@ -141,7 +141,7 @@ fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
 }
 
 /// Starts LiteLLM, a widely used gateway, with its default of one worker.
-fn litellm(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
+fn start_litellm(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let file = folder.join("litellm.yaml");
     let model = format!("model: openai/bench, api_base: 'http://127.0.0.1:{upstream}/v1', api_key: sk-bench");

@@ -26,8 +26,8 @@ mod upstream;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The account's key. The upstream rejects requests without it, to detect a proxy that does not insert it.
-const KEY: &str = "Bearer sk-bench";
+/// The header `Authorization` that the upstream requires, to detect a proxy that does not insert the account's key.
+const UPSTREAM_AUTHORIZATION: &str = "Bearer sk-bench";
 
 /// Returns the Unix time in microseconds, for the upstream and the measurement.
 fn unix_us() -> u64 {

@@ -15,7 +15,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use crate::{KEY, Outcome, server};
+use crate::{Outcome, UPSTREAM_AUTHORIZATION, server};
 
 pub(crate) fn run(port: u16, upstream: SocketAddr) -> Outcome {
     let mut connector = HttpConnector::new();
@@ -34,7 +34,7 @@ async fn forward(
     if let Ok(target) = target {
         *request.uri_mut() = target;
         request.headers_mut().remove(HOST);
-        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(KEY));
+        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(UPSTREAM_AUTHORIZATION));
         if let Ok(response) = client.request(request).await {
             return response.map(Either::Left);
         }

@@ -15,7 +15,7 @@ pub(crate) struct Load {
 }
 
 /// The upstream's path for prompts. Contestants may serve it under another path.
-pub(crate) const PROMPT: &str = "/codex/responses";
+pub(crate) const PROMPT_PATH: &str = "/codex/responses";
 
 pub(crate) const SMALL: Load = Load {
     name: "1 KB of JSON, 1 connection",
@@ -49,14 +49,13 @@ pub(crate) const LOADS: [Load; 6] = [
     Load {
         name: "a prompt, answered in 50 events, 32 connections",
         method: "POST",
-        path: PROMPT,
+        path: PROMPT_PATH,
         body: Body::Prompt,
         connections: 32,
         ending: "\n\n\r\n0\r\n\r\n",
     },
 ];
 
-/// The body of a request.
 enum Body {
     Empty,
     Json { bytes: usize },
@@ -86,7 +85,7 @@ impl Load {
     }
 
     /// Whether a contestant supports this load.
-    pub(crate) fn is_for(&self, contestant: &Contestant) -> bool {
+    pub(crate) fn is_supported_by(&self, contestant: &Contestant) -> bool {
         contestant.path(self.path).is_some()
     }
 

@@ -11,8 +11,8 @@ use std::{
 
 use crate::Outcome;
 
-/// The longest start of a program, and the longest wait for a response.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// The longest start of a program, and the longest wait for more of a response.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// The unit of times in `/proc/PID/stat`: `USER_HZ` is 100 on current Linux.
 const TICK_US: u64 = 10_000;
 
@@ -34,7 +34,7 @@ impl Process {
             if let Some(status) = process.child.try_wait()? {
                 return Err(format!("{command:?} ended with {status}").into());
             }
-            if begun.elapsed() > DEADLINE {
+            if begun.elapsed() > TIMEOUT {
                 return Err(format!("{command:?} does not respond").into());
             }
             thread::sleep(Duration::from_millis(1));
@@ -43,7 +43,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Returns the ids of the process and its workers.
+    /// Returns the process ids of the program and its workers.
     fn ids(&self) -> Outcome<Vec<String>> {
         let id = self.child.id().to_string();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
@@ -84,7 +84,6 @@ impl Drop for Process {
     }
 }
 
-/// Returns a free port.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
@@ -92,7 +91,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
 /// Sends one request on a new connection and returns the whole response as text.
 pub(crate) fn ask(port: u16, method: &str, path: &str, authorization: &str, body: &str) -> Outcome<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let length = body.len();
     write!(
         stream,

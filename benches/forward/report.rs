@@ -10,8 +10,8 @@ use crate::{
     contestants::{DIRECT, GOCLAW, HYPER, LITELLM, NGINX, RESPONSES},
     load::{LOADS, Round},
     steady::{CALLERS, PER_SECOND},
-    streams::{MANY, OPEN_FOR, Streamed},
-    turns::{CALLERS as CALLERS_OF_TURNS, Turns},
+    streams::{ExtraResults, MANY, OPEN_FOR},
+    turns::{CALLERS as CALLERS_OF_TURNS, TurnResults},
 };
 
 /// The results of one contestant under one load.
@@ -42,10 +42,10 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }
 
-/// Prints the results under load. `load_before` is the machine's load average before the measurement.
-pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, load_before: &str) -> Outcome {
+/// Prints the results under load. `load_average` is that of the machine before the measurement.
+pub(crate) fn print_loads(cells: &[Cell], rounds: usize, seconds: u32, load_average: &str) -> Outcome {
     let mut out = stdout().lock();
-    writeln!(out, "{rounds} rounds of {seconds} s each; medians; load of the machine before: {load_before}\n")?;
+    writeln!(out, "{rounds} rounds of {seconds} s each; medians; load of the machine before: {load_average}\n")?;
     writeln!(out, "| load | through | requests/s (lowest to highest) | p50 ms | p99 ms | CPU µs/request | RSS MiB |")?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for cell in cells {
@@ -62,11 +62,10 @@ pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, load_before: &s
             cell.median(|round| round.resident_kib) / 1024.0,
         )?;
     }
-    ratios(cells, &mut out)
+    print_ratios(cells, &mut out)
 }
 
-/// Prints the ratios between goclaw and the others.
-fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
+fn print_ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     let speed = |cell: &Cell| cell.median(|round| round.per_second);
     let cpu = |cell: &Cell| cell.median(|round| round.cpu_us);
     writeln!(out, "\nThe figures of {GOCLAW}, divided by those of bare hyper and nginx:\n")?;
@@ -103,17 +102,16 @@ fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     Ok(())
 }
 
-/// Prints the results of turns.
-pub(crate) fn turns(turns: &[Turns]) -> Outcome {
+pub(crate) fn print_turns(turns: &[TurnResults]) -> Outcome {
     let mut out = stdout().lock();
     writeln!(
         out,
         "\n| a prompt, answered in 50 events, 20 ms apart, {CALLERS_OF_TURNS} callers | CPU µs/response | first output ms at 1 connection |"
     )?;
     writeln!(out, "|---|---|---|")?;
-    let cpu = |turns: &Turns| quantile(&turns.cpu_us, 0.5);
-    for turns in turns {
-        writeln!(out, "| {} | {:.0} | {:.3} |", turns.name, cpu(turns), quantile(&turns.first, 0.5))?;
+    let cpu = |variant: &TurnResults| quantile(&variant.cpu_us, 0.5);
+    for variant in turns {
+        writeln!(out, "| {} | {:.0} | {:.3} |", variant.name, cpu(variant), quantile(&variant.first, 0.5))?;
     }
     if let [.., not_remembered, remembered] = turns {
         writeln!(
@@ -126,7 +124,7 @@ pub(crate) fn turns(turns: &[Turns]) -> Outcome {
 }
 
 /// Prints the other results. `start` is goclaw's time to its first response and its memory in KiB then.
-pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
+pub(crate) fn print_extras(extras: &[ExtraResults], start: (Duration, u64)) -> Outcome {
     let mut out = stdout().lock();
     let open_for = OPEN_FOR.as_secs();
     writeln!(
@@ -135,21 +133,21 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
          memory for {MANY} open streams, MiB | growth in {open_for} s, MiB |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for streamed in streamed {
+    for extra in extras {
         writeln!(
             out,
             "| {} | {:.2} | {:.2} | {:.2} | {:.1}, {:.1} | {:.1} | {:.1} |",
-            streamed.name,
-            quantile(&streamed.first, 0.5),
-            quantile(&streamed.gaps, 0.5),
-            quantile(&streamed.gaps, 0.99),
-            quantile(&streamed.cancelled, 0.5),
-            quantile(&streamed.cancelled, 1.0),
-            streamed.open_kib as f64 / 1024.0,
-            streamed.growth_kib as f64 / 1024.0,
+            extra.name,
+            quantile(&extra.first, 0.5),
+            quantile(&extra.gaps, 0.5),
+            quantile(&extra.gaps, 0.99),
+            quantile(&extra.disconnects, 0.5),
+            quantile(&extra.disconnects, 1.0),
+            extra.open_kib as f64 / 1024.0,
+            extra.growth_kib as f64 / 1024.0,
         )?;
     }
-    steady_pace(streamed, &mut out)?;
+    print_steady_pace(extras, &mut out)?;
     let (first_response, idle_kib) = start;
     let first_response = first_response.as_millis();
     writeln!(
@@ -160,15 +158,15 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
     Ok(())
 }
 
-fn steady_pace(streamed: &[Streamed], out: &mut StdoutLock<'_>) -> Outcome {
+fn print_steady_pace(extras: &[ExtraResults], out: &mut StdoutLock<'_>) -> Outcome {
     writeln!(
         out,
         "\n| {CALLERS} callers, {PER_SECOND} requests/s in total | p50 ms | p99 ms | added p99 ms | ÷ nginx's |"
     )?;
     writeln!(out, "|---|---|---|---|---|")?;
-    let p99 = |name: &str| streamed.iter().find(|one| one.name == name).map(|one| quantile(&one.steady, 0.99));
+    let p99 = |name: &str| extras.iter().find(|extra| extra.name == name).map(|extra| quantile(&extra.steady, 0.99));
     let (direct, nginx) = (p99(DIRECT).ok_or("no upstream")?, p99(NGINX).ok_or("no nginx")?);
-    for Streamed { name, steady, .. } in streamed {
+    for ExtraResults { name, steady, .. } in extras {
         let (p50, p99) = (quantile(steady, 0.5), quantile(steady, 0.99));
         let added = p99 - direct;
         writeln!(out, "| {name} | {p50:.3} | {p99:.3} | {added:.3} | {:.2} |", added / (nginx - direct))?;

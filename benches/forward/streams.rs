@@ -24,11 +24,11 @@ pub(crate) const MANY: usize = 1_000;
 pub(crate) const OPEN_FOR: Duration = Duration::from_secs(15);
 /// Number of disconnects that are measured.
 const DISCONNECTS: usize = 20;
-/// How long a response may take.
-const RESPONSE_DEADLINE: Duration = Duration::from_secs(20);
+/// The longest wait for more of a response, and for the upstream to notice a disconnect.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The results of one contestant.
-pub(crate) struct Streamed {
+/// The results of one contestant that are not in the tables of loads and turns.
+pub(crate) struct ExtraResults {
     pub(crate) name: &'static str,
     /// Milliseconds from a request to the end of its response, with callers at a steady pace.
     pub(crate) steady: Vec<f64>,
@@ -36,22 +36,22 @@ pub(crate) struct Streamed {
     pub(crate) first: Vec<f64>,
     /// Milliseconds from one event to the next.
     pub(crate) gaps: Vec<f64>,
-    /// Milliseconds from a caller's disconnect before the first byte to the end of its request at the upstream.
-    pub(crate) cancelled: Vec<f64>,
+    /// Milliseconds until the upstream notices a caller's disconnect.
+    pub(crate) disconnects: Vec<f64>,
     /// Memory in KiB that a thousand open streams add, and its growth while they stay open.
     pub(crate) open_kib: u64,
     pub(crate) growth_kib: i64,
 }
 
-impl Streamed {
+impl ExtraResults {
     pub(crate) fn new(name: &'static str) -> Self {
-        let (steady, first, gaps, cancelled) = Default::default();
-        Self { name, steady, first, gaps, cancelled, open_kib: 0, growth_kib: 0 }
+        let (steady, first, gaps, disconnects) = Default::default();
+        Self { name, steady, first, gaps, disconnects, open_kib: 0, growth_kib: 0 }
     }
 }
 
 /// Reads one paced stream to its end.
-pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
+pub(crate) fn read_paced(contestant: &Contestant, extra: &mut ExtraResults) -> Outcome {
     let begun = Instant::now();
     let mut stream = request(contestant, PACED)?;
     let mut last = None;
@@ -63,8 +63,8 @@ pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Ou
         // Searches the bytes because a proxy may send the head and the first event separately or together.
         if read.windows(5).any(|bytes| bytes == b"data:") {
             match last.replace(now) {
-                None => streamed.first.push((now - begun).as_secs_f64() * 1e3),
-                Some(last) => streamed.gaps.push((now - last).as_secs_f64() * 1e3),
+                None => extra.first.push((now - begun).as_secs_f64() * 1e3),
+                Some(last) => extra.gaps.push((now - last).as_secs_f64() * 1e3),
             }
         }
         if length == 0 || read.ends_with(b"0\r\n\r\n") {
@@ -73,34 +73,34 @@ pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Ou
     }
 }
 
-/// Disconnects repeatedly before the first byte, and asks the upstream each time when it noticed.
-pub(crate) fn measure_disconnects(contestant: &Contestant, all: &[Contestant], streamed: &mut Streamed) -> Outcome {
+/// Sends requests that get no response, and disconnects. The upstream records the time at which it notices that.
+pub(crate) fn measure_disconnects(contestant: &Contestant, all: &[Contestant], extra: &mut ExtraResults) -> Outcome {
     let upstream = all.iter().find(|contestant| contestant.name == DIRECT).ok_or("no upstream")?;
-    let disconnected_at = || -> Outcome<u64> {
+    let last_noticed_at = || -> Outcome<u64> {
         let response = ask(upstream.process.port, "GET", "/disconnected", &upstream.authorization, "")?;
         Ok(response.rsplit("\r\n").next().unwrap_or_default().parse()?)
     };
     for _ in 0..DISCONNECTS {
         let stream = request(contestant, SILENT)?;
         thread::sleep(Duration::from_millis(50));
-        let (before, disconnected) = (disconnected_at()?, unix_us());
+        let (before, disconnected) = (last_noticed_at()?, unix_us());
         drop(stream);
         let begun = Instant::now();
-        let mut noticed = disconnected_at()?;
+        let mut noticed = last_noticed_at()?;
         while noticed == before {
-            if begun.elapsed() > RESPONSE_DEADLINE {
+            if begun.elapsed() > TIMEOUT {
                 return Err(format!("{} does not end the request of a disconnected caller", contestant.name).into());
             }
             thread::sleep(Duration::from_millis(1));
-            noticed = disconnected_at()?;
+            noticed = last_noticed_at()?;
         }
-        streamed.cancelled.push(noticed.saturating_sub(disconnected) as f64 / 1e3);
+        extra.disconnects.push(noticed.saturating_sub(disconnected) as f64 / 1e3);
     }
     Ok(())
 }
 
 /// Opens a thousand endless streams with one event a second, and measures the memory that they use.
-pub(crate) fn measure_open_streams(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
+pub(crate) fn measure_open_streams(contestant: &Contestant, extra: &mut ExtraResults) -> Outcome {
     let before = contestant.process.resident_kib()?;
     let mut open = Vec::with_capacity(MANY);
     for _ in 0..MANY {
@@ -118,15 +118,15 @@ pub(crate) fn measure_open_streams(contestant: &Contestant, streamed: &mut Strea
     }
     let opened = contestant.process.resident_kib()?;
     thread::sleep(OPEN_FOR);
-    streamed.open_kib = opened.saturating_sub(before);
-    streamed.growth_kib = contestant.process.resident_kib()?.cast_signed() - opened.cast_signed();
+    extra.open_kib = opened.saturating_sub(before);
+    extra.growth_kib = contestant.process.resident_kib()?.cast_signed() - opened.cast_signed();
     Ok(())
 }
 
 fn request(contestant: &Contestant, path: &str) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(RESPONSE_DEADLINE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let path = contestant.path(path).ok_or("the contestant has no such path")?;
     let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n", contestant.authorization);
     stream.write_all(head.as_bytes())?;

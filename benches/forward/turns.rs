@@ -1,5 +1,5 @@
 //! Measures the turns of conversations: prompts whose responses arrive as slowly as a model writes. Shows what the
-//! translation and the memory of responses cost, and when the first output arrives.
+//! translation and the remembering of responses cost, and when the first output arrives.
 
 use std::{
     io::{Read, Write},
@@ -11,7 +11,7 @@ use std::{
 use crate::{
     Outcome,
     contestants::{Contestant, DIRECT, GOCLAW, RESPONSES},
-    load::PROMPT,
+    load::PROMPT_PATH,
     report,
 };
 
@@ -26,11 +26,11 @@ const OUTPUT: &[u8] = b"response.output_text.delta";
 const END: &[u8] = b"0\r\n\r\n";
 
 /// The results of one contestant, with or without remembered responses.
-pub(crate) struct Turns {
+pub(crate) struct TurnResults {
     /// The name in the report.
     pub(crate) name: &'static str,
-    /// The name of the contestant.
     contestant: &'static str,
+    /// The request's `store`: whether the gateway remembers the response.
     is_stored: bool,
     /// The proxy's CPU time for a turn, in each round.
     pub(crate) cpu_us: Vec<f64>,
@@ -39,9 +39,14 @@ pub(crate) struct Turns {
 }
 
 /// Runs all rounds, in each with another order of the contestants.
-pub(crate) fn run(contestants: &[Contestant], rounds: usize) -> Outcome<Vec<Turns>> {
-    let variant =
-        |name, contestant, is_stored| Turns { name, contestant, is_stored, cpu_us: Vec::new(), first: Vec::new() };
+pub(crate) fn run(contestants: &[Contestant], rounds: usize) -> Outcome<Vec<TurnResults>> {
+    let variant = |name, contestant, is_stored| TurnResults {
+        name,
+        contestant,
+        is_stored,
+        cpu_us: Vec::new(),
+        first: Vec::new(),
+    };
     let mut variants = [
         variant(DIRECT, DIRECT, false),
         variant(GOCLAW, GOCLAW, false),
@@ -55,10 +60,10 @@ pub(crate) fn run(contestants: &[Contestant], rounds: usize) -> Outcome<Vec<Turn
             let contestant =
                 contestants.iter().find(|one| one.name == variant.contestant).ok_or("no such contestant")?;
             let before = contestant.process.cpu_us()?;
-            all_callers(contestant, variant.is_stored)?;
+            run_callers(contestant, variant.is_stored)?;
             variant.cpu_us.push((contestant.process.cpu_us()? - before) as f64 / (CALLERS * TURNS) as f64);
             let body = prompt("Tell me 48 words.", variant.is_stored);
-            variant.first.extend(caller(contestant, SINGLE_CALLER_TURNS, &body)?);
+            variant.first.extend(send_prompts(contestant, SINGLE_CALLER_TURNS, &body)?);
         }
     }
     let mut variants = Vec::from(variants);
@@ -70,21 +75,21 @@ fn prompt(text: &str, is_stored: bool) -> String {
     format!("{{\"model\":\"bench\",\"input\":\"{text}\",\"stream\":true,\"store\":{is_stored}}}")
 }
 
-fn all_callers(contestant: &Contestant, is_stored: bool) -> Outcome {
+fn run_callers(contestant: &Contestant, is_stored: bool) -> Outcome {
     let body = prompt(&format!("Tell me 48 words, {SLOWLY}."), is_stored);
     let results: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| caller(contestant, TURNS, &body))).collect();
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| send_prompts(contestant, TURNS, &body))).collect();
         callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()
     });
     results.into_iter().collect::<Outcome<Vec<_>>>().map(drop)
 }
 
 /// Sends prompts one after another over one connection. Returns the milliseconds until the first output of each.
-fn caller(contestant: &Contestant, turns: usize, body: &str) -> Outcome<Vec<f64>> {
+fn send_prompts(contestant: &Contestant, turns: usize, body: &str) -> Outcome<Vec<f64>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let path = contestant.path(PROMPT).ok_or("the contestant takes no prompts")?;
+    let path = contestant.path(PROMPT_PATH).ok_or("the contestant takes no prompts")?;
     let (authorization, length) = (&contestant.authorization, body.len());
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\nContent-Type: application/json\r\n\

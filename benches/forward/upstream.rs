@@ -1,4 +1,4 @@
-//! The provider of the bench. Its responses are fixed and cheap, so that the proxies dominate the measurement.
+//! The provider of the bench. Its responses are cheap, so that the proxies dominate the measurement.
 
 use std::{
     convert::Infallible,
@@ -18,7 +18,7 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 
-use crate::{KEY, Outcome, server, turns::SLOWLY, unix_us};
+use crate::{Outcome, UPSTREAM_AUTHORIZATION, server, turns::SLOWLY, unix_us};
 
 /// Events in a stream.
 const EVENTS: usize = 50;
@@ -29,7 +29,7 @@ const HELD_PACE: Duration = Duration::from_secs(1);
 
 type UpstreamResponse = Response<BoxBody<Bytes, Infallible>>;
 
-/// The bodies of the responses, built once, and the counters of all requests.
+/// The bodies of the responses, built once, and the state that all requests share.
 #[derive(Clone)]
 struct Shared {
     document: Bytes,
@@ -48,7 +48,7 @@ pub(crate) fn run(port: u16) -> Outcome {
         document: Bytes::from(format!("{{\"data\":\"{}\"}}", "x".repeat(1_000))),
         tokens: Bytes::from(format!(
             "{{\"access_token\":\"{}\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\",\"expires_in\":864000}}",
-            KEY.trim_start_matches("Bearer ")
+            UPSTREAM_AUTHORIZATION.trim_start_matches("Bearer ")
         )),
         events: (0..EVENTS).map(delta).collect(),
         response: response().into(),
@@ -94,7 +94,7 @@ fn response() -> Vec<Bytes> {
 }
 
 async fn respond(request: Request<Incoming>, shared: Shared) -> UpstreamResponse {
-    let is_authorized = request.headers().get(AUTHORIZATION).is_some_and(|value| value == KEY);
+    let is_authorized = request.headers().get(AUTHORIZATION).is_some_and(|value| value == UPSTREAM_AUTHORIZATION);
     let path = request.uri().path().to_owned();
     // Like a real provider, responds only after it has read the request.
     let Ok(body) = request.into_body().collect().await.map(Collected::to_bytes) else {

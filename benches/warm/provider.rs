@@ -25,8 +25,8 @@ use crate::{Outcome, Version};
 const EVENTS: usize = 50;
 const EVENT: &[u8] =
     b"event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"word \"}\n\n";
-/// The authority of the certificate in [`start`].
-pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/provider_ca.pem");
+/// The file with the certificate of the authority that signed `CERTIFICATE`.
+pub(crate) const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/tls/provider_ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../../tests/it/support/tls/provider.pem");
 const KEY: &[u8] = include_bytes!("../../tests/it/support/tls/provider.key");
 /// The paths of a small response, of a burst of events, and of a large body.
@@ -79,6 +79,7 @@ async fn respond(request: Request<Incoming>, large: Bytes) -> Result<Response<Bo
     } else {
         Full::new(Bytes::from(vec![b' '; 1_000])).boxed()
     };
+    // Also for the burst of events: the gateway treats only silent event streams differently.
     Ok(Response::builder().header("content-type", "application/json").body(body).unwrap_or_default())
 }
 
@@ -91,7 +92,7 @@ pub(crate) enum Direct {
 impl Direct {
     pub(crate) async fn connect(port: u16, version: Version) -> Outcome<Self> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(AUTHORITY)?)?;
+        roots.add(CertificateDer::from_pem_file(CA_FILE)?)?;
         let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![version.alpn().to_vec()];
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
@@ -106,6 +107,7 @@ impl Direct {
             }
             Version::Http2 => {
                 let mut http = client::conn::http2::Builder::new(TokioExecutor::new());
+                // Larger than any body here, so that flow control does not slow the direct client.
                 let window = 1 << 30;
                 http.initial_stream_window_size(window).initial_connection_window_size(window);
                 let (requests, driver) = http.handshake(stream).await?;

@@ -22,17 +22,17 @@ mod provider;
 mod relay;
 
 use process::{Process, ask, free_port};
-use provider::{AUTHORITY, BURST, Direct, LARGE, LARGE_BYTES, SMALL};
+use provider::{BURST, CA_FILE, Direct, LARGE, LARGE_BYTES, SMALL};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The delay in each direction.
 const DELAY: Duration = Duration::from_millis(20);
-/// Number of connections (or gateways) of each contestant.
+/// Number of routes of each contestant.
 const COPIES: usize = 5;
 const WARM_REQUESTS: usize = 10;
 const LARGE_REQUESTS: usize = 5;
-/// Callers and requests of each, for the CPU time.
+/// Callers and bursts of each, for the CPU time.
 const CALLERS: usize = 8;
 const BURSTS: usize = 250;
 /// The accounts of the gateway: through the relay, and without it.
@@ -54,19 +54,19 @@ impl Version {
     }
 }
 
-/// A route to the provider through the relay.
-enum Way {
+/// A route to the provider through the relay, with or without a gateway.
+enum Route {
     Direct(Direct),
     Gateway(Gateway),
 }
 
 struct Contestant {
     name: &'static str,
-    /// Several, because each pause gives one measurement of each.
-    ways: Vec<Way>,
-    /// Milliseconds of the first request of each way, with the handshakes.
+    /// Several, because each pause gives only one measurement of each.
+    routes: Vec<Route>,
+    /// Milliseconds of the first request of each route, with the handshakes.
     cold: Vec<f64>,
-    /// Milliseconds of the requests right after it.
+    /// Milliseconds of the requests right after the first.
     warm: Vec<f64>,
     /// The median in milliseconds after each pause.
     after_pauses: Vec<f64>,
@@ -98,7 +98,7 @@ async fn measure(goclaw: &str, pauses: &[u64]) -> Outcome {
             let begun = Instant::now();
             let mut direct = Direct::connect(far, version).await?;
             direct.get(SMALL).await?;
-            contestant.add(Way::Direct(direct), begun);
+            contestant.add(Route::Direct(direct), begun);
         }
         contestants.push(contestant);
     }
@@ -108,21 +108,21 @@ async fn measure(goclaw: &str, pauses: &[u64]) -> Outcome {
             let gateway = Gateway::start(goclaw, far, provider.port(), http2)?;
             let begun = Instant::now();
             gateway.get(FAR, SMALL)?;
-            contestant.add(Way::Gateway(gateway), begun);
+            contestant.add(Route::Gateway(gateway), begun);
         }
         contestants.push(contestant);
     }
     for _ in 0..WARM_REQUESTS {
         for contestant in &mut contestants {
-            let times = contestant.ask_all().await?;
+            let times = contestant.time_all().await?;
             contestant.warm.extend(times);
         }
     }
     for _ in 0..LARGE_REQUESTS {
         for contestant in &mut contestants {
-            let Some(way) = contestant.ways.first_mut() else { continue };
+            let Some(route) = contestant.routes.first_mut() else { continue };
             let begun = Instant::now();
-            assert!(way.get(LARGE).await? >= LARGE_BYTES, "a truncated body");
+            assert!(route.get(LARGE).await? >= LARGE_BYTES, "a truncated body");
             contestant.large.push(LARGE_BYTES as f64 / 1_048_576.0 / begun.elapsed().as_secs_f64());
         }
     }
@@ -130,13 +130,13 @@ async fn measure(goclaw: &str, pauses: &[u64]) -> Outcome {
         println!("pausing {seconds} s");
         tokio::time::sleep(Duration::from_secs(*seconds)).await;
         for contestant in &mut contestants {
-            let after_pause = median(&contestant.ask_all().await?);
+            let after_pause = median(&contestant.time_all().await?);
             contestant.after_pauses.push(after_pause);
         }
     }
     report(&contestants, pauses);
     for contestant in &contestants {
-        if let Some(Way::Gateway(gateway)) = contestant.ways.first() {
+        if let Some(Route::Gateway(gateway)) = contestant.routes.first() {
             println!("{}: {:.0} µs of CPU for a burst of 50 events", contestant.name, gateway.cpu_of_a_burst()?);
         }
     }
@@ -156,28 +156,28 @@ fn report(contestants: &[Contestant], pauses: &[u64]) {
 
 impl Contestant {
     fn new(name: &'static str) -> Self {
-        let (ways, [cold, warm, after_pauses, large]) = (Vec::new(), Default::default());
-        Self { name, ways, cold, warm, after_pauses, large }
+        let (routes, [cold, warm, after_pauses, large]) = (Vec::new(), Default::default());
+        Self { name, routes, cold, warm, after_pauses, large }
     }
 
-    fn add(&mut self, way: Way, begun: Instant) {
+    fn add(&mut self, route: Route, begun: Instant) {
         self.cold.push(millis(begun));
-        self.ways.push(way);
+        self.routes.push(route);
     }
 
-    /// Returns the milliseconds of one request on each connection.
-    async fn ask_all(&mut self) -> Outcome<Vec<f64>> {
+    /// Returns the milliseconds of one request on each route.
+    async fn time_all(&mut self) -> Outcome<Vec<f64>> {
         let mut times = Vec::new();
-        for way in &mut self.ways {
+        for route in &mut self.routes {
             let begun = Instant::now();
-            way.get(SMALL).await?;
+            route.get(SMALL).await?;
             times.push(millis(begun));
         }
         Ok(times)
     }
 }
 
-impl Way {
+impl Route {
     async fn get(&mut self, path: &str) -> Outcome<usize> {
         match self {
             Self::Direct(direct) => direct.get(path).await,
@@ -197,7 +197,7 @@ impl Gateway {
             .env("GOCLAW_DATA_DIR", &data)
             .env("GOCLAW_PORT", port.to_string())
             .env("GOCLAW_CALLBACK__PORT", free_port()?.to_string())
-            .env("GOCLAW_TLS__CA_FILE", AUTHORITY)
+            .env("GOCLAW_TLS__CA_FILE", CA_FILE)
             .env("GOCLAW_OUTBOUND__HTTP2", http2.to_string())
             .env("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", format!("https://localhost:{far}"))
             .env("GOCLAW_PROVIDERS__NEAR__TYPE", "dashscope")
@@ -233,13 +233,13 @@ impl Gateway {
     /// Requests this many bursts with each of the concurrent callers.
     fn run_callers(&self, requests: usize) -> Outcome {
         thread::scope(|scope| {
-            let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| self.bursts(requests))).collect();
+            let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| self.request_bursts(requests))).collect();
             callers.into_iter().try_for_each(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into())))
         })
     }
 
     /// Requests bursts one after another over one connection.
-    fn bursts(&self, requests: usize) -> Outcome {
+    fn request_bursts(&self, requests: usize) -> Outcome {
         let mut stream = TcpStream::connect(("127.0.0.1", self.process.port))?;
         stream.set_nodelay(true)?;
         let (path, authorization) = (format!("/v1/proxy/{NEAR}{BURST}"), &self.authorization);

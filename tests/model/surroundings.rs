@@ -14,14 +14,14 @@ impl System {
     pub(crate) fn time_moves(&self, world: &World, moves: &mut Moves) {
         let Some(row) = world.row else { return };
         if let TokenState::Refreshing(holder) = row.state {
-            self.lease_runs_out(world, row, holder, moves);
+            self.add_lease_expiry(world, row, holder, moves);
         }
         // Time stands still during a call, which is short, and while a replica asks again for its lease, which it does
         // at once.
         let is_busy = |(at, replica): (usize, &Replica)| {
-            let asks =
+            let is_asking =
                 matches!(replica, Replica::Asking(_)) && row.state == TokenState::Refreshing(Holder::Replica(at));
-            asks || replica.waits()
+            is_asking || replica.waits()
         };
         if world.replicas.iter().enumerate().any(is_busy) {
             return;
@@ -49,8 +49,8 @@ impl System {
         }
     }
 
-    /// Ends the lease by the database's clock. A paused or cut-off holder notices later.
-    fn lease_runs_out(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
+    /// Adds the end of the lease by the database's clock. A paused or cut-off holder notices later.
+    fn add_lease_expiry(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
         let expired = self.stepper.lease_over(row);
         let mut replicas = world.replicas;
         let mut is_paused = false;
@@ -76,8 +76,8 @@ impl System {
         if is_paused {
             added.by(Chance::Pause);
         }
-        // If nothing was sent, no replica crashed or was refused, and the database failed only once, the holder must
-        // have its lease.
+        // Doubt is needless if nothing was sent, no replica crashed or was refused, and the database failed only once:
+        // the replica that took the lease can still use it.
         let is_needless = holder == Holder::Nobody
             && world.family_of(row.token).presentations(row.token.number) == 0
             && [Chance::Crash, Chance::Refused].iter().all(|chance| self.spent(world, *chance) == 0)
@@ -149,9 +149,9 @@ impl System {
     /// Revokes the refresh token of a row. Revoking a used token has no effect.
     pub(crate) fn revoke_stored(&self, world: &mut World, row: Row) {
         let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
-        let ends = world.family_of(row.token).is_unused(row.token.number);
+        let has_effect = world.family_of(row.token).is_unused(row.token.number);
         for (family, tokens) in (0..).zip(&mut world.families) {
-            tokens.alive &= !(ends && reaches(family));
+            tokens.alive &= !(has_effect && reaches(family));
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Setting {
     pub(crate) chances: &'static [(Chance, u8)],
     pub(crate) without: Option<Mechanism>,
     /// Whether replicas keep their names, for a readable trace. Otherwise worlds that differ only in the order of the
-    /// replicas are equal, which divides their number by two or six.
+    /// replicas are equal, which divides their number by two, or by six for three replicas.
     pub(crate) named: bool,
 }
 
@@ -87,7 +87,6 @@ impl System {
         }
     }
 
-    /// Returns all possible moves.
     pub(crate) fn moves(&self, world: &World) -> Vec<Move> {
         let mut moves = Moves { from: *world, moves: Vec::new() };
         for replica in 0..self.setting.replicas {

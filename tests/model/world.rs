@@ -1,8 +1,9 @@
 //! The world that the search explores: one row, a few replicas, the provider's state, and the remaining faults.
 //!
-//! The replicas share the row. A replica can crash at any step, but its disk with the journal survives. At the provider
-//! a refresh token works once. Time is the age of the access token, in four steps. Calls, leases and pauses are short
-//! in comparison: while a replica waits for a response, the age does not change, unless the replica is paused.
+//! The replicas share the row. A replica can crash at any step. Its disk with the journal survives, unless
+//! [`Chance::LostJournal`] occurs. At the provider a refresh token works once. Time is the age of the access token, in
+//! four steps, and the time since the row's refresh token was sent, in three. Calls, leases and pauses are short in
+//! comparison: while a replica waits for a response, the age does not change, unless the replica is paused.
 //!
 //! All values are small numbers, so that indistinguishable worlds are equal. [`crate::stepper`] converts the row to a
 //! real one and back. Faults and the owner's actions are [`Chance`]s. Each may occur a few times, which bounds the
@@ -50,7 +51,7 @@ pub(crate) struct World {
 pub(crate) struct Row {
     pub(crate) version: Version,
     pub(crate) state: TokenState,
-    /// At most 6. The production code counts further, but no search has so many faults.
+    /// How often the token was presented without proof that it is unspent. At most 6: no search has more faults.
     pub(crate) attempt: u8,
     pub(crate) sent: Sent,
     pub(crate) age: Age,

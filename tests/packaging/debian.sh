@@ -45,6 +45,7 @@ install_and_use() {
     check_equal "the configuration" "640 root goclaw" "$(inside stat --format='%a %U %G' /etc/goclaw/config.toml)"
     main=$(property MainPID)
     check_equal "its user" goclaw "$(inside stat --format=%U "/proc/$main")"
+    # No capability, NoNewPrivs, and seccomp mode 2: a filter.
     check_equal "capabilities, privileges, system calls" "0000000000000000 1 2" \
         "$(inside awk '/^(CapEff|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$main/status" | paste -sd' ')"
     check "goclaw health" goclaw health

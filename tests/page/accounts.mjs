@@ -10,7 +10,7 @@ export const now = () => Math.floor(Date.now() / 1000);
 export const TYPES = {
   "openai-codex": { display_name: "ChatGPT", category: "llm", auth_methods: ["oauth"], api_base: "https://chatgpt.com/backend-api" },
   suno: { display_name: "Suno", category: "media", auth_methods: ["session_token"], api_base: "https://studio-api.prod.suno.com/api" },
-  dashscope: { display_name: "DashScope", category: "llm", auth_methods: ["api_key"], api_base: "https://dashscope.aliyuncs.com" },
+  dashscope: { display_name: "DashScope", category: "media", auth_methods: ["api_key"], api_base: "https://dashscope.aliyuncs.com" },
 };
 
 const OUTCOME_REASONS = {
@@ -39,7 +39,7 @@ const usage = (short, long) => ({
 });
 
 /** Returns the status of an account whose ten-day token was refreshed `age` seconds ago. */
-function refreshed(age) {
+function refreshedStatus(age) {
   const begun = now() - age;
   return { authenticated: true, state: "active", last_refresh_at: begun, expires_at: begun + 10 * DAY, next_refresh_at: begun + 9 * DAY,
     login_id: LOGIN, generation: 3, scopes: ["openid", "profile", "email", "offline_access"] };
@@ -53,35 +53,35 @@ const history = (begun, ...newest) =>
 const STATES = {
   absent: () => ({}),
   good() {
-    const status = refreshed(2 * DAY + 20 * HOUR);
+    const status = refreshedStatus(2 * DAY + 20 * HOUR);
     const begun = status.last_refresh_at;
     const doubts = [event(17, begun - 300, "in_doubt", { cause: "timed_out", generation: 2 }),
       event(16, begun - 500, "refresh_postponed", { cause: "no_connection", generation: 2 })];
     return { status, usage: usage(38, 61.4), events: [...history(begun).slice(0, 2), ...doubts, event(3, begun - 20 * DAY, "signed_in")] };
   },
   needs() {
-    const { next_refresh_at, ...status } = refreshed(10 * DAY - 6 * HOUR);
+    const { next_refresh_at, ...status } = refreshedStatus(10 * DAY - 6 * HOUR);
     const refused = event(20, now() - 18 * HOUR, "needs_reauth", { cause: "refresh_token_reused" });
     const reason = "The account cannot be refreshed: the refresh token has already been used. The access token works until it "
       + "expires. Sign in again before that.";
     return { status: { ...status, state: "needs_reauth", reason }, usage: usage(4, 93), events: history(status.last_refresh_at, refused) };
   },
   doubt() {
-    const status = refreshed(9 * DAY + 300);
+    const status = refreshedStatus(9 * DAY + 300);
     const reason = "The last refresh is unconfirmed: the provider did not respond in time. The access token works until it "
       + "expires. Sign in now to avoid an interruption.";
     return { status: { ...status, state: "in_doubt", next_refresh_at: status.expires_at - 300, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, event(21, now() - 200, "in_doubt", { cause: "timed_out" })) };
   },
   postponed() {
-    const status = refreshed(9 * DAY + 300);
+    const status = refreshedStatus(9 * DAY + 300);
     const reason = "The last refresh failed: the provider could not be reached. The gateway retries automatically.";
     const failed = event(21, now() - 100, "refresh_postponed", { cause: "no_connection" });
     return { status: { ...status, next_refresh_at: now() + 125, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, failed) };
   },
   refreshing() {
-    const status = refreshed(9 * DAY);
+    const status = refreshedStatus(9 * DAY);
     return { status: { ...status, state: "refreshing" }, usage: usage(38, 61.4), events: history(status.last_refresh_at) };
   },
   refused() {
@@ -103,7 +103,7 @@ const STATES = {
   /** Active, but its usage cannot be read. */
   down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
   off() {
-    const { next_refresh_at, ...status } = refreshed(2 * DAY);
+    const { next_refresh_at, ...status } = refreshedStatus(2 * DAY);
     const reason = "The account is switched off. Nothing is deleted.";
     return { status: { ...status, authenticated: false, state: "disabled", reason, switched_off_by: "owner" },
       enabled: false, events: history(status.last_refresh_at) };
@@ -135,13 +135,13 @@ export function account(name, state, { type = typeOf(name), display_name = TYPES
 }
 
 /** Returns the account as an item of `GET /v1/providers`. */
-export const listed = ({ provider, status: { state, authenticated, expires_at, account: owner } }) =>
+export const listItem = ({ provider, status: { state, authenticated, expires_at, account: owner } }) =>
   ({ ...provider, state, authenticated, ...(expires_at && { expires_at }), ...(owner && { account: owner }) });
 
 /** Applies a successful refresh. */
 export function refresh(known) {
   const { reason, ...status } = known.status;
-  known.status = { ...status, ...refreshed(0), generation: status.generation + 1, login_id: status.login_id };
+  known.status = { ...status, ...refreshedStatus(0), generation: status.generation + 1, login_id: status.login_id };
   const { generation, login_id } = known.status;
   known.events.unshift(event(known.events[0].id + 1, now(), "refreshed", { generation, login_id }));
 }

@@ -1,4 +1,5 @@
-// Tests behaviour that screenshots do not show: tokens and links, focus, keyboard, event stream, layout shifts and timeouts.
+// Tests behaviour that screenshots do not show: tokens and links, focus, keyboard, event stream, layout shifts and
+// timeouts.
 import { go, launch, openPage, waitForText } from "./browser.mjs";
 import { GATEWAY_TOKEN, LINK, SESSION_TOKEN } from "./stand_in.mjs";
 
@@ -24,7 +25,7 @@ const appears = (page, text) => waitForText(page, text).then(() => true, () => f
 
 /** Returns whether a condition becomes true in the page. */
 const becomes = (page, condition, argument) => page.waitForFunction(condition, argument).then(() => true, () => false);
-const isFocused = (page, name) => becomes(page, (wanted) => document.activeElement.dataset.f === wanted, name);
+const becomesFocused = (page, name) => becomes(page, (wanted) => document.activeElement.dataset.f === wanted, name);
 
 async function enterToken(page) {
   await page.getByLabel("Gateway token", { exact: true }).fill(GATEWAY_TOKEN);
@@ -66,7 +67,7 @@ const TESTS = {
     await control(page, ACCOUNT, "refresh").focus();
     gateway.setState(ACCOUNT, "doubt");
     check(await appears(page, "In doubt"), "a change from the stream is shown");
-    check(await isFocused(page, `${ACCOUNT}:refresh`), "the focus survives a rebuilt card");
+    check(await becomesFocused(page, `${ACCOUNT}:refresh`), "the focus survives a rebuilt card");
     gateway.setState(ACCOUNT, "good");
     await control(page, ACCOUNT, "try").waitFor();
     // The absence of shifts has no event to wait for.
@@ -83,7 +84,7 @@ const TESTS = {
     await control(page, ACCOUNT, "bye").click();
     check(await becomes(page, () => document.activeElement.textContent === "Keep it"), "the safe choice has the focus");
     await page.keyboard.press("Escape");
-    check(await isFocused(page, `${ACCOUNT}:bye`), "Escape returns the focus");
+    check(await becomesFocused(page, `${ACCOUNT}:bye`), "Escape returns the focus");
     await go(page, "#/activity");
     check(await becomes(page, () => document.activeElement.tagName === "H1" && document.title === "Activity · goclaw"),
       "a new screen focuses its title");
@@ -104,6 +105,7 @@ const TESTS = {
     check(await appears(page, "In the last 24 hours"), "signing in returns to the same screen");
     const before = countSessionRequests(requests);
     gateway.set({ sessionSeconds: 1800 });
+    // A click on any place counts as use.
     await page.mouse.click(600, 600);
     check(await becomes(page, hasFreshSession), "use extends a session near its expiry");
     check(countSessionRequests(requests) === before + 1, "by one request");

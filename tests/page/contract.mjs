@@ -13,8 +13,8 @@ function schemaOf(method, path, status) {
   });
   const operation = contract.paths[pattern]?.[method.toLowerCase()];
   // Paths outside the contract get the common 404.
-  const listed = operation?.responses[status] ?? (status === 404 ? contract.components.responses.NotFound : {});
-  const content = (listed.$ref ? contract.components.responses[listed.$ref.split("/").pop()] : listed).content ?? {};
+  const response = operation?.responses[status] ?? (status === 404 ? contract.components.responses.NotFound : {});
+  const content = (response.$ref ? contract.components.responses[response.$ref.split("/").pop()] : response).content ?? {};
   const type = Object.keys(content).find((name) => name.includes("json"));
   if (!type) throw new Error(`the contract has no JSON response ${status} for ${method} ${path}`);
   return content[type].schema;

@@ -28,8 +28,9 @@ const SIGN_IN_SCREEN = { hash: "", isSignedOut: true };
 const wrongToken = (page) => enter(page, "Gateway token", "not-the-token");
 
 /**
- * The screens by name: `set` configures the stand-in, `act` runs once the accounts are shown, `shows` is a text of the
- * screen, `refusals` matches the expected browser errors, and `isBrief` skips the pause before the screenshot.
+ * The screens by name: `set` configures the stand-in, `hash` is the URL fragment, `act` runs once the accounts are shown
+ * (at once with `isSignedOut`), `shows` is a text of the screen, `refusals` matches the expected browser errors, and
+ * `isBrief` skips the pause before the screenshot.
  */
 export const SCREENS = {
   "sign-in": { ...SIGN_IN_SCREEN, shows: "Sign in to this gateway" },

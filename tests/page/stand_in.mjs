@@ -1,7 +1,7 @@
 // A stand-in for the gateway: serves the page with the gateway's headers, and can put accounts into any state at once.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { account, lastLogin, listed, now } from "./accounts.mjs";
+import { account, lastLogin, listItem, now } from "./accounts.mjs";
 import { assertValid } from "./contract.mjs";
 import { activity, notFound, OPERATIONS, pause, Refusal, requests, unauthorized, unknownProvider } from "./operations.mjs";
 
@@ -10,9 +10,9 @@ export const GATEWAY_TOKEN = "the-token-of-the-gateway";
 export const LINK = "a-link-that-works-once";
 export const SESSION_TOKEN = "what-this-tab-alone-knows";
 
-const page = new URL("../../src/adapters/web_ui/", import.meta.url);
+const webUi = new URL("../../src/adapters/web_ui/", import.meta.url);
 // Read from the gateway's source, so that the tests use the real policy.
-const POLICY = /const POLICY: &str = "([^"]+)"/.exec(readFileSync(new URL("mod.rs", page), "utf8"))[1].replace(/\\\n\s*/g, "");
+const POLICY = /const POLICY: &str = "([^"]+)"/.exec(readFileSync(new URL("mod.rs", webUi), "utf8"))[1].replace(/\\\n\s*/g, "");
 const SAFE_HEADERS = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
 const CONTENT_TYPES = {
   html: "text/html; charset=utf-8", js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", svg: "image/svg+xml",
@@ -25,7 +25,10 @@ const MODELS = {
 const WORDS = "They rotate so that a stolen copy gives itself away: every use replaces the token, and when the old one turns up again the "
   + "provider knows that two parties hold it and can end the sign-in.";
 
-/** The settings and their defaults. Times are in milliseconds unless the name says seconds. */
+/**
+ * The settings and their defaults. Times are in milliseconds unless the name says seconds. With `loginEndsAs: null`, a
+ * login stays open.
+ */
 const DEFAULTS = {
   accounts: { "openai-codex": "good", "openai-codex-work": "needs", suno: "expiring", dashscope: "absent" },
   wrongTokensAllowed: 20, sessionSeconds: 1800, loginSeconds: 360, loginEndsAs: null, loginEndsAfter: 800, answersAfter: 0, wordsEvery: 40,
@@ -118,7 +121,7 @@ class StandIn {
         this.session = null;
         return { ended: 2 };
       case "/v1/events": return this.openEventStream(response);
-      case "/v1/providers": return { providers: [...this.accounts.values()].map(listed) };
+      case "/v1/providers": return { providers: [...this.accounts.values()].map(listItem) };
       case "/v1/activity": return { events: activity(this) };
       case "/v1/requests": return { requests: requests(this.settings) };
       case "/v1/models": return MODELS;
@@ -181,7 +184,7 @@ class StandIn {
     if (enabled !== undefined) this.accounts.set(name, account(name, enabled ? "good" : "off", known.provider));
     if (display_name) this.accounts.get(name).provider.display_name = display_name;
     this.sendChange();
-    return listed(this.accounts.get(name));
+    return listItem(this.accounts.get(name));
   }
 
   openLogin(name) {
@@ -206,7 +209,7 @@ function serveFile(path, response) {
   response.writeHead(200, { ...SAFE_HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Type": CONTENT_TYPES[name.split(".").pop()] });
-  response.end(readFileSync(new URL(`page/${name}`, page)));
+  response.end(readFileSync(new URL(`page/${name}`, webUi)));
 }
 
 /** Starts a stand-in on a free port. `settings` override `DEFAULTS`. */

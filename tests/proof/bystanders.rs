@@ -17,10 +17,12 @@ use crate::{
 };
 
 const ACCOUNTS: usize = 20;
+/// The numbers of the accounts in trouble.
 const DAMAGED: usize = 0;
 const DEAD: usize = 1;
 const DEACTIVATED: usize = 2;
 const LIFETIME: &str = "8s";
+/// The pause between rounds of prompts. Even ten rounds take longer than a token lives.
 const PAUSE: Duration = Duration::from_millis(1_400);
 
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +54,14 @@ async fn prove(engine: Engine, size: Size, options: Options) -> Result<(), Faile
         gateways.push(composed::start(home, options.sabotage).await);
     }
     let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
-    let dead = sign_in_all(&testbed, &callers).await;
+    let dead_token = sign_in_all(&testbed, &callers).await;
 
     testbed.damage(&name(DAMAGED)).await;
     let workspace = callers[0].status(&name(DEACTIVATED)).await["account"]["account_id"].clone();
-    testbed.order("/settings", json!({"deactivated_workspaces": [workspace]})).await;
+    testbed.send_command("/settings", json!({"deactivated_workspaces": [workspace]})).await;
     let revoke = format!("{}/oauth/revoke", testbed.provider.issuer);
-    let revoked = shared_client().post(revoke).form(&[("token", dead)]).send().await.expect("an answer");
-    assert_eq!(revoked.status(), 200);
+    let response = shared_client().post(revoke).form(&[("token", dead_token)]).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
 
     let mut answers = Vec::new();
     for _ in 0..size.rounds {
@@ -80,22 +82,22 @@ async fn prove(engine: Engine, size: Size, options: Options) -> Result<(), Faile
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ").into()) }
 }
 
-/// Signs in each person under a separate account name. Returns the refresh token of the account that will lose its
-/// login.
+/// Connects each account of the simulator under a name of its own. Returns the refresh token of the account that will
+/// lose its login.
 async fn sign_in_all(testbed: &Testbed, callers: &[Caller]) -> String {
-    let mut dead = None;
+    let mut dead_token = None;
     for account in 0..ACCOUNTS {
         testbed.sign_in(&callers[0], &name(account), account).await;
         if account == DEAD {
             // The newest secret without dots, because access tokens contain dots.
-            dead = testbed.issued().await.into_iter().rfind(|secret| !secret.contains('.'));
+            dead_token = testbed.issued_secrets().await.into_iter().rfind(|secret| !secret.contains('.'));
         }
     }
     for caller in callers {
         let serves = || async { prompt(caller, ACCOUNTS - 1).await.filter(|answer| answer.status == 200) };
         wait_for("every gateway to serve the accounts", serves).await;
     }
-    dead.expect("a refresh token")
+    dead_token.expect("a refresh token")
 }
 
 /// Sends a prompt of each account to each gateway, all at once.
@@ -130,7 +132,7 @@ fn check_answers(answers: &[Answer]) -> Vec<String> {
         _ => *status != 200,
     };
     let wrong: Vec<&Answer> = answers.iter().filter(is_wrong).collect();
-    let described = |answer: &&Answer| {
+    let describe = |answer: &&Answer| {
         format!(
             "{} of {} prompts went wrong, the first: {} {} {}",
             wrong.len(),
@@ -140,7 +142,7 @@ fn check_answers(answers: &[Answer]) -> Vec<String> {
             answer.text
         )
     };
-    wrong.first().map(described).into_iter().collect()
+    wrong.first().map(describe).into_iter().collect()
 }
 
 async fn check_statuses(testbed: &Testbed, caller: &Caller) -> Vec<String> {
@@ -178,6 +180,7 @@ async fn check_presentations(testbed: &Testbed) -> Vec<String> {
         }
     }
     let mut problems = Vec::new();
+    // The trouble of the damaged account and of the dead one may come before their first refresh.
     if rotated.len() < ACCOUNTS - 2 {
         problems.push(format!("only {} families were refreshed", rotated.len()));
     }
@@ -189,7 +192,7 @@ async fn check_presentations(testbed: &Testbed) -> Vec<String> {
 
 /// Ends every login at the provider. Checks that one presentation per account follows, and no more.
 async fn end_all_and_check(testbed: &Testbed, callers: &[Caller]) -> Vec<String> {
-    testbed.order("/revoke-all", json!({})).await;
+    testbed.send_command("/revoke-all", json!({})).await;
     let before = testbed.totals().await.refused;
     for _ in 0..4 {
         prompt_all(callers).await;

@@ -87,12 +87,12 @@ pub(crate) fn command_with(home: &Home, sabotage: Option<Sabotage>) -> Command {
 
 /// Starts a gateway in `home` and waits until it listens.
 pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
-    let starts =
+    let count_starts =
         || ["stdout", "stderr"].map(|stream| home.printed(LOG, stream).matches(READY).count()).iter().sum::<usize>();
-    let before = starts();
+    let before = count_starts();
     let child = home.spawn(command_with(home, sabotage), LOG);
     // Do not poll over HTTP before the gateway listens, because polling slows down a dozen starts on a busy machine.
-    eventually("the gateway to start", || std::future::ready((starts() > before).then_some(()))).await;
+    eventually("the gateway to start", || std::future::ready((count_starts() > before).then_some(()))).await;
     home.wait_until_healthy(child).await
 }
 
@@ -114,7 +114,7 @@ impl Victim {
     }
 
     /// Waits until the gateway announces `point`, where it stops. Dropping the returned gateway kills it.
-    pub(crate) async fn reached(self, point: GatewayPoint) -> Gateway {
+    pub(crate) async fn wait_for_point(self, point: GatewayPoint) -> Gateway {
         self.output.read_up_to(announcement(point)).await;
         self.gateway
     }

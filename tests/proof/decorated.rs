@@ -1,5 +1,5 @@
 //! The decorators around a composed gateway's ports. They stop at a named point of a refresh, so that the process can
-//! be killed there, or break a promise on purpose, to check that a harness can fail.
+//! be killed there, or break a promise on purpose, to check that a scenario can fail.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -45,7 +45,7 @@ pub(crate) enum GatewayPoint {
     Committing,
     /// The commit is done, but the gateway has not received the result yet.
     Committed,
-    /// The gateway has received the result, and the journal still has the obsolete record.
+    /// The gateway has received the result, and the journal record is not settled yet.
     BeforeCleanup,
 }
 
@@ -132,6 +132,7 @@ impl TokenStore for Store {
             RefreshEvent::Begin { seen, lease, .. } => {
                 self.changes.pass(GatewayPoint::BeforeLease).await;
                 let begun = match sabotage {
+                    // A dead access token permits a retry, and without a timeout the retry is due at once.
                     Some(Sabotage::Impatient) => {
                         let begin = RefreshEvent::Begin {
                             seen: seen.clone(),
@@ -159,9 +160,9 @@ impl TokenStore for Store {
                 pending().await
             }
             RefreshEvent::Succeeded(_) => {
-                let answered = self.inner.advance(name, event, policy, now).await?;
+                let stored = self.inner.advance(name, event, policy, now).await?;
                 self.changes.pass(GatewayPoint::Committed).await;
-                Ok(answered)
+                Ok(stored)
             }
             RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } | RefreshEvent::Returned { .. } => {
                 self.inner.advance(name, event, policy, now).await

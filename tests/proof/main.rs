@@ -1,13 +1,13 @@
-//! System tests of the core promise: gateway processes, a provider that revokes a login on reuse, and injected faults.
+//! System tests of the core promise: gateway processes, a simulated provider, and injected faults.
 //!
-//! Each trial is one harness in its short form. `--long` runs the length that `docs/refresh.md` documents, and `--runs
-//! N` sets how often each case of a harness runs:
+//! Each trial is one scenario in its short form. `--long` runs the length that `docs/refresh.md` documents. `--runs N`
+//! sets how often each case of a scenario runs:
 //!
 //!     cargo test --test proof                                     # all, short
 //!     cargo test --release --test proof -- storm --long --nocapture
 //!
-//! A harness judges by the simulator's list of presentations, never by the gateway's own report. To show that the
-//! harnesses can fail, gateways can break a promise on purpose (`decorated.rs`). Then these fail:
+//! A scenario judges by the simulator's list of presentations, never by the gateway's own report. To show that the
+//! scenarios can fail, gateways can break a promise on purpose (`decorated.rs`). Then these fail:
 //!
 //!     cargo test --test proof -- storm --sabotage leaseless       # spent tokens are presented
 //!     cargo test --test proof -- soak --sabotage leaseless        # two at once, and again without a kill
@@ -27,7 +27,7 @@ mod options;
 mod seed;
 mod testbed;
 
-// The harnesses, one file or folder each.
+// The scenarios, one file or folder each.
 mod bystanders;
 mod kill;
 mod pauses;
@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Trial::test("store_faults_on_sqlite", move || store_faults::on_sqlite(options)),
     ];
     let mut arguments = Arguments::from_iter(arguments);
-    // The harnesses mostly wait for processes.
+    // The scenarios mostly wait for processes.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(cores + 1);
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,17 +1,17 @@
-//! The arguments of the harnesses: `--long`, `--runs N`, `--seed N` and `--sabotage NAME`.
+//! The arguments of the scenarios: `--long`, `--runs N`, `--seed N` and `--sabotage NAME`.
 
 use crate::{composed, decorated::Sabotage};
 
-/// The harnesses' arguments. All others belong to the test runner.
+/// The scenarios' arguments. All others belong to the test runner.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) long: bool,
     /// How often each case runs, if given.
     pub(crate) runs: Option<u32>,
-    /// The seed of a harness's random choices, if given. It repeats a failed run.
+    /// The seed of a scenario's random choices, if given. It repeats a failed run.
     pub(crate) seed: Option<u64>,
-    /// A promise that the gateways break, to check that a harness can fail. The module comment of `main.rs` lists the
-    /// harnesses that notice.
+    /// A promise that the gateways break, to check that a scenario can fail. The module comment of `main.rs` lists the
+    /// scenarios that notice.
     pub(crate) sabotage: Option<Sabotage>,
 }
 
@@ -19,7 +19,7 @@ impl Options {
     /// Returns the options and the remaining arguments.
     pub(crate) fn from_command_line() -> (Self, Vec<String>) {
         let mut options = Self { long: false, runs: None, seed: None, sabotage: None };
-        let (mut left, mut arguments) = (Vec::new(), std::env::args());
+        let (mut remaining, mut arguments) = (Vec::new(), std::env::args());
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--long" => options.long = true,
@@ -35,10 +35,10 @@ impl Options {
                     let sabotage = arguments.next().as_deref().and_then(composed::parse);
                     options.sabotage = Some(sabotage.expect("--sabotage needs leaseless, journalless or impatient"));
                 }
-                _ => left.push(argument),
+                _ => remaining.push(argument),
             }
         }
-        (options, left)
+        (options, remaining)
     }
 
     /// Returns `short`, or `long` with `--long`.

@@ -46,7 +46,7 @@ pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
 /// Runs one case. Returns a description of a wrong result.
 async fn run_case(testbed: &mut Testbed, step: &str, length: Duration, options: Options) -> Option<String> {
     testbed.reset().await;
-    testbed.order("/settings", json!({"access_lifetime": "1h"})).await;
+    testbed.send_command("/settings", json!({"access_lifetime": "1h"})).await;
     let homes = [(); 2].map(|()| {
         let home = testbed.home();
         if options.long {
@@ -58,12 +58,12 @@ async fn run_case(testbed: &mut Testbed, step: &str, length: Duration, options: 
     let paused = composed::start(&homes[0], options.sabotage).await;
     let other = composed::start(&homes[1], options.sabotage).await;
     testbed.sign_in(&Caller::of(&paused), ACCOUNT, 0).await;
-    testbed.order("/stops", json!({ "step": step })).await;
+    testbed.send_command("/stops", json!({ "step": step })).await;
 
     let pausing = async {
-        testbed.order("/stops/await", json!({ "step": step })).await;
+        testbed.send_command("/stops/await", json!({ "step": step })).await;
         signal(&paused, "STOP");
-        testbed.order("/stops/release", json!({"release": "continue"})).await;
+        testbed.send_command("/stops/release", json!({"release": "continue"})).await;
         pause(length).await;
         // Ignore the result, because the gateway may wait for the lease longer than this client.
         let _ = Caller::of(&other).refresh(ACCOUNT).await;
@@ -73,11 +73,11 @@ async fn run_case(testbed: &mut Testbed, step: &str, length: Duration, options: 
     tokio::join!(caller.refresh(ACCOUNT), pausing);
     for gateway in [&paused, &other] {
         let caller = Caller::of(gateway);
-        let is_settled = || async {
+        let look = || async {
             let status = caller.status(ACCOUNT).await;
             (status["state"] == "active" && status["generation"] == 1).then_some(())
         };
-        if timeout(SETTLED_WITHIN, until_some(is_settled)).await.is_err() {
+        if timeout(SETTLED_WITHIN, until_some(look)).await.is_err() {
             return Some(format!("{step}, {length:?}: {}", caller.status(ACCOUNT).await));
         }
     }

@@ -1,4 +1,4 @@
-//! Shared parts of the harnesses for races, provider faults and store faults: gateways with short intervals, the
+//! Shared parts of the scenarios for races, provider faults and store faults: gateways with short intervals, the
 //! provider's counts, parallel cases, and the table of results.
 
 use std::{
@@ -18,18 +18,18 @@ use crate::{
         gateway::{Gateway, Home},
         provider::Provider,
     },
-    testbed::{KEY, block_on_threads, shared_client},
+    testbed::{ENCRYPTION_KEY, block_on_threads, shared_client},
 };
 
-/// How much longer than two calls a lease is. If the database grants the lease later than that, as on a busy machine,
-/// the gateway does not present, and the test covers a different case.
+/// How much longer than two calls a lease is. If the database takes longer than this to grant the lease, as on a busy
+/// machine, the gateway does not present, and the test covers a different case.
 const SLACK: Duration = Duration::from_secs(3);
 /// Enough threads for several starts at once, because each start blocks a thread until the program is ready.
 const THREADS: usize = 8;
 
-/// Runs a harness to its end.
-pub(crate) fn on_runtime(harness: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    block_on_threads(THREADS, harness)
+/// Runs a scenario to its end.
+pub(crate) fn on_runtime(scenario: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    block_on_threads(THREADS, scenario)
 }
 
 /// Returns a home with short refresh intervals and the timeout `http_timeout`. Gateway token and key are fixed, so that
@@ -39,7 +39,7 @@ pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home 
     Home::new(provider)
         .with("RUST_LOG", "info")
         .with("GOCLAW_SERVER__TOKEN", "a-gateway-token-that-all-of-them-share")
-        .with("GOCLAW_ENCRYPTION__KEY", KEY)
+        .with("GOCLAW_ENCRYPTION__KEY", ENCRYPTION_KEY)
         .with("GOCLAW_REFRESH__HTTP_TIMEOUT", &millis(http_timeout))
         .with("GOCLAW_REFRESH__LEASE", &millis(http_timeout * 2 + SLACK))
         .with("GOCLAW_REFRESH__BACKOFF_MIN", "200ms")
@@ -83,7 +83,7 @@ impl Totals {
 }
 
 /// Runs cases in parallel, at most `at_a_time` at once. Returns their results in order, or the panic messages.
-pub(crate) async fn side_by_side<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(crate) async fn run_in_parallel<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     at_a_time: usize,
     cases: impl IntoIterator<Item = F>,
 ) -> Vec<Result<T, String>> {

@@ -73,7 +73,7 @@ async fn storm(engine: Engine, size: Size, options: Options) -> Result<(), Faile
 
 /// Revokes the access tokens among all issued secrets except the first `ended` ones. Returns the number of secrets.
 async fn end_access_tokens(testbed: &Testbed, ended: usize) -> usize {
-    let issued = testbed.issued().await;
+    let issued = testbed.issued_secrets().await;
     // Skip refresh tokens, which contain no dots, because revoking one would end its family.
     for token in issued.iter().skip(ended).filter(|secret| secret.contains('.')) {
         let url = format!("{}/oauth/revoke", testbed.provider.issuer);

@@ -1,5 +1,5 @@
-//! The environment that a harness's gateways share: one provider, one database, one gateway token and one key. Also the
-//! tools to call the gateways and to query the provider.
+//! The environment that the gateways of a scenario share: one provider, one database, one gateway token and one key.
+//! Also the tools to call the gateways and to query the provider.
 
 use std::{
     sync::OnceLock,
@@ -20,15 +20,15 @@ use crate::support::{
 };
 
 /// The encryption key of all gateways.
-pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const ENCRYPTION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// The database file that SQLite gateways share.
 pub(crate) const SHARED_FILE: &str = "shared.db";
-/// The poll interval of a harness.
+/// The poll interval of a scenario.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(150);
-/// A fast path of the backend.
+/// A URL path that the backend answers quickly.
 const USAGE: &str = "/v1/proxy/openai/wham/usage";
 
-/// The database engine of a harness's gateways.
+/// The database engine of a scenario's gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// One file, which all processes open.
@@ -45,13 +45,13 @@ impl Engine {
     }
 }
 
-/// The database that a harness's gateways share.
+/// The database that a scenario's gateways share.
 pub(crate) enum Storage {
     Folder(TempDir),
     Server(Database),
 }
 
-/// The provider and the database of a harness.
+/// The provider and the database of a scenario.
 pub(crate) struct Testbed {
     pub(crate) provider: Provider,
     pub(crate) storage: Storage,
@@ -69,7 +69,7 @@ impl Testbed {
             let arguments = ["--approval", "auto"].into_iter().chain(arguments.iter().map(String::as_str));
             Provider::start(&arguments.collect::<Vec<_>>())
         };
-        // The simulator generates keys before it is ready. Waiting on a worker thread would block all other tasks.
+        // The simulator generates keys before it is ready. Blocking an async thread would delay the other tasks.
         #[expect(clippy::disallowed_methods, reason = "it is waited for")]
         let provider = tokio::task::spawn_blocking(start).await.expect("the simulator starts");
         Self { provider, storage }
@@ -77,7 +77,7 @@ impl Testbed {
 
     /// Resets provider and database to their initial state. No gateway may be using them.
     pub(crate) async fn reset(&mut self) {
-        self.order("/reset", json!({})).await;
+        self.send_command("/reset", json!({})).await;
         match &mut self.storage {
             Storage::Folder(old) => *old = folder(),
             // Clear the database, because a long run would leave thousands of replaced ones.
@@ -94,12 +94,12 @@ impl Testbed {
         Home::new(&self.provider)
             .with("GOCLAW_DATABASE__URL", &url)
             .with("GOCLAW_SERVER__TOKEN", "a-gateway-token-that-all-of-them-share")
-            .with("GOCLAW_ENCRYPTION__KEY", KEY)
+            .with("GOCLAW_ENCRYPTION__KEY", ENCRYPTION_KEY)
             .with("RUST_LOG", "info")
     }
 
     /// Sends a command to the simulator and returns its response.
-    pub(crate) async fn order(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn send_command(&self, path: &str, body: Value) -> Value {
         let request = shared_client().post(format!("{}{path}", self.provider.control_url)).json(&body);
         let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
@@ -116,23 +116,23 @@ impl Testbed {
     }
 
     /// Returns how many requests have stopped at a step since the stops were last cleared.
-    pub(crate) async fn stopped(&self) -> usize {
+    pub(crate) async fn count_stopped(&self) -> usize {
         self.query::<Vec<Value>>("/stops").await.len()
     }
 
     /// Returns every issued code and token, in order.
-    pub(crate) async fn issued(&self) -> Vec<String> {
+    pub(crate) async fn issued_secrets(&self) -> Vec<String> {
         self.query("/issued").await
     }
 
-    /// Connects one of the provider's users as `account`, without a browser.
-    pub(crate) async fn sign_in(&self, caller: &Caller, account: &str, person: usize) {
-        let start = caller.post(&format!("/v1/auth/{account}/start"), json!({"provider_type": "openai-codex"})).await;
+    /// Connects an account of the simulator under a name, without a browser.
+    pub(crate) async fn sign_in(&self, caller: &Caller, name: &str, simulator_account: usize) {
+        let start = caller.post(&format!("/v1/auth/{name}/start"), json!({"provider_type": "openai-codex"})).await;
         let started = start.expect("an answer").json();
-        let approve = json!({"authorize_url": started["auth_url"], "account": person});
-        let approved = self.order("/approve", approve).await;
+        let approve = json!({"authorize_url": started["auth_url"], "account": simulator_account});
+        let approved = self.send_command("/approve", approve).await;
         let paste = json!({"redirect_url": approved["callback_url"]});
-        let answer = caller.post(&format!("/v1/auth/{account}/callback"), paste).await.expect("an answer");
+        let answer = caller.post(&format!("/v1/auth/{name}/callback"), paste).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 
@@ -146,7 +146,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Returns the HTTP client that all harnesses share, because creating one costs far more than a call.
+/// Returns the HTTP client that all scenarios share, because creating one costs far more than a call.
 pub(crate) fn shared_client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(http)
@@ -175,7 +175,7 @@ impl Caller {
         self.post(&format!("/v1/auth/{account}/refresh"), json!({})).await
     }
 
-    /// Sends a proxied request to the provider.
+    /// Requests the usage of the plan from the provider, through the proxy route.
     pub(crate) async fn usage(&self) -> Option<HttpResponse> {
         self.send(shared_client().get(format!("{}{USAGE}", self.base))).await
     }
@@ -208,15 +208,15 @@ pub(crate) async fn until_some<T, F: Future<Output = Option<T>>>(mut look: impl 
     }
 }
 
-/// Runs a harness on its own runtime. Each harness has its own thread.
-pub(crate) fn block_on<T>(harness: impl Future<Output = T>) -> T {
-    block_on_threads(2, harness)
+/// Runs a scenario on its own runtime with two worker threads.
+pub(crate) fn block_on<T>(scenario: impl Future<Output = T>) -> T {
+    block_on_threads(2, scenario)
 }
 
-/// Runs a harness on its own runtime with this many threads.
-pub(crate) fn block_on_threads<T>(threads: usize, harness: impl Future<Output = T>) -> T {
+/// Runs a scenario on its own runtime with this many threads.
+pub(crate) fn block_on_threads<T>(threads: usize, scenario: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
-    runtime.expect("a runtime").block_on(harness)
+    runtime.expect("a runtime").block_on(scenario)
 }
 
 /// Returns the machine's time, which all processes share, in Unix milliseconds.
@@ -226,7 +226,6 @@ pub(crate) fn now_unix_ms() -> u64 {
     u64::try_from(since.as_millis()).expect("a time that fits")
 }
 
-/// Returns a duration in milliseconds.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).expect("a short time")
 }

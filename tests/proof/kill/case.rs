@@ -24,7 +24,7 @@ const GRACE: &str = "60s";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reuse {
     KillsTheFamily,
-    GraceIsDeclared,
+    GraceIsConfigured,
 }
 
 /// What happened to the login.
@@ -68,7 +68,7 @@ struct Aftermath<'a> {
     caller: Caller,
     /// The time by which the lease has expired, in Unix milliseconds.
     lease_ends_at: u64,
-    /// The earliest start of the access token's last minutes, in Unix milliseconds.
+    /// The earliest start of the token's last minutes, here the last tenth of [`LIFETIME`], in Unix milliseconds.
     last_minutes_at: u64,
 }
 
@@ -81,10 +81,10 @@ impl Case {
         testbed.reset().await;
         let reuse = match self.reuse {
             Reuse::KillsTheFamily => json!("kill_family"),
-            Reuse::GraceIsDeclared => json!({ "grace": GRACE }),
+            Reuse::GraceIsConfigured => json!({ "grace": GRACE }),
         };
         let lifetime = format!("{}s", LIFETIME.as_secs());
-        testbed.order("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
+        testbed.send_command("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
         let home = self.home(testbed);
         let (killed_at, expires_at) = self.kill(testbed, &home).await;
         // Allow for a slow machine, because a timeout here would be a different case.
@@ -110,7 +110,7 @@ impl Case {
             .with("GOCLAW_REFRESH__BACKOFF_MAX", "200ms");
         match self.reuse {
             Reuse::KillsTheFamily => home,
-            Reuse::GraceIsDeclared => home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", GRACE),
+            Reuse::GraceIsConfigured => home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", GRACE),
         }
     }
 
@@ -123,32 +123,32 @@ impl Case {
         testbed.sign_in(&caller, ACCOUNT, 0).await;
         let expires_at = caller.status(ACCOUNT).await["expires_at"].as_u64().expect("an end") * 1_000;
         if let Place::Provider(step) = self.point.place {
-            testbed.order("/stops", json!({ "step": step })).await;
+            testbed.send_command("/stops", json!({ "step": step })).await;
         }
         // Repeat the request until a token is sent, because a gateway that gets its lease late does not present.
-        let asking = async {
+        let requests = async {
             let ask = || async {
                 caller.refresh(ACCOUNT).await;
                 None::<()>
             };
             wait_for("a refresh to come to its point", ask).await;
         };
-        let dying = tokio::select! {
-            () = asking => unreachable!("it repeats the request until it is dropped"),
-            dying = self.reached(testbed, victim) => dying,
+        let gateway = tokio::select! {
+            () = requests => unreachable!("it repeats the request until it is dropped"),
+            gateway = self.wait_for_point(testbed, victim) => gateway,
         };
         // SIGKILL.
-        drop(dying);
+        drop(gateway);
         let killed_at = now_unix_ms();
-        testbed.order("/stops/release", json!({"release": "close"})).await;
+        testbed.send_command("/stops/release", json!({"release": "close"})).await;
         (killed_at, expires_at)
     }
 
-    async fn reached(self, testbed: &Testbed, victim: Victim) -> Gateway {
+    async fn wait_for_point(self, testbed: &Testbed, victim: Victim) -> Gateway {
         match self.point.place {
-            Place::Gateway(point) => victim.reached(point).await,
+            Place::Gateway(point) => victim.wait_for_point(point).await,
             Place::Provider(step) => {
-                testbed.order("/stops/await", json!({ "step": step })).await;
+                testbed.send_command("/stops/await", json!({ "step": step })).await;
                 victim.gateway
             }
         }
@@ -166,7 +166,7 @@ impl Aftermath<'_> {
                 self.wait_for_new_tokens().await?;
                 Ending::Found
             }
-            (Leaves::Unspent | Leaves::Window, Reuse::GraceIsDeclared) => {
+            (Leaves::Unspent | Leaves::Window, Reuse::GraceIsConfigured) => {
                 self.wait_for_new_tokens().await?;
                 Ending::RetriedAtOnce
             }
@@ -177,7 +177,7 @@ impl Aftermath<'_> {
             }
             (Leaves::Window, Reuse::KillsTheFamily) => {
                 self.check_doubt().await?;
-                self.until("the doubt to end", |status| status["state"] == "needs_reauth").await?;
+                self.wait_until("the doubt to end", |status| status["state"] == "needs_reauth").await?;
                 Ending::InDoubtThenOver
             }
         };
@@ -193,7 +193,7 @@ impl Aftermath<'_> {
     }
 
     /// Waits until the status meets a condition.
-    async fn until(&self, what: &str, is_met: impl Fn(&Value) -> bool) -> Result<Value, String> {
+    async fn wait_until(&self, what: &str, is_met: impl Fn(&Value) -> bool) -> Result<Value, String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let status = self.status().await;
@@ -222,7 +222,7 @@ impl Aftermath<'_> {
 
     /// Waits for new tokens without requesting a refresh.
     async fn wait_for_new_tokens(&self) -> Result<(), String> {
-        self.until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
+        self.wait_until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
     }
 
     /// Checks that between the lease and the last minutes the access token serves and no refresh token is presented.
@@ -258,18 +258,19 @@ impl Aftermath<'_> {
         let outcomes: Vec<_> = of_first_token.iter().map(|one| one.outcome.clone()).collect();
         let expected = match (self.case.point.leaves, self.case.reuse) {
             (Leaves::Nothing | Leaves::NewTokens, _) => vec![Rotated],
+            // The provider has recorded the presentation, and has not acted on it.
             (Leaves::Unspent, _) if matches!(self.case.point.place, Place::Provider(Step::BodyRead)) => {
                 vec![NotActed, Rotated]
             }
             (Leaves::Unspent, _) => vec![Rotated],
             (Leaves::Window, Reuse::KillsTheFamily) => vec![Rotated, FamilyKilled],
-            (Leaves::Window, Reuse::GraceIsDeclared) => vec![Rotated, GraceAnswered],
+            (Leaves::Window, Reuse::GraceIsConfigured) => vec![Rotated, GraceAnswered],
         };
         check(outcomes == expected, || format!("presented {outcomes:?}, not {expected:?}"))?;
         let last = of_first_token.last().map(|one| one.began_unix_ms).unwrap_or_default();
-        let late = matches!(ending, Ending::RetriedLate | Ending::InDoubtThenOver);
+        let is_late = matches!(ending, Ending::RetriedLate | Ending::InDoubtThenOver);
         let margin = i128::from(last) - i128::from(self.last_minutes_at);
-        check(!late || margin >= 0, || format!("presented {} ms before the last minutes", -margin))?;
+        check(!is_late || margin >= 0, || format!("presented {} ms before the last minutes", -margin))?;
         check(ending != Ending::RetriedAtOnce || margin < 0, || format!("retried {margin} ms into the last minutes"))?;
         let most = self.testbed.totals().await.max_concurrent_in_a_family;
         check(most == 1, || format!("{most} presentations at once"))

@@ -27,7 +27,7 @@ use points::{Leaves, POINTS};
 /// The number of parallel cases. They mostly wait for a lease or for the last minutes of a token.
 const AT_A_TIME: usize = 12;
 
-const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsDeclared];
+const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsConfigured];
 
 /// The endings of each table cell, by point index and policy index.
 type Results = BTreeMap<(usize, usize), Vec<Result<Ending, String>>>;
@@ -96,14 +96,14 @@ fn queue(runs: u32) -> VecDeque<(usize, usize)> {
         let waits = matches!(POINTS[*point].leaves, Leaves::Unspent | Leaves::Window);
         waits && POLICIES[*policy] == Reuse::KillsTheFamily
     });
-    let times = |cells: Vec<(usize, usize)>| (0..runs).flat_map(move |_| cells.clone());
-    times(long).chain(times(short)).collect()
+    let repeat = |cells: Vec<(usize, usize)>| (0..runs).flat_map(move |_| cells.clone());
+    repeat(long).chain(repeat(short)).collect()
 }
 
 fn table(engine: Engine, runs: u32, results: &Results) -> String {
-    let [kills, grace] = ["family killed on reuse", "grace declared"];
-    let plural = if runs == 1 { "run" } else { "runs" };
-    let mut text = format!("kill -9 on {}, {runs} {plural} each\n", engine.in_words());
+    let [kills, grace] = ["family killed on reuse", "grace configured"];
+    let noun = if runs == 1 { "run" } else { "runs" };
+    let mut text = format!("kill -9 on {}, {runs} {noun} each\n", engine.in_words());
     text += &format!("  {:<15} {:<15} {kills:<36} {grace}\n", "killed at", "leaves");
     for (index, point) in POINTS.iter().enumerate() {
         let [kills, grace] = [0, 1].map(|policy| cell(results.get(&(index, policy)).map_or(&[], Vec::as_slice)));

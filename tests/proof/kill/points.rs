@@ -13,7 +13,7 @@ pub(super) enum Place {
     Provider(Step),
 }
 
-/// The state after the kill.
+/// What a kill leaves at the provider and on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaves {
     /// No lease, no presentation.

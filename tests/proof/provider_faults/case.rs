@@ -20,7 +20,7 @@ const HTTP_TIMEOUT: Duration = Duration::from_millis(900);
 /// The lifetime of the login's access token: enough for a forced refresh and, in its last tenth, for the retry out of
 /// doubt.
 const LIFE: &str = "12s";
-/// The part of [`LIFE`] in which no retry is due.
+/// A time within [`LIFE`] and before its last tenth, in which no retry is due.
 const GOOD_FOR: Duration = Duration::from_secs(9);
 /// The lifetime of refreshed tokens, so that no further refresh is due.
 const LONG_LIFE: &str = "1h";
@@ -29,12 +29,12 @@ const BEYOND_LIFE: (Duration, Duration) = (Duration::from_secs(2), Duration::fro
 /// How long a login may take to show the effect of a fault, and to reach its final state.
 const EFFECT_WITHIN: Duration = Duration::from_secs(5);
 const FINAL_WITHIN: Duration = Duration::from_secs(25);
-/// How much memory the gateway may use for an endless body, in KiB.
-const MAX_GROWTH: u64 = 64 * 1024;
+/// How much memory the gateway may use for an endless body.
+const MAX_GROWTH_KIB: u64 = 64 * 1024;
 
 /// An observation of the login.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     state: String,
     authenticated: bool,
     generation: u64,
@@ -42,16 +42,15 @@ pub(super) struct Seen {
     reuse: u64,
 }
 
-/// The result of a case.
-pub(super) struct Measured {
-    pub(super) after: Seen,
-    pub(super) end: Seen,
+pub(super) struct CaseResult {
+    pub(super) after: Observation,
+    pub(super) end: Observation,
     /// Other deviations.
     pub(super) problems: Vec<String>,
 }
 
-impl Seen {
-    async fn at(gateway: &Gateway, provider: &Provider) -> Self {
+impl Observation {
+    async fn of(gateway: &Gateway, provider: &Provider) -> Self {
         let (status, totals) = (status(gateway).await, Totals::of(provider).await);
         Self {
             state: status["state"].as_str().unwrap_or("?").to_owned(),
@@ -70,7 +69,7 @@ impl Seen {
 }
 
 impl Expected {
-    pub(super) fn allows(&self, seen: &Seen) -> bool {
+    pub(super) fn allows(&self, seen: &Observation) -> bool {
         let counted = match self.presentations {
             Count::Exactly(count) => seen.presentations == count,
             Count::AtLeast(least) => seen.presentations >= least,
@@ -80,7 +79,7 @@ impl Expected {
     }
 }
 
-pub(super) async fn run(case: Case, options: Options) -> Measured {
+pub(super) async fn run(case: Case, options: Options) -> CaseResult {
     let settings = case.provider.to_string();
     let arguments = ["--approval", "auto", "--access-lifetime", LIFE, "--settings", &settings];
     let provider = Provider::start(&arguments);
@@ -101,11 +100,11 @@ pub(super) async fn run(case: Case, options: Options) -> Measured {
     problems.extend(check_request(&gateway, &after).await);
     problems.extend(check_no_early_retry(&gateway, &provider, &after, signed_in_at).await);
     recover(&case, &provider, &gateway).await;
-    let end = seen(&case.end, FINAL_WITHIN, &provider, &gateway).await;
+    let end = observe(&case.end, FINAL_WITHIN, &provider, &gateway).await;
     problems.extend(owner_acts(&case, &provider, &gateway, &end).await);
 
     let grown = memory(&gateway, "VmHWM").saturating_sub(memory_before);
-    if grown > MAX_GROWTH {
+    if grown > MAX_GROWTH_KIB {
         problems.push(format!("the gateway grew by {grown} KiB"));
     }
     let at_once = Totals::of(&provider).await.at_once;
@@ -115,7 +114,7 @@ pub(super) async fn run(case: Case, options: Options) -> Measured {
     if !provider.outcomes("/elsewhere").await.is_empty() {
         problems.push("a redirect was followed with a token".to_owned());
     }
-    Measured { after, end, problems }
+    CaseResult { after, end, problems }
 }
 
 fn home(provider: &Provider, case: &Case) -> Home {
@@ -124,8 +123,8 @@ fn home(provider: &Provider, case: &Case) -> Home {
 }
 
 /// Causes the fault and observes its effect.
-async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Options) -> Seen {
-    let dead = || async { (status(gateway).await["authenticated"] == false).then_some(()) };
+async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Options) -> Observation {
+    let look = || async { (status(gateway).await["authenticated"] == false).then_some(()) };
     match &case.strike {
         Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
         Strike::FaultBeyondLife(fault) => {
@@ -142,10 +141,10 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, options: Op
         refresh(gateway).await;
     }
     if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
-        eventually("the access token to end", dead).await;
+        eventually("the access token to end", look).await;
         pause(options.short_or_long(BEYOND_LIFE.0, BEYOND_LIFE.1)).await;
     }
-    seen(&case.after, EFFECT_WITHIN, provider, gateway).await
+    observe(&case.after, EFFECT_WITHIN, provider, gateway).await
 }
 
 /// Ends the fault.
@@ -165,19 +164,19 @@ async fn refresh(gateway: &Gateway) {
 }
 
 /// Checks that a request succeeds while there is a valid access token, and otherwise gets a 503.
-async fn check_request(gateway: &Gateway, after: &Seen) -> Option<String> {
+async fn check_request(gateway: &Gateway, after: &Observation) -> Option<String> {
     let wanted = if after.authenticated { 200 } else { 503 };
     // If the provider has ended the login, it refuses the access token before its expiry.
-    let read = gateway.get("/v1/proxy/openai/wham/usage").await;
-    let ended_there = read.text.contains("token_invalidated") || read.text.contains("token_revoked");
-    (read.status != wanted && !ended_there).then(|| format!("a request got {} {}", read.status, read.text))
+    let response = gateway.get("/v1/proxy/openai/wham/usage").await;
+    let is_ended = ["token_invalidated", "token_revoked"].iter().any(|code| response.text.contains(code));
+    (response.status != wanted && !is_ended).then(|| format!("a request got {} {}", response.status, response.text))
 }
 
 /// Checks that a request for a refresh starts no retry out of doubt while the access token is valid.
 async fn check_no_early_retry(
     gateway: &Gateway,
     provider: &Provider,
-    after: &Seen,
+    after: &Observation,
     signed_in_at: Instant,
 ) -> Option<String> {
     if after.state != "in_doubt" || !after.authenticated {
@@ -191,18 +190,18 @@ async fn check_no_early_retry(
 }
 
 /// Returns the observation once it matches `expected`, or after the time limit.
-async fn seen(expected: &Expected, within: Duration, provider: &Provider, gateway: &Gateway) -> Seen {
+async fn observe(expected: &Expected, within: Duration, provider: &Provider, gateway: &Gateway) -> Observation {
     let began = clock();
     let look = || async {
-        let seen = Seen::at(gateway, provider).await;
+        let seen = Observation::of(gateway, provider).await;
         (expected.allows(&seen) || began.elapsed() > within).then_some(seen)
     };
     eventually("an observation of the login", look).await
 }
 
-/// Checks that a lost login is not presented any more. Then performs the owner's action and checks that the login can
-/// be refreshed.
-async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &Seen) -> Option<String> {
+/// Requests a refresh, and checks that a lost login is not presented for it. Then performs the owner's action and
+/// checks that the login can be refreshed.
+async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &Observation) -> Option<String> {
     refresh(gateway).await;
     let (mut generation, mut reuse) = (end.generation, end.reuse);
     if case.owner == Owner::SignIn {
@@ -220,10 +219,10 @@ async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &S
     (!is_active || !is_refreshed).then(|| format!("the owner's action does not help: {status}"))
 }
 
-/// Returns a line of the process's memory status, in KiB.
-fn memory(gateway: &Gateway, line: &str) -> u64 {
+/// Returns a field of the process's memory status, in KiB.
+fn memory(gateway: &Gateway, field: &str) -> u64 {
     let path = format!("/proc/{}/status", gateway.process_id());
     let status = std::fs::read_to_string(path).expect("the status of a process");
-    let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.and_then(|value| value.trim().trim_end_matches(" kB").parse().ok()).expect("a number of KiB")
 }

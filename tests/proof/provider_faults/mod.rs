@@ -1,7 +1,8 @@
 //! Injects each fault that a provider can cause during a refresh, and checks the login's state during and after it.
 //!
-//! `table.rs` has one row per fault. Each row runs with its own gateway and provider. The provider revokes a login on
-//! reuse, so a login that survives was never at risk. At the end, the owner's action in the row must work.
+//! `table.rs` has one row per fault. Each row runs with its own gateway and provider. Unless a row configures a grace
+//! window, the provider revokes a login on reuse, so a login that survives was never at risk. At the end, the owner's
+//! action in the row must work.
 
 mod case;
 mod table;
@@ -10,10 +11,10 @@ use libtest_mimic::Failed;
 
 use crate::{
     options::Options,
-    races_and_faults::{on_runtime, print_table, side_by_side, verdict},
+    races_and_faults::{on_runtime, print_table, run_in_parallel, verdict},
 };
 
-use case::Measured;
+use case::CaseResult;
 use table::Case;
 
 /// The number of parallel cases. They mostly wait for the last minutes of an access token.
@@ -25,7 +26,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
         let mut problems = Vec::new();
         for run in 1..=runs {
             let measured =
-                side_by_side(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, options))).await;
+                run_in_parallel(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, options))).await;
             let (mut rows, cases) = (Vec::new(), table::cases());
             for (case, measured) in cases.iter().zip(measured) {
                 match measured {
@@ -47,7 +48,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
 }
 
 /// Returns both rows if they differ, and all other deviations.
-fn differences(case: &Case, measured: &Measured) -> impl Iterator<Item = String> {
+fn differences(case: &Case, measured: &CaseResult) -> impl Iterator<Item = String> {
     let is_expected = case.after.allows(&measured.after) && case.end.allows(&measured.end);
     let rows = (!is_expected).then(|| {
         format!(
@@ -59,7 +60,7 @@ fn differences(case: &Case, measured: &Measured) -> impl Iterator<Item = String>
     rows.into_iter().chain(problems)
 }
 
-fn row(case: &Case, measured: &Measured) -> Vec<String> {
+fn row(case: &Case, measured: &CaseResult) -> Vec<String> {
     let cells = [measured.after.cells(), measured.end.cells()].concat();
     [vec![case.fault.to_owned()], cells, vec![case.owner.in_words().to_owned()]].concat()
 }

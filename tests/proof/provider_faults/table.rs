@@ -106,7 +106,7 @@ fn accepted(fault: &'static str, strike: Strike) -> Case {
     case(fault, strike, well, well, Owner::Nothing)
 }
 
-/// An invalid lifetime of an opaque token.
+/// An invalid lifetime of an opaque token. The provider has this setting from the start, so the strike changes nothing.
 fn odd_lifetime(fault: &'static str, expires_in: Value) -> Case {
     let odd = json!({"access_token_form": "opaque", "expires_in": {"value": expires_in}});
     Case { provider: odd, ..accepted(fault, Strike::Setting(json!({}), json!({}))) }
@@ -128,7 +128,7 @@ fn status(status: u16, body: &Value) -> Value {
     json!({"kind": "status", "status": status, "body": body.to_string()})
 }
 
-/// A response later than the gateway's timeout.
+/// A response later than the gateway's timeout of 900 ms.
 fn late(delay: &str) -> Value {
     json!({"kind": "delay", "by": delay})
 }

@@ -18,7 +18,7 @@ use libtest_mimic::Failed;
 
 use crate::{
     options::Options,
-    races_and_faults::{on_runtime, print_table, side_by_side, verdict},
+    races_and_faults::{on_runtime, print_table, run_in_parallel, verdict},
     seed,
 };
 
@@ -27,7 +27,7 @@ use pair::Revocation;
 /// The total number of operations, short and long.
 const OPERATIONS: (usize, usize) = (500, 20_000);
 
-type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type CaseFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pub(crate) fn run(options: Options) -> Result<(), Failed> {
     let seed = options.seed.unwrap_or_else(seed::from_clock);
@@ -36,7 +36,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
     on_runtime(async move {
         let mut problems = Vec::new();
         let names: Vec<&str> = scripted::cases(options.sabotage).into_iter().map(|(name, _)| name).collect();
-        let scripted = side_by_side(4, scripted::cases(options.sabotage).into_iter().map(|(_, case)| case)).await;
+        let scripted = run_in_parallel(4, scripted::cases(options.sabotage).into_iter().map(|(_, case)| case)).await;
         let mut rows = Vec::new();
         for (name, outcome) in names.into_iter().zip(scripted) {
             rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as expected").to_owned()]);
@@ -47,7 +47,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
         let halves = [Revocation::OfFamily, Revocation::OfGrant];
         let volleys = halves.map(|revocation| volleys::run(seed, operations, revocation, options.sabotage));
         let mut rows = Vec::new();
-        for (revocation, outcome) in halves.into_iter().zip(side_by_side(2, volleys).await) {
+        for (revocation, outcome) in halves.into_iter().zip(run_in_parallel(2, volleys).await) {
             match outcome {
                 Ok(outcome) => {
                     rows.push(outcome.row(revocation));

@@ -10,7 +10,6 @@ use crate::races_and_faults::Totals;
 pub(super) const HEADINGS: [&str; 8] =
     ["provider", "operations", "logins completed", "presentations", "reuse", "at once", "database polls", "responses"];
 
-/// The results of a run.
 pub(super) struct Outcome {
     pub(super) operations: usize,
     pub(super) logins: usize,
@@ -32,9 +31,9 @@ impl Outcome {
     }
 }
 
-/// Returns the unexpected presentations. Each token may be presented once, and refused only if the gateway had revoked
-/// its login.
-pub(super) async fn unexplained(pair: &Pair, totals: &Totals) -> Vec<String> {
+/// Returns problems with the presentations. Each token may be presented once. It may be refused only if the gateway had
+/// revoked its login.
+pub(super) async fn check_presentations(pair: &Pair, totals: &Totals) -> Vec<String> {
     let (presentations, families) = (pair.query("/presentations").await, pair.query("/ledger").await);
     let revoked_by = |id: &Value| {
         let family = families.as_array()?.iter().find(|family| family["family"] == *id)?;
@@ -42,9 +41,9 @@ pub(super) async fn unexplained(pair: &Pair, totals: &Totals) -> Vec<String> {
     };
     let (mut seen, mut problems) = (HashSet::new(), Vec::new());
     for presentation in presentations.as_array().expect("a list") {
-        let ended = presentation["outcome"] == json!({"refused": "refresh_token_invalidated"})
+        let is_ended = presentation["outcome"] == json!({"refused": "refresh_token_invalidated"})
             && revoked_by(&presentation["family"]) == Some("revoked_by_client");
-        if presentation["outcome"] != "rotated" && !ended {
+        if presentation["outcome"] != "rotated" && !is_ended {
             problems.push(format!("unexplained: {presentation}"));
         }
         if !seen.insert(presentation["token_sha256"].clone()) {

@@ -17,7 +17,7 @@ use crate::{
     testbed::shared_client,
 };
 
-/// Long enough that no call times out. Timeouts are tested by another harness.
+/// Far longer than the delays of at most 1.5 s that this scenario injects. Another scenario tests timeouts.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(9);
 const MAX_WARNINGS: usize = 5;
 const STORED_LOGIN: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
@@ -85,9 +85,9 @@ impl Pair {
     }
 
     pub(super) async fn logout(&self, gateway: usize) -> u16 {
-        let number = self.history.logging_out();
+        let index = self.history.note_logout();
         let status = self.post(gateway, "logout", &json!({})).await.status;
-        self.history.logged_out(number);
+        self.history.note_logout_response(index);
         status
     }
 
@@ -98,7 +98,7 @@ impl Pair {
         assert_eq!(started.status, 200, "{}\n{}", started.text, self.warnings(gateway));
         let (started, text) = (started.json(), |value: &Value| value.as_str().expect("a text").to_owned());
         let id = text(&started["login_id"]);
-        self.history.started(&id, asked_at);
+        self.history.note_login_start(&id, asked_at);
         let approved = shared_client().get(text(&started["auth_url"])).send().await.expect("an answer");
         let redirect_url = HttpResponse::of(approved).await.header("location").to_owned();
         (id, redirect_url)
@@ -116,7 +116,7 @@ impl Pair {
         let pasted_at = clock();
         let status = self.post(gateway, "callback", &json!({"redirect_url": redirect_url})).await.status;
         if status == 200 {
-            self.history.completed(id, pasted_at);
+            self.history.note_login_completion(id, pasted_at);
         }
         status
     }
@@ -143,9 +143,9 @@ impl Pair {
 
     /// Checks the stored login against the history.
     pub(super) async fn problem(&self) -> Option<String> {
-        let asked_at = clock();
+        let queried_at = clock();
         match self.stored_login().await {
-            Ok(stored) => self.history.problem(stored.as_deref(), asked_at),
+            Ok(stored) => self.history.problem(stored.as_deref(), queried_at),
             Err(error) => Some(error),
         }
     }

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{
-    Running,
+    CaseFuture,
     pair::{Pair, Revocation},
 };
 use crate::{decorated::Sabotage, races_and_faults::Totals, support::gateway::eventually};
 
-pub(super) fn cases(sabotage: Option<Sabotage>) -> Vec<(&'static str, Running<()>)> {
+pub(super) fn cases(sabotage: Option<Sabotage>) -> Vec<(&'static str, CaseFuture<()>)> {
     vec![
         ("logout while a code is redeemed", Box::pin(logout_during_exchange(sabotage))),
         ("a newer login while an older code is redeemed", Box::pin(newer_login_during_exchange(sabotage))),
@@ -28,7 +28,7 @@ pub(super) fn cases(sabotage: Option<Sabotage>) -> Vec<(&'static str, Running<()
 }
 
 /// Starts a pair with a connected account. Returns the pair and the login's id.
-async fn signed_in(revocation: Revocation, sabotage: Option<Sabotage>) -> (Arc<Pair>, String) {
+async fn start_signed_in(revocation: Revocation, sabotage: Option<Sabotage>) -> (Arc<Pair>, String) {
     let pair = Pair::start(revocation, sabotage).await;
     let (id, status) = pair.login(0).await;
     assert_eq!(status, 200);
@@ -36,13 +36,13 @@ async fn signed_in(revocation: Revocation, sabotage: Option<Sabotage>) -> (Arc<P
 }
 
 /// Starts a slow code exchange and returns once the provider has the code.
-async fn slow_exchange(pair: &Arc<Pair>, login: (String, String)) -> JoinSet<u16> {
-    let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": "1500ms"}});
-    pair.command("/faults", &slowly).await;
+async fn start_slow_exchange(pair: &Arc<Pair>, login: (String, String)) -> JoinSet<u16> {
+    let delay = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": "1500ms"}});
+    pair.command("/faults", &delay).await;
     let (mut paste, shared) = (JoinSet::new(), Arc::clone(pair));
     paste.spawn(async move { shared.paste(1, &login).await });
-    let taken = || async { (pair.query("/faults").await == json!([])).then_some(()) };
-    eventually("the code to arrive at the provider", taken).await;
+    let look = || async { (pair.query("/faults").await == json!([])).then_some(()) };
+    eventually("the code to arrive at the provider", look).await;
     paste
 }
 
@@ -60,20 +60,20 @@ async fn judge(pair: &Pair) {
 async fn logout_during_exchange(sabotage: Option<Sabotage>) {
     let pair = Pair::start(Revocation::OfGrant, sabotage).await;
     let login = pair.start_login(0).await;
-    let paste = slow_exchange(&pair, login).await;
+    let paste = start_slow_exchange(&pair, login).await;
     assert_eq!(pair.logout(0).await, 200);
     assert!(pair.is_logged_out().await);
     let status = status_of(paste).await;
     assert!([409, 410].contains(&status), "the paste was answered {status}");
     assert!(pair.is_logged_out().await, "the logout is final");
     judge(&pair).await;
-    assert!(all_revoked(&pair).await, "the tokens of the late exchange are revoked");
+    wait_until_all_revoked(&pair).await;
 }
 
 async fn newer_login_during_exchange(sabotage: Option<Sabotage>) {
     let pair = Pair::start(Revocation::OfGrant, sabotage).await;
     let older = pair.start_login(0).await;
-    let paste = slow_exchange(&pair, older.clone()).await;
+    let paste = start_slow_exchange(&pair, older.clone()).await;
     let (newer, status) = pair.login(1).await;
     assert_ne!(newer, older.0, "a login in its exchange is not returned again");
     assert_eq!(status, 200);
@@ -83,7 +83,7 @@ async fn newer_login_during_exchange(sabotage: Option<Sabotage>) {
 }
 
 /// Starts a refresh and returns once the provider has rotated the token.
-async fn held_refresh(pair: &Arc<Pair>) -> JoinSet<u16> {
+async fn start_held_refresh(pair: &Arc<Pair>) -> JoinSet<u16> {
     pair.command("/stops", &json!({"step": "rotated"})).await;
     let (mut refresh, shared) = (JoinSet::new(), Arc::clone(pair));
     refresh.spawn(async move { shared.refresh(0).await });
@@ -97,19 +97,19 @@ async fn release(pair: &Pair, refresh: JoinSet<u16>) -> u16 {
 }
 
 async fn logout_during_refresh(revocation: Revocation, sabotage: Option<Sabotage>) {
-    let (pair, _) = signed_in(revocation, sabotage).await;
-    let refresh = held_refresh(&pair).await;
+    let (pair, _) = start_signed_in(revocation, sabotage).await;
+    let refresh = start_held_refresh(&pair).await;
     assert_eq!(pair.logout(1).await, 200);
     assert!(pair.is_logged_out().await);
     release(&pair, refresh).await;
     assert!(pair.is_logged_out().await, "the logout is final");
     judge(&pair).await;
-    assert!(all_revoked(&pair).await, "the tokens of the late refresh are revoked");
+    wait_until_all_revoked(&pair).await;
 }
 
 async fn login_during_refresh(revocation: Revocation, sabotage: Option<Sabotage>) {
-    let (pair, _) = signed_in(revocation, sabotage).await;
-    let refresh = held_refresh(&pair).await;
+    let (pair, _) = start_signed_in(revocation, sabotage).await;
+    let refresh = start_held_refresh(&pair).await;
     let (newer, status) = pair.login(1).await;
     assert_eq!(status, 200);
     release(&pair, refresh).await;
@@ -124,11 +124,11 @@ async fn login_during_refresh(revocation: Revocation, sabotage: Option<Sabotage>
 }
 
 /// Waits until every login is revoked at the provider, which may happen in the background.
-async fn all_revoked(pair: &Pair) -> bool {
-    let revoked = || async {
+async fn wait_until_all_revoked(pair: &Pair) {
+    let look = || async {
         let families = pair.query("/ledger").await;
         let all = families.as_array().expect("families").iter().all(|family| family["revoked"] == "revoked_by_client");
-        all.then_some(true)
+        all.then_some(())
     };
-    eventually("the revocation of every login", revoked).await
+    eventually("the revocation of every login", look).await;
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
-    outcome::{Outcome, unexplained},
+    outcome::{Outcome, check_presentations},
     pair::{Pair, Revocation},
 };
 use crate::{decorated::Sabotage, races_and_faults::Totals, seed::Draws, support::gateway::eventually, testbed::pause};
@@ -36,7 +36,7 @@ enum Operation {
 }
 
 impl Operation {
-    fn drawn(draws: &mut Draws) -> Self {
+    fn draw(draws: &mut Draws) -> Self {
         match draws.below(10) {
             0..3 => Self::Refresh,
             3..6 => Self::Call,
@@ -74,8 +74,8 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     let pair = Pair::start(revocation, sabotage).await;
     // Delay each call, so that operations overlap.
     for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
-        let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});
-        pair.command("/faults", &slowly).await;
+        let delay = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});
+        pair.command("/faults", &delay).await;
     }
     let notes = Arc::<Mutex<Notes>>::default();
     let observer = observe(Arc::clone(&pair), Arc::clone(&notes));
@@ -84,7 +84,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
         run.volley().await;
     }
     let gateway = run.draw_gateway();
-    run.end_logged_out(gateway, JoinSet::new()).await;
+    run.end_with_logout(gateway, JoinSet::new()).await;
     pause(LATE).await;
     if !run.pair.is_logged_out().await {
         run.add_problem("a login came back long after the last logout".to_owned());
@@ -93,7 +93,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     let totals = Totals::of(&run.pair.provider).await;
     let logins = run.pair.history.completed_logins();
     let Notes { answers, mut problems, polls } = run.with(std::mem::take);
-    problems.extend(unexplained(&run.pair, &totals).await);
+    problems.extend(check_presentations(&run.pair, &totals).await);
     Outcome { operations: run.operations, logins, totals, polls, answers, problems }
 }
 
@@ -131,7 +131,7 @@ impl Run {
         self.slow_next_exchanges().await;
         let mut running = JoinSet::new();
         for _ in 0..IN_A_VOLLEY {
-            let operation = Operation::drawn(&mut self.draws);
+            let operation = Operation::draw(&mut self.draws);
             self.spawn(operation, &mut running);
         }
         running.join_all().await;
@@ -143,9 +143,9 @@ impl Run {
         }
         let (end, gateway) = (self.draws.below(4), self.draw_gateway());
         match end {
-            0 => self.end_logged_out(gateway, running).await,
+            0 => self.end_with_logout(gateway, running).await,
             // Half of the volleys end with a login, so that the next one has a login to race for.
-            1 | 2 => self.end_logged_in(gateway, running).await,
+            1 | 2 => self.end_with_login(gateway, running).await,
             _ => drop(running.join_all().await),
         }
         if let Some(problem) = self.pair.problem().await {
@@ -170,8 +170,8 @@ impl Run {
     async fn slow_next_exchanges(&mut self) {
         for _ in 0..2 {
             let by = format!("{}ms", self.draws.below(SLOWEST));
-            let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": by}});
-            self.pair.command("/faults", &slowly).await;
+            let delay = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": by}});
+            self.pair.command("/faults", &delay).await;
         }
     }
 
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// Ends with a logout, which must win over everything in flight.
-    async fn end_logged_out(&mut self, gateway: usize, running: JoinSet<()>) {
+    async fn end_with_logout(&mut self, gateway: usize, running: JoinSet<()>) {
         self.operations += 1;
         self.pair.logout(gateway).await;
         let at_once = self.pair.is_logged_out().await;
@@ -212,7 +212,7 @@ impl Run {
     }
 
     /// Ends with a login, which must win: the next refresh must refresh this login.
-    async fn end_logged_in(&mut self, gateway: usize, running: JoinSet<()>) {
+    async fn end_with_login(&mut self, gateway: usize, running: JoinSet<()>) {
         self.operations += 2;
         let (id, status) = self.pair.login(gateway).await;
         running.join_all().await;

@@ -1,4 +1,4 @@
-//! Backs up and restores the database of a harness, as an operator does.
+//! Backs up and restores the database of a scenario, as an operator does.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use crate::testbed::{SHARED_FILE, Storage, Testbed};
 
-/// The tables that this harness restores. The change feed is one of them, because a restored server has its older
+/// The tables that this scenario restores. The change feed is one of them, because a restored server has its older
 /// marks.
 const TABLES: [&str; 10] = [
     "llm_providers",

@@ -25,10 +25,10 @@ use crate::{
 
 const ACCOUNT: &str = "openai";
 const GATEWAYS: usize = 2;
-/// The time in which every gateway reads a change. A change that only one gateway has read could be lost with it.
+/// Longer than the poll interval of 500 ms. A change that only one gateway has read could be lost with it.
 const READ_WITHIN: Duration = Duration::from_millis(700);
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
-/// The number of steps, in the short and in the long form. In this harness, `--runs` sets it.
+/// The number of steps, in the short and in the long form. In this scenario, `--runs` sets it.
 const STEPS: (u32, u32) = (24, 1_000);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ struct Scene {
 pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
     let seed = options.seed.unwrap_or_else(seed::from_clock);
     println!("restores on {}: --seed {seed} repeats this order", engine.in_words());
-    block_on(restores(
+    block_on(run_steps(
         engine,
         Draws::from(seed),
         options.runs.unwrap_or_else(|| options.short_or_long(STEPS.0, STEPS.1)),
@@ -90,7 +90,7 @@ pub(crate) fn run(engine: Engine, options: Options) -> Result<(), Failed> {
     ))
 }
 
-async fn restores(engine: Engine, mut draws: Draws, steps: u32, sabotage: Option<Sabotage>) -> Result<(), Failed> {
+async fn run_steps(engine: Engine, mut draws: Draws, steps: u32, sabotage: Option<Sabotage>) -> Result<(), Failed> {
     let mut scene = Scene::new(engine, sabotage).await;
     scene.log_in(0).await;
     scene.back_up().await;
@@ -141,7 +141,9 @@ impl Scene {
         match step {
             Step::Refresh | Step::LoseResponse if !self.is_refreshable() => {}
             Step::LoseResponse => {
-                self.testbed.order("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
+                self.testbed
+                    .send_command("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}}))
+                    .await;
                 self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
                 self.doubted.extend(self.newest.iter().map(|(login_id, _)| login_id.clone()));
             }
@@ -179,7 +181,7 @@ impl Scene {
         let start = caller.post(&format!("/v1/auth/{ACCOUNT}/start"), json!({"force": true})).await;
         let started = start.expect("an answer").json();
         let approve = json!({"authorize_url": started["auth_url"], "account": 0});
-        let approved = self.testbed.order("/approve", approve).await;
+        let approved = self.testbed.send_command("/approve", approve).await;
         let paste = json!({"redirect_url": approved["callback_url"]});
         let answer = caller.post(&format!("/v1/auth/{ACCOUNT}/callback"), paste).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);

@@ -4,7 +4,7 @@
 //! Before each kill, the provider holds a refresh at a random step. The killed gateway is random, so about every third
 //! kill hits the gateway that waits for the response. A grace window is configured, so no kill may cost a login.
 
-mod explained;
+mod login_presentations;
 
 use std::time::Duration;
 
@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use crate::{
     composed,
     options::Options,
+    seed::{self, Draws},
     support::gateway::{Gateway, Home},
     testbed::{Caller, Engine, Testbed, block_on, millis, now_unix_ms, pause, wait_for},
 };
-use explained::Account;
+use login_presentations::LoginPresentations;
 
 const REPLICAS: usize = 3;
 /// The lifetime of an access token.
@@ -50,9 +51,9 @@ pub(crate) fn run(options: Options) -> Result<(), Failed> {
 }
 
 async fn soak(size: Size, options: Options) -> Result<(), Failed> {
-    let seed = options.seed.unwrap_or_else(now_unix_ms);
-    let (lifetime, people) = (format!("{}s", LIFETIME.as_secs()), size.accounts.to_string());
-    let arguments = ["--access-lifetime", &lifetime, "--accounts", &people, "--reuse", "grace=60s"];
+    let seed = options.seed.unwrap_or_else(seed::from_clock);
+    let (lifetime, accounts) = (format!("{}s", LIFETIME.as_secs()), size.accounts.to_string());
+    let arguments = ["--access-lifetime", &lifetime, "--accounts", &accounts, "--reuse", "grace=60s"];
     let testbed = Testbed::new(Engine::Postgres, &arguments).await;
     let mut replicas = Replicas { homes: (0..REPLICAS).map(|_| home(&testbed)).collect(), running: Vec::new() };
     for home in &replicas.homes {
@@ -60,12 +61,12 @@ async fn soak(size: Size, options: Options) -> Result<(), Failed> {
     }
     let names: Vec<String> = (1..=size.accounts).map(|number| format!("work-{number}")).collect();
     let caller = Caller::of(&replicas.running[0]);
-    for (person, name) in names.iter().enumerate() {
-        testbed.sign_in(&caller, name, person).await;
+    for (number, name) in names.iter().enumerate() {
+        testbed.sign_in(&caller, name, number).await;
     }
 
     let give_up = now_unix_ms() + millis(TEN_ROTATIONS_DEADLINE) * size.rotations / 10;
-    let (mut dice, mut kills) = (Dice(seed), Vec::new());
+    let (mut draws, mut kills) = (Draws::from(seed), Vec::new());
     loop {
         let statuses = statuses(&replicas, &names).await;
         if statuses.iter().all(|status| status["generation"].as_u64() >= Some(size.rotations)) {
@@ -79,8 +80,8 @@ async fn soak(size: Size, options: Options) -> Result<(), Failed> {
             let (kills, totals) = (kills.len(), testbed.totals().await);
             return Err(format!("seed {seed}: {why}, after {kills} kills: {lost:?}, {behind:?}, {totals:?}").into());
         }
-        pause(Duration::from_millis(PAUSES.0 + dice.below(PAUSES.1))).await;
-        let Some(killed_at) = kill_one(&testbed, &mut replicas, &mut dice, options).await else {
+        pause(Duration::from_millis(PAUSES.0 + draws.below(PAUSES.1))).await;
+        let Some(killed_at) = kill_one(&testbed, &mut replicas, &mut draws, options).await else {
             let before = testbed.totals().await;
             pause(LIFETIME).await;
             let after = testbed.totals().await;
@@ -106,17 +107,17 @@ fn home(testbed: &Testbed) -> Home {
 
 /// Kills a random replica while a refresh is held, and restarts it. Returns the time of the kill, or `None` if no
 /// refresh reaches its step in time.
-async fn kill_one(testbed: &Testbed, replicas: &mut Replicas, dice: &mut Dice, options: Options) -> Option<u64> {
-    let step = STEPS[dice.below(STEPS.len() as u64) as usize];
-    testbed.order("/stops/clear", json!({})).await;
-    testbed.order("/stops", json!({ "step": step })).await;
-    let held = || async { (testbed.stopped().await > 0).then_some(()) };
-    tokio::time::timeout(STEP_DEADLINE, wait_for("a refresh to be held", held)).await.ok()?;
-    let victim = dice.below(REPLICAS as u64) as usize;
+async fn kill_one(testbed: &Testbed, replicas: &mut Replicas, draws: &mut Draws, options: Options) -> Option<u64> {
+    let step = STEPS[draws.below(STEPS.len() as u64) as usize];
+    testbed.send_command("/stops/clear", json!({})).await;
+    testbed.send_command("/stops", json!({ "step": step })).await;
+    let look = || async { (testbed.count_stopped().await > 0).then_some(()) };
+    tokio::time::timeout(STEP_DEADLINE, wait_for("a refresh to be held", look)).await.ok()?;
+    let victim = draws.below(REPLICAS as u64) as usize;
     // SIGKILL.
     drop(replicas.running.swap_remove(victim));
     let killed_at = now_unix_ms();
-    testbed.order("/stops/release", json!({"release": "continue"})).await;
+    testbed.send_command("/stops/release", json!({"release": "continue"})).await;
     let home = replicas.homes.swap_remove(victim);
     replicas.running.push(composed::start(&home, options.sabotage).await);
     replicas.homes.push(home);
@@ -148,9 +149,9 @@ async fn judge(
         }
     }
     let (presentations, totals) = (testbed.presentations().await, testbed.totals().await);
-    let accounts = Account::all(&presentations);
-    let again = accounts.iter().map(|account| account.presented_again()).sum::<usize>();
-    let rotations: Vec<usize> = accounts.iter().map(Account::generations).collect();
+    let logins = LoginPresentations::by_login(&presentations);
+    let again = logins.iter().map(|login| login.count_presented_again()).sum::<usize>();
+    let rotations: Vec<usize> = logins.iter().map(LoginPresentations::count_presented).collect();
     println!(
         "soak on {}: {REPLICAS} gateways, seed {seed}\n\
          \x20 logins            {}, all of them authenticated at the end\n\
@@ -173,26 +174,12 @@ async fn judge(
         totals.families_killed,
         totals.max_concurrent_in_a_family,
     );
-    let mut problems: Vec<String> = accounts.iter().flat_map(|account| account.problems(kills)).collect();
+    let mut problems: Vec<String> = logins.iter().flat_map(|login| login.problems(kills)).collect();
     if totals.max_concurrent_in_a_family != 1 {
         problems.push(format!("two presentations at once: {totals:?}"));
     }
-    if accounts.len() != names.len() {
-        problems.push(format!("{} families for {} logins", accounts.len(), names.len()));
+    if logins.len() != names.len() {
+        problems.push(format!("{} families for {} logins", logins.len(), names.len()));
     }
     if problems.is_empty() { Ok(()) } else { Err(format!("seed {seed}: {}", problems.join("; ")).into()) }
-}
-
-/// Marsaglia's xorshift, a reproducible random sequence.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
-        // Zero would stay zero.
-        self.0 = self.0.max(1);
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
 }

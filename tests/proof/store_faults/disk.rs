@@ -47,7 +47,7 @@ impl Disk {
     }
 
     /// Returns a command that runs `command` inside the namespace.
-    pub(super) fn inside(&self, command: &Command) -> Command {
+    pub(super) fn command_inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--target={}", self.keeper.id())).arg("--mount");
         if self.has_user_namespace {
@@ -59,7 +59,7 @@ impl Disk {
     }
 
     /// Returns the disk's path from outside of the namespace.
-    pub(super) fn seen_from_outside(&self) -> PathBuf {
+    pub(super) fn path_outside(&self) -> PathBuf {
         let below = self.folder.strip_prefix("/").expect("an absolute path");
         Path::new("/proc").join(self.keeper.id().to_string()).join("root").join(below)
     }
@@ -77,7 +77,7 @@ impl Disk {
     }
 
     fn ballast(&self) -> PathBuf {
-        self.seen_from_outside().join("ballast")
+        self.path_outside().join("ballast")
     }
 
     /// Remounts the disk as `ro` or `rw`. No process may have a file open for writing.
@@ -87,13 +87,13 @@ impl Disk {
         // again.
         mount.args(["-o", &format!("remount,{mode},size={SIZE}"), "tmpfs"]).arg(&self.folder);
         mount.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        let status = self.inside(&mount).status().expect("nsenter runs");
+        let status = self.command_inside(&mount).status().expect("nsenter runs");
         assert!(status.success(), "the disk cannot be mounted {mode}");
     }
 
     /// Copies the files whose names start with `name` out of the namespace.
     pub(super) fn copy_out(&self, name: &str, target: &Path) {
-        for file in fs::read_dir(self.seen_from_outside()).expect("the disk").flatten() {
+        for file in fs::read_dir(self.path_outside()).expect("the disk").flatten() {
             let found = file.file_name().to_string_lossy().into_owned();
             if found.starts_with(name) {
                 fs::copy(file.path(), target.join(found)).expect("a copy");

@@ -84,7 +84,7 @@ impl Link {
         let mut relay = JoinSet::new();
         relay.spawn(run(address, server, control.clone(), reached));
         let link = Self { address, control, actual, _relay: relay };
-        link.reached(Traffic::Flows).await;
+        link.wait_until(Traffic::Flows).await;
         link
     }
 
@@ -117,15 +117,15 @@ impl Link {
 
     /// Waits until the fault has happened.
     pub(super) async fn wait_for(&self, fault: CommitFault) {
-        self.reached(fault.traffic()).await;
+        self.wait_until(fault.traffic()).await;
     }
 
     async fn set(&self, traffic: Traffic) {
         self.control.wanted.send_replace(traffic);
-        self.reached(traffic).await;
+        self.wait_until(traffic).await;
     }
 
-    async fn reached(&self, traffic: Traffic) {
+    async fn wait_until(&self, traffic: Traffic) {
         let mut actual = self.actual.clone();
         let reached = tokio::time::timeout(TEST_DEADLINE, actual.wait_for(|actual| *actual == traffic)).await;
         assert!(reached.is_ok_and(|reached| reached.is_ok()), "the link did not become {traffic:?}");
@@ -200,7 +200,7 @@ async fn relay(
 async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Control) -> std::io::Result<()> {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
     let silenced = AtomicBool::new(false);
-    let there = async {
+    let requests = async {
         let mut buffer = vec![0; BUFFER];
         loop {
             let read = from_client.read(&mut buffer).await?;
@@ -219,7 +219,7 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
             }
         }
     };
-    let back = async {
+    let responses = async {
         let mut buffer = vec![0; BUFFER];
         loop {
             let read = from_server.read(&mut buffer).await?;
@@ -232,7 +232,7 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
             to_client.write_all(&buffer[..read]).await?;
         }
     };
-    tokio::select! { ended = there => ended, ended = back => ended }
+    tokio::select! { ended = requests => ended, ended = responses => ended }
 }
 
 /// Listens on the same port again. Retries, because a program that another test is starting may hold the closed socket

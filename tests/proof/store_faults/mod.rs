@@ -17,7 +17,7 @@ use libtest_mimic::Failed;
 
 use crate::{
     options::Options,
-    races_and_faults::{on_runtime, print_table, side_by_side, verdict},
+    races_and_faults::{on_runtime, print_table, run_in_parallel, verdict},
 };
 
 /// The duration of the failure, in the short and in the long form.
@@ -26,14 +26,12 @@ const FAILURE_LENGTH: (Duration, Duration) = (Duration::from_secs(3), Duration::
 /// machine with other tests and only waits for the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Returns the duration of the failure in this run.
 fn failure_length(options: Options) -> Duration {
     options.short_or_long(FAILURE_LENGTH.0, FAILURE_LENGTH.1)
 }
 
-type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+type CaseFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// The result of a case.
 struct Outcome {
     /// Proxied requests during the failure, and how many of them succeeded.
     reads: (u64, u64),
@@ -55,10 +53,10 @@ pub(crate) fn on_sqlite(options: Options) -> Result<(), Failed> {
     on_runtime(judge("SQLite", options, sqlite::cases(options)))
 }
 
-async fn judge(store: &str, options: Options, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
-    let (names, runs): (Vec<&str>, Vec<Running>) = cases.into_iter().unzip();
+async fn judge(store: &str, options: Options, cases: Vec<(&'static str, CaseFuture)>) -> Result<(), Failed> {
+    let (names, runs): (Vec<&str>, Vec<CaseFuture>) = cases.into_iter().unzip();
     let at_a_time = names.len();
-    let outcomes = side_by_side(at_a_time, runs).await;
+    let outcomes = run_in_parallel(at_a_time, runs).await;
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for (name, outcome) in names.iter().zip(outcomes) {
         match outcome {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Outcome, Running, failure_length,
+    CaseFuture, Outcome, failure_length,
     link::{CommitFault, Link},
     readers::Readers,
     scene::{HTTP_TIMEOUT, check_token_works, count_unsaved, hold_refresh, kept_in, wait_for_unsaved},
@@ -34,7 +34,7 @@ enum Fault {
     ReadOnly,
 }
 
-pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(options: Options) -> Vec<(&'static str, CaseFuture)> {
     vec![
         ("unreachable during the commit", Box::pin(outage(Fault::Unreachable, options))),
         ("silent during the commit", Box::pin(outage(Fault::Silent, options))),
@@ -124,7 +124,7 @@ async fn outage(fault: Fault, options: Options) -> Outcome {
     let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     scene.strike(fault).await;
     held.release(&scene.provider).await;
     wait_for_unsaved(&scene.home.data_dir(), 1).await;
@@ -135,7 +135,7 @@ async fn outage(fault: Fault, options: Options) -> Outcome {
     scene.recover(fault).await;
     let committed_after = scene.committed_after(clock()).await;
     let reads = readers.stop().await;
-    held.ended().await;
+    held.wait_for_end().await;
     scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
@@ -144,7 +144,7 @@ async fn response_lost(fault: CommitFault, options: Options) -> Outcome {
     let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     scene.link.inject_at_commit(fault);
     held.release(&scene.provider).await;
     scene.link.wait_for(fault).await;
@@ -158,7 +158,7 @@ async fn response_lost(fault: CommitFault, options: Options) -> Outcome {
     wait_for_unsaved(&scene.home.data_dir(), 0).await;
     let committed_after = returned.elapsed();
     let reads = readers.stop().await;
-    held.ended().await;
+    held.wait_for_end().await;
     scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
@@ -166,20 +166,20 @@ async fn killed_meanwhile(options: Options) -> Outcome {
     let scene = Scene::new(options).await;
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     scene.strike(Fault::Unreachable).await;
     held.release(&scene.provider).await;
     wait_for_unsaved(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
     // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
-    held.ended().await;
+    held.wait_for_end().await;
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "the gateway must not start without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
     pause(failure_length(options)).await;
     let kept_in = kept_in(&scene.home.data_dir());
-    assert_eq!(kept_in, "escrow", "the journal keeps the received token");
+    assert_eq!(kept_in, "journal", "the journal keeps the received token");
 
     scene.recover(Fault::Unreachable).await;
     let returned = clock();

@@ -31,7 +31,7 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn of(gateway: &Gateway) -> Self {
+    pub(super) fn start(gateway: &Gateway) -> Self {
         let (mut tasks, counts) = (JoinSet::new(), Arc::<Counts>::default());
         for _ in 0..READERS {
             let counts = Arc::clone(&counts);

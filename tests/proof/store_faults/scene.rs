@@ -19,16 +19,16 @@ use crate::{
     testbed::shared_client,
 };
 
-/// Long enough to hold a response while the store fails.
+/// Long enough to hold a response until the store fails.
 pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A held refresh, with the call that requested it.
-pub(super) struct Held {
+pub(super) struct HeldRefresh {
     call: JoinSet<()>,
 }
 
 /// Connects the account, starts a refresh, and returns once the provider has rotated the token.
-pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) -> Held {
+pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) -> HeldRefresh {
     let page = gateway.sign_in().await;
     assert_eq!(page.status, 200, "{}", page.text);
     provider.post_control("/stops", json!({"step": "rotated"})).await;
@@ -43,17 +43,17 @@ pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) ->
         let _ = shared_client().post(url).bearer_auth(token).json(&json!({})).send().await;
     });
     provider.post_control("/stops/await", json!({"step": "rotated"})).await;
-    Held { call }
+    HeldRefresh { call }
 }
 
-impl Held {
+impl HeldRefresh {
     /// Releases the response.
     pub(super) async fn release(&self, provider: &Provider) {
         provider.post_control("/stops/release", json!({"release": "continue"})).await;
     }
 
     /// Waits for the end of the requesting call.
-    pub(super) async fn ended(self) {
+    pub(super) async fn wait_for_end(self) {
         self.call.join_all().await;
     }
 }
@@ -89,7 +89,7 @@ pub(super) async fn wait_for_unsaved(data_dir: &Path, count: usize) {
 pub(super) fn kept_in(data_dir: &Path) -> &'static str {
     match unsaved_records(data_dir).as_slice() {
         [] => "memory",
-        [true] => "escrow",
+        [true] => "journal",
         _ => "an incomplete file",
     }
 }

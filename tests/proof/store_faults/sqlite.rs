@@ -13,7 +13,7 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnec
 use serde_json::json;
 
 use super::{
-    Outcome, Running,
+    CaseFuture, Outcome,
     disk::Disk,
     failure_length,
     readers::Readers,
@@ -35,7 +35,7 @@ const DATABASE: &str = "goclaw.db";
 /// Long enough for a response to reach the gateway.
 const MOMENT: Duration = Duration::from_secs(1);
 
-pub(super) fn cases(options: Options) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(options: Options) -> Vec<(&'static str, CaseFuture)> {
     vec![
         ("disk full, journal elsewhere", Box::pin(full(options, false))),
         ("disk full, journal on it", Box::pin(full(options, true))),
@@ -67,7 +67,7 @@ impl Scene {
         let disk = Disk::at(folder.clone());
         let (home, data_dir) = if has_data_on_disk {
             let inside = folder.join("data");
-            (home.with("GOCLAW_DATA_DIR", &inside.display().to_string()), disk.seen_from_outside().join("data"))
+            (home.with("GOCLAW_DATA_DIR", &inside.display().to_string()), disk.path_outside().join("data"))
         } else {
             let data_dir = home.data_dir();
             (home, data_dir)
@@ -76,7 +76,7 @@ impl Scene {
     }
 
     async fn start(&self) -> Gateway {
-        let command = self.disk.inside(&composed::command_with(&self.home, self.sabotage));
+        let command = self.disk.command_inside(&composed::command_with(&self.home, self.sabotage));
         self.home.wait_until_healthy(self.home.spawn(command, "gateway")).await
     }
 
@@ -109,25 +109,25 @@ fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, totals: To
     Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
 }
 
-async fn full(options: Options, journal_on_it: bool) -> Outcome {
-    let scene = Scene::new(journal_on_it, options);
+async fn full(options: Options, is_journal_on_disk: bool) -> Outcome {
+    let scene = Scene::new(is_journal_on_disk, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    if !journal_on_it {
+    if !is_journal_on_disk {
         wait_for_unsaved(&scene.data_dir, 1).await;
     }
     pause(failure_length(options)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the full disk prevents the commit");
     let kept_in = kept_in(&scene.data_dir);
-    assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
+    assert_eq!(kept_in, if is_journal_on_disk { "memory" } else { "journal" });
 
     scene.disk.free();
     let after = committed_after(&gateway, clock()).await;
     let reads = readers.stop().await;
-    held.ended().await;
+    held.wait_for_end().await;
     wait_for_unsaved(&scene.data_dir, 0).await;
     let totals = check_token_works(&gateway, &scene.provider).await;
     let integrity = scene.integrity(Arc::into_inner(gateway).expect("no other reference")).await;
@@ -135,18 +135,18 @@ async fn full(options: Options, journal_on_it: bool) -> Outcome {
 }
 
 /// When SIGTERM comes, only the gateway's memory has the token. The gateway must not exit before the disk has room.
-async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outcome {
+async fn stopped_on_a_full_disk(options: Options, has_waiting_caller: bool) -> Outcome {
     let scene = Scene::new(true, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
     pause(MOMENT).await;
     let reads = readers.stop().await;
     let kept_in = kept_in(&scene.data_dir);
     assert_eq!(kept_in, "memory");
-    let held = if a_caller_waits { Some(held) } else { None };
+    let held = if has_waiting_caller { Some(held) } else { None };
     let mut gateway = Arc::into_inner(gateway).expect("no other reference");
     gateway.terminate();
     pause(failure_length(options)).await;
@@ -157,7 +157,7 @@ async fn stopped_on_a_full_disk(options: Options, a_caller_waits: bool) -> Outco
     assert!(gateway.ended().await.success());
     let after = returned.elapsed();
     if let Some(held) = held {
-        held.ended().await;
+        held.wait_for_end().await;
     }
     let gateway = scene.start().await;
     wait_for_unsaved(&scene.data_dir, 0).await;
@@ -179,7 +179,7 @@ async fn unwritable(options: Options) -> Outcome {
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let gateway = Arc::new(home.wait_until_healthy(child).await);
     let held = hold_refresh(&gateway, &provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     limit_files(&gateway, "0");
     held.release(&provider).await;
     pause(failure_length(options)).await;
@@ -190,7 +190,7 @@ async fn unwritable(options: Options) -> Outcome {
     limit_files(&gateway, "unlimited");
     let after = committed_after(&gateway, clock()).await;
     let reads = readers.stop().await;
-    held.ended().await;
+    held.wait_for_end().await;
     wait_for_unsaved(&home.data_dir(), 0).await;
     let totals = check_token_works(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("no other reference").stop().await;
@@ -208,22 +208,22 @@ async fn read_only_at_start(options: Options) -> Outcome {
     let scene = Scene::new(false, options);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
     wait_for_unsaved(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
     // Dropping the gateway sends SIGKILL.
     drop(Arc::into_inner(gateway).expect("no other reference"));
-    held.ended().await;
+    held.wait_for_end().await;
     scene.disk.free();
     scene.disk.remount("ro");
-    let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
+    let refused = CommandOutput::of(scene.disk.command_inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "the gateway must not start on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "one line of error text: {}", refused.stderr);
     pause(failure_length(options)).await;
     let kept_in = kept_in(&scene.data_dir);
-    assert_eq!(kept_in, "escrow", "the journal keeps the received token");
+    assert_eq!(kept_in, "journal", "the journal keeps the received token");
 
     scene.disk.remount("rw");
     let returned = clock();
@@ -239,7 +239,7 @@ async fn locked_by_another(options: Options) -> Outcome {
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let gateway = Arc::new(composed::start(&home, options.sabotage).await);
     let held = hold_refresh(&gateway, &provider).await;
-    let readers = Readers::of(&gateway);
+    let readers = Readers::start(&gateway);
     let path = home.data_dir().join(DATABASE).display().to_string();
     let mut other = SqliteConnection::establish(&path).expect("a database");
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
@@ -253,7 +253,7 @@ async fn locked_by_another(options: Options) -> Outcome {
     let after = committed_after(&gateway, clock()).await;
     drop(other);
     let reads = readers.stop().await;
-    held.ended().await;
+    held.wait_for_end().await;
     wait_for_unsaved(&home.data_dir(), 0).await;
     let totals = check_token_works(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("no other reference").stop().await;

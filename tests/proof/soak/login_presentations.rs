@@ -8,13 +8,13 @@ use super::LIFETIME;
 use crate::testbed::millis;
 
 /// The presentations of one login by generation, in order.
-pub(super) struct Account {
+pub(super) struct LoginPresentations {
     family: FamilyId,
     generations: BTreeMap<u32, Vec<Presentation>>,
 }
 
-impl Account {
-    pub(super) fn all(presentations: &[Presentation]) -> Vec<Self> {
+impl LoginPresentations {
+    pub(super) fn by_login(presentations: &[Presentation]) -> Vec<Self> {
         let mut families: BTreeMap<FamilyId, BTreeMap<u32, Vec<Presentation>>> = BTreeMap::new();
         for one in presentations {
             let (family, generation) =
@@ -25,12 +25,12 @@ impl Account {
     }
 
     /// Returns the number of presented tokens. All but the last one were replaced.
-    pub(super) fn generations(&self) -> usize {
+    pub(super) fn count_presented(&self) -> usize {
         self.generations.len()
     }
 
     /// Returns how many tokens were presented more than once.
-    pub(super) fn presented_again(&self) -> usize {
+    pub(super) fn count_presented_again(&self) -> usize {
         self.generations.values().filter(|presented| presented.len() > 1).count()
     }
 
@@ -55,7 +55,7 @@ impl Account {
                     problems.push(format!("{token} was presented twice at once"));
                 }
             }
-            // At most two presentations while the access token is valid. Its `exp` has whole seconds.
+            // At most two presentations before the last tenth of the access token's life. Its `exp` has whole seconds.
             let valid_until = issued_at.map(|at: u64| at + (millis(LIFETIME) - 1_000) * 9 / 10);
             if let (Some(third), Some(valid_until)) = (presented.get(2), valid_until)
                 && third.began_unix_ms < valid_until
