@@ -69,7 +69,7 @@ async fn every_change_of_an_account_replaces_only_the_accounts_mark(fixture: imp
     let store = fixture.store();
     let mut watch = Watch::of(fixture.store()).await;
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
-    assert_eq!(watch.changed().await, ["accounts"], "a login that is not in this store");
+    assert_eq!(watch.changed().await, ["accounts"], "the store has no login to complete");
     let off = ProfileChange { enabled: Some(false), ..ProfileChange::default() };
     store.change_profile(&name("work"), &off, &author(at(1))).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"]);

@@ -109,7 +109,7 @@ impl Fixture for Sqlite {
     }
 }
 
-/// A database on the server of `test.sh`.
+/// A database on the server that `test.sh` starts.
 pub(crate) struct Postgres {
     store: Arc<PostgresStore>,
     pub(super) database: Database,
@@ -145,7 +145,7 @@ impl Fixture for Postgres {
     }
 }
 
-/// Returns an UPDATE that makes an account's row unreadable.
+/// Returns an UPDATE that makes an account's row unreadable. The stores report the column `state`.
 fn damage_statement(name: &AccountName) -> String {
     format!("UPDATE llm_providers SET state = 'asleep', generation = -1, id = 'x' WHERE name = '{name}'")
 }

@@ -88,6 +88,7 @@ async fn every_sealed_value_is_listed_and_can_be_resealed_once(fixture: impl Fix
     tokens.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.unwrap();
 
     let values = store.sealed_values().await.unwrap();
+    // Two tokens of each account, and the mark of the API token.
     assert_eq!(values.len(), 5, "{values:?}");
     for value in &values {
         let SealedValue { column, row, value: old } = value.clone();

@@ -25,7 +25,7 @@ use goclaw::{
     ports::{Author, Clock},
 };
 
-/// The lifetime of a sample login.
+/// The lifetime of a sample login. Tests write its end as `at(360)` or later.
 pub(super) const LIFETIME: Duration = Duration::from_secs(360);
 
 /// The system's clock, except that `sleep` returns at once.
