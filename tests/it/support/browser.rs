@@ -23,7 +23,7 @@ const FLAGS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // For the DNS rebinding tests: a foreign name that resolves to this machine.
+    // For the DNS rebinding tests: a foreign host name resolves to this machine.
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ];
 
@@ -127,8 +127,8 @@ impl Browser {
 
     /// Waits until the current address ends with `end`.
     pub(crate) async fn wait_for_address(&self, end: &str) {
-        let there = || async { self.address().await.ends_with(end).then_some(()) };
-        eventually(&format!("the browser to arrive at {end}"), there).await;
+        let has_arrived = || async { self.address().await.ends_with(end).then_some(()) };
+        eventually(&format!("the browser to arrive at {end}"), has_arrived).await;
     }
 
     /// Returns the current address.
@@ -168,10 +168,10 @@ impl Browser {
         let frames =
             self.await_promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
         self.tab.enter_frame(frames - 1).await.expect("the frame");
-        let place = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
+        let address = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
         let text = self.text().await;
         self.tab.clone().enter_parent_frame().await.expect("the page around it");
-        (place, text)
+        (address, text)
     }
 
     pub(crate) async fn go_back(&self) {

@@ -37,7 +37,7 @@ impl Provider {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(arguments)
-            // The processes share these keys, because generating them took a quarter of the tests' CPU time.
+            // The processes share these keys, because generating them takes much CPU time.
             .args(["--signing-keys", concat!(env!("CARGO_TARGET_TMPDIR"), "/simulator-keys.pem")])
             .arg("--exit-with-stdin")
             .stdin(Stdio::piped())

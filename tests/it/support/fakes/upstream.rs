@@ -132,7 +132,7 @@ impl Upstream for FakeUpstream {
         }
         let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unsendable(Box::new(error)))?;
         self.state().hosts.push(url.host().unwrap_or_default().to_owned());
-        self.receive(bearer.expose_secret()).played(&self.exchange).await
+        self.receive(bearer.expose_secret()).play_in_memory(&self.exchange).await
     }
 }
 
