@@ -134,7 +134,7 @@ async fn an_existing_draft_is_not_overwritten() {
     assert_eq!(journal.list().await.unwrap(), [second], "the final file takes precedence over a draft");
 }
 
-/// One write fails at its first byte, the other halfway.
+/// One write fails at its first byte, the other in the middle.
 #[tokio::test]
 async fn a_failed_write_to_a_full_disk_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
