@@ -1,4 +1,4 @@
-//! Tests of how a gateway stops: it waits for streams until `server.drain` has passed or a second signal arrives. Then it
+//! Tests of how a gateway stops: it waits for streams until `server.drain` has passed or a second signal arrives, and then
 //! ends them with an error event. A SIGHUP stops nothing.
 
 use std::time::Duration;

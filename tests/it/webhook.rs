@@ -1,5 +1,5 @@
-//! Tests of the webhook, which reports an account in doubt, refused or in need of a login. Its calls are signed, retried
-//! and contain no secret.
+//! Tests of the webhook, which reports an account in doubt, refused or in need of a login. Its calls are signed and
+//! retried, and contain no secret.
 
 use std::sync::{Arc, Mutex};
 

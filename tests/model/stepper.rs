@@ -116,7 +116,7 @@ impl Stepper {
             None => real::step(state.as_ref(), &event, &self.policy, NOW),
             Some(mechanism) => mechanism.step_without(&mut state, event, &by.real(), &self.policy),
         };
-        // Only an ablation commits without a row. It has no age or token to keep.
+        // Only an ablation commits without a row. A missing row has no age or token to keep.
         let (age, token) = row.map_or((Age::Fresh, Token { family: 0, number: 0 }), |row| (row.age, row.token));
         (step.row.map(|state| self.shrink(&state, age, token)), step.effect)
     }

@@ -1,5 +1,5 @@
-//! Servers between the gateway and a provider: HTTP and SOCKS5 proxies, and TLS in front of a plain-text server. Also the
-//! clients that connect through them.
+//! Servers between the gateway and a provider: HTTP and SOCKS5 proxies, and TLS in front of a plain-text server. Also
+//! the clients that connect through them.
 
 use std::{
     net::SocketAddr,
