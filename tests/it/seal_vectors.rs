@@ -34,7 +34,6 @@ const KEY_ID: &str = "56da027d67f4f16d";
 const NONCE: &str = "JCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk";
 const LOGIN: &str = "0123456789abcdef0123456789abcdef";
 
-/// Fills every nonce with `0x24`.
 struct FixedNonce;
 
 impl Random for FixedNonce {

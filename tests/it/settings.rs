@@ -18,7 +18,6 @@ fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     Settings::load(None, &environment(variables))
 }
 
-/// Loads a TOML or JSON file with this name and content.
 fn load_file(name: &str, content: &str) -> Result<Settings, SettingsError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);

@@ -1,5 +1,5 @@
-//! Tests of how a gateway stops: it waits for streams until `server.drain` has passed or a second signal arrives, and then
-//! ends them with an error event. A SIGHUP stops nothing.
+//! Tests of how a gateway stops: it waits for streams until `server.drain` has passed or a second signal arrives, and
+//! then ends them with an error event. A SIGHUP stops nothing.
 
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ async fn hanging_provider() -> Provider {
     provider
 }
 
-/// Starts a stream and returns its response.
 async fn begin_stream(gateway: &Gateway, path: &str) -> reqwest::Response {
     let mut body = json!({"model": "gpt-5.5", "stream": true});
     match path {
@@ -31,7 +30,6 @@ async fn begin_stream(gateway: &Gateway, path: &str) -> reqwest::Response {
     response
 }
 
-/// Reads the rest of a stream until it ends or breaks.
 async fn read_rest(mut stream: reqwest::Response) -> String {
     let mut text = String::new();
     while let Ok(Some(piece)) = stream.chunk().await {

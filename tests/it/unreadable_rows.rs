@@ -31,7 +31,6 @@ async fn ask(gateway: &Gateway, account: &str) -> (u16, Value) {
     (response.status, response.json()["error"].clone())
 }
 
-/// Checks that `studio` is quarantined and nothing else is affected.
 async fn assert_only_studio_is_unreadable(gateway: &Gateway, table: &str, why: &str) {
     let studio = status(gateway, "studio").await;
     assert_eq!(

@@ -104,7 +104,6 @@ async fn answer(request: &Request<RecvStream>, mut respond: SendResponse<Bytes>)
     }
 }
 
-/// Responds to every request of a connection.
 async fn answer_all(_number: usize, mut connection: ServerConnection) {
     while let Some(Ok((request, respond))) = connection.accept().await {
         answer(&request, respond).await;

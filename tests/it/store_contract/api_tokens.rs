@@ -132,7 +132,6 @@ async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [future, endless]);
 }
 
-/// Returns a token whose parent is `parent`.
 fn child_of(parent: &SealedApiToken, number: u8, grant: Grant) -> SealedApiToken {
     let SealedApiToken { token, mac } = link(number, i64::from(number));
     let token = ApiToken { grant, parent: Some(parent.token.id.clone()), ends_at: Some(at(9_000)), ..token };

@@ -74,7 +74,6 @@ impl Fixture for Memory {
     }
 }
 
-/// A database file in a temporary folder.
 pub(crate) struct Sqlite {
     store: Arc<SqliteStore>,
     folder: TempDir,

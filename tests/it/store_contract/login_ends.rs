@@ -41,7 +41,6 @@ async fn begin(store: &impl LoginStore, number: u8, account: &str, started_at: T
     login
 }
 
-/// Returns the progress of a login and its time.
 async fn progress(store: &impl LoginStore, login: &SealedLogin) -> Option<(LoginProgress, Timestamp)> {
     let found = store.find(&login.state_digest).await.expect("the store works")?;
     Some((found.progress, found.progress_since))

@@ -63,7 +63,6 @@ fn login_id(number: u8) -> LoginId {
     LoginId::from_bytes([number; 16])
 }
 
-/// Takes the only revocation that is due.
 async fn take_only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
     let due = store.due(at(seconds), 10).await.expect("no store error");
     assert_eq!(due.len(), 1, "{due:?}");

@@ -131,7 +131,6 @@ impl Browser {
         eventually(&format!("the browser to arrive at {end}"), has_arrived).await;
     }
 
-    /// Returns the current address.
     pub(crate) async fn address(&self) -> String {
         self.tab.current_url().await.expect("an address").to_string()
     }

@@ -125,7 +125,6 @@ impl Home {
         }
     }
 
-    /// Runs another version of the program.
     pub(crate) fn with_program(mut self, program: PathBuf) -> Self {
         self.program = Some(program);
         self
@@ -298,7 +297,6 @@ impl Gateway {
         self.call_as(&self.token, method, path, body).await
     }
 
-    /// Sends a request with any token.
     pub(crate) async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
         let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(token);
         let request = if let Some(body) = body { request.json(&body) } else { request };

@@ -58,13 +58,11 @@ impl Provider {
         }
     }
 
-    /// Sends a GET request to the control port.
     pub(crate) async fn get_control(&self, path: &str) -> Value {
         let response = http().get(format!("{}{path}", self.control_url)).send().await.expect("a response");
         response.json().await.expect("JSON")
     }
 
-    /// Sends a POST request to the control port.
     pub(crate) async fn post_control(&self, path: &str, body: Value) {
         let request = http().post(format!("{}{path}", self.control_url)).json(&body);
         let response = HttpResponse::of(request.send().await.expect("a response")).await;

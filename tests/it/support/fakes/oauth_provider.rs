@@ -71,7 +71,6 @@ struct State {
     identity: (Option<String>, String),
 }
 
-/// An approved authorization request.
 struct Approval {
     challenge: String,
     redirect_uri: String,
@@ -146,7 +145,6 @@ impl FakeProvider {
         self.hanging.send_replace(false);
     }
 
-    /// Returns the endpoints that were called, in order.
     pub(crate) fn called(&self) -> Vec<String> {
         self.state().called.clone()
     }
@@ -222,7 +220,6 @@ impl FakeProvider {
         self.sessions().is_gone = true;
     }
 
-    /// Signs out the browser with this cookie.
     pub(crate) fn remove_browser(&self, cookie: &str) {
         self.sessions().cookies.retain(|known| known != cookie);
     }
@@ -356,7 +353,6 @@ async fn wait_while(hanging: &watch::Sender<bool>, limit: Duration) -> Result<()
     resumed.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
 }
 
-/// A parsed authorization request.
 struct AuthorizationRequest {
     challenge: String,
     redirect_uri: String,
@@ -389,7 +385,6 @@ impl AuthorizationRequest {
     }
 }
 
-/// Returns the query of a redirect URL.
 pub(crate) fn query_of(redirect_url: &str) -> &str {
     redirect_url.split_once('?').expect("a URL with a query").1
 }

@@ -58,7 +58,6 @@ pub(crate) async fn settle() {
     }
 }
 
-/// Spawns a task.
 #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
 pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
