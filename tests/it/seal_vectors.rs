@@ -186,6 +186,7 @@ fn a_key_parses_from_hex_and_from_both_base64_alphabets() {
     for text in [key.to_text().expose_secret(), &hex, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"] {
         assert_eq!(EncryptionKey::parse(&SecretString::from(text)).unwrap().id(), key.id(), "{text}");
     }
+    // A key has 64 hex digits or 43 characters of base64.
     for text in ["", "short", &"g".repeat(64), &"A".repeat(43 + 4)] {
         assert!(EncryptionKey::parse(&SecretString::from(text)).is_err(), "{text}");
     }

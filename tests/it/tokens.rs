@@ -121,7 +121,7 @@ async fn the_cli_prints_a_token_once() {
     let id = listed.stdout.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an id").to_owned();
     assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(0));
     assert_eq!(get_models(&gateway, token).await.status, 401);
-    assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4));
+    assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4), "the token is unknown by now");
     let arguments =
         ["tokens", "create", "bot", "--scope", "proxy:suno", "--scope", "status:read", "--expires-in", "90d"];
     assert_eq!(home.run(&arguments).code, Some(0));
@@ -132,7 +132,7 @@ async fn the_cli_prints_a_token_once() {
     let lifetime = bot["expires_at"].as_i64().expect("an end") - bot["created_at"].as_i64().expect("a time");
     assert_eq!(lifetime, 90 * 24 * 60 * 60);
     assert_eq!(home.run(&arguments).code, Some(4), "the name is taken");
-    assert_eq!(home.run(&["tokens", "create", "x", "--scope", "everything"]).code, Some(2));
+    assert_eq!(home.run(&["tokens", "create", "x", "--scope", "everything"]).code, Some(2), "there is no such scope");
     assert_eq!(home.run(&["tokens", "revoke", "bot"]).code, Some(0));
 }
 

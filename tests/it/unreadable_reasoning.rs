@@ -41,6 +41,7 @@ async fn a_prompt_with_unreadable_reasoning_is_sent_once_more_without_it() {
         body["stream"] = json!(stream);
         let response = gateway.post(path, body).await;
         assert_eq!(response.status, 200, "{path}: {}", response.text);
+        // The simulator's output begins with `word1`.
         assert!(response.text.contains("word1"), "{}", response.text);
         let sent = prompt_sizes(&provider).await.split_off(before);
         // The second prompt lacks the encrypted reasoning, 400 bytes and more.

@@ -122,6 +122,7 @@ async fn a_commit_repairs_a_row_that_was_damaged_during_the_refresh() {
             if refreshes == 0 {
                 gateway.sign_in().await;
             }
+            // The provider rotates the token and keeps the response until the row is damaged.
             provider.post_control("/stops/clear", json!({})).await;
             provider.post_control("/stops", json!({"step": "rotated"})).await;
             let damaging = async {

@@ -22,8 +22,7 @@ pub(crate) enum Invariant {
     /// No family is killed, unless a response was lost, a crash hit the window of loss, or a holder was paused or cut
     /// off.
     I4,
-    /// After a logout, no row exists until the next login. The provider ends the login's family once no replica has its
-    /// tokens.
+    /// After a logout, no row exists until the next login. The login's family is dead once no replica has its tokens.
     I5,
     /// An older login never replaces a newer one, and revoking the older one does not end the newer one.
     I6,

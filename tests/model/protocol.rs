@@ -28,7 +28,8 @@ const RESTORE_AND_LOGOUT_WITHOUT_CRASH: Chances =
     &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
 const OUTAGE: Chances = &[(Crash, 1), (LostRequest, 5), (Refused, 2), (Ask, 1)];
 
-/// Defines a test for each `name { setting, minimum number of worlds; }`, so that they run in parallel.
+/// Defines a test for each `name { setting, minimum number of worlds; }`, so that they run in parallel. The number in a
+/// setting is how often each login can be refreshed.
 macro_rules! holds {
     ($($(#[$why:meta])* $name:ident { $($setting:expr, $worlds:literal;)+ })+) => {$(
         $(#[$why])*

@@ -1,4 +1,4 @@
-//! Tests of SQLite rows: where each value is stored, and unreadable values, which affect only their own row.
+//! Tests of SQLite rows: where secrets are stored, which writes are rolled back, and what a damaged value affects.
 
 use std::{fs, sync::Arc, time::Duration};
 

@@ -25,7 +25,7 @@ use super::{leaks::files_with_secrets, provider::Provider};
 
 /// The pause between two polls.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Limit for every wait in a test. It exceeds the gateway's own timeout for provider requests.
+/// The time limit of [`eventually`] and of each request. It exceeds the gateway's own timeout for provider requests.
 pub(crate) const TEST_DEADLINE: Duration = Duration::from_secs(40);
 /// Below Linux's ephemeral ports: an outgoing connection could take one of those between the probe and its use.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
