@@ -84,7 +84,7 @@ impl ScriptedResponse {
             is_over: false,
             exchange: Arc::clone(exchange),
         };
-        // The real adapter reports an unrequested switch of protocols as a connection_lost connection.
+        // The real adapter reports an unrequested switch of protocols as a lost connection.
         let Some(status) = status.filter(|status| *status != StatusCode::SWITCHING_PROTOCOLS) else {
             return Err(playback.end().await.unwrap_or_else(connection_lost));
         };
