@@ -1,4 +1,4 @@
-//! Tests of `goclaw token rotate`: during the overlap, the old and the new token are valid on every gateway.
+//! Tests of rotating tokens: during the overlap, the old and the new token are valid on every gateway.
 
 use std::{
     sync::{

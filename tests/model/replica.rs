@@ -72,8 +72,8 @@ impl System {
         (effect == Effect::Present).then_some((after, why))
     }
 
-    /// Adds the moves of a replica that begins a refresh, without and with the database's response, and returns the
-    /// latter. `also` changes the new worlds further.
+    /// Adds two moves of a replica that begins a refresh: the database's response is lost, or it arrives. Returns the
+    /// second one. `also` changes the new worlds further.
     fn add_begin<'a>(
         &self,
         at: usize,

@@ -230,7 +230,7 @@ async fn a_rotation_keeps_the_old_token_beside_the_new_one(fixture: impl Fixture
     assert!(store.rotate(&newer, &replaced, &author(at(3))).await.unwrap());
     assert!(!store.rotate(&newer, &replaced, &author(at(3))).await.unwrap());
     assert_eq!(store.list().await.unwrap().len(), 3);
-    // Removing the token also removes its old token.
+    // Removing the token also removes the old one beside it.
     assert!(store.remove(&token.token.id, &author(at(4))).await.unwrap());
     assert_eq!(store.list().await.unwrap(), [other]);
 }

@@ -38,7 +38,7 @@ pub(crate) trait Fixture {
 
     fn store(&self) -> Arc<Self::Store>;
 
-    /// Returns the store as a trait object of its own, because its method names clash with other traits'.
+    /// Returns the store of API tokens as a trait object, because its method names clash with those of other traits.
     fn api_tokens(&self) -> Arc<dyn ApiTokenStore>;
 
     /// Adds a member that the gateway does not use to an account's settings.

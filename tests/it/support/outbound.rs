@@ -49,19 +49,19 @@ pub(crate) fn account() -> &'static AccountName {
     NAME.get_or_init(|| AccountName::parse("openai-codex").expect("a name"))
 }
 
-/// Returns connections through a proxy that trust [`authority`].
+/// Returns an [`Outbound`] that connects through `proxy` and trusts [`authority`].
 pub(crate) fn outbound_through(proxy: &str) -> Outbound {
     let proxy = Some(ProxyUrl::parse(proxy).expect("a proxy"));
     Outbound::new(&OutboundOptions { proxy, ca_file: Some(authority()), ..OutboundOptions::default() }).expect("a file")
 }
 
-/// Returns connections without a proxy that trust [`authority`].
+/// Returns an [`Outbound`] that connects directly and trusts [`authority`].
 pub(crate) fn outbound_to_front(offers_http2: bool) -> Outbound {
     let options = OutboundOptions { ca_file: Some(authority()), offers_http2, ..OutboundOptions::default() };
     Outbound::new(&options).expect("a file")
 }
 
-/// Returns connections without a proxy that trust the system's authorities.
+/// Returns an [`Outbound`] that connects directly and trusts the system's authorities.
 pub(crate) fn outbound() -> Outbound {
     Outbound::new(&OutboundOptions::default()).expect("the system's authorities")
 }
