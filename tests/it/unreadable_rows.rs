@@ -70,14 +70,14 @@ async fn an_unreadable_row_affects_no_other_account_on_any_replica() {
     for (table, damage) in DAMAGES {
         sign_in(&provider, &first, "studio").await;
         sign_in(&provider, &first, "spare").await;
-        let known = || async { (ask(&second, "spare").await.0 == 200).then_some(()) };
-        eventually("the second gateway to serve the account", known).await;
+        let serves_spare = || async { (ask(&second, "spare").await.0 == 200).then_some(()) };
+        eventually("the second gateway to serve the account", serves_spare).await;
         database.execute(damage).await;
         assert_only_studio_is_unreadable(&first, table, damage).await;
         assert_only_studio_is_unreadable(&second, table, damage).await;
         assert_eq!(first.post("/v1/auth/spare/logout", json!({})).await.status, 200);
-        let gone = || async { (ask(&second, "spare").await.0 != 200).then_some(()) };
-        eventually("the second gateway to read the logout", gone).await;
+        let rejects_spare = || async { (ask(&second, "spare").await.0 != 200).then_some(()) };
+        eventually("the second gateway to read the logout", rejects_spare).await;
     }
     second.stop().await;
     second = homes[1].start().await;

@@ -39,7 +39,7 @@ const CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n
 /// A server with a custom handler for each connection.
 struct Server {
     base: String,
-    accepted: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
     _accepting: JoinSet<()>,
 }
 
@@ -47,8 +47,8 @@ impl Server {
     async fn start<F: Future<Output = ()> + Send + 'static>(handle: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let accepted = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&accepted);
+        let count = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&count);
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut connections = JoinSet::new();
@@ -58,11 +58,11 @@ impl Server {
                 connections.spawn(handle(stream));
             }
         });
-        Self { base, accepted, _accepting: accepting }
+        Self { base, connections: count, _accepting: accepting }
     }
 
-    fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::Relaxed)
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     fn request(&self, method: Method, body: RequestBody) -> UpstreamRequest {
@@ -128,7 +128,7 @@ async fn idle_connections_are_reused() {
         let mut response = server.ask(&upstream, Method::GET).await.expect("a response");
         assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hello");
     }
-    assert_eq!(server.accepted(), 1);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_closed_idle_connection_does_not_fail_a_request() {
         closed.recv().await.expect("the end");
         // On a busy machine, the close arrives a moment after it was sent.
         pause(Duration::from_millis(20)).await;
-        assert_eq!(server.accepted(), requests);
+        assert_eq!(server.connections(), requests);
     }
 }
 
@@ -179,7 +179,7 @@ async fn a_request_on_a_new_connection_that_the_server_closes_is_not_retried() {
     let server = Server::start(|stream| async move { drop(stream) }).await;
     let lost = server.ask(&upstream(), Method::GET).await;
     assert!(matches!(lost, Err(UpstreamError::Lost(_))));
-    assert_eq!(server.accepted(), 1);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn a_truncated_body_is_distinguished_from_a_complete_one() {
         let response = server.ask(&upstream, Method::GET).await.expect("a head");
         assert!(matches!(read_text(response).await, Err(UpstreamError::Lost(_))), "{broken}");
         assert!(server.ask(&upstream, Method::GET).await.is_ok());
-        assert_eq!(server.accepted(), 2);
+        assert_eq!(server.connections(), 2);
     }
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await.expect("a request");
@@ -260,7 +260,7 @@ async fn silent_and_idle_connections_are_closed() {
     within(ended.recv()).await.expect("the end of a connection that falls silent in a body");
     read_text(server.ask(&upstream, Method::GET).await.expect("a response")).await.expect("a body");
     within(ended.recv()).await.expect("the end of an idle connection");
-    assert_eq!(server.accepted(), 3);
+    assert_eq!(server.connections(), 3);
 }
 
 #[tokio::test]

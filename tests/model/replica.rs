@@ -196,7 +196,7 @@ impl System {
                 (failure, "records the refusal", "fails to record the refusal")
             }
         };
-        let row = self.stepper.failed(world.row, lease.version, at, failure);
+        let row = self.stepper.fail(world.row, lease.version, at, failure);
         let rejects_another_version =
             row.is_some_and(|row| row.state == TokenState::NeedsReauth && row.version != lease.version);
         let added = moves.add(who, what, |new| {
@@ -214,7 +214,7 @@ impl System {
         let is_wanted = world.row.is_some_and(|row| row.version.next() == answer.version);
         let (row, effect) = match self.replaced_by(world, &answer) {
             Some(row) => (Some(row), Effect::Stored),
-            None => self.stepper.answered(world.row, &answer, at),
+            None => self.stepper.succeed(world.row, &answer, at),
         };
         let is_stored = effect == Effect::Stored && self.is_ever_restored();
         let commit_as = |replica| {
@@ -258,7 +258,7 @@ impl System {
         } else {
             // This ablation treats the failure as if nothing had been sent.
             let unsent = Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None };
-            let row = self.stepper.failed(world.row, answer.version.before(), at, unsent);
+            let row = self.stepper.fail(world.row, answer.version.before(), at, unsent);
             let added = moves.add(who, "cannot commit, drops its answer", |new| {
                 new.row = row;
                 new.replicas[at] = Replica::Idle;

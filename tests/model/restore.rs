@@ -81,8 +81,8 @@ impl System {
         let row = self.end_again(world, row)?;
         let Some((version, attempt)) = restored.newest else { return Some(row) };
         let newest = world.journal.filter(|kept| kept.version == version && version.login == row.version.login);
-        let repaired = newest.and_then(|answer| self.stepper.answered(Some(row), &answer, 0).0);
-        Some(self.stepper.restored(repaired.unwrap_or(row), version, attempt))
+        let repaired = newest.and_then(|answer| self.stepper.succeed(Some(row), &answer, 0).0);
+        Some(self.stepper.note_restore(repaired.unwrap_or(row), version, attempt))
     }
 
     fn end_again(&self, world: &World, row: Row) -> Option<Row> {
@@ -92,7 +92,7 @@ impl System {
             return Some(row);
         }
         let newest = world.journal.filter(|kept| Some(kept.version.login) == successor);
-        self.stepper.returned(row, successor.is_none(), newest.as_ref())
+        self.stepper.end_restored_login(row, successor.is_none(), newest.as_ref())
     }
 
     /// Returns the new row if a response belongs to the login that replaced the restored one.
@@ -100,6 +100,6 @@ impl System {
         let row = world.row.filter(|row| row.version.login != answer.version.login)?;
         let is_successor = world.successor(row.version.login) == Some(answer.version.login);
         let has_rule = !self.is_without(Mechanism::CommitOfASuccessor);
-        if is_successor && has_rule { self.stepper.returned(row, false, Some(answer)) } else { None }
+        if is_successor && has_rule { self.stepper.end_restored_login(row, false, Some(answer)) } else { None }
     }
 }

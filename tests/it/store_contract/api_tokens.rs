@@ -210,7 +210,7 @@ async fn note_use_stores_the_time_of_the_last_use(fixture: impl Fixture) {
 }
 
 /// Rotates `token`. Returns the new token, and the old one under the id `old_id`.
-fn rotated(token: &SealedApiToken, old_id: u8) -> [SealedApiToken; 2] {
+fn rotate(token: &SealedApiToken, old_id: u8) -> [SealedApiToken; 2] {
     let (new, old, _) = token.token.clone().rotated(ApiTokenId::from_bytes([old_id; 16]), at(500), &[old_id; ENTROPY]);
     [(new, "new"), (old, "old")]
         .map(|(token, mark)| SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:{mark}"))) })
@@ -220,13 +220,13 @@ async fn a_rotation_keeps_the_old_token_beside_the_new_one(fixture: impl Fixture
     let store = fixture.api_tokens();
     let (token, other) = (program(1, 0), program(2, 1));
     put(&store, &[token.clone(), other.clone()]).await;
-    let [new, old] = rotated(&token, 3);
+    let [new, old] = rotate(&token, 3);
     assert!(store.rotate(&new, &old, &author(at(2))).await.unwrap());
     let mut stored = store.list().await.unwrap();
     stored.sort_by_key(|stored| stored.token.id.as_str().to_owned());
     assert_eq!(stored, [new.clone(), other.clone(), old.clone()]);
     // A second rotation deletes the old token of the first. A repeated rotation does nothing.
-    let [newer, replaced] = rotated(&new, 4);
+    let [newer, replaced] = rotate(&new, 4);
     assert!(store.rotate(&newer, &replaced, &author(at(3))).await.unwrap());
     assert!(!store.rotate(&newer, &replaced, &author(at(3))).await.unwrap());
     assert_eq!(store.list().await.unwrap().len(), 3);
@@ -241,7 +241,7 @@ async fn of_concurrent_rotations_of_a_token_one_succeeds(fixture: impl Fixture) 
     put(&store, std::slice::from_ref(&token)).await;
     let mut rotations = JoinSet::new();
     for number in 2..6 {
-        let (store, [new, old]) = (Arc::clone(&store), rotated(&token, number));
+        let (store, [new, old]) = (Arc::clone(&store), rotate(&token, number));
         rotations.spawn(async move { store.rotate(&new, &old, &author(at(2))).await.unwrap() });
     }
     let done = rotations.join_all().await;

@@ -35,7 +35,7 @@ fn id(number: u8) -> LoginId {
 }
 
 /// Stores an unconfirmed login `number` of the account "work".
-async fn unconfirmed(store: &impl LoginStore, number: u8) -> SealedLogin {
+async fn store_unconfirmed(store: &impl LoginStore, number: u8) -> SealedLogin {
     let pending = login(number, "work", "alice", at(0));
     store.begin(&pending, &author(at(0))).await.unwrap();
     store.claim(&pending.session.id, at(1)).await.unwrap();
@@ -69,7 +69,7 @@ async fn an_unconfirmed_login_keeps_its_tokens_until_the_owner_answers(fixture: 
 
 async fn declining_a_login_queues_its_token_once(fixture: impl Fixture) {
     let store = fixture.store();
-    unconfirmed(&*store, 1).await;
+    store_unconfirmed(&*store, 1).await;
     let revocation = revocation_order(4, id(1), at(3)).revocation;
     assert!(store.decline(&id(1), LoginOutcome::Expired, Some(&revocation), &author(at(3))).await.unwrap());
     let again = revocation_order(6, id(1), at(4)).revocation;
@@ -77,7 +77,7 @@ async fn declining_a_login_queues_its_token_once(fixture: impl Fixture) {
     assert_eq!(store.all().await.unwrap(), [revocation]);
     let ended = store.by_id(&id(1)).await.unwrap().expect("the login is stored");
     assert_eq!((ended.progress, ended.tokens), (LoginProgress::Ended(LoginOutcome::Expired), None));
-    unconfirmed(&*store, 2).await;
+    store_unconfirmed(&*store, 2).await;
     assert!(store.decline(&id(2), LoginOutcome::Cancelled, None, &author(at(5))).await.unwrap());
     assert_eq!(store.all().await.unwrap().len(), 1);
 }
@@ -106,7 +106,7 @@ async fn saving_a_login_replaces_only_the_login_that_it_names(fixture: impl Fixt
 async fn only_a_confirmation_completes_an_unconfirmed_login(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
-    unconfirmed(&*store, 2).await;
+    store_unconfirmed(&*store, 2).await;
     let new_credential = |replaces| NewSealedCredential { replaces, ..credential(2, "work") };
     for replaces in [Replaces::Any, Replaces::Only(Some(id(1)))] {
         let refused = store.save_login(&new_credential(replaces), &author(at(3))).await.unwrap();

@@ -67,22 +67,22 @@ async fn a_refusal_with_one_code_is_recorded_at_most_once_in_ten_minutes(fixture
     let store = fixture.store();
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let revision = store.load(&name("work")).await.unwrap().expect("the account").revision;
-    let refused = |code| {
+    let with_refusal = |code| {
         let mut stored = plan_limit_feedback(1, "work");
         stored.feedback.note_refusal(ProviderCode::new(code), FeedbackSource::Prompt);
         stored
     };
     let accepted = plan_limit_feedback(1, "work");
     for (stored, seconds, recorded) in [
-        (refused("gone"), 1, Some("gone")),
+        (with_refusal("gone"), 1, Some("gone")),
         // The refusal continues, so it is not a new one.
-        (refused("gone"), 700, None),
+        (with_refusal("gone"), 700, None),
         (accepted.clone(), 701, None),
-        (refused("gone"), 702, Some("gone")),
+        (with_refusal("gone"), 702, Some("gone")),
         (accepted.clone(), 703, None),
-        (refused("gone"), 704, None),
-        (refused("else"), 705, Some("else")),
-        (refused("gone"), 706, None),
+        (with_refusal("gone"), 704, None),
+        (with_refusal("else"), 705, Some("else")),
+        (with_refusal("gone"), 706, None),
     ] {
         let event = store.put_feedback(&stored, at(seconds)).await.unwrap();
         let code = event.as_ref().and_then(|event| event.code.as_ref()).map(|code| code.as_str().to_owned());

@@ -185,8 +185,8 @@ async fn ended_logins_are_listed_newest_first(fixture: impl Fixture) {
     store.claim(&claimed.session.id, at(1)).await.unwrap();
     ended.sort_by_key(|(seconds, _)| *seconds);
     let expected: Vec<_> = ended.into_iter().rev().map(|(_, id)| id).collect();
-    let listed = async |limit| -> Vec<LoginId> {
+    let newest_ended = async |limit| -> Vec<LoginId> {
         store.ended(limit).await.unwrap().into_iter().map(|login| login.session.id).collect()
     };
-    assert_eq!((listed(9).await, listed(2).await.as_slice()), (expected.clone(), &expected[..2]));
+    assert_eq!((newest_ended(9).await, newest_ended(2).await.as_slice()), (expected.clone(), &expected[..2]));
 }

@@ -154,13 +154,13 @@ async fn a_late_rotation_is_stored_even_if_another_replica_holds_the_lease(fixtu
 
 async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(fixture: impl Fixture) {
     let store = fixture.store();
-    let returned = |login: u8, ending| RefreshEvent::Returned { ended: version(login, 0).login_id, ending };
+    let returned_event = |login: u8, ending| RefreshEvent::Returned { ended: version(login, 0).login_id, ending };
     sign_in(&*store).await;
     let before = store.load(&name("work")).await.unwrap();
-    let other = advance(&*store, &returned(2, Ending::LoggedOut), at(5)).await;
+    let other = advance(&*store, &returned_event(2, Ending::LoggedOut), at(5)).await;
     assert_eq!((other.credential, other.events), (before.clone(), vec![]), "the account has another login");
 
-    let doubted = advance(&*store, &returned(1, Ending::ReplacedByUnknown), at(6)).await.credential.unwrap();
+    let doubted = advance(&*store, &returned_event(1, Ending::ReplacedByUnknown), at(6)).await.credential.unwrap();
     let state = &doubted.refresh;
     assert_eq!(
         (&state.state, state.cause, &state.version),
@@ -168,7 +168,7 @@ async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(
     );
 
     let newest = Rotation { refresh_token: None, ..rotation(2, version(2, 3)) };
-    let replaced = advance(&*store, &returned(1, Ending::ReplacedBy(Box::new(newest.clone()))), at(7)).await;
+    let replaced = advance(&*store, &returned_event(1, Ending::ReplacedBy(Box::new(newest.clone()))), at(7)).await;
     let account = replaced.credential.unwrap();
     assert_eq!((replaced.effect, replaced.events[0].kind), (Effect::Stored, EventKind::SignedIn));
     assert_eq!((&account.refresh.version, &account.refresh.state), (&version(2, 4), &TokenState::Active));
@@ -176,11 +176,11 @@ async fn a_login_that_a_restore_brings_back_is_removed_replaced_or_put_in_doubt(
     assert_eq!(account.refresh_token, None, "the token of another login is not kept");
     assert!(!account.refresh.refreshable);
 
-    let removed = advance(&*store, &returned(2, Ending::LoggedOut), at(8)).await;
+    let removed = advance(&*store, &returned_event(2, Ending::LoggedOut), at(8)).await;
     assert_eq!((removed.credential, removed.events[0].kind), (None, EventKind::SignedOut));
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     assert_eq!(store.newest(1).await.unwrap(), removed.events);
-    let again = advance(&*store, &returned(2, Ending::LoggedOut), at(9)).await;
+    let again = advance(&*store, &returned_event(2, Ending::LoggedOut), at(9)).await;
     assert_eq!((again.effect, again.events), (Effect::Recorded, vec![]));
 }
 

@@ -80,8 +80,8 @@ impl Browser {
 
     /// Waits for the element and clicks it. Repeats both steps, because the page may replace the element in between.
     async fn click(&self, wanted: Locator<'_>) {
-        let clicked = || async { self.tab.find(wanted).await.ok()?.click().await.ok() };
-        eventually(&format!("a click on {wanted:?}"), clicked).await;
+        let click = || async { self.tab.find(wanted).await.ok()?.click().await.ok() };
+        eventually(&format!("a click on {wanted:?}"), click).await;
     }
 
     /// Types into the field that matches a CSS selector.
@@ -92,17 +92,17 @@ impl Browser {
 
     /// Waits until the visible text contains `words`.
     pub(crate) async fn wait_for_text(&self, words: &str) {
-        let seen = || async { self.text().await.contains(words).then_some(()) };
-        eventually(&format!("the page to say {words:?}"), seen).await;
+        let shows_words = || async { self.text().await.contains(words).then_some(()) };
+        eventually(&format!("the page to say {words:?}"), shows_words).await;
     }
 
     /// Waits for a second tab and switches to the last one.
     pub(crate) async fn go_to_new_tab(&self) {
-        let opened = || async {
+        let last_of_several = || async {
             let windows = self.tab.windows().await.ok()?;
             (windows.len() > 1).then(|| windows.last().cloned()).flatten()
         };
-        let window = eventually("a new tab", opened).await;
+        let window = eventually("a new tab", last_of_several).await;
         self.tab.switch_to_window(window).await.expect("the new tab");
     }
 
