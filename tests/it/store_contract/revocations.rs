@@ -90,9 +90,10 @@ async fn an_account_with_another_token_version_is_neither_removed_nor_replaced(f
     store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
     let later = TokenVersion::first_of(login_id(1)).next();
-    for outdated in
-        [revocation_order(7, login_id(2), at(1)), RevocationOrder { version: later, ..order(8, login_id(1), at(1)) }]
-    {
+    for outdated in [
+        revocation_order(7, login_id(2), at(1)),
+        RevocationOrder { version: later, ..revocation_order(8, login_id(1), at(1)) },
+    ] {
         assert_eq!(store.remove(&name("work"), Some(&outdated), &author(at(1))).await.unwrap(), Removal::Changed);
         let new = NewSealedCredential { superseded: Some(outdated), ..credential(3, "work") };
         assert_eq!(store.save_login(&new, &author(at(1))).await.unwrap(), SaveOutcome::Changed);
